@@ -1,0 +1,135 @@
+import { setInterval } from 'node:timers';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'typeorm';
+import { discardIntake } from './attachments/discard-intake.js';
+import { findDownload } from './attachments/find-download.js';
+import { createHasher } from './attachments/hash-content.js';
+import { removeDueBytes } from './attachments/remove-bytes.js';
+import { createFirstApiKey } from './auth/api-keys.js';
+import { assertPermitted } from './auth/assert-permitted.js';
+import { createAttachmentUrls } from './auth/attachment-urls.js';
+import { createAuthenticate } from './auth/authenticate.js';
+import { keepSecret } from './auth/secrets.js';
+import type { Config } from './config.js';
+import { openDatabase } from './database/database.js';
+import { AttachmentError } from './errors.js';
+import { createApollo } from './graphql/apollo.js';
+import { GraphqlContext, type GraphqlDependencies } from './graphql/context.js';
+import { createUploadRequestReader } from './graphql/read-upload-request.js';
+import { createSchema } from './graphql/schema.js';
+import { registerDownload } from './http/download.js';
+import { registerGraphql } from './http/graphql-route.js';
+import { registerHealth } from './http/health.js';
+import { createServer } from './http/server.js';
+import { createLocalStorage } from './storage/local.js';
+import type { Storage } from './storage/storage.js';
+
+export interface App {
+  /** The first API key, where this start has made it; nobody can read it again. */
+  readonly firstApiKey: string | null;
+  /** Accepts requests from now on. Resolves with the base of the URLs handed out. */
+  listen(): Promise<string>;
+  /** Lets running requests finish, within the configured time, and stops. */
+  close(): Promise<void>;
+}
+
+/** What tests and tools put in the place of the usual parts. */
+export interface AppParts {
+  clock?: () => Date;
+  storage?: Storage;
+  /** Sees every SQL statement. */
+  statementLogger?: Logger;
+  logStream?: { write(line: string): void };
+}
+
+const cleaningIntervalMs = 60_000;
+
+/** The one place where things are wired. */
+export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
+  const { clock = () => new Date(), storage = createLocalStorage(config.storageDirectory) } = parts;
+  const database = await openDatabase(config.dataDirectory, parts.statementLogger);
+  const firstApiKey = await createFirstApiKey({ database, clock }, config.bootstrapApiKey);
+  const hasher = createHasher();
+  const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
+  let publicUrl = config.publicUrl ?? '';
+  const urls = createAttachmentUrls({
+    publicUrl: () => publicUrl,
+    secrets: await signingSecrets(config),
+    clock,
+  });
+  const { gracePeriodMs, unlinkedRetentionMs } = config;
+  const onRemovalDelayed = (err: unknown) => server.log.warn({ err }, 'bytes not removed yet');
+  const deps = {
+    database,
+    storage,
+    clock,
+    urls,
+    hasher,
+    gracePeriodMs,
+    unlinkedRetentionMs,
+    onRemovalDelayed,
+  };
+
+  const apollo = await addRoutes(server, config, deps);
+  const cleaning = setInterval(() => void removeDueBytes(deps).catch(onRemovalDelayed), cleaningIntervalMs);
+  void removeDueBytes(deps).catch(onRemovalDelayed);
+
+  return {
+    firstApiKey,
+    listen: async () => {
+      const address = await server.listen({ host: config.host, port: config.port });
+      publicUrl ||= address;
+      return publicUrl;
+    },
+    close: async () => {
+      clearInterval(cleaning);
+      await closeServer(server, config.shutdownTimeoutMs);
+      await apollo.stop();
+      await hasher.close();
+      await database.close();
+    },
+  };
+}
+
+type RouteDependencies = GraphqlDependencies & { hasher: ReturnType<typeof createHasher> };
+
+async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDependencies) {
+  const { database, storage } = deps;
+  const schema = createSchema();
+  const apollo = createApollo(schema);
+  await apollo.start();
+  const authenticate = createAuthenticate(deps);
+  registerGraphql(server, {
+    apollo,
+    authenticate,
+    createContext: (viewer, logError) => new GraphqlContext(deps, viewer, logError),
+    readUploadRequest: createUploadRequestReader({ ...deps, schema }, config),
+    discard: (intake) => discardIntake(deps, intake),
+    bodyTimeoutMs: config.operationsTimeoutMs,
+  });
+  registerDownload(server, {
+    ...deps,
+    viewerOf: async ({ headers: { authorization } }) => {
+      if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
+      return assertPermitted(await authenticate(authorization), 'attachments:read');
+    },
+    findDownload: (id, viewer) => findDownload(database.read, id, viewer),
+  });
+  registerHealth(server, {
+    database: () => database.read.query('SELECT 1'),
+    storage: () => storage.check(),
+  });
+  return apollo;
+}
+
+async function signingSecrets({ signingSecrets, dataDirectory }: Config): Promise<[string, ...string[]]> {
+  const [first, ...others] = signingSecrets ?? [];
+  return first === undefined ? [await keepSecret(dataDirectory, 'signing-secret')] : [first, ...others];
+}
+
+/** Stops accepting, waits for requests under way, and cuts those off that take longer than `timeoutMs`. */
+async function closeServer(server: FastifyInstance, timeoutMs: number): Promise<void> {
+  const timer = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+  await server.close();
+  clearTimeout(timer);
+}

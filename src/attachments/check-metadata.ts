@@ -1,0 +1,26 @@
+import type { Faults } from '../faults.js';
+import { checkName } from './record.js';
+
+/** What a client wants remembered with a file; `type` is an open set. */
+export interface Metadata {
+  type: string;
+  attributes: Record<string, unknown> | null;
+}
+
+export const maxDescriptionLength = 10_000;
+export const maxAttributesBytes = 16_384;
+
+/** Notes every fault of a description and of metadata given as `input.description` and `input.metadata`. */
+export function checkMetadata(faults: Faults, description: string | null, metadata: Metadata | null): void {
+  if (description !== null && description.length > maxDescriptionLength) {
+    const msg = `The description has ${description.length} characters; at most ${maxDescriptionLength} are allowed.`;
+    faults.add('BAD_USER_INPUT', ['input', 'description'], 'too_long', msg, maxDescriptionLength);
+  }
+  if (!metadata) return;
+  checkName(faults, metadata.type, ['input', 'metadata', 'type']);
+  const bytes = metadata.attributes ? Buffer.byteLength(JSON.stringify(metadata.attributes)) : 0;
+  if (bytes > maxAttributesBytes) {
+    const msg = `The attributes take ${bytes} bytes as JSON; at most ${maxAttributesBytes} are allowed.`;
+    faults.add('BAD_USER_INPUT', ['input', 'metadata', 'attributes'], 'too_long', msg, maxAttributesBytes);
+  }
+}

@@ -1,0 +1,34 @@
+import { AttachmentError } from '../errors.js';
+
+/** Where a page ends: the last item's place in the order, with its id to tell equal places apart. */
+export interface Position {
+  value: string | number;
+  id: string;
+}
+
+/** `order` names what the list is ordered by, so that a cursor of another order is noticed. Clients must not read it. */
+export function encodeCursor(order: string, { value, id }: Position): string {
+  return Buffer.from(JSON.stringify([order, value, id])).toString('base64url');
+}
+
+/** Throws BAD_USER_INPUT for whatever `encodeCursor` has not made for this order. */
+export function decodeCursor(order: string, cursor: string): Position {
+  const [madeFor, value, id, ...rest] = parse(cursor);
+  const wellFormed = (typeof value === 'string' || Number.isSafeInteger(value)) && typeof id === 'string';
+  if (madeFor !== order || !wellFormed || rest.length > 0) {
+    const msg = 'Not a cursor of this list in this order.';
+    throw new AttachmentError('BAD_USER_INPUT', {
+      details: [{ loc: ['after'], msg, type: 'invalid_cursor' }],
+    });
+  }
+  return { value: value as string | number, id };
+}
+
+function parse(cursor: string): unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    return Array.isArray(parsed) ? parsed : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,41 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { AttachmentError } from '../errors.js';
+import { mayDownload } from './may-download.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+
+export interface Download {
+  id: string;
+  fileName: string;
+  contentType: string;
+  size: number;
+  sha256: string;
+  documentKey: string;
+  createdAt: Date;
+}
+
+/**
+ * What is needed to send an attachment's bytes; null where there is none or the viewer may not see it. Without a viewer a
+ * signature has vouched for the request, and only approved bytes leave. Throws NOT_APPROVED.
+ */
+export async function findDownload(
+  manager: EntityManager,
+  id: string,
+  viewer: Viewer | null,
+): Promise<Download | null> {
+  const stored = viewer ? await findAttachment(manager, viewer, id) : await findSigned(manager, id);
+  if (!stored) return null;
+  const { attachment, blob } = stored;
+  const permitted = viewer ? mayDownload(viewer, stored) : blob.verdict === 'APPROVED';
+  if (!permitted) throw new AttachmentError('NOT_APPROVED');
+  const { fileName, contentType, size, createdAt } = attachment;
+  return { id, fileName, contentType, size, sha256: blob.sha256, documentKey: blob.documentKey, createdAt };
+}
+
+async function findSigned(manager: EntityManager, id: string): Promise<StoredAttachment | null> {
+  const attachment = await manager.findOneBy(AttachmentRow, { id });
+  const blob = attachment && (await manager.findOneBy(BlobRow, { id: attachment.blobId }));
+  return attachment && blob ? { attachment, blob } : null;
+}

@@ -1,0 +1,76 @@
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import type { RecordFieldRow } from '../database/entities/record-field.js';
+import { errorTable } from '../errors.js';
+import { Faults } from '../faults.js';
+import { changeLinks, checkRoom, maxLinks } from './change-links.js';
+import type { LinkMode } from './plan-links.js';
+import { checkName, checkRecord, type RecordRef } from './record.js';
+import { readAttachments, type StoredAttachment } from './stored-attachment.js';
+
+export interface LinkAttachmentsDependencies {
+  database: Database;
+  clock: () => Date;
+  unlinkedRetentionMs: number;
+}
+
+export interface LinkAttachments {
+  record: RecordRef;
+  field: string;
+  attachmentIds: readonly string[];
+  mode: LinkMode;
+  expectedVersion: number | null;
+}
+
+/** Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. */
+export async function linkAttachments(
+  { database, clock, unlinkedRetentionMs }: LinkAttachmentsDependencies,
+  viewer: Viewer,
+  input: LinkAttachments,
+): Promise<{ field: RecordFieldRow; unlinked: StoredAttachment[] }> {
+  checkInput(input);
+  return database.write(async (manager) => {
+    if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
+    const { field, unlinked } = await changeLinks(manager, viewer, {
+      ...input,
+      retentionMs: unlinkedRetentionMs,
+      now: clock(),
+      locOf: (index) => ['input', 'attachmentIds', index],
+    });
+    return { field, unlinked: inOrder(unlinked, await readAttachments(manager, viewer, unlinked)) };
+  });
+}
+
+function checkInput(input: LinkAttachments): void {
+  const faults = new Faults();
+  checkRecord(faults, input.record, ['input', 'record']);
+  checkName(faults, input.field, ['input', 'field']);
+  checkRoom(faults, input.attachmentIds.length);
+  const seen = new Set<string>();
+  for (const [index, id] of input.attachmentIds.slice(0, maxLinks).entries()) {
+    if (seen.has(id)) {
+      faults.add('BAD_USER_INPUT', ['input', 'attachmentIds', index], 'duplicate', 'The id is named twice.');
+    }
+    seen.add(id);
+  }
+  faults.throwIfAny();
+}
+
+/** What is to be removed need not be in the field any more, so that a retry succeeds, but it must exist for the viewer. */
+async function assertVisible(
+  { attachmentIds }: LinkAttachments,
+  read: (ids: readonly string[]) => Promise<StoredAttachment[]>,
+): Promise<void> {
+  const visible = new Set((await read(attachmentIds)).map(({ attachment }) => attachment.id));
+  const faults = new Faults();
+  for (const [index, id] of attachmentIds.entries()) {
+    if (visible.has(id)) continue;
+    faults.add('NOT_FOUND', ['input', 'attachmentIds', index], 'not_found', errorTable.NOT_FOUND.message);
+  }
+  faults.throwIfAny();
+}
+
+function inOrder(ids: readonly string[], found: readonly StoredAttachment[]): StoredAttachment[] {
+  const byId = new Map(found.map((stored) => [stored.attachment.id, stored]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}

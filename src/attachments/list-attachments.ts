@@ -1,0 +1,116 @@
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
+import { decodeCursor, encodeCursor, type Position } from './cursor.js';
+import { checkPageSize, type Page, type PageRequest, toPage } from './page.js';
+import { readAttachments, type StoredAttachment } from './stored-attachment.js';
+
+export type AttachmentOrderField = 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
+
+export interface AttachmentOrder {
+  field: AttachmentOrderField;
+  direction: 'ASC' | 'DESC';
+}
+
+export interface AttachmentList extends PageRequest {
+  filter: AttachmentFilter;
+  orderBy: AttachmentOrder;
+}
+
+const columns = { CREATED_AT: 'created_at', FILE_NAME: 'file_name', SIZE: 'size' } as const;
+
+/** What a viewer sees of its organization: everything claimed or linked, and apart from that what it made itself. */
+const halves = ['shared', 'own'] as const;
+type Half = (typeof halves)[number];
+
+/**
+ * One page of what the viewer may see. Each half is read in order from an index of its own and the two are merged, so that a
+ * page costs the same however many rows there are. Throws BAD_USER_INPUT for a bad cursor or page size.
+ */
+export async function listAttachments(
+  manager: EntityManager,
+  viewer: Viewer,
+  { filter, orderBy, first, after }: AttachmentList,
+): Promise<Page<StoredAttachment>> {
+  checkPageSize(first);
+  const order = `${orderBy.field} ${orderBy.direction}`;
+  const from = after === null ? null : decodeCursor(order, after);
+  const read = (half: Half) =>
+    readPositions(selectHalf(manager, viewer, half, filter), orderBy, from, first + 1);
+  const positions = merge(await Promise.all(halves.map(read)), orderBy);
+  const page = toPage({ first, after }, positions, (position) => encodeCursor(order, position));
+  const ids = page.edges.map(({ node }) => node.id);
+  const stored = new Map(
+    (await readAttachments(manager, viewer, ids)).map((one) => [one.attachment.id, one]),
+  );
+  const edges = page.edges.flatMap(({ cursor, node }) => {
+    const found = stored.get(node.id);
+    return found ? [{ cursor, node: found }] : [];
+  });
+  return { ...page, edges };
+}
+
+/** How many the viewer may see in all. Unlike a page, this costs the more the more there are. */
+export async function countAttachments(
+  manager: EntityManager,
+  viewer: Viewer,
+  filter: AttachmentFilter,
+): Promise<number> {
+  const counts = await Promise.all(
+    halves.map((half) => selectHalf(manager, viewer, half, filter).getCount()),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function selectHalf(
+  manager: EntityManager,
+  viewer: Viewer,
+  half: Half,
+  filter: AttachmentFilter,
+): SelectQueryBuilder<AttachmentRow> {
+  const query = manager
+    .createQueryBuilder(AttachmentRow, 'a')
+    .where('a.organization_id = :organizationId AND a.shared = :shared', {
+      organizationId: viewer.organizationId,
+      shared: half === 'shared',
+    });
+  if (half === 'own') query.andWhere('a.created_by_id = :viewer', { viewer: viewer.principal.id });
+  applyFilter(query, filter);
+  return query;
+}
+
+async function readPositions(
+  query: SelectQueryBuilder<AttachmentRow>,
+  { field, direction }: AttachmentOrder,
+  after: Position | null,
+  limit: number,
+): Promise<Position[]> {
+  const column = columns[field];
+  if (after) {
+    const beyond = direction === 'ASC' ? '>' : '<';
+    query.andWhere(`(a.${column}, a.id) ${beyond} (:afterValue, :afterId)`, {
+      afterValue: after.value,
+      afterId: after.id,
+    });
+  }
+  const rows = await query
+    .select('a.id', 'id')
+    .addSelect(`a.${column}`, 'value')
+    .orderBy(`a.${column}`, direction)
+    .addOrderBy('a.id', direction)
+    .limit(limit)
+    .getRawMany<Position>();
+  return field === 'FILE_NAME' ? rows : rows.map(({ id, value }) => ({ id, value: Number(value) }));
+}
+
+function merge(sorted: readonly Position[][], { direction }: AttachmentOrder): Position[] {
+  const sign = direction === 'ASC' ? 1 : -1;
+  return sorted.flat().sort((a, b) => sign * (compare(a.value, b.value) || compare(a.id, b.id)));
+}
+
+/** As the databases compare: numbers by value, text by its UTF-8 bytes. */
+function compare(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
+}

@@ -1,0 +1,26 @@
+import type { Database } from '../database/database.js';
+import { RemovalRow } from '../database/entities/removal.js';
+import type { Storage } from '../storage/storage.js';
+
+export interface RemoveBytesDependencies {
+  database: Database;
+  storage: Storage;
+}
+
+const batchSize = 500;
+
+/** Removes the bytes of one deleted blob, whose removal has been committed as due. May be repeated. */
+export async function removeBytes(
+  { database, storage }: RemoveBytesDependencies,
+  documentKey: string,
+): Promise<void> {
+  await storage.remove(documentKey);
+  await database.write((manager) => manager.delete(RemovalRow, { documentKey }));
+}
+
+/** Removes what a crash or a failing storage has left due. Returns how many. */
+export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<number> {
+  const due = await deps.database.read.find(RemovalRow, { order: { documentKey: 'ASC' }, take: batchSize });
+  for (const { documentKey } of due) await removeBytes(deps, documentKey);
+  return due.length;
+}

@@ -1,0 +1,40 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
+
+/** An attachment together with the blob whose bytes it names. */
+export interface StoredAttachment {
+  attachment: AttachmentRow;
+  blob: BlobRow;
+}
+
+/** The attachments with these ids that the viewer may see, in no particular order; the others are left out. */
+export async function readAttachments(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  if (ids.length === 0) return [];
+  const rows = await manager
+    .createQueryBuilder(AttachmentRow, 'attachment')
+    .innerJoinAndMapOne('attachment.blob', BlobRow, 'blob', 'blob.id = attachment.blobId')
+    .where('attachment.id IN (:...ids)', { ids })
+    .andWhere('attachment.organizationId = :organizationId', { organizationId: viewer.organizationId })
+    .andWhere('(attachment.shared = :shared OR attachment.createdById = :creator)', {
+      shared: true,
+      creator: viewer.principal.id,
+    })
+    .getMany();
+  return (rows as (AttachmentRow & { blob: BlobRow })[]).map((row) => ({ attachment: row, blob: row.blob }));
+}
+
+/** Null where there is none or the viewer may not see it. */
+export async function findAttachment(
+  manager: EntityManager,
+  viewer: Viewer,
+  id: string,
+): Promise<StoredAttachment | null> {
+  const [found] = await readAttachments(manager, viewer, [id]);
+  return found ?? null;
+}

@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
+import { ApiKeyRow } from '../database/entities/api-key.js';
+import { OrganizationRow } from '../database/entities/organization.js';
+import { PrincipalRow } from '../database/entities/principal.js';
+import { permissions } from './viewer.js';
+
+const prefixLength = 12;
+
+/** Keys have 256 random bits, so one fast hash is enough: there is nothing to guess. */
+export function hashApiKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+export function generateApiKey(): string {
+  return `cck_${randomBytes(32).toString('base64url')}`;
+}
+
+/**
+ * Makes the first organization and its key, with all permissions, where the database has no key yet. Returns the key, which
+ * nobody can read again; null where there was one before.
+ */
+export async function createFirstApiKey(
+  { database, clock }: { database: Database; clock: () => Date },
+  given: string | null,
+): Promise<string | null> {
+  const key = given ?? generateApiKey();
+  const created = await database.write(async (manager) => {
+    if (await manager.exists(ApiKeyRow)) return false;
+    const createdAt = clock();
+    const organizationId = uuidv7();
+    const principalId = uuidv7();
+    await manager.insert(OrganizationRow, { id: organizationId, name: 'default', createdAt });
+    await manager.insert(PrincipalRow, {
+      organizationId,
+      id: principalId,
+      kind: 'SERVICE',
+      name: 'bootstrap',
+    });
+    await manager.insert(ApiKeyRow, {
+      id: uuidv7(),
+      organizationId,
+      principalId,
+      name: 'bootstrap',
+      prefix: key.slice(0, prefixLength),
+      hash: hashApiKey(key),
+      permissions: [...permissions],
+      createdAt,
+    });
+    return true;
+  });
+  return created ? key : null;
+}

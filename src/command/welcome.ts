@@ -1,0 +1,34 @@
+import { fileURLToPath } from 'node:url';
+
+const exampleFile = fileURLToPath(new URL('../../README.md', import.meta.url));
+
+const operations = JSON.stringify({
+  query:
+    'mutation ($file: Upload!) { createAttachment(input: { content: { upload: $file } }) { attachment { id fileName contentType size url } } }',
+  variables: { file: null },
+});
+
+/** What the first start tells: the key, an upload to paste, and where to look around. */
+export function welcome(publicUrl: string, key: string): string {
+  const curl = [
+    `curl ${publicUrl}/graphql`,
+    `-H 'Authorization: Bearer ${key}'`,
+    `-H 'Apollo-Require-Preflight: true'`,
+    `-F operations='${operations}'`,
+    `-F map='{"0":["variables.file"]}'`,
+    `-F '0=@"${exampleFile}"'`,
+  ].join(' ');
+  return `
+Your API key, shown this once:
+
+  ${key}
+
+Upload a file:
+
+  ${curl}
+
+Look around in Apollo Sandbox (set the header Authorization to: Bearer <key>):
+
+  ${publicUrl}/graphql
+`;
+}

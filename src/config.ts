@@ -1,0 +1,130 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
+
+/** A whole number written in decimal digits, with its bounds; the default is given as text, as it would be in the environment. */
+const integer = (preset: string, minimum: number, maximum: number) =>
+  z
+    .string()
+    .default(preset)
+    .transform(wholeNumber)
+    .pipe(
+      z
+        .int(`must be a whole number from ${minimum} to ${maximum}`)
+        .min(minimum, `must be at least ${minimum}`)
+        .max(maximum, `must be at most ${maximum}`),
+    );
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
+
+/** What the service can be told by its environment, a documented line each. README.md's table says the same. */
+const settings = {
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  PORT: integer('4000', 0, 65_535).describe('Port to listen on; 0 picks a free one.'),
+  PUBLIC_URL: httpUrl.optional().describe('Base of every URL handed out; default: from HOST and PORT.'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Folder of the embedded database, files and secrets.'),
+  STORAGE_URL: z
+    .url({ protocol: /^file$/, error: 'must be a file:// URL' })
+    .optional()
+    .describe('Where bytes are kept; default: files in DATA_DIR.'),
+  SCANNER: z.enum(['none']).default('none').describe('What looks for malware; none approves everything.'),
+  MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
+  MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
+  GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
+    'How long an unclaimed, unlinked attachment lives.',
+  ),
+  UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
+    'How long one unlinked from its last field lives; 0 keeps it for good.',
+  ),
+  BOOTSTRAP_API_KEY: z
+    .string()
+    .regex(/^cck_[A-Za-z0-9_-]{16,128}$/, 'must be cck_ and 16 to 128 letters, digits, - or _')
+    .optional()
+    .describe('First API key, where the database has none yet; default: a random one, printed once.'),
+  SIGNING_SECRET: z
+    .string()
+    .transform((list) => list.split(','))
+    .pipe(z.array(z.string().min(16, 'each secret must have at least 16 characters')))
+    .optional()
+    .describe('Signs URLs; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
+  CORS_ORIGINS: z
+    .string()
+    .default('*')
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .describe('Origins a browser may call from, comma-separated; * is any.'),
+  HEADERS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe('A request must have sent its headers by then.'),
+  OPERATIONS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe(
+    'A request must have sent its operation (a JSON body, or the fields before the first file) by then.',
+  ),
+  STALL_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
+    'Over any such span, an upload must bring 1 KiB a second on average.',
+  ),
+  SHUTDOWN_TIMEOUT_SECONDS: integer('30', 0, 3_600).describe(
+    'Running requests get this long to finish at shutdown.',
+  ),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least severe kind of log line written to stderr.'),
+} as const;
+
+const schema = z.object(settings);
+
+type Settings = z.infer<typeof schema>;
+
+/** The settings as the rest of the program uses them: frozen, durations in milliseconds, paths absolute. */
+export type Config = ReturnType<typeof shape>;
+
+/** Every fault of the environment at once, one line each. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(`The settings are not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+function shape(env: Settings) {
+  const dataDirectory = resolve(env.DATA_DIR);
+  return Object.freeze({
+    host: env.HOST,
+    port: env.PORT,
+    publicUrl: env.PUBLIC_URL ?? null,
+    dataDirectory,
+    storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
+    maxFileSize: env.MAX_FILE_SIZE,
+    maxFiles: env.MAX_FILES,
+    gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
+    unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
+    bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
+    signingSecrets: env.SIGNING_SECRET ?? null,
+    corsOrigins: env.CORS_ORIGINS,
+    headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
+    operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,
+    stallTimeoutMs: env.STALL_TIMEOUT_SECONDS * 1_000,
+    shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
+    logLevel: env.LOG_LEVEL,
+  });
+}
+
+/** Reads the settings from an environment; an empty value counts as not set. Throws ConfigError with every fault. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.keys(settings).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
+  const parsed = schema.safeParse(Object.fromEntries(given));
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  return shape(parsed.data);
+}
+
+/** Names and meanings of all settings, for the command's help and the documentation. */
+export const settingDescriptions: readonly { name: string; meaning: string }[] = Object.entries(settings).map(
+  ([name, setting]) => ({ name, meaning: setting.description ?? '' }),
+);

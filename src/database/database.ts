@@ -1,0 +1,66 @@
+import { mkdir } from 'node:fs/promises';
+import { DataSource, type EntityManager, type Logger, QueryFailedError } from 'typeorm';
+import { AttachmentError } from '../errors.js';
+import { sqliteOptions } from './sqlite.js';
+import { type Work, WriteQueue } from './write-queue.js';
+
+/** Rows. Reads see what is committed; every change goes through `write`. */
+export interface Database {
+  /** For reading only. */
+  readonly read: EntityManager;
+  /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
+  write<T>(work: Work<T>): Promise<T>;
+  /** Waits for writes under way. */
+  close(): Promise<void>;
+}
+
+/** Opens the embedded database in `dataDirectory`, creating and migrating it as needed. */
+export async function openDatabase(dataDirectory: string, logger?: Logger): Promise<Database> {
+  await mkdir(dataDirectory, { recursive: true });
+  const options = sqliteOptions(dataDirectory, logger);
+  const writer = await new DataSource(options).initialize();
+  try {
+    await migrate(writer);
+    const reader = await new DataSource(options).initialize();
+    return connect(reader, writer);
+  } catch (error) {
+    await writer.destroy();
+    throw error;
+  }
+}
+
+async function migrate(writer: DataSource): Promise<void> {
+  await writer.query('PRAGMA synchronous = FULL');
+  await writer.query('PRAGMA wal_autocheckpoint = 4000');
+  await writer.runMigrations();
+}
+
+function connect(reader: DataSource, writer: DataSource): Database {
+  const queue = new WriteQueue(writer.createQueryRunner());
+  return {
+    read: reader.manager,
+    write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(translate(error))),
+    close: async () => {
+      await queue.idle();
+      await reader.destroy();
+      await writer.destroy();
+    },
+  };
+}
+
+const mediumFaults = new Set([
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_READONLY',
+  'SQLITE_CANTOPEN',
+  'SQLITE_BUSY',
+]);
+
+/** A full or failing disk is the operator's to mend and the client's to retry; anything else is our own fault. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof QueryFailedError)) return error;
+  const { code } = error.driverError as { code?: string };
+  return code !== undefined && mediumFaults.has(code)
+    ? new AttachmentError('STORAGE_UNAVAILABLE', { cause: error })
+    : error;
+}

@@ -1,0 +1,20 @@
+import { ApiKeyRow } from './api-key.js';
+import { AttachmentRow } from './attachment.js';
+import { BlobRow } from './blob.js';
+import { LinkRow } from './link.js';
+import { OrganizationRow } from './organization.js';
+import { PrincipalRow } from './principal.js';
+import { RecordFieldRow } from './record-field.js';
+import { RemovalRow } from './removal.js';
+
+/** Every table of the service. */
+export const entities = [
+  OrganizationRow,
+  PrincipalRow,
+  ApiKeyRow,
+  BlobRow,
+  AttachmentRow,
+  RecordFieldRow,
+  LinkRow,
+  RemovalRow,
+];

@@ -1,0 +1,69 @@
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, jsonColumn, sizeColumn, textColumn } from '../columns.js';
+import { BlobRow } from './blob.js';
+
+/** A named use of a blob by an organization. */
+@Entity('attachments')
+@Index('ix_attachments_created_at', ['organizationId', 'shared', 'createdAt', 'id'])
+@Index('ix_attachments_file_name', ['organizationId', 'shared', 'fileName', 'id'])
+@Index('ix_attachments_size', ['organizationId', 'shared', 'size', 'id'])
+@Index('ix_attachments_creator', ['organizationId', 'createdById', 'shared', 'createdAt', 'id'])
+@Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'])
+@Index('ix_attachments_blob', ['blobId'])
+@Index('ix_attachments_expires_at', ['expiresAt', 'id'])
+export class AttachmentRow {
+  @PrimaryColumn(idColumn('id'))
+  id!: string;
+
+  @Column(idColumn('organization_id'))
+  organizationId!: string;
+
+  @ForeignKey(() => BlobRow, { name: 'fk_attachments_blob' })
+  @Column(idColumn('blob_id'))
+  blobId!: string;
+
+  /** False until it is first claimed or linked: so long it exists for its creator only. */
+  @Column({ type: 'boolean', name: 'shared' })
+  shared!: boolean;
+
+  @Column(textColumn('file_name', 255))
+  fileName!: string;
+
+  @Column(textColumn('content_type', 255))
+  contentType!: string;
+
+  /** The blob's size, kept here too because lists are ordered by it. */
+  @Column(sizeColumn('size'))
+  size!: number;
+
+  @Column({ type: 'text', name: 'description', nullable: true })
+  description!: string | null;
+
+  @Column({ ...textColumn('metadata_type', 255), nullable: true })
+  metadataType!: string | null;
+
+  @Column({ ...jsonColumn('metadata_attributes'), nullable: true })
+  metadataAttributes!: object | null;
+
+  /** The record that claimed it, with `recordId`; both null until then. */
+  @Column({ ...textColumn('record_type', 255), nullable: true })
+  recordType!: string | null;
+
+  @Column({ ...textColumn('record_id', 255), nullable: true })
+  recordId!: string | null;
+
+  @Column(textColumn('created_by_id', 255))
+  createdById!: string;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+
+  @Column(instantColumn('updated_at'))
+  updatedAt!: Date;
+
+  @Column({ ...instantColumn('claimed_at'), nullable: true })
+  claimedAt!: Date | null;
+
+  @Column({ ...instantColumn('expires_at'), nullable: true })
+  expiresAt!: Date | null;
+}

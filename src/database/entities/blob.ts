@@ -1,0 +1,36 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
+
+export type Verdict = 'PENDING' | 'APPROVED' | 'REJECTED' | 'SCAN_FAILED';
+
+/** Stored bytes; shared by the copies of an attachment, and removed with the last of them. */
+@Entity('blobs')
+@Index('ix_blobs_document_key', ['documentKey'], { unique: true })
+@Index('ix_blobs_sha256', ['organizationId', 'sha256'])
+export class BlobRow {
+  /** The uuid at the end of the document key. */
+  @PrimaryColumn(idColumn('id'))
+  id!: string;
+
+  @Column(idColumn('organization_id'))
+  organizationId!: string;
+
+  @Column(textColumn('document_key', 128))
+  documentKey!: string;
+
+  @Column(sizeColumn('size'))
+  size!: number;
+
+  /** Lowercase hexadecimal, as is `sha256`. */
+  @Column(textColumn('md5', 32))
+  md5!: string;
+
+  @Column(textColumn('sha256', 64))
+  sha256!: string;
+
+  @Column(textColumn('verdict', 16))
+  verdict!: Verdict;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+}

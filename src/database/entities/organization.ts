@@ -1,0 +1,15 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, textColumn } from '../columns.js';
+
+/** A tenant. Nothing of one organization exists for another. */
+@Entity('organizations')
+export class OrganizationRow {
+  @PrimaryColumn(idColumn('id'))
+  id!: string;
+
+  @Column(textColumn('name', 255))
+  name!: string;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+}

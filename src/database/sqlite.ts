@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import sqlite3 from 'sqlite3';
+import type { DataSourceOptions, Logger } from 'typeorm';
+import { entities } from './entities/all.js';
+import { Foundation1763600000000 } from './migrations/1763600000000-foundation.js';
+
+/** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
+const quietDriver = { ...sqlite3, verbose: () => quietDriver };
+
+export const migrations = [Foundation1763600000000];
+
+/** How TypeORM reaches the embedded database: one WAL file in the data directory. */
+export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourceOptions {
+  return {
+    type: 'sqlite',
+    driver: quietDriver,
+    database: join(dataDirectory, 'claimcheck.sqlite'),
+    enableWAL: true,
+    busyTimeout: 5_000,
+    entities,
+    migrations,
+    migrationsTransactionMode: 'each',
+    ...(logger ? { logger, logging: true } : {}),
+  };
+}

@@ -1,0 +1,96 @@
+import type { EntityManager, QueryRunner } from 'typeorm';
+
+/** A piece of work inside a transaction. It must await every statement it starts, and do no other I/O. */
+export type Work<T> = (manager: EntityManager) => Promise<T>;
+
+interface Waiting {
+  work: Work<unknown>;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
+/** Together in one transaction: one durable commit then serves them all, and the longest wait stays short. */
+const groupSize = 64;
+
+/**
+ * The only way to write to SQLite, whose single connection would otherwise mix the statements of neighbours. Work waiting
+ * at the same time shares a transaction, with a savepoint each: what fails is undone alone, and nobody is answered
+ * before the commit is durable.
+ */
+export class WriteQueue {
+  readonly #runner: QueryRunner;
+  #waiting: Waiting[] = [];
+  #draining: Promise<void> | null = null;
+
+  constructor(runner: QueryRunner) {
+    this.#runner = runner;
+  }
+
+  add<T>(work: Work<T>): Promise<T> {
+    const done = new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject });
+    });
+    this.#draining ??= this.#drain();
+    return done;
+  }
+
+  /** Resolves once everything added so far has been answered. */
+  async idle(): Promise<void> {
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    // Lets everything that becomes ready in this turn of the event loop join the first group.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, groupSize);
+      try {
+        await this.#commit(group);
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#draining = null;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    await this.#runner.query('BEGIN IMMEDIATE');
+    try {
+      const answers: (() => void)[] = [];
+      for (const waiting of group) answers.push(await this.#runAlone(waiting));
+      await this.#runner.query('COMMIT');
+      for (const answer of answers) answer();
+    } catch (error) {
+      await this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** Runs one piece of work in its savepoint; what it returns tells its caller, once the commit has succeeded. */
+  async #runAlone({ work, resolve, reject }: Waiting): Promise<() => void> {
+    await this.#runner.query('SAVEPOINT work');
+    try {
+      const value = await work(this.#runner.manager);
+      await this.#runner.query('RELEASE work');
+      return () => resolve(value);
+    } catch (error) {
+      await this.#undo(error);
+      return () => reject(error);
+    }
+  }
+
+  /** Undoes one piece of work. Where SQLite has given up the whole transaction, as on a full disk, `cause` goes to everybody. */
+  async #undo(cause: unknown): Promise<void> {
+    try {
+      await this.#runner.query('ROLLBACK TO work');
+      await this.#runner.query('RELEASE work');
+    } catch {
+      throw cause;
+    }
+  }
+
+  /** SQLite has itself rolled back after a full disk or an I/O error; then there is nothing left to undo. */
+  async #rollBack(): Promise<void> {
+    await this.#runner.query('ROLLBACK').catch(() => undefined);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Every fault a client can meet: its HTTP status where a route answers it, and the sentence that is safe to show.
+ * The codes are those of `AttachmentErrorCode` in the schema.
+ */
+export const errorTable = {
+  UNAUTHENTICATED: { status: 401, message: 'A valid credential is needed.' },
+  FORBIDDEN: { status: 403, message: 'The credential does not permit this.' },
+  NOT_FOUND: { status: 404, message: 'There is no such thing, or it is not visible to you.' },
+  BAD_USER_INPUT: { status: 400, message: 'The input is not valid.' },
+  INVALID_MULTIPART: { status: 400, message: 'The multipart request is not well formed.' },
+  INVALID_BASE64: { status: 400, message: 'The content is not valid base64.' },
+  INVALID_FILE_NAME: { status: 400, message: 'The file name is not acceptable.' },
+  FILE_TOO_LARGE: { status: 413, message: 'The file is larger than allowed.' },
+  TOO_MANY_FILES: { status: 413, message: 'The request carries more files than allowed.' },
+  REQUEST_TOO_LARGE: { status: 413, message: 'The request is larger than allowed.' },
+  DIGEST_MISMATCH: { status: 400, message: 'The content does not have the given digest.' },
+  SIZE_MISMATCH: { status: 400, message: 'The content does not have the declared size.' },
+  CONTENT_TYPE_NOT_ALLOWED: { status: 415, message: 'Content of this type is not accepted here.' },
+  CONTENT_TYPE_MISMATCH: { status: 415, message: 'The content is not of the declared type.' },
+  TOO_MANY_ATTACHMENTS: { status: 409, message: 'The field would hold more attachments than allowed.' },
+  ALREADY_CLAIMED: { status: 409, message: 'The attachment belongs to another record.' },
+  VERSION_CONFLICT: { status: 409, message: 'The field has changed since the version you named.' },
+  IDEMPOTENCY_CONFLICT: { status: 409, message: 'This idempotency key was used with other input.' },
+  UPLOAD_NOT_FINISHED: { status: 409, message: 'The upload to this document key is not finished.' },
+  DOCUMENT_KEY_UNKNOWN: { status: 404, message: 'There is no such document key.' },
+  NOT_APPROVED: { status: 409, message: 'The attachment has not been approved.' },
+  WEBHOOK_URI_NOT_ALLOWED: { status: 400, message: 'This webhook address is not allowed.' },
+  RATE_LIMITED: { status: 429, message: 'Too many requests.' },
+  QUERY_TOO_COMPLEX: { status: 400, message: 'The operation is too complex.' },
+  STORAGE_UNAVAILABLE: { status: 503, message: 'The storage cannot be reached or is full. Try again later.' },
+  INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+export type AttachmentErrorCode = keyof typeof errorTable;
+
+/** Where a fault lies (a path into the input, such as `['input', 'fileName']`), what it is, and its machine-readable kind. */
+export interface FaultDetail {
+  loc: (string | number)[];
+  msg: string;
+  type: string;
+}
+
+interface AttachmentErrorOptions {
+  message?: string;
+  details?: FaultDetail[];
+  /** The bound that was passed, in bytes or items. */
+  limit?: number;
+  cause?: unknown;
+}
+
+/** The one error of the service: whatever is meant for a client is thrown as this; anything else is masked. */
+export class AttachmentError extends Error {
+  readonly code: AttachmentErrorCode;
+  readonly details: FaultDetail[];
+  readonly limit: number | undefined;
+
+  constructor(code: AttachmentErrorCode, options: AttachmentErrorOptions = {}) {
+    super(options.message ?? errorTable[code].message, { cause: options.cause });
+    this.name = 'AttachmentError';
+    this.code = code;
+    this.details = options.details ?? [];
+    this.limit = options.limit;
+  }
+
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+}
+
+/** What leaves in `errors[].extensions`, over GraphQL and over every other route alike. */
+export function errorExtensions(error: AttachmentError) {
+  return {
+    code: error.code,
+    details: error.details,
+    ...(error.limit === undefined ? {} : { limit: error.limit }),
+  };
+}
+
+/** What `error` is for a client: itself where it was meant for one, a masked INTERNAL_SERVER_ERROR otherwise. */
+export function toAttachmentError(error: unknown): AttachmentError {
+  return error instanceof AttachmentError
+    ? error
+    : new AttachmentError('INTERNAL_SERVER_ERROR', { cause: error });
+}

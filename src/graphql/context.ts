@@ -1,0 +1,42 @@
+import type { AttachmentUrls } from '../auth/attachment-urls.js';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { AttachmentError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import { createLoaders, type Loaders } from './loaders.js';
+
+/** What resolvers hand on to the verbs of the service. */
+export interface GraphqlDependencies {
+  database: Database;
+  storage: Storage;
+  clock: () => Date;
+  urls: AttachmentUrls;
+  gracePeriodMs: number;
+  unlinkedRetentionMs: number;
+  /** Told of bytes that could not be removed now; they stay due. */
+  onRemovalDelayed(error: unknown): void;
+}
+
+/** What every resolver of one operation shares. */
+export class GraphqlContext {
+  #loaders: Loaders | null = null;
+
+  constructor(
+    readonly deps: GraphqlDependencies,
+    /** Null without a credential: good for introspection only. */
+    readonly anyViewer: Viewer | null,
+    /** Logs, under the request's id, what its answer masks. */
+    readonly logError: (error: unknown) => void,
+  ) {}
+
+  /** Who asks. Throws UNAUTHENTICATED without a credential. */
+  get viewer(): Viewer {
+    if (!this.anyViewer) throw new AttachmentError('UNAUTHENTICATED');
+    return this.anyViewer;
+  }
+
+  get loaders(): Loaders {
+    this.#loaders ??= createLoaders(this.deps.database, this.viewer);
+    return this.#loaders;
+  }
+}

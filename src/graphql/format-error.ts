@@ -1,0 +1,55 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { AttachmentError, errorExtensions, errorTable, type FaultDetail } from '../errors.js';
+
+/** Apollo's and graphql-js's own codes for requests that cannot be executed as they stand. */
+const requestFaults = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_USER_INPUT',
+  'BAD_REQUEST',
+]);
+
+/** Whether the fault is the client's, so that its message may be shown. */
+function isRequestFault({ extensions }: GraphQLFormattedError): boolean {
+  return typeof extensions?.['code'] === 'string' && requestFaults.has(extensions['code']);
+}
+
+/** The error where it is nobody's fault but ours, to be logged; null otherwise. */
+export function internalCause(error: GraphQLError): unknown {
+  const original = unwrapResolverError(error);
+  const masked = original instanceof AttachmentError ? original.cause : original;
+  const internal =
+    original instanceof AttachmentError ? original.status >= 500 : !(original instanceof GraphQLError);
+  return internal ? (masked ?? original) : null;
+}
+
+/** What leaves of an error: one of our codes with its details, and nothing of the inside. */
+export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const original = unwrapResolverError(error);
+  if (original instanceof AttachmentError) {
+    return { ...formatted, message: original.message, extensions: errorExtensions(original) };
+  }
+  if (isRequestFault(formatted)) {
+    return { ...formatted, extensions: { code: 'BAD_USER_INPUT', details: [requestDetail(formatted)] } };
+  }
+  const { path, locations } = formatted;
+  return {
+    message: errorTable.INTERNAL_SERVER_ERROR.message,
+    ...(path ? { path } : {}),
+    ...(locations ? { locations } : {}),
+    extensions: { code: 'INTERNAL_SERVER_ERROR', details: [] },
+  };
+}
+
+function requestDetail({ message, locations, extensions }: GraphQLFormattedError): FaultDetail {
+  const at = locations?.[0];
+  return {
+    loc: at ? ['query', at.line, at.column] : ['query'],
+    msg: message,
+    type: String(extensions?.['code']).toLowerCase(),
+  };
+}

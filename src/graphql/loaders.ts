@@ -1,0 +1,127 @@
+import DataLoader from 'dataloader';
+import { In } from 'typeorm';
+import {
+  countLinks,
+  type FieldKey,
+  readFields,
+  readFieldsOfRecords,
+  readLinksOfAttachments,
+  readLinksOfFields,
+} from '../attachments/read-fields.js';
+import type { RecordRef } from '../attachments/record.js';
+import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import type { LinkRow } from '../database/entities/link.js';
+import { PrincipalRow } from '../database/entities/principal.js';
+import { RecordFieldRow } from '../database/entities/record-field.js';
+
+/** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
+export interface LinkSlice {
+  attachmentId: string;
+  limit: number;
+  afterFieldId: string;
+}
+
+/** What fields of many objects ask for at the same moment, fetched in one statement each. */
+export type Loaders = ReturnType<typeof createLoaders>;
+
+/** Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. */
+const uncached = { cache: false } as const;
+
+const fieldId = ({ record, name }: FieldKey) => JSON.stringify([record.type, record.id, name]);
+const recordId = ({ type, id }: RecordRef) => JSON.stringify([type, id]);
+const idOfField = (row: RecordFieldRow) =>
+  fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
+const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
+
+export function createLoaders({ read }: Database, viewer: Viewer) {
+  const { organizationId } = viewer;
+  return {
+    attachment: byKey<string, StoredAttachment>(
+      (ids) => readAttachments(read, viewer, ids),
+      (id) => id,
+      ({ attachment }) => attachment.id,
+    ),
+    principal: byKey<string, PrincipalRow>(
+      (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),
+      (id) => id,
+      ({ id }) => id,
+    ),
+    field: byKey<FieldKey, RecordFieldRow>((keys) => readFields(read, viewer, keys), fieldId, idOfField),
+    fieldById: byKey<string, RecordFieldRow>(
+      (ids) => read.findBy(RecordFieldRow, { organizationId, id: In(ids) }),
+      (id) => id,
+      ({ id }) => id,
+    ),
+    fieldsOfRecord: groupsByKey<RecordRef, RecordFieldRow>(
+      (records) => readFieldsOfRecords(read, viewer, records),
+      recordId,
+      idOfRecord,
+    ),
+    linksOfField: groupsByKey<string, LinkRow>(
+      (ids) => readLinksOfFields(read, ids),
+      (id) => id,
+      (link) => link.fieldId,
+    ),
+    linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>((slices) => readSlices(read, slices), uncached),
+    linkCount: new DataLoader<string, number>(async (ids) => {
+      const counts = await countLinks(read, unique(ids));
+      return ids.map((id) => counts.get(id) ?? 0);
+    }, uncached),
+  };
+}
+
+const unique = <Key>(keys: readonly Key[]): Key[] => [...new Set(keys)];
+
+/** One value, or null, for each key; equal keys are asked for once. */
+function byKey<Key, Value>(
+  read: (keys: Key[]) => Promise<Value[]>,
+  name: (key: Key) => string,
+  nameOf: (value: Value) => string,
+): DataLoader<Key, Value | null> {
+  return new DataLoader(async (keys) => {
+    const distinct = new Map(keys.map((key) => [name(key), key]));
+    const values = new Map((await read([...distinct.values()])).map((value) => [nameOf(value), value]));
+    return keys.map((key) => values.get(name(key)) ?? null);
+  }, uncached);
+}
+
+/** All values of each key, in the order they were read. */
+function groupsByKey<Key, Value>(
+  read: (keys: Key[]) => Promise<Value[]>,
+  name: (key: Key) => string,
+  nameOf: (value: Value) => string,
+): DataLoader<Key, Value[]> {
+  return new DataLoader(async (keys) => {
+    const distinct = new Map(keys.map((key) => [name(key), key]));
+    const groups = groupBy(await read([...distinct.values()]), nameOf);
+    return keys.map((key) => groups.get(name(key)) ?? []);
+  }, uncached);
+}
+
+function groupBy<Value>(values: readonly Value[], nameOf: (value: Value) => string): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) {
+    const group = groups.get(nameOf(value));
+    if (group) group.push(value);
+    else groups.set(nameOf(value), [value]);
+  }
+  return groups;
+}
+
+/** Slices that differ only in the attachment, as those of one page do, share a statement. */
+async function readSlices(read: Database['read'], slices: readonly LinkSlice[]): Promise<LinkRow[][]> {
+  const kindOf = ({ limit, afterFieldId }: LinkSlice) => `${limit} ${afterFieldId}`;
+  const found = new Map<string, Map<string, LinkRow[]>>();
+  for (const [kind, alike] of groupBy(slices, kindOf)) {
+    const { limit, afterFieldId } = alike[0] as LinkSlice;
+    const ids = unique(alike.map(({ attachmentId }) => attachmentId));
+    const links = await readLinksOfAttachments(read, ids, limit, afterFieldId);
+    found.set(
+      kind,
+      groupBy(links, ({ attachmentId }) => attachmentId),
+    );
+  }
+  return slices.map((slice) => found.get(kindOf(slice))?.get(slice.attachmentId) ?? []);
+}

@@ -1,0 +1,211 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import busboy from 'busboy';
+import { AttachmentError } from '../../errors.js';
+import { DelimiterScan } from './delimiter-scan.js';
+import { multipartFault, timeoutFault } from './invalid-multipart.js';
+import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
+import { PaceWatch } from './pace-watch.js';
+import { readBoundary } from './read-boundary.js';
+
+/** A file part on its way in. */
+export interface IncomingFile {
+  /** To be read to its end, or to be given up by throwing. Fails when the request does. */
+  stream: Readable;
+  /** As sent, path and all; null where the part names none. */
+  fileName: string | null;
+  /** The part's Content-Type without parameters; `text/plain` (RFC 7578, 4.4) where it has none. */
+  declaredType: string;
+}
+
+export type Part =
+  | { kind: 'field'; name: string; text: string; cut: boolean }
+  | { kind: 'file'; name: string; file: IncomingFile };
+
+/** What precedes the first part, and the headers of the first two, count as neither operations nor map. */
+const framingAllowance = 64 * 1024;
+const fileBufferSize = 256 * 1024;
+
+/**
+ * Feeds the body of a request to the parser, no faster than the parts are read, and hands the parts out in the order of the
+ * wire. Whatever goes wrong on the way ends in `fail`, which stops everything at once.
+ */
+export class FormReader {
+  /** Why the form as such failed; null while it has not. */
+  failure: AttachmentError | null = null;
+  readonly #request: IncomingMessage;
+  readonly #limits: MultipartLimits;
+  readonly #delimiters: DelimiterScan;
+  readonly #parser: busboy.Busboy;
+  readonly #pace: PaceWatch;
+  readonly #operationsTimer: NodeJS.Timeout;
+  /** Holds a few parts at most: the parser bounds their number. */
+  readonly #parts = new Readable({ objectMode: true, read() {} }).on('error', ignore);
+  readonly #nextParts: AsyncIterator<Part> = this.#parts[Symbol.asyncIterator]();
+  readonly #files: Readable[] = [];
+  #fieldCount = 0;
+  #byteCount = 0;
+  #closed = false;
+
+  constructor(request: IncomingMessage, limits: MultipartLimits) {
+    const boundary = readBoundary(request.headers['content-type']);
+    this.#request = request;
+    this.#limits = limits;
+    this.#delimiters = new DelimiterScan(boundary);
+    this.#parser = createParser(boundary, limits);
+    this.#pace = new PaceWatch(limits, this.#onTooSlow);
+    this.#operationsTimer = setTimeout(this.#onTooSlow, limits.operationsTimeoutMs);
+    this.#listen();
+  }
+
+  /** The next part, null after the last one. */
+  async next(): Promise<Part | null> {
+    const { value, done } = await this.#nextParts.next();
+    if (this.failure !== null) throw this.failure;
+    return done === true ? null : value;
+  }
+
+  /** Stops reading and lets the request go, with whatever is still unread in it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#operationsTimer);
+    this.#pace.stop();
+    this.#request.off('data', this.#onData).off('end', this.#onEnd);
+    this.#request.off('error', this.#onAbort).off('close', this.#onAbort);
+    this.#request.pause();
+    this.#parser.removeAllListeners().on('error', ignore).destroy();
+    this.#parts.destroy(this.failure ?? undefined);
+    for (const file of this.#files) file.destroy(this.failure ?? undefined);
+  }
+
+  #fail(error: AttachmentError): void {
+    if (this.#closed) return;
+    this.failure = error;
+    this.close();
+  }
+
+  #listen(): void {
+    this.#parser
+      .on('field', this.#onField)
+      .on('file', this.#onFile)
+      .on('finish', this.#onFinish)
+      .on('error', () => this.#fail(brokenHeaders()))
+      .on('filesLimit', () => this.#fail(tooManyFiles(this.#limits.maxFiles)))
+      .on('fieldsLimit', () => this.#fail(tooManyFields()));
+    if (this.#request.destroyed || this.#request.readableEnded) this.#onAbort();
+    else
+      this.#request
+        .on('end', this.#onEnd)
+        .on('error', this.#onAbort)
+        .on('close', this.#onAbort)
+        .on('data', this.#onData);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#byteCount += chunk.length;
+    this.#pace.count(chunk.length);
+    const { maxRequestSize } = this.#limits;
+    if (this.#byteCount > maxRequestSize) this.#fail(tooLarge(maxRequestSize));
+    else if (!this.#delimiters.push(chunk)) this.#fail(brokenDelimiter());
+    else if (!this.#parser.write(chunk)) this.#waitForParser();
+    this.#checkFieldSize();
+  };
+
+  #waitForParser(): void {
+    if (this.#closed) return;
+    this.#request.pause();
+    this.#pace.pause();
+    this.#parser.once('drain', () => {
+      this.#pace.resume();
+      this.#request.resume();
+    });
+  }
+
+  /** Does not wait for the end of an endless field: the parser reports a field only once it is over. */
+  #checkFieldSize(): void {
+    const { maxOperationsSize, maxMapSize } = this.#limits;
+    const size = this.#byteCount - framingAllowance;
+    if (this.#fieldCount === 0 && size > maxOperationsSize) this.#fail(tooLarge(maxOperationsSize));
+    if (this.#fieldCount === 1 && size > maxOperationsSize + maxMapSize) this.#fail(tooLarge(maxMapSize));
+  }
+
+  readonly #onField = (name: string | undefined, text: string, info: busboy.FieldInfo): void => {
+    this.#fieldCount += 1;
+    if (this.#fieldCount === 2) clearTimeout(this.#operationsTimer);
+    if (name === undefined) this.#fail(namelessPart());
+    else this.#parts.push({ kind: 'field', name, text, cut: info.valueTruncated } satisfies Part);
+  };
+
+  readonly #onFile = (name: string | undefined, stream: Readable, info: busboy.FileInfo): void => {
+    stream.on('error', ignore);
+    this.#files.push(stream);
+    const file = { stream, fileName: info.filename ?? null, declaredType: info.mimeType };
+    if (name === undefined) this.#fail(namelessPart());
+    else this.#parts.push({ kind: 'file', name, file } satisfies Part);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#pace.stop();
+    if (this.#delimiters.closed) this.#parser.end();
+    else this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
+  };
+
+  /** Every file has been read to its end. */
+  readonly #onFinish = (): void => {
+    if (this.#delimiters.partCount === this.#fieldCount + this.#files.length) this.#parts.push(null);
+    else this.#fail(brokenHeaders());
+  };
+
+  readonly #onAbort = (): void => {
+    if (this.#request.readableEnded && this.#request.complete) return;
+    this.#fail(multipartFault([], 'client_aborted', 'The request ended before its body was complete.'));
+  };
+
+  readonly #onTooSlow = (): void => {
+    this.#fail(multipartFault([], timeoutFault, 'The request arrives too slowly.'));
+  };
+}
+
+function createParser(boundary: string, limits: MultipartLimits): busboy.Busboy {
+  return busboy({
+    headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
+    defParamCharset: 'utf8',
+    preservePath: true,
+    fileHwm: fileBufferSize,
+    limits: {
+      // One above what is allowed: the parser calls a field cut that just fills its limit.
+      fieldSize: Math.max(limits.maxOperationsSize, limits.maxMapSize) + 1,
+      // One above the two there should be, so that the third can be named.
+      fields: 3,
+      files: limits.maxFiles,
+    },
+  });
+}
+
+function brokenHeaders(): AttachmentError {
+  const msg = `A part has no readable form-data headers, or more than ${maxPartHeaderSize} bytes of them.`;
+  return multipartFault([], 'part_headers', msg, maxPartHeaderSize);
+}
+
+function brokenDelimiter(): AttachmentError {
+  return multipartFault([], 'boundary', 'A boundary is followed by something other than a line end.');
+}
+
+function namelessPart(): AttachmentError {
+  return multipartFault([], 'name_missing', 'A part has no name.');
+}
+
+function tooLarge(limit: number): AttachmentError {
+  return new AttachmentError('REQUEST_TOO_LARGE', { limit });
+}
+
+function tooManyFiles(limit: number): AttachmentError {
+  return new AttachmentError('TOO_MANY_FILES', { limit });
+}
+
+function tooManyFields(): AttachmentError {
+  return multipartFault([], 'part_unexpected', 'Only "operations" and "map" may be fields.');
+}
+
+function ignore(): void {}

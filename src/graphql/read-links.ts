@@ -1,0 +1,26 @@
+import type { RecordFieldRow } from '../database/entities/record-field.js';
+import type { GraphqlContext } from './context.js';
+import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
+
+/** The field's row; null where it was never linked to. */
+export async function readField(
+  field: RecordField,
+  { loaders }: GraphqlContext,
+): Promise<RecordFieldRow | null> {
+  return field.row === undefined ? loaders.field.load(field) : field.row;
+}
+
+/** A field's links in order, rejected ones left out. */
+export async function readLinks(field: RecordField, context: GraphqlContext): Promise<AttachmentLink[]> {
+  const row = await readField(field, context);
+  if (!row) return [];
+  const { loaders } = context;
+  const links = await loaders.linksOfField.load(row.id);
+  const stored = await Promise.all(links.map(({ attachmentId }) => loaders.attachment.load(attachmentId)));
+  return links
+    .flatMap((link, index) => {
+      const attachment = stored[index];
+      return attachment ? [toAttachmentLink(link, row, attachment.blob.verdict)] : [];
+    })
+    .filter(({ state }) => state !== 'REJECTED');
+}

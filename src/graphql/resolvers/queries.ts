@@ -1,0 +1,87 @@
+import { Arg, Args, Authorized, Ctx, ID, Query, Resolver } from 'type-graphql';
+import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
+import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
+import { checkRecord } from '../../attachments/record.js';
+import { findAttachment } from '../../attachments/stored-attachment.js';
+import { Faults } from '../../faults.js';
+import type { GraphqlContext } from '../context.js';
+import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
+import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
+import { Node } from '../types/node.js';
+import { ViewerType } from '../types/principal.js';
+import { RecordType } from '../types/record.js';
+
+@Resolver()
+export class Queries {
+  @Authorized()
+  @Query(() => ViewerType)
+  viewer(@Ctx() { viewer }: GraphqlContext): ViewerType {
+    return { ...viewer, permissions: [...viewer.permissions] };
+  }
+
+  @Authorized('attachments:read')
+  @Query(() => Node, { nullable: true })
+  async node(
+    @Arg('id', () => ID) id: string,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<Attachment | null> {
+    const found = await findAttachment(deps.database.read, viewer, id);
+    return found && toAttachment(found);
+  }
+
+  @Authorized('attachments:read')
+  @Query(() => Attachment, {
+    nullable: true,
+    description: 'Null where there is none or the viewer may not see it.',
+  })
+  async attachment(
+    @Arg('id', () => ID) id: string,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<Attachment | null> {
+    const found = await findAttachment(deps.database.read, viewer, id);
+    return found && toAttachment(found);
+  }
+
+  @Authorized('attachments:read')
+  @Query(() => AttachmentConnection, {
+    description:
+      "The viewer's organization's, newest first by default: claimed or linked ones, and the viewer's own.",
+  })
+  async attachments(
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Arg('filter', () => AttachmentFilterInput, { nullable: true }) filter:
+      | AttachmentFilterInput
+      | null
+      | undefined,
+    @Arg('orderBy', () => AttachmentOrderInput, { nullable: true }) orderBy:
+      | AttachmentOrderInput
+      | null
+      | undefined,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<ConnectionOf<Attachment>> {
+    const { read } = deps.database;
+    const conditions = toFilter(filter ?? {});
+    const page = await listAttachments(read, viewer, {
+      first: first ?? 50,
+      after: after ?? null,
+      filter: conditions,
+      orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
+    });
+    return toConnection(page, toAttachment, () => countAttachments(read, viewer, conditions));
+  }
+
+  @Authorized('attachments:read')
+  @Query(() => RecordType)
+  record(@Arg('type', () => String) type: string, @Arg('id', () => ID) id: string): RecordType {
+    const faults = new Faults();
+    checkRecord(faults, { type, id }, []);
+    faults.throwIfAny();
+    return { type, id };
+  }
+}
+
+/** A condition given as null is none. */
+function toFilter(input: AttachmentFilterInput): AttachmentFilter {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
+}

@@ -1,0 +1,83 @@
+import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
+import { AttachmentError } from '../../errors.js';
+import type { GraphqlContext } from '../context.js';
+import { readField, readLinks } from '../read-links.js';
+import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
+import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { AttachmentStatus } from '../types/enums.js';
+import { PageArgs } from '../types/inputs.js';
+import { AttachmentLink, RecordField, RecordType } from '../types/record.js';
+
+@Resolver(() => RecordType)
+export class RecordFields {
+  @FieldResolver(() => RecordField, { description: "One field's ordered attachments." })
+  field(
+    @Root() record: RecordType,
+    @Arg('name', () => String, { defaultValue: 'attachments' }) name: string,
+  ): RecordField {
+    return Object.assign(new RecordField(), { record, name });
+  }
+
+  @FieldResolver(() => [RecordField])
+  async fields(@Root() record: RecordType, @Ctx() { loaders }: GraphqlContext): Promise<RecordField[]> {
+    const rows = await loaders.fieldsOfRecord.load(record);
+    return rows.map((row) => Object.assign(new RecordField(), { record, name: row.name, row }));
+  }
+
+  @FieldResolver(() => AttachmentConnection, {
+    description: 'Everything this record has claimed or links to.',
+  })
+  async attachments(
+    @Root() record: RecordType,
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Arg('status', () => [AttachmentStatus], { nullable: true })
+    status: (keyof typeof AttachmentStatus)[] | null | undefined,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<ConnectionOf<Attachment>> {
+    const { read } = deps.database;
+    const filter = { record, status: status ?? undefined };
+    const page = await listAttachments(read, viewer, {
+      first: first ?? 50,
+      after: after ?? null,
+      filter,
+      orderBy: { field: 'CREATED_AT', direction: 'DESC' },
+    });
+    return toConnection(page, toAttachment, () => countAttachments(read, viewer, filter));
+  }
+}
+
+@Resolver(() => RecordField)
+export class RecordFieldFields {
+  @FieldResolver(() => Int, {
+    description: "Grows by one with every change of the field's links; 0 for a field never linked to.",
+  })
+  async version(@Root() field: RecordField, @Ctx() context: GraphqlContext): Promise<number> {
+    return (await readField(field, context))?.version ?? 0;
+  }
+
+  @FieldResolver(() => [AttachmentLink], {
+    description: 'In order, at most 1,000 (TOO_MANY_ATTACHMENTS). Only APPROVED ones unless includePending.',
+  })
+  async links(
+    @Root() field: RecordField,
+    @Arg('includePending', () => Boolean, { defaultValue: false }) includePending: boolean,
+    @Ctx() context: GraphqlContext,
+  ): Promise<AttachmentLink[]> {
+    const links = await readLinks(field, context);
+    return includePending ? links : links.filter(({ state }) => state === 'ACTIVE');
+  }
+}
+
+@Resolver(() => AttachmentLink)
+export class AttachmentLinkFields {
+  @FieldResolver(() => Attachment)
+  async attachment(
+    @Root() { attachmentId }: AttachmentLink,
+    @Ctx() { loaders }: GraphqlContext,
+  ): Promise<Attachment> {
+    const stored = await loaders.attachment.load(attachmentId);
+    if (!stored) throw new AttachmentError('NOT_FOUND');
+    return toAttachment(stored);
+  }
+}

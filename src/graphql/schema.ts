@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+import { type GraphQLSchema, isInputObjectType } from 'graphql';
+import { type AuthChecker, buildSchemaSync } from 'type-graphql';
+import { assertPermitted } from '../auth/assert-permitted.js';
+import type { Permission } from '../auth/viewer.js';
+import type { GraphqlContext } from './context.js';
+import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
+import { Mutations } from './resolvers/mutations.js';
+import { Queries } from './resolvers/queries.js';
+import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
+import { DateTime } from './types/scalars.js';
+
+/** Every root field names the permissions it needs with `@Authorized`; none named means any good credential. */
+const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context }, needed) => {
+  for (const permission of needed) assertPermitted(context.viewer, permission);
+  return context.viewer !== null;
+};
+
+/** The whole API. */
+export function createSchema(): GraphQLSchema {
+  const schema = buildSchemaSync({
+    resolvers: [
+      Queries,
+      Mutations,
+      AttachmentFields,
+      FormattedTextFields,
+      RecordFields,
+      RecordFieldFields,
+      AttachmentLinkFields,
+    ],
+    authChecker,
+    scalarsMap: [{ type: Date, scalar: DateTime }],
+    validate: false,
+  });
+  return markOneOf(schema, 'AttachmentContentInput');
+}
+
+/** type-graphql has no `@oneOf`; graphql-js reads it from the type. */
+function markOneOf(schema: GraphQLSchema, name: string): GraphQLSchema {
+  const type = schema.getType(name);
+  if (!isInputObjectType(type)) throw new Error(`${name} is not an input type.`);
+  type.isOneOf = true;
+  return schema;
+}

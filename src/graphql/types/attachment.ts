@@ -1,0 +1,111 @@
+import { Field, ID, ObjectType } from 'type-graphql';
+import type { StoredAttachment } from '../../attachments/stored-attachment.js';
+import { connectionType } from './connection.js';
+import { AttachmentStatus, DigestAlgorithm, TextFormat } from './enums.js';
+import { Node } from './node.js';
+import { DateTime, JsonObject, SafeInt } from './scalars.js';
+
+@ObjectType({
+  description: 'hash is lowercase hexadecimal, of the stored bytes.',
+  simpleResolvers: true,
+})
+export class Digest {
+  @Field(() => DigestAlgorithm)
+  algorithm!: DigestAlgorithm;
+
+  @Field(() => String)
+  hash!: string;
+}
+
+@ObjectType({ description: 'html is sanitized.', simpleResolvers: true })
+export class FormattedText {
+  @Field(() => TextFormat)
+  format!: TextFormat;
+
+  @Field(() => String)
+  raw!: string;
+}
+
+@ObjectType({
+  description: "type is an open set ('AR' is the first); unknown types are kept.",
+  simpleResolvers: true,
+})
+export class AttachmentMetadata {
+  @Field(() => String)
+  type!: string;
+
+  @Field(() => JsonObject, { nullable: true })
+  attributes!: object | null;
+}
+
+@ObjectType({ implements: Node, description: 'A named use of stored bytes.', simpleResolvers: true })
+export class Attachment extends Node {
+  /** What the fields that other types and statements are needed for are read from. */
+  stored!: StoredAttachment;
+
+  @Field(() => ID, { description: 'The tenant: taken from the credential, never from input.' })
+  organizationId!: string;
+
+  @Field(() => String, {
+    description: "The name clients see: the input's fileName, else the file part's, cleaned.",
+  })
+  fileName!: string;
+
+  @Field(() => String, { description: 'As found in the bytes; agrees with the extension.' })
+  contentType!: string;
+
+  @Field(() => SafeInt)
+  size!: number;
+
+  @Field(() => FormattedText, { nullable: true })
+  description!: FormattedText | null;
+
+  @Field(() => AttachmentMetadata, { nullable: true })
+  metadata!: AttachmentMetadata | null;
+
+  @Field(() => String, { description: 'The key of the stored bytes.' })
+  documentKey!: string;
+
+  @Field(() => AttachmentStatus)
+  status!: keyof typeof AttachmentStatus;
+
+  @Field(() => DateTime)
+  createdAt!: Date;
+
+  @Field(() => DateTime)
+  updatedAt!: Date;
+
+  @Field(() => DateTime, { nullable: true })
+  claimedAt!: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'When it will be purged: after the grace period while neither claimed nor linked; after the retention once unlinked from its last field; else null.',
+  })
+  expiresAt!: Date | null;
+}
+
+/** The one place that decides what of an attachment leaves. */
+export function toAttachment(stored: StoredAttachment): Attachment {
+  const { attachment, blob } = stored;
+  const { description, metadataType, metadataAttributes } = attachment;
+  return Object.assign(new Attachment(), {
+    stored,
+    id: attachment.id,
+    organizationId: attachment.organizationId,
+    fileName: attachment.fileName,
+    contentType: attachment.contentType,
+    size: attachment.size,
+    description: description === null ? null : { format: TextFormat.MARKDOWN, raw: description },
+    metadata: metadataType === null ? null : { type: metadataType, attributes: metadataAttributes },
+    documentKey: blob.documentKey,
+    status: blob.verdict,
+    createdAt: attachment.createdAt,
+    updatedAt: attachment.updatedAt,
+    claimedAt: attachment.claimedAt,
+    expiresAt: attachment.expiresAt,
+  });
+}
+
+export const AttachmentConnection = connectionType('Attachment', Attachment);

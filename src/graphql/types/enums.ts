@@ -1,0 +1,61 @@
+import { registerEnumType } from 'type-graphql';
+
+export const AttachmentStatus = {
+  PENDING: 'PENDING',
+  APPROVED: 'APPROVED',
+  REJECTED: 'REJECTED',
+  SCAN_FAILED: 'SCAN_FAILED',
+} as const;
+registerEnumType(AttachmentStatus, {
+  name: 'AttachmentStatus',
+  valuesConfig: {
+    PENDING: { description: 'Stored, verdict outstanding. Only its creator may download it.' },
+    APPROVED: { description: 'Passed every check, or scanning is switched off. Downloadable.' },
+    REJECTED: { description: 'Failed a check. Nobody may download it.' },
+    SCAN_FAILED: {
+      description:
+        'The scanner could not give a verdict after all its retries. Treated like PENDING; can be rescanned.',
+    },
+  },
+});
+
+export const DigestAlgorithm = { MD5: 'MD5', SHA256: 'SHA256' } as const;
+export type DigestAlgorithm = keyof typeof DigestAlgorithm;
+registerEnumType(DigestAlgorithm, { name: 'DigestAlgorithm' });
+
+export const TextFormat = { PLAIN: 'PLAIN', MARKDOWN: 'MARKDOWN' } as const;
+export type TextFormat = keyof typeof TextFormat;
+registerEnumType(TextFormat, { name: 'TextFormat' });
+
+export const Disposition = { ATTACHMENT: 'ATTACHMENT', INLINE: 'INLINE' } as const;
+export type Disposition = keyof typeof Disposition;
+registerEnumType(Disposition, { name: 'Disposition' });
+
+export const PrincipalKind = { USER: 'USER', SERVICE: 'SERVICE' } as const;
+registerEnumType(PrincipalKind, { name: 'PrincipalKind' });
+
+export const LinkState = { ACTIVE: 'ACTIVE', PENDING: 'PENDING', REJECTED: 'REJECTED' } as const;
+export type LinkState = keyof typeof LinkState;
+registerEnumType(LinkState, { name: 'LinkState' });
+
+export const LinkMode = { REPLACE: 'REPLACE', ADD: 'ADD', REMOVE: 'REMOVE' } as const;
+registerEnumType(LinkMode, {
+  name: 'LinkMode',
+  valuesConfig: {
+    REPLACE: {
+      description: 'The field holds exactly these, in this order; others are unlinked. [] empties it.',
+    },
+    ADD: { description: 'Appended in this order; those already there keep their place.' },
+    REMOVE: { description: 'Taken out; those not there are passed over.' },
+  },
+});
+
+export const AttachmentOrderField = {
+  CREATED_AT: 'CREATED_AT',
+  FILE_NAME: 'FILE_NAME',
+  SIZE: 'SIZE',
+} as const;
+registerEnumType(AttachmentOrderField, { name: 'AttachmentOrderField' });
+
+export const OrderDirection = { ASC: 'ASC', DESC: 'DESC' } as const;
+registerEnumType(OrderDirection, { name: 'OrderDirection' });

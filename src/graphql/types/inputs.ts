@@ -1,0 +1,146 @@
+import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+import type { Intake } from '../../attachments/intake.js';
+import { AttachmentOrderField, AttachmentStatus, LinkMode, OrderDirection } from './enums.js';
+import { DateTime, JsonObject, Upload } from './scalars.js';
+
+const optional = { nullable: true } as const;
+
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { nullable: true, defaultValue: 50 })
+  first!: number | null;
+
+  @Field(() => String, optional)
+  after?: string | null;
+}
+
+@InputType()
+export class RecordInput {
+  @Field(() => String)
+  type!: string;
+
+  @Field(() => ID)
+  id!: string;
+}
+
+@InputType()
+export class AttachmentMetadataInput {
+  @Field(() => String)
+  type!: string;
+
+  @Field(() => JsonObject, optional)
+  attributes?: Record<string, unknown> | null;
+}
+
+@InputType({ description: 'Where the bytes come from.' })
+export class AttachmentContentInput {
+  @Field(() => Upload, optional)
+  upload?: Promise<Intake> | null;
+}
+
+@InputType()
+export class CreateAttachmentInput {
+  @Field(() => AttachmentContentInput)
+  content!: AttachmentContentInput;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Wins over the file part's own name. Required where the content carries none.",
+  })
+  fileName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Markdown, at most 10,000 characters.' })
+  description?: string | null;
+
+  @Field(() => AttachmentMetadataInput, optional)
+  metadata?: AttachmentMetadataInput | null;
+
+  @Field(() => RecordInput, { nullable: true, description: 'Claim it for this record at once.' })
+  record?: RecordInput | null;
+
+  @Field(() => String, { nullable: true, description: 'With record: append it to this field at once.' })
+  field?: string | null;
+}
+
+@InputType()
+export class ClaimAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+
+  @Field(() => RecordInput)
+  record!: RecordInput;
+}
+
+@InputType()
+export class LinkAttachmentsInput {
+  @Field(() => RecordInput)
+  record!: RecordInput;
+
+  @Field(() => String, { defaultValue: 'attachments' })
+  field!: string;
+
+  @Field(() => [ID])
+  attachmentIds!: string[];
+
+  @Field(() => LinkMode, { defaultValue: LinkMode.REPLACE })
+  mode!: keyof typeof LinkMode;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Refused with VERSION_CONFLICT unless the field is at this version.',
+  })
+  expectedVersion?: number | null;
+}
+
+@InputType()
+export class DeleteAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+}
+
+@InputType('AttachmentFilter', {
+  description: 'Every condition given must hold; of the values of one condition, any.',
+})
+export class AttachmentFilterInput {
+  @Field(() => [AttachmentStatus], optional)
+  status?: (keyof typeof AttachmentStatus)[] | null;
+
+  @Field(() => Boolean, optional)
+  claimed?: boolean | null;
+
+  @Field(() => Boolean, optional)
+  linked?: boolean | null;
+
+  @Field(() => RecordInput, { nullable: true, description: 'Claimed by this record, or linked to it.' })
+  record?: RecordInput | null;
+
+  @Field(() => [String], { nullable: true, description: 'Exact, or a family such as image/*.' })
+  contentType?: string[] | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Upper and lower case ASCII letters count as the same.',
+  })
+  fileNameContains?: string | null;
+
+  @Field(() => ID, optional)
+  createdBy?: string | null;
+
+  @Field(() => DateTime, optional)
+  createdAfter?: Date | null;
+
+  @Field(() => DateTime, optional)
+  createdBefore?: Date | null;
+
+  @Field(() => String, optional)
+  sha256?: string | null;
+}
+
+@InputType('AttachmentOrder')
+export class AttachmentOrderInput {
+  @Field(() => AttachmentOrderField, { defaultValue: AttachmentOrderField.CREATED_AT })
+  field!: keyof typeof AttachmentOrderField;
+
+  @Field(() => OrderDirection, { defaultValue: OrderDirection.DESC })
+  direction!: keyof typeof OrderDirection;
+}

@@ -1,0 +1,39 @@
+import { Field, ID, ObjectType } from 'type-graphql';
+import { Attachment } from './attachment.js';
+import { AttachmentLink, RecordField } from './record.js';
+
+@ObjectType({ simpleResolvers: true })
+export class CreateAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+}
+
+@ObjectType({
+  description: "alreadyClaimed: it was this record's before; nothing changed.",
+  simpleResolvers: true,
+})
+export class ClaimAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+
+  @Field(() => Boolean)
+  alreadyClaimed!: boolean;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class LinkAttachmentsPayload {
+  @Field(() => RecordField)
+  field!: RecordField;
+
+  @Field(() => [AttachmentLink])
+  links!: AttachmentLink[];
+
+  @Field(() => [Attachment])
+  unlinked!: Attachment[];
+}
+
+@ObjectType({ simpleResolvers: true })
+export class DeleteAttachmentPayload {
+  @Field(() => ID)
+  deletedAttachmentId!: string;
+}

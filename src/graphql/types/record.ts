@@ -1,0 +1,65 @@
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { RecordRef } from '../../attachments/record.js';
+import type { Verdict } from '../../database/entities/blob.js';
+import type { LinkRow } from '../../database/entities/link.js';
+import type { RecordFieldRow } from '../../database/entities/record-field.js';
+import { connectionType } from './connection.js';
+import { LinkState } from './enums.js';
+
+@ObjectType('Record', {
+  description: "A thing in the caller's own system, such as WorkPackage 1. It needs no row here to exist.",
+  simpleResolvers: true,
+})
+export class RecordType implements RecordRef {
+  @Field(() => String)
+  type!: string;
+
+  @Field(() => ID)
+  id!: string;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class RecordField {
+  record!: RecordRef;
+  /** Undefined where it has not been read yet, null where the field was never linked to. */
+  row?: RecordFieldRow | null;
+
+  @Field(() => String)
+  name!: string;
+}
+
+@ObjectType({ description: "An attachment at a position in a record's field.", simpleResolvers: true })
+export class AttachmentLink {
+  attachmentId!: string;
+
+  @Field(() => RecordType)
+  record!: RecordType;
+
+  @Field(() => String)
+  field!: string;
+
+  @Field(() => Int)
+  position!: number;
+
+  @Field(() => LinkState)
+  state!: LinkState;
+}
+
+export const AttachmentLinkConnection = connectionType('AttachmentLink', AttachmentLink);
+
+const states = {
+  PENDING: 'PENDING',
+  SCAN_FAILED: 'PENDING',
+  APPROVED: 'ACTIVE',
+  REJECTED: 'REJECTED',
+} as const;
+
+export function toAttachmentLink(link: LinkRow, field: RecordFieldRow, verdict: Verdict): AttachmentLink {
+  return Object.assign(new AttachmentLink(), {
+    attachmentId: link.attachmentId,
+    record: { type: field.recordType, id: field.recordId },
+    field: field.name,
+    position: link.position,
+    state: states[verdict],
+  });
+}

@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
+
+export interface DownloadDependencies {
+  storage: Pick<Storage, 'read'>;
+  urls: AttachmentUrls;
+  clock: () => Date;
+  /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
+  viewerOf(request: FastifyRequest): Viewer | Promise<Viewer>;
+  /**
+   * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
+   * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
+   */
+  findDownload(id: string, viewer: Viewer | null): Promise<DownloadableFile | null>;
+}
+
+/** The last part is a wildcard, because a named one takes no more than 100 characters. */
+interface DownloadRoute {
+  Params: { id: string; '*': string };
+  Querystring: Record<string, unknown>;
+}
+
+/** Adds `GET|HEAD /attachments/{id}/{fileName}`, open to a credential or to a signed query. */
+export function registerDownload(server: FastifyInstance, deps: DownloadDependencies): void {
+  server.route<DownloadRoute>({
+    method: ['GET', 'HEAD'],
+    url: '/attachments/:id/*',
+    handler: async (request, reply) => {
+      setRefusalHeaders(reply);
+      const { id, '*': fileName } = request.params;
+      const access = await authorize(deps, request, { id, fileName });
+      const file = await deps.findDownload(id, access.viewer);
+      if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
+      await sendFile(reply, deps.storage, file, access);
+      return reply;
+    },
+  });
+}
+
+/** What holds for every answer, and for errors to the end: nothing is sniffed, run, stored or told to the next site. */
+function setRefusalHeaders(reply: FastifyReply): void {
+  const vary = reply.getHeader('vary');
+  reply.headers({
+    'cache-control': 'no-store',
+    'content-security-policy': "sandbox; default-src 'none'",
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    vary: vary === undefined ? 'Authorization' : `${vary}, Authorization`,
+  });
+}
+
+interface Access extends SendOptions {
+  viewer: Viewer | null;
+}
+
+/** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
+async function authorize(
+  { urls, clock, viewerOf }: DownloadDependencies,
+  request: FastifyRequest<DownloadRoute>,
+  file: { id: string; fileName: string },
+): Promise<Access> {
+  const { query } = request;
+  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request));
+
+  const verified = urls.verify({ ...file, query });
+  if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
+  if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');
+  return signedAccess(verified, clock());
+}
+
+/** A download, kept by the browser but checked anew each time, since permissions change. */
+function credentialAccess(viewer: Viewer): Access {
+  return {
+    viewer,
+    disposition: 'ATTACHMENT',
+    cacheControl: 'private, no-cache',
+    resourcePolicy: 'same-origin',
+  };
+}
+
+/** Whoever has the URL may show the file in a page of theirs, and keep it for as long as the URL is good. */
+function signedAccess({ disposition, expiresAt }: SignedAccess, now: Date): Access {
+  const secondsLeft = Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
+  return {
+    viewer: null,
+    disposition,
+    cacheControl: `private, max-age=${secondsLeft}`,
+    resourcePolicy: 'cross-origin',
+  };
+}
+
+function refusal(parameter: string, message: string, type: string): AttachmentError {
+  const details = [{ loc: ['query', parameter], msg: message, type }];
+  return new AttachmentError('FORBIDDEN', { message, details });
+}

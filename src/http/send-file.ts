@@ -1,0 +1,99 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { create as contentDisposition } from 'content-disposition';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import type { Disposition } from '../auth/attachment-urls.js';
+import type { Storage } from '../storage/storage.js';
+import { readByteRange } from './byte-range.js';
+import { evaluatePreconditions, isRangeCurrent, type Validators } from './conditional-request.js';
+import { openBody } from './open-body.js';
+import { presentationOf } from './presentation.js';
+
+/** A file whose bytes may leave. Its bytes never change. `size` is in bytes, `sha256` in lowercase hexadecimal. */
+export interface DownloadableFile {
+  id: string;
+  fileName: string;
+  contentType: string;
+  size: number;
+  sha256: string;
+  documentKey: string;
+  createdAt: Date;
+}
+
+export interface SendOptions {
+  disposition: Disposition;
+  /** Cache-Control of an answer that carries or confirms the file; any other is not to be stored. */
+  cacheControl: string;
+  /** Whose pages may embed the file. */
+  resourcePolicy: 'same-origin' | 'cross-origin';
+}
+
+/** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
+export async function sendFile(
+  reply: FastifyReply,
+  storage: Pick<Storage, 'read'>,
+  file: DownloadableFile,
+  options: SendOptions,
+): Promise<void> {
+  const validators = { etag: `"${file.sha256}"`, lastModified: file.createdAt.toUTCString() };
+  const common = fileHeaders(file, validators, options);
+
+  switch (evaluatePreconditions(reply.request.headers, validators)) {
+    case 'FAILED':
+      reply.code(412).send();
+      break;
+    case 'NOT_MODIFIED':
+      reply.code(304).headers(common).send();
+      break;
+    case 'PROCEED':
+      await sendBytes(reply, storage, file, requestedRange(reply.request, validators, file.size), {
+        ...common,
+        'content-type': presentationOf(file.contentType, options.disposition).contentType,
+      });
+  }
+}
+
+/** A range counts only on GET, and only while it is cut from the bytes the client knows. */
+function requestedRange({ method, headers }: FastifyRequest, validators: Validators, size: number) {
+  return method === 'GET' && isRangeCurrent(headers, validators) ? readByteRange(headers.range, size) : null;
+}
+
+async function sendBytes(
+  reply: FastifyReply,
+  storage: Pick<Storage, 'read'>,
+  { documentKey, size }: DownloadableFile,
+  range: ReturnType<typeof readByteRange>,
+  headers: OutgoingHttpHeaders,
+): Promise<void> {
+  if (range === 'UNSATISFIABLE') {
+    reply.code(416).header('content-range', `bytes */${size}`).send();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const isBodiless = reply.request.method === 'HEAD' || size === 0;
+  const body = isBodiless ? undefined : await openBody(storage, documentKey, { start, end }, reply.raw);
+
+  if (range !== null) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
+  reply
+    .headers(headers)
+    .header('content-length', end - start + 1)
+    .send(body);
+}
+
+/** The headers that hold for the file however much of it is sent; a 304 repeats them, because it renews the stored ones. */
+function fileHeaders(
+  { contentType, fileName }: DownloadableFile,
+  validators: Validators,
+  options: SendOptions,
+) {
+  const { type, contentSecurityPolicy } = presentationOf(contentType, options.disposition);
+  return {
+    etag: validators.etag,
+    'last-modified': validators.lastModified,
+    'accept-ranges': 'bytes',
+    'cache-control': options.cacheControl,
+    'content-disposition': contentDisposition(fileName, { type }),
+    'content-security-policy': contentSecurityPolicy,
+    'cross-origin-resource-policy': options.resourcePolicy,
+  };
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { migrate } from './command/migrate.js';
+import { serve } from './command/serve.js';
+import { type Config, ConfigError, loadConfig } from './config.js';
+
+const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
+
+const program = new Command('claimcheck').description('Self-hosted GraphQL attachment service.');
+program.command('serve').description('Migrate and serve.').action(run(serve));
+program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);
+  process.exit(1);
+});

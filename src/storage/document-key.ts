@@ -1,0 +1,25 @@
+import { v7 as uuidv7 } from 'uuid';
+import { AttachmentError } from '../errors.js';
+
+const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const documentKeyPattern = new RegExp(`^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${uuidPattern}/${uuidPattern}$`);
+
+/** A fresh key `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid v7>` (UTC); no user text is ever part of one. */
+export function createDocumentKey(organizationId: string, now: Date): string {
+  return `${hourPartition(now)}/${organizationId}/${uuidv7({ msecs: now.getTime() })}`;
+}
+
+/** The partition `yyyy-mm-dd/hh` (UTC) that keys made at `now` lie in. */
+export function hourPartition(now: Date): string {
+  const iso = now.toISOString();
+  return `${iso.slice(0, 10)}/${iso.slice(11, 13)}`;
+}
+
+export function isDocumentKey(key: string): boolean {
+  return documentKeyPattern.test(key);
+}
+
+/** The one gate in front of every storage: refuses whatever `createDocumentKey` cannot have made. */
+export function assertDocumentKey(key: string): void {
+  if (!isDocumentKey(key)) throw new AttachmentError('DOCUMENT_KEY_UNKNOWN');
+}

@@ -1,0 +1,50 @@
+import type { Readable } from 'node:stream';
+
+/**
+ * Where bytes are kept. A storage knows keys and bytes and nothing of attachments.
+ *
+ * A key is `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid>` (see document-key.ts); only the service makes keys, and every
+ * implementation passes them through `assertDocumentKey` first. Faults of the medium (full, unreachable, permission) are
+ * thrown as AttachmentError STORAGE_UNAVAILABLE with the medium's own error as `cause`.
+ */
+export interface Storage {
+  /**
+   * Opens a new object. Nothing is visible under `key` until `commit` has returned; from then on the object is whole and
+   * survives a power cut. Two writers of one key: each writes its own bytes, the last `commit` wins, none is mixed.
+   */
+  create(key: string): Promise<ObjectWriter>;
+
+  /** The object's bytes, or those of an inclusive range of them; null where there is no object. Destroying the stream closes it. */
+  read(key: string, range?: ByteRange): Promise<Readable | null>;
+
+  /** The object's size in bytes; null where there is no object. */
+  size(key: string): Promise<number | null>;
+
+  /** Removes the object. One that is not there is no fault. */
+  remove(key: string): Promise<void>;
+
+  /** Keys of all whole objects of one hour partition (`yyyy-mm-dd/hh`), in no particular order; unfinished writes are not listed. */
+  list(partition: string): AsyncIterable<string>;
+
+  /** Removes what writers that never finished left in one hour partition more than `olderThanMs` ago. Returns how many. */
+  removeUnfinished(partition: string, olderThanMs: number): Promise<number>;
+
+  /** Throws STORAGE_UNAVAILABLE when objects cannot be written at present. */
+  check(): Promise<void>;
+}
+
+/** One object on its way in. Exactly one of `commit` and `abort` ends it; calling `abort` again, or after `commit`, does nothing. */
+export interface ObjectWriter {
+  /** Appends. The buffers may be reused by the caller once the promise has resolved. One call at a time. */
+  write(buffers: readonly Uint8Array[]): Promise<void>;
+  /** Makes the object durable and visible. */
+  commit(): Promise<void>;
+  /** Forgets every byte written. Never throws. */
+  abort(): Promise<void>;
+}
+
+/** Offsets in bytes; both ends are included. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}

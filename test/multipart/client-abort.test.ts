@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IncomingFile } from '../../src/graphql/multipart/form-reader.js';
+import { formBody, formRequest, graphqlForm, RawConnection } from '../support/raw-http.js';
+import { type HashedFile, HashingServer, hashFile } from './hashing-server.js';
+
+const megabyte = 1024 * 1024;
+const operations = { query: 'mutation ($a: Upload, $b: Upload) { x }', variables: { a: null, b: null } };
+const files = [{ content: Buffer.alloc(100_000, 'a') }, { content: Buffer.alloc(4 * megabyte, 'b') }];
+const request = formRequest(
+  '/',
+  formBody(graphqlForm(operations, { 0: ['variables.a'], 1: ['variables.b'] }, files)),
+);
+const bodyStart = request.indexOf('\r\n\r\n') + 4;
+
+let server: HashingServer;
+let streamErrors: unknown[];
+const unhandled: unknown[] = [];
+const noteUnhandled = (error: unknown) => unhandled.push(error);
+
+beforeAll(() => {
+  process.on('unhandledRejection', noteUnhandled).on('uncaughtException', noteUnhandled);
+});
+
+afterAll(() => {
+  process.off('unhandledRejection', noteUnhandled).off('uncaughtException', noteUnhandled);
+});
+
+beforeEach(async () => {
+  streamErrors = [];
+  server = await HashingServer.start({ receive: noteErrors });
+});
+
+afterEach(async () => {
+  const other = await RawConnection.open(server.url);
+  await other.send(request);
+  expect((await other.response()).status).toBe(200);
+  other.destroy();
+  await server.stop();
+  expect(unhandled).toEqual([]);
+  expect(server.leftBehind).toBe(0);
+  expect(server.leakedListeners.filter((count) => count > 0)).toEqual([]);
+});
+
+async function noteErrors(file: IncomingFile): Promise<HashedFile> {
+  try {
+    return await hashFile(file);
+  } catch (error) {
+    streamErrors.push(error);
+    throw error;
+  }
+}
+
+/** Waits until the server has settled `count` requests. */
+async function settled(count: number): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (server.leakedListeners.length < count) {
+    if (performance.now() > deadline) throw new Error('The request was never settled');
+    await sleep(5);
+  }
+}
+
+describe('a client that goes away', () => {
+  const whole = request.length - bodyStart;
+
+  test.each([
+    ['before the body', 0],
+    ['after a byte', 1],
+    ['within the map', 400],
+    ['within the first file', 64 * 1024],
+    ['half way', whole >> 1],
+    ['before the last byte', whole - 1],
+  ])('%s', async (_when, bytes) => {
+    for (const leave of ['abort', 'destroy'] as const) {
+      const connection = await RawConnection.open(server.url);
+      await connection.send(request.subarray(0, bodyStart + bytes));
+      await sleep(30);
+      connection[leave]();
+    }
+    await settled(2);
+    expect(server.taken).toBe(server.discarded);
+    expect(streamErrors).toHaveLength(bytes < 1000 ? 0 : bytes < whole - 1 ? 2 : streamErrors.length);
+  });
+
+  test('at any of 300 bytes', async () => {
+    const step = Math.ceil(request.length / 200);
+    const points = [...Array(100).keys(), ...Array.from({ length: 200 }, (_, index) => index * step)];
+    for (const point of points) {
+      const connection = await RawConnection.open(server.url);
+      await connection.send(request.subarray(0, bodyStart + Math.min(point, whole - 1)));
+      connection.abort();
+    }
+    await sleep(100);
+    expect(server.taken).toBe(server.discarded);
+  });
+});
+
+test('a client that goes away while its file waits for the storage fails the file', async () => {
+  await server.stop();
+  let failed = 0;
+  server = await HashingServer.start({
+    receive: async (file) => {
+      await sleep(100);
+      return hashFile(file).catch((error: unknown) => {
+        failed += 1;
+        throw error;
+      });
+    },
+  });
+  const connection = await RawConnection.open(server.url);
+  void connection.send(request.subarray(0, bodyStart + megabyte));
+  await sleep(20);
+  connection.abort();
+  await settled(1);
+  expect(failed).toBe(1);
+  expect(server.taken).toBe(server.discarded);
+});

@@ -1,0 +1,116 @@
+import { posix } from 'node:path';
+import ts from 'typescript-api';
+import type { SourceFile } from './source-files.js';
+import { fault, nodesOf, type Rule } from './syntax.js';
+
+/** What lies in src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
+const levels: readonly (readonly string[])[] = [
+  ['config.ts', 'errors.ts', 'faults.ts'],
+  ['storage', 'scanner', 'database'],
+  ['jobs'],
+  ['attachments', 'webhooks', 'auth'],
+  ['graphql', 'http'],
+  ['app.ts'],
+  ['command'],
+  ['main.ts'],
+];
+
+/** Types that every folder of its level may import: who asks is everybody's business. */
+const sharedTypes = 'src/auth/viewer.ts';
+
+/** Packages that only the entrances (and what is above them) may know. */
+const transportPackages = /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|type-graphql)($|[-/])/;
+const entranceLevel = levels.findIndex((places) => places.includes('http'));
+
+interface Import {
+  file: SourceFile;
+  position: number;
+  /** The path of the imported file, or the name of the package. */
+  target: string;
+  isPackage: boolean;
+  isTypeOnly: boolean;
+}
+
+export const importsPointDown: Rule = (files) => [
+  ...files.filter(({ path }) => levelOf(path) < 0).map((file) => fault(file, 0, 'lies in no known level')),
+  ...files
+    .flatMap(importsOf)
+    .filter((found) => !isAllowed(found))
+    .map(({ file, position, target }) => fault(file, position, `must not import ${target}`)),
+];
+
+export const noImportCycles: Rule = (files) => {
+  const targets = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => target)]));
+  const cycles: string[] = [];
+  const finished = new Set<string>();
+  const visit = (path: string, trail: string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) cycles.push(`${[...trail.slice(start), path].join(' -> ')} is a cycle`);
+    if (start >= 0 || finished.has(path)) return;
+    for (const target of targets.get(path) ?? []) visit(target, [...trail, path]);
+    finished.add(path);
+  };
+  for (const path of targets.keys()) visit(path, []);
+  return cycles;
+};
+
+/** What lies in no level is a fault of its own, told once, and not again with each import. */
+function isAllowed({ file, target, isPackage, isTypeOnly }: Import): boolean {
+  const from = levelOf(file.path);
+  if (from < 0) return true;
+  if (isPackage) return from >= entranceLevel || !transportPackages.test(target);
+  const to = levelOf(target);
+  if (to < 0) return target.startsWith('src/');
+  if (to === from) return folderOf(file.path) === folderOf(target) || (isTypeOnly && target === sharedTypes);
+  return to < from;
+}
+
+/** -1 for what lies outside of src or in none of the levels. */
+function levelOf(path: string): number {
+  const [root, place = ''] = path.split('/');
+  return root === 'src' ? levels.findIndex((places) => places.includes(place)) : -1;
+}
+
+/** `src/database` for all that lies below it, `src` for the files beside the folders. */
+function folderOf(path: string): string {
+  return path.split('/').slice(0, -1).slice(0, 2).join('/');
+}
+
+function importsOf(file: SourceFile): Import[] {
+  return nodesOf(file).flatMap((node) => {
+    const specifier = specifierOf(node);
+    if (specifier === null) return [];
+    const isPackage = !specifier.startsWith('.');
+    const target = isPackage ? specifier : resolveImport(file.path, specifier);
+    return [{ file, position: node.getStart(file.tree), target, isPackage, isTypeOnly: isTypeOnly(node) }];
+  });
+}
+
+function resolveImport(from: string, specifier: string): string {
+  return posix.join(posix.dirname(from), specifier).replace(/\.js$/, '.ts');
+}
+
+/** What `node` imports, in whatever form: import and export declarations, import types, `import()` and `require()`. */
+function specifierOf(node: ts.Node): string | null {
+  const module = moduleOf(node);
+  return module !== undefined && ts.isStringLiteralLike(module) ? module.text : null;
+}
+
+function moduleOf(node: ts.Node): ts.Node | undefined {
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
+  if (ts.isExternalModuleReference(node)) return node.expression;
+  if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText()))
+    return node.arguments[0];
+  return undefined;
+}
+
+function isTypeOnly(node: ts.Node): boolean {
+  if (ts.isImportTypeNode(node)) return true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  if (!ts.isImportDeclaration(node) || node.importClause === undefined) return false;
+  const { isTypeOnly, name, namedBindings } = node.importClause;
+  if (isTypeOnly) return true;
+  if (name !== undefined || namedBindings === undefined || !ts.isNamedImports(namedBindings)) return false;
+  return namedBindings.elements.every((element) => element.isTypeOnly);
+}
