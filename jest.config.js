@@ -6,11 +6,9 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
   .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
 
 export default {
-  testEnvironment: 'node',
   roots: ['<rootDir>/build/test'],
   testMatch,
   transform: {},
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

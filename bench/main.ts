@@ -39,7 +39,7 @@ if (options.profile) {
     ...(await runStart()),
     ...(await runPages()),
   ];
-  console.log(`\n${formatLimits(limits)}`);
+  if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
 }
 

@@ -86,9 +86,8 @@ function moduleName({ callFrame }: ProfileNode): string {
 }
 
 function shortUrl(url: string): string {
-  return url
-    .replace(/^.*\/node_modules\//, '')
-    .replace(/^.*\/dist\//, url.includes('node_modules') ? '' : 'dist/');
+  const [own, dependency] = url.split('/node_modules/').slice(-2);
+  return dependency ?? (own ?? '').replace(/^.*\/dist\//, 'dist/');
 }
 
 function table(

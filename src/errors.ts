@@ -31,6 +31,9 @@ export const errorTable = {
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
+/** The `WWW-Authenticate` header of every UNAUTHENTICATED answer. */
+export const challenge = 'Bearer realm="claimcheck", Basic realm="claimcheck"';
+
 export type AttachmentErrorCode = keyof typeof errorTable;
 
 /** Where a fault lies (a path into the input, such as `['input', 'fileName']`), what it is, and its machine-readable kind. */

@@ -1,6 +1,12 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const exampleFile = fileURLToPath(new URL('../../README.md', import.meta.url));
+/** The folder that package.json lies in, wherever below it this was compiled to. */
+function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
+  const above = dirname(folder);
+  return existsSync(join(folder, 'package.json')) || above === folder ? folder : packageRoot(above);
+}
 
 const operations = JSON.stringify({
   query:
@@ -16,7 +22,7 @@ export function welcome(publicUrl: string, key: string): string {
     `-H 'Apollo-Require-Preflight: true'`,
     `-F operations='${operations}'`,
     `-F map='{"0":["variables.file"]}'`,
-    `-F '0=@"${exampleFile}"'`,
+    `-F '0=@"${join(packageRoot(), 'README.md')}"'`,
   ].join(' ');
   return `
 Your API key, shown this once:

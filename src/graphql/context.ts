@@ -17,9 +17,9 @@ export interface GraphqlDependencies {
   onRemovalDelayed(error: unknown): void;
 }
 
-/** What every resolver of one operation shares. */
+/** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
 export class GraphqlContext {
-  #loaders: Loaders | null = null;
+  private madeLoaders: Loaders | null = null;
 
   constructor(
     readonly deps: GraphqlDependencies,
@@ -36,7 +36,7 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.#loaders ??= createLoaders(this.deps.database, this.viewer);
-    return this.#loaders;
+    this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
+    return this.madeLoaders;
   }
 }

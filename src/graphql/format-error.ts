@@ -13,9 +13,10 @@ const requestFaults = new Set([
   'BAD_REQUEST',
 ]);
 
-/** Whether the fault is the client's, so that its message may be shown. */
-function isRequestFault({ extensions }: GraphQLFormattedError): boolean {
-  return typeof extensions?.['code'] === 'string' && requestFaults.has(extensions['code']);
+/** Whether the fault is the client's, so that its message may be shown. graphql-js points at the document only for those. */
+function isRequestFault(error: unknown, code: unknown): boolean {
+  if (typeof code === 'string' && requestFaults.has(code)) return true;
+  return error instanceof GraphQLError && error.nodes !== undefined && error.nodes.length > 0;
 }
 
 /** The error where it is nobody's fault but ours, to be logged; null otherwise. */
@@ -33,7 +34,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   if (original instanceof AttachmentError) {
     return { ...formatted, message: original.message, extensions: errorExtensions(original) };
   }
-  if (isRequestFault(formatted)) {
+  if (isRequestFault(original, formatted.extensions?.['code'])) {
     return { ...formatted, extensions: { code: 'BAD_USER_INPUT', details: [requestDetail(formatted)] } };
   }
   const { path, locations } = formatted;
@@ -47,9 +48,10 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
 
 function requestDetail({ message, locations, extensions }: GraphQLFormattedError): FaultDetail {
   const at = locations?.[0];
+  const code = String(extensions?.['code']);
   return {
     loc: at ? ['query', at.line, at.column] : ['query'],
     msg: message,
-    type: String(extensions?.['code']).toLowerCase(),
+    type: requestFaults.has(code) ? code.toLowerCase() : 'bad_user_input',
   };
 }

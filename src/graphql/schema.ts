@@ -1,14 +1,20 @@
 import 'reflect-metadata';
-import { type GraphQLSchema, isInputObjectType } from 'graphql';
+import { GraphQLEnumType, GraphQLSchema, isInputObjectType } from 'graphql';
 import { type AuthChecker, buildSchemaSync } from 'type-graphql';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Permission } from '../auth/viewer.js';
+import { errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
 import { DateTime } from './types/scalars.js';
+
+const errorCodesDescription = `
+Every refused request carries one of these in errors[].extensions.code, with
+extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
+once, and extensions.limit where a limit was passed.`.trim();
 
 /** Every root field names the permissions it needs with `@Authorized`; none named means any good credential. */
 const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context }, needed) => {
@@ -32,13 +38,25 @@ export function createSchema(): GraphQLSchema {
     scalarsMap: [{ type: Date, scalar: DateTime }],
     validate: false,
   });
-  return markOneOf(schema, 'AttachmentContentInput');
+  markOneOf(schema, 'AttachmentContentInput');
+  // No field is of this type: it tells client generators what `extensions.code` can be.
+  return new GraphQLSchema({
+    ...schema.toConfig(),
+    types: [...schema.toConfig().types, AttachmentErrorCode],
+  });
 }
 
+const AttachmentErrorCode = new GraphQLEnumType({
+  name: 'AttachmentErrorCode',
+  description: errorCodesDescription,
+  values: Object.fromEntries(
+    Object.entries(errorTable).map(([code, { message }]) => [code, { description: message }]),
+  ),
+});
+
 /** type-graphql has no `@oneOf`; graphql-js reads it from the type. */
-function markOneOf(schema: GraphQLSchema, name: string): GraphQLSchema {
+function markOneOf(schema: GraphQLSchema, name: string): void {
   const type = schema.getType(name);
   if (!isInputObjectType(type)) throw new Error(`${name} is not an input type.`);
   type.isOneOf = true;
-  return schema;
 }

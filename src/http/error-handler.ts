@@ -1,5 +1,5 @@
-import type { FastifyError, FastifyInstance } from 'fastify';
-import { AttachmentError, errorExtensions, toAttachmentError } from '../errors.js';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AttachmentError, challenge, errorExtensions, toAttachmentError } from '../errors.js';
 
 /** What Fastify itself refuses, in our words. */
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {
@@ -26,16 +26,23 @@ export function registerErrorHandler(server: FastifyInstance): void {
   server.setNotFoundHandler(() => {
     throw new AttachmentError('NOT_FOUND');
   });
-  server.setErrorHandler<FastifyError | AttachmentError>(async (thrown, request, reply) => {
-    const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
-    if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
-    if (error.status === 401)
-      reply.header('www-authenticate', 'Bearer realm="claimcheck", Basic realm="claimcheck"');
-    return reply
-      .code(error.status)
-      .type('application/json; charset=utf-8')
-      .send({ errors: [{ message: error.message, extensions: errorExtensions(error) }] });
-  });
+  server.setErrorHandler<FastifyError | AttachmentError>(async (thrown, request, reply) =>
+    answerError(thrown, request, reply),
+  );
+}
+
+export function answerError(
+  thrown: FastifyError | AttachmentError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
+  if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
+  if (error.status === 401) reply.header('www-authenticate', challenge);
+  return reply
+    .code(error.status)
+    .type('application/json; charset=utf-8')
+    .send({ errors: [{ message: error.message, extensions: errorExtensions(error) }] });
 }
 
 function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number): AttachmentError {

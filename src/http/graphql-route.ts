@@ -30,7 +30,7 @@ export function registerGraphql<Context extends BaseContext, File>(
 ): void {
   const viewers = new WeakMap<FastifyRequest, Viewer>();
   const taken = new WeakMap<FastifyRequest, File[]>();
-  void server.register(async (scope) => {
+  void server.register((scope, _options, done) => {
     scope.addHook('onRequest', async (request) => {
       assertPreflighted(request);
       const { authorization } = request.headers;
@@ -57,6 +57,7 @@ export function registerGraphql<Context extends BaseContext, File>(
           ),
       }),
     });
+    done();
   });
 }
 

@@ -1,8 +1,8 @@
 import cors from '@fastify/cors';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { drainRequest } from './drain-request.js';
-import { registerErrorHandler } from './error-handler.js';
+import { answerError, registerErrorHandler } from './error-handler.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -21,10 +21,11 @@ const exposedHeaders = ['Content-Disposition', 'Content-Range', 'Accept-Ranges',
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const server = Fastify({
     bodyLimit: maxJsonBodySize,
-    disableRequestLogging: true,
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
     genReqId: () => uuidv7(),
     http: { headersTimeout: options.headersTimeoutMs, connectionsCheckingInterval: 1_000 },
+    logController: new LogController({ disableRequestLogging: true }),
     logger: { level: options.logLevel, stream: options.logStream },
     requestIdHeader: false,
   });

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AttachmentError } from '../errors.js';
 
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const hourPartitionPattern = /^\d{4}-\d{2}-\d{2}\/\d{2}$/;
 const documentKeyPattern = new RegExp(`^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${uuidPattern}/${uuidPattern}$`);
 
 /** A fresh key `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid v7>` (UTC); no user text is ever part of one. */
@@ -22,4 +23,9 @@ export function isDocumentKey(key: string): boolean {
 /** The one gate in front of every storage: refuses whatever `createDocumentKey` cannot have made. */
 export function assertDocumentKey(key: string): void {
   if (!isDocumentKey(key)) throw new AttachmentError('DOCUMENT_KEY_UNKNOWN');
+}
+
+/** The same gate for partitions, which come from `hourPartition` alone: anything else is a mistake of ours. */
+export function assertHourPartition(partition: string): void {
+  if (!hourPartitionPattern.test(partition)) throw new RangeError(`No hour partition: ${partition}`);
 }

@@ -2,7 +2,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { type AttachmentUrls, createAttachmentUrls } from '../../src/auth/attachment-urls.js';
 import type { Viewer } from '../../src/auth/viewer.js';
@@ -79,7 +78,6 @@ export async function startDownloadServer(
 ): Promise<DownloadServer> {
   const clock = options.clock ?? (() => new Date());
   const server = Fastify();
-  await server.register(helmet);
   await server.register(cors, { origin: ['https://app.example'] });
   server.setErrorHandler((error, _request, reply) => {
     const fault = toAttachmentError(error);

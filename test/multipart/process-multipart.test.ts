@@ -184,6 +184,10 @@ describe('a malformed request is refused, and its connection carries on', () => 
   const big: FormPart = { content: Buffer.alloc(4 * megabyte) };
   const [operations, map, file] = graphqlForm(oneFile, oneFileMap, [big]) as [FormPart, FormPart, FormPart];
   const stray: FormPart = { name: '9', fileName: 'stray', content: 'stray' };
+  const merged = {
+    headers: `A: b\r\n--${testBoundary}\r\nContent-Disposition: form-data; name=0`,
+    content: '--',
+  };
   const nowhere = 'Content-Disposition: attachment; name=0; filename=a';
 
   beforeEach(() => start());

@@ -89,7 +89,7 @@ export class FormReader {
     this.#parser
       .on('field', this.#onField)
       .on('file', this.#onFile)
-      .on('finish', this.#onFinish)
+      .on('finish', () => this.#parts.push(null))
       .on('error', () => this.#fail(brokenHeaders()))
       .on('filesLimit', () => this.#fail(tooManyFiles(this.#limits.maxFiles)))
       .on('fieldsLimit', () => this.#fail(tooManyFields()));
@@ -145,16 +145,15 @@ export class FormReader {
     else this.#parts.push({ kind: 'file', name, file } satisfies Part);
   };
 
+  /** The parser has seen every byte by now, but files may still be on their way to their reader. */
   readonly #onEnd = (): void => {
     this.#pace.stop();
-    if (this.#delimiters.closed) this.#parser.end();
-    else this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
-  };
-
-  /** Every file has been read to its end. */
-  readonly #onFinish = (): void => {
-    if (this.#delimiters.partCount === this.#fieldCount + this.#files.length) this.#parts.push(null);
-    else this.#fail(brokenHeaders());
+    const seen = this.#fieldCount + this.#files.length;
+    if (!this.#delimiters.closed)
+      this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
+    // Where the parser has lost a part, it may have lost the end of a file too, and would never finish.
+    else if (seen !== this.#delimiters.partCount) this.#fail(brokenHeaders());
+    else this.#parser.end();
   };
 
   readonly #onAbort = (): void => {

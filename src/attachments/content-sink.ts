@@ -1,0 +1,79 @@
+import { Writable } from 'node:stream';
+import { AttachmentError } from '../errors.js';
+
+const headSize = 4096;
+const batchSize = 1024 * 1024;
+/** Also a bound, so that a client sending byte by byte does not make a batch of a million chunks. */
+const batchLength = 512;
+
+/**
+ * Meters the content piped into it, keeps its head, and hands it on in batches of about 1 MiB; the next is gathered while
+ * one is being handled. It fails with FILE_TOO_LARGE at the first byte past the limit, or with what `handle` failed with.
+ * The last batch is left in it, for `takeBatch`: contents of one batch are then known to be whole.
+ */
+export class ContentSink extends Writable {
+  /** Bytes received. */
+  size = 0;
+  readonly #maxSize: number;
+  readonly #handle: (batch: Uint8Array[]) => Promise<void>;
+  readonly #head: Uint8Array[] = [];
+  #headSize = 0;
+  #batch: Uint8Array[] = [];
+  #batchSize = 0;
+
+  constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<void>) {
+    super({ highWaterMark: batchSize });
+    this.#maxSize = maxSize;
+    this.#handle = handle;
+  }
+
+  /** The first 4 KiB, or all where there is less. */
+  get head(): Uint8Array {
+    return Buffer.concat(this.#head);
+  }
+
+  /** What has not been handled yet. */
+  takeBatch(): Uint8Array[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchSize = 0;
+    return batch;
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.size += chunk.byteLength;
+    if (this.size > this.#maxSize) {
+      done(tooLarge(this.#maxSize));
+    } else if (this.#fits(chunk)) {
+      this.#add(chunk);
+      done();
+    } else {
+      const batch = this.takeBatch();
+      this.#add(chunk);
+      this.#handle(batch).then(() => done(), done);
+    }
+  }
+
+  #fits({ byteLength }: Uint8Array): boolean {
+    const { length } = this.#batch;
+    return length === 0 || (length < batchLength && this.#batchSize + byteLength <= batchSize);
+  }
+
+  #add(chunk: Uint8Array): void {
+    this.#batch.push(chunk);
+    this.#batchSize += chunk.byteLength;
+    if (this.#headSize >= headSize) return;
+    // A copy, so that the few bytes do not keep a whole network buffer in memory.
+    const part = Buffer.from(chunk.subarray(0, headSize - this.#headSize));
+    this.#head.push(part);
+    this.#headSize += part.byteLength;
+  }
+}
+
+function tooLarge(limit: number): AttachmentError {
+  const msg = `The content is larger than ${limit} bytes.`;
+  return new AttachmentError('FILE_TOO_LARGE', {
+    limit,
+    details: [{ loc: ['content'], msg, type: 'file_too_large' }],
+  });
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { HashThread, pieceSize } from './hash-thread.js';
+
+/** Up to this many bytes, another thread costs more than it brings. */
+const inlineLimit = 1024 * 1024;
+
+export interface Hasher {
+  /** Starts the digests of one content. */
+  start(): ContentHash;
+  /** Ends the thread; contents that it is hashing fail. */
+  close(): Promise<void>;
+}
+
+/** Lowercase hexadecimal. */
+export interface Digests {
+  md5: string;
+  sha256: string;
+}
+
+/** The digests of one content, ended by `finish` or `forget`. One call at a time. Chunks may be reused once a promise has resolved. */
+export interface ContentHash {
+  /** Appends. */
+  update(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Appends the last chunks. A small content is best given whole, here. */
+  finish(lastChunks: readonly Uint8Array[]): Promise<Digests>;
+  /** Gives up, also while another call is under way. After `finish` it does nothing. */
+  forget(): void;
+}
+
+/**
+ * Small contents are hashed where they are; of larger ones the dearer half, md5, is left to a thread, which all share and
+ * which the first of them starts. Where that thread fails, the contents under way fail, with INTERNAL_SERVER_ERROR, and
+ * the next one starts a new thread.
+ */
+export function createHasher(workerFile = new URL('./hash-worker.js', import.meta.url)): Hasher {
+  let thread: HashThread | null = null;
+
+  function workingThread(): HashThread {
+    if (thread === null || thread.hasFailed) thread = new HashThread(workerFile);
+    return thread;
+  }
+
+  return {
+    start: () => new SplitHash(workingThread),
+    close: async () => thread?.close(),
+  };
+}
+
+/** Where the md5 of a content is being made. */
+interface Md5Place {
+  thread: HashThread;
+  id: number;
+}
+
+class SplitHash implements ContentHash {
+  readonly #workingThread: () => HashThread;
+  readonly #sha256 = createHash('sha256');
+  #md5Place: Md5Place | null = null;
+
+  constructor(workingThread: () => HashThread) {
+    this.#workingThread = workingThread;
+  }
+
+  async update(chunks: readonly Uint8Array[]): Promise<void> {
+    const { thread, id } = this.#placeOfMd5();
+    for (const piece of cutIntoPieces(chunks)) {
+      await thread.update(id, piece);
+      for (const chunk of piece) this.#sha256.update(chunk);
+    }
+  }
+
+  async finish(lastChunks: readonly Uint8Array[]): Promise<Digests> {
+    if (this.#md5Place === null && byteLengthOf(lastChunks) <= inlineLimit) return this.#hashHere(lastChunks);
+    const { thread, id } = this.#placeOfMd5();
+    await this.update(lastChunks);
+    return { md5: await thread.finish(id), sha256: this.#sha256.digest('hex') };
+  }
+
+  forget(): void {
+    this.#md5Place?.thread.forget(this.#md5Place.id);
+  }
+
+  #hashHere(chunks: readonly Uint8Array[]): Digests {
+    const md5 = createHash('md5');
+    for (const chunk of chunks) {
+      md5.update(chunk);
+      this.#sha256.update(chunk);
+    }
+    return { md5: md5.digest('hex'), sha256: this.#sha256.digest('hex') };
+  }
+
+  #placeOfMd5(): Md5Place {
+    if (this.#md5Place === null) {
+      const thread = this.#workingThread();
+      this.#md5Place = { thread, id: thread.open() };
+    }
+    return this.#md5Place;
+  }
+}
+
+/** Deals the chunks out in groups of `pieceSize` bytes, the last one of what is left. Copies nothing. */
+function* cutIntoPieces(chunks: readonly Uint8Array[]): Iterable<Uint8Array[]> {
+  let piece: Uint8Array[] = [];
+  let room = pieceSize;
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.byteLength; ) {
+      const part = chunk.subarray(start, start + room);
+      piece.push(part);
+      start += part.byteLength;
+      room -= part.byteLength;
+      if (room > 0) continue;
+      yield piece;
+      piece = [];
+      room = pieceSize;
+    }
+  }
+  if (piece.length > 0) yield piece;
+}
+
+function byteLengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}

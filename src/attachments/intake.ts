@@ -1,0 +1,18 @@
+/** Content that was taken in: its bytes are stored and durable, and no attachment uses them yet. */
+export interface Intake {
+  /** A UUID version 7: the last part of the document key. */
+  blobId: string;
+  documentKey: string;
+  /** In bytes. */
+  size: number;
+  /** Lowercase hexadecimal, like `sha256`. */
+  md5: string;
+  sha256: string;
+  /** The first 4 KiB, or all where there is less. */
+  head: Uint8Array;
+  /** As sent, not cleaned; null where the content came without one. */
+  fileName: string | null;
+  declaredType: string | null;
+  /** Set once an attachment has been made of it: from then on the bytes belong to that. */
+  used: boolean;
+}

@@ -1,0 +1,81 @@
+import { addAbortSignal, finished, Readable } from 'node:stream';
+import { finished as whenFinished } from 'node:stream/promises';
+import { createDocumentKey } from '../storage/document-key.js';
+import type { ObjectWriter, Storage } from '../storage/storage.js';
+import { ContentSink } from './content-sink.js';
+import type { ContentHash, Hasher } from './hash-content.js';
+import type { Intake } from './intake.js';
+
+export interface TakeInDependencies {
+  storage: Pick<Storage, 'create'>;
+  clock: () => Date;
+  hasher: Hasher;
+}
+
+export interface ContentSource {
+  organizationId: string;
+  content: Readable | AsyncIterable<Uint8Array>;
+  /** In bytes; so many are still taken. */
+  maxSize: number;
+  fileName: string | null;
+  declaredType: string | null;
+}
+
+/**
+ * Stores content while it arrives, measuring and hashing it on the way: the one door for bytes, wherever they come from.
+ * Resolves once they are durable. Where it fails, nothing remains: with FILE_TOO_LARGE as soon as the limit is passed,
+ * with STORAGE_UNAVAILABLE, with what `content` itself failed with, or with the reason of `signal`. It reads no further
+ * then; a Readable is not destroyed, so that whoever opened it may drain it instead.
+ */
+export async function takeIn(
+  { storage, clock, hasher }: TakeInDependencies,
+  source: ContentSource,
+  signal?: AbortSignal,
+): Promise<Intake> {
+  const stream = toReadable(source.content);
+  const documentKey = createDocumentKey(source.organizationId, clock());
+  const writer = await storage.create(documentKey);
+  const hash = hasher.start();
+  try {
+    const stored = await store(stream, source.maxSize, { writer, hash, signal });
+    signal?.throwIfAborted();
+    await writer.commit();
+    const { fileName, declaredType } = source;
+    return { blobId: lastPartOf(documentKey), documentKey, ...stored, fileName, declaredType, used: false };
+  } catch (error) {
+    hash.forget();
+    await writer.abort();
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    if (stream !== source.content) stream.destroy();
+  }
+}
+
+interface Destination {
+  writer: ObjectWriter;
+  hash: ContentHash;
+  signal: AbortSignal | undefined;
+}
+
+async function store(stream: Readable, maxSize: number, { writer, hash, signal }: Destination) {
+  const sink = new ContentSink(maxSize, async (batch) => {
+    await Promise.all([writer.write(batch), hash.update(batch)]);
+  });
+  if (signal) addAbortSignal(signal, sink);
+  finished(stream, { writable: false }, (error) => error && sink.destroy(error));
+  stream.pipe(sink);
+  await whenFinished(sink);
+  const lastBatch = sink.takeBatch();
+  const [digests] = await Promise.all([hash.finish(lastBatch), writer.write(lastBatch)]);
+  return { size: sink.size, head: sink.head, ...digests };
+}
+
+/** A source that fails after it has been given up, or before it is read, must not end the process. */
+function toReadable(content: ContentSource['content']): Readable {
+  const stream = content instanceof Readable ? content : Readable.from(content, { objectMode: false });
+  return stream.on('error', () => {});
+}
+
+function lastPartOf(documentKey: string): string {
+  return documentKey.slice(documentKey.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Directories } from './directories.js';
+import type { ReservedSpace } from './reserved-space.js';
+import type { ObjectWriter } from './storage.js';
+import { onMedium } from './storage-fault.js';
+
+/** While more of an object arrives, what has come is sent to the disk in steps of this many bytes, so that little is left for the end. */
+const flushInterval = 32 * 1024 * 1024;
+const unfinishedName = /^\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.part$/;
+
+/** Whether `name` is that of a file whose writer has not finished. */
+export function isUnfinishedName(name: string): boolean {
+  return unfinishedName.test(name);
+}
+
+export interface LocalWriterDependencies {
+  directories: Directories;
+  reserved: ReservedSpace;
+}
+
+/** Opens a writer whose bytes get the name `path` once they are whole. */
+export async function openLocalWriter(deps: LocalWriterDependencies, path: string): Promise<ObjectWriter> {
+  const directory = dirname(path);
+  const unfinishedPath = join(directory, `.${basename(path)}.${randomUUID()}.part`);
+  const file = await deps.directories.within(directory, () => open(unfinishedPath, 'wx'));
+  return new LocalWriter(deps, file, unfinishedPath, path);
+}
+
+class LocalWriter implements ObjectWriter {
+  readonly #deps: LocalWriterDependencies;
+  readonly #file: FileHandle;
+  readonly #unfinishedPath: string;
+  readonly #path: string;
+  /** The last flush that was begun; where it failed, bytes may be lost although a later one succeeds. */
+  #flush: Promise<void> = Promise.resolve();
+  #unflushed = 0;
+  #isOver = false;
+
+  constructor(deps: LocalWriterDependencies, file: FileHandle, unfinishedPath: string, path: string) {
+    this.#deps = deps;
+    this.#file = file;
+    this.#unfinishedPath = unfinishedPath;
+    this.#path = path;
+  }
+
+  async write(buffers: readonly Uint8Array[]): Promise<void> {
+    this.#assertNotOver();
+    await onMedium(async () => {
+      await this.#deps.reserved.assertLeft();
+      this.#unflushed += await writeAll(this.#file, buffers);
+      if (this.#unflushed >= flushInterval) await this.#beginFlush();
+    });
+  }
+
+  async commit(): Promise<void> {
+    this.#assertNotOver();
+    this.#isOver = true;
+    await onMedium(async () => {
+      try {
+        await this.#flush;
+        await this.#file.datasync();
+        await rename(this.#unfinishedPath, this.#path);
+      } catch (error) {
+        await this.#discard(this.#unfinishedPath);
+        throw error;
+      }
+      await this.#settleName();
+    });
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    await this.#discard(this.#unfinishedPath);
+  }
+
+  async #settleName(): Promise<void> {
+    const closing = this.#file.close().catch(() => {});
+    try {
+      await this.#deps.directories.sync(dirname(this.#path));
+    } catch (error) {
+      await this.#discard(this.#path);
+      throw error;
+    } finally {
+      await closing;
+    }
+  }
+
+  async #beginFlush(): Promise<void> {
+    await this.#flush;
+    this.#unflushed = 0;
+    this.#flush = this.#file.datasync();
+    // Its failure is met by whoever awaits it next.
+    this.#flush.catch(() => {});
+  }
+
+  /** Waits for the operations under way. */
+  async #discard(path: string): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await rm(path, { force: true }).catch(() => {});
+  }
+
+  #assertNotOver(): void {
+    if (this.#isOver) throw new Error('The object was committed or aborted before.');
+  }
+}
+
+/** Resolves with the number of bytes. The system may take fewer than it is given; the rest is offered again. */
+async function writeAll(file: FileHandle, buffers: readonly Uint8Array[]): Promise<number> {
+  let total = 0;
+  for (let rest = buffers.filter(({ byteLength }) => byteLength > 0); rest.length > 0; ) {
+    const { bytesWritten } = await file.writev(rest);
+    total += bytesWritten;
+    rest = skip(rest, bytesWritten);
+  }
+  return total;
+}
+
+function skip(buffers: readonly Uint8Array[], byteCount: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let toSkip = byteCount;
+  for (const buffer of buffers) {
+    if (toSkip < buffer.byteLength) rest.push(toSkip > 0 ? buffer.subarray(toSkip) : buffer);
+    toSkip = Math.max(0, toSkip - buffer.byteLength);
+  }
+  return rest;
+}

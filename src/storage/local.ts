@@ -1,0 +1,129 @@
+import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Directories } from './directories.js';
+import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
+import { isUnfinishedName, openLocalWriter } from './local-writer.js';
+import { readFileRange } from './read-file-range.js';
+import { ReservedSpace } from './reserved-space.js';
+import type { ByteRange, ObjectWriter, Storage } from './storage.js';
+import { onMedium, systemCode, toStorageFault } from './storage-fault.js';
+
+export interface LocalStorageOptions {
+  /** Bytes of the volume that objects leave free; 64 MiB where nothing is said. */
+  reservedBytes?: number;
+}
+
+/**
+ * Objects as files: each lies below `directory` at exactly its document key. The directory is made where it is missing.
+ * Several processes may share one.
+ */
+export function createLocalStorage(directory: string, options: LocalStorageOptions = {}): Storage {
+  return new LocalStorage(resolve(directory), options.reservedBytes ?? 64 * 1024 * 1024);
+}
+
+class LocalStorage implements Storage {
+  readonly #root: string;
+  readonly #directories: Directories;
+  readonly #reserved: ReservedSpace;
+
+  constructor(root: string, reservedBytes: number) {
+    this.#root = root;
+    this.#directories = new Directories(root);
+    this.#reserved = new ReservedSpace(root, reservedBytes);
+  }
+
+  async create(key: string): Promise<ObjectWriter> {
+    const path = this.#pathOf(key);
+    return onMedium(() =>
+      openLocalWriter({ directories: this.#directories, reserved: this.#reserved }, path),
+    );
+  }
+
+  async read(key: string, range?: ByteRange): Promise<Readable | null> {
+    const path = this.#pathOf(key);
+    return onMedium(async () => {
+      const file = await open(path, 'r').catch(nullWhereMissing);
+      if (file === null) return null;
+      try {
+        return readFileRange(file, range ?? { start: 0, end: (await file.stat()).size - 1 });
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    });
+  }
+
+  async size(key: string): Promise<number | null> {
+    const path = this.#pathOf(key);
+    return onMedium(async () => (await stat(path).catch(nullWhereMissing))?.size ?? null);
+  }
+
+  async remove(key: string): Promise<void> {
+    const path = this.#pathOf(key);
+    await onMedium(async () => {
+      const directory = dirname(path);
+      if ((await unlink(path).catch(nullWhereMissing)) === null) return;
+      await this.#directories.sync(directory).catch(nullWhereMissing);
+      await this.#directories.prune(directory);
+    });
+  }
+
+  async *list(partition: string): AsyncIterable<string> {
+    for await (const { name, directory } of this.#filesOf(partition)) {
+      const key = `${partition}/${directory}/${name}`;
+      if (isDocumentKey(key)) yield key;
+    }
+  }
+
+  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+    let count = 0;
+    for await (const { name, directory } of this.#filesOf(partition)) {
+      if (!isUnfinishedName(name)) continue;
+      const path = join(this.#root, partition, directory, name);
+      if (await onMedium(() => removeWhereOlder(path, olderThanMs))) count += 1;
+    }
+    return count;
+  }
+
+  check(): Promise<void> {
+    return onMedium(async () => {
+      const probe = join(this.#root, '.probe');
+      await this.#directories.within(this.#root, () => writeFile(probe, '.'));
+      await rm(probe, { force: true });
+      await this.#reserved.assertLeft();
+    });
+  }
+
+  async *#filesOf(partition: string): AsyncIterable<{ name: string; directory: string }> {
+    assertHourPartition(partition);
+    for await (const directory of namesIn(join(this.#root, partition)))
+      for await (const name of namesIn(join(this.#root, partition, directory))) yield { name, directory };
+  }
+
+  #pathOf(key: string): string {
+    assertDocumentKey(key);
+    return join(this.#root, key);
+  }
+}
+
+/** Nothing where there is no such directory, or something else of that name. */
+async function* namesIn(path: string): AsyncIterable<string> {
+  try {
+    for await (const { name } of await opendir(path)) yield name;
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw toStorageFault(error);
+  }
+}
+
+async function removeWhereOlder(path: string, olderThanMs: number): Promise<boolean> {
+  const found = await stat(path).catch(nullWhereMissing);
+  if (found === null || Date.now() - found.mtimeMs < olderThanMs) return false;
+  await rm(path, { force: true });
+  return true;
+}
+
+function nullWhereMissing(error: unknown): null {
+  if (systemCode(error) === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,96 @@
+import { Readable } from 'node:stream';
+import { assertDocumentKey, assertHourPartition } from './document-key.js';
+import type { ByteRange, ObjectWriter, Storage } from './storage.js';
+
+const chunkSize = 1024 * 1024;
+
+/** Objects in this process's memory, gone with it: for trying things out, and for tests that need no disk. */
+export function createMemoryStorage(): Storage {
+  return new MemoryStorage();
+}
+
+class MemoryStorage implements Storage {
+  readonly #objects = new Map<string, Buffer>();
+  readonly #unfinished = new Set<MemoryWriter>();
+
+  async create(key: string): Promise<ObjectWriter> {
+    assertDocumentKey(key);
+    const writer = new MemoryWriter(key, this.#objects, this.#unfinished);
+    this.#unfinished.add(writer);
+    return writer;
+  }
+
+  async read(key: string, range?: ByteRange): Promise<Readable | null> {
+    assertDocumentKey(key);
+    const object = this.#objects.get(key);
+    if (object === undefined) return null;
+    const content = range === undefined ? object : object.subarray(range.start, range.end + 1);
+    return Readable.from(chunksOf(content), { objectMode: false, highWaterMark: chunkSize });
+  }
+
+  async size(key: string): Promise<number | null> {
+    assertDocumentKey(key);
+    return this.#objects.get(key)?.byteLength ?? null;
+  }
+
+  async remove(key: string): Promise<void> {
+    assertDocumentKey(key);
+    this.#objects.delete(key);
+  }
+
+  async *list(partition: string): AsyncIterable<string> {
+    assertHourPartition(partition);
+    for (const key of this.#objects.keys()) if (key.startsWith(`${partition}/`)) yield key;
+  }
+
+  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+    assertHourPartition(partition);
+    const due = [...this.#unfinished].filter(
+      ({ key, lastWriteAt }) => key.startsWith(`${partition}/`) && Date.now() - lastWriteAt >= olderThanMs,
+    );
+    for (const writer of due) this.#unfinished.delete(writer);
+    return due.length;
+  }
+
+  async check(): Promise<void> {}
+}
+
+class MemoryWriter implements ObjectWriter {
+  readonly key: string;
+  lastWriteAt = Date.now();
+  readonly #objects: Map<string, Buffer>;
+  readonly #unfinished: Set<MemoryWriter>;
+  readonly #chunks: Uint8Array[] = [];
+
+  constructor(key: string, objects: Map<string, Buffer>, unfinished: Set<MemoryWriter>) {
+    this.key = key;
+    this.#objects = objects;
+    this.#unfinished = unfinished;
+  }
+
+  async write(buffers: readonly Uint8Array[]): Promise<void> {
+    this.#assertNotOver();
+    for (const buffer of buffers) this.#chunks.push(Buffer.from(buffer));
+    this.lastWriteAt = Date.now();
+  }
+
+  async commit(): Promise<void> {
+    this.#assertNotOver();
+    this.#objects.set(this.key, Buffer.concat(this.#chunks));
+    await this.abort();
+  }
+
+  async abort(): Promise<void> {
+    this.#unfinished.delete(this);
+    this.#chunks.length = 0;
+  }
+
+  #assertNotOver(): void {
+    if (!this.#unfinished.has(this)) throw new Error('The object was committed, aborted or removed before.');
+  }
+}
+
+function* chunksOf(content: Buffer): Iterable<Buffer> {
+  for (let start = 0; start < content.byteLength; start += chunkSize)
+    yield content.subarray(start, start + chunkSize);
+}

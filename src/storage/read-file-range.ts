@@ -1,0 +1,35 @@
+import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ByteRange } from './storage.js';
+import { toStorageFault } from './storage-fault.js';
+
+const chunkSize = 1024 * 1024;
+
+/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
+export function readFileRange(file: FileHandle, { start, end }: ByteRange): Readable {
+  let position = start;
+
+  async function nextChunk(): Promise<Uint8Array | null> {
+    const length = Math.min(chunkSize, end - position + 1);
+    if (length <= 0) return null;
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+    position += bytesRead;
+    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+  }
+
+  return new Readable({
+    highWaterMark: chunkSize,
+    read() {
+      nextChunk().then(
+        (chunk) => this.push(chunk),
+        (error: unknown) => this.destroy(toStorageFault(error)),
+      );
+    },
+    destroy(error, done) {
+      file.close().then(
+        () => done(error),
+        (closeError) => done(error ?? closeError),
+      );
+    },
+  });
+}

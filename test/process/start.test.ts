@@ -1,0 +1,136 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { spawnService } from '../support/spawned-service.js';
+import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+
+const run = promisify(execFile);
+
+describe('the command', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await makeTemporaryDirectory();
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  test('prints at its first start a key, an upload to paste that works, and the Sandbox; later only its address', async () => {
+    const first = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '' });
+    await sleep(100);
+    const { stdout } = first.output();
+    expect(stdout.split('\n')[0]).toBe(`Claimcheck listens on ${first.url}`);
+    const key = /cck_[\w-]{40,}/.exec(stdout)?.[0] ?? '';
+    const curl = stdout.split('\n').find((line) => line.trim().startsWith('curl')) ?? '';
+    expect(stdout).toContain(`${first.url}/graphql\n`);
+    const pasted = await run('bash', ['-c', curl]);
+    const answer = JSON.parse(pasted.stdout) as {
+      data: { createAttachment: { attachment: { fileName: string; url: string } } };
+    };
+    expect(answer.data.createAttachment.attachment.fileName).toBe('README.md');
+    const download = await fetch(answer.data.createAttachment.attachment.url, {
+      headers: { authorization: `Basic ${key}` },
+    });
+    expect(await download.text()).toBe(await readFile('README.md', 'utf8'));
+    expect(first.output().stderr).not.toContain(key);
+    expect(await first.end('SIGTERM')).toBe(0);
+
+    const second = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '' });
+    await sleep(100);
+    expect(second.output().stdout).toBe(`Claimcheck listens on ${second.url}\n`);
+    expect(await second.end('SIGINT')).toBe(0);
+    const files = await run('grep', ['-rlF', key, directory]).catch(() => ({ stdout: '' }));
+    expect(files.stdout).toBe('');
+  });
+
+  test('ends at once with every fault of its settings, and no stack', async () => {
+    const child = spawn(process.execPath, ['build/src/main.js', 'serve'], {
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '70000',
+        MAX_FILES: 'many',
+        PUBLIC_URL: 'ftp://x',
+        LOG_LEVEL: 'loud',
+      },
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(1);
+    for (const name of ['PORT', 'MAX_FILES', 'PUBLIC_URL', 'LOG_LEVEL'])
+      expect(stderr).toContain(`${name}: `);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('finishes a running upload at %s, then stops', async (signal) => {
+    const service = await spawnService({ DATA_DIR: directory });
+    const content = Buffer.alloc(4 * 1024 * 1024, 7);
+    const { sent, answer } = slowUpload(service.url, service.client.headers, content);
+    await sent;
+    const ended = service.end(signal);
+    await sleep(300);
+    expect(service.process.exitCode).toBeNull();
+    await expect(fetch(`${service.url}/health/live`)).rejects.toThrow();
+    const { status, body } = await answer();
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({
+      data: { createAttachment: { attachment: { size: content.length } } },
+    });
+    expect(await ended).toBe(0);
+  });
+
+  test('does not wait longer than SHUTDOWN_TIMEOUT_SECONDS for an upload', async () => {
+    const service = await spawnService({ DATA_DIR: directory, SHUTDOWN_TIMEOUT_SECONDS: '1' });
+    const { sent } = slowUpload(service.url, service.client.headers, Buffer.alloc(4 * 1024 * 1024));
+    await sent;
+    const started = Date.now();
+    expect(await service.end('SIGTERM')).toBe(0);
+    expect(Date.now() - started).toBeLessThan(5_000);
+  });
+
+  test('migrates, more than once', async () => {
+    for (let time = 0; time < 2; time += 1) {
+      const { stdout } = await run(process.execPath, ['build/src/main.js', 'migrate'], {
+        env: { ...process.env, DATA_DIR: directory },
+      });
+      expect(stdout).toContain('up to date');
+    }
+  });
+});
+
+/** Sends half of an upload; `answer` sends the rest. */
+function slowUpload(url: string, headers: Record<string, string>, content: Buffer) {
+  const operations = JSON.stringify({
+    query:
+      'mutation ($file: Upload!) { createAttachment(input: { content: { upload: $file } }) { attachment { size } } }',
+    variables: { file: null },
+  });
+  const part = (disposition: string) => `--b\r\ncontent-disposition: form-data; ${disposition}\r\n\r\n`;
+  const head = `${part('name="operations"')}${operations}\r\n${part('name="map"')}{"0":["variables.file"]}\r\n${part('name="0"; filename="slow.bin"')}`;
+  const sending = request(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      ...headers,
+      'apollo-require-preflight': 'true',
+      'content-type': 'multipart/form-data; boundary=b',
+    },
+  });
+  sending.on('error', () => undefined);
+  const half = content.length / 2;
+  const sent = new Promise<void>((resolve, reject) => {
+    sending.write(Buffer.concat([Buffer.from(head), content.subarray(0, half)]), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+  const answer = async () => {
+    sending.end(Buffer.concat([content.subarray(half), Buffer.from('\r\n--b--\r\n')]));
+    const [response] = await once(sending, 'response');
+    let body = '';
+    for await (const chunk of response) body += String(chunk);
+    return { status: response.statusCode as number, body };
+  };
+  return { sent, answer };
+}

