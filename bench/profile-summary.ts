@@ -20,27 +20,33 @@ interface Cost {
   total: number;
 }
 
-/** Tables of the dearest modules and functions of the main thread, leaving out what was before `skippedMs`. */
+/** Tables of the dearest modules and functions of the main thread, in shares of its busy time, from `skippedMs` on. */
 export function summarizeProfile(profile: CpuProfile, skippedMs: number): string {
   const stacks = readStacks(profile);
   const functions = new Map<string, Cost>();
   const modules = new Map<string, Cost>();
   let time = 0;
-  let counted = 0;
+  let busy = 0;
+  let idle = 0;
   profile.samples.forEach((id, index) => {
     const spent = profile.timeDeltas[index] ?? 0;
     time += spent;
     const stack = stacks.get(id) ?? [];
     if (time < skippedMs * 1000) return;
-    counted += spent;
+    if (stack[0]?.callFrame.functionName === '(idle)') {
+      idle += spent;
+      return;
+    }
+    busy += spent;
     addSample(functions, stack.map(functionName), spent);
     addSample(modules, stack.map(moduleName), spent);
   });
   return [
-    table('module', modules, 'self', counted, 25),
-    table('module', modules, 'total', counted, 25),
-    table('function', functions, 'self', counted, 40),
-    table('function', functions, 'total', counted, 60),
+    `The main thread was busy for ${((busy * 100) / (busy + idle)).toFixed(0)} % of the time.`,
+    table('module', modules, 'self', busy, 25),
+    table('module', modules, 'total', busy, 25),
+    table('function', functions, 'self', busy, 40),
+    table('function', functions, 'total', busy, 60),
   ].join('\n\n');
 }
 
@@ -90,15 +96,9 @@ function shortUrl(url: string): string {
   return dependency ?? (own ?? '').replace(/^.*\/dist\//, 'dist/');
 }
 
-function table(
-  kind: string,
-  costs: Map<string, Cost>,
-  by: keyof Cost,
-  counted: number,
-  rows: number,
-): string {
+function table(kind: string, costs: Map<string, Cost>, by: keyof Cost, busy: number, rows: number): string {
   const dearest = [...costs].sort(([, a], [, b]) => b[by] - a[by]).slice(0, rows);
-  const share = (spent: number) => `${((spent * 100) / counted).toFixed(1)} %`;
+  const share = (spent: number) => `${((spent * 100) / busy).toFixed(1)} %`;
   return formatTable(
     [`${kind}, by ${by}`, 'self', 'total'],
     dearest.map(([name, cost]) => [name, share(cost.self), share(cost.total)]),

@@ -24,7 +24,9 @@ export function internalCause(error: GraphQLError): unknown {
   const original = unwrapResolverError(error);
   const masked = original instanceof AttachmentError ? original.cause : original;
   const internal =
-    original instanceof AttachmentError ? original.status >= 500 : !(original instanceof GraphQLError);
+    original instanceof AttachmentError
+      ? original.status >= 500
+      : !isRequestFault(original, error.extensions['code']);
   return internal ? (masked ?? original) : null;
 }
 

@@ -89,8 +89,11 @@ class LocalStorage implements Storage {
   check(): Promise<void> {
     return onMedium(async () => {
       const probe = join(this.#root, '.probe');
-      await this.#directories.within(this.#root, () => writeFile(probe, '.'));
-      await rm(probe, { force: true });
+      try {
+        await this.#directories.within(this.#root, () => writeFile(probe, '.'));
+      } finally {
+        await rm(probe, { force: true });
+      }
       await this.#reserved.assertLeft();
     });
   }

@@ -45,7 +45,12 @@ describe('the schema', () => {
     let asked = 0;
     for (const [kind, fields] of kinds) {
       for (const field of fields) {
-        const answer = await anonymous.graphql(smallestOperation(kind, field));
+        const query = smallestOperation(kind, field);
+        const answer = query.includes('$file')
+          ? await anonymous.multipart({ query, variables: { file: null } }, [{ content: 'x' }], {
+              0: ['variables.file'],
+            })
+          : await anonymous.graphql(query);
         expect({
           field: field.name,
           status: answer.status,

@@ -44,6 +44,14 @@ export class FormMutator {
     return this.#times(4, (body: Buffer) => this.#mutateBytes(body), formBody(parts));
   }
 
+  /** Cuts bytes into one to three pieces. */
+  cut(bytes: Buffer): Buffer[] {
+    const cuts = Array.from({ length: this.#integer(3) }, () => this.#integer(bytes.length)).sort(
+      (a, b) => a - b,
+    );
+    return [...cuts, bytes.length].map((end, index) => bytes.subarray(cuts[index - 1] ?? 0, end));
+  }
+
   /** Less than `below`, by Mulberry32. */
   #integer(below: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;

@@ -188,6 +188,7 @@ describe('a malformed request is refused, and its connection carries on', () => 
     headers: `A: b\r\n--${testBoundary}\r\nContent-Disposition: form-data; name=0`,
     content: '--',
   };
+  const closing = { headers: `--${testBoundary}--`, content: 'x' };
   const nowhere = 'Content-Disposition: attachment; name=0; filename=a';
 
   beforeEach(() => start());
@@ -226,6 +227,12 @@ describe('a malformed request is refused, and its connection carries on', () => 
       'part_headers',
       [operations, map, { headers: nowhere, content: 'x' }, file],
     ],
+    [
+      'a delimiter among headers, then what looks like the last one',
+      'part_headers',
+      [operations, map, merged, file],
+    ],
+    ['a part behind what looks like the last one', 'part_headers', [operations, map, closing, file]],
     [
       'a part with endless headers',
       'part_headers',

@@ -39,8 +39,10 @@ describe('kill -9 during uploads', () => {
           acknowledged.push({ id: attachment.id, url: new URL(attachment.url).pathname, sha256, size });
         }
       };
+      const before = acknowledged.length;
       const uploaders = Array.from({ length: 4 }, uploadUntilKilled);
-      await sleep(random.integer(30, 400));
+      while (acknowledged.length === before) await sleep(5);
+      await sleep(random.integer(0, 150));
       await service.end('SIGKILL');
       await Promise.all(uploaders);
     }

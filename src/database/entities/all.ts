@@ -1,11 +1,13 @@
 import { ApiKeyRow } from './api-key.js';
 import { AttachmentRow } from './attachment.js';
 import { BlobRow } from './blob.js';
+import { IdempotencyKeyRow } from './idempotency-key.js';
 import { LinkRow } from './link.js';
 import { OrganizationRow } from './organization.js';
 import { PrincipalRow } from './principal.js';
 import { RecordFieldRow } from './record-field.js';
 import { RemovalRow } from './removal.js';
+import { UploadTargetRow } from './upload-target.js';
 
 /** Every table of the service. */
 export const entities = [
@@ -17,4 +19,6 @@ export const entities = [
   RecordFieldRow,
   LinkRow,
   RemovalRow,
+  IdempotencyKeyRow,
+  UploadTargetRow,
 ];

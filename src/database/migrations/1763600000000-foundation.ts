@@ -150,7 +150,49 @@ const removals = new Table({
   columns: [varchar('document_key', 128, primary), bigint('created_at')],
 });
 
-const tables = [...credentials, blobs, attachments, recordFields, links, removals];
+const idempotencyKeys = new Table({
+  name: 'idempotency_keys',
+  columns: [
+    id('organization_id', primary),
+    varchar('principal_id', 255, primary),
+    varchar('key', 255, primary),
+    varchar('fingerprint', 64),
+    id('attachment_id'),
+    bigint('created_at'),
+  ],
+  indices: [index('ix_idempotency_keys_created_at', ['created_at'])],
+});
+
+const uploadTargets = new Table({
+  name: 'upload_targets',
+  columns: [
+    id('id', primary),
+    id('organization_id'),
+    varchar('principal_id', 255),
+    varchar('document_key', 128),
+    varchar('file_name', 255),
+    varchar('content_type', 255),
+    bigint('size'),
+    varchar('state', 16),
+    bigint('created_at'),
+    bigint('expires_at'),
+  ],
+  indices: [
+    index('ix_upload_targets_document_key', ['document_key'], true),
+    index('ix_upload_targets_expires_at', ['expires_at', 'id']),
+  ],
+});
+
+const tables = [
+  ...credentials,
+  blobs,
+  attachments,
+  recordFields,
+  links,
+  removals,
+  idempotencyKeys,
+  uploadTargets,
+];
 
 /** The tables that the service began with. */
 export class Foundation1763600000000 implements MigrationInterface {

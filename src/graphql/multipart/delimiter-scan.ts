@@ -2,12 +2,13 @@ const carriageReturn = 0x0d;
 
 /**
  * Watches a multipart body for its delimiters, apart from the parser. The parser passes over parts it cannot make sense
- * of, and ends a part at any line that merely begins like a delimiter; what it drops so would be lost without a word.
+ * of, ends a part at any line that merely begins like a delimiter, and may go on behind the closing one: what it drops so
+ * would be lost without a word. Where it has found as many parts as there are delimiters, it has lost nothing.
  */
 export class DelimiterScan {
   /** Parts opened so far. */
   partCount = 0;
-  /** Whether the closing delimiter has passed. Nothing behind it counts. */
+  /** Whether the closing delimiter has passed. */
   closed = false;
   readonly #delimiter: Buffer;
   /** The end of the bytes seen, where a delimiter may have begun; at first the line end that precedes the body. */
@@ -17,10 +18,10 @@ export class DelimiterScan {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   }
 
-  /** False when a delimiter is followed by neither a line end nor `--`. */
-  push(chunk: Buffer): boolean {
-    if (this.closed) return true;
-    const data = this.#tail.length > 0 ? Buffer.concat([this.#tail, chunk]) : chunk;
+  /** What of the chunk lies before the end of the closing delimiter; null when another one is not followed by a line end. */
+  push(chunk: Buffer): Buffer | null {
+    if (this.closed) return chunk.subarray(0, 0);
+    const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
     let from = 0;
     for (;;) {
       const at = data.indexOf(this.#delimiter, from);
@@ -28,12 +29,17 @@ export class DelimiterScan {
       if (at === -1 || after + 2 > data.length) break;
       from = after;
       const suffix = data.toString('latin1', after, after + 2);
-      if (suffix === '--') this.closed = true;
-      if (suffix !== '\r\n') return this.closed;
+      if (suffix === '--') return this.#close(chunk, after + 2);
+      if (suffix !== '\r\n') return null;
       this.partCount += 1;
     }
     this.#keepTail(data, from);
-    return true;
+    return chunk;
+  }
+
+  #close(chunk: Buffer, end: number): Buffer {
+    this.closed = true;
+    return chunk.subarray(0, end - this.#tail.length);
   }
 
   #keepTail(data: Buffer, from: number): void {

@@ -107,10 +107,14 @@ export class FormReader {
     this.#pace.count(chunk.length);
     const { maxRequestSize } = this.#limits;
     if (this.#byteCount > maxRequestSize) this.#fail(tooLarge(maxRequestSize));
-    else if (!this.#delimiters.push(chunk)) this.#fail(brokenDelimiter());
-    else if (!this.#parser.write(chunk)) this.#waitForParser();
+    else this.#parse(this.#delimiters.push(chunk));
     this.#checkFieldSize();
   };
+
+  #parse(bytes: Buffer | null): void {
+    if (bytes === null) this.#fail(brokenDelimiter());
+    else if (bytes.length > 0 && !this.#parser.write(bytes)) this.#waitForParser();
+  }
 
   #waitForParser(): void {
     if (this.#closed) return;

@@ -1,0 +1,52 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { Faults } from '../faults.js';
+import { checkNewName } from './check-new-name.js';
+import { notFound } from './not-found.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+
+export interface CopyAttachmentDependencies {
+  database: Database;
+  clock: () => Date;
+  gracePeriodMs: number;
+}
+
+export interface CopyAttachment {
+  attachmentId: string;
+  fileName: string | null;
+}
+
+/**
+ * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
+ * whichever that is. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH.
+ */
+export async function copyAttachment(
+  { database, clock, gracePeriodMs }: CopyAttachmentDependencies,
+  viewer: Viewer,
+  { attachmentId, fileName }: CopyAttachment,
+): Promise<StoredAttachment> {
+  return database.write(async (manager) => {
+    const source = await findAttachment(manager, viewer, attachmentId);
+    if (!source) throw notFound(['input', 'attachmentId']);
+    const faults = new Faults();
+    const name = checkNewName(faults, fileName, source.attachment);
+    faults.throwIfAny();
+    const now = clock();
+    const attachment = Object.assign(new AttachmentRow(), source.attachment, {
+      id: uuidv7(),
+      fileName: name,
+      shared: false,
+      recordType: null,
+      recordId: null,
+      createdById: viewer.principal.id,
+      createdAt: now,
+      updatedAt: now,
+      claimedAt: null,
+      expiresAt: new Date(now.getTime() + gracePeriodMs),
+    });
+    await manager.insert(AttachmentRow, attachment);
+    return { attachment, blob: source.blob };
+  });
+}

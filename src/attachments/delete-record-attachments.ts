@@ -1,0 +1,91 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { Faults } from '../faults.js';
+import { changeLinks } from './change-links.js';
+import type { DeleteAttachmentDependencies } from './delete-attachment.js';
+import { deleteRows } from './delete-rows.js';
+import type { PolicyBook } from './load-policies.js';
+import { readFieldsOfRecords, readLinksOfFields } from './read-fields.js';
+import { checkRecord, type RecordRef } from './record.js';
+import { removeBytes } from './remove-bytes.js';
+import { readAttachments } from './stored-attachment.js';
+
+export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
+  policies: PolicyBook;
+  unlinkedRetentionMs: number;
+}
+
+/** So many go in one transaction, so that others need not wait long. */
+const batchSize = 200;
+
+/**
+ * For when the record itself is gone: empties its fields and deletes what it has claimed. What it only shared with other
+ * records stays with those. Returns the ids of the deleted. May be repeated after a failure.
+ */
+export async function deleteRecordAttachments(
+  deps: DeleteRecordAttachmentsDependencies,
+  viewer: Viewer,
+  record: RecordRef,
+): Promise<string[]> {
+  const faults = new Faults();
+  checkRecord(faults, record, ['input', 'record']);
+  faults.throwIfAny();
+  await deps.database.write((manager) => emptyFields(deps, manager, viewer, record));
+  const deleted: string[] = [];
+  for (;;) {
+    const { ids, documentKeys } = await deps.database.write((manager) =>
+      deleteBatch(deps, manager, viewer, record),
+    );
+    for (const documentKey of documentKeys) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
+    deleted.push(...ids);
+    if (ids.length < batchSize) return deleted;
+  }
+}
+
+async function emptyFields(
+  { policies, clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  record: RecordRef,
+): Promise<void> {
+  const fields = await readFieldsOfRecords(manager, viewer, [record]);
+  const links = await readLinksOfFields(
+    manager,
+    fields.map(({ id }) => id),
+  );
+  for (const { id, name } of fields) {
+    await changeLinks(manager, viewer, {
+      record,
+      field: name,
+      attachmentIds: links.filter(({ fieldId }) => fieldId === id).map(({ attachmentId }) => attachmentId),
+      mode: 'REMOVE',
+      expectedVersion: null,
+      policies,
+      retentionMs: unlinkedRetentionMs,
+      now: clock(),
+      locOf: () => ['input', 'record'],
+    });
+  }
+}
+
+async function deleteBatch(
+  { clock }: DeleteRecordAttachmentsDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  record: RecordRef,
+): Promise<{ ids: string[]; documentKeys: string[] }> {
+  const rows = await manager.find(AttachmentRow, {
+    select: { id: true },
+    where: { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id },
+    order: { createdAt: 'ASC', id: 'ASC' },
+    take: batchSize,
+  });
+  const ids = rows.map(({ id }) => id);
+  const documentKeys: string[] = [];
+  for (const stored of await readAttachments(manager, viewer, ids)) {
+    const documentKey = await deleteRows(manager, stored, clock());
+    if (documentKey) documentKeys.push(documentKey);
+  }
+  return { ids, documentKeys };
+}

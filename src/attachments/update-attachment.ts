@@ -1,0 +1,46 @@
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { Faults } from '../faults.js';
+import { checkMetadata, type Metadata } from './check-metadata.js';
+import { checkNewName } from './check-new-name.js';
+import { notFound } from './not-found.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+
+export interface UpdateAttachmentDependencies {
+  database: Database;
+  clock: () => Date;
+}
+
+/** What is left undefined stays as it is; null takes a description or metadata away. */
+export interface UpdateAttachment {
+  attachmentId: string;
+  fileName?: string | undefined;
+  description?: string | null | undefined;
+  metadata?: Metadata | null | undefined;
+}
+
+/** Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH, BAD_USER_INPUT. */
+export async function updateAttachment(
+  { database, clock }: UpdateAttachmentDependencies,
+  viewer: Viewer,
+  { attachmentId, fileName, description, metadata }: UpdateAttachment,
+): Promise<StoredAttachment> {
+  return database.write(async (manager) => {
+    const stored = await findAttachment(manager, viewer, attachmentId);
+    if (!stored) throw notFound(['input', 'attachmentId']);
+    const faults = new Faults();
+    const changes = {
+      fileName: checkNewName(faults, fileName ?? null, stored.attachment),
+      updatedAt: clock(),
+      ...(description === undefined ? {} : { description }),
+      ...(metadata === undefined
+        ? {}
+        : { metadataType: metadata?.type ?? null, metadataAttributes: metadata?.attributes ?? null }),
+    };
+    checkMetadata(faults, description ?? null, metadata ?? null);
+    faults.throwIfAny();
+    await manager.update(AttachmentRow, { id: attachmentId }, changes);
+    return { ...stored, attachment: Object.assign(stored.attachment, changes) };
+  });
+}

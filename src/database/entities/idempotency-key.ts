@@ -1,0 +1,26 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, textColumn } from '../columns.js';
+
+/** What a principal has created under a key of its own choosing, so that a retry gets the same answer. */
+@Entity('idempotency_keys')
+@Index('ix_idempotency_keys_created_at', ['createdAt'])
+export class IdempotencyKeyRow {
+  @PrimaryColumn(idColumn('organization_id'))
+  organizationId!: string;
+
+  @PrimaryColumn(textColumn('principal_id', 255))
+  principalId!: string;
+
+  @PrimaryColumn(textColumn('key', 255))
+  key!: string;
+
+  /** sha256 of the input, its content by its own sha256, lowercase hexadecimal. */
+  @Column(textColumn('fingerprint', 64))
+  fingerprint!: string;
+
+  @Column(idColumn('attachment_id'))
+  attachmentId!: string;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+}

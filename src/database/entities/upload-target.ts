@@ -1,0 +1,42 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
+
+/** OPEN: waits for its bytes. RECEIVING: a request is bringing them. FINISHED: they are stored. */
+export type UploadTargetState = 'OPEN' | 'RECEIVING' | 'FINISHED';
+
+/** Leave to store one object directly, once. */
+@Entity('upload_targets')
+@Index('ix_upload_targets_document_key', ['documentKey'], { unique: true })
+@Index('ix_upload_targets_expires_at', ['expiresAt', 'id'])
+export class UploadTargetRow {
+  @PrimaryColumn(idColumn('id'))
+  id!: string;
+
+  @Column(idColumn('organization_id'))
+  organizationId!: string;
+
+  @Column(textColumn('principal_id', 255))
+  principalId!: string;
+
+  @Column(textColumn('document_key', 128))
+  documentKey!: string;
+
+  @Column(textColumn('file_name', 255))
+  fileName!: string;
+
+  @Column(textColumn('content_type', 255))
+  contentType!: string;
+
+  /** Exactly so many bytes are to come. */
+  @Column(sizeColumn('size'))
+  size!: number;
+
+  @Column(textColumn('state', 16))
+  state!: UploadTargetState;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+
+  @Column(instantColumn('expires_at'))
+  expiresAt!: Date;
+}
