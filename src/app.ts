@@ -1,15 +1,17 @@
-import { setInterval } from 'node:timers';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'typeorm';
+import { cleanUp } from './attachments/clean-up.js';
 import { discardIntake } from './attachments/discard-intake.js';
 import { findDownload } from './attachments/find-download.js';
 import { createHasher } from './attachments/hash-content.js';
-import { removeDueBytes } from './attachments/remove-bytes.js';
+import { loadPolicies } from './attachments/load-policies.js';
+import { receiveUpload } from './attachments/receive-upload.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
 import { createAttachmentUrls } from './auth/attachment-urls.js';
 import { createAuthenticate } from './auth/authenticate.js';
 import { keepSecret } from './auth/secrets.js';
+import { createUploadTokens, type UploadTokens } from './auth/upload-tokens.js';
 import type { Config } from './config.js';
 import { openDatabase } from './database/database.js';
 import { AttachmentError } from './errors.js';
@@ -17,6 +19,7 @@ import { createApollo } from './graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from './graphql/context.js';
 import { createUploadRequestReader } from './graphql/read-upload-request.js';
 import { createSchema } from './graphql/schema.js';
+import { registerDirectUpload } from './http/direct-upload.js';
 import { registerDownload } from './http/download.js';
 import { registerGraphql } from './http/graphql-route.js';
 import { registerHealth } from './http/health.js';
@@ -47,32 +50,28 @@ const cleaningIntervalMs = 60_000;
 /** The one place where things are wired. */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
   const { clock = () => new Date(), storage = createLocalStorage(config.storageDirectory) } = parts;
+  const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
   const database = await openDatabase(config.dataDirectory, parts.statementLogger);
   const firstApiKey = await createFirstApiKey({ database, clock }, config.bootstrapApiKey);
   const hasher = createHasher();
   const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';
-  const urls = createAttachmentUrls({
-    publicUrl: () => publicUrl,
-    secrets: await signingSecrets(config),
-    clock,
-  });
-  const { gracePeriodMs, unlinkedRetentionMs } = config;
-  const onRemovalDelayed = (err: unknown) => server.log.warn({ err }, 'bytes not removed yet');
+  const secrets = await signingSecrets(config);
+  const tokens = createUploadTokens(secrets);
   const deps = {
+    ...config,
     database,
     storage,
     clock,
-    urls,
     hasher,
-    gracePeriodMs,
-    unlinkedRetentionMs,
-    onRemovalDelayed,
+    policies,
+    tokens,
+    urls: createAttachmentUrls({ publicUrl: () => publicUrl, secrets, clock }),
+    uploadUrl: (targetId: string) => `${publicUrl}/uploads/${tokens.issue(targetId)}`,
+    onRemovalDelayed: (err: unknown) => server.log.warn({ err }, 'bytes not removed yet'),
   };
-
   const apollo = await addRoutes(server, config, deps);
-  const cleaning = setInterval(() => void removeDueBytes(deps).catch(onRemovalDelayed), cleaningIntervalMs);
-  void removeDueBytes(deps).catch(onRemovalDelayed);
+  const stopCleaning = startCleaning(deps);
 
   return {
     firstApiKey,
@@ -82,7 +81,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       return publicUrl;
     },
     close: async () => {
-      clearInterval(cleaning);
+      stopCleaning();
       await closeServer(server, config.shutdownTimeoutMs);
       await apollo.stop();
       await hasher.close();
@@ -91,7 +90,15 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   };
 }
 
-type RouteDependencies = GraphqlDependencies & { hasher: ReturnType<typeof createHasher> };
+/** Cleans at once and then regularly; what fails is logged and tried again the next time. */
+function startCleaning(deps: GraphqlDependencies): () => void {
+  const clean = () => void cleanUp(deps).catch(deps.onRemovalDelayed);
+  const timer = setInterval(clean, cleaningIntervalMs);
+  clean();
+  return () => clearInterval(timer);
+}
+
+type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens };
 
 async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDependencies) {
   const { database, storage } = deps;
@@ -107,6 +114,7 @@ async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDep
     discard: (intake) => discardIntake(deps, intake),
     bodyTimeoutMs: config.operationsTimeoutMs,
   });
+  registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
   registerDownload(server, {
     ...deps,
     viewerOf: async ({ headers: { authorization } }) => {

@@ -38,6 +38,11 @@ const settings = {
   SCANNER: z.enum(['none']).default('none').describe('What looks for malware; none approves everything.'),
   MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
   MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
+  POLICIES_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('JSON file of upload policies; default: built-in ones.'),
   GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
     'How long an unclaimed, unlinked attachment lives.',
   ),
@@ -101,6 +106,7 @@ function shape(env: Settings) {
     storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
     maxFileSize: env.MAX_FILE_SIZE,
     maxFiles: env.MAX_FILES,
+    policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,

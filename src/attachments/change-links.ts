@@ -4,10 +4,13 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Faults } from '../faults.js';
-import { claimForRecord, type LocOf } from './claim-for-record.js';
+import { claimForRecord, type LocOf, shareWithRecord } from './claim-for-record.js';
 import { assertVersion, bumpVersion, lockField } from './lock-field.js';
-import { type LinkMode, planLinks } from './plan-links.js';
+import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
+import type { Policy } from './policy.js';
+import { recheckPolicy } from './recheck-policy.js';
 import type { RecordRef } from './record.js';
+import { readAttachments } from './stored-attachment.js';
 
 /** What one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -18,6 +21,8 @@ export interface LinkChange {
   attachmentIds: readonly string[];
   mode: LinkMode;
   expectedVersion: number | null;
+  /** What the field accepts; null where nothing can be added. */
+  policy: Policy | null;
   /** How long an attachment stays once no field links to it any more, in milliseconds; 0 is for good. */
   retentionMs: number;
   now: Date;
@@ -32,7 +37,8 @@ export interface ChangedLinks {
 
 /**
  * Changes what a field links to, inside the caller's transaction: all of it, or none where it throws (NOT_FOUND,
- * ALREADY_CLAIMED, VERSION_CONFLICT, TOO_MANY_ATTACHMENTS). Linking claims; what is unlinked stays the record's.
+ * ALREADY_CLAIMED, VERSION_CONFLICT, TOO_MANY_ATTACHMENTS, and what the field's policy does not accept). In an EXCLUSIVE
+ * field linking claims; what is unlinked stays the record's.
  */
 export async function changeLinks(
   manager: EntityManager,
@@ -47,28 +53,39 @@ export async function changeLinks(
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
-  assertRoom(plan.next.length);
   if (!plan.changes) return { field, unlinked: [] };
-  await claimForRecord(manager, viewer, change.record, plan.added, change.now, (index) =>
-    change.locOf(change.attachmentIds.indexOf(plan.added[index] ?? '')),
-  );
+  if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
   await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, plan.removed, change);
   return { field: await bumpVersion(manager, field), unlinked: plan.removed };
 }
 
-/** Notes a fault where a field would hold more than it can. */
-export function checkRoom(faults: Faults, count: number): void {
-  if (count <= maxLinks) return;
-  const msg = `The field would hold ${count} attachments; at most ${maxLinks} are allowed.`;
-  faults.add('TOO_MANY_ATTACHMENTS', ['input', 'attachmentIds'], 'too_many', msg, maxLinks);
+/** Takes what is new to the field for its record, where the policy accepts all of it. */
+async function addLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  { policy, record, now, attachmentIds, locOf }: LinkChange,
+  { added, next }: LinkPlan,
+): Promise<void> {
+  if (!policy) throw new Error('Nothing can be added without a policy.');
+  const locOfAdded: LocOf = (index) => locOf(attachmentIds.indexOf(added[index] ?? ''));
+  const faults = new Faults();
+  checkRoom(faults, next.length, policy.maxCount ?? maxLinks, locOf(0).slice(0, 2));
+  faults.throwIfAny();
+  const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
+  await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
+  for (const { attachment } of await readAttachments(manager, viewer, added)) {
+    recheckPolicy(faults, policy, attachment, locOfAdded(added.indexOf(attachment.id)));
+  }
+  faults.throwIfAny();
 }
 
-function assertRoom(count: number): void {
-  const faults = new Faults();
-  checkRoom(faults, count);
-  faults.throwIfAny();
+/** Notes a fault where a field would hold more than it can. */
+export function checkRoom(faults: Faults, count: number, limit: number, loc: (string | number)[]): void {
+  if (count <= limit) return;
+  const msg = `The field would hold ${count} attachments; at most ${limit} are allowed.`;
+  faults.add('TOO_MANY_ATTACHMENTS', loc, 'too_many', msg, limit);
 }
 
 async function removeLinks(manager: EntityManager, field: RecordFieldRow, removed: string[]): Promise<void> {

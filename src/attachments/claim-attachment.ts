@@ -36,7 +36,12 @@ export async function claimAttachment(
     });
     const alreadyClaimed = before?.recordType === record.type && before.recordId === record.id;
     if (!alreadyClaimed) {
-      await claimForRecord(manager, viewer, record, [attachmentId], clock(), () => ['input', 'attachmentId']);
+      await claimForRecord(manager, viewer, {
+        record,
+        ids: [attachmentId],
+        now: clock(),
+        locOf: () => ['input', 'attachmentId'],
+      });
     }
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw new AttachmentError('NOT_FOUND');

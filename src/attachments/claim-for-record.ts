@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, UpdateQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { errorTable } from '../errors.js';
@@ -9,63 +9,88 @@ import { readAttachments } from './stored-attachment.js';
 /** Tells where in the input the attachment of this index was named. */
 export type LocOf = (index: number) => (string | number)[];
 
+/** Attachments that a record is about to own or to link to. */
+export interface Taking {
+  record: RecordRef;
+  ids: readonly string[];
+  now: Date;
+  locOf: LocOf;
+}
+
+const isRecords = '(record_type = :recordType AND record_id = :recordId)';
+
 /**
- * Makes `record` the owner of all these attachments, in one conditional update: of those that are unclaimed and the
- * viewer's own, and of those that are the record's already. Where that is not all of them it throws, naming each of the
- * others; the surrounding transaction must then be undone.
+ * Makes a record the owner of all these attachments, in one conditional update: of those that are unclaimed and the
+ * viewer's own, and of those that are the record's already. Where that is not all of them it throws NOT_FOUND or
+ * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
  */
-export async function claimForRecord(
+export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+  const { record, now } = taking;
+  await updateAll(manager, viewer, taking, (update) =>
+    update
+      .set({
+        recordType: record.type,
+        recordId: record.id,
+        shared: true,
+        claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
+        expiresAt: null,
+        updatedAt: now,
+      })
+      .andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`)
+      .setParameter('claimedAt', now.getTime()),
+  );
+}
+
+/**
+ * Lets a record link to all these attachments without owning them, likewise: to the viewer's own and to those that are
+ * already shared, unless another record owns them.
+ */
+export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+  await updateAll(manager, viewer, taking, (update) =>
+    update
+      .set({ shared: true, expiresAt: null, updatedAt: taking.now })
+      .andWhere(`((record_id IS NULL AND (created_by_id = :creator OR shared = :wasShared)) OR ${isRecords})`)
+      .setParameter('wasShared', true),
+  );
+}
+
+type AttachmentUpdate = UpdateQueryBuilder<AttachmentRow>;
+
+async function updateAll(
   manager: EntityManager,
   viewer: Viewer,
-  record: RecordRef,
-  ids: readonly string[],
-  now: Date,
-  locOf: LocOf,
+  taking: Taking,
+  narrow: (update: AttachmentUpdate) => AttachmentUpdate,
 ): Promise<void> {
+  const { record, ids } = taking;
   if (ids.length === 0) return;
-  const { affected } = await manager
+  const update = manager
     .createQueryBuilder()
     .update(AttachmentRow)
-    .set({
-      recordType: record.type,
-      recordId: record.id,
-      shared: true,
-      claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
-      expiresAt: null,
-      updatedAt: now,
-    })
     .where('id IN (:...ids) AND organization_id = :organizationId', {
       ids,
       organizationId: viewer.organizationId,
-    })
-    .andWhere(
-      '((record_id IS NULL AND created_by_id = :creator) OR (record_type = :recordType AND record_id = :recordId))',
-      { creator: viewer.principal.id, recordType: record.type, recordId: record.id },
-    )
-    .setParameter('claimedAt', now.getTime())
-    .updateEntity(false)
-    .execute();
-  if (affected !== ids.length) await refuse(manager, viewer, record, ids, locOf);
+      creator: viewer.principal.id,
+      recordType: record.type,
+      recordId: record.id,
+    });
+  const { affected } = await narrow(update).updateEntity(false).execute();
+  if (affected !== ids.length) await refuse(manager, viewer, taking);
 }
 
-/** Says of each attachment that could not be claimed why: not there for this viewer, or another record's. */
-async function refuse(
-  manager: EntityManager,
-  viewer: Viewer,
-  record: RecordRef,
-  ids: readonly string[],
-  locOf: LocOf,
-): Promise<void> {
+/** Says of each attachment that could not be taken why: another record's, or as good as not there for this viewer. */
+async function refuse(manager: EntityManager, viewer: Viewer, { record, ids, locOf }: Taking): Promise<void> {
   const visible = new Map(
     (await readAttachments(manager, viewer, ids)).map(({ attachment }) => [attachment.id, attachment]),
   );
   const faults = new Faults();
   for (const [index, id] of ids.entries()) {
     const attachment = visible.get(id);
-    if (!attachment || (attachment.recordId === null && attachment.createdById !== viewer.principal.id)) {
-      faults.add('NOT_FOUND', locOf(index), 'not_found', errorTable.NOT_FOUND.message);
-    } else if (attachment.recordType !== record.type || attachment.recordId !== record.id) {
+    if (attachment?.recordId === record.id && attachment.recordType === record.type) continue;
+    if (attachment && attachment.recordId !== null) {
       faults.add('ALREADY_CLAIMED', locOf(index), 'already_claimed', errorTable.ALREADY_CLAIMED.message);
+    } else if (attachment?.createdById !== viewer.principal.id) {
+      faults.add('NOT_FOUND', locOf(index), 'not_found', errorTable.NOT_FOUND.message);
     }
   }
   faults.throwIfAny();

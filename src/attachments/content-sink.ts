@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
 import { AttachmentError } from '../errors.js';
 
-const headSize = 4096;
+/** Bytes that are kept for sniffing. */
+export const headSize = 4096;
 const batchSize = 1024 * 1024;
 /** Also a bound, so that a client sending byte by byte does not make a batch of a million chunks. */
 const batchLength = 512;

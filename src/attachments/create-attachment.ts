@@ -4,80 +4,90 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { Faults } from '../faults.js';
 import { changeLinks } from './change-links.js';
-import { checkMetadata, type Metadata } from './check-metadata.js';
-import { chooseFileName } from './choose-file-name.js';
-import { detectContentType } from './detect-content-type.js';
+import { type CreationInput, type Examined, examineInput } from './examine-input.js';
 import type { Intake } from './intake.js';
-import { checkName, checkRecord, type RecordRef } from './record.js';
-import type { StoredAttachment } from './stored-attachment.js';
+import type { PolicyBook } from './load-policies.js';
+import { recallCreation } from './recall-creation.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+import { assertFinished } from './upload-target.js';
 
 export interface CreateAttachmentDependencies {
   database: Database;
   clock: () => Date;
+  policies: PolicyBook;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
 }
 
-export interface CreateAttachment {
+export interface CreateAttachment extends CreationInput {
   /** The bytes, already durable; they become the attachment's own with its row. */
   intake: Intake;
-  fileName: string | null;
-  description: string | null;
-  metadata: Metadata | null;
-  /** Claims it for this record at once. */
-  record: RecordRef | null;
-  /** With `record`: appends it to this field at once. */
-  field: string | null;
 }
 
 /**
  * Makes bytes that have been taken in an attachment of the viewer's. Using one intake twice gives two attachments over one
- * blob. Throws INVALID_FILE_NAME, BAD_USER_INPUT, TOO_MANY_ATTACHMENTS.
+ * blob. Throws, with every fault of the input at once, INVALID_FILE_NAME, BAD_USER_INPUT, DIGEST_MISMATCH,
+ * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT.
  */
 export async function createAttachment(
   deps: CreateAttachmentDependencies,
   viewer: Viewer,
-  input: CreateAttachment,
+  { intake, ...input }: CreateAttachment,
 ): Promise<StoredAttachment> {
-  const fileName = checkInput(input);
-  const contentType = await detectContentType(input.intake.head, fileName);
+  const examined = await examineInput(deps.policies, input, intake);
   const now = deps.clock();
-  const blob = toBlob(viewer, input.intake, now);
-  const attachment = toAttachment(deps, viewer, { ...input, fileName, contentType, blob }, now);
-  await deps.database.write(async (manager) => {
+  const blob = toBlob(viewer, intake, now);
+  const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
+  const { stored, isNew } = await deps.database.write(async (manager) => {
+    const earlier = await recall(manager, viewer, input, intake, attachment);
+    if (earlier) return { stored: earlier, isNew: false };
+    if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await insert(manager, blob, attachment);
-    if (input.record && input.field !== null) {
-      await changeLinks(manager, viewer, {
-        record: input.record,
-        field: input.field,
-        attachmentIds: [attachment.id],
-        mode: 'ADD',
-        expectedVersion: null,
-        retentionMs: deps.unlinkedRetentionMs,
-        now,
-        locOf: () => ['input', 'field'],
-      });
-    }
+    const linked = await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
+    return { stored: linked ?? { attachment, blob }, isNew: true };
   });
-  input.intake.used = true;
-  return { attachment, blob };
+  if (isNew) intake.used = true;
+  return stored;
 }
 
-/** Returns the name that the attachment will have, or throws every fault of the input. */
-function checkInput({ intake, fileName, description, metadata, record, field }: CreateAttachment): string {
-  const faults = new Faults();
-  const name = chooseFileName(faults, fileName, intake.fileName);
-  checkMetadata(faults, description, metadata);
-  if (record) checkRecord(faults, record, ['input', 'record']);
-  if (field !== null) {
-    checkName(faults, field, ['input', 'field']);
-    if (!record)
-      faults.add('BAD_USER_INPUT', ['input', 'field'], 'missing_record', 'A field needs a record.');
-  }
-  faults.throwIfAny();
-  return name;
+/** What the same idempotency key has made before. */
+async function recall(
+  manager: EntityManager,
+  viewer: Viewer,
+  input: CreationInput,
+  intake: Intake,
+  { id, createdAt }: AttachmentRow,
+): Promise<StoredAttachment | null> {
+  const { idempotencyKey, ...rest } = input;
+  if (idempotencyKey === null) return null;
+  const described = { ...rest, sha256: intake.sha256, partName: intake.fileName };
+  const creation = { idempotencyKey, input: described, attachmentId: id, now: createdAt };
+  const earlier = await recallCreation(manager, viewer, creation);
+  return earlier === null ? null : findAttachment(manager, viewer, earlier);
+}
+
+/** Appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */
+async function linkAtOnce(
+  { unlinkedRetentionMs }: CreateAttachmentDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  { input, examined, attachment }: { input: CreationInput; examined: Examined; attachment: AttachmentRow },
+): Promise<StoredAttachment | null> {
+  const { record, field } = input;
+  if (!record || field === null) return null;
+  await changeLinks(manager, viewer, {
+    record,
+    field,
+    attachmentIds: [attachment.id],
+    mode: 'ADD',
+    expectedVersion: null,
+    policy: examined.fieldPolicy,
+    retentionMs: unlinkedRetentionMs,
+    now: attachment.createdAt,
+    locOf: () => ['input', 'field'],
+  });
+  return findAttachment(manager, viewer, attachment.id);
 }
 
 function toBlob(viewer: Viewer, intake: Intake, now: Date): BlobRow {
@@ -96,28 +106,30 @@ function toBlob(viewer: Viewer, intake: Intake, now: Date): BlobRow {
 function toAttachment(
   { gracePeriodMs }: CreateAttachmentDependencies,
   viewer: Viewer,
-  input: CreateAttachment & { fileName: string; contentType: string; blob: BlobRow },
+  { input, examined, blob }: { input: CreationInput; examined: Examined; blob: BlobRow },
   now: Date,
 ): AttachmentRow {
-  const { record, metadata, blob } = input;
+  const { record, metadata, description } = input;
+  // With a field the link decides whether the record comes to own it.
+  const owner = input.field === null ? record : null;
   return Object.assign(new AttachmentRow(), {
     id: uuidv7(),
     organizationId: viewer.organizationId,
     blobId: blob.id,
-    shared: record !== null,
-    fileName: input.fileName,
-    contentType: input.contentType,
+    shared: owner !== null,
+    fileName: examined.fileName,
+    contentType: examined.contentType,
     size: blob.size,
-    description: input.description,
+    description,
     metadataType: metadata?.type ?? null,
     metadataAttributes: metadata?.attributes ?? null,
-    recordType: record?.type ?? null,
-    recordId: record?.id ?? null,
+    recordType: owner?.type ?? null,
+    recordId: owner?.id ?? null,
     createdById: viewer.principal.id,
     createdAt: now,
     updatedAt: now,
-    claimedAt: record ? now : null,
-    expiresAt: record ? null : new Date(now.getTime() + gracePeriodMs),
+    claimedAt: owner ? now : null,
+    expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
   });
 }
 

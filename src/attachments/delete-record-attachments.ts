@@ -5,14 +5,12 @@ import { Faults } from '../faults.js';
 import { changeLinks } from './change-links.js';
 import type { DeleteAttachmentDependencies } from './delete-attachment.js';
 import { deleteRows } from './delete-rows.js';
-import type { PolicyBook } from './load-policies.js';
 import { readFieldsOfRecords, readLinksOfFields } from './read-fields.js';
 import { checkRecord, type RecordRef } from './record.js';
 import { removeBytes } from './remove-bytes.js';
 import { readAttachments } from './stored-attachment.js';
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
-  policies: PolicyBook;
   unlinkedRetentionMs: number;
 }
 
@@ -44,7 +42,7 @@ export async function deleteRecordAttachments(
 }
 
 async function emptyFields(
-  { policies, clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
+  { clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
@@ -61,7 +59,7 @@ async function emptyFields(
       attachmentIds: links.filter(({ fieldId }) => fieldId === id).map(({ attachmentId }) => attachmentId),
       mode: 'REMOVE',
       expectedVersion: null,
-      policies,
+      policy: null,
       retentionMs: unlinkedRetentionMs,
       now: clock(),
       locOf: () => ['input', 'record'],

@@ -6,6 +6,9 @@ import type { HashReply, HashRequest } from './hash-worker.js';
 export const pieceSize = 256 * 1024;
 const pieceCount = 8;
 
+/** The contents lie in shared memory, outside of these. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
+
 interface Waiting<T> {
   resolve(value: T): void;
   reject(error: Error): void;
@@ -26,7 +29,7 @@ export class HashThread {
   #failure: Error | null = null;
 
   constructor(workerFile: URL) {
-    this.#worker = new Worker(workerFile, { workerData: this.#memory });
+    this.#worker = new Worker(workerFile, { workerData: this.#memory, resourceLimits });
     this.#worker
       .on('message', this.#onReply)
       .on('error', this.#fail)

@@ -12,7 +12,10 @@ export interface Intake {
   head: Uint8Array;
   /** As sent, not cleaned; null where the content came without one. */
   fileName: string | null;
+  /** What the sender says it is. */
   declaredType: string | null;
+  /** True where the bytes came by way of an upload target, so that others may be using them too. */
+  fromUploadTarget?: boolean;
   /** Set once an attachment has been made of it: from then on the bytes belong to that. */
   used: boolean;
 }

@@ -4,7 +4,10 @@ import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { errorTable } from '../errors.js';
 import { Faults } from '../faults.js';
 import { changeLinks, checkRoom, maxLinks } from './change-links.js';
+import { choosePolicy } from './choose-policy.js';
+import type { PolicyBook } from './load-policies.js';
 import type { LinkMode } from './plan-links.js';
+import type { Policy } from './policy.js';
 import { checkName, checkRecord, type RecordRef } from './record.js';
 import { readAttachments, type StoredAttachment } from './stored-attachment.js';
 
@@ -12,6 +15,7 @@ export interface LinkAttachmentsDependencies {
   database: Database;
   clock: () => Date;
   unlinkedRetentionMs: number;
+  policies: PolicyBook;
 }
 
 export interface LinkAttachments {
@@ -24,15 +28,16 @@ export interface LinkAttachments {
 
 /** Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. */
 export async function linkAttachments(
-  { database, clock, unlinkedRetentionMs }: LinkAttachmentsDependencies,
+  { database, clock, unlinkedRetentionMs, policies }: LinkAttachmentsDependencies,
   viewer: Viewer,
   input: LinkAttachments,
 ): Promise<{ field: RecordFieldRow; unlinked: StoredAttachment[] }> {
-  checkInput(input);
+  const policy = checkInput(policies, input);
   return database.write(async (manager) => {
     if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
     const { field, unlinked } = await changeLinks(manager, viewer, {
       ...input,
+      policy,
       retentionMs: unlinkedRetentionMs,
       now: clock(),
       locOf: (index) => ['input', 'attachmentIds', index],
@@ -41,11 +46,12 @@ export async function linkAttachments(
   });
 }
 
-function checkInput(input: LinkAttachments): void {
+/** Returns the field's policy, or throws every fault of the input. What is no longer eligible can still be removed. */
+function checkInput(policies: PolicyBook, input: LinkAttachments): Policy | null {
   const faults = new Faults();
   checkRecord(faults, input.record, ['input', 'record']);
   checkName(faults, input.field, ['input', 'field']);
-  checkRoom(faults, input.attachmentIds.length);
+  checkRoom(faults, input.attachmentIds.length, maxLinks, ['input', 'attachmentIds']);
   const seen = new Set<string>();
   for (const [index, id] of input.attachmentIds.slice(0, maxLinks).entries()) {
     if (seen.has(id)) {
@@ -53,7 +59,12 @@ function checkInput(input: LinkAttachments): void {
     }
     seen.add(id);
   }
+  const policy =
+    input.mode === 'REMOVE'
+      ? null
+      : choosePolicy(faults, policies, { record: input.record, field: input.field });
   faults.throwIfAny();
+  return policy;
 }
 
 /** What is to be removed need not be in the field any more, so that a retry succeeds, but it must exist for the viewer. */

@@ -1,10 +1,9 @@
-import { addAbortSignal, finished, Readable } from 'node:stream';
-import { finished as whenFinished } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import { createDocumentKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
-import { ContentSink } from './content-sink.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
+import { meterContent } from './meter-content.js';
 
 export interface TakeInDependencies {
   storage: Pick<Storage, 'create'>;
@@ -57,17 +56,13 @@ interface Destination {
   signal: AbortSignal | undefined;
 }
 
-async function store(stream: Readable, maxSize: number, { writer, hash, signal }: Destination) {
-  const sink = new ContentSink(maxSize, async (batch) => {
+async function store(content: Readable, maxSize: number, { writer, hash, signal }: Destination) {
+  const handle = async (batch: Uint8Array[]) => {
     await Promise.all([writer.write(batch), hash.update(batch)]);
-  });
-  if (signal) addAbortSignal(signal, sink);
-  finished(stream, { writable: false }, (error) => error && sink.destroy(error));
-  stream.pipe(sink);
-  await whenFinished(sink);
-  const lastBatch = sink.takeBatch();
+  };
+  const { size, head, lastBatch } = await meterContent(content, maxSize, handle, signal);
   const [digests] = await Promise.all([hash.finish(lastBatch), writer.write(lastBatch)]);
-  return { size: sink.size, head: sink.head, ...digests };
+  return { size, head, ...digests };
 }
 
 /** A source that fails after it has been given up, or before it is read, must not end the process. */

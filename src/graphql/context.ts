@@ -1,3 +1,5 @@
+import type { Hasher } from '../attachments/hash-content.js';
+import type { PolicyBook } from '../attachments/load-policies.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
@@ -13,6 +15,11 @@ export interface GraphqlDependencies {
   urls: AttachmentUrls;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
+  hasher: Hasher;
+  policies: PolicyBook;
+  /** Where the bytes of an upload target are sent to. */
+  uploadUrl(targetId: string): string;
+  maxFileSize: number;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
 }

@@ -100,7 +100,7 @@ function sample(type: Type): string {
     );
     return `{${needed.map((field) => `${field.name}: ${samples[field.type.ofType?.name ?? ''] ?? sample(field.type)}`).join(', ')}}`;
   }
-  return inner.name === 'Int' ? '1' : '"x"';
+  return inner.name?.endsWith('Int') ? '1' : '"x"';
 }
 
 /** An operation that needs nothing but leave: every required argument is given, one field is asked for. */

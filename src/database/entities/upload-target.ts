@@ -37,6 +37,7 @@ export class UploadTargetRow {
   @Column(instantColumn('created_at'))
   createdAt!: Date;
 
-  @Column(instantColumn('expires_at'))
-  expiresAt!: Date;
+  /** Null once an attachment uses the bytes: from then on the target lives as long as they do. */
+  @Column({ ...instantColumn('expires_at'), nullable: true })
+  expiresAt!: Date | null;
 }

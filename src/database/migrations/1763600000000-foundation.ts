@@ -175,7 +175,7 @@ const uploadTargets = new Table({
     bigint('size'),
     varchar('state', 16),
     bigint('created_at'),
-    bigint('expires_at'),
+    bigint('expires_at', nullable),
   ],
   indices: [
     index('ix_upload_targets_document_key', ['document_key'], true),

@@ -1,25 +1,42 @@
 import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
 import { claimAttachment } from '../../attachments/claim-attachment.js';
+import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
+import { createUploadTarget } from '../../attachments/create-upload-target.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
+import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { linkAttachments } from '../../attachments/link-attachments.js';
+import { updateAttachment } from '../../attachments/update-attachment.js';
 import { awaitContent } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
 import { readLinks } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
 import {
-  ClaimAttachmentInput,
+  CopyAttachmentInput,
   CreateAttachmentInput,
+  CreateUploadTargetInput,
+  toCreation,
+  toMetadata,
+  UpdateAttachmentInput,
+} from '../types/creation-inputs.js';
+import {
+  ClaimAttachmentInput,
   DeleteAttachmentInput,
+  DeleteRecordAttachmentsInput,
   LinkAttachmentsInput,
 } from '../types/inputs.js';
 import {
   ClaimAttachmentPayload,
+  CopyAttachmentPayload,
   CreateAttachmentPayload,
+  CreateUploadTargetPayload,
   DeleteAttachmentPayload,
+  DeleteRecordAttachmentsPayload,
   LinkAttachmentsPayload,
+  UpdateAttachmentPayload,
 } from '../types/payloads.js';
 import { RecordField } from '../types/record.js';
+import { toUploadTarget } from '../types/upload.js';
 
 @Resolver()
 export class Mutations {
@@ -27,17 +44,55 @@ export class Mutations {
   @Mutation(() => CreateAttachmentPayload)
   async createAttachment(
     @Arg('input', () => CreateAttachmentInput) input: CreateAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<CreateAttachmentPayload> {
-    const stored = await createAttachment(deps, viewer, {
-      intake: await awaitContent(input.content),
-      fileName: input.fileName ?? null,
-      description: input.description ?? null,
-      metadata: input.metadata ? { attributes: null, ...input.metadata } : null,
-      record: input.record ?? null,
-      field: input.field ?? null,
+    const { deps, viewer } = context;
+    const intake = await awaitContent(input.content, context);
+    const stored = await createAttachment(deps, viewer, { ...toCreation(input), intake });
+    return { attachment: toAttachment(stored) };
+  }
+
+  @Authorized('attachments:write')
+  @Mutation(() => CreateUploadTargetPayload)
+  async createUploadTarget(
+    @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<CreateUploadTargetPayload> {
+    const target = await createUploadTarget(deps, viewer, { ...input, policy: input.policy ?? null });
+    return { target: toUploadTarget(target, deps.uploadUrl(target.id)) };
+  }
+
+  @Authorized('attachments:write')
+  @Mutation(() => UpdateAttachmentPayload)
+  async updateAttachment(
+    @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<UpdateAttachmentPayload> {
+    const stored = await updateAttachment(deps, viewer, {
+      ...input,
+      fileName: fileName ?? undefined,
+      metadata: metadata && toMetadata(metadata),
     });
     return { attachment: toAttachment(stored) };
+  }
+
+  @Authorized('attachments:write')
+  @Mutation(() => CopyAttachmentPayload)
+  async copyAttachment(
+    @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<CopyAttachmentPayload> {
+    const stored = await copyAttachment(deps, viewer, { attachmentId, fileName: fileName ?? null });
+    return { attachment: toAttachment(stored) };
+  }
+
+  @Authorized('attachments:write')
+  @Mutation(() => DeleteRecordAttachmentsPayload)
+  async deleteRecordAttachments(
+    @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<DeleteRecordAttachmentsPayload> {
+    return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
   }
 
   @Authorized('attachments:write')

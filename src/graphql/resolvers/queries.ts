@@ -1,5 +1,6 @@
 import { Arg, Args, Authorized, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
+import { findPolicy } from '../../attachments/choose-policy.js';
 import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
 import { checkRecord } from '../../attachments/record.js';
 import { findAttachment } from '../../attachments/stored-attachment.js';
@@ -11,6 +12,7 @@ import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/
 import { Node } from '../types/node.js';
 import { ViewerType } from '../types/principal.js';
 import { RecordType } from '../types/record.js';
+import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver()
 export class Queries {
@@ -79,7 +81,23 @@ export class Queries {
     faults.throwIfAny();
     return { type, id };
   }
+
+  @Authorized('attachments:read')
+  @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })
+  uploadPolicy(
+    @Arg('recordType', () => String, { nullable: true }) recordType: string | null | undefined,
+    @Arg('field', () => String, { nullable: true }) field: string | null | undefined,
+    @Arg('policy', () => String, { nullable: true }) policy: string | null | undefined,
+    @Ctx() { deps }: GraphqlContext,
+  ): UploadPolicy {
+    const query = { policy: policy ?? null, record: toRecord(recordType), field: field ?? null };
+    return toUploadPolicy(findPolicy(deps.policies, query));
+  }
 }
+
+/** The record that a policy is asked for: what belongs to none has no field either. */
+const toRecord = (type: string | null | undefined) =>
+  type === null || type === undefined ? null : { type, id: '' };
 
 /** A condition given as null is none. */
 function toFilter(input: AttachmentFilterInput): AttachmentFilter {

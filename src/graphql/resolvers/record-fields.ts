@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import { findPolicy } from '../../attachments/choose-policy.js';
 import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
 import { AttachmentError } from '../../errors.js';
 import type { GraphqlContext } from '../context.js';
@@ -8,6 +9,7 @@ import { type ConnectionOf, toConnection } from '../types/connection.js';
 import { AttachmentStatus } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { AttachmentLink, RecordField, RecordType } from '../types/record.js';
+import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver(() => RecordType)
 export class RecordFields {
@@ -66,6 +68,11 @@ export class RecordFieldFields {
   ): Promise<AttachmentLink[]> {
     const links = await readLinks(field, context);
     return includePending ? links : links.filter(({ state }) => state === 'ACTIVE');
+  }
+
+  @FieldResolver(() => UploadPolicy)
+  policy(@Root() { record, name }: RecordField, @Ctx() { deps }: GraphqlContext): UploadPolicy {
+    return toUploadPolicy(findPolicy(deps.policies, { record, field: name }));
   }
 }
 

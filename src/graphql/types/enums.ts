@@ -57,5 +57,14 @@ export const AttachmentOrderField = {
 } as const;
 registerEnumType(AttachmentOrderField, { name: 'AttachmentOrderField' });
 
+export const Sharing = { EXCLUSIVE: 'EXCLUSIVE', SHARED: 'SHARED' } as const;
+registerEnumType(Sharing, {
+  name: 'Sharing',
+  valuesConfig: {
+    EXCLUSIVE: { description: 'Linking claims: an attachment belongs to one record for good.' },
+    SHARED: { description: 'Linking does not claim: one attachment may be linked to many records.' },
+  },
+});
+
 export const OrderDirection = { ASC: 'ASC', DESC: 'DESC' } as const;
 registerEnumType(OrderDirection, { name: 'OrderDirection' });

@@ -1,7 +1,12 @@
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
-import type { Intake } from '../../attachments/intake.js';
-import { AttachmentOrderField, AttachmentStatus, LinkMode, OrderDirection } from './enums.js';
-import { DateTime, JsonObject, Upload } from './scalars.js';
+import {
+  AttachmentOrderField,
+  AttachmentStatus,
+  DigestAlgorithm,
+  LinkMode,
+  OrderDirection,
+} from './enums.js';
+import { DateTime } from './scalars.js';
 
 const optional = { nullable: true } as const;
 
@@ -23,43 +28,10 @@ export class RecordInput {
   id!: string;
 }
 
-@InputType()
-export class AttachmentMetadataInput {
-  @Field(() => String)
-  type!: string;
-
-  @Field(() => JsonObject, optional)
-  attributes?: Record<string, unknown> | null;
-}
-
-@InputType({ description: 'Where the bytes come from.' })
-export class AttachmentContentInput {
-  @Field(() => Upload, optional)
-  upload?: Promise<Intake> | null;
-}
-
-@InputType()
-export class CreateAttachmentInput {
-  @Field(() => AttachmentContentInput)
-  content!: AttachmentContentInput;
-
-  @Field(() => String, {
-    nullable: true,
-    description: "Wins over the file part's own name. Required where the content carries none.",
-  })
-  fileName?: string | null;
-
-  @Field(() => String, { nullable: true, description: 'Markdown, at most 10,000 characters.' })
-  description?: string | null;
-
-  @Field(() => AttachmentMetadataInput, optional)
-  metadata?: AttachmentMetadataInput | null;
-
-  @Field(() => RecordInput, { nullable: true, description: 'Claim it for this record at once.' })
-  record?: RecordInput | null;
-
-  @Field(() => String, { nullable: true, description: 'With record: append it to this field at once.' })
-  field?: string | null;
+@InputType({ description: "For when the record itself is deleted in the caller's system." })
+export class DeleteRecordAttachmentsInput {
+  @Field(() => RecordInput)
+  record!: RecordInput;
 }
 
 @InputType()

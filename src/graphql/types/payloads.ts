@@ -1,6 +1,7 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { Attachment } from './attachment.js';
 import { AttachmentLink, RecordField } from './record.js';
+import { UploadTarget } from './upload.js';
 
 @ObjectType({ simpleResolvers: true })
 export class CreateAttachmentPayload {
@@ -30,6 +31,30 @@ export class LinkAttachmentsPayload {
 
   @Field(() => [Attachment])
   unlinked!: Attachment[];
+}
+
+@ObjectType({ simpleResolvers: true })
+export class UpdateAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class CopyAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class DeleteRecordAttachmentsPayload {
+  @Field(() => [ID])
+  deletedAttachmentIds!: string[];
+}
+
+@ObjectType({ simpleResolvers: true })
+export class CreateUploadTargetPayload {
+  @Field(() => UploadTarget)
+  target!: UploadTarget;
 }
 
 @ObjectType({ simpleResolvers: true })

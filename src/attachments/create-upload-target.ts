@@ -1,0 +1,82 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { Faults } from '../faults.js';
+import { createDocumentKey } from '../storage/document-key.js';
+import { checkPolicy } from './check-policy.js';
+import { chooseFileName } from './choose-file-name.js';
+import { choosePolicy } from './choose-policy.js';
+import type { PolicyBook } from './load-policies.js';
+
+export interface CreateUploadTargetDependencies {
+  database: Database;
+  clock: () => Date;
+  policies: PolicyBook;
+}
+
+export interface CreateUploadTarget {
+  fileName: string;
+  contentType: string;
+  /** Exactly so many bytes will be sent. */
+  size: number;
+  policy: string | null;
+}
+
+/** So long the bytes may be sent, once. */
+export const uploadTargetLifetimeMs = 15 * 60_000;
+
+/**
+ * Leave to store one object directly, bound to the viewer, its organization, the size and the type. Throws, with every fault
+ * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED.
+ */
+export async function createUploadTarget(
+  { database, clock, policies }: CreateUploadTargetDependencies,
+  viewer: Viewer,
+  input: CreateUploadTarget,
+): Promise<UploadTargetRow & { expiresAt: Date }> {
+  const { fileName, contentType } = checkInput(policies, input);
+  const now = clock();
+  const target = Object.assign(new UploadTargetRow(), {
+    id: uuidv7(),
+    organizationId: viewer.organizationId,
+    principalId: viewer.principal.id,
+    documentKey: createDocumentKey(viewer.organizationId, now),
+    fileName,
+    contentType,
+    size: input.size,
+    state: 'OPEN' as const,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
+  });
+  await database.write((manager) => manager.insert(UploadTargetRow, target));
+  return target;
+}
+
+const mediaType = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
+
+function checkInput(
+  policies: PolicyBook,
+  input: CreateUploadTarget,
+): { fileName: string; contentType: string } {
+  const faults = new Faults();
+  const fileName = chooseFileName(faults, input.fileName, null);
+  const contentType = input.contentType.trim().toLowerCase();
+  if (!mediaType.test(contentType)) {
+    faults.add('BAD_USER_INPUT', ['input', 'contentType'], 'invalid_content_type', 'Not a media type.');
+  }
+  if (input.size < 0)
+    faults.add('BAD_USER_INPUT', ['input', 'size'], 'out_of_range', 'Must not be negative.');
+  const policy = choosePolicy(faults, policies, { policy: input.policy });
+  if (policy) {
+    for (const { code, type, msg, limit, loc } of checkPolicy(policy, {
+      size: input.size,
+      contentType,
+      fileName,
+    })) {
+      faults.add(code, ['input', ...loc], type, msg, limit);
+    }
+  }
+  faults.throwIfAny();
+  return { fileName, contentType };
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { type EntityManager, LessThan } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { AttachmentError } from '../errors.js';
+import type { Faults } from '../faults.js';
+
+/** So long a retry finds what the first request has made. */
+const lifetimeMs = 24 * 60 * 60 * 1_000;
+
+const maxKeyLength = 255;
+
+export interface Creation {
+  idempotencyKey: string;
+  /** Everything that the client asked for, its content by hash. */
+  input: unknown;
+  attachmentId: string;
+  now: Date;
+}
+
+/** Notes a fault of `input.idempotencyKey`. */
+export function checkIdempotencyKey(faults: Faults, key: string): void {
+  if (key.length > 0 && key.length <= maxKeyLength) return;
+  const msg = `Must have from 1 to ${maxKeyLength} characters.`;
+  faults.add('BAD_USER_INPUT', ['input', 'idempotencyKey'], 'out_of_range', msg, maxKeyLength);
+}
+
+/**
+ * Remembers, inside the transaction that creates it, what is created under a key. Returns the id of what the same principal
+ * has created under it before, from the same input, and null where there is none: then this is the first. Throws
+ * IDEMPOTENCY_CONFLICT where the input was another.
+ */
+export async function recallCreation(
+  manager: EntityManager,
+  { organizationId, principal }: Viewer,
+  { idempotencyKey, input, attachmentId, now }: Creation,
+): Promise<string | null> {
+  const key = { organizationId, principalId: principal.id, key: idempotencyKey };
+  const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
+  const expired = LessThan(new Date(now.getTime() - lifetimeMs));
+  await manager.delete(IdempotencyKeyRow, { ...key, createdAt: expired });
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(IdempotencyKeyRow)
+    .values({ ...key, fingerprint, attachmentId, createdAt: now })
+    .orIgnore()
+    .updateEntity(false)
+    .execute();
+  const first = await manager.findOneByOrFail(IdempotencyKeyRow, key);
+  if (first.attachmentId === attachmentId) return null;
+  if (first.fingerprint !== fingerprint) throw conflict();
+  if (await manager.existsBy(AttachmentRow, { id: first.attachmentId })) return first.attachmentId;
+  await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
+  return null;
+}
+
+/** Forgets keys that have outlived their use. */
+export async function forgetCreations(database: Database, now: Date): Promise<void> {
+  const expired = LessThan(new Date(now.getTime() - lifetimeMs));
+  await database.write((manager) => manager.delete(IdempotencyKeyRow, { createdAt: expired }));
+}
+
+function conflict(): AttachmentError {
+  const msg = 'This key was used with other input.';
+  return new AttachmentError('IDEMPOTENCY_CONFLICT', {
+    details: [{ loc: ['input', 'idempotencyKey'], msg, type: 'idempotency_conflict' }],
+  });
+}

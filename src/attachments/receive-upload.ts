@@ -1,0 +1,88 @@
+import type { Readable } from 'node:stream';
+import { MoreThan } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { AttachmentError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import { meterContent } from './meter-content.js';
+
+export interface ReceiveUploadDependencies {
+  database: Database;
+  storage: Storage;
+  clock: () => Date;
+}
+
+/** A request that brings a target's bytes, as far as its headers tell. */
+export interface DirectUpload {
+  targetId: string;
+  contentType: string;
+  /** Null where the request does not say. */
+  contentLength: number | null;
+  content: Readable;
+}
+
+/**
+ * Stores the bytes of one upload target: exactly as many as agreed, once, while it lasts. Throws NOT_FOUND (also after the
+ * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE. After a failure the target may be tried again.
+ */
+export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<void> {
+  const { database, clock } = deps;
+  const open = { id: upload.targetId, state: 'OPEN' as const, expiresAt: MoreThan(clock()) };
+  const target = await database.read.findOneBy(UploadTargetRow, open);
+  if (!target) throw new AttachmentError('NOT_FOUND');
+  checkHeaders(upload, target);
+  // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
+  await change(database, open, 'RECEIVING');
+  try {
+    await storeExactly(deps, upload.content, target);
+    await change(database, { id: target.id, state: 'RECEIVING' }, 'FINISHED');
+  } catch (error) {
+    await change(database, { id: target.id, state: 'RECEIVING' }, 'OPEN').catch(() => undefined);
+    throw error;
+  }
+}
+
+function checkHeaders({ contentLength, contentType }: DirectUpload, target: UploadTargetRow): void {
+  if (contentLength !== null && contentLength !== target.size) throw sizeMismatch(target.size, contentLength);
+  const given = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (given === target.contentType) return;
+  const msg = `The content type must be ${target.contentType}.`;
+  throw new AttachmentError('CONTENT_TYPE_MISMATCH', {
+    details: [{ loc: ['headers', 'content-type'], msg, type: 'content_type_mismatch' }],
+  });
+}
+
+async function change(
+  database: Database,
+  from: Parameters<Database['read']['findOneBy']>[1],
+  state: UploadTargetRow['state'],
+): Promise<void> {
+  const { affected } = await database.write((manager) => manager.update(UploadTargetRow, from, { state }));
+  if (affected !== 1) throw new AttachmentError('NOT_FOUND');
+}
+
+async function storeExactly(
+  { storage }: ReceiveUploadDependencies,
+  content: Readable,
+  { documentKey, size }: UploadTargetRow,
+): Promise<void> {
+  const writer = await storage.create(documentKey);
+  try {
+    const metered = await meterContent(content, size, (batch) => writer.write(batch));
+    if (metered.size !== size) throw sizeMismatch(size, metered.size);
+    await writer.write(metered.lastBatch);
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error instanceof AttachmentError && error.code === 'FILE_TOO_LARGE' ? sizeMismatch(size) : error;
+  }
+}
+
+function sizeMismatch(size: number, actual?: number): AttachmentError {
+  const came = actual === undefined ? 'More came.' : `${actual} came.`;
+  const msg = `Exactly ${size} bytes were agreed. ${came}`;
+  return new AttachmentError('SIZE_MISMATCH', {
+    limit: size,
+    details: [{ loc: ['body'], msg, type: 'size_mismatch' }],
+  });
+}

@@ -1,0 +1,64 @@
+import type { Readable } from 'node:stream';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { AttachmentError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import { headSize } from './content-sink.js';
+import type { Hasher } from './hash-content.js';
+import type { Intake } from './intake.js';
+import { meterContent } from './meter-content.js';
+import { findFinished } from './upload-target.js';
+
+export interface TakeStoredDependencies {
+  database: Database;
+  storage: Storage;
+  hasher: Hasher;
+}
+
+/**
+ * Takes in an object that an upload target has brought: reads it once, to measure, hash and sniff it as any other. What
+ * attachments use already is known. Throws DOCUMENT_KEY_UNKNOWN, UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
+ */
+export async function takeStored(
+  { database, storage, hasher }: TakeStoredDependencies,
+  viewer: Viewer,
+  documentKey: string,
+): Promise<Intake> {
+  const target = await findFinished(database.read, viewer, documentKey);
+  const { fileName, contentType: declaredType, size } = target;
+  const blob = await database.read.findOneBy(BlobRow, { documentKey });
+  const facts = blob
+    ? { ...blob, head: await readHead(storage, blob) }
+    : await measure(hasher, await open(storage, documentKey), size);
+  const { md5, sha256, head } = facts;
+  const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
+  // Whether or not an attachment comes of it, the bytes are the target's to keep.
+  const bytesStay = { used: true, fromUploadTarget: true };
+  return { blobId, documentKey, size: facts.size, md5, sha256, head, fileName, declaredType, ...bytesStay };
+}
+
+async function measure(hasher: Hasher, content: Readable, maxSize: number) {
+  const hash = hasher.start();
+  try {
+    const { size, head, lastBatch } = await meterContent(content, maxSize, (batch) => hash.update(batch));
+    return { size, head, ...(await hash.finish(lastBatch)) };
+  } finally {
+    hash.forget();
+    content.destroy();
+  }
+}
+
+async function readHead(storage: Storage, { documentKey, size }: BlobRow): Promise<Uint8Array> {
+  if (size === 0) return new Uint8Array();
+  const content = await open(storage, documentKey, { start: 0, end: Math.min(size, headSize) - 1 });
+  return Buffer.concat(await content.toArray());
+}
+
+async function open(storage: Storage, documentKey: string, range?: { start: number; end: number }) {
+  const content = await storage.read(documentKey, range);
+  if (content) return content;
+  throw new AttachmentError('STORAGE_UNAVAILABLE', {
+    cause: new Error(`${documentKey} is not in the storage.`),
+  });
+}

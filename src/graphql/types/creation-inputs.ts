@@ -1,0 +1,156 @@
+import { Field, ID, InputType } from 'type-graphql';
+import type { Metadata } from '../../attachments/check-metadata.js';
+import type { CreationInput } from '../../attachments/examine-input.js';
+import type { Intake } from '../../attachments/intake.js';
+import { DigestAlgorithm } from './enums.js';
+import { RecordInput } from './inputs.js';
+import { JsonObject, SafeInt, Upload } from './scalars.js';
+
+const optional = { nullable: true } as const;
+
+@InputType()
+export class AttachmentMetadataInput {
+  @Field(() => String)
+  type!: string;
+
+  @Field(() => JsonObject, optional)
+  attributes?: Record<string, unknown> | null;
+}
+
+@InputType()
+export class DigestInput {
+  @Field(() => DigestAlgorithm)
+  algorithm!: DigestAlgorithm;
+
+  @Field(() => String)
+  hash!: string;
+}
+
+@InputType({ description: 'Where the bytes come from.' })
+export class AttachmentContentInput {
+  @Field(() => Upload, optional)
+  upload?: Promise<Intake> | null;
+
+  @Field(() => String, { nullable: true, description: 'Standard or URL-safe alphabet, padded or not.' })
+  base64?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'data:<type>;base64,<content>' })
+  dataUrl?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'An object stored earlier by way of createUploadTarget.',
+  })
+  documentKey?: string | null;
+}
+
+@InputType()
+export class CreateAttachmentInput {
+  @Field(() => AttachmentContentInput)
+  content!: AttachmentContentInput;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Wins over the file part's own name. Required where the content carries none.",
+  })
+  fileName?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Must agree with the bytes and with the extension; application/octet-stream leaves it to them.',
+  })
+  contentType?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Markdown, at most 10,000 characters.' })
+  description?: string | null;
+
+  @Field(() => AttachmentMetadataInput, optional)
+  metadata?: AttachmentMetadataInput | null;
+
+  @Field(() => RecordInput, { nullable: true, description: 'Claim it for this record at once.' })
+  record?: RecordInput | null;
+
+  @Field(() => String, { nullable: true, description: 'With record: append it to this field at once.' })
+  field?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Named policy to check against; default: that of the record and field, else the service's own.",
+  })
+  policy?: string | null;
+
+  @Field(() => DigestInput, {
+    nullable: true,
+    description: 'What the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
+  })
+  digest?: DigestInput | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Same principal, same key, same input: the first attachment again. Other input: IDEMPOTENCY_CONFLICT.',
+  })
+  idempotencyKey?: string | null;
+}
+
+@InputType()
+export class UpdateAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+
+  @Field(() => String, optional)
+  fileName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Markdown; null takes it away.' })
+  description?: string | null;
+
+  @Field(() => AttachmentMetadataInput, { nullable: true, description: 'Null takes it away.' })
+  metadata?: AttachmentMetadataInput | null;
+}
+
+@InputType({
+  description: "A new, unclaimed attachment of the caller's over the same stored bytes and verdict.",
+})
+export class CopyAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+
+  @Field(() => String, optional)
+  fileName?: string | null;
+}
+
+@InputType()
+export class CreateUploadTargetInput {
+  @Field(() => String)
+  fileName!: string;
+
+  @Field(() => String)
+  contentType!: string;
+
+  @Field(() => SafeInt)
+  size!: number;
+
+  @Field(() => String, optional)
+  policy?: string | null;
+}
+
+export function toMetadata({ type, attributes }: AttachmentMetadataInput): Metadata {
+  return { type, attributes: attributes ?? null };
+}
+
+/** What is left out counts as null. */
+export function toCreation(input: CreateAttachmentInput): CreationInput {
+  return {
+    fileName: input.fileName ?? null,
+    contentType: input.contentType ?? null,
+    description: input.description ?? null,
+    metadata: input.metadata ? toMetadata(input.metadata) : null,
+    record: input.record ?? null,
+    field: input.field ?? null,
+    policy: input.policy ?? null,
+    digest: input.digest ?? null,
+    idempotencyKey: input.idempotencyKey ?? null,
+  };
+}

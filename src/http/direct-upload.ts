@@ -1,0 +1,37 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { DirectUpload } from '../attachments/receive-upload.js';
+import type { UploadTokens } from '../auth/upload-tokens.js';
+import { AttachmentError } from '../errors.js';
+
+export interface DirectUploadDependencies {
+  tokens: UploadTokens;
+  receive(upload: DirectUpload): Promise<void>;
+}
+
+/** Adds `PUT /uploads/{token}`: the token is the credential. 201 once the bytes are durable. */
+export function registerDirectUpload(
+  server: FastifyInstance,
+  { tokens, receive }: DirectUploadDependencies,
+): void {
+  void server.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    // The handler reads the body itself.
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    scope.put<{ Params: { '*': string } }>('/uploads/*', async (request, reply) => {
+      const targetId = tokens.verify(request.params['*']);
+      if (targetId === null) throw new AttachmentError('NOT_FOUND');
+      await receive({ targetId, ...describe(request) });
+      return reply.code(201).send();
+    });
+    done();
+  });
+}
+
+function describe({ raw, headers }: FastifyRequest): Omit<DirectUpload, 'targetId'> {
+  const length = headers['content-length'];
+  return {
+    contentType: headers['content-type'] ?? '',
+    contentLength: length === undefined ? null : Number(length),
+    content: raw,
+  };
+}
