@@ -94,7 +94,7 @@ describe('a client that goes away', () => {
   });
 });
 
-test('a client that goes away while its file waits for the storage fails the file', async () => {
+test('a client that goes away while a file of its own, sent already, waits for the storage, fails that file', async () => {
   await server.stop();
   let failed = 0;
   server = await HashingServer.start({
@@ -107,10 +107,10 @@ test('a client that goes away while its file waits for the storage fails the fil
     },
   });
   const connection = await RawConnection.open(server.url);
-  void connection.send(request.subarray(0, bodyStart + megabyte));
+  await connection.send(request.subarray(0, bodyStart + 200_000));
   await sleep(20);
   connection.abort();
   await settled(1);
   expect(failed).toBe(1);
-  expect(server.taken).toBe(server.discarded);
+  expect(server.taken).toBe(0);
 });

@@ -179,11 +179,13 @@ describe('a connection that is to end with the early answer', () => {
     await start(how === 'read' ? { maxFileSize: 1000 } : { refuse: () => true });
     const { opening, length } = openForm([], 50 * megabyte);
     await connection.send(requestHead('/', { ...formHeaders(length), Connection: 'close' }));
+    connection.stopReading();
     await connection.send(opening);
     await connection.sendMuch(25 * megabyte);
     await sleep(50);
     await connection.sendMuch(25 * megabyte);
     await connection.send(closing);
+    connection.startReading();
     expect((await connection.response()).status).toBe(how === 'read' ? 413 : 401);
     await connection.closed();
   });

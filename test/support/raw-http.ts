@@ -46,6 +46,15 @@ export class RawConnection {
     return !this.#socket.destroyed && !this.#socket.readableEnded;
   }
 
+  /** Like a client that looks for an answer only once it has sent all. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  startReading(): void {
+    this.#socket.resume();
+  }
+
   /** Resolves once the bytes are on their way, or the connection is gone. */
   async send(bytes: string | Buffer): Promise<void> {
     if (this.#socket.destroyed || this.#socket.write(bytes)) return;

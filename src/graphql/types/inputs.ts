@@ -1,11 +1,5 @@
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
-import {
-  AttachmentOrderField,
-  AttachmentStatus,
-  DigestAlgorithm,
-  LinkMode,
-  OrderDirection,
-} from './enums.js';
+import { AttachmentOrderField, AttachmentStatus, LinkMode, OrderDirection } from './enums.js';
 import { DateTime } from './scalars.js';
 
 const optional = { nullable: true } as const;
