@@ -66,7 +66,7 @@ function blobs(seed: Seed): string {
 }
 
 function attachments(seed: Seed): string {
-  const creator = choose('(n / 3) % 5', [seed.viewerId, otherCreatorId, 'user-2', 'user-3', 'user-4']);
+  const creator = choose('(n / 7) % 5', [seed.viewerId, otherCreatorId, 'user-2', 'user-3', 'user-4']);
   const tomorrow = startedAt + 86_400_000;
   return `${numbers(seed)}
     INSERT INTO attachments (id, organization_id, blob_id, shared, file_name, content_type, size,

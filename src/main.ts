@@ -2,11 +2,15 @@
 import { Command } from 'commander';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
-import { type Config, ConfigError, loadConfig } from './config.js';
+import { type Config, ConfigError, loadConfig, settingDescriptions } from './config.js';
 
 const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
 
-const program = new Command('claimcheck').description('Self-hosted GraphQL attachment service.');
+const settings = settingDescriptions.map(({ name, meaning }) => `  ${name.padEnd(27)}${meaning}`).join('\n');
+
+const program = new Command('claimcheck')
+  .description('Self-hosted GraphQL attachment service.')
+  .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 program.command('serve').description('Migrate and serve.').action(run(serve));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
 

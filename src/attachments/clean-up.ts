@@ -1,6 +1,6 @@
-import { LessThan } from 'typeorm';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { before } from '../database/instants.js';
 import { forgetCreations } from './recall-creation.js';
 import { type RemoveBytesDependencies, removeDueBytes } from './remove-bytes.js';
 
@@ -22,7 +22,7 @@ export async function cleanUp(deps: CleanUpDependencies): Promise<void> {
 const finishedGraceMs = 24 * 60 * 60 * 1_000;
 
 async function dropUnusedTargets({ database }: CleanUpDependencies, now: Date): Promise<void> {
-  const isLate = { expiresAt: LessThan(new Date(now.getTime() - finishedGraceMs)) };
+  const isLate = { expiresAt: before(new Date(now.getTime() - finishedGraceMs)) };
   const late = await database.read.find(UploadTargetRow, {
     where: isLate,
     order: { expiresAt: 'ASC', id: 'ASC' },

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type EntityManager, LessThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { before } from '../database/instants.js';
 import { AttachmentError } from '../errors.js';
 import type { Faults } from '../faults.js';
 
@@ -39,7 +40,7 @@ export async function recallCreation(
 ): Promise<string | null> {
   const key = { organizationId, principalId: principal.id, key: idempotencyKey };
   const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
-  const expired = LessThan(new Date(now.getTime() - lifetimeMs));
+  const expired = before(new Date(now.getTime() - lifetimeMs));
   await manager.delete(IdempotencyKeyRow, { ...key, createdAt: expired });
   await manager
     .createQueryBuilder()
@@ -59,7 +60,7 @@ export async function recallCreation(
 
 /** Forgets keys that have outlived their use. */
 export async function forgetCreations(database: Database, now: Date): Promise<void> {
-  const expired = LessThan(new Date(now.getTime() - lifetimeMs));
+  const expired = before(new Date(now.getTime() - lifetimeMs));
   await database.write((manager) => manager.delete(IdempotencyKeyRow, { createdAt: expired }));
 }
 

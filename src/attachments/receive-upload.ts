@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
-import { MoreThan } from 'typeorm';
+
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { after } from '../database/instants.js';
 import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import { meterContent } from './meter-content.js';
@@ -27,7 +28,7 @@ export interface DirectUpload {
  */
 export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<void> {
   const { database, clock } = deps;
-  const open = { id: upload.targetId, state: 'OPEN' as const, expiresAt: MoreThan(clock()) };
+  const open = { id: upload.targetId, state: 'OPEN' as const, expiresAt: after(clock()) };
   const target = await database.read.findOneBy(UploadTargetRow, open);
   if (!target) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);

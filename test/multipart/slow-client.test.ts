@@ -55,8 +55,8 @@ describe('a client that is too slow', () => {
     const stalled = performance.now();
     expectTimeout(await connection.response());
     expect(performance.now() - stalled).toBeGreaterThan(200);
-    expect(performance.now() - stalled).toBeLessThan(1000);
-    await connection.closed(1000);
+    expect(performance.now() - stalled).toBeLessThan(2000);
+    await connection.closed(2000);
     expect(server.taken).toBe(server.discarded);
   });
 
@@ -64,14 +64,14 @@ describe('a client that is too slow', () => {
     await start({ limits: { ...limits, minBytesPerSecond: 1 } });
     await connection.send(request.subarray(0, 300));
     void connection.sendSlowly(Buffer.alloc(1000), { bytes: 1, everyMs: 20 });
-    expectTimeout(await connection.response(1000));
+    expectTimeout(await connection.response(2000));
   });
 
   test('trickles into a file', async () => {
     await start();
     await connection.send(request.subarray(0, 2000));
     void connection.sendSlowly(Buffer.alloc(1000), { bytes: 10, everyMs: 20 });
-    expectTimeout(await connection.response(1500));
+    expectTimeout(await connection.response(2000));
   });
 
   test('does not keep others waiting', async () => {
@@ -79,7 +79,7 @@ describe('a client that is too slow', () => {
     const slow = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(server.url)));
     for (const each of slow) await each.send(request.subarray(0, 2000));
     await connection.send(request);
-    expect((await connection.response(1000)).status).toBe(200);
+    expect((await connection.response()).status).toBe(200);
     for (const each of slow) expectTimeout(await each.response());
   });
 });

@@ -74,9 +74,10 @@ export class FormReader {
     this.#request.off('data', this.#onData).off('end', this.#onEnd);
     this.#request.off('error', this.#onAbort).off('close', this.#onAbort);
     this.#request.pause();
-    this.#parser.removeAllListeners().on('error', ignore).destroy();
-    this.#parts.destroy(this.failure ?? undefined);
-    for (const file of this.#files) file.destroy(this.failure ?? undefined);
+    const error = this.failure ?? undefined;
+    for (const file of this.#files) file.destroy(error);
+    this.#parts.destroy(error);
+    this.#parser.removeAllListeners().on('error', ignore).destroy(error);
   }
 
   #fail(error: AttachmentError): void {

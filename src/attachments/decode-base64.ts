@@ -1,0 +1,133 @@
+import { AttachmentError } from '../errors.js';
+
+/** Text as it arrives, in pieces cut anywhere; bytes are UTF-8. */
+export type TextPieces = AsyncIterable<Uint8Array | string> | readonly (Uint8Array | string)[];
+
+type Alphabet = 'base64' | 'base64url';
+
+const ownCharacters: Record<Alphabet, readonly [string, string]> = {
+  base64: ['+', '/'],
+  base64url: ['-', '_'],
+};
+const equalsSign = 0x3d;
+
+/**
+ * The bytes that base64 text stands for, decoded as it arrives. The standard or the URL-safe alphabet, not both; padded in
+ * full or not at all; nothing else, not even line ends. Bits that a last, cut group leaves over may be anything. Fails with
+ * INVALID_BASE64, whose detail is `loc` and the offset of the first character that no valid text has there.
+ */
+export async function* decodeBase64(
+  text: TextPieces,
+  loc: readonly (string | number)[] = ['content'],
+): AsyncGenerator<Uint8Array> {
+  const decoder = new Base64Decoder(loc);
+  for await (const piece of text) {
+    const bytes = decoder.push(toBytes(piece));
+    if (bytes.length > 0) yield bytes;
+  }
+  const bytes = decoder.finish();
+  if (bytes.length > 0) yield bytes;
+}
+
+/** How many bytes a valid text of so many characters stands for: fewer where the last of them are padding. */
+export function decodedSize(textLength: number): { min: number; max: number } {
+  const max = Math.floor((textLength * 3) / 4);
+  return { min: textLength % 4 === 0 ? Math.max(0, max - 2) : max, max };
+}
+
+/** Throws FILE_TOO_LARGE where a text of so many characters must come to more than `maxSize` bytes. */
+export function assertDecodedSize(textLength: number, maxSize: number): void {
+  if (decodedSize(textLength).min <= maxSize) return;
+  const msg = `The content is larger than ${maxSize} bytes.`;
+  throw new AttachmentError('FILE_TOO_LARGE', {
+    limit: maxSize,
+    details: [{ loc: ['content'], msg, type: 'file_too_large' }],
+  });
+}
+
+/** What is no ASCII becomes bytes that no alphabet has; before them, bytes count like characters. */
+export function toBytes(piece: Uint8Array | string): Buffer {
+  if (typeof piece === 'string') return Buffer.from(piece);
+  return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+}
+
+class Base64Decoder {
+  readonly #loc: readonly (string | number)[];
+  /** Characters seen. */
+  #length = 0;
+  /** The last of them, three at most, which make no group of four yet, and where they begin. */
+  #carry = '';
+  #carryStart = 0;
+  #alphabet: Alphabet | null = null;
+  #isPadded = false;
+
+  constructor(loc: readonly (string | number)[]) {
+    this.#loc = loc;
+  }
+
+  push(piece: Buffer): Buffer {
+    const paddingStart = this.#isPadded ? 0 : piece.indexOf(equalsSign);
+    const end = paddingStart === -1 ? piece.length : paddingStart;
+    const bytes = this.#append(piece.toString('latin1', 0, end));
+    for (const character of piece.subarray(end)) this.#pad(character);
+    return bytes;
+  }
+
+  finish(): Buffer {
+    const rest = this.#carry;
+    const isWhole = this.#isPadded ? this.#length % 4 === 0 : rest.length !== 1;
+    if (!isWhole) throw this.#invalid(rest);
+    return this.#decode(rest, Math.max(0, rest.length - 1));
+  }
+
+  #append(characters: string): Buffer {
+    this.#length += characters.length;
+    const text = this.#carry + characters;
+    const whole = text.length - (text.length % 4);
+    const bytes = this.#decode(text.slice(0, whole), (whole / 4) * 3);
+    this.#carry = text.slice(whole);
+    this.#carryStart += whole;
+    return bytes;
+  }
+
+  #pad(character: number): void {
+    if (character !== equalsSign || this.#length % 4 < 2) throw this.#invalid(this.#carry);
+    this.#isPadded = true;
+    this.#length += 1;
+  }
+
+  /**
+   * Node's decoder passes over what is in neither alphabet: where it gives `size` bytes, there was nothing to pass over.
+   * That is how the text is checked without a look at each character.
+   */
+  #decode(text: string, size: number): Buffer {
+    const alphabet = this.#alphabet ?? findAlphabet(text);
+    const bytes = Buffer.allocUnsafe(size);
+    const isMixed = usesAlphabet(text, alphabet === 'base64url' ? 'base64' : 'base64url');
+    if (isMixed || bytes.write(text, alphabet ?? 'base64') !== size) throw this.#invalid(text);
+    this.#alphabet = alphabet;
+    return bytes;
+  }
+
+  /** The fault is in `text`, the carry and what has come to it, or else at the end of what was seen. */
+  #invalid(text: string): AttachmentError {
+    const [special = '+'] = /[-_+/]/.exec(text) ?? [];
+    const alphabet = this.#alphabet ?? (usesAlphabet(special, 'base64') ? 'base64' : 'base64url');
+    const index = text.search(alphabet === 'base64' ? /[^A-Za-z0-9+/]/ : /[^A-Za-z0-9_-]/);
+    const offset = index === -1 ? this.#length : this.#carryStart + index;
+    const msg = `This is no base64 from the character at offset ${offset} on.`;
+    return new AttachmentError('INVALID_BASE64', {
+      details: [{ loc: [...this.#loc, offset], msg, type: 'base64_invalid' }],
+    });
+  }
+}
+
+function findAlphabet(text: string): Alphabet | null {
+  if (usesAlphabet(text, 'base64url')) return 'base64url';
+  return usesAlphabet(text, 'base64') ? 'base64' : null;
+}
+
+function usesAlphabet(text: string, alphabet: Alphabet): boolean {
+  const [first, second] = ownCharacters[alphabet];
+  return text.includes(first) || text.includes(second);
+}
