@@ -43,6 +43,9 @@ export interface FaultDetail {
   type: string;
 }
 
+/** The `type` of the fault of a client that sends too slowly; its connection ends with the answer. */
+export const timeoutFault = 'timeout';
+
 interface AttachmentErrorOptions {
   message?: string;
   details?: FaultDetail[];

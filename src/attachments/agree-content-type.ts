@@ -1,19 +1,111 @@
-import type { AttachmentErrorCode } from '../errors.js';
-import { detectContentType } from './detect-content-type.js';
+import type { FaultDetail } from '../errors.js';
+import { isContainerOf, isSameFormat } from './content-formats.js';
+import { isSameType, isTextType, isVagueType, standardType, unknownType } from './content-type-names.js';
+import { extensionOf, typesOfExtension } from './extension-types.js';
+import { fitsContent } from './fits-content.js';
+import { parseMediaType } from './parse-media-type.js';
+import type { AcceptedTypes } from './policy.js';
+import { type SniffedContent, sniffContent } from './sniff-content.js';
 
-export async function agreeContentType({
-  head,
-  fileName,
-}: {
+export interface ContentTypeClaims {
+  /** The first 4 KiB, or all where there is less. */
   head: Uint8Array;
   fileName: string;
+  /** The media type that the client gave. */
   declared: string | null;
-  acceptedTypes: ReadonlyMap<string, ReadonlySet<string>> | null;
-}): Promise<
-  { contentType: string } | { fault: { code: AttachmentErrorCode; loc: string[]; type: string; msg: string } }
-> {
-  return { contentType: await detectContentType(head, fileName) };
+  /** Of the policy: its names for the extension go before all others. */
+  acceptedTypes: AcceptedTypes | null;
 }
 
-export const typesFor = (contentType: string, _fileName: string): string[] => [contentType];
-export const extensionAgrees = (_contentType: string, _fileName: string): boolean => true;
+/** CONTENT_TYPE_MISMATCH of the kinds `extension_mismatch` and `declared_type_mismatch`; BAD_USER_INPUT of `invalid_media_type`. */
+export interface ContentTypeFault extends FaultDetail {
+  code: 'CONTENT_TYPE_MISMATCH' | 'BAD_USER_INPUT';
+}
+
+/** Types that browsers give files with these extensions, whatever is in them. */
+const habitualTypes: ReadonlyMap<string, string> = new Map([
+  ['.csv', 'application/vnd.ms-excel'],
+  ['.rtf', 'application/msword'],
+  ['.ts', 'video/mp2t'],
+]);
+
+/**
+ * The one type, by its standard name, that the bytes, the name's extension and the declared type agree on. Bytes decide
+ * between text and binary and between formats with a signature; an extension that is not known, and a declared type that
+ * says nothing, agree with everything; kinds of text agree with one another.
+ */
+export async function agreeContentType(
+  claims: ContentTypeClaims,
+): Promise<{ contentType: string } | { fault: ContentTypeFault }> {
+  const { fileName, acceptedTypes } = claims;
+  const extension = extensionOf(fileName);
+  const declared = readDeclared(claims.declared, extension);
+  if (declared === 'invalid') return { fault: invalidMediaType() };
+  const content = await sniffContent(claims.head);
+  const accepted = acceptedNames(acceptedTypes, extension).filter((type) => fitsContent(content, type));
+  const known = [...acceptedNames(acceptedTypes, extension), ...typesOfExtension(extension)];
+  const named = known.filter((type) => fitsContent(content, type));
+  if (known.length > 0 && named.length === 0) return { fault: wrongExtension(extension, known, content) };
+  if (declared !== null) {
+    if (!fitsContent(content, declared)) return { fault: wrongDeclaration(declared, describe(content)) };
+    if (known.length > 0 && !named.some((type) => areSimilar(content, declared, type))) {
+      return { fault: wrongDeclaration(declared, `named ${extension}`) };
+    }
+  }
+  return { contentType: choose(content, declared, accepted, named) };
+}
+
+/** Null where nothing, or nothing that says anything, was declared. */
+function readDeclared(declared: string | null, extension: string): string | null {
+  if (declared === null || declared.trim() === '') return null;
+  const parsed = parseMediaType(declared);
+  if (parsed === null) return 'invalid';
+  const type = standardType(parsed);
+  return isVagueType(parsed) || habitualTypes.get(extension) === type ? null : type;
+}
+
+function acceptedNames(acceptedTypes: AcceptedTypes | null, extension: string): string[] {
+  if (acceptedTypes === null) return [];
+  return [...acceptedTypes].flatMap(([type, extensions]) => (extensions.has(extension) ? [type] : []));
+}
+
+/** Do a declared type and one of the extension's, both of which fit the content, mean the same? */
+function areSimilar(content: SniffedContent, declared: string, named: string): boolean {
+  if (isSameFormat(declared, named) || isContainerOf(declared, named) || named === unknownType) return true;
+  return content.form === 'text' && isTextType(declared);
+}
+
+function choose(
+  content: SniffedContent,
+  declared: string | null,
+  accepted: readonly string[],
+  named: readonly string[],
+): string {
+  const isIn = (types: readonly string[]) => (type: string) => types.includes(type);
+  const [firstAccepted] = accepted;
+  if (firstAccepted !== undefined) return accepted.find(isIn(declared ? [declared] : [])) ?? firstAccepted;
+  const found = content.contentType;
+  if (declared !== null && ![found, ...named].some((type) => isContainerOf(declared, type))) return declared;
+  const textual = content.form === 'text' ? named.find(isTextType) : undefined;
+  return named.find((type) => isSameType(type, found)) ?? textual ?? named[0] ?? found;
+}
+
+function describe({ contentType, form }: SniffedContent): string {
+  if (contentType !== unknownType) return contentType;
+  return form === 'text' ? 'text' : 'of no known format';
+}
+
+function invalidMediaType(): ContentTypeFault {
+  const msg = 'The content type is not a media type such as image/png.';
+  return { code: 'BAD_USER_INPUT', loc: ['input', 'contentType'], type: 'invalid_media_type', msg };
+}
+
+function wrongExtension(extension: string, types: readonly string[], content: SniffedContent): ContentTypeFault {
+  const msg = `A ${extension} file is ${[...new Set(types)].join(' or ')}, but the content is ${describe(content)}.`;
+  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['input', 'fileName'], type: 'extension_mismatch', msg };
+}
+
+function wrongDeclaration(declared: string, found: string): ContentTypeFault {
+  const msg = `The content is declared to be ${declared}, but it is ${found}.`;
+  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['input', 'contentType'], type: 'declared_type_mismatch', msg };
+}

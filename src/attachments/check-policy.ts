@@ -1,26 +1,53 @@
-import type { AttachmentErrorCode } from '../errors.js';
-import type { Policy } from './policy.js';
+import type { FaultDetail } from '../errors.js';
+import { extensionOf } from './extension-types.js';
+import type { AcceptedTypes, Policy } from './policy.js';
+import { typesFor } from './types-for.js';
 
-export interface PolicyFault {
-  code: AttachmentErrorCode;
-  loc: string[];
-  type: string;
-  msg: string;
+/** Of an upload, a target for one, or an attachment that is stored already. */
+export interface CheckedFile {
+  /** In bytes. */
+  size: number;
+  /** By standard name. */
+  contentType: string;
+  fileName: string;
+}
+
+/** FILE_TOO_LARGE of kind `file_too_large`; CONTENT_TYPE_NOT_ALLOWED of `content_type_not_allowed` or `extension_not_allowed`. */
+export interface PolicyFault extends FaultDetail {
+  code: 'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED';
+  /** In bytes. */
   limit?: number;
 }
 
-export function checkPolicy(
-  policy: Policy,
-  { size }: { size: number; contentType: string; fileName: string },
-): PolicyFault[] {
-  if (size <= policy.maxFileSize) return [];
-  return [
-    {
-      code: 'FILE_TOO_LARGE',
-      loc: ['content'],
-      type: 'file_too_large',
-      msg: 'Too large.',
-      limit: policy.maxFileSize,
-    },
-  ];
+/** Everything about a file that a policy does not allow. */
+export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
+  return [...checkSize(policy, file), ...checkType(policy, file)];
+}
+
+function checkSize({ maxFileSize }: Policy, { size }: CheckedFile): PolicyFault[] {
+  if (size <= maxFileSize) return [];
+  const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
+  return [{ code: 'FILE_TOO_LARGE', loc: ['input', 'content'], type: 'file_too_large', msg, limit: maxFileSize }];
+}
+
+function checkType({ acceptedTypes }: Policy, { contentType, fileName }: CheckedFile): PolicyFault[] {
+  if (acceptedTypes === null) return [];
+  const extension = extensionOf(fileName);
+  const types = typesFor(contentType, fileName);
+  const ofType = types.flatMap((type) => [...(acceptedTypes.get(type) ?? [])]);
+  if (ofType.includes(extension)) return [];
+  const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
+  const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
+  return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...fault }];
+}
+
+function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail {
+  const accepted = Array.from(acceptedTypes, ([type, extensions]) => `${type} (${[...extensions].join(' ')})`);
+  const msg = `The file is ${found}; accepted are ${accepted.join(', ')}.`;
+  return { loc: ['input', 'contentType'], type: 'content_type_not_allowed', msg };
+}
+
+function ofExtension(found: string, accepted: readonly string[]): FaultDetail {
+  const msg = `The file is ${found}; accepted extensions of this type are ${[...new Set(accepted)].join(' ')}.`;
+  return { loc: ['input', 'fileName'], type: 'extension_not_allowed', msg };
 }

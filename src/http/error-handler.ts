@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AttachmentError, challenge, errorExtensions, toAttachmentError } from '../errors.js';
+import { AttachmentError, challenge, errorExtensions, timeoutFault, toAttachmentError } from '../errors.js';
+import { drainRequest, shortDrainBounds } from './drain-request.js';
 
 /** What Fastify itself refuses, in our words. */
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {
@@ -38,11 +39,25 @@ export function answerError(
 ): FastifyReply {
   const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
   if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
+  settleConnection(error, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challenge);
   return reply
     .code(error.status)
     .type('application/json; charset=utf-8')
     .send({ errors: [{ message: error.message, extensions: errorExtensions(error) }] });
+}
+
+/**
+ * Fastify closes connections whose body was not read; ours go on, since the rest of the body is drained (see server.ts). Only
+ * a client that sends too slowly is cut off.
+ */
+function settleConnection(error: AttachmentError, { raw }: FastifyRequest, reply: FastifyReply): void {
+  if (error.details.some(({ type }) => type === timeoutFault)) {
+    reply.header('connection', 'close');
+    void drainRequest(raw, shortDrainBounds);
+  } else {
+    reply.removeHeader('connection');
+  }
 }
 
 function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number): AttachmentError {

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingFile } from '../../src/graphql/multipart/form-reader.js';
+import { processMultipart } from '../../src/graphql/multipart/process-multipart.js';
 import { formBody, formRequest, graphqlForm, RawConnection } from '../support/raw-http.js';
-import { type HashedFile, HashingServer, hashFile } from './hashing-server.js';
+import { type HashedFile, HashingServer, hashFile, testLimits } from './hashing-server.js';
 
 const megabyte = 1024 * 1024;
 const operations = { query: 'mutation ($a: Upload, $b: Upload) { x }', variables: { a: null, b: null } };
@@ -122,4 +126,21 @@ test('a client that goes away while a file of its own, sent already, waits for t
   await settled(1);
   expect(failed).toBe(1);
   expect(server.taken).toBe(0);
+});
+
+test('a request whose body has been read already is refused at once', async () => {
+  const { headers, method } = new Request(server.url, { method: 'POST', body: new FormData() });
+  const spent = createServer(async (incoming, response) => {
+    await incoming.resume().toArray();
+    const handlers = { screen: () => true, receive: hashFile, discard: async () => {} };
+    const fault = await processMultipart(incoming, testLimits, handlers).catch((error: unknown) => error);
+    response.end(JSON.stringify(fault));
+  });
+  spent.listen(0, '127.0.0.1');
+  await once(spent, 'listening');
+  const { port } = spent.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}`, { method, headers, body: 'x' });
+  expect(await response.json()).toMatchObject({ details: [{ type: 'client_aborted' }] });
+  spent.closeAllConnections();
+  spent.close();
 });

@@ -1,13 +1,14 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { errorTable } from '../../src/errors.js';
 import { formRequest, RawConnection, type RawResponse, testBoundary } from '../support/raw-http.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { builtInMembers } from './built-in-members.js';
 import { type HashedFile, HashingServer, sha256 } from './hashing-server.js';
 import { FormMutator } from './mutate-form.js';
 
 const rounds = 6000;
 const connections = 8;
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000_007);
+const { seed } = seededRandom();
 const mutators = Array.from({ length: connections }, (_, index) => new FormMutator(seed + index));
 const clientFaults = new Set<unknown>(
   Object.keys(errorTable).filter((code) => code !== 'INTERNAL_SERVER_ERROR'),
@@ -28,7 +29,7 @@ function isSound(body: Buffer, response: RawResponse): boolean {
   return taken.map((file) => file.sha256).join() === fileHashes(body).join();
 }
 
-test(`${rounds} mutants of valid forms are each answered, and harm nothing (FUZZ_SEED=${seed})`, async () => {
+test(`${rounds} mutants of valid forms are each answered, and harm nothing (SEED=${seed})`, async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown) => unhandled.push(error);
   process.on('unhandledRejection', note).on('uncaughtException', note);

@@ -1,4 +1,5 @@
 import { type FormPart, formBody, graphqlForm, testBoundary } from '../support/raw-http.js';
+import { type SeededRandom, seededRandom } from '../support/seeded-random.js';
 
 const paths = [
   'variables.a',
@@ -33,10 +34,10 @@ const fragments = [
 
 /** Makes bodies of GraphQL multipart requests with something wrong in most of them; the same ones for the same seed. */
 export class FormMutator {
-  #state: number;
+  readonly #random: SeededRandom;
 
   constructor(seed: number) {
-    this.#state = seed;
+    this.#random = seededRandom(seed);
   }
 
   next(): Buffer {
@@ -46,36 +47,32 @@ export class FormMutator {
 
   /** Cuts bytes into one to three pieces. */
   cut(bytes: Buffer): Buffer[] {
-    const cuts = Array.from({ length: this.#integer(3) }, () => this.#integer(bytes.length)).sort(
+    const cuts = Array.from({ length: this.#below(3) }, () => this.#below(bytes.length)).sort(
       (a, b) => a - b,
     );
     return [...cuts, bytes.length].map((end, index) => bytes.subarray(cuts[index - 1] ?? 0, end));
   }
 
-  /** Less than `below`, by Mulberry32. */
-  #integer(below: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / (2 ** 32 / below));
+  #below(bound: number): number {
+    return Math.floor(this.#random.next() * bound);
   }
 
   #pick<V>(choices: readonly [V, ...V[]]): V {
-    return choices[this.#integer(choices.length)] ?? choices[0];
+    return choices[this.#below(choices.length)] ?? choices[0];
   }
 
   #times<V>(below: number, change: (value: V) => V, start: V): V {
-    return Array.from({ length: this.#integer(below) }).reduce<V>(change, start);
+    return Array.from({ length: this.#below(below) }).reduce<V>(change, start);
   }
 
   #validForm(): FormPart[] {
-    const files = Array.from({ length: this.#integer(4) }, () => {
-      const size = this.#integer(this.#integer(10) === 0 ? 200_000 : 300);
+    const files = Array.from({ length: this.#below(4) }, () => {
+      const size = this.#below(this.#below(10) === 0 ? 200_000 : 300);
       return { content: Buffer.alloc(size, this.#pick(['\r', '-', 'x'])) };
     });
     const map = files.map((_, index) => [
       index,
-      [this.#integer(8) === 0 ? this.#pick(paths) : paths[index % 3]],
+      [this.#below(8) === 0 ? this.#pick(paths) : paths[index % 3]],
     ]);
     return graphqlForm(
       { query: 'q', variables: { a: null, b: [null, null] } },
@@ -85,8 +82,8 @@ export class FormMutator {
   }
 
   #mutateParts(parts: FormPart[]): FormPart[] {
-    const at = this.#integer(parts.length);
-    const other = this.#integer(parts.length);
+    const at = this.#below(parts.length);
+    const other = this.#below(parts.length);
     const part = parts[at] ?? { content: '' };
     return this.#pick<() => FormPart[]>([
       () => parts.toSpliced(at, 1),
@@ -98,14 +95,14 @@ export class FormMutator {
   }
 
   #mutateBytes(body: Buffer): Buffer {
-    const at = this.#integer(body.length + 1);
-    const length = this.#integer(40);
+    const at = this.#below(body.length + 1);
+    const length = this.#below(40);
     const [head, tail] = [body.subarray(0, at), body.subarray(at)];
     return this.#pick([
       () => Buffer.concat([head, Buffer.from(this.#pick(fragments)), tail]),
       () => Buffer.concat([head, tail.subarray(length)]),
       () => Buffer.concat([head, tail.subarray(0, length), tail]),
-      () => Buffer.concat([head, Buffer.from([this.#integer(256)]), tail.subarray(1)]),
+      () => Buffer.concat([head, Buffer.from([this.#below(256)]), tail.subarray(1)]),
       () => head,
     ])();
   }

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { AttachmentError } from '../../errors.js';
-import { timeoutFault } from '../multipart/invalid-multipart.js';
+import { type AttachmentError, timeoutFault } from '../../errors.js';
 import { PaceWatch } from '../multipart/pace-watch.js';
 import { bodyFault, bodyTooLarge } from './body-fault.js';
 import type { JsonBodyLimits } from './json-body-limits.js';

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { AttachmentError } from '../../errors.js';
+import { AttachmentError, timeoutFault } from '../../errors.js';
 import { DelimiterScan } from './delimiter-scan.js';
-import { multipartFault, timeoutFault } from './invalid-multipart.js';
+import { multipartFault } from './invalid-multipart.js';
 import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
 import { PaceWatch } from './pace-watch.js';
 import { readBoundary } from './read-boundary.js';
@@ -94,7 +94,7 @@ export class FormReader {
       .on('error', () => this.#fail(brokenHeaders()))
       .on('filesLimit', () => this.#fail(tooManyFiles(this.#limits.maxFiles)))
       .on('fieldsLimit', () => this.#fail(tooManyFields()));
-    if (this.#request.destroyed || this.#request.readableEnded) this.#onAbort();
+    if (this.#request.destroyed || this.#request.readableEnded) this.#fail(incompleteBody());
     else
       this.#request
         .on('end', this.#onEnd)
@@ -162,8 +162,7 @@ export class FormReader {
   };
 
   readonly #onAbort = (): void => {
-    if (this.#request.readableEnded && this.#request.complete) return;
-    this.#fail(multipartFault([], 'client_aborted', 'The request ended before its body was complete.'));
+    if (!this.#request.readableEnded) this.#fail(incompleteBody());
   };
 
   readonly #onTooSlow = (): void => {
@@ -190,6 +189,10 @@ function createParser(boundary: string, limits: MultipartLimits): busboy.Busboy 
 function brokenHeaders(): AttachmentError {
   const msg = `A part has no readable form-data headers, or more than ${maxPartHeaderSize} bytes of them.`;
   return multipartFault([], 'part_headers', msg, maxPartHeaderSize);
+}
+
+function incompleteBody(): AttachmentError {
+  return multipartFault([], 'client_aborted', 'The request ended before its body was complete.');
 }
 
 function brokenDelimiter(): AttachmentError {

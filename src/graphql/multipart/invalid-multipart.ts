@@ -1,9 +1,6 @@
 import { AttachmentError, type FaultDetail } from '../../errors.js';
 import { maxPartNameLength } from './multipart-limits.js';
 
-/** The `type` of the fault of a client that sends too slowly: what HTTP calls 408. Its connection is to be closed. */
-export const timeoutFault = 'timeout';
-
 /** INVALID_MULTIPART for several faults at once, each with its place. */
 export function invalidMultipart(details: FaultDetail[], limit?: number): AttachmentError {
   const [first] = details;
@@ -27,8 +24,4 @@ export function multipartFault(
 /** A name chosen by the client, at a length fit for an answer. */
 export function shortName(name: string): string {
   return name.length <= maxPartNameLength ? name : `${name.slice(0, maxPartNameLength)}…`;
-}
-
-export function isMultipartTimeout(error: unknown): boolean {
-  return error instanceof AttachmentError && error.details.some((detail) => detail.type === timeoutFault);
 }
