@@ -17,7 +17,7 @@ import { openDatabase } from './database/database.js';
 import { AttachmentError } from './errors.js';
 import { createApollo } from './graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from './graphql/context.js';
-import { createUploadRequestReader } from './graphql/read-upload-request.js';
+import { createJsonReader, createMultipartReader } from './graphql/read-request.js';
 import { createSchema } from './graphql/schema.js';
 import { registerDirectUpload } from './http/direct-upload.js';
 import { registerDownload } from './http/download.js';
@@ -109,10 +109,10 @@ async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDep
   registerGraphql(server, {
     apollo,
     authenticate,
-    createContext: (viewer, logError) => new GraphqlContext(deps, viewer, logError),
-    readUploadRequest: createUploadRequestReader({ ...deps, schema }, config),
+    createContext: (facts) => new GraphqlContext(deps, facts),
+    readMultipart: createMultipartReader({ ...deps, schema }, config),
+    readJson: createJsonReader({ ...deps, schema }, config),
     discard: (intake) => discardIntake(deps, intake),
-    bodyTimeoutMs: config.operationsTimeoutMs,
   });
   registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
   registerDownload(server, {

@@ -1,11 +1,18 @@
 import type { FaultDetail } from '../errors.js';
 import { isContainerOf, isSameFormat } from './content-formats.js';
-import { isSameType, isTextType, isVagueType, standardType, unknownType } from './content-type-names.js';
+import {
+  isSameType,
+  isTextType,
+  isVagueType,
+  plainText,
+  standardType,
+  unknownType,
+} from './content-type-names.js';
+import { type DetectedContent, detectContentType } from './detect-content-type.js';
 import { extensionOf, typesOfExtension } from './extension-types.js';
 import { fitsContent } from './fits-content.js';
 import { parseMediaType } from './parse-media-type.js';
 import type { AcceptedTypes } from './policy.js';
-import { type SniffedContent, sniffContent } from './sniff-content.js';
 
 export interface ContentTypeClaims {
   /** The first 4 KiB, or all where there is less. */
@@ -41,7 +48,7 @@ export async function agreeContentType(
   const extension = extensionOf(fileName);
   const declared = readDeclared(claims.declared, extension);
   if (declared === 'invalid') return { fault: invalidMediaType() };
-  const content = await sniffContent(claims.head);
+  const content = await detectContentType(claims.head);
   const accepted = acceptedNames(acceptedTypes, extension).filter((type) => fitsContent(content, type));
   const known = [...acceptedNames(acceptedTypes, extension), ...typesOfExtension(extension)];
   const named = known.filter((type) => fitsContent(content, type));
@@ -53,6 +60,22 @@ export async function agreeContentType(
     }
   }
   return { contentType: choose(content, declared, accepted, named) };
+}
+
+/**
+ * The types, by standard name, that a stored attachment of this type and name may equally be called: what can be said
+ * without its bytes. Its own type comes first.
+ */
+export function typesFor(contentType: string, fileName: string): string[] {
+  const type = standardType(contentType);
+  const named = typesOfExtension(extensionOf(fileName)).filter((other) => mayBeCalled(type, other));
+  return [...new Set([type, ...named, ...(isTextType(type) ? [plainText] : [])])];
+}
+
+/** May a stored attachment of this type have this name? With an extension that is not known, or none, it may. */
+export function extensionAgrees(contentType: string, fileName: string): boolean {
+  const known = typesOfExtension(extensionOf(fileName));
+  return known.length === 0 || known.some((type) => mayBeCalled(standardType(contentType), type));
 }
 
 /** Null where nothing, or nothing that says anything, was declared. */
@@ -70,42 +93,53 @@ function acceptedNames(acceptedTypes: AcceptedTypes | null, extension: string): 
 }
 
 /** Do a declared type and one of the extension's, both of which fit the content, mean the same? */
-function areSimilar(content: SniffedContent, declared: string, named: string): boolean {
+function areSimilar(content: DetectedContent, declared: string, named: string): boolean {
   if (isSameFormat(declared, named) || isContainerOf(declared, named) || named === unknownType) return true;
-  return content.form === 'text' && isTextType(declared);
+  return isTextType(declared) && (content.form === 'text' || isTextType(named));
 }
 
 function choose(
-  content: SniffedContent,
+  content: DetectedContent,
   declared: string | null,
   accepted: readonly string[],
   named: readonly string[],
 ): string {
-  const isIn = (types: readonly string[]) => (type: string) => types.includes(type);
   const [firstAccepted] = accepted;
-  if (firstAccepted !== undefined) return accepted.find(isIn(declared ? [declared] : [])) ?? firstAccepted;
+  if (firstAccepted !== undefined) {
+    return declared !== null && accepted.includes(declared) ? declared : firstAccepted;
+  }
   const found = content.contentType;
   if (declared !== null && ![found, ...named].some((type) => isContainerOf(declared, type))) return declared;
   const textual = content.form === 'text' ? named.find(isTextType) : undefined;
   return named.find((type) => isSameType(type, found)) ?? textual ?? named[0] ?? found;
 }
 
-function describe({ contentType, form }: SniffedContent): string {
+function describe({ contentType, form }: DetectedContent): string {
   if (contentType !== unknownType) return contentType;
   return form === 'text' ? 'text' : 'of no known format';
 }
 
 function invalidMediaType(): ContentTypeFault {
   const msg = 'The content type is not a media type such as image/png.';
-  return { code: 'BAD_USER_INPUT', loc: ['input', 'contentType'], type: 'invalid_media_type', msg };
+  return { code: 'BAD_USER_INPUT', loc: ['contentType'], type: 'invalid_media_type', msg };
 }
 
-function wrongExtension(extension: string, types: readonly string[], content: SniffedContent): ContentTypeFault {
+function wrongExtension(
+  extension: string,
+  types: readonly string[],
+  content: DetectedContent,
+): ContentTypeFault {
   const msg = `A ${extension} file is ${[...new Set(types)].join(' or ')}, but the content is ${describe(content)}.`;
-  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['input', 'fileName'], type: 'extension_mismatch', msg };
+  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['fileName'], type: 'extension_mismatch', msg };
 }
 
 function wrongDeclaration(declared: string, found: string): ContentTypeFault {
   const msg = `The content is declared to be ${declared}, but it is ${found}.`;
-  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['input', 'contentType'], type: 'declared_type_mismatch', msg };
+  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['contentType'], type: 'declared_type_mismatch', msg };
+}
+
+/** Whether what was stored as one type may be called another; of a container stored as no more than that the inside is not known. */
+function mayBeCalled(contentType: string, type: string): boolean {
+  const form = isTextType(contentType) ? 'text' : 'binary';
+  return fitsContent({ contentType, form, hint: null, inside: '' }, type);
 }

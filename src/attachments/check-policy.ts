@@ -1,7 +1,7 @@
 import type { FaultDetail } from '../errors.js';
+import { typesFor } from './agree-content-type.js';
 import { extensionOf } from './extension-types.js';
 import type { AcceptedTypes, Policy } from './policy.js';
-import { typesFor } from './types-for.js';
 
 /** Of an upload, a target for one, or an attachment that is stored already. */
 export interface CheckedFile {
@@ -27,7 +27,7 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
 function checkSize({ maxFileSize }: Policy, { size }: CheckedFile): PolicyFault[] {
   if (size <= maxFileSize) return [];
   const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
-  return [{ code: 'FILE_TOO_LARGE', loc: ['input', 'content'], type: 'file_too_large', msg, limit: maxFileSize }];
+  return [{ code: 'FILE_TOO_LARGE', loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
 }
 
 function checkType({ acceptedTypes }: Policy, { contentType, fileName }: CheckedFile): PolicyFault[] {
@@ -42,12 +42,15 @@ function checkType({ acceptedTypes }: Policy, { contentType, fileName }: Checked
 }
 
 function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail {
-  const accepted = Array.from(acceptedTypes, ([type, extensions]) => `${type} (${[...extensions].join(' ')})`);
+  const accepted = Array.from(
+    acceptedTypes,
+    ([type, extensions]) => `${type} (${[...extensions].join(' ')})`,
+  );
   const msg = `The file is ${found}; accepted are ${accepted.join(', ')}.`;
-  return { loc: ['input', 'contentType'], type: 'content_type_not_allowed', msg };
+  return { loc: ['contentType'], type: 'content_type_not_allowed', msg };
 }
 
 function ofExtension(found: string, accepted: readonly string[]): FaultDetail {
   const msg = `The file is ${found}; accepted extensions of this type are ${[...new Set(accepted)].join(' ')}.`;
-  return { loc: ['input', 'fileName'], type: 'extension_not_allowed', msg };
+  return { loc: ['fileName'], type: 'extension_not_allowed', msg };
 }

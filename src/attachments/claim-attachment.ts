@@ -1,15 +1,19 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { AttachmentError } from '../errors.js';
 import { Faults } from '../faults.js';
+import { choosePolicy } from './choose-policy.js';
 import { claimForRecord } from './claim-for-record.js';
+import type { PolicyBook } from './load-policies.js';
+import { notFound } from './not-found.js';
+import { recheckPolicy } from './recheck-policy.js';
 import { checkRecord, type RecordRef } from './record.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface ClaimAttachmentDependencies {
   database: Database;
   clock: () => Date;
+  policies: PolicyBook;
 }
 
 export interface Claim {
@@ -19,15 +23,17 @@ export interface Claim {
 
 /**
  * Makes a record the owner of an attachment, once. Only its creator can; for anybody else it does not exist. Claiming again
- * for the same record changes nothing and succeeds. Throws NOT_FOUND, ALREADY_CLAIMED, BAD_USER_INPUT.
+ * for the same record changes nothing and succeeds. Throws NOT_FOUND, ALREADY_CLAIMED, BAD_USER_INPUT, and what the
+ * policy of the record's type does not accept.
  */
 export async function claimAttachment(
-  { database, clock }: ClaimAttachmentDependencies,
+  { database, clock, policies }: ClaimAttachmentDependencies,
   viewer: Viewer,
   { attachmentId, record }: Claim,
 ): Promise<StoredAttachment & { alreadyClaimed: boolean }> {
   const faults = new Faults();
   checkRecord(faults, record, ['input', 'record']);
+  const policy = choosePolicy(faults, policies, { record });
   faults.throwIfAny();
   return database.write(async (manager) => {
     const before = await manager.findOneBy(AttachmentRow, {
@@ -44,7 +50,9 @@ export async function claimAttachment(
       });
     }
     const after = await findAttachment(manager, viewer, attachmentId);
-    if (!after) throw new AttachmentError('NOT_FOUND');
+    if (!after) throw notFound(['input', 'attachmentId']);
+    if (policy && !alreadyClaimed) recheckPolicy(faults, policy, after.attachment, ['input', 'attachmentId']);
+    faults.throwIfAny();
     return { ...after, alreadyClaimed };
   });
 }

@@ -1,6 +1,7 @@
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { before } from '../database/instants.js';
+import { purgeExpired } from './purge-expired.js';
 import { forgetCreations } from './recall-creation.js';
 import { type RemoveBytesDependencies, removeDueBytes } from './remove-bytes.js';
 
@@ -10,9 +11,10 @@ export interface CleanUpDependencies extends RemoveBytesDependencies {
 
 const batchSize = 500;
 
-/** Removes what nobody can come to use any more: unused upload targets, outlived idempotency keys, bytes that are due. */
+/** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, bytes that are due. */
 export async function cleanUp(deps: CleanUpDependencies): Promise<void> {
   const now = deps.clock();
+  await purgeExpired(deps);
   await dropUnusedTargets(deps, now);
   await forgetCreations(deps.database, now);
   await removeDueBytes(deps);

@@ -8,7 +8,14 @@ const lookalikes = [
   ['application/vnd.rn-realmedia', 'application/vnd.rn-realmedia-vbr', 'audio/x-pn-realaudio'],
   ['application/ogg', 'audio/ogg', 'audio/opus', 'video/ogg'],
   ['audio/aac', 'audio/mpeg'],
-  ['application/vnd.ms-asf', 'audio/x-ms-asf', 'audio/x-ms-wma', 'video/x-ms-asf', 'video/x-ms-wm', 'video/x-ms-wmv'],
+  [
+    'application/vnd.ms-asf',
+    'audio/x-ms-asf',
+    'audio/x-ms-wma',
+    'video/x-ms-asf',
+    'video/x-ms-wm',
+    'video/x-ms-wmv',
+  ],
   ['audio/matroska', 'audio/x-matroska', 'audio/webm', 'video/matroska', 'video/webm'],
   ['font/collection', 'font/otf', 'font/sfnt', 'font/ttf'],
   ['image/apng', 'image/png'],
@@ -38,26 +45,40 @@ export const compoundFile = 'application/x-cfb';
 /** The name of the stream that holds a document under a password, inside a compound file. */
 export const encryptedPackage = 'EncryptedPackage';
 
-const openPackage = /officedocument\.|macroenabled|ms-excel\.sheet\.binary|vnd\.visio$|xpsdocument$|\/oxps$|\/3mf$/;
+const openPackage =
+  /officedocument\.|macroenabled|ms-excel\.sheet\.binary|vnd\.visio$|xpsdocument$|\/oxps$|\/3mf$/;
 
 /** What can be in a ZIP archive and, where that is known, what the first entry of such an archive is called. */
 const zipMembers: readonly { types: RegExp; firstEntry: RegExp }[] = [
   {
     types: openPackage,
-    firstEntry: /^(?:\[content_types\]|_rels|docprops|word|xl|ppt|visio|customxml|3d|metadata|documents|fixeddoc)/i,
+    firstEntry:
+      /^(?:\[content_types\]|_rels|docprops|word|xl|ppt|visio|customxml|3d|metadata|documents|fixeddoc)/i,
   },
   {
     types: /oasis\.opendocument\.(?!.*flat)/,
-    firstEntry: /^(?:mimetype|meta-inf|content|styles|meta|settings|thumbnails|pictures|configurations2|object)/i,
+    firstEntry:
+      /^(?:mimetype|meta-inf|content|styles|meta|settings|thumbnails|pictures|configurations2|object)/i,
   },
   { types: /\/epub\+zip$/, firstEntry: /^(?:mimetype|meta-inf|oebps|ops|epub)/i },
-  { types: /\+zip$|java-archive$|android\.package-archive$|xpinstall$|vnd\.apple\.(?:keynote|numbers|pages)$/, firstEntry: /^/ },
+  {
+    types: /\+zip$|java-archive$|android\.package-archive$|xpinstall$|vnd\.apple\.(?:keynote|numbers|pages)$/,
+    firstEntry: /^/,
+  },
 ];
 
-const compoundFileMembers = /\/msword$|vnd\.ms-(?:excel|outlook|powerpoint|project|works)$|vnd\.visio$|mspublisher$|x-msi$/;
+const compoundFileMembers =
+  /\/msword$|vnd\.ms-(?:excel|outlook|powerpoint|project|works)$|vnd\.visio$|mspublisher$|x-msi$/;
 
 /** Formats that others are made of: what has no signature of its own may well be one of these. */
-const containers = new Set([zip, compoundFile, 'application/gzip', 'application/java-archive', 'application/x-tar', 'video/mp4']);
+const containers = new Set([
+  zip,
+  compoundFile,
+  'application/gzip',
+  'application/java-archive',
+  'application/x-tar',
+  'video/mp4',
+]);
 
 /** Signatures that a file of the type often lacks, or that say too little. */
 const unreliableSignatures = [
@@ -72,7 +93,10 @@ const unreliableSignatures = [
 ];
 
 const signatures = new Set(
-  [...Array.from(supportedMimeTypes, (type) => type.toLowerCase().replace(/;.*/, '')), ...lookalikes.flat()].map(standardType),
+  [
+    ...Array.from(supportedMimeTypes, (type) => type.toLowerCase().replace(/;.*/, '')),
+    ...lookalikes.flat(),
+  ].map(standardType),
 );
 for (const type of unreliableSignatures) signatures.delete(type);
 
@@ -92,7 +116,7 @@ export function isContainerOf(container: string, type: string): boolean {
   return container === 'application/xml' && type.endsWith('+xml');
 }
 
-/** May a container with this inside be of the type? `inside` is as in SniffedContent. */
+/** May a container with this inside be of the type? `inside` is as in DetectedContent. */
 export function mayHold(container: string, inside: string | null, type: string): boolean {
   if (!containers.has(container)) return false;
   if (container === zip) {

@@ -25,10 +25,13 @@ const moreTypes: Record<string, readonly string[]> = {
 
 const registry = listByExtension();
 
-/** The last extension of a name, in lower case and with its dot; '' where there is none. */
+const invisible = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** The last extension of a name as one reads it: in lower case, with its dot, without invisible characters; '' where there is none. */
 export function extensionOf(fileName: string): string {
-  const dot = fileName.lastIndexOf('.');
-  return dot < 0 || dot === fileName.length - 1 ? '' : fileName.slice(dot).toLowerCase();
+  const name = fileName.replace(invisible, '');
+  const dot = name.lastIndexOf('.');
+  return dot < 0 || dot === name.length - 1 ? '' : name.slice(dot).toLowerCase();
 }
 
 /** The types that an extension stands for, by standard name, the likeliest first; none where it is not known. */

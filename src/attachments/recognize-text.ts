@@ -28,7 +28,7 @@ function recognizeMarkup(text: string): string | null {
 
 /** The name of the root element, in lower case and without its prefix; `!--` where there are only comments, '' where no markup is. */
 function findRoot(text: string): string {
-  const root = text.replace(/^(?:\s|<\?xml[^>]*>|<!--[^]*?-->)+/, '');
+  const root = text.replace(/^(?:\s|<\?xml[^>]*>|<!--.*?-->)+/s, '');
   const name = /^<(?:!doctype\s+)?(?:[\w.-]+:)?([\w.-]+)(?=[\s/>[])/i.exec(root)?.[1];
   return name?.toLowerCase() ?? (text.startsWith('<!--') ? '!--' : '');
 }

@@ -1,5 +1,6 @@
 import type { FaultDetail } from '../errors.js';
-import { anyRecordType, defaultPolicyName, type Policy, type PolicyBook } from './policy.js';
+import type { PolicyBook } from './load-policies.js';
+import { anyRecordType, defaultPolicyName, type Policy } from './policy.js';
 
 export interface PolicyQuery {
   /** A policy's name: it holds, whatever the record. */
@@ -9,30 +10,28 @@ export interface PolicyQuery {
 }
 
 /**
- * The policy that holds: the one named; else that of the record type's field, of the record type, of the same field or any
- * field of the record type `*`; without a record, `default`. The fault's `loc` is the member of the query that is at fault,
- * and its kind is `unknown_policy` or `record_type_not_eligible`.
+ * The policy that holds: the one named; else that of the record type's field, of the record type, of the same field of the
+ * record type `*`, of `*`; without a record, `default`. A fault is `unknown_policy` or `record_type_not_eligible`; its
+ * `loc` is a path below the input.
  */
 export function resolvePolicy(
-  { policies, recordTypes }: PolicyBook,
+  book: PolicyBook,
   { policy, recordType, field }: PolicyQuery,
 ): { policy: Policy } | { fault: FaultDetail } {
-  if (policy != null) {
-    const named = policies.get(policy);
-    return named
-      ? { policy: named }
-      : fault('policy', 'unknown_policy', `There is no policy ${JSON.stringify(policy)}.`);
-  }
-  if (recordType == null) return resolvePolicy({ policies, recordTypes }, { policy: defaultPolicyName });
+  if (policy != null || recordType == null) return findNamed(book, policy ?? defaultPolicyName);
   for (const type of [recordType, anyRecordType]) {
-    const entry = recordTypes.get(type);
+    const entry = book.recordTypes.get(type);
     const found = (field == null ? null : entry?.fields.get(field)) ?? entry?.policy;
     if (found) return { policy: found };
   }
-  const msg = `Records of type ${JSON.stringify(recordType)} may not have attachments${field == null ? '' : ' in this field'}.`;
-  return fault('recordType', 'record_type_not_eligible', msg);
+  const msg = `Records of type ${JSON.stringify(recordType)} take no attachments${field == null ? '' : ' in this field'}.`;
+  return { fault: { loc: ['record', 'type'], type: 'record_type_not_eligible', msg } };
 }
 
-function fault(member: keyof PolicyQuery, type: string, msg: string): { fault: FaultDetail } {
-  return { fault: { loc: [member], type, msg } };
+function findNamed({ policies }: PolicyBook, name: string): { policy: Policy } | { fault: FaultDetail } {
+  const policy = policies.get(name);
+  if (policy) return { policy };
+  return {
+    fault: { loc: ['policy'], type: 'unknown_policy', msg: `There is no policy ${JSON.stringify(name)}.` },
+  };
 }

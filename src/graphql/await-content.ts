@@ -1,4 +1,5 @@
 import type { Intake } from '../attachments/intake.js';
+import { type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
 import { takeStored } from '../attachments/take-stored.js';
 import { AttachmentError } from '../errors.js';
 import type { GraphqlContext } from './context.js';
@@ -6,13 +7,36 @@ import type { AttachmentContentInput } from './types/creation-inputs.js';
 
 /** The bytes that the input's one content stands for, taken in. */
 export async function awaitContent(
-  { upload, documentKey }: AttachmentContentInput,
-  { deps, viewer }: GraphqlContext,
+  { upload, base64, dataUrl, documentKey }: AttachmentContentInput,
+  context: GraphqlContext,
 ): Promise<Intake> {
   if (upload instanceof Promise) return upload;
-  if (typeof documentKey === 'string') return takeStored(deps, viewer, documentKey);
-  const msg = 'Exactly one kind of content is needed.';
-  throw new AttachmentError('BAD_USER_INPUT', {
-    details: [{ loc: ['input', 'content'], msg, type: 'missing_content' }],
+  if (typeof base64 === 'string') return readText(context, 'base64', base64);
+  if (typeof dataUrl === 'string') return readText(context, 'dataUrl', dataUrl);
+  if (typeof documentKey === 'string') return takeStored(context.deps, context.viewer, documentKey);
+  throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
+}
+
+/** A long text has been taken in while the request was read, and a token stands for it. */
+async function readText(context: GraphqlContext, encoding: TextEncoding, text: string): Promise<Intake> {
+  const { deps, viewer, longTexts } = context;
+  const long = longTexts.get(text);
+  if (long?.kind === encoding) return long.taken;
+  if (long) throw badContent('INVALID_BASE64', [encoding], 'wrong_encoding', `The text is not ${encoding}.`);
+  const { organizationId } = viewer;
+  const intake = await takeInWholeText(deps, { organizationId, encoding, text, maxSize: deps.maxFileSize });
+  context.taken.push(intake);
+  return intake;
+}
+
+function badContent(
+  code: 'BAD_USER_INPUT' | 'INVALID_BASE64',
+  loc: string[],
+  type: string,
+  msg: string,
+): AttachmentError {
+  return new AttachmentError(code, {
+    message: msg,
+    details: [{ loc: ['input', 'content', ...loc], msg, type }],
   });
 }

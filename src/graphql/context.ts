@@ -1,27 +1,41 @@
 import type { Hasher } from '../attachments/hash-content.js';
+import type { Intake } from '../attachments/intake.js';
 import type { PolicyBook } from '../attachments/load-policies.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
+import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
 /** What resolvers hand on to the verbs of the service. */
 export interface GraphqlDependencies {
   database: Database;
   storage: Storage;
-  clock: () => Date;
-  urls: AttachmentUrls;
-  gracePeriodMs: number;
-  unlinkedRetentionMs: number;
   hasher: Hasher;
+  clock: () => Date;
   policies: PolicyBook;
+  urls: AttachmentUrls;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
+  gracePeriodMs: number;
+  unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
+}
+
+/** What is known of one request. */
+export interface RequestFacts {
+  /** Null without a credential: good for introspection only. */
+  viewer: Viewer | null;
+  /** Content that came in the variables as text, by the token that stands for it. */
+  longTexts: ReadonlyMap<string, LongText<Intake>>;
+  /** Everything taken in for this request; what no attachment uses in the end is removed. */
+  taken: Intake[];
+  /** Logs, under the request's id, what its answer masks. */
+  logError(error: unknown): void;
 }
 
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
@@ -30,20 +44,29 @@ export class GraphqlContext {
 
   constructor(
     readonly deps: GraphqlDependencies,
-    /** Null without a credential: good for introspection only. */
-    readonly anyViewer: Viewer | null,
-    /** Logs, under the request's id, what its answer masks. */
-    readonly logError: (error: unknown) => void,
+    private readonly facts: RequestFacts,
   ) {}
 
   /** Who asks. Throws UNAUTHENTICATED without a credential. */
   get viewer(): Viewer {
-    if (!this.anyViewer) throw new AttachmentError('UNAUTHENTICATED');
-    return this.anyViewer;
+    if (!this.facts.viewer) throw new AttachmentError('UNAUTHENTICATED');
+    return this.facts.viewer;
+  }
+
+  get longTexts(): RequestFacts['longTexts'] {
+    return this.facts.longTexts;
+  }
+
+  get taken(): Intake[] {
+    return this.facts.taken;
   }
 
   get loaders(): Loaders {
     this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
     return this.madeLoaders;
+  }
+
+  logError(error: unknown): void {
+    this.facts.logError(error);
   }
 }

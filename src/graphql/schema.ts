@@ -3,8 +3,10 @@ import { GraphQLEnumType, GraphQLSchema, isInputObjectType } from 'graphql';
 import { type AuthChecker, buildSchemaSync } from 'type-graphql';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Permission } from '../auth/viewer.js';
-import { errorTable } from '../errors.js';
+import { AttachmentError, errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
+import { findLongTexts } from './json-body/find-long-texts.js';
+import { defaultJsonBodyLimits } from './json-body/json-body-limits.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
@@ -17,10 +19,26 @@ extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming ea
 once, and extensions.limit where a limit was passed.`.trim();
 
 /** Every root field names the permissions it needs with `@Authorized`; none named means any good credential. */
-const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context }, needed) => {
+const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context, args, info }, needed) => {
+  assertNoStrayText(context, args, info.fieldName);
   for (const permission of needed) assertPermitted(context.viewer, permission);
   return context.viewer !== null;
 };
+
+/** Long texts are content of a file and nothing else: a token that stands for one must not be taken for a text. */
+function assertNoStrayText({ longTexts }: GraphqlContext, args: unknown, fieldName: string): void {
+  for (const { path } of findLongTexts(args, longTexts)) {
+    if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
+    const limit = defaultJsonBodyLimits.longTextThreshold;
+    const msg = `The text has more than ${limit} bytes.`;
+    throw new AttachmentError('REQUEST_TOO_LARGE', {
+      limit,
+      details: [{ loc: path, msg, type: 'too_long' }],
+    });
+  }
+}
+
+const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);
 
 /** The whole API. */
 export function createSchema(): GraphQLSchema {

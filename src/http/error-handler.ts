@@ -39,10 +39,11 @@ export function answerError(
 ): FastifyReply {
   const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
   if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
-  settleConnection(error, request, reply);
+  const isTooSlow = error.details.some(({ type }) => type === timeoutFault);
+  settleConnection(isTooSlow, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challenge);
   return reply
-    .code(error.status)
+    .code(isTooSlow ? 408 : error.status)
     .type('application/json; charset=utf-8')
     .send({ errors: [{ message: error.message, extensions: errorExtensions(error) }] });
 }
@@ -51,8 +52,8 @@ export function answerError(
  * Fastify closes connections whose body was not read; ours go on, since the rest of the body is drained (see server.ts). Only
  * a client that sends too slowly is cut off.
  */
-function settleConnection(error: AttachmentError, { raw }: FastifyRequest, reply: FastifyReply): void {
-  if (error.details.some(({ type }) => type === timeoutFault)) {
+function settleConnection(isTooSlow: boolean, { raw }: FastifyRequest, reply: FastifyReply): void {
+  if (isTooSlow) {
     reply.header('connection', 'close');
     void drainRequest(raw, shortDrainBounds);
   } else {

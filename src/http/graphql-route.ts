@@ -5,67 +5,96 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Viewer } from '../auth/viewer.js';
-import { limitBodyTime } from './body-deadline.js';
 import { assertPreflighted } from './csrf.js';
 
-export interface GraphqlRouteDependencies<Context extends BaseContext, File> {
+/** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
+export interface ReadBody<Content, Text> {
+  body: unknown;
+  taken: Content[];
+  longTexts?: ReadonlyMap<string, Text>;
+}
+
+/** What an operation is told of its request. */
+export interface OperationFacts<Content, Text> {
+  /** Null without a credential. */
+  viewer: Viewer | null;
+  longTexts: ReadonlyMap<string, Text>;
+  /** The operation adds what it takes in itself. */
+  taken: Content[];
+  logError(error: unknown): void;
+}
+
+export interface GraphqlRouteDependencies<Context extends BaseContext, Content, Text> {
   apollo: ApolloServer<Context>;
   authenticate: Authenticate;
-  createContext(viewer: Viewer | null, logError: (error: unknown) => void): Context;
-  /** Reads a multipart request to its end; the files have then been taken in. */
-  readUploadRequest(request: IncomingMessage, viewer: Viewer): Promise<{ body: unknown; taken: File[] }>;
-  /** Removes a file that the operation has made no use of. */
-  discard(file: File): Promise<void>;
-  /** A JSON body must have arrived by then. */
-  bodyTimeoutMs: number;
+  createContext(facts: OperationFacts<Content, Text>): Context;
+  readMultipart(request: IncomingMessage, viewer: Viewer): Promise<ReadBody<Content, Text>>;
+  readJson(request: IncomingMessage, viewer: Viewer | null): Promise<ReadBody<Content, Text>>;
+  /** Removes content that the operation has made no use of. */
+  discard(content: Content): Promise<void>;
 }
 
 const isMultipart = (request: FastifyRequest): boolean =>
   /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '');
 
 /** Adds `POST /graphql`, JSON and multipart, and `GET /graphql`: queries, and the Sandbox for browsers. */
-export function registerGraphql<Context extends BaseContext, File>(
+export function registerGraphql<Context extends BaseContext, Content, Text>(
   server: FastifyInstance,
-  deps: GraphqlRouteDependencies<Context, File>,
+  deps: GraphqlRouteDependencies<Context, Content, Text>,
 ): void {
-  const viewers = new WeakMap<FastifyRequest, Viewer>();
-  const taken = new WeakMap<FastifyRequest, File[]>();
+  const factsOf = new WeakMap<FastifyRequest, OperationFacts<Content, Text>>();
+  const facts = (request: FastifyRequest): OperationFacts<Content, Text> => {
+    const known = factsOf.get(request) ?? noFacts<Content, Text>(request);
+    factsOf.set(request, known);
+    return known;
+  };
+  const keep = (request: FastifyRequest, { body, taken, longTexts }: ReadBody<Content, Text>): unknown => {
+    factsOf.set(request, { ...facts(request), taken, ...(longTexts ? { longTexts } : {}) });
+    return body;
+  };
   void server.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
     scope.addHook('onRequest', async (request) => {
       assertPreflighted(request);
       const { authorization } = request.headers;
-      if (authorization !== undefined) viewers.set(request, await deps.authenticate(authorization));
-      if (isMultipart(request)) assertPermitted(viewers.get(request) ?? null, 'attachments:write');
+      if (authorization !== undefined) facts(request).viewer = await deps.authenticate(authorization);
+      if (isMultipart(request)) assertPermitted(facts(request).viewer, 'attachments:write');
     });
-    limitBodyTime(scope, deps.bodyTimeoutMs, (request) => !isMultipart(request));
     scope.addContentTypeParser('multipart/form-data', async (request: FastifyRequest) => {
-      const viewer = assertPermitted(viewers.get(request) ?? null, 'attachments:write');
-      const read = await deps.readUploadRequest(request.raw, viewer);
-      taken.set(request, read.taken);
-      return read.body;
+      const viewer = assertPermitted(facts(request).viewer, 'attachments:write');
+      return keep(request, await deps.readMultipart(request.raw, viewer));
     });
+    scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>
+      keep(request, await deps.readJson(request.raw, facts(request).viewer)),
+    );
     scope.addHook('onSend', async (request) => {
-      await Promise.all((taken.get(request) ?? []).map((file) => discardQuietly(deps, request, file)));
+      await Promise.all(facts(request).taken.map((content) => discardQuietly(deps, request, content)));
     });
     scope.route({
       method: ['GET', 'POST'],
       url: '/graphql',
       handler: fastifyApolloHandler(deps.apollo, {
-        context: async (request) =>
-          deps.createContext(viewers.get(request) ?? null, (err) =>
-            request.log.error({ err }, 'masked error'),
-          ),
+        context: async (request) => deps.createContext(facts(request)),
       }),
     });
     done();
   });
 }
 
-/** An answer that is ready goes out even where unused bytes cannot be removed just then; the sweep finds them. */
-async function discardQuietly<Context extends BaseContext, File>(
-  { discard }: GraphqlRouteDependencies<Context, File>,
+function noFacts<Content, Text>({ log }: FastifyRequest): OperationFacts<Content, Text> {
+  return {
+    viewer: null,
+    longTexts: new Map(),
+    taken: [],
+    logError: (err) => log.error({ err }, 'masked error'),
+  };
+}
+
+/** An answer that is ready goes out even where unused bytes cannot be removed just then. */
+async function discardQuietly<Context extends BaseContext, Content, Text>(
+  { discard }: GraphqlRouteDependencies<Context, Content, Text>,
   request: FastifyRequest,
-  file: File,
+  content: Content,
 ): Promise<void> {
-  await discard(file).catch((err: unknown) => request.log.warn({ err }, 'unused bytes not removed'));
+  await discard(content).catch((err: unknown) => request.log.warn({ err }, 'unused bytes not removed'));
 }

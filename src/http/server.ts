@@ -49,9 +49,9 @@ function registerAnswerHooks(server: FastifyInstance): void {
       raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0;
     if (hasBody) void drainRequest(raw);
   });
-  // The path alone is logged: a query may hold a signature.
+  // A query may hold a signature, and behind /uploads/ comes a token: neither is logged.
   server.addHook('onResponse', async (request, reply) => {
-    const path = request.url.split('?', 1)[0];
+    const path = request.url.split('?', 1)[0]?.replace(/^(\/uploads\/).*/, '$1');
     const { statusCode, elapsedTime } = reply;
     request.log.info(
       { method: request.method, path, status: statusCode, ms: Math.round(elapsedTime) },

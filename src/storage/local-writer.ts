@@ -48,8 +48,9 @@ class LocalWriter implements ObjectWriter {
   async write(buffers: readonly Uint8Array[]): Promise<void> {
     this.#assertNotOver();
     await onMedium(async () => {
-      await this.#deps.reserved.assertLeft();
+      // First the write, so that it is under way while its caller goes on to hash.
       this.#unflushed += await writeAll(this.#file, buffers);
+      await this.#deps.reserved.assertLeft();
       if (this.#unflushed >= flushInterval) await this.#beginFlush();
     });
   }

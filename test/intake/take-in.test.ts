@@ -312,6 +312,13 @@ describe('a storage that fails', () => {
     await new Promise((resolve) => content.once('close', resolve));
   });
 
+  test('while a signal fires does not commit any more', async () => {
+    const controller = new AbortController();
+    breakStorage(() => ({ write: async () => controller.abort(full) }));
+    await expect(take(Readable.from([bytes.subarray(0, 10)]), {}, controller.signal)).rejects.toBe(full);
+    await expectNothingLeft();
+  });
+
   test('to keep up holds its client back', async () => {
     const content = new Endless();
     breakStorage(() => ({ write: () => new Promise(() => {}) }));

@@ -1,0 +1,48 @@
+import type { EntityManager } from 'typeorm';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { before } from '../database/instants.js';
+import { deleteRows } from './delete-rows.js';
+import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
+
+export interface PurgeExpiredDependencies extends RemoveBytesDependencies {
+  clock: () => Date;
+}
+
+const batchSize = 500;
+
+/** Deletes attachments that were neither claimed nor linked in time. Returns how many. */
+export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<number> {
+  const { database, clock } = deps;
+  let purged = 0;
+  for (;;) {
+    const now = clock();
+    const late = await database.read.find(AttachmentRow, {
+      select: { id: true },
+      where: { expiresAt: before(now) },
+      order: { expiresAt: 'ASC', id: 'ASC' },
+      take: batchSize,
+    });
+    for (const { id } of late) purged += (await purgeOne(deps, id, now)) ? 1 : 0;
+    if (late.length < batchSize) return purged;
+  }
+}
+
+/** A claim or link that came first has taken the expiry away: then it stays. */
+async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
+  const documentKey = await deps.database.write(async (manager) => {
+    const expired = await findExpired(manager, id, now);
+    return expired ? deleteRows(manager, expired, now) : undefined;
+  });
+  if (documentKey) await removeBytes(deps, documentKey);
+  return documentKey !== undefined;
+}
+
+async function findExpired(manager: EntityManager, id: string, now: Date) {
+  const expired = { id, expiresAt: before(now) };
+  // The update takes the row's lock, so that a claim under way is either seen or has to wait.
+  const { affected } = await manager.update(AttachmentRow, expired, { updatedAt: now });
+  if (affected !== 1) return null;
+  const attachment = await manager.findOneByOrFail(AttachmentRow, { id });
+  return { attachment, blob: await manager.findOneByOrFail(BlobRow, { id: attachment.blobId }) };
+}

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http';
+import type { GraphQLSchema } from 'graphql';
+import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
+import type { Intake } from '../attachments/intake.js';
+import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
+import { takeInText } from '../attachments/take-in-text.js';
+import { assertPermitted } from '../auth/assert-permitted.js';
+import type { Viewer } from '../auth/viewer.js';
+import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
+import { type JsonBody, readJsonBody } from './json-body/read-json-body.js';
+import { defaultMultipartLimits } from './multipart/multipart-limits.js';
+import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
+import { createScreen } from './screen-operation.js';
+
+export type ReadRequestDependencies = TakeInDependencies &
+  DiscardIntakeDependencies & { schema: GraphQLSchema };
+
+export interface RequestLimits {
+  maxFileSize: number;
+  maxFiles: number;
+  operationsTimeoutMs: number;
+  stallTimeoutMs: number;
+}
+
+/** Reads the body of a request in the name of `viewer`, taking content in as it arrives. */
+export type ReadMultipart = (request: IncomingMessage, viewer: Viewer) => Promise<MultipartRequest<Intake>>;
+export type ReadJson = (request: IncomingMessage, viewer: Viewer | null) => Promise<JsonBody<Intake>>;
+
+/** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
+const framing = 4 * 1024 * 1024;
+
+/** An upload must bring so much on average. */
+const minBytesPerSecond = 1024;
+
+/** What the parser says of a part without a content type of its own. */
+const undeclared = 'text/plain';
+
+export function createMultipartReader(deps: ReadRequestDependencies, limits: RequestLimits): ReadMultipart {
+  const screen = createScreen(deps.schema);
+  const { maxFileSize: maxSize, maxFiles } = limits;
+  const maxRequestSize = maxFiles * maxSize + framing;
+  const multipartLimits = { ...defaultMultipartLimits, ...limits, minBytesPerSecond, maxRequestSize };
+  return (request, { organizationId }) =>
+    processMultipart<Intake>(request, multipartLimits, {
+      screen,
+      receive: ({ stream: content, fileName, declaredType: declared }) => {
+        const declaredType = declared === undeclared ? null : declared;
+        return takeIn(deps, { organizationId, content, maxSize, fileName, declaredType });
+      },
+      discard: (intake) => discardIntake(deps, intake),
+    });
+}
+
+/** Long strings among the variables of a JSON body are content: they are taken in like files, if the viewer may write. */
+export function createJsonReader(deps: ReadRequestDependencies, limits: RequestLimits): ReadJson {
+  const { maxFileSize: maxSize, maxFiles } = limits;
+  const maxRequestSize = maxJsonRequestSize(maxFiles, maxSize);
+  const jsonLimits = { ...defaultJsonBodyLimits, ...limits, minBytesPerSecond, maxRequestSize };
+  return (request, viewer) =>
+    readJsonBody<Intake>(request, jsonLimits, {
+      receive: async ({ kind: encoding, text }) => {
+        const { organizationId } = assertPermitted(viewer, 'attachments:write');
+        return takeInText(deps, { organizationId, encoding, text, maxSize });
+      },
+      discard: (intake) => discardIntake(deps, intake),
+    });
+}
