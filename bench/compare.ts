@@ -20,7 +20,7 @@ export interface Comparison {
   scenario: Scenario;
   service: ServerResult;
   bare: ServerResult;
-  /** The service's rate by the bare server's. */
+  /** The service's rate by the bare server's in the round next to it; the median of all rounds, so that a busy spell of the machine counts little. */
   ratio: number;
 }
 
@@ -39,8 +39,12 @@ export async function compare(scenario: Scenario, rounds: number): Promise<Compa
       await serviceRounds.run(round > 0);
       await bareRounds.run(round > 0);
     }
-    const results = { service: await serviceRounds.summary(), bare: await bareRounds.summary() };
-    return { scenario, ...results, ratio: results.service.rate / results.bare.rate };
+    return {
+      scenario,
+      service: await serviceRounds.summary(),
+      bare: await bareRounds.summary(),
+      ratio: median(serviceRounds.rates.map((rate, round) => rate / (bareRounds.rates[round] ?? 0))),
+    };
   } finally {
     await Promise.all([service.stop(), bare.stop()]);
   }
@@ -51,7 +55,7 @@ class Rounds {
   readonly #server: ServerProcess;
   readonly #request: LoadRequest;
   readonly #bounds: LoadBounds;
-  readonly #rates: number[] = [];
+  readonly rates: number[] = [];
   readonly #latencies: number[] = [];
   #cpuMs = 0;
 
@@ -66,7 +70,7 @@ class Rounds {
     const result = await runLoad(this.#server.origin, this.#request, this.#bounds);
     const after = await readProcessUsage(this.#server.pid);
     if (!counts) return;
-    this.#rates.push(result.rate);
+    this.rates.push(result.rate);
     this.#latencies.push(...result.latencies);
     this.#cpuMs += (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0);
   }
@@ -74,7 +78,7 @@ class Rounds {
   async summary(): Promise<ServerResult> {
     const usage = await readProcessUsage(this.#server.pid);
     return {
-      rate: median(this.#rates),
+      rate: median(this.rates),
       p50: median(this.#latencies),
       p99: percentile(this.#latencies, 99),
       cpuMsPerRequest: usage && this.#cpuMs / this.#latencies.length,

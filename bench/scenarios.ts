@@ -32,6 +32,7 @@ export interface RequestPair {
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 
+/** Small uploads come first: some file systems are slow in creating files for minutes after many were removed. */
 export const scenarios: readonly Scenario[] = [
   { name: 'upload-1k', concurrency: 16, requests: 1500, minRatio: 0.5, prepare: prepareUpload(kibibyte) },
   { name: 'upload-5m', concurrency: 4, requests: 60, prepare: prepareUpload(5 * mebibyte) },

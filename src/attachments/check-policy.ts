@@ -9,6 +9,7 @@ export interface CheckedFile {
   size: number;
   /** By standard name. */
   contentType: string;
+  /** Empty where it was refused already: then it is not judged again for its extension. */
   fileName: string;
 }
 
@@ -35,7 +36,7 @@ function checkType({ acceptedTypes }: Policy, { contentType, fileName }: Checked
   const extension = extensionOf(fileName);
   const types = typesFor(contentType, fileName);
   const ofType = types.flatMap((type) => [...(acceptedTypes.get(type) ?? [])]);
-  if (ofType.includes(extension)) return [];
+  if (ofType.includes(extension) || (ofType.length > 0 && fileName === '')) return [];
   const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
   const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
   return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...fault }];

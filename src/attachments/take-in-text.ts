@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { assertDecodedSize, decodeBase64, type TextPieces } from './decode-base64.js';
 import type { Intake } from './intake.js';
 import { parseDataUrl } from './parse-data-url.js';
@@ -28,7 +27,7 @@ export async function takeInText(deps: TakeInDependencies, source: TextSource): 
       : { contentType: null, content: decodeBase64(text, loc) };
   return takeIn(deps, {
     organizationId,
-    content: Readable.from(content, { objectMode: false }),
+    content,
     maxSize,
     fileName: null,
     declaredType: contentType,

@@ -1,3 +1,5 @@
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AttachmentError, challenge, errorExtensions, timeoutFault, toAttachmentError } from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
@@ -22,8 +24,23 @@ function badBody(msg: string, type: string): AttachmentError {
   return new AttachmentError('BAD_USER_INPUT', { message: msg, details: [{ loc: ['body'], msg, type }] });
 }
 
+const contentType = 'application/json; charset=utf-8';
+const headersFault = 'headers_too_large';
+
+/** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
+const maxHeaderCount = 1000;
+
+/** So long may a client take to notice that its connection ends. */
+const lingerMs = 1000;
+const ending = new WeakSet<Socket>();
+
 /** Every route answers a fault alike: `{ errors: [{ message, extensions }] }`, as GraphQL does. */
 export function registerErrorHandler(server: FastifyInstance): void {
+  server.server.maxHeadersCount = maxHeaderCount + 1;
+  server.server.removeAllListeners('clientError').on('clientError', answerClientError);
+  server.addHook('onRequest', async ({ raw }) => {
+    if (raw.rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
+  });
   server.setNotFoundHandler(() => {
     throw new AttachmentError('NOT_FOUND');
   });
@@ -39,21 +56,28 @@ export function answerError(
 ): FastifyReply {
   const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
   if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
-  const isTooSlow = error.details.some(({ type }) => type === timeoutFault);
-  settleConnection(isTooSlow, request, reply);
+  settleConnection(error, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challenge);
-  return reply
-    .code(isTooSlow ? 408 : error.status)
-    .type('application/json; charset=utf-8')
-    .send({ errors: [{ message: error.message, extensions: errorExtensions(error) }] });
+  return reply.code(statusOf(error)).type(contentType).send(bodyOf(error));
+}
+
+function bodyOf(error: AttachmentError) {
+  return { errors: [{ message: error.message, extensions: errorExtensions(error) }] };
+}
+
+/** HTTP has words of its own for some faults that are of no kind of ours. */
+function statusOf({ details, status }: AttachmentError): number {
+  const [fault] = details;
+  if (fault?.type === timeoutFault) return 408;
+  return fault?.type === headersFault ? 431 : status;
 }
 
 /**
  * Fastify closes connections whose body was not read; ours go on, since the rest of the body is drained (see server.ts). Only
  * a client that sends too slowly is cut off.
  */
-function settleConnection(isTooSlow: boolean, { raw }: FastifyRequest, reply: FastifyReply): void {
-  if (isTooSlow) {
+function settleConnection(error: AttachmentError, { raw }: FastifyRequest, reply: FastifyReply): void {
+  if (statusOf(error) === 408) {
     reply.header('connection', 'close');
     void drainRequest(raw, shortDrainBounds);
   } else {
@@ -67,4 +91,45 @@ function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number
   if (translate) return translate(thrown, bodyLimit);
   const isClients = thrown.statusCode !== undefined && thrown.statusCode < 500;
   return isClients ? badBody('The request is not valid.', 'bad_request') : toAttachmentError(thrown);
+}
+
+function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): AttachmentError {
+  const msg = `The headers may have at most ${limit} ${unit}.`;
+  const details = [{ loc: ['headers'], msg, type: headersFault }];
+  return new AttachmentError('REQUEST_TOO_LARGE', { message: msg, limit, details });
+}
+
+/**
+ * Answers what is no HTTP, or is too slow to become a request, and ends the connection. It is kept for a moment after the
+ * answer: destroyed with bytes on their way in, it would be reset, and the answer lost.
+ */
+function answerClientError(fault: NodeJS.ErrnoException, socket: Socket): void {
+  if (ending.has(socket) || socket.destroyed) return;
+  ending.add(socket);
+  if (socket.writable) socket.end(rawAnswer(toProtocolError(fault)));
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+function toProtocolError({ code }: NodeJS.ErrnoException): AttachmentError {
+  if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge(maxHeaderSize, 'bytes');
+  const [loc, msg, type] =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['headers', 'The request arrives too slowly.', timeoutFault]
+      : ['request', 'This is not a valid HTTP request.', 'http_invalid'];
+  return new AttachmentError('BAD_USER_INPUT', { message: msg, details: [{ loc: [loc], msg, type }] });
+}
+
+function rawAnswer(error: AttachmentError): string {
+  const status = statusOf(error);
+  const body = JSON.stringify(bodyOf(error));
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'X-Content-Type-Options: nosniff',
+    '',
+    body,
+  ].join('\r\n');
 }

@@ -32,6 +32,7 @@ export class JsonServer {
   readonly server: Server;
   taken = 0;
   discarded = 0;
+  begun = 0;
   settled = 0;
   /** Texts that a failed request took in and did not discard. */
   leftBehind = 0;
@@ -62,6 +63,7 @@ export class JsonServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.begun += 1;
     const { status, body } = await this.#read(request);
     this.settled += 1;
     void drainRequest(request, this.#options.drain ?? defaultDrainBounds);

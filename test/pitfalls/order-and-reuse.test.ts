@@ -103,7 +103,11 @@ describe('one part of more than 3 MiB', () => {
 
   test.each([
     ['in two variables', operationsOf(['a', 'b'], ...twoFields), { 0: ['variables.a', 'variables.b'] }],
-    ['in one variable of two fields', operationsOf(['a'], createField('x', 'a'), createField('y', 'a')), mapOf(['a'])],
+    [
+      'in one variable of two fields',
+      operationsOf(['a'], createField('x', 'a'), createField('y', 'a')),
+      mapOf(['a']),
+    ],
   ])('%s is whole in both', async (_how, operations, map) => {
     const counts = await added(async () => {
       const response = await session.post(session.form(graphqlForm(operations, map, [{ content }])));
@@ -118,14 +122,22 @@ describe('one part of more than 3 MiB', () => {
   test('in two variables, one of them unused, is whole in the other', async () => {
     const operations = operationsOf(['a', 'b'], skipped('a'), createField('b', 'b'));
     const map = { 0: ['variables.a', 'variables.b'] };
-    const [attachment] = attachmentsOf(await session.post(session.form(graphqlForm(operations, map, [{ content }]))));
+    const [attachment] = attachmentsOf(
+      await session.post(session.form(graphqlForm(operations, map, [{ content }]))),
+    );
     await session.expectContent(attachment?.url ?? '', content);
   });
 
   test('stays whole in one attachment when the other is deleted', async () => {
-    const form = graphqlForm(operationsOf(['a'], createField('x', 'a'), createField('y', 'a')), mapOf(['a']), [{ content }]);
+    const form = graphqlForm(
+      operationsOf(['a'], createField('x', 'a'), createField('y', 'a')),
+      mapOf(['a']),
+      [{ content }],
+    );
     const [first, second] = attachmentsOf(await session.post(session.form(form)));
-    await session.query(`mutation { deleteAttachment(input: { attachmentId: "${first?.id}" }) { deletedAttachmentId } }`);
+    await session.query(
+      `mutation { deleteAttachment(input: { attachmentId: "${first?.id}" }) { deletedAttachmentId } }`,
+    );
     await session.expectContent(second?.url ?? '', content);
   });
 });

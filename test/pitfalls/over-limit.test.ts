@@ -92,7 +92,10 @@ describe('it is refused, whoever is to use it', () => {
     ['nobody, as the field is skipped', skipped, mapOf(['a']), [1]],
     ['nobody, as the variable is not declared', undeclared, both, [0, 1]],
   ])('%s', async (_who, operations, map, excesses) => {
-    await session.expectRefusal(tooLarge, session.form(graphqlForm(operations, map, excesses.map(exceeding))));
+    await session.expectRefusal(
+      tooLarge,
+      session.form(graphqlForm(operations, map, excesses.map(exceeding))),
+    );
   });
 
   test('a policy with a limit of its own', async () => {

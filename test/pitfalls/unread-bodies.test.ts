@@ -88,7 +88,11 @@ const refusedUnread: [what: string, refusal: Refusal, refused: () => Refused][] 
   ['no credential', unauthenticated, () => ({ headers: preflight })],
   ['a bad credential', unauthenticated, () => withKey(`cck_${'x'.repeat(32)}`)],
   ['a credential that lacks the permission', forbidden, () => withKey(reader.key ?? '')],
-  ['an operation that is not valid', badRequest('query.1.3: graphql_validation_failed'), () => withQuery('{ nothing }')],
+  [
+    'an operation that is not valid',
+    badRequest('query.1.3: graphql_validation_failed'),
+    () => withQuery('{ nothing }'),
+  ],
   [
     'an operation name that is not known',
     badRequest('query: operation_resolution_failure'),
@@ -128,7 +132,11 @@ describe('the connection', () => {
   });
 
   test('answers requests that are sent without waiting, each in its turn', async () => {
-    const refused = Buffer.concat([openForm(withQuery('}'), small), Buffer.alloc(small), Buffer.from(closing)]);
+    const refused = Buffer.concat([
+      openForm(withQuery('}'), small),
+      Buffer.alloc(small),
+      Buffer.from(closing),
+    ]);
     const accepted = session.form(graphqlForm(uploadOne, mapOne, [{ content: bigContent }]));
     void session.connection.send(Buffer.concat([refused, accepted, refused, accepted]));
     const statuses: number[] = [];
@@ -145,7 +153,7 @@ describe('the connection', () => {
     await session.expectRefusal(unauthenticated, {
       opening: (connection) => connection.send(openForm({ headers }, huge)),
       rest: (connection) => sendFile(connection, huge),
-      closes: true,
+      endedBy: 'service',
     });
   });
 
@@ -157,7 +165,7 @@ describe('the connection', () => {
       rest: async (connection) => {
         for (; sent < endless && connection.isOpen; sent += mebibyte) await connection.sendMuch(mebibyte);
       },
-      closes: true,
+      endedBy: 'service',
     });
     expect(sent).toBeGreaterThan(511 * mebibyte);
     expect(sent).toBeLessThan(600 * mebibyte);

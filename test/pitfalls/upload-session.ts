@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/database/database.js';
 import { BlobRow } from '../../src/database/entities/blob.js';
 import type { AnswerError } from '../support/client.js';
@@ -60,8 +61,8 @@ export interface Attempt {
   opening: Buffer | Send;
   /** Sent once the answer is there. */
   rest?: Send;
-  /** The connection ends with the answer; otherwise it has to carry the next request. */
-  closes?: boolean;
+  /** Who ends the connection after the answer; where nobody does, it has to carry the next request. */
+  endedBy?: 'client' | 'service';
 }
 
 interface Answer {
@@ -147,7 +148,7 @@ export class UploadSession {
 
   /** The attempt is refused in these words within a second, nothing of it is stored, and the next request is answered. */
   async expectRefusal(refusal: Refusal, attempt: Buffer | Attempt): Promise<void> {
-    const { opening, rest, closes = false } = Buffer.isBuffer(attempt) ? { opening: attempt } : attempt;
+    const { opening, rest, endedBy } = Buffer.isBuffer(attempt) ? { opening: attempt } : attempt;
     const before = { files: await this.stored(), count: await this.count() };
     if (Buffer.isBuffer(opening)) await this.connection.send(opening);
     else await opening(this.connection);
@@ -157,10 +158,16 @@ export class UploadSession {
     expect(refusalOf(response)).toEqual({ limit: undefined, faults: [], ...refusal });
     expect(took).toBeLessThan(1_000);
     await rest?.(this.connection);
-    if (closes) await this.#expectClosed();
+    if (endedBy) await this.#replaceConnection(endedBy, before.files);
     expect({ files: await this.stored(), count: await this.count() }).toEqual(before);
     this.#refusals += 1;
     this.#slowestMs = Math.max(this.#slowestMs, took);
+  }
+
+  /** Waits, for a few seconds at most, until it is so. */
+  async until(isSo: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + 5_000;
+    while (performance.now() < deadline && !(await isSo())) await sleep(10);
   }
 
   /** The bytes that the URL gives have this digest. */
@@ -170,9 +177,11 @@ export class UploadSession {
     expect([response.status, bytes.length, sha256(bytes)]).toEqual([200, content.length, sha256(content)]);
   }
 
-  async #expectClosed(): Promise<void> {
-    await this.connection.closed(5_000);
+  /** Where there is no request left to wait for, what it has stored may be removed a moment after the answer. */
+  async #replaceConnection(endedBy: 'client' | 'service', files: string[]): Promise<void> {
+    if (endedBy === 'service') await this.connection.closed(5_000);
     await this.reconnect();
+    await this.until(async () => (await this.stored()).length === files.length);
   }
 }
 
@@ -183,7 +192,10 @@ export function attachmentsOf({ body }: RawResponse) {
   return Object.values(data).flatMap((payload) => payload?.attachment ?? []);
 }
 
-export function refusalOf({ status, body }: RawResponse): Required<Omit<Refusal, 'limit'>> & { limit: unknown } {
+export function refusalOf({
+  status,
+  body,
+}: RawResponse): Required<Omit<Refusal, 'limit'>> & { limit: unknown } {
   const { errors = [] } = JSON.parse(body) as Answer;
   expect(errors).toHaveLength(1);
   const extensions = errors[0]?.extensions;

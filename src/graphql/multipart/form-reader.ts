@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { AttachmentError, timeoutFault } from '../../errors.js';
+import { type AttachmentError, timeoutFault } from '../../errors.js';
 import { DelimiterScan } from './delimiter-scan.js';
-import { multipartFault } from './invalid-multipart.js';
+import { multipartFault, requestTooLarge, tooManyFiles } from './multipart-fault.js';
 import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
 import { PaceWatch } from './pace-watch.js';
 import { readBoundary } from './read-boundary.js';
@@ -107,7 +107,7 @@ export class FormReader {
     this.#byteCount += chunk.length;
     this.#pace.count(chunk.length);
     const { maxRequestSize } = this.#limits;
-    if (this.#byteCount > maxRequestSize) this.#fail(tooLarge(maxRequestSize));
+    if (this.#byteCount > maxRequestSize) this.#fail(requestTooLarge(null, maxRequestSize));
     else this.#parse(this.#delimiters.push(chunk));
     this.#checkFieldSize();
   };
@@ -131,8 +131,10 @@ export class FormReader {
   #checkFieldSize(): void {
     const { maxOperationsSize, maxMapSize } = this.#limits;
     const size = this.#byteCount - framingAllowance;
-    if (this.#fieldCount === 0 && size > maxOperationsSize) this.#fail(tooLarge(maxOperationsSize));
-    if (this.#fieldCount === 1 && size > maxOperationsSize + maxMapSize) this.#fail(tooLarge(maxMapSize));
+    if (this.#fieldCount === 0 && size > maxOperationsSize)
+      this.#fail(requestTooLarge('operations', maxOperationsSize));
+    if (this.#fieldCount === 1 && size > maxOperationsSize + maxMapSize)
+      this.#fail(requestTooLarge('map', maxMapSize));
   }
 
   readonly #onField = (name: string | undefined, text: string, info: busboy.FieldInfo): void => {
@@ -201,14 +203,6 @@ function brokenDelimiter(): AttachmentError {
 
 function namelessPart(): AttachmentError {
   return multipartFault([], 'name_missing', 'A part has no name.');
-}
-
-function tooLarge(limit: number): AttachmentError {
-  return new AttachmentError('REQUEST_TOO_LARGE', { limit });
-}
-
-function tooManyFiles(limit: number): AttachmentError {
-  return new AttachmentError('TOO_MANY_FILES', { limit });
 }
 
 function tooManyFields(): AttachmentError {

@@ -1,4 +1,4 @@
-import { multipartFault } from './invalid-multipart.js';
+import { multipartFault } from './multipart-fault.js';
 
 export type JsonObject = Record<string, unknown>;
 

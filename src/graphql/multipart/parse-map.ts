@@ -1,6 +1,6 @@
-import { AttachmentError, type FaultDetail } from '../../errors.js';
+import type { FaultDetail } from '../../errors.js';
 import { findUploadSlot, pathFaults, type UploadSlot } from './find-upload-slot.js';
-import { invalidMultipart, multipartFault, shortName } from './invalid-multipart.js';
+import { invalidMultipart, multipartFault, shortName, tooManyFiles } from './multipart-fault.js';
 import { type MultipartLimits, maxPartNameLength } from './multipart-limits.js';
 import { parseJsonObject } from './parse-json-object.js';
 import type { GraphqlBody } from './parse-operations.js';
@@ -18,8 +18,7 @@ export function parseMap(
   limits: Pick<MultipartLimits, 'maxFiles' | 'maxMapPaths'>,
 ): UploadSlots {
   const entries = Object.entries(parseJsonObject('map', text));
-  if (entries.length > limits.maxFiles)
-    throw new AttachmentError('TOO_MANY_FILES', { limit: limits.maxFiles });
+  if (entries.length > limits.maxFiles) throw tooManyFiles(limits.maxFiles);
   const pathLists = readPathLists(entries);
   checkPathCount(pathLists, limits.maxMapPaths);
   return findSlots(pathLists, body);

@@ -1,5 +1,5 @@
 import type { FaultDetail } from '../../errors.js';
-import { invalidMultipart } from './invalid-multipart.js';
+import { invalidMultipart } from './multipart-fault.js';
 import { isJsonObject, type JsonObject, parseJsonObject } from './parse-json-object.js';
 
 /** One GraphQL request as its client sent it; what was null or absent is left out. */

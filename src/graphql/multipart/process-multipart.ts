@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { AttachmentError, type FaultDetail } from '../../errors.js';
+import type { AttachmentError, FaultDetail } from '../../errors.js';
 import { FormReader, type IncomingFile, type Part } from './form-reader.js';
-import { invalidMultipart, multipartFault, shortName } from './invalid-multipart.js';
+import { invalidMultipart, multipartFault, requestTooLarge, shortName } from './multipart-fault.js';
 import type { MultipartLimits } from './multipart-limits.js';
 import { parseMap, type UploadSlots } from './parse-map.js';
 import { type GraphqlBody, parseOperations } from './parse-operations.js';
@@ -62,7 +62,7 @@ export async function processMultipart<T>(
 
 function checkDeclaredLength(request: IncomingMessage, maxRequestSize: number): void {
   if (Number(request.headers['content-length'] ?? 0) > maxRequestSize)
-    throw new AttachmentError('REQUEST_TOO_LARGE', { limit: maxRequestSize });
+    throw requestTooLarge(null, maxRequestSize);
 }
 
 async function readField(form: FormReader, name: 'operations' | 'map', maxSize: number): Promise<string> {
@@ -70,8 +70,7 @@ async function readField(form: FormReader, name: 'operations' | 'map', maxSize: 
   if (part === null) throw multipartFault([name], 'part_missing', `The field "${name}" is missing.`);
   if (part.name !== name) throw outOfOrder(part, name);
   if (part.kind === 'file') throw multipartFault([name], 'field_expected', `"${name}" must not be a file.`);
-  if (part.cut || Buffer.byteLength(part.text) > maxSize)
-    throw new AttachmentError('REQUEST_TOO_LARGE', { limit: maxSize });
+  if (part.cut || Buffer.byteLength(part.text) > maxSize) throw requestTooLarge(name, maxSize);
   return part.text;
 }
 

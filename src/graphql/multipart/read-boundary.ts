@@ -1,5 +1,5 @@
 import { MIMEType } from 'node:util';
-import { multipartFault } from './invalid-multipart.js';
+import { multipartFault } from './multipart-fault.js';
 
 /** RFC 2046, 5.1.1: 1 to 70 characters of these, no space at the end. */
 const boundaryPattern = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/;

@@ -21,6 +21,22 @@ export function multipartFault(
   return invalidMultipart([{ loc, msg, type }], limit);
 }
 
+/** REQUEST_TOO_LARGE: the body as a whole, or the part at `loc`, has more than `limit` bytes. */
+export function requestTooLarge(loc: 'operations' | 'map' | null, limit: number): AttachmentError {
+  const msg = `${loc === null ? 'The request' : `"${loc}"`} may have at most ${limit} bytes.`;
+  return new AttachmentError('REQUEST_TOO_LARGE', {
+    message: msg,
+    limit,
+    details: [{ loc: loc === null ? [] : [loc], msg, type: 'too_large' }],
+  });
+}
+
+export function tooManyFiles(limit: number): AttachmentError {
+  const msg = `A request may carry at most ${limit} files.`;
+  const details = [{ loc: ['map'], msg, type: 'too_many_files' }];
+  return new AttachmentError('TOO_MANY_FILES', { message: msg, limit, details });
+}
+
 /** A name chosen by the client, at a length fit for an answer. */
 export function shortName(name: string): string {
   return name.length <= maxPartNameLength ? name : `${name.slice(0, maxPartNameLength)}…`;
