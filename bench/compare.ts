@@ -20,7 +20,7 @@ export interface Comparison {
   scenario: Scenario;
   service: ServerResult;
   bare: ServerResult;
-  /** The service's rate by the bare server's in the round next to it; the median of all rounds, so that a busy spell of the machine counts little. */
+  /** The service's rate by the bare server's in the round beside it, in the median: a busy spell of the machine counts little. */
   ratio: number;
 }
 

@@ -32,6 +32,8 @@ export async function openDatabase(dataDirectory: string, logger?: Logger): Prom
 async function migrate(writer: DataSource): Promise<void> {
   await writer.query('PRAGMA synchronous = FULL');
   await writer.query('PRAGMA wal_autocheckpoint = 4000');
+  // Savepoints keep their undo journal there: in files, each would cost a few system calls more than the work itself.
+  await writer.query('PRAGMA temp_store = MEMORY');
   await writer.runMigrations();
 }
 

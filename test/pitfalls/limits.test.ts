@@ -142,13 +142,13 @@ describe('the fields of a form', () => {
     await session.expectRefusal(fault, mapped(201));
   });
 
-  test.each([
-    ['part', (name: string) => graphqlForm(uploadOne, { [name]: ['variables.file'] }, [{ ...big, name }])],
-  ])('the name of a %s may have 100 characters and no more', async (_what, formNamed) => {
-    await expectAccepted(session.form(formNamed('n'.repeat(100))));
+  test('the name of a part may have 100 characters and no more', async () => {
+    const named = (name: string) =>
+      session.form(graphqlForm(uploadOne, { [name]: ['variables.file'] }, [{ ...big, name }]));
+    await expectAccepted(named('n'.repeat(100)));
     const faults = [`map.${'n'.repeat(100)}…: name_invalid`];
     const refusal: Refusal = { status: 400, code: 'INVALID_MULTIPART', faults };
-    await session.expectRefusal(refusal, session.form(formNamed('n'.repeat(101))));
+    await session.expectRefusal(refusal, named('n'.repeat(101)));
   });
 });
 
@@ -193,16 +193,13 @@ describe('headers', () => {
     });
   });
 
-  test('of a request may be 1,000 lines and no more', async () => {
-    const lines = (count: number) => {
-      const usual = 2 + 2 + 2;
-      return Object.fromEntries(Array.from({ length: count - usual }, (_, index) => [`x${index}`, '']));
-    };
-    const { length } = Object.keys({ Host: '', ...formHeaders(0), ...session.headers });
-    expect(length).toBe(5);
-    await expectAccepted(session.form(form, lines(1_000)));
-    for (const count of [1_010, 2_500])
-      await session.expectRefusal(refusal(1_000), session.form(form, lines(count)));
+  test('of a request may be 1,000 and no more', async () => {
+    const usual = Object.keys({ Host: '', ...formHeaders(0), ...session.headers }).length;
+    const others = (count: number) =>
+      Object.fromEntries(Array.from({ length: count - usual }, (_, index) => [`x${index}`, '']));
+    await expectAccepted(session.form(form, others(1_000)));
+    for (const count of [1_001, 1_002, 2_500])
+      await session.expectRefusal(refusal(1_000), session.form(form, others(count)));
   });
 });
 
