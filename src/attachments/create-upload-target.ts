@@ -8,6 +8,7 @@ import { checkPolicy } from './check-policy.js';
 import { chooseFileName } from './choose-file-name.js';
 import { choosePolicy } from './choose-policy.js';
 import type { PolicyBook } from './load-policies.js';
+import { parseMediaType } from './parse-media-type.js';
 
 export interface CreateUploadTargetDependencies {
   database: Database;
@@ -53,17 +54,15 @@ export async function createUploadTarget(
   return target;
 }
 
-const mediaType = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
-
 function checkInput(
   policies: PolicyBook,
   input: CreateUploadTarget,
 ): { fileName: string; contentType: string } {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, null);
-  const contentType = input.contentType.trim().toLowerCase();
-  if (!mediaType.test(contentType)) {
-    faults.add('BAD_USER_INPUT', ['input', 'contentType'], 'invalid_content_type', 'Not a media type.');
+  const contentType = parseMediaType(input.contentType) ?? '';
+  if (contentType === '') {
+    faults.add('BAD_USER_INPUT', ['input', 'contentType'], 'invalid_media_type', 'Not a media type.');
   }
   if (input.size < 0)
     faults.add('BAD_USER_INPUT', ['input', 'size'], 'out_of_range', 'Must not be negative.');

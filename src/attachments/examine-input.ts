@@ -5,8 +5,10 @@ import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkPolicy } from './check-policy.js';
 import { chooseFileName } from './choose-file-name.js';
 import { choosePolicy } from './choose-policy.js';
+import { isSameType, isVagueType } from './content-type-names.js';
 import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
+import { parseMediaType } from './parse-media-type.js';
 import type { Policy } from './policy.js';
 import { checkIdempotencyKey } from './recall-creation.js';
 import { checkName, checkRecord, type RecordRef } from './record.js';
@@ -94,11 +96,27 @@ async function checkContentType(
   const agreed = await agreeContentType({
     head: intake.head,
     fileName,
-    declared: input.contentType ?? intake.declaredType,
+    declared: chooseDeclaredType(faults, input.contentType, intake),
     acceptedTypes: policy?.acceptedTypes ?? null,
   });
   if ('contentType' in agreed) return agreed.contentType;
   const { code, loc, type, msg } = agreed.fault;
   faults.add(code, ['input', ...loc], type, msg);
   return null;
+}
+
+/** The input's type, else the content's own. What the two say in a data URL must be the same, whichever the bytes bear out. */
+function chooseDeclaredType(
+  faults: Faults,
+  given: string | null,
+  { declaredType: own, fromDataUrl }: Intake,
+): string | null {
+  const type = given === null ? null : parseMediaType(given);
+  if (type === null || own === null || !fromDataUrl) return given ?? own;
+  if (isVagueType(type)) return own;
+  if (!isVagueType(own) && !isSameType(type, own)) {
+    const msg = `The content is declared to be ${type}, but its data URL says ${own}.`;
+    faults.add('CONTENT_TYPE_MISMATCH', ['input', 'contentType'], 'data_url_mismatch', msg);
+  }
+  return given;
 }

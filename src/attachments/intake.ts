@@ -14,6 +14,8 @@ export interface Intake {
   fileName: string | null;
   /** What the sender says it is. */
   declaredType: string | null;
+  /** True where the bytes came in a data URL, whose type belongs to the content and cannot be overruled. */
+  fromDataUrl?: boolean;
   /** True where the bytes came by way of an upload target, so that others may be using them too. */
   fromUploadTarget?: boolean;
   /** Set once an attachment has been made of it: from then on the bytes belong to that. */

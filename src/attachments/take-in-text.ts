@@ -25,13 +25,9 @@ export async function takeInText(deps: TakeInDependencies, source: TextSource): 
     encoding === 'dataUrl'
       ? await parseDataUrl(text, loc)
       : { contentType: null, content: decodeBase64(text, loc) };
-  return takeIn(deps, {
-    organizationId,
-    content,
-    maxSize,
-    fileName: null,
-    declaredType: contentType,
-  });
+  const declaredType = contentType;
+  const intake = await takeIn(deps, { organizationId, content, maxSize, fileName: null, declaredType });
+  return { ...intake, fromDataUrl: encoding === 'dataUrl' };
 }
 
 /** As `takeInText`, for a text that is there already: one that must come to too much is refused undecoded. */

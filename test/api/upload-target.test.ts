@@ -229,7 +229,7 @@ describe('direct upload', () => {
     });
     expect(answer.errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
       ['input.fileName', 'path'],
-      ['input.contentType', 'invalid_content_type'],
+      ['input.contentType', 'invalid_media_type'],
       ['input.content', 'file_too_large'],
     ]);
     expect(answer.errors?.[0]?.extensions.limit).toBeUndefined();

@@ -195,7 +195,7 @@ export function attachmentsOf({ body }: RawResponse) {
 export function refusalOf({
   status,
   body,
-}: RawResponse): Required<Omit<Refusal, 'limit'>> & { limit: unknown } {
+}: Pick<RawResponse, 'status' | 'body'>): Required<Omit<Refusal, 'limit'>> & { limit: unknown } {
   const { errors = [] } = JSON.parse(body) as Answer;
   expect(errors).toHaveLength(1);
   const extensions = errors[0]?.extensions;

@@ -88,13 +88,8 @@ describe('a file', () => {
       maxCount: 5,
       sharing: 'SHARED',
     });
-    expect(book.policies.get('single')).toEqual({
-      name: 'single',
-      maxFileSize,
-      acceptedTypes: null,
-      maxCount: 1,
-      sharing: 'EXCLUSIVE',
-    });
+    const single = { name: 'single', maxFileSize, acceptedTypes: null, maxCount: 1, sharing: 'EXCLUSIVE' };
+    expect(book.policies.get('single')).toEqual(single);
     expect([...book.recordTypes.keys()]).toEqual(['Event', 'Document', '*']);
     expect(book.recordTypes.get('Document')).toEqual({
       policy: null,
