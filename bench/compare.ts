@@ -25,7 +25,7 @@ export interface Comparison {
 }
 
 /** No round goes on longer than this, however slow the server. */
-const roundSeconds = 10;
+const roundSeconds = 6;
 
 /** Runs `scenario` against a fresh service and a fresh bare server in turn, `rounds` times after one that does not count. */
 export async function compare(scenario: Scenario, rounds: number): Promise<Comparison> {

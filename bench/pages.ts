@@ -21,7 +21,7 @@ export interface PageTiming {
 /** A page from many attachments may take this much longer than the same page from few. */
 const boundRatio = 1.3;
 /** Pages of one kind are asked for no longer than this. */
-const seconds = 4;
+const seconds = 3;
 
 /** Times every kind of page of two services, in turn, page by page. */
 export async function measurePages(

@@ -33,8 +33,9 @@ class LocalWriter implements ObjectWriter {
   readonly #file: FileHandle;
   readonly #unfinishedPath: string;
   readonly #path: string;
-  /** The last flush that was begun; where it failed, bytes may be lost although a later one succeeds. */
-  #flush: Promise<void> = Promise.resolve();
+  /** All flushes begun so far: where one failed, bytes may be lost although a later one succeeds. */
+  #flushes: Promise<unknown> = Promise.resolve();
+  #isFlushing = false;
   #unflushed = 0;
   #isOver = false;
 
@@ -51,7 +52,7 @@ class LocalWriter implements ObjectWriter {
       // First the write, so that it is under way while its caller goes on to hash.
       this.#unflushed += await writeAll(this.#file, buffers);
       await this.#deps.reserved.assertLeft();
-      if (this.#unflushed >= flushInterval) await this.#beginFlush();
+      if (this.#unflushed >= flushInterval && !this.#isFlushing) this.#beginFlush();
     });
   }
 
@@ -60,7 +61,7 @@ class LocalWriter implements ObjectWriter {
     this.#isOver = true;
     await onMedium(async () => {
       try {
-        await this.#flush;
+        await this.#flushes;
         await this.#file.datasync();
         await rename(this.#unfinishedPath, this.#path);
       } catch (error) {
@@ -89,12 +90,16 @@ class LocalWriter implements ObjectWriter {
     }
   }
 
-  async #beginFlush(): Promise<void> {
-    await this.#flush;
+  /** Goes on beside the next writes, which do not wait for it. */
+  #beginFlush(): void {
     this.#unflushed = 0;
-    this.#flush = this.#file.datasync();
-    // Its failure is met by whoever awaits it next.
-    this.#flush.catch(() => {});
+    this.#isFlushing = true;
+    const flush = this.#file.datasync().finally(() => {
+      this.#isFlushing = false;
+    });
+    this.#flushes = Promise.all([this.#flushes, flush]);
+    // A failure is met by the commit.
+    this.#flushes.catch(() => {});
   }
 
   /** Waits for the operations under way. */

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -74,12 +72,15 @@ async function putDirectly(): Promise<number> {
 async function fill(size: number): Promise<void> {
   const path = join(disk, `filler-${fillers.length}`);
   fillers.push(path);
-  const filler = createWriteStream(path).on('error', () => {});
-  for (let at = 0; at < size && !filler.destroyed; at += mebibyte) {
-    if (!filler.write(Buffer.alloc(mebibyte)))
-      await Promise.race([once(filler, 'drain'), once(filler, 'close')]);
+  const filler = await open(path, 'w');
+  const block = Buffer.alloc(mebibyte);
+  try {
+    for (let at = 0; at < size; at += block.length) await filler.writeFile(block);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    await filler.close();
   }
-  if (!filler.destroyed) await once(filler.end(), 'close');
   await forget();
 }
 

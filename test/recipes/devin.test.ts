@@ -5,7 +5,7 @@ import type { TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { csv, pdf } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
-import { bytesOf, codeOf, refusalOf, startAsOn } from './recipe.js';
+import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
 
 type Uploaded = Answer<{ createAttachment: { attachment: { id: string; fileName: string; url: string } } }>;
 
@@ -26,11 +26,8 @@ const tryUpload = (
   client.multipart({ query: page.operation(operation), variables: { file: null, ...variables } }, [file], {
     0: ['variables.file'],
   });
-const upload = async (...given: Parameters<typeof tryUpload>) => {
-  const { data, errors } = await tryUpload(...given);
-  if (!data) throw new Error(JSON.stringify(errors));
-  return data.createAttachment.attachment;
-};
+const upload = async (...given: Parameters<typeof tryUpload>) =>
+  dataOf(await tryUpload(...given)).createAttachment.attachment;
 
 /** Upload, get a URL, cite it: every step as docs/devin.md has it. */
 describe('Devin', () => {

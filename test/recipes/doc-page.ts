@@ -7,6 +7,8 @@ export interface CodeBlock {
 
 /** A page of the documentation, and the code that it shows. */
 export interface DocPage {
+  /** From the root of the repository. */
+  path: string;
   text: string;
   /** In order. */
   blocks: CodeBlock[];
@@ -26,6 +28,7 @@ export function readPage(path: string): DocPage {
   const find = (language: string, pattern: RegExp) =>
     blocks.find((block) => block.language === language && pattern.test(block.text))?.text;
   return {
+    path,
     text,
     blocks,
     operation: (name) => {

@@ -10,7 +10,7 @@ import { storedFiles } from '../support/stored-files.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { gif, html, jpeg, pdf, png } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
-import { bytesOf, codeOf, refusalOf, startAsOn } from './recipe.js';
+import { bytesOf, codeOf, dataOf, refusalOf, startAsOn, untilStored } from './recipe.js';
 
 type Uploaded = Answer<{ createAttachment: { attachment: AttachmentData } }>;
 
@@ -44,11 +44,8 @@ const tryUpload = (client: Client, given: FileGiven = {}): Promise<Uploaded> => 
   const dataUrl = `data:${type};base64,${content.toString('base64')}`;
   return client.graphql(page.operation('Upload'), { dataUrl, fileName, ...rest });
 };
-const upload = async (...given: Parameters<typeof tryUpload>) => {
-  const { data, errors } = await tryUpload(...given);
-  if (!data) throw new Error(JSON.stringify(errors));
-  return data.createAttachment.attachment;
-};
+const upload = async (...given: Parameters<typeof tryUpload>) =>
+  dataOf(await tryUpload(...given)).createAttachment.attachment;
 const setField = (
   client: Client,
   record: { type: string; id: string },
@@ -319,10 +316,7 @@ test('EspoCRM: a file that was replaced does not leak for ever; after its retent
   now += 2;
   {
     await using service = await start();
-    for (const end = Date.now() + 10_000; Date.now() < end && (await storedFiles(directory)).length > 1; ) {
-      await sleep(20);
-    }
-    expect(await storedFiles(directory)).toHaveLength(1);
+    expect(await untilStored(directory, 1)).toHaveLength(1);
     const { links } = await readField(service.client, document, 'file');
     expect(links.map(({ attachment }) => attachment.fileName)).toEqual(['after.pdf']);
     const path = new URL(links[0]?.attachment.url ?? '').pathname;

@@ -6,7 +6,7 @@ import type { TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { gif, html, pdf } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
-import { bytesOf, codeOf, refusalOf, startAsOn } from './recipe.js';
+import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
 
 interface Target {
   documentKey: string;
@@ -63,15 +63,14 @@ describe('Light', () => {
     expect((await put(target, content)).status).toBe(201);
     return target.documentKey;
   };
-  const register = (documentKey: string, input: object = {}, client: Client = service.client) =>
-    client.graphql(page.operation('Register'), {
-      input: { content: { documentKey }, ...input },
-    }) as Promise<Registered>;
-  const registered = async (...given: Parameters<typeof register>) => {
-    const { data, errors } = await register(...given);
-    if (!data) throw new Error(JSON.stringify(errors));
-    return data.createAttachment.attachment;
-  };
+  const register = (
+    documentKey: string,
+    input: object = {},
+    client: Client = service.client,
+  ): Promise<Registered> =>
+    client.graphql(page.operation('Register'), { input: { content: { documentKey }, ...input } });
+  const registered = async (...given: Parameters<typeof register>) =>
+    dataOf(await register(...given)).createAttachment.attachment;
   const list = async (id: string, after: string | null = null) =>
     (await service.client.ask<Listed>(page.operation('ByResource'), { id, after })).record.attachments;
   const remove = (id: string) => service.client.graphql(page.operation('Remove'), { id });
@@ -169,6 +168,10 @@ describe('Light', () => {
       const wrong = { algorithm: 'MD5', hash: createHash('md5').update(html).digest('hex') };
       expect(codeOf(await register(await putNew(pdf), { record, digest: wrong }))).toBe('DIGEST_MISMATCH');
       expect(codeOf(await register(await putNew(html), { record }))).toBe('CONTENT_TYPE_MISMATCH');
+      // The name tells nothing here: the type that the upload URL was made for counts.
+      expect(codeOf(await register(await putNew(html, { fileName: 'receipt' })))).toBe(
+        'CONTENT_TYPE_MISMATCH',
+      );
       const image = { fileName: 'photo.gif', contentType: 'image/gif' };
       const gifKey = await putNew(gif, image);
       expect(codeOf(await register(gifKey, { record }))).toBe('CONTENT_TYPE_NOT_ALLOWED');

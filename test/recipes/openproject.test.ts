@@ -11,7 +11,7 @@ import { storedFiles } from '../support/stored-files.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { exe, gif, pdf, png } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
-import { bytesOf, codeOf, refusalOf, startAsOn } from './recipe.js';
+import { bytesOf, codeOf, dataOf, refusalOf, startAsOn, untilStored } from './recipe.js';
 
 interface Uploaded {
   createAttachment: {
@@ -30,11 +30,8 @@ const tryUpload = (client: Client, file: FileToUpload, variables: object = {}): 
   client.multipart({ query: page.operation('Upload'), variables: { file: null, ...variables } }, [file], {
     0: ['variables.file'],
   });
-const upload = async (...given: Parameters<typeof tryUpload>) => {
-  const { data, errors } = await tryUpload(...given);
-  if (!data) throw new Error(JSON.stringify(errors));
-  return data.createAttachment.attachment;
-};
+const upload = async (...given: Parameters<typeof tryUpload>) =>
+  dataOf(await tryUpload(...given)).createAttachment.attachment;
 const claim = (client: Client, id: string, workPackage: string): Promise<Answer<Claimed>> =>
   client.graphql(page.operation('Claim'), { id, workPackage });
 const one = async (client: Client, id: string) =>
@@ -245,15 +242,6 @@ describe('OpenProject: unclaimed purged after 180 minutes', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  /** What is left once the service has cleaned up, which it does at its start. */
-  async function filesAfterCleaning(count: number): Promise<string[]> {
-    for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(20)) {
-      const files = await storedFiles(directory);
-      if (files.length === count) return files;
-    }
-    return storedFiles(directory);
-  }
-
   test('and not earlier; what was claimed stays', async () => {
     const kept = await (async () => {
       await using service = await start();
@@ -271,7 +259,7 @@ describe('OpenProject: unclaimed purged after 180 minutes', () => {
     }
     now += 2;
     await using service = await start();
-    expect(await filesAfterCleaning(1)).toHaveLength(1);
+    expect(await untilStored(directory, 1)).toHaveLength(1);
     expect((await bytesOf(service.client, kept.path)).toString()).toBe('kept');
   });
 
@@ -302,7 +290,7 @@ describe('OpenProject: unclaimed purged after 180 minutes', () => {
     report(`${count} expired: ${claimed.length} claimed, ${refused.length} purged`);
     expect(new Set(refused)).toEqual(new Set(refused.length > 0 ? ['NOT_FOUND'] : []));
     expect(claimed.length + refused.length).toBe(count);
-    expect(await filesAfterCleaning(claimed.length)).toHaveLength(claimed.length);
+    expect(await untilStored(directory, claimed.length)).toHaveLength(claimed.length);
     for (const id of ids) {
       const left = await one(client, id);
       expect(left !== null).toBe(claimed.includes(id));

@@ -1,8 +1,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppParts } from '../../src/app.js';
 import type { Answer, AnswerError, Client } from '../support/client.js';
 import { startService, type TestService } from '../support/service.js';
+import { storedFiles } from '../support/stored-files.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import type { DocPage } from './doc-page.js';
 
@@ -23,6 +25,12 @@ export async function startAsOn(
   }
 }
 
+/** What an operation that must succeed has answered. */
+export function dataOf<Data>({ data, errors }: Answer<Data>): Data {
+  if (errors || !data) throw new Error(`The operation failed: ${JSON.stringify(errors)}`);
+  return data;
+}
+
 /** Why a request was refused; undefined where it was not. */
 export function refusalOf<Data>({ errors }: Answer<Data>): AnswerError['extensions'] | undefined {
   return errors?.[0]?.extensions;
@@ -37,4 +45,12 @@ export async function bytesOf(client: Client, url: string): Promise<Buffer> {
   const response = await client.download(url);
   if (response.status !== 200) throw new Error(`${url} answered ${response.status}.`);
   return Buffer.from(await response.arrayBuffer());
+}
+
+/** Waits until that many files are stored, 20 seconds at most; resolves with those that then are. */
+export async function untilStored(dataDirectory: string, count: number): Promise<string[]> {
+  for (const deadline = Date.now() + 20_000; ; await sleep(20)) {
+    const files = await storedFiles(dataDirectory);
+    if (files.length === count || Date.now() > deadline) return files;
+  }
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createLocalStorage } from '../../src/storage/local.js';
 import { report } from '../support/report.js';
 import { seededRandom } from '../support/seeded-random.js';
-import { get, listed } from '../support/storage-contract.js';
+import { get, listed } from '../support/stored-objects.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
 const fixture = fileURLToPath(new URL('./crash.fixture.js', import.meta.url));

@@ -3,7 +3,8 @@ import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:f
 import { dirname, join } from 'node:path';
 import { createLocalStorage } from '../../src/storage/local.js';
 import type { Storage } from '../../src/storage/storage.js';
-import { describeStorage, get, listed, newKey, put } from '../support/storage-contract.js';
+import { describeStorage } from '../support/storage-contract.js';
+import { get, listed, newKey, put } from '../support/stored-objects.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
 let directory: string;
@@ -32,6 +33,15 @@ describe('files', () => {
     const key = newKey();
     await put(storage, key, Buffer.from('content'));
     expect(await readFile(join(root(), key), 'utf8')).toBe('content');
+  });
+
+  test('may be so large that they go to the disk in several steps', async () => {
+    const [key, part, parts] = [newKey(), randomBytes(8 * 1024 * 1024), 10];
+    const writer = await storage.create(key);
+    for (let index = 0; index < parts; index += 1) await writer.write([part]);
+    await writer.commit();
+    const content = await get(storage, key);
+    expect(content?.equals(Buffer.concat(Array.from({ length: parts }, () => part)))).toBe(true);
   });
 
   test('are the only thing left by commits, aborts and checks', async () => {
