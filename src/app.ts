@@ -81,8 +81,8 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       return publicUrl;
     },
     close: async () => {
-      stopCleaning();
       await closeServer(server, config.shutdownTimeoutMs);
+      await stopCleaning();
       await apollo.stop();
       await hasher.close();
       await database.close();
@@ -90,12 +90,18 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   };
 }
 
-/** Cleans at once and then regularly; what fails is logged and tried again the next time. */
-function startCleaning(deps: GraphqlDependencies): () => void {
-  const clean = () => void cleanUp(deps).catch(deps.onRemovalDelayed);
+/** Cleans at once and then regularly; what fails is logged and tried again the next time. The result ends it. */
+function startCleaning(deps: GraphqlDependencies): () => Promise<void> {
+  let running = Promise.resolve();
+  const clean = () => {
+    running = running.then(() => cleanUp(deps)).catch(deps.onRemovalDelayed);
+  };
   const timer = setInterval(clean, cleaningIntervalMs);
   clean();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
 }
 
 type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens };

@@ -6,6 +6,7 @@ import { choosePolicy } from './choose-policy.js';
 import { claimForRecord } from './claim-for-record.js';
 import type { PolicyBook } from './load-policies.js';
 import { notFound } from './not-found.js';
+import type { Policy } from './policy.js';
 import { recheckPolicy } from './recheck-policy.js';
 import { checkRecord, type RecordRef } from './record.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
@@ -51,8 +52,13 @@ export async function claimAttachment(
     }
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw notFound(['input', 'attachmentId']);
-    if (policy && !alreadyClaimed) recheckPolicy(faults, policy, after.attachment, ['input', 'attachmentId']);
-    faults.throwIfAny();
+    if (policy && !alreadyClaimed) assertAccepted(policy, after.attachment);
     return { ...after, alreadyClaimed };
   });
+}
+
+function assertAccepted(policy: Policy, attachment: AttachmentRow): void {
+  const faults = new Faults();
+  recheckPolicy(faults, policy, attachment, ['input', 'attachmentId']);
+  faults.throwIfAny();
 }

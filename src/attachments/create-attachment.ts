@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { insertRow } from '../database/insert-row.js';
 import { changeLinks } from './change-links.js';
 import { type CreationInput, type Examined, examineInput } from './examine-input.js';
 import type { Intake } from './intake.js';
@@ -43,7 +44,8 @@ export async function createAttachment(
     const earlier = await recall(manager, viewer, input, intake, attachment);
     if (earlier) return { stored: earlier, isNew: false };
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
-    await insert(manager, blob, attachment);
+    await insertRow(manager, BlobRow, blob, { orIgnore: true });
+    await insertRow(manager, AttachmentRow, attachment);
     const linked = await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
     return { stored: linked ?? { attachment, blob }, isNew: true };
   });
@@ -131,22 +133,4 @@ function toAttachment(
     claimedAt: owner ? now : null,
     expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
   });
-}
-
-async function insert(manager: EntityManager, blob: BlobRow, attachment: AttachmentRow): Promise<void> {
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(BlobRow)
-    .values(blob)
-    .orIgnore()
-    .updateEntity(false)
-    .execute();
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(AttachmentRow)
-    .values(attachment)
-    .updateEntity(false)
-    .execute();
 }

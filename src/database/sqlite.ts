@@ -3,9 +3,10 @@ import sqlite3 from 'sqlite3';
 import type { DataSourceOptions, Logger } from 'typeorm';
 import { entities } from './entities/all.js';
 import { Foundation1763600000000 } from './migrations/1763600000000-foundation.js';
+import { PreparingDatabase } from './prepared-statements.js';
 
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
-const quietDriver = { ...sqlite3, verbose: () => quietDriver };
+const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
 
 export const migrations = [Foundation1763600000000];
 

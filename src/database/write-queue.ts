@@ -1,6 +1,9 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 
-/** A piece of work inside a transaction. It must await every statement it starts, and do no other I/O. */
+/**
+ * A piece of work inside a transaction. It must await every statement it starts, do no other I/O, and change nothing but
+ * rows: where a neighbour fails, it is undone and runs again.
+ */
 export type Work<T> = (manager: EntityManager) => Promise<T>;
 
 interface Waiting {
@@ -14,8 +17,8 @@ const groupSize = 64;
 
 /**
  * The only way to write to SQLite, whose single connection would otherwise mix the statements of neighbours. Work waiting
- * at the same time shares a transaction, with a savepoint each: what fails is undone alone, and nobody is answered
- * before the commit is durable.
+ * at the same time shares a transaction; still, what fails is undone alone, and nobody is answered before the commit is
+ * durable.
  */
 export class WriteQueue {
   readonly #runner: QueryRunner;
@@ -53,11 +56,29 @@ export class WriteQueue {
     this.#draining = null;
   }
 
+  /**
+   * Savepoints cost more than most work does, so they come in only where some of the group fails: all of it is undone then
+   * and runs again. A full disk or the like fails the second time too.
+   */
   async #commit(group: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#transact(group, async ({ work, resolve }) => {
+        const value = await work(this.#runner.manager);
+        return () => resolve(value);
+      });
+    } catch (error) {
+      const [only, ...others] = group;
+      if (only && others.length === 0) only.reject(error);
+      else await this.#transact(group, (waiting) => this.#runAlone(waiting));
+    }
+  }
+
+  /** Runs the group one after the other in a transaction, and tells its callers once the commit has succeeded. */
+  async #transact(group: readonly Waiting[], run: (waiting: Waiting) => Promise<() => void>): Promise<void> {
     await this.#runner.query('BEGIN IMMEDIATE');
     try {
       const answers: (() => void)[] = [];
-      for (const waiting of group) answers.push(await this.#runAlone(waiting));
+      for (const waiting of group) answers.push(await run(waiting));
       await this.#runner.query('COMMIT');
       for (const answer of answers) answer();
     } catch (error) {

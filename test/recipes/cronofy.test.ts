@@ -142,9 +142,9 @@ describe('Cronofy', () => {
 
     test('an over-long string is refused before it is decoded', async () => {
       await using small = await startAsOn(page, { MAX_FILE_SIZE: '1000' });
-      for (const length of [2_000, 262_000, 3_000_000]) {
+      for (const length of [2_000, 262_000, 1_000_000]) {
         const { code, limit: bound } =
-          refusalOf(await create(`${'A'.repeat(length)}!!`, 'a.txt', 'text/plain', small)) ?? {};
+          refusalOf(await create(`${'A'.repeat(length)}!!!!`, 'a.txt', 'text/plain', small)) ?? {};
         expect({ length, code, bound }).toEqual({ length, code: 'FILE_TOO_LARGE', bound: 1_000 });
       }
       expect(await storedFiles(small.dataDirectory)).toEqual([]);

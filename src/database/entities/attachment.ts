@@ -8,6 +8,8 @@ import { BlobRow } from './blob.js';
 @Index('ix_attachments_file_name', ['organizationId', 'shared', 'fileName', 'id'])
 @Index('ix_attachments_size', ['organizationId', 'shared', 'size', 'id'])
 @Index('ix_attachments_creator', ['organizationId', 'createdById', 'shared', 'createdAt', 'id'])
+@Index('ix_attachments_creator_file_name', ['organizationId', 'createdById', 'shared', 'fileName', 'id'])
+@Index('ix_attachments_creator_size', ['organizationId', 'createdById', 'shared', 'size', 'id'])
 @Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'])
 @Index('ix_attachments_blob', ['blobId'])
 @Index('ix_attachments_expires_at', ['expiresAt', 'id'])

@@ -1,0 +1,68 @@
+import sqlite3 from 'sqlite3';
+
+/** As many as one connection keeps; lists of changing length make new ones all the time. */
+const maxStatements = 300;
+
+/** Statements that do not change the tables; others are prepared each time. */
+const repeated = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|BEGIN|COMMIT)\b/;
+
+type Callback = (this: unknown, error: Error | null) => void;
+
+/** A connection that prepares each statement text once: otherwise every run is two trips to the thread pool. */
+export class PreparingDatabase extends sqlite3.Database {
+  readonly #statements = new Map<string, sqlite3.Statement>();
+
+  override run(sql: string, ...rest: unknown[]): this {
+    const [parameters, callback] = rest;
+    if (!isRepeated(sql, callback)) return super.run(sql, ...rest);
+    this.#withPrepared(sql, callback, (statement) => statement.run(parameters ?? [], callback));
+    return this;
+  }
+
+  override all<Row>(sql: string, ...rest: unknown[]): this {
+    const [parameters, callback] = rest;
+    if (!isRepeated(sql, callback))
+      return super.all(sql, ...(rest as [(error: Error | null, rows: Row[]) => void]));
+    this.#withPrepared(sql, callback, (statement) => statement.all(parameters ?? [], callback));
+    return this;
+  }
+
+  override close(callback?: (error: Error | null) => void): void {
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#statements.clear();
+    super.close(callback);
+  }
+
+  /** What is queued on a statement that cannot be prepared is dropped without a word, so it is used only once it is. */
+  #withPrepared(sql: string, callback: Callback, use: (statement: sqlite3.Statement) => void): void {
+    const known = this.#statements.get(sql);
+    if (known) {
+      // Put back last, so that the one not used for longest is the first.
+      this.#statements.delete(sql);
+      this.#statements.set(sql, known);
+      use(known);
+      return;
+    }
+    const statement = this.prepare(sql, (error: Error | null) => {
+      if (error) return callback.call(statement, error);
+      use(statement);
+      this.#keep(sql, statement);
+    });
+  }
+
+  #keep(sql: string, statement: sqlite3.Statement): void {
+    // Of two prepared at the same time one is enough; finalizing waits for what has been queued.
+    this.#statements.get(sql)?.finalize();
+    this.#statements.set(sql, statement);
+    if (this.#statements.size <= maxStatements) return;
+    for (const [oldest, dropped] of this.#statements) {
+      this.#statements.delete(oldest);
+      dropped.finalize();
+      break;
+    }
+  }
+}
+
+function isRepeated(sql: string, callback: unknown): callback is Callback {
+  return typeof callback === 'function' && repeated.test(sql);
+}
