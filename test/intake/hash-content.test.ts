@@ -105,10 +105,13 @@ describe('a hashing thread that fails', () => {
     await writeFile(
       file,
       `import { parentPort, workerData } from 'node:worker_threads';
-       await import(${JSON.stringify(real.href)});
-       parentPort.on('message', ({ kind, offset }) => {
+       const on = parentPort.on.bind(parentPort);
+       parentPort.on = (event, listener) => on(event, (message) => {
+         const { kind, offset } = message;
          if (kind === 'update' && new Uint8Array(workerData)[offset] === 0xee) { ${harm} }
-       });`,
+         listener(message);
+       });
+       await import(${JSON.stringify(real.href)});`,
     );
     return createHasher(pathToFileURL(file));
   }
