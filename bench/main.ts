@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { base64Limits, measureBase64 } from './base64.js';
 import { type Comparison, compare } from './compare.js';
 import { footprintLimit, measureFootprint } from './footprint.js';
 import { isMissed, type Limit } from './limit.js';
@@ -24,7 +25,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const names = [...scenarios.map(({ name }) => name), 'memory', 'start', 'pages'];
+const names = [...scenarios.map(({ name }) => name), 'memory', 'base64', 'start', 'pages'];
 const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
 
@@ -36,6 +37,7 @@ if (options.profile) {
   const limits = [
     ...(await runComparisons()),
     ...(await runMemory()),
+    ...(await runBase64()),
     ...(await runStart()),
     ...(await runPages()),
   ];
@@ -83,6 +85,12 @@ async function runMemory(): Promise<Limit[]> {
       `${formatNumber(typical ?? null)} in the median, ${formatNumber(peak ?? null)} at the peak`,
   );
   return [footprintLimit(footprint)];
+}
+
+async function runBase64(): Promise<Limit[]> {
+  if (!isChosen('base64')) return [];
+  console.error('base64 …');
+  return base64Limits(await measureBase64());
 }
 
 async function runStart(): Promise<Limit[]> {
