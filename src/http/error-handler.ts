@@ -1,6 +1,7 @@
-import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
 import { AttachmentError, challenge, errorExtensions, timeoutFault, toAttachmentError } from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
 
@@ -34,22 +35,28 @@ const maxHeaderCount = 1000;
 const lingerMs = 1000;
 const ending = new WeakSet<Socket>();
 
-/** Every route answers a fault alike: `{ errors: [{ message, extensions }] }`, as GraphQL does. */
+/**
+ * Every route answers a fault alike: `{ errors: [{ message, extensions }] }`, as GraphQL does. To be called once the hooks
+ * are there that mark every answer.
+ */
 export function registerErrorHandler(server: FastifyInstance): void {
   server.server.maxHeadersCount = maxHeaderCount + 1;
-  server.server.removeAllListeners('clientError').on('clientError', answerClientError);
-  server.addHook('onRequest', async ({ raw }) => {
+  server.server
+    .removeAllListeners('clientError')
+    .on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
+      answerClientError(server.log, fault, socket),
+    );
+  server.addHook('onRequest', async ({ raw, is404 }) => {
     if (raw.rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
-  });
-  server.setNotFoundHandler(() => {
-    throw new AttachmentError('NOT_FOUND');
+    // Fastify would read the body first.
+    if (is404) throw new AttachmentError('NOT_FOUND');
   });
   server.setErrorHandler<FastifyError | AttachmentError>(async (thrown, request, reply) =>
     answerError(thrown, request, reply),
   );
 }
 
-export function answerError(
+function answerError(
   thrown: FastifyError | AttachmentError,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -80,7 +87,7 @@ function settleConnection(error: AttachmentError, { raw }: FastifyRequest, reply
   if (statusOf(error) === 408) {
     reply.header('connection', 'close');
     void drainRequest(raw, shortDrainBounds);
-  } else {
+  } else if (reply.hasHeader('connection')) {
     reply.removeHeader('connection');
   }
 }
@@ -99,14 +106,29 @@ function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): AttachmentErro
   return new AttachmentError('REQUEST_TOO_LARGE', { message: msg, limit, details });
 }
 
+/** The answer that Node is sending on a connection just now; Node's own handler of such faults asks for that, too. */
+type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null };
+
 /**
  * Answers what is no HTTP, or is too slow to become a request, and ends the connection. It is kept for a moment after the
- * answer: destroyed with bytes on their way in, it would be reset, and the answer lost.
+ * answer: destroyed with bytes on their way in, it would be reset, and the answer lost. An answer under way is cut off, not
+ * added to. What came is not logged: there may be a credential in it.
  */
-function answerClientError(fault: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(
+  log: FastifyBaseLogger,
+  fault: NodeJS.ErrnoException,
+  socket: AnsweringSocket,
+): void {
   if (ending.has(socket) || socket.destroyed) return;
   ending.add(socket);
-  if (socket.writable) socket.end(rawAnswer(toProtocolError(fault)));
+  if (socket._httpMessage?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const reqId = uuidv7();
+  const error = toProtocolError(fault);
+  log.info({ reqId, status: statusOf(error), fault: fault.code }, 'answered what is no request');
+  if (socket.writable) socket.end(rawAnswer(error, reqId));
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
 }
@@ -120,7 +142,7 @@ function toProtocolError({ code }: NodeJS.ErrnoException): AttachmentError {
   return new AttachmentError('BAD_USER_INPUT', { message: msg, details: [{ loc: [loc], msg, type }] });
 }
 
-function rawAnswer(error: AttachmentError): string {
+function rawAnswer(error: AttachmentError, reqId: string): string {
   const status = statusOf(error);
   const body = JSON.stringify(bodyOf(error));
   return [
@@ -129,6 +151,7 @@ function rawAnswer(error: AttachmentError): string {
     `Content-Type: ${contentType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'X-Content-Type-Options: nosniff',
+    `X-Request-Id: ${reqId}`,
     '',
     body,
   ].join('\r\n');

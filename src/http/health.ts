@@ -9,10 +9,12 @@ export function registerHealth(server: FastifyInstance, checks: Checks): void {
   server.get('/health/ready', async (request, reply) => {
     const failing: string[] = [];
     for (const [name, check] of Object.entries(checks)) {
-      await check().catch((error: unknown) => {
-        request.log.error({ err: error, check: name }, 'not ready');
+      try {
+        await check();
+      } catch (err) {
+        request.log.error({ err, check: name }, 'not ready');
         failing.push(name);
-      });
+      }
     }
     if (failing.length === 0) return { status: 'ok' };
     return reply.code(503).send({ status: 'unavailable', failing });

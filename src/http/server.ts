@@ -1,8 +1,10 @@
+import { maxHeaderSize } from 'node:http';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { drainRequest } from './drain-request.js';
-import { answerError, registerErrorHandler } from './error-handler.js';
+import { registerErrorHandler } from './error-handler.js';
+import { loggedRequest, RequestLog } from './request-log.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -17,26 +19,34 @@ export const maxJsonBodySize = 1024 * 1024;
 /** What a browser page on another origin may read of our answers. */
 const exposedHeaders = ['Content-Disposition', 'Content-Range', 'Accept-Ranges', 'ETag', 'X-Request-Id'];
 
+/** Stands for every path that cannot be decoded; no route has it. */
+const undecodablePath = '/%25';
+
 /** The HTTP server without routes: request ids, log lines, errors, CORS, and early answers that leave connections usable. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const server = Fastify({
     bodyLimit: maxJsonBodySize,
     forceCloseConnections: 'idle',
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
     genReqId: () => uuidv7(),
-    http: { headersTimeout: options.headersTimeoutMs, connectionsCheckingInterval: 1_000 },
-    logController: new LogController({ disableRequestLogging: true }),
-    logger: { level: options.logLevel, stream: options.logStream },
+    // An upload may take as long as it moves, and Node's own limit would be shorter than headersTimeout may be.
+    http: { headersTimeout: options.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 1_000 },
+    logController: new RequestLog(),
+    logger: { level: options.logLevel, serializers: { req: loggedRequest }, stream: options.logStream },
     requestIdHeader: false,
+    return503OnClosing: false,
+    // The router refuses paths that it cannot decode, and long parameters, before any hook has run.
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : undecodablePath),
+    routerOptions: { maxParamLength: maxHeaderSize },
   });
-  registerErrorHandler(server);
   registerAnswerHooks(server);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'],
     exposedHeaders,
     maxAge: 86_400,
+    strictPreflight: false,
   });
+  registerErrorHandler(server);
   return server;
 }
 
@@ -44,18 +54,20 @@ function registerAnswerHooks(server: FastifyInstance): void {
   server.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
   });
-  server.addHook('onSend', async ({ raw }) => {
+  server.addHook('onSend', async ({ raw }, reply) => {
     const hasBody =
       raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0;
     if (hasBody) void drainRequest(raw);
+    // A server that stops would wait for connections that are merely kept for a next request.
+    if (!server.server.listening) reply.header('connection', 'close');
   });
-  // A query may hold a signature, and behind /uploads/ comes a token: neither is logged.
-  server.addHook('onResponse', async (request, reply) => {
-    const path = request.url.split('?', 1)[0]?.replace(/^(\/uploads\/).*/, '$1');
-    const { statusCode, elapsedTime } = reply;
-    request.log.info(
-      { method: request.method, path, status: statusCode, ms: Math.round(elapsedTime) },
-      'answered',
-    );
-  });
+}
+
+function isDecodable(url: string): boolean {
+  try {
+    decodeURI(url.split('?', 1)[0] ?? '');
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Browser, chromium } from 'playwright-core';
+
+export const installChromium = 'apt-get install chromium';
+
+/** Nothing but the pages under test is to use the network. */
+const flags = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+/** Headless Chromium, with a profile of its own that goes with it. Without its sandbox, which root cannot have. */
+export function openBrowser(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: flags, chromiumSandbox: false });
+}
+
+/** Somebody else's site: another host name and another port than the service's. */
+export interface ForeignSite {
+  origin: string;
+  /** The paths asked for so far, flags included. */
+  visits: string[];
+  /** Serves `html` and returns its address. */
+  addPage(html: string): string;
+  close(): Promise<void>;
+}
+
+export async function startForeignSite(): Promise<ForeignSite> {
+  const pages = new Map<string, string>();
+  const visits: string[] = [];
+  const server = createServer(({ url = '/' }, response) => {
+    visits.push(url);
+    answer(response, pages.get(url));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://localhost:${(server.address() as AddressInfo).port}`;
+  return {
+    origin,
+    visits,
+    addPage(html) {
+      const path = `/page-${pages.size}`;
+      pages.set(path, html);
+      return `${origin}${path}`;
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** What is no page is a flag: any other page's script may raise it, and is seen to have run. */
+function answer(response: ServerResponse, page: string | undefined): void {
+  response.setHeader('access-control-allow-origin', '*');
+  if (page === undefined) response.writeHead(204).end();
+  else response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
+}
