@@ -4,7 +4,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Faults } from '../faults.js';
-import { claimForRecord, type LocOf, shareWithRecord } from './claim-for-record.js';
+import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
 import { assertVersion, bumpVersion, lockField } from './lock-field.js';
 import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
 import type { Policy } from './policy.js';
@@ -109,11 +109,11 @@ async function placeLinks(
   if (moved.length > 0) await manager.upsert(LinkRow, moved, ['fieldId', 'attachmentId']);
 }
 
-/** What has left its last field lives on for the retention, unless it is kept for good. */
+/** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */
 async function startRetention(
   manager: EntityManager,
   removed: string[],
-  { retentionMs, now }: LinkChange,
+  { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
   if (removed.length === 0) return;
   await manager
@@ -122,6 +122,7 @@ async function startRetention(
     .set({ expiresAt: retentionMs === 0 ? null : new Date(now.getTime() + retentionMs), updatedAt: now })
     .where('id IN (:...removed)', { removed })
     .andWhere('NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)')
+    .andWhere(`(record_id IS NULL OR ${isRecords})`, { recordType: record.type, recordId: record.id })
     .updateEntity(false)
     .execute();
 }

@@ -17,7 +17,8 @@ export interface Taking {
   locOf: LocOf;
 }
 
-const isRecords = '(record_type = :recordType AND record_id = :recordId)';
+/** SQL, for a record given as the parameters `recordType` and `recordId`. */
+export const isRecords = '(record_type = :recordType AND record_id = :recordId)';
 
 /**
  * Makes a record the owner of all these attachments, in one conditional update: of those that are unclaimed and the
@@ -26,7 +27,7 @@ const isRecords = '(record_type = :recordType AND record_id = :recordId)';
  */
 export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
   const { record, now } = taking;
-  await updateAll(manager, viewer, taking, (update) =>
+  const updated = await updateAll(manager, viewer, taking, (update) =>
     update
       .set({
         recordType: record.type,
@@ -39,6 +40,8 @@ export async function claimForRecord(manager: EntityManager, viewer: Viewer, tak
       .andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`)
       .setParameter('claimedAt', now.getTime()),
   );
+  if (updated) return;
+  await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
 }
 
 /**
@@ -46,24 +49,25 @@ export async function claimForRecord(manager: EntityManager, viewer: Viewer, tak
  * already shared, unless another record owns them.
  */
 export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  await updateAll(manager, viewer, taking, (update) =>
+  const updated = await updateAll(manager, viewer, taking, (update) =>
     update
       .set({ shared: true, expiresAt: null, updatedAt: taking.now })
       .andWhere(`((record_id IS NULL AND (created_by_id = :creator OR shared = :wasShared)) OR ${isRecords})`)
       .setParameter('wasShared', true),
   );
+  if (!updated) await refuse(manager, viewer, taking, () => true);
 }
 
 type AttachmentUpdate = UpdateQueryBuilder<AttachmentRow>;
 
+/** Returns whether all of them have been updated. */
 async function updateAll(
   manager: EntityManager,
   viewer: Viewer,
-  taking: Taking,
+  { record, ids }: Taking,
   narrow: (update: AttachmentUpdate) => AttachmentUpdate,
-): Promise<void> {
-  const { record, ids } = taking;
-  if (ids.length === 0) return;
+): Promise<boolean> {
+  if (ids.length === 0) return true;
   const update = manager
     .createQueryBuilder()
     .update(AttachmentRow)
@@ -75,11 +79,19 @@ async function updateAll(
       recordId: record.id,
     });
   const { affected } = await narrow(update).updateEntity(false).execute();
-  if (affected !== ids.length) await refuse(manager, viewer, taking);
+  return affected === ids.length;
 }
 
-/** Says of each attachment that could not be taken why: another record's, or as good as not there for this viewer. */
-async function refuse(manager: EntityManager, viewer: Viewer, { record, ids, locOf }: Taking): Promise<void> {
+/**
+ * Says of each attachment that could not be taken why: another record's, or as good as not there for this viewer. `isFree`
+ * is asked of those that the viewer sees and no record owns.
+ */
+async function refuse(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, ids, locOf }: Taking,
+  isFree: (attachment: AttachmentRow) => boolean,
+): Promise<void> {
   const visible = new Map(
     (await readAttachments(manager, viewer, ids)).map(({ attachment }) => [attachment.id, attachment]),
   );
@@ -89,7 +101,7 @@ async function refuse(manager: EntityManager, viewer: Viewer, { record, ids, loc
     if (attachment?.recordId === record.id && attachment.recordType === record.type) continue;
     if (attachment && attachment.recordId !== null) {
       faults.add('ALREADY_CLAIMED', locOf(index), 'already_claimed', errorTable.ALREADY_CLAIMED.message);
-    } else if (attachment?.createdById !== viewer.principal.id) {
+    } else if (!attachment || !isFree(attachment)) {
       faults.add('NOT_FOUND', locOf(index), 'not_found', errorTable.NOT_FOUND.message);
     }
   }

@@ -25,15 +25,18 @@ const finishedGraceMs = 24 * 60 * 60 * 1_000;
 
 async function dropUnusedTargets({ database }: CleanUpDependencies, now: Date): Promise<void> {
   const isLate = { expiresAt: before(new Date(now.getTime() - finishedGraceMs)) };
-  const late = await database.read.find(UploadTargetRow, {
-    where: isLate,
-    order: { expiresAt: 'ASC', id: 'ASC' },
-    take: batchSize,
-  });
-  for (const { id, documentKey } of late) {
-    await database.write(async (manager) => {
-      const { affected } = await manager.delete(UploadTargetRow, { id, ...isLate });
-      if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
+  for (;;) {
+    const late = await database.read.find(UploadTargetRow, {
+      where: isLate,
+      order: { expiresAt: 'ASC', id: 'ASC' },
+      take: batchSize,
     });
+    for (const { id, documentKey } of late) {
+      await database.write(async (manager) => {
+        const { affected } = await manager.delete(UploadTargetRow, { id, ...isLate });
+        if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
+      });
+    }
+    if (late.length < batchSize) return;
   }
 }

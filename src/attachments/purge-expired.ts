@@ -1,19 +1,19 @@
 import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { before } from '../database/instants.js';
 import { deleteRows } from './delete-rows.js';
-import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
 
-export interface PurgeExpiredDependencies extends RemoveBytesDependencies {
+export interface PurgeExpiredDependencies {
+  database: Database;
   clock: () => Date;
 }
 
 const batchSize = 500;
 
-/** Deletes attachments that were neither claimed nor linked in time. Returns how many. */
-export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<number> {
-  const { database, clock } = deps;
+/** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
+export async function purgeExpired({ database, clock }: PurgeExpiredDependencies): Promise<number> {
   let purged = 0;
   for (;;) {
     const now = clock();
@@ -23,19 +23,18 @@ export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<numb
       order: { expiresAt: 'ASC', id: 'ASC' },
       take: batchSize,
     });
-    for (const { id } of late) purged += (await purgeOne(deps, id, now)) ? 1 : 0;
+    for (const { id } of late) purged += (await purgeOne(database, id, now)) ? 1 : 0;
     if (late.length < batchSize) return purged;
   }
 }
 
 /** A claim or link that came first has taken the expiry away: then it stays. */
-async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
-  const documentKey = await deps.database.write(async (manager) => {
+function purgeOne(database: Database, id: string, now: Date): Promise<boolean> {
+  return database.write(async (manager) => {
     const expired = await findExpired(manager, id, now);
-    return expired ? deleteRows(manager, expired, now) : undefined;
+    if (expired) await deleteRows(manager, expired, now);
+    return expired !== null;
   });
-  if (documentKey) await removeBytes(deps, documentKey);
-  return documentKey !== undefined;
 }
 
 async function findExpired(manager: EntityManager, id: string, now: Date) {

@@ -18,9 +18,19 @@ export async function removeBytes(
   await database.write((manager) => manager.delete(RemovalRow, { documentKey }));
 }
 
-/** Removes what a crash or a failing storage has left due. Returns how many. */
+/**
+ * Removes what a deletion, a crash or a failing storage has left due. Returns how many. What cannot be removed stays due and
+ * holds no others up: all of its batch are tried before its fault is thrown.
+ */
 export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<number> {
-  const due = await deps.database.read.find(RemovalRow, { order: { documentKey: 'ASC' }, take: batchSize });
-  for (const { documentKey } of due) await removeBytes(deps, documentKey);
-  return due.length;
+  for (let removed = 0; ; ) {
+    const due = await deps.database.read.find(RemovalRow, { order: { documentKey: 'ASC' }, take: batchSize });
+    const faults: unknown[] = [];
+    for (const { documentKey } of due) {
+      await removeBytes(deps, documentKey).catch((error: unknown) => faults.push(error));
+    }
+    if (faults.length > 0) throw faults[0];
+    removed += due.length;
+    if (due.length < batchSize) return removed;
+  }
 }

@@ -22,16 +22,26 @@ async function readText(context: GraphqlContext, encoding: TextEncoding, text: s
   const { deps, viewer, longTexts } = context;
   const long = longTexts.get(text);
   if (long?.kind === encoding) return long.taken;
-  if (long) throw badContent('INVALID_BASE64', [encoding], 'wrong_encoding', `The text is not ${encoding}.`);
+  if (long) throw wrongEncoding(encoding);
   const { organizationId } = viewer;
   const intake = await takeInWholeText(deps, { organizationId, encoding, text, maxSize: deps.maxFileSize });
   context.taken.push(intake);
   return intake;
 }
 
+/** What a short text is refused with too: no base64 has a colon, and no data URL that is base64 throughout a comma. */
+function wrongEncoding(encoding: TextEncoding): AttachmentError {
+  if (encoding === 'dataUrl') {
+    return badContent('BAD_USER_INPUT', [encoding], 'data_url_invalid', 'There is no comma.');
+  }
+  const colon = 'data'.length;
+  const msg = `This is no base64 from the character at offset ${colon} on.`;
+  return badContent('INVALID_BASE64', [encoding, colon], 'base64_invalid', msg);
+}
+
 function badContent(
   code: 'BAD_USER_INPUT' | 'INVALID_BASE64',
-  loc: string[],
+  loc: (string | number)[],
   type: string,
   msg: string,
 ): AttachmentError {

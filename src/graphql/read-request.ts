@@ -3,14 +3,15 @@ import type { GraphQLSchema } from 'graphql';
 import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
 import type { Intake } from '../attachments/intake.js';
 import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
-import { takeInText } from '../attachments/take-in-text.js';
+import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Viewer } from '../auth/viewer.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
-import { type JsonBody, readJsonBody } from './json-body/read-json-body.js';
+import { type JsonBody, type LongTextSource, readJsonBody } from './json-body/read-json-body.js';
 import { defaultMultipartLimits } from './multipart/multipart-limits.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
 import { createScreen } from './screen-operation.js';
+import { textTooLong } from './text-too-long.js';
 
 export type ReadRequestDependencies = TakeInDependencies &
   DiscardIntakeDependencies & { schema: GraphQLSchema };
@@ -58,10 +59,18 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
   const jsonLimits = { ...defaultJsonBodyLimits, ...limits, minBytesPerSecond, maxRequestSize };
   return (request, viewer) =>
     readJsonBody<Intake>(request, jsonLimits, {
-      receive: async ({ kind: encoding, text }) => {
+      receive: async (source) => {
         const { organizationId } = assertPermitted(viewer, 'attachments:write');
-        return takeInText(deps, { organizationId, encoding, text, maxSize });
+        return takeInText(deps, { organizationId, encoding: encodingOf(source), text: source.text, maxSize });
       },
       discard: (intake) => discardIntake(deps, intake),
     });
+}
+
+/** By the member of the input that it is; a variable of its own, whatever its name, is what it begins like. */
+function encodingOf({ kind, path }: Pick<LongTextSource, 'kind' | 'path'>): TextEncoding {
+  const member = path.at(-1);
+  if (path.length === 2) return kind;
+  if (member === 'base64' || member === 'dataUrl') return member;
+  throw textTooLong(path.slice(1));
 }

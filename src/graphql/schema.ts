@@ -3,14 +3,14 @@ import { GraphQLEnumType, GraphQLSchema, isInputObjectType } from 'graphql';
 import { type AuthChecker, buildSchemaSync } from 'type-graphql';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Permission } from '../auth/viewer.js';
-import { AttachmentError, errorTable } from '../errors.js';
+import { errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import { findLongTexts } from './json-body/find-long-texts.js';
-import { defaultJsonBodyLimits } from './json-body/json-body-limits.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
+import { textTooLong } from './text-too-long.js';
 import { DateTime } from './types/scalars.js';
 
 const errorCodesDescription = `
@@ -29,12 +29,7 @@ const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context, args, i
 function assertNoStrayText({ longTexts }: GraphqlContext, args: unknown, fieldName: string): void {
   for (const { path } of findLongTexts(args, longTexts)) {
     if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
-    const limit = defaultJsonBodyLimits.longTextThreshold;
-    const msg = `The text has more than ${limit} bytes.`;
-    throw new AttachmentError('REQUEST_TOO_LARGE', {
-      limit,
-      details: [{ loc: path, msg, type: 'too_long' }],
-    });
+    throw textTooLong(path);
   }
 }
 
