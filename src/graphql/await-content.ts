@@ -23,6 +23,7 @@ async function readText(context: GraphqlContext, encoding: TextEncoding, text: s
   const long = longTexts.get(text);
   if (long?.kind === encoding) return long.taken;
   if (long) throw wrongEncoding(encoding);
+  if (context.taken.length >= deps.maxFiles) throw tooMany(deps.maxFiles, encoding);
   const { organizationId } = viewer;
   const intake = await takeInWholeText(deps, { organizationId, encoding, text, maxSize: deps.maxFileSize });
   context.taken.push(intake);
@@ -37,6 +38,12 @@ function wrongEncoding(encoding: TextEncoding): AttachmentError {
   const colon = 'data'.length;
   const msg = `This is no base64 from the character at offset ${colon} on.`;
   return badContent('INVALID_BASE64', [encoding, colon], 'base64_invalid', msg);
+}
+
+function tooMany(limit: number, encoding: TextEncoding): AttachmentError {
+  const msg = `At most ${limit} files are allowed in one request.`;
+  const details = [{ loc: ['input', 'content', encoding], msg, type: 'too_many_files' }];
+  return new AttachmentError('TOO_MANY_FILES', { limit, details });
 }
 
 function badContent(

@@ -20,6 +20,7 @@ export interface GraphqlDependencies {
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
+  maxFiles: number;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */

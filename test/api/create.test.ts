@@ -173,4 +173,17 @@ describe('createAttachment', () => {
     expect(data).toEqual({ __typename: 'Mutation' });
     expect(await storedFiles()).toEqual(before);
   });
+
+  test('counts contents that come as text like files: one more than MAX_FILES is refused', async () => {
+    await using strict = await startService({ MAX_FILES: '3' });
+    const one = (name: string) =>
+      `${name}: createAttachment(input: { content: { base64: "eA==" }, fileName: "${name}.txt" }) { attachment { id } }`;
+    const { data, errors } = await strict.client.graphql<Record<string, unknown>>(
+      `mutation { ${['a', 'b', 'c', 'd'].map(one).join(' ')} }`,
+    );
+    expect(data ?? null).toBeNull();
+    expect(errors?.map(({ path, extensions }) => [path, extensions.code, extensions.limit])).toEqual([
+      [['d'], 'TOO_MANY_FILES', 3],
+    ]);
+  });
 });

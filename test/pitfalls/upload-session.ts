@@ -74,7 +74,8 @@ interface Answer {
 export class UploadSession {
   readonly service: TestService;
   connection: RawConnection;
-  #refusals = 0;
+  #accepted = 0;
+  #refused = 0;
   #slowestMs = 0;
 
   private constructor(service: TestService, connection: RawConnection) {
@@ -83,18 +84,21 @@ export class UploadSession {
   }
 
   static async start(env: Record<string, string> = {}): Promise<UploadSession> {
-    const service = await startService(env);
+    const service = await startService({ SHUTDOWN_TIMEOUT_SECONDS: '1', ...env });
     return new UploadSession(service, await RawConnection.open(service.url));
   }
 
   /** Each stored file has its row and each row its file. Says in the output how much was refused. */
   async end(what: string): Promise<void> {
     this.connection.destroy();
-    const files = await this.stored();
-    expect(files).toEqual(await blobKeys(this.service.dataDirectory));
+    const [files, rows] = [await this.stored(), await blobKeys(this.service.dataDirectory)];
     await this.service.close();
+    expect(files).toEqual(rows);
     const slowest = Math.ceil(this.#slowestMs);
-    report(`${what}: ${this.#refusals} refused, the slowest in ${slowest} ms; ${files.length} files stored`);
+    report(
+      `${what}: ${this.#accepted} requests accepted, ${this.#refused} refused, the slowest in ${slowest} ms; ` +
+        `${files.length} files stored, each with its row`,
+    );
   }
 
   /** Goes on over a connection on which nothing has happened yet. */
@@ -115,7 +119,9 @@ export class UploadSession {
 
   async post(bytes: Buffer): Promise<RawResponse> {
     void this.connection.send(bytes);
-    return this.connection.response();
+    const response = await this.connection.response();
+    if (response.status === 200) this.#accepted += 1;
+    return response;
   }
 
   /** Sends a query over the same connection. */
@@ -160,7 +166,7 @@ export class UploadSession {
     await rest?.(this.connection);
     if (endedBy) await this.#replaceConnection(endedBy, before.files);
     expect({ files: await this.stored(), count: await this.count() }).toEqual(before);
-    this.#refusals += 1;
+    this.#refused += 1;
     this.#slowestMs = Math.max(this.#slowestMs, took);
   }
 
