@@ -1,0 +1,70 @@
+import type { EntityManager } from 'typeorm';
+
+/** Work to be done after the answer: kept until it has succeeded, or has used up its attempts. */
+export interface NewJob {
+  /** Says which handler it is for. */
+  kind: string;
+  /** What the handler is told; becomes JSON. */
+  payload: object;
+  /**
+   * At most one job of a key waits at any time: enqueueing another takes the first one's place. One that is running already is
+   * not touched; the new one runs after it.
+   */
+  key?: string;
+  /** Not before this; now where left out. */
+  runAt?: Date;
+}
+
+/** One attempt at a job, as its handler sees it. */
+export interface Attempt {
+  /** Counts from 1, over restarts too. */
+  number: number;
+  /** No further attempt follows a failure of this one. */
+  isLast: boolean;
+  /** Aborted when the process stops; what is then given up runs again later. */
+  signal: AbortSignal;
+}
+
+/** What a kind of job does. Runs at least once for each job, so repeating it must be harmless. */
+export interface JobHandler {
+  /** Milliseconds between attempts; after the last of them a job that fails again is kept as exhausted. */
+  retryDelaysMs: readonly number[];
+  /** How many of the kind may run at once in this process. */
+  concurrency: number;
+  run(payload: unknown, attempt: Attempt): Promise<void>;
+}
+
+export type JobHandlers = Readonly<Record<string, JobHandler>>;
+
+/** A job whose attempts are used up. */
+export interface ExhaustedJob {
+  id: string;
+  kind: string;
+  payload: unknown;
+  attempts: number;
+  lastError: string;
+  failedAt: Date;
+}
+
+/** How many jobs of a kind wait or run, how many are exhausted, and since when the oldest that is due has been. */
+export interface JobCounts {
+  kind: string;
+  waiting: number;
+  running: number;
+  exhausted: number;
+  /** Null where none is due. */
+  oldestDueAt: Date | null;
+}
+
+/** Durable work, whatever keeps it. */
+export interface Jobs {
+  /** Adds a job inside the caller's transaction: it is there once that has been committed, and never was otherwise. */
+  enqueue(manager: EntityManager, job: NewJob): Promise<void>;
+  /** Begins to run jobs, those left by a process that died too. Called once at most. */
+  work(handlers: JobHandlers): Promise<void>;
+  /** Takes no more jobs, lets running ones finish for `timeoutMs` at most, and gives the rest back. */
+  stop(timeoutMs: number): Promise<void>;
+  counts(): Promise<JobCounts[]>;
+  /** The latest first, `limit` at most. */
+  exhausted(limit: number): Promise<ExhaustedJob[]>;
+}
