@@ -29,6 +29,30 @@ export function choosePolicy(
   return null;
 }
 
+/** What a new attachment names and is claimed for. */
+export interface CreationPolicyQuery {
+  policy: string | null;
+  record: RecordRef | null;
+  field: string | null;
+}
+
+/** The policy that is named, if any, then the one of the record and field: where it is claimed at once, both must hold. */
+export function choosePolicies(
+  faults: Faults,
+  policies: PolicyBook,
+  { policy, record, field }: CreationPolicyQuery,
+): Policy[] {
+  const named = policy === null ? null : choosePolicy(faults, policies, { policy });
+  const ofRecord = policy === null || record ? choosePolicy(faults, policies, { record, field }) : null;
+  return [named, ofRecord].flatMap((one) => one ?? []);
+}
+
+/** The bytes that a new attachment may have at most, as far as policies say. Where there is none, that is told elsewhere. */
+export function limitFileSize(policies: PolicyBook, query: CreationPolicyQuery): number {
+  const limits = choosePolicies(new Faults(), policies, query).map(({ maxFileSize }) => maxFileSize);
+  return Math.min(Number.POSITIVE_INFINITY, ...limits);
+}
+
 /** As `choosePolicy`; throws BAD_USER_INPUT where there is none. */
 export function findPolicy(policies: PolicyBook, query: PolicyQuery): Policy {
   const faults = new Faults();

@@ -75,6 +75,6 @@ function tooLarge(limit: number): AttachmentError {
   const msg = `The content is larger than ${limit} bytes.`;
   return new AttachmentError('FILE_TOO_LARGE', {
     limit,
-    details: [{ loc: ['content'], msg, type: 'file_too_large' }],
+    details: [{ loc: ['input', 'content'], msg, type: 'file_too_large' }],
   });
 }

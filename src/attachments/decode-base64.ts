@@ -10,22 +10,40 @@ const ownCharacters: Record<Alphabet, readonly [string, string]> = {
   base64url: ['-', '_'],
 };
 const equalsSign = 0x3d;
+const nothing = Buffer.alloc(0);
+
+/** INVALID_BASE64; its detail is where the text stands and the offset of the first character that no valid text has there. */
+export class InvalidBase64 extends AttachmentError {
+  constructor(
+    loc: readonly (string | number)[],
+    offset: number,
+    /** Of the whole text: it may be too long as well. */
+    readonly textLength: number,
+  ) {
+    const msg = `This is no base64 from the character at offset ${offset} on.`;
+    super('INVALID_BASE64', { details: [{ loc: [...loc, offset], msg, type: 'base64_invalid' }] });
+  }
+}
 
 /**
  * The bytes that base64 text stands for, decoded as it arrives. The standard or the URL-safe alphabet, not both; padded in
  * full or not at all; nothing else, not even line ends. Bits that a last, cut group leaves over may be anything. Fails with
- * INVALID_BASE64, whose detail is `loc` and the offset of the first character that no valid text has there.
+ * InvalidBase64 once it has read the text to its end; nothing that follows the fault is decoded.
  */
 export async function* decodeBase64(
   text: TextPieces,
   loc: readonly (string | number)[] = ['content'],
 ): AsyncGenerator<Uint8Array> {
-  const decoder = new Base64Decoder(loc);
+  const decoder = new Base64Decoder();
+  let textLength = 0;
   for await (const piece of text) {
-    const bytes = decoder.push(toBytes(piece));
+    const encoded = toBytes(piece);
+    textLength += encoded.length;
+    const bytes = decoder.push(encoded);
     if (bytes.length > 0) yield bytes;
   }
   const bytes = decoder.finish();
+  if (decoder.faultOffset !== null) throw new InvalidBase64(loc, decoder.faultOffset, textLength);
   if (bytes.length > 0) yield bytes;
 }
 
@@ -41,7 +59,7 @@ export function assertDecodedSize(textLength: number, maxSize: number): void {
   const msg = `The content is larger than ${maxSize} bytes.`;
   throw new AttachmentError('FILE_TOO_LARGE', {
     limit: maxSize,
-    details: [{ loc: ['content'], msg, type: 'file_too_large' }],
+    details: [{ loc: ['input', 'content'], msg, type: 'file_too_large' }],
   });
 }
 
@@ -52,7 +70,8 @@ export function toBytes(piece: Uint8Array | string): Buffer {
 }
 
 class Base64Decoder {
-  readonly #loc: readonly (string | number)[];
+  /** Where the text ceases to be base64; null as far as it is. Behind a fault nothing is decoded. */
+  faultOffset: number | null = null;
   /** Characters seen. */
   #length = 0;
   /** The last of them, three at most, which make no group of four yet, and where they begin. */
@@ -61,11 +80,8 @@ class Base64Decoder {
   #alphabet: Alphabet | null = null;
   #isPadded = false;
 
-  constructor(loc: readonly (string | number)[]) {
-    this.#loc = loc;
-  }
-
   push(piece: Buffer): Buffer {
+    if (this.faultOffset !== null) return nothing;
     const paddingStart = this.#isPadded ? 0 : piece.indexOf(equalsSign);
     const end = paddingStart === -1 ? piece.length : paddingStart;
     const bytes = this.#append(piece.toString('latin1', 0, end));
@@ -74,9 +90,10 @@ class Base64Decoder {
   }
 
   finish(): Buffer {
+    if (this.faultOffset !== null) return nothing;
     const rest = this.#carry;
     const isWhole = this.#isPadded ? this.#length % 4 === 0 : rest.length !== 1;
-    if (!isWhole) throw this.#invalid(rest);
+    if (!isWhole) return this.#refuse(rest);
     return this.#decode(rest, Math.max(0, rest.length - 1));
   }
 
@@ -91,7 +108,7 @@ class Base64Decoder {
   }
 
   #pad(character: number): void {
-    if (character !== equalsSign || this.#length % 4 < 2) throw this.#invalid(this.#carry);
+    if (character !== equalsSign || this.#length % 4 < 2) this.#refuse(this.#carry);
     this.#isPadded = true;
     this.#length += 1;
   }
@@ -104,21 +121,18 @@ class Base64Decoder {
     const alphabet = this.#alphabet ?? findAlphabet(text);
     const bytes = Buffer.allocUnsafe(size);
     const isMixed = usesAlphabet(text, alphabet === 'base64url' ? 'base64' : 'base64url');
-    if (isMixed || bytes.write(text, alphabet ?? 'base64') !== size) throw this.#invalid(text);
+    if (isMixed || bytes.write(text, alphabet ?? 'base64') !== size) return this.#refuse(text);
     this.#alphabet = alphabet;
     return bytes;
   }
 
   /** The fault is in `text`, the carry and what has come to it, or else at the end of what was seen. */
-  #invalid(text: string): AttachmentError {
+  #refuse(text: string): Buffer {
     const [special = '+'] = /[-_+/]/.exec(text) ?? [];
     const alphabet = this.#alphabet ?? (usesAlphabet(special, 'base64') ? 'base64' : 'base64url');
     const index = text.search(alphabet === 'base64' ? /[^A-Za-z0-9+/]/ : /[^A-Za-z0-9_-]/);
-    const offset = index === -1 ? this.#length : this.#carryStart + index;
-    const msg = `This is no base64 from the character at offset ${offset} on.`;
-    return new AttachmentError('INVALID_BASE64', {
-      details: [{ loc: [...this.#loc, offset], msg, type: 'base64_invalid' }],
-    });
+    this.faultOffset ??= index === -1 ? this.#length : this.#carryStart + index;
+    return nothing;
   }
 }
 

@@ -4,7 +4,7 @@ import { checkDigest, type Digest } from './check-digest.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkPolicy } from './check-policy.js';
 import { chooseFileName } from './choose-file-name.js';
-import { choosePolicy } from './choose-policy.js';
+import { choosePolicies } from './choose-policy.js';
 import { isSameType, isVagueType } from './content-type-names.js';
 import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
@@ -73,17 +73,6 @@ function checkDetails(faults: Faults, input: CreationInput, intake: Intake): voi
   }
   if (digest) checkDigest(faults, digest, intake);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
-}
-
-/** The one that is named, if any, then the one of the record and field: where it is claimed at once, both must hold. */
-function choosePolicies(
-  faults: Faults,
-  policies: PolicyBook,
-  { policy, record, field }: CreationInput,
-): Policy[] {
-  const named = policy === null ? null : choosePolicy(faults, policies, { policy });
-  const ofRecord = policy === null || record ? choosePolicy(faults, policies, { record, field }) : null;
-  return [named, ofRecord].flatMap((one) => one ?? []);
 }
 
 async function checkContentType(

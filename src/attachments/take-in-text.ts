@@ -1,4 +1,4 @@
-import { assertDecodedSize, decodeBase64, type TextPieces } from './decode-base64.js';
+import { assertDecodedSize, decodeBase64, InvalidBase64, type TextPieces } from './decode-base64.js';
 import type { Intake } from './intake.js';
 import { parseDataUrl } from './parse-data-url.js';
 import { type TakeInDependencies, takeIn } from './take-in.js';
@@ -28,6 +28,15 @@ export async function takeInText(deps: TakeInDependencies, source: TextSource): 
   const declaredType = contentType;
   const intake = await takeIn(deps, { organizationId, content, maxSize, fileName: null, declaredType });
   return { ...intake, fromDataUrl: encoding === 'dataUrl' };
+}
+
+/**
+ * Throws what a text that could not be taken in is refused with, where its file may have at most `maxSize` bytes. One that is
+ * no base64 is FILE_TOO_LARGE if it would come to more: its length tells that without a look at its characters.
+ */
+export function refuseText(fault: unknown, maxSize: number): never {
+  if (fault instanceof InvalidBase64) assertDecodedSize(fault.textLength, maxSize);
+  throw fault;
 }
 
 /** As `takeInText`, for a text that is there already: one that must come to too much is refused undecoded. */

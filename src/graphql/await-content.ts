@@ -1,31 +1,42 @@
 import type { Intake } from '../attachments/intake.js';
-import { type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
+import { refuseText, type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
 import { takeStored } from '../attachments/take-stored.js';
 import { AttachmentError } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import type { AttachmentContentInput } from './types/creation-inputs.js';
 
-/** The bytes that the input's one content stands for, taken in. */
+/** The bytes that the input's one content stands for, taken in. Text of more than `maxSize` bytes is refused undecoded. */
 export async function awaitContent(
   { upload, base64, dataUrl, documentKey }: AttachmentContentInput,
   context: GraphqlContext,
+  maxSize: number,
 ): Promise<Intake> {
   if (upload instanceof Promise) return upload;
-  if (typeof base64 === 'string') return readText(context, 'base64', base64);
-  if (typeof dataUrl === 'string') return readText(context, 'dataUrl', dataUrl);
+  const readAs = (encoding: TextEncoding, text: string) =>
+    readText(context, { encoding, text, maxSize: Math.min(maxSize, context.deps.maxFileSize) });
+  if (typeof base64 === 'string') return readAs('base64', base64);
+  if (typeof dataUrl === 'string') return readAs('dataUrl', dataUrl);
   if (typeof documentKey === 'string') return takeStored(context.deps, context.viewer, documentKey);
   throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
 }
 
+interface GivenText {
+  encoding: TextEncoding;
+  text: string;
+  /** In decoded bytes. */
+  maxSize: number;
+}
+
 /** A long text has been taken in while the request was read, and a token stands for it. */
-async function readText(context: GraphqlContext, encoding: TextEncoding, text: string): Promise<Intake> {
+async function readText(context: GraphqlContext, given: GivenText): Promise<Intake> {
   const { deps, viewer, longTexts } = context;
+  const { encoding, text, maxSize } = given;
   const long = longTexts.get(text);
-  if (long?.kind === encoding) return long.taken;
-  if (long) throw wrongEncoding(encoding);
+  if (long && long.kind !== encoding) throw wrongEncoding(encoding);
+  if (long) return 'intake' in long.taken ? long.taken.intake : refuseText(long.taken.fault, maxSize);
   if (context.taken.length >= deps.maxFiles) throw tooMany(deps.maxFiles, encoding);
   const { organizationId } = viewer;
-  const intake = await takeInWholeText(deps, { organizationId, encoding, text, maxSize: deps.maxFileSize });
+  const intake = await takeInWholeText(deps, { organizationId, ...given });
   context.taken.push(intake);
   return intake;
 }

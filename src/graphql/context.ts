@@ -8,6 +8,7 @@ import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
+import type { TakenText } from './read-request.js';
 
 /** What resolvers hand on to the verbs of the service. */
 export interface GraphqlDependencies {
@@ -32,7 +33,7 @@ export interface RequestFacts {
   /** Null without a credential: good for introspection only. */
   viewer: Viewer | null;
   /** Content that came in the variables as text, by the token that stands for it. */
-  longTexts: ReadonlyMap<string, LongText<Intake>>;
+  longTexts: ReadonlyMap<string, LongText<TakenText>>;
   /** Everything taken in for this request; what no attachment uses in the end is removed. */
   taken: Intake[];
   /** Logs, under the request's id, what its answer masks. */

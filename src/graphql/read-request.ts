@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLSchema } from 'graphql';
+import { InvalidBase64 } from '../attachments/decode-base64.js';
 import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
 import type { Intake } from '../attachments/intake.js';
 import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
@@ -25,7 +26,12 @@ export interface RequestLimits {
 
 /** Reads the body of a request in the name of `viewer`, taking content in as it arrives. */
 export type ReadMultipart = (request: IncomingMessage, viewer: Viewer) => Promise<MultipartRequest<Intake>>;
-export type ReadJson = (request: IncomingMessage, viewer: Viewer | null) => Promise<JsonBody<Intake>>;
+export type ReadJson = (request: IncomingMessage, viewer: Viewer | null) => Promise<JsonRequest>;
+
+/** A long text: taken in, or no base64. In that case the operation tells which fault it is, since its policy limits the length. */
+export type TakenText = { intake: Intake } | { fault: InvalidBase64 };
+
+export type JsonRequest = Omit<JsonBody<TakenText>, 'taken'> & { taken: Intake[] };
 
 /** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
 const framing = 4 * 1024 * 1024;
@@ -57,14 +63,28 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
   const { maxFileSize: maxSize, maxFiles } = limits;
   const maxRequestSize = maxJsonRequestSize(maxFiles, maxSize);
   const jsonLimits = { ...defaultJsonBodyLimits, ...limits, minBytesPerSecond, maxRequestSize };
-  return (request, viewer) =>
-    readJsonBody<Intake>(request, jsonLimits, {
+  return async (request, viewer) => {
+    const body = await readJsonBody<TakenText>(request, jsonLimits, {
       receive: async (source) => {
         const { organizationId } = assertPermitted(viewer, 'attachments:write');
-        return takeInText(deps, { organizationId, encoding: encodingOf(source), text: source.text, maxSize });
+        const encoding = encodingOf(source);
+        return orFault(takeInText(deps, { organizationId, encoding, text: source.text, maxSize }));
       },
-      discard: (intake) => discardIntake(deps, intake),
+      discard: async (taken) => {
+        if ('intake' in taken) await discardIntake(deps, taken.intake);
+      },
     });
+    return { ...body, taken: body.taken.flatMap((taken) => ('intake' in taken ? [taken.intake] : [])) };
+  };
+}
+
+async function orFault(taking: Promise<Intake>): Promise<TakenText> {
+  try {
+    return { intake: await taking };
+  } catch (error) {
+    if (error instanceof InvalidBase64) return { fault: error };
+    throw error;
+  }
 }
 
 /** By the member of the input that it is; a variable of its own, whatever its name, is what it begins like. */

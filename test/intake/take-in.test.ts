@@ -87,7 +87,11 @@ describe('content past the limit', () => {
     code: 'FILE_TOO_LARGE',
     limit,
     details: [
-      { loc: ['content'], msg: `The content is larger than ${limit} bytes.`, type: 'file_too_large' },
+      {
+        loc: ['input', 'content'],
+        msg: `The content is larger than ${limit} bytes.`,
+        type: 'file_too_large',
+      },
     ],
   });
 

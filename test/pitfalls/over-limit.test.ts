@@ -29,7 +29,7 @@ const smallLimit = 3.25 * mebibyte;
 const tooLarge: Refusal = {
   status: 413,
   code: 'FILE_TOO_LARGE',
-  faults: ['content: file_too_large'],
+  faults: ['input.content: file_too_large'],
   limit: maxFileSize,
 };
 

@@ -1,4 +1,5 @@
 import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import { limitFileSize } from '../../attachments/choose-policy.js';
 import { claimAttachment } from '../../attachments/claim-attachment.js';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
@@ -47,8 +48,9 @@ export class Mutations {
     @Ctx() context: GraphqlContext,
   ): Promise<CreateAttachmentPayload> {
     const { deps, viewer } = context;
-    const intake = await awaitContent(input.content, context);
-    const stored = await createAttachment(deps, viewer, { ...toCreation(input), intake });
+    const creation = toCreation(input);
+    const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
+    const stored = await createAttachment(deps, viewer, { ...creation, intake });
     return { attachment: toAttachment(stored) };
   }
 
