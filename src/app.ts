@@ -1,11 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'typeorm';
+import { Changes } from './attachments/changes.js';
 import { cleanUp } from './attachments/clean-up.js';
 import { discardIntake } from './attachments/discard-intake.js';
 import { findDownload } from './attachments/find-download.js';
 import { createHasher } from './attachments/hash-content.js';
 import { loadPolicies } from './attachments/load-policies.js';
+import { scanJob } from './attachments/queue-scan.js';
 import { receiveUpload } from './attachments/receive-upload.js';
+import { createScanBlob } from './attachments/scan-blob.js';
+import type { VerdictListener } from './attachments/verdict-listener.js';
+import { VerdictWatch } from './attachments/verdict-watch.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
 import { createAttachmentUrls } from './auth/attachment-urls.js';
@@ -13,7 +18,7 @@ import { createAuthenticate } from './auth/authenticate.js';
 import { keepSecret } from './auth/secrets.js';
 import { createUploadTokens, type UploadTokens } from './auth/upload-tokens.js';
 import type { Config } from './config.js';
-import { openDatabase } from './database/database.js';
+import { type Database, openDatabase } from './database/database.js';
 import { AttachmentError } from './errors.js';
 import { createApollo } from './graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from './graphql/context.js';
@@ -24,6 +29,10 @@ import { registerDownload } from './http/download.js';
 import { registerGraphql } from './http/graphql-route.js';
 import { registerHealth } from './http/health.js';
 import { createServer } from './http/server.js';
+import { EmbeddedJobs } from './jobs/embedded.js';
+import { createScanner } from './scanner/create-scanner.js';
+import type { Scanner } from './scanner/scanner.js';
+import { ScannerTrust } from './scanner/trust.js';
 import { createLocalStorage } from './storage/local.js';
 import type { Storage } from './storage/storage.js';
 
@@ -40,12 +49,20 @@ export interface App {
 export interface AppParts {
   clock?: () => Date;
   storage?: Storage;
+  scanner?: Scanner;
   /** Sees every SQL statement. */
   statementLogger?: Logger;
   logStream?: { write(line: string): void };
 }
 
 const cleaningIntervalMs = 60_000;
+
+/** Nobody outside is told of verdicts. */
+const unheard: VerdictListener = {
+  check: async () => {},
+  subscribe: async () => {},
+  announce: async () => {},
+};
 
 /** The one place where things are wired. */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
@@ -58,11 +75,19 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   let publicUrl = config.publicUrl ?? '';
   const secrets = await signingSecrets(config);
   const tokens = createUploadTokens(secrets);
+  const jobs = createJobs({ database, clock }, server);
+  const scanner = parts.scanner ?? createScanner(config.scanner);
+  const changes = new Changes();
   const deps = {
     ...config,
     database,
     storage,
     clock,
+    jobs,
+    scanner,
+    changes,
+    verdicts: unheard,
+    verdictWatch: new VerdictWatch({ database, changes }),
     hasher,
     policies,
     tokens,
@@ -70,8 +95,14 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     uploadUrl: (targetId: string) => `${publicUrl}/uploads/${tokens.issue(targetId)}`,
     onRemovalDelayed: (err: unknown) => server.log.warn({ err }, 'bytes not removed yet'),
   };
-  const apollo = await addRoutes(server, config, deps);
+  const trust = new ScannerTrust(scanner, (err) =>
+    server.log.error({ err }, 'the scanner has failed its self-test: nothing is approved'),
+  );
+  const assertTrusted = () => trust.assertTrusted();
+  const apollo = await addRoutes(server, config, { ...deps, assertTrusted });
   const stopCleaning = startCleaning(deps);
+  void assertTrusted().catch(() => undefined);
+  await jobs.work({ [scanJob]: createScanBlob({ ...deps, assertTrusted }) });
 
   return {
     firstApiKey,
@@ -82,6 +113,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     },
     close: async () => {
       await closeServer(server, config.shutdownTimeoutMs);
+      await jobs.stop(config.shutdownTimeoutMs);
       await stopCleaning();
       await apollo.stop();
       await hasher.close();
@@ -104,7 +136,7 @@ function startCleaning(deps: GraphqlDependencies): () => Promise<void> {
   };
 }
 
-type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens };
+type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens; assertTrusted(): Promise<void> };
 
 async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDependencies) {
   const { database, storage } = deps;
@@ -132,8 +164,20 @@ async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDep
   registerHealth(server, {
     database: () => database.read.query('SELECT 1'),
     storage: () => storage.check(),
+    scanner: deps.assertTrusted,
   });
   return apollo;
+}
+
+/** What fails is logged under the kind of its job; retries are the engine's. */
+function createJobs(deps: { database: Database; clock: () => Date }, { log }: FastifyInstance): EmbeddedJobs {
+  return new EmbeddedJobs({
+    ...deps,
+    onFailure: (err, job) => {
+      if (job?.isLast) log.error({ err, job }, 'a job has used up its attempts');
+      else log.warn({ err, job }, 'a job has failed and runs again');
+    },
+  });
 }
 
 async function signingSecrets({ signingSecrets, dataDirectory }: Config): Promise<[string, ...string[]]> {

@@ -17,6 +17,18 @@ const integer = (preset: string, minimum: number, maximum: number) =>
         .max(maximum, `must be at most ${maximum}`),
     );
 
+/** Whole seconds, comma-separated. */
+const seconds = (preset: string) =>
+  z
+    .string()
+    .default(preset)
+    .transform((list) => list.split(',').map((each) => wholeNumber(each.trim())))
+    .pipe(
+      z
+        .array(z.int('must be whole numbers of seconds, comma-separated').min(0).max(31_536_000))
+        .max(100, 'must be at most 100 delays'),
+    );
+
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .transform((url) => url.replace(/\/+$/, ''));
@@ -35,7 +47,13 @@ const settings = {
     .url({ protocol: /^file$/, error: 'must be a file:// URL' })
     .optional()
     .describe('Where bytes are kept; default: files in DATA_DIR.'),
-  SCANNER: z.enum(['none']).default('none').describe('What looks for malware; none approves everything.'),
+  SCANNER: z
+    .enum(['none', 'eicar'])
+    .default('none')
+    .describe('What looks for malware; none approves everything, eicar finds only the EICAR test string.'),
+  SCAN_RETRY_SECONDS: seconds('5,30,120,600,3600').describe(
+    'Delays between attempts at a verdict, comma-separated; after the last a scan has failed.',
+  ),
   MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
   MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
   POLICIES_FILE: z
@@ -107,6 +125,8 @@ function shape(env: Settings) {
     maxFileSize: env.MAX_FILE_SIZE,
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
+    scanner: env.SCANNER,
+    scanRetryMs: env.SCAN_RETRY_SECONDS.map((delay) => delay * 1_000),
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,

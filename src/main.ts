@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
+import { sweep } from './command/sweep.js';
 import { type Config, ConfigError, loadConfig, settingDescriptions } from './config.js';
 
 const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
@@ -13,6 +14,12 @@ const program = new Command('claimcheck')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 program.command('serve').description('Migrate and serve.').action(run(serve));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
+
+program
+  .command('sweep')
+  .description('Remove what has expired and bytes that no row names.')
+  .option('--dry-run', 'only say what would go, and why')
+  .action((options: { dryRun?: boolean }) => run((config) => sweep(config, options))());
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);

@@ -75,8 +75,10 @@ async function addLinks(
   faults.throwIfAny();
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
   await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
-  for (const { attachment } of await readAttachments(manager, viewer, added)) {
-    recheckPolicy(faults, policy, attachment, locOfAdded(added.indexOf(attachment.id)));
+  for (const { attachment, blob } of await readAttachments(manager, viewer, added)) {
+    const loc = locOfAdded(added.indexOf(attachment.id));
+    if (blob.verdict === 'REJECTED') faults.add('NOT_APPROVED', loc, 'rejected', 'It has been rejected.');
+    recheckPolicy(faults, policy, attachment, loc);
   }
   faults.throwIfAny();
 }

@@ -4,6 +4,7 @@ import { before } from '../database/instants.js';
 import { purgeExpired } from './purge-expired.js';
 import { forgetCreations } from './recall-creation.js';
 import { type RemoveBytesDependencies, removeDueBytes } from './remove-bytes.js';
+import { sweepStorage } from './sweep-storage.js';
 
 export interface CleanUpDependencies extends RemoveBytesDependencies {
   clock: () => Date;
@@ -11,13 +12,14 @@ export interface CleanUpDependencies extends RemoveBytesDependencies {
 
 const batchSize = 500;
 
-/** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, bytes that are due. */
+/** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, bytes that are due or that no row names. */
 export async function cleanUp(deps: CleanUpDependencies): Promise<void> {
   const now = deps.clock();
   await purgeExpired(deps);
   await dropUnusedTargets(deps, now);
   await forgetCreations(deps.database, now);
   await removeDueBytes(deps);
+  await sweepStorage(deps, { lookBackMs: 0 });
 }
 
 /** A finished target gets a day for its attachment to be made; one that is late with its bytes gets none. */

@@ -5,13 +5,20 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
+import type { Jobs } from '../jobs/jobs.js';
+import type { Scanner } from '../scanner/scanner.js';
+import { announceVerdict } from './announce-verdict.js';
 import { changeLinks } from './change-links.js';
+import type { Changes } from './changes.js';
 import { type CreationInput, type Examined, examineInput } from './examine-input.js';
 import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
+import { queueScan } from './queue-scan.js';
 import { recallCreation } from './recall-creation.js';
+import { publish } from './record-verdict.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 import { assertFinished } from './upload-target.js';
+import type { VerdictListener } from './verdict-listener.js';
 
 export interface CreateAttachmentDependencies {
   database: Database;
@@ -19,6 +26,10 @@ export interface CreateAttachmentDependencies {
   policies: PolicyBook;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
+  jobs: Pick<Jobs, 'enqueue'>;
+  scanner: Pick<Scanner, 'isActive'>;
+  verdicts: VerdictListener;
+  changes: Changes;
 }
 
 export interface CreateAttachment extends CreationInput {
@@ -36,9 +47,9 @@ export async function createAttachment(
   viewer: Viewer,
   { intake, ...input }: CreateAttachment,
 ): Promise<StoredAttachment> {
-  const examined = await examineInput(deps.policies, input, intake);
+  const examined = await examineInput(deps, input, intake);
   const now = deps.clock();
-  const blob = toBlob(viewer, intake, now);
+  const blob = toBlob(deps, viewer, intake, now);
   const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
   const { stored, isNew } = await deps.database.write(async (manager) => {
     const earlier = await recall(manager, viewer, input, intake, attachment);
@@ -46,11 +57,41 @@ export async function createAttachment(
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
     await insertRow(manager, AttachmentRow, attachment);
-    const linked = await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
-    return { stored: linked ?? { attachment, blob }, isNew: true };
+    await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
+    const made = await readBack(manager, viewer, { intake, input, attachment, blob });
+    await awaitVerdict(deps, manager, viewer, { input, made, now });
+    return { stored: made, isNew: true };
   });
-  if (isNew) intake.used = true;
+  if (!isNew) return stored;
+  intake.used = true;
+  publish(deps.changes, [stored.attachment]);
   return stored;
+}
+
+/** Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts. */
+async function readBack(
+  manager: EntityManager,
+  viewer: Viewer,
+  { intake, input, attachment, blob }: StoredAttachment & { intake: Intake; input: CreationInput },
+): Promise<StoredAttachment> {
+  const isFirst = !intake.used && !intake.fromUploadTarget;
+  if (isFirst && input.field === null) return { attachment, blob };
+  return (await findAttachment(manager, viewer, attachment.id)) ?? { attachment, blob };
+}
+
+/** Has bytes without a verdict scanned. Where there is one already, those who have just subscribed learn of it now. */
+async function awaitVerdict(
+  { jobs, verdicts }: CreateAttachmentDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  { input, made, now }: { input: CreationInput; made: StoredAttachment; now: Date },
+): Promise<void> {
+  const { attachment, blob } = made;
+  if (input.webhooks.length > 0) {
+    await verdicts.subscribe(manager, viewer, attachment.id, input.webhooks, now);
+  }
+  if (blob.verdict === 'PENDING') await queueScan(jobs, manager, blob.id);
+  else if (input.webhooks.length > 0) await announceVerdict(verdicts, manager, made, now);
 }
 
 /** What the same idempotency key has made before. */
@@ -75,9 +116,9 @@ async function linkAtOnce(
   manager: EntityManager,
   viewer: Viewer,
   { input, examined, attachment }: { input: CreationInput; examined: Examined; attachment: AttachmentRow },
-): Promise<StoredAttachment | null> {
+): Promise<void> {
   const { record, field } = input;
-  if (!record || field === null) return null;
+  if (!record || field === null) return;
   await changeLinks(manager, viewer, {
     record,
     field,
@@ -89,10 +130,14 @@ async function linkAtOnce(
     now: attachment.createdAt,
     locOf: () => ['input', 'field'],
   });
-  return findAttachment(manager, viewer, attachment.id);
 }
 
-function toBlob(viewer: Viewer, intake: Intake, now: Date): BlobRow {
+function toBlob(
+  { scanner }: CreateAttachmentDependencies,
+  viewer: Viewer,
+  intake: Intake,
+  now: Date,
+): BlobRow {
   return Object.assign(new BlobRow(), {
     id: intake.blobId,
     organizationId: viewer.organizationId,
@@ -100,7 +145,7 @@ function toBlob(viewer: Viewer, intake: Intake, now: Date): BlobRow {
     size: intake.size,
     md5: intake.md5,
     sha256: intake.sha256,
-    verdict: 'APPROVED' as const,
+    verdict: scanner.isActive ? ('PENDING' as const) : ('APPROVED' as const),
     createdAt: now,
   });
 }

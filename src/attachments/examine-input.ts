@@ -12,6 +12,7 @@ import { parseMediaType } from './parse-media-type.js';
 import type { Policy } from './policy.js';
 import { checkIdempotencyKey } from './recall-creation.js';
 import { checkName, checkRecord, type RecordRef } from './record.js';
+import type { Subscription, VerdictListener } from './verdict-listener.js';
 
 /** What a client says of bytes that it wants to be an attachment. */
 export interface CreationInput {
@@ -28,6 +29,7 @@ export interface CreationInput {
   policy: string | null;
   digest: Digest | null;
   idempotencyKey: string | null;
+  webhooks: readonly Subscription[];
 }
 
 /** What has been found of an input that has no fault. */
@@ -40,13 +42,14 @@ export interface Examined {
 
 /** Checks everything about an input and its bytes, and throws every fault at once. */
 export async function examineInput(
-  policies: PolicyBook,
+  { policies, verdicts }: { policies: PolicyBook; verdicts: Pick<VerdictListener, 'check'> },
   input: CreationInput,
   intake: Intake,
 ): Promise<Examined> {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
   checkDetails(faults, input, intake);
+  if (input.webhooks.length > 0) await verdicts.check(faults, input.webhooks, ['input', 'webhooks']);
   const applicable = choosePolicies(faults, policies, input);
   const contentType = await checkContentType(faults, input, intake, fileName, applicable[0] ?? null);
   if (contentType !== null) {

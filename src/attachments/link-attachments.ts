@@ -24,6 +24,8 @@ export interface LinkAttachments {
   attachmentIds: readonly string[];
   mode: LinkMode;
   expectedVersion: number | null;
+  /** Seconds to wait for outstanding verdicts once the links are written; 0 to 10. */
+  holdSeconds: number;
 }
 
 /** Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. */
@@ -51,6 +53,7 @@ function checkInput(policies: PolicyBook, input: LinkAttachments): Policy | null
   const faults = new Faults();
   checkRecord(faults, input.record, ['input', 'record']);
   checkName(faults, input.field, ['input', 'field']);
+  checkHold(faults, input.holdSeconds);
   checkRoom(faults, input.attachmentIds.length, maxLinks, ['input', 'attachmentIds']);
   const seen = new Set<string>();
   for (const [index, id] of input.attachmentIds.slice(0, maxLinks).entries()) {
@@ -65,6 +68,14 @@ function checkInput(policies: PolicyBook, input: LinkAttachments): Policy | null
       : choosePolicy(faults, policies, { record: input.record, field: input.field });
   faults.throwIfAny();
   return policy;
+}
+
+const maxHoldSeconds = 10;
+
+function checkHold(faults: Faults, seconds: number): void {
+  if (seconds >= 0 && seconds <= maxHoldSeconds) return;
+  const msg = `Must be from 0 to ${maxHoldSeconds}.`;
+  faults.add('BAD_USER_INPUT', ['input', 'holdSeconds'], 'out_of_range', msg, maxHoldSeconds);
 }
 
 /** What is to be removed need not be in the field any more, so that a retry succeeds, but it must exist for the viewer. */

@@ -1,10 +1,15 @@
+import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
 import type { PolicyBook } from '../attachments/load-policies.js';
+import type { VerdictListener } from '../attachments/verdict-listener.js';
+import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
+import type { Jobs } from '../jobs/jobs.js';
+import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
@@ -17,6 +22,11 @@ export interface GraphqlDependencies {
   hasher: Hasher;
   clock: () => Date;
   policies: PolicyBook;
+  jobs: Pick<Jobs, 'enqueue'>;
+  scanner: Pick<Scanner, 'isActive'>;
+  verdicts: VerdictListener;
+  changes: Changes;
+  verdictWatch: VerdictWatch;
   urls: AttachmentUrls;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;

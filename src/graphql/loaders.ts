@@ -15,6 +15,7 @@ import type { Database } from '../database/database.js';
 import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
+import { RejectionRow } from '../database/entities/rejection.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {
@@ -42,6 +43,11 @@ export function createLoaders({ read }: Database, viewer: Viewer) {
       (ids) => readAttachments(read, viewer, ids),
       (id) => id,
       ({ attachment }) => attachment.id,
+    ),
+    rejection: byKey<string, RejectionRow>(
+      (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
+      (id) => id,
+      ({ blobId }) => blobId,
     ),
     principal: byKey<string, PrincipalRow>(
       (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),

@@ -10,6 +10,7 @@ import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fi
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
+import { VerdictMutations } from './resolvers/verdicts.js';
 import { textTooLong } from './text-too-long.js';
 import { DateTime } from './types/scalars.js';
 
@@ -46,6 +47,7 @@ export function createSchema(): GraphQLSchema {
       RecordFields,
       RecordFieldFields,
       AttachmentLinkFields,
+      VerdictMutations,
     ],
     authChecker,
     scalarsMap: [{ type: Date, scalar: DateTime }],

@@ -32,6 +32,8 @@ export interface JobHandler {
   /** How many of the kind may run at once in this process. */
   concurrency: number;
   run(payload: unknown, attempt: Attempt): Promise<void>;
+  /** Called before a job is kept as exhausted, even where its last attempt ended the process; may be repeated. */
+  giveUp?(payload: unknown): Promise<void>;
 }
 
 export type JobHandlers = Readonly<Record<string, JobHandler>>;

@@ -2,11 +2,15 @@ import { ApiKeyRow } from './api-key.js';
 import { AttachmentRow } from './attachment.js';
 import { BlobRow } from './blob.js';
 import { IdempotencyKeyRow } from './idempotency-key.js';
+import { JobRow } from './job.js';
 import { LinkRow } from './link.js';
 import { OrganizationRow } from './organization.js';
 import { PrincipalRow } from './principal.js';
 import { RecordFieldRow } from './record-field.js';
+import { RejectionRow } from './rejection.js';
+import { ReleaseRow } from './release.js';
 import { RemovalRow } from './removal.js';
+import { SweepRow } from './sweep.js';
 import { UploadTargetRow } from './upload-target.js';
 
 /** Every table of the service. */
@@ -18,7 +22,11 @@ export const entities = [
   AttachmentRow,
   RecordFieldRow,
   LinkRow,
+  JobRow,
+  RejectionRow,
+  ReleaseRow,
   RemovalRow,
+  SweepRow,
   IdempotencyKeyRow,
   UploadTargetRow,
 ];

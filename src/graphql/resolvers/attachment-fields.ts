@@ -1,6 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { decodeCursor, encodeCursor } from '../../attachments/cursor.js';
-import { mayDownload } from '../../attachments/may-download.js';
 import { checkPageSize, toPage } from '../../attachments/page.js';
 import { renderMarkdown } from '../../attachments/render-markdown.js';
 import type { GraphqlContext } from '../context.js';
@@ -15,6 +14,7 @@ import {
   RecordType,
   toAttachmentLink,
 } from '../types/record.js';
+import { Rejection } from '../types/rejection.js';
 import { Url } from '../types/scalars.js';
 
 const linkOrder = 'LINKS';
@@ -28,6 +28,14 @@ export class AttachmentFields {
     algorithm: DigestAlgorithm,
   ): Digest {
     return { algorithm, hash: algorithm === 'MD5' ? stored.blob.md5 : stored.blob.sha256 };
+  }
+
+  @FieldResolver(() => Rejection, { nullable: true, description: 'Why it was rejected; null otherwise.' })
+  async rejection(
+    @Root() { stored: { blob } }: Attachment,
+    @Ctx() { loaders }: GraphqlContext,
+  ): Promise<Rejection | null> {
+    return blob.verdict === 'REJECTED' ? loaders.rejection.load(blob.id) : null;
   }
 
   @FieldResolver(() => RecordType, {
@@ -80,7 +88,7 @@ export class AttachmentFields {
   @FieldResolver(() => Url, {
     nullable: true,
     description:
-      'Signed and short-lived; needs no credential. Null while the viewer may not download it. expiresIn in seconds, 1 to 604800.',
+      'Signed and short-lived; needs no credential. Null unless APPROVED. expiresIn in seconds, 1 to 604800.',
   })
   downloadUrl(
     @Root() { stored }: Attachment,
@@ -89,7 +97,8 @@ export class AttachmentFields {
     @Ctx() { deps, viewer }: GraphqlContext,
   ): string | null {
     const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition });
-    const permitted = viewer.permissions.has('attachments:read') && mayDownload(viewer, stored);
+    // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
+    const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
     return permitted ? url : null;
   }
 }

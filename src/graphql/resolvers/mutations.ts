@@ -116,6 +116,7 @@ export class Mutations {
     const { deps, viewer } = context;
     const expectedVersion = input.expectedVersion ?? null;
     const { field: row, unlinked } = await linkAttachments(deps, viewer, { ...input, expectedVersion });
+    await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
     const field = Object.assign(new RecordField(), { record: input.record, name: input.field, row });
     const links = await readLinks(field, context);
     return { field, links, unlinked: unlinked.map(toAttachment) };

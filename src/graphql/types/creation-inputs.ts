@@ -2,9 +2,10 @@ import { Field, ID, InputType } from 'type-graphql';
 import type { Metadata } from '../../attachments/check-metadata.js';
 import type { CreationInput } from '../../attachments/examine-input.js';
 import type { Intake } from '../../attachments/intake.js';
-import { DigestAlgorithm } from './enums.js';
+import type { Subscription } from '../../attachments/verdict-listener.js';
+import { DigestAlgorithm, WebhookInteraction } from './enums.js';
 import { RecordInput } from './inputs.js';
-import { JsonObject, SafeInt, Upload } from './scalars.js';
+import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
 
 const optional = { nullable: true } as const;
 
@@ -42,6 +43,15 @@ export class AttachmentContentInput {
     description: 'An object stored earlier by way of createUploadTarget.',
   })
   documentKey?: string | null;
+}
+
+@InputType({ description: 'uri: http or https, publicly reachable.' })
+export class WebhookSubscriptionInput implements Subscription {
+  @Field(() => Url)
+  uri!: string;
+
+  @Field(() => [WebhookInteraction])
+  interactions!: (keyof typeof WebhookInteraction)[];
 }
 
 @InputType()
@@ -93,6 +103,12 @@ export class CreateAttachmentInput {
       'Same principal, same key, same input: the first attachment again. Other input: IDEMPOTENCY_CONFLICT.',
   })
   idempotencyKey?: string | null;
+
+  @Field(() => [WebhookSubscriptionInput], {
+    nullable: true,
+    description: 'Whom to tell of its verdict.',
+  })
+  webhooks?: WebhookSubscriptionInput[] | null;
 }
 
 @InputType()
@@ -152,5 +168,6 @@ export function toCreation(input: CreateAttachmentInput): CreationInput {
     policy: input.policy ?? null,
     digest: input.digest ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
+    webhooks: input.webhooks ?? [],
   };
 }

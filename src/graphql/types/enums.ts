@@ -19,6 +19,19 @@ registerEnumType(AttachmentStatus, {
   },
 });
 
+export const RejectionReason = {
+  MALWARE: 'MALWARE',
+  CONTENT_TYPE: 'CONTENT_TYPE',
+  POLICY: 'POLICY',
+} as const;
+registerEnumType(RejectionReason, { name: 'RejectionReason' });
+
+export const WebhookInteraction = {
+  ATTACHMENT_APPROVED: 'ATTACHMENT_APPROVED',
+  ATTACHMENT_REJECTED: 'ATTACHMENT_REJECTED',
+} as const;
+registerEnumType(WebhookInteraction, { name: 'WebhookInteraction' });
+
 export const DigestAlgorithm = { MD5: 'MD5', SHA256: 'SHA256' } as const;
 export type DigestAlgorithm = keyof typeof DigestAlgorithm;
 registerEnumType(DigestAlgorithm, { name: 'DigestAlgorithm' });

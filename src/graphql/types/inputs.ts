@@ -56,6 +56,27 @@ export class LinkAttachmentsInput {
     description: 'Refused with VERSION_CONFLICT unless the field is at this version.',
   })
   expectedVersion?: number | null;
+
+  @Field(() => Int, {
+    defaultValue: 0,
+    description: 'Wait this long for outstanding verdicts before answering, 0 to 10.',
+  })
+  holdSeconds!: number;
+}
+
+@InputType()
+export class RescanAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+}
+
+@InputType({ description: 'Overrides a rejection; needs attachments:admin and leaves a reason behind.' })
+export class ReleaseAttachmentInput {
+  @Field(() => ID)
+  attachmentId!: string;
+
+  @Field(() => String)
+  reason!: string;
 }
 
 @InputType()

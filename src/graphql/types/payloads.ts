@@ -46,6 +46,18 @@ export class CopyAttachmentPayload {
 }
 
 @ObjectType({ simpleResolvers: true })
+export class RescanAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class ReleaseAttachmentPayload {
+  @Field(() => Attachment)
+  attachment!: Attachment;
+}
+
+@ObjectType({ simpleResolvers: true })
 export class DeleteRecordAttachmentsPayload {
   @Field(() => [ID])
   deletedAttachmentIds!: string[];

@@ -1,0 +1,79 @@
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow, type Verdict } from '../database/entities/blob.js';
+import { RejectionRow } from '../database/entities/rejection.js';
+import type { Changes } from './changes.js';
+import { dropFromFields } from './drop-from-fields.js';
+import type { Rejection, VerdictListener } from './verdict-listener.js';
+
+export interface RecordVerdictDependencies {
+  database: Database;
+  clock: () => Date;
+  verdicts: VerdictListener;
+  changes: Changes;
+  unlinkedRetentionMs: number;
+}
+
+export type Judgement =
+  | { verdict: 'APPROVED' | 'PENDING' | 'SCAN_FAILED' }
+  | { verdict: 'REJECTED'; rejection: Rejection };
+
+export interface VerdictChange {
+  blobId: string;
+  /** Nothing happens unless the blob has this verdict still. */
+  from: Verdict;
+  to: Judgement;
+}
+
+/**
+ * Gives a blob its verdict, and with it all attachments over it: rejected ones leave their fields, and whoever has
+ * subscribed is told, all in one transaction. Returns whether it was this call that changed it.
+ */
+export async function recordVerdict(
+  deps: RecordVerdictDependencies,
+  change: VerdictChange,
+): Promise<boolean> {
+  const judged = await deps.database.write((manager) => judge(deps, manager, change));
+  if (judged === null) return false;
+  publish(deps.changes, judged);
+  return true;
+}
+
+/** The same inside the caller's transaction. Returns the attachments to be published after it; null where nothing changed. */
+export async function judge(
+  { clock, verdicts, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
+  manager: EntityManager,
+  { blobId, from, to }: VerdictChange,
+): Promise<AttachmentRow[] | null> {
+  if (to.verdict === from) return null;
+  const { affected } = await manager.update(BlobRow, { id: blobId, verdict: from }, { verdict: to.verdict });
+  if (affected !== 1) return null;
+  const now = clock();
+  const rejection = to.verdict === 'REJECTED' ? to.rejection : null;
+  if (rejection) {
+    await manager.upsert(RejectionRow, { blobId, ...rejection, rejectedAt: now }, ['blobId']);
+  }
+  await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
+  const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
+  const attachments = await manager.find(AttachmentRow, { where: { blobId }, order: { id: 'ASC' } });
+  for (const attachment of attachments) {
+    if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
+    if (isFinal(to)) await verdicts.announce(manager, { attachment, blob, rejection }, now);
+  }
+  return attachments;
+}
+
+function isFinal({ verdict }: Judgement): boolean {
+  return verdict === 'APPROVED' || verdict === 'REJECTED';
+}
+
+/** Tells those who wait of attachments whose change has been committed. */
+export function publish(changes: Changes, attachments: readonly AttachmentRow[]): void {
+  const [first] = attachments;
+  if (!first) return;
+  changes.publish({
+    organizationId: first.organizationId,
+    attachmentIds: attachments.map(({ id }) => id),
+  });
+}

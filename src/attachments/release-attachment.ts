@@ -1,0 +1,70 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { ReleaseRow } from '../database/entities/release.js';
+import { Faults } from '../faults.js';
+import { notFound } from './not-found.js';
+import { judge, publish, type RecordVerdictDependencies } from './record-verdict.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+
+export interface ReleaseAttachment {
+  attachmentId: string;
+  /** Kept with who has released it, and when. */
+  reason: string;
+}
+
+const maxReasonLength = 1_000;
+
+/**
+ * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. One that is
+ * approved already stays as it is. Throws NOT_FOUND, BAD_USER_INPUT.
+ */
+export async function releaseAttachment(
+  deps: RecordVerdictDependencies,
+  viewer: Viewer,
+  { attachmentId, reason }: ReleaseAttachment,
+): Promise<StoredAttachment> {
+  checkReason(reason);
+  const { stored, changed } = await deps.database.write(async (manager) => {
+    const found = await findAttachment(manager, viewer, attachmentId);
+    if (!found) throw notFound(['input', 'attachmentId']);
+    if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
+    if (found.blob.verdict === 'PENDING') refusePending();
+    const judged = await release(deps, manager, viewer, { stored: found, reason });
+    return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
+  });
+  if (changed) publish(deps.changes, changed);
+  return stored;
+}
+
+async function release(
+  deps: RecordVerdictDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  { stored: { blob }, reason }: { stored: StoredAttachment; reason: string },
+) {
+  const row = {
+    blobId: blob.id,
+    releasedById: viewer.principal.id,
+    reason: reason.trim(),
+    releasedAt: deps.clock(),
+  };
+  await manager.upsert(ReleaseRow, row, ['blobId']);
+  return judge(deps, manager, { blobId: blob.id, from: blob.verdict, to: { verdict: 'APPROVED' } });
+}
+
+function checkReason(reason: string): void {
+  const faults = new Faults();
+  const length = reason.trim().length;
+  if (length === 0 || length > maxReasonLength) {
+    const msg = `Must have from 1 to ${maxReasonLength} characters.`;
+    faults.add('BAD_USER_INPUT', ['input', 'reason'], 'out_of_range', msg, maxReasonLength);
+  }
+  faults.throwIfAny();
+}
+
+function refusePending(): void {
+  const faults = new Faults();
+  const msg = 'Its verdict is outstanding; there is no rejection to override.';
+  faults.add('BAD_USER_INPUT', ['input', 'attachmentId'], 'not_rejected', msg);
+  faults.throwIfAny();
+}

@@ -1,0 +1,40 @@
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import type { Jobs } from '../jobs/jobs.js';
+import type { Changes } from './changes.js';
+import { notFound } from './not-found.js';
+import { queueScan } from './queue-scan.js';
+import { judge, publish } from './record-verdict.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+import type { VerdictListener } from './verdict-listener.js';
+
+export interface RescanAttachmentDependencies {
+  database: Database;
+  clock: () => Date;
+  jobs: Pick<Jobs, 'enqueue'>;
+  verdicts: VerdictListener;
+  changes: Changes;
+  unlinkedRetentionMs: number;
+}
+
+/**
+ * Has the attachment's bytes scanned again. One whose scan had failed is PENDING until then; any other keeps its verdict
+ * unless the scanner comes to another one. What has been released stays so. Throws NOT_FOUND.
+ */
+export async function rescanAttachment(
+  deps: RescanAttachmentDependencies,
+  viewer: Viewer,
+  attachmentId: string,
+): Promise<StoredAttachment> {
+  const { stored, changed } = await deps.database.write(async (manager) => {
+    const found = await findAttachment(manager, viewer, attachmentId);
+    if (!found) throw notFound(['input', 'attachmentId']);
+    const { id: blobId } = found.blob;
+    const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
+    const judged = await judge(deps, manager, again);
+    await queueScan(deps.jobs, manager, blobId);
+    return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
+  });
+  if (changed) publish(deps.changes, changed);
+  return stored;
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { BlobRow } from '../database/entities/blob.js';
+import { ReleaseRow } from '../database/entities/release.js';
+import type { Attempt, JobHandler } from '../jobs/jobs.js';
+import type { Scanner } from '../scanner/scanner.js';
+import type { Storage } from '../storage/storage.js';
+import { type Judgement, type RecordVerdictDependencies, recordVerdict } from './record-verdict.js';
+
+export interface ScanBlobDependencies extends RecordVerdictDependencies {
+  storage: Pick<Storage, 'read'>;
+  scanner: Scanner;
+  /** Milliseconds between attempts. */
+  scanRetryMs: readonly number[];
+  /** Throws while the scanner has not shown that it finds what it must: then nothing is approved. */
+  assertTrusted(): Promise<void>;
+}
+
+const payloadSchema = z.object({ blobId: z.string() });
+
+/** So many files are scanned at once in one process. */
+const concurrency = 2;
+
+/**
+ * Scans one blob and writes its verdict. Without one from the scanner the attempt fails and is made again; after the last,
+ * a blob that has no verdict yet is SCAN_FAILED, and any other keeps the one it has.
+ */
+export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
+  return {
+    retryDelaysMs: deps.scanRetryMs,
+    concurrency,
+    giveUp: (payload) => giveUp(deps, payload),
+    run: async (payload, attempt) => {
+      const { blobId } = payloadSchema.parse(payload);
+      const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
+      if (!blob || (await deps.database.read.existsBy(ReleaseRow, { blobId }))) return;
+      const judgement = await scan(deps, blob, attempt);
+      const from = blob.verdict;
+      if (judgement.verdict !== 'SCAN_FAILED' || from === 'PENDING') {
+        await recordVerdict(deps, { blobId, from, to: judgement });
+      }
+    },
+  };
+}
+
+/** A job that has used up its attempts without coming to an end, as when it ends the process, leaves no blob PENDING. */
+async function giveUp(deps: RecordVerdictDependencies, payload: unknown): Promise<void> {
+  const { blobId } = payloadSchema.parse(payload);
+  await recordVerdict(deps, { blobId, from: 'PENDING', to: { verdict: 'SCAN_FAILED' } });
+}
+
+async function scan(
+  { storage, scanner, assertTrusted }: ScanBlobDependencies,
+  { documentKey }: BlobRow,
+  { signal, isLast }: Attempt,
+): Promise<Judgement> {
+  try {
+    await assertTrusted();
+    const content = await storage.read(documentKey);
+    if (content === null) throw new Error('The bytes are not there.');
+    const outcome = await scanner.scan(content, signal);
+    if (outcome.outcome === 'clean') return { verdict: 'APPROVED' };
+    if (outcome.outcome === 'infected') return reject(outcome.signature);
+    throw new Error(`No verdict: ${outcome.reason}`);
+  } catch (error) {
+    if (isLast && !signal.aborted) return { verdict: 'SCAN_FAILED' };
+    throw error;
+  }
+}
+
+function reject(signature: string): Judgement {
+  const message = 'The scanner has found malware in the file.';
+  return {
+    verdict: 'REJECTED',
+    rejection: { reason: 'MALWARE', message, signature: signature.slice(0, 255) },
+  };
+}

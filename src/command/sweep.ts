@@ -1,0 +1,32 @@
+import { cleanUp } from '../attachments/clean-up.js';
+import { listDue } from '../attachments/list-due.js';
+import { sweepStorage } from '../attachments/sweep-storage.js';
+import type { Config } from '../config.js';
+import { openDatabase } from '../database/database.js';
+import { createLocalStorage } from '../storage/local.js';
+
+/** Whoever asks for a sweep wants the last week looked at, even where that has been done. */
+const options = { lookBackMs: 7 * 86_400_000 };
+
+/** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
+export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
+  const database = await openDatabase(config.dataDirectory);
+  const deps = {
+    database,
+    storage: createLocalStorage(config.storageDirectory),
+    clock: () => new Date(),
+  };
+  try {
+    let count = 0;
+    for await (const { kind, id, reason } of listDue(deps, options)) {
+      process.stdout.write(`${kind} ${id}: ${reason}\n`);
+      count += 1;
+    }
+    if (dryRun) return void process.stdout.write(`${count} would go.\n`);
+    await cleanUp(deps);
+    await sweepStorage(deps, options);
+    process.stdout.write(`${count} have gone.\n`);
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,26 @@
+import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, textColumn } from '../columns.js';
+import { BlobRow } from './blob.js';
+
+export type RejectionReason = 'MALWARE' | 'CONTENT_TYPE' | 'POLICY';
+
+/** Why a blob was rejected last. It says so still where the rejection has been overridden. */
+@Entity('rejections')
+export class RejectionRow {
+  @ForeignKey(() => BlobRow, { name: 'fk_rejections_blob', onDelete: 'CASCADE' })
+  @PrimaryColumn(idColumn('blob_id'))
+  blobId!: string;
+
+  @Column(textColumn('reason', 16))
+  reason!: RejectionReason;
+
+  @Column({ type: 'text', name: 'message' })
+  message!: string;
+
+  /** What the scanner calls it. */
+  @Column({ ...textColumn('signature', 255), nullable: true })
+  signature!: string | null;
+
+  @Column(instantColumn('rejected_at'))
+  rejectedAt!: Date;
+}

@@ -1,0 +1,28 @@
+import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import { releaseAttachment } from '../../attachments/release-attachment.js';
+import { rescanAttachment } from '../../attachments/rescan-attachment.js';
+import type { GraphqlContext } from '../context.js';
+import { toAttachment } from '../types/attachment.js';
+import { ReleaseAttachmentInput, RescanAttachmentInput } from '../types/inputs.js';
+import { ReleaseAttachmentPayload, RescanAttachmentPayload } from '../types/payloads.js';
+
+@Resolver()
+export class VerdictMutations {
+  @Authorized('attachments:write')
+  @Mutation(() => RescanAttachmentPayload)
+  async rescanAttachment(
+    @Arg('input', () => RescanAttachmentInput) { attachmentId }: RescanAttachmentInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<RescanAttachmentPayload> {
+    return { attachment: toAttachment(await rescanAttachment(deps, viewer, attachmentId)) };
+  }
+
+  @Authorized('attachments:admin')
+  @Mutation(() => ReleaseAttachmentPayload)
+  async releaseAttachment(
+    @Arg('input', () => ReleaseAttachmentInput) input: ReleaseAttachmentInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<ReleaseAttachmentPayload> {
+    return { attachment: toAttachment(await releaseAttachment(deps, viewer, input)) };
+  }
+}

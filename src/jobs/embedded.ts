@@ -1,0 +1,154 @@
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { JobRow } from '../database/entities/job.js';
+import { countJobs } from './count-jobs.js';
+import { insertJob, JobTable } from './job-table.js';
+import type { ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
+
+export interface EmbeddedJobsOptions {
+  database: Database;
+  clock: () => Date;
+  /** Told of every attempt that fails, and of faults of the engine itself; `job` is null for those. */
+  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+  /** A process that has not been heard of for so long counts as dead, and its jobs run again. */
+  leaseMs?: number;
+  /** How often to look for jobs that other processes have enqueued, or left behind. */
+  pollMs?: number;
+}
+
+const heartbeatsPerLease = 3;
+
+/** Jobs in a table of the embedded database, run by the process that made them, or another on the same file. */
+export class EmbeddedJobs implements Jobs {
+  readonly #options: Required<EmbeddedJobsOptions>;
+  readonly #table: JobTable;
+  readonly #abort = new AbortController();
+  readonly #running = new Map<Promise<void>, string>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #handlers: JobHandlers = {};
+  #isWorking = false;
+  #pumping: Promise<void> | null = null;
+  #isWoken = false;
+
+  constructor(options: EmbeddedJobsOptions) {
+    this.#options = { leaseMs: 15_000, pollMs: 1_000, ...options };
+    this.#table = new JobTable(this.#options);
+  }
+
+  async enqueue(manager: EntityManager, job: NewJob): Promise<void> {
+    const now = this.#options.clock();
+    await insertJob(manager, job, now);
+    const delay = (job.runAt ?? now).getTime() - now.getTime();
+    // The claim is a write of its own, and so comes after the commit of this one.
+    if (delay <= 0) setImmediate(() => this.#wake());
+    else if (delay < this.#options.pollMs) setTimeout(() => this.#wake(), delay).unref();
+  }
+
+  async work(handlers: JobHandlers): Promise<void> {
+    const { leaseMs, pollMs } = this.#options;
+    this.#handlers = handlers;
+    this.#isWorking = true;
+    const quietly = (work: () => Promise<unknown>) => () =>
+      void work().catch((error: unknown) => this.#options.onFailure(error, null));
+    const poll = async () => {
+      await this.#table.freeAbandoned();
+      this.#wake();
+    };
+    const renew = async () => {
+      if (this.#running.size > 0) await this.#table.renewLeases();
+    };
+    this.#timers.push(
+      setInterval(quietly(poll), pollMs),
+      setInterval(quietly(renew), leaseMs / heartbeatsPerLease),
+    );
+    await poll();
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#isWorking = false;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#pumping;
+    this.#abort.abort();
+    const timer = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
+    await Promise.race([Promise.all(this.#running.keys()), timer]);
+  }
+
+  counts(): Promise<JobCounts[]> {
+    return countJobs(this.#options.database.read, this.#options.clock());
+  }
+
+  async exhausted(limit: number): Promise<ExhaustedJob[]> {
+    const rows = await this.#options.database.read.find(JobRow, {
+      where: { state: 'EXHAUSTED' },
+      order: { failedAt: 'DESC', id: 'DESC' },
+      take: limit,
+    });
+    return rows.map(({ id, kind, payload, attempts, lastError, failedAt, createdAt }) => {
+      return { id, kind, payload, attempts, lastError: lastError ?? '', failedAt: failedAt ?? createdAt };
+    });
+  }
+
+  /** Claims and starts what is due, once more if it is woken meanwhile. */
+  #wake(): void {
+    this.#isWoken = true;
+    if (!this.#isWorking) return;
+    this.#pumping ??= this.#pump()
+      .catch((error: unknown) => this.#options.onFailure(error, null))
+      .finally(() => {
+        this.#pumping = null;
+      });
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#isWoken && this.#isWorking) {
+      this.#isWoken = false;
+      await Promise.all(Object.entries(this.#handlers).map(([kind, handler]) => this.#fill(kind, handler)));
+    }
+  }
+
+  async #fill(kind: string, handler: JobHandler): Promise<void> {
+    const busy = [...this.#running.values()].filter((each) => each === kind).length;
+    const free = handler.concurrency - busy;
+    if (free <= 0) return;
+    for (const job of await this.#table.claim(kind, free)) {
+      const done = this.#run(job, handler).finally(() => {
+        this.#running.delete(done);
+        this.#wake();
+      });
+      this.#running.set(done, kind);
+    }
+  }
+
+  /** Never rejects. */
+  async #run(job: JobRow, handler: JobHandler): Promise<void> {
+    const { retryDelaysMs } = handler;
+    const number = job.attempts;
+    const isLast = number > retryDelaysMs.length;
+    const { signal } = this.#abort;
+    try {
+      // A job that has ended the process in its last attempt comes back once more, to be given up.
+      if (number > retryDelaysMs.length + 1) throw new Error('The process ended during the last attempt.');
+      await handler.run(job.payload, { number, isLast, signal });
+      await this.#table.finish(job);
+    } catch (error) {
+      await this.#settle(job, error, isLast ? null : (retryDelaysMs[number - 1] ?? 0), handler).catch(
+        (fault: unknown) => this.#options.onFailure(fault, null),
+      );
+    }
+  }
+
+  async #settle(job: JobRow, error: unknown, delayMs: number | null, handler: JobHandler): Promise<void> {
+    if (this.#abort.signal.aborted) {
+      await this.#table.giveBack(job);
+      return;
+    }
+    const { kind, attempts, payload } = job;
+    this.#options.onFailure(error, { kind, attempts, isLast: delayMs === null });
+    const runAt = delayMs === null ? null : new Date(this.#options.clock().getTime() + delayMs);
+    if (delayMs === null) await handler.giveUp?.(payload);
+    await this.#table.fail(job, error, runAt);
+    if (delayMs !== null && delayMs < this.#options.pollMs) {
+      setTimeout(() => this.#wake(), delayMs).unref();
+    }
+  }
+}

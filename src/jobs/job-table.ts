@@ -1,0 +1,114 @@
+import { type EntityManager, In } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
+import { JobRow } from '../database/entities/job.js';
+import { insertRow } from '../database/insert-row.js';
+import { before } from '../database/instants.js';
+import type { NewJob } from './jobs.js';
+
+const maxErrorLength = 1_000;
+const unlocked = { lockedBy: null, lockedUntil: null };
+
+export async function insertJob(manager: EntityManager, job: NewJob, now: Date): Promise<void> {
+  const { kind, payload, key = null, runAt = now } = job;
+  if (key !== null) await manager.delete(JobRow, { key, state: 'WAITING' });
+  const fresh = { state: 'WAITING' as const, attempts: 0, lastError: null, failedAt: null, ...unlocked };
+  await insertRow(manager, JobRow, { id: uuidv7(), kind, key, payload, runAt, createdAt: now, ...fresh });
+}
+
+/** The jobs of one process: each statement touches no others, so that one whose lease has run out changes nothing. */
+export class JobTable {
+  readonly #database: Database;
+  readonly #clock: () => Date;
+  readonly #leaseMs: number;
+  readonly #me = uuidv7();
+
+  constructor(options: { database: Database; clock: () => Date; leaseMs: number }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#leaseMs = options.leaseMs;
+  }
+
+  /** Takes up to `count` due jobs of a kind in hand, the longest due first; each counts an attempt thereby. */
+  claim(kind: string, count: number): Promise<JobRow[]> {
+    return this.#database.write(async (manager) => {
+      const now = this.#clock();
+      const due = await findDue(manager, kind, now, count);
+      if (due.length === 0) return [];
+      const claimed = {
+        state: 'RUNNING' as const,
+        attempts: () => 'attempts + 1',
+        lockedBy: this.#me,
+        lockedUntil: this.#leaseEnd(now),
+      };
+      const where = { id: In(due.map(({ id }) => id)), state: 'WAITING' as const };
+      const { affected } = await manager.update(JobRow, where, claimed);
+      if (affected !== due.length) throw new Error('Jobs were claimed by two processes at once.');
+      return due.map((job) => Object.assign(job, { attempts: job.attempts + 1 }));
+    });
+  }
+
+  finish(job: JobRow): Promise<unknown> {
+    return this.#database.write((manager) => manager.delete(JobRow, this.#mine(job)));
+  }
+
+  /** Another attempt follows at `runAt`; with null there is none. Returns false where the lease was lost. */
+  async fail(job: JobRow, error: unknown, runAt: Date | null): Promise<boolean> {
+    const lastError = describe(error);
+    const next = runAt
+      ? { state: 'WAITING' as const, runAt, lastError, ...unlocked }
+      : { state: 'EXHAUSTED' as const, failedAt: this.#clock(), lastError, ...unlocked };
+    const { affected } = await this.#database.write((manager) =>
+      manager.update(JobRow, this.#mine(job), next),
+    );
+    return affected === 1;
+  }
+
+  /** Puts a job back as if it had not been claimed. */
+  giveBack(job: JobRow): Promise<unknown> {
+    const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
+    return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));
+  }
+
+  renewLeases(): Promise<unknown> {
+    const lockedUntil = this.#leaseEnd(this.#clock());
+    return this.#database.write((manager) =>
+      manager.update(JobRow, { state: 'RUNNING' as const, lockedBy: this.#me }, { lockedUntil }),
+    );
+  }
+
+  /** Frees the jobs of processes that have died. */
+  async freeAbandoned(): Promise<void> {
+    const abandoned = { state: 'RUNNING' as const, lockedUntil: before(this.#clock()) };
+    if (!(await this.#database.read.existsBy(JobRow, abandoned))) return;
+    await this.#database.write((manager) =>
+      manager.update(JobRow, abandoned, { state: 'WAITING', ...unlocked }),
+    );
+  }
+
+  #leaseEnd(now: Date): Date {
+    return new Date(now.getTime() + this.#leaseMs);
+  }
+
+  #mine({ id, attempts }: JobRow) {
+    return { id, attempts, state: 'RUNNING' as const, lockedBy: this.#me };
+  }
+}
+
+/** Those whose key is not running already. */
+function findDue(manager: EntityManager, kind: string, now: Date, count: number): Promise<JobRow[]> {
+  return manager
+    .createQueryBuilder(JobRow, 'job')
+    .where(`job.state = 'WAITING' AND job.kind = :kind AND job.run_at <= :now`, { kind, now: now.getTime() })
+    .andWhere(
+      `(job.key IS NULL OR NOT EXISTS (SELECT 1 FROM jobs other WHERE other.key = job.key AND other.state = 'RUNNING'))`,
+    )
+    .orderBy('job.runAt', 'ASC')
+    .addOrderBy('job.id', 'ASC')
+    .limit(count)
+    .getMany();
+}
+
+function describe(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength);
+}
