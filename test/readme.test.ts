@@ -127,6 +127,7 @@ describe('README.md shows what the service does', () => {
       'Field',
       'List',
       'Fetch',
+      'Hold',
       'Change',
       'Delete',
     ]);
