@@ -9,11 +9,16 @@ import { receiveUpload } from './attachments/receive-upload.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
 import { createAttachmentUrls } from './auth/attachment-urls.js';
-import { createAuthenticate } from './auth/authenticate.js';
+import { type Authenticate, createAuthenticate, type Identify } from './auth/authenticate.js';
+import { createIdentifyKey } from './auth/identify-key.js';
+import { createIdentifyToken } from './auth/identify-token.js';
+import { createKeyUsage } from './auth/key-usage.js';
+import { createMeetPrincipal } from './auth/meet-principal.js';
 import { keepSecret } from './auth/secrets.js';
 import { createUploadTokens, type UploadTokens } from './auth/upload-tokens.js';
+import { createTokenVerifier } from './auth/verify-token.js';
 import type { Config } from './config.js';
-import { openDatabase } from './database/database.js';
+import { type Database, openDatabase } from './database/database.js';
 import { AttachmentError } from './errors.js';
 import { createApollo } from './graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from './graphql/context.js';
@@ -70,7 +75,15 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     uploadUrl: (targetId: string) => `${publicUrl}/uploads/${tokens.issue(targetId)}`,
     onRemovalDelayed: (err: unknown) => server.log.warn({ err }, 'bytes not removed yet'),
   };
-  const apollo = await addRoutes(server, config, deps);
+  const usage = createKeyUsage({
+    database,
+    clock,
+    onUsageLost: (err) => server.log.warn({ err }, 'use of keys not noted'),
+  });
+  const identifyKey = createIdentifyKey({ database, clock, usage });
+  const identifyToken = identifyTokens(config, { database, clock, log: server.log });
+  const authenticate = createAuthenticate({ identifyKey, identifyToken });
+  const apollo = await addRoutes(server, config, { ...deps, authenticate });
   const stopCleaning = startCleaning(deps);
 
   return {
@@ -85,6 +98,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await stopCleaning();
       await apollo.stop();
       await hasher.close();
+      await usage.close();
       await database.close();
     },
   };
@@ -104,14 +118,13 @@ function startCleaning(deps: GraphqlDependencies): () => Promise<void> {
   };
 }
 
-type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens };
+type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens; authenticate: Authenticate };
 
 async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDependencies) {
-  const { database, storage } = deps;
+  const { database, storage, authenticate } = deps;
   const schema = createSchema();
   const apollo = createApollo(schema);
   await apollo.start();
-  const authenticate = createAuthenticate(deps);
   registerGraphql(server, {
     apollo,
     authenticate,
@@ -134,6 +147,20 @@ async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDep
     storage: () => storage.check(),
   });
   return apollo;
+}
+
+interface IdentityDependencies {
+  database: Database;
+  clock: () => Date;
+  log: FastifyInstance['log'];
+}
+
+/** Null where no tokens are taken. */
+function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDependencies): Identify | null {
+  if (jwt === null) return null;
+  const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
+  const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
+  return createIdentifyToken({ verify, meet: createMeetPrincipal({ database, clock }), clock });
 }
 
 async function signingSecrets({ signingSecrets, dataDirectory }: Config): Promise<[string, ...string[]]> {

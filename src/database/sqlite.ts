@@ -3,12 +3,13 @@ import sqlite3 from 'sqlite3';
 import type { DataSourceOptions, Logger } from 'typeorm';
 import { entities } from './entities/all.js';
 import { Foundation1763600000000 } from './migrations/1763600000000-foundation.js';
+import { ApiKeys1763700000002 } from './migrations/1763700000002-api-keys.js';
 import { PreparingDatabase } from './prepared-statements.js';
 
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
 const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
 
-export const migrations = [Foundation1763600000000];
+export const migrations = [Foundation1763600000000, ApiKeys1763700000002];
 
 /** How TypeORM reaches the embedded database: one WAL file in the data directory. */
 export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourceOptions {
