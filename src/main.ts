@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { describeFault } from './command/describe-fault.js';
+import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
-import { type Config, ConfigError, loadConfig, settingDescriptions } from './config.js';
+import { type Config, loadConfig, settingDescriptions } from './config.js';
 
 const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
 
@@ -13,8 +15,9 @@ const program = new Command('claimcheck')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 program.command('serve').description('Migrate and serve.').action(run(serve));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
+program.addCommand(keysCommand());
 
 program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);
+  process.stderr.write(`${describeFault(error)}\n`);
   process.exit(1);
 });

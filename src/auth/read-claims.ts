@@ -1,9 +1,7 @@
 import type { JWTPayload } from 'jose';
-import { isOrganizationId } from '../storage/document-key.js';
 import { isCleanText } from './clean-text.js';
+import { toOrganizationId } from './organizations.js';
 import { toPermissions, type Viewer } from './viewer.js';
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Who a verified token speaks for: `sub` is the principal, `org` the organization's id, `permissions` (an array) or
@@ -12,11 +10,12 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  */
 export function readClaims(claims: JWTPayload): Viewer | null {
   const { sub, org, name } = claims;
+  const organizationId = typeof org === 'string' ? toOrganizationId(org) : null;
   const names = readPermissions(claims);
-  if (!isCleanText(sub) || typeof org !== 'string' || !isOrganizationId(org) || !names) return null;
+  if (!isCleanText(sub) || organizationId === null || !names) return null;
   return {
     principal: { id: sub, kind: 'USER', name: isCleanText(name) ? name : null },
-    organizationId: uuid.test(org) ? org.toLowerCase() : org,
+    organizationId,
     permissions: toPermissions(names),
   };
 }
