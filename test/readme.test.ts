@@ -129,6 +129,7 @@ describe('README.md shows what the service does', () => {
       'Fetch',
       'Change',
       'Delete',
+      'CreateKey',
     ]);
   });
 
