@@ -14,9 +14,14 @@ import { VerdictWatch } from './attachments/verdict-watch.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
 import { createAttachmentUrls } from './auth/attachment-urls.js';
-import { createAuthenticate } from './auth/authenticate.js';
+import { type Authenticate, createAuthenticate, type Identify } from './auth/authenticate.js';
+import { createIdentifyKey } from './auth/identify-key.js';
+import { createIdentifyToken } from './auth/identify-token.js';
+import { createKeyUsage } from './auth/key-usage.js';
+import { createMeetPrincipal } from './auth/meet-principal.js';
 import { keepSecret } from './auth/secrets.js';
 import { createUploadTokens, type UploadTokens } from './auth/upload-tokens.js';
+import { createTokenVerifier } from './auth/verify-token.js';
 import type { Config } from './config.js';
 import { type Database, openDatabase } from './database/database.js';
 import { AttachmentError } from './errors.js';
@@ -99,7 +104,8 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     server.log.error({ err }, 'the scanner has failed its self-test: nothing is approved'),
   );
   const assertTrusted = () => trust.assertTrusted();
-  const apollo = await addRoutes(server, config, { ...deps, assertTrusted });
+  const { authenticate, usage } = createIdentification(config, { database, clock, log: server.log });
+  const apollo = await addRoutes(server, config, { ...deps, assertTrusted, authenticate });
   const stopCleaning = startCleaning(deps);
   void assertTrusted().catch(() => undefined);
   await jobs.work({ [scanJob]: createScanBlob({ ...deps, assertTrusted }) });
@@ -117,6 +123,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await stopCleaning();
       await apollo.stop();
       await hasher.close();
+      await usage.close();
       await database.close();
     },
   };
@@ -136,14 +143,17 @@ function startCleaning(deps: GraphqlDependencies): () => Promise<void> {
   };
 }
 
-type RouteDependencies = GraphqlDependencies & { tokens: UploadTokens; assertTrusted(): Promise<void> };
+type RouteDependencies = GraphqlDependencies & {
+  tokens: UploadTokens;
+  authenticate: Authenticate;
+  assertTrusted(): Promise<void>;
+};
 
 async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDependencies) {
-  const { database, storage } = deps;
+  const { database, storage, authenticate } = deps;
   const schema = createSchema();
   const apollo = createApollo(schema);
   await apollo.start();
-  const authenticate = createAuthenticate(deps);
   registerGraphql(server, {
     apollo,
     authenticate,
@@ -178,6 +188,32 @@ function createJobs(deps: { database: Database; clock: () => Date }, { log }: Fa
       else log.warn({ err, job }, 'a job has failed and runs again');
     },
   });
+}
+
+interface IdentityDependencies {
+  database: Database;
+  clock: () => Date;
+  log: FastifyInstance['log'];
+}
+
+/** Finds out who asks, by a key or a token. */
+function createIdentification(config: Config, deps: IdentityDependencies) {
+  const { database, clock, log } = deps;
+  const onUsageLost = (err: unknown) => log.warn({ err }, 'use of keys not noted');
+  const usage = createKeyUsage({ database, clock, onUsageLost });
+  const identifyKey = createIdentifyKey({ database, clock, usage });
+  return {
+    authenticate: createAuthenticate({ identifyKey, identifyToken: identifyTokens(config, deps) }),
+    usage,
+  };
+}
+
+/** Null where no tokens are taken. */
+function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDependencies): Identify | null {
+  if (jwt === null) return null;
+  const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
+  const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
+  return createIdentifyToken({ verify, meet: createMeetPrincipal({ database, clock }), clock });
 }
 
 async function signingSecrets({ signingSecrets, dataDirectory }: Config): Promise<[string, ...string[]]> {

@@ -72,6 +72,19 @@ const settings = {
     .regex(/^cck_[A-Za-z0-9_-]{16,128}$/, 'must be cck_ and 16 to 128 letters, digits, - or _')
     .optional()
     .describe('First API key, where the database has none yet; default: a random one, printed once.'),
+  JWT_SECRET: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, 'must have at least 32 bytes')
+    .optional()
+    .describe('Verifies JSON Web Tokens signed with HS256; default: off.'),
+  JWT_JWKS_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe(
+      'Public keys that verify JSON Web Tokens signed with RS256, PS256, ES256 or EdDSA; default: off.',
+    ),
+  JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
+  JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
   SIGNING_SECRET: z
     .string()
     .transform((list) => list.split(','))
@@ -130,6 +143,7 @@ function shape(env: Settings) {
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
+    jwt: shapeJwt(env),
     signingSecrets: env.SIGNING_SECRET ?? null,
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
@@ -140,13 +154,23 @@ function shape(env: Settings) {
   });
 }
 
+/** How JSON Web Tokens are verified; null where none are taken. */
+function shapeJwt(env: Settings) {
+  const rest = { issuer: env.JWT_ISSUER ?? null, audience: env.JWT_AUDIENCE ?? null };
+  if (env.JWT_SECRET !== undefined) return { key: { secret: env.JWT_SECRET }, ...rest };
+  return env.JWT_JWKS_URL === undefined ? null : { key: { jwksUrl: env.JWT_JWKS_URL }, ...rest };
+}
+
 /** Reads the settings from an environment; an empty value counts as not set. Throws ConfigError with every fault. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.keys(settings).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   const parsed = schema.safeParse(Object.fromEntries(given));
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const issues = parsed.error?.issues ?? [];
+  const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (env['JWT_SECRET'] && env['JWT_JWKS_URL']) {
+    faults.push('JWT_SECRET: must not be given together with JWT_JWKS_URL');
   }
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return shape(parsed.data);
 }
 

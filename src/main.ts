@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { describeFault } from './command/describe-fault.js';
+import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
 import { sweep } from './command/sweep.js';
-import { type Config, ConfigError, loadConfig, settingDescriptions } from './config.js';
+import { type Config, loadConfig, settingDescriptions } from './config.js';
 
 const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
 
@@ -14,6 +16,7 @@ const program = new Command('claimcheck')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 program.command('serve').description('Migrate and serve.').action(run(serve));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
+program.addCommand(keysCommand());
 
 program
   .command('sweep')
@@ -22,6 +25,6 @@ program
   .action((options: { dryRun?: boolean }) => run((config) => sweep(config, options))());
 
 program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);
+  process.stderr.write(`${describeFault(error)}\n`);
   process.exit(1);
 });

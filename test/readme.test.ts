@@ -130,6 +130,7 @@ describe('README.md shows what the service does', () => {
       'Hold',
       'Change',
       'Delete',
+      'CreateKey',
     ]);
   });
 

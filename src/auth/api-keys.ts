@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { PrincipalRow } from '../database/entities/principal.js';
+import { insertRow } from '../database/insert-row.js';
 import { permissions } from './viewer.js';
 
 const prefixLength = 12;
@@ -15,6 +17,40 @@ export function hashApiKey(key: string): string {
 
 export function generateApiKey(): string {
   return `cck_${randomBytes(32).toString('base64url')}`;
+}
+
+/** A key to be stored, by its hash only. */
+export interface KeyToStore {
+  key: string;
+  organizationId: string;
+  name: string;
+  permissions: readonly string[];
+  createdAt: Date;
+  expiresAt: Date | null;
+}
+
+/** Stores a key, with a service account of its own that has the key's name. */
+export async function storeApiKey(
+  manager: EntityManager,
+  { key, organizationId, name, permissions, createdAt, expiresAt }: KeyToStore,
+): Promise<ApiKeyRow> {
+  const principalId = uuidv7();
+  const row: ApiKeyRow = {
+    id: uuidv7(),
+    organizationId,
+    principalId,
+    name,
+    prefix: key.slice(0, prefixLength),
+    hash: hashApiKey(key),
+    permissions: [...permissions],
+    createdAt,
+    expiresAt,
+    revokedAt: null,
+    lastUsedAt: null,
+  };
+  await insertRow(manager, PrincipalRow, { organizationId, id: principalId, kind: 'SERVICE', name });
+  await insertRow(manager, ApiKeyRow, row);
+  return row;
 }
 
 /**
@@ -30,24 +66,9 @@ export async function createFirstApiKey(
     if (await manager.exists(ApiKeyRow)) return false;
     const createdAt = clock();
     const organizationId = uuidv7();
-    const principalId = uuidv7();
-    await manager.insert(OrganizationRow, { id: organizationId, name: 'default', createdAt });
-    await manager.insert(PrincipalRow, {
-      organizationId,
-      id: principalId,
-      kind: 'SERVICE',
-      name: 'bootstrap',
-    });
-    await manager.insert(ApiKeyRow, {
-      id: uuidv7(),
-      organizationId,
-      principalId,
-      name: 'bootstrap',
-      prefix: key.slice(0, prefixLength),
-      hash: hashApiKey(key),
-      permissions: [...permissions],
-      createdAt,
-    });
+    await insertRow(manager, OrganizationRow, { id: organizationId, name: 'default', createdAt });
+    const name = 'bootstrap';
+    await storeApiKey(manager, { key, organizationId, name, permissions, createdAt, expiresAt: null });
     return true;
   });
   return created ? key : null;

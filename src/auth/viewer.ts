@@ -20,3 +20,8 @@ export interface Viewer {
   organizationId: string;
   permissions: ReadonlySet<Permission>;
 }
+
+/** Those of `names` that are permissions. */
+export function toPermissions(names: readonly unknown[]): ReadonlySet<Permission> {
+  return new Set(permissions.filter((permission) => names.includes(permission)));
+}

@@ -6,6 +6,7 @@ import type { Permission } from '../auth/viewer.js';
 import { errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import { findLongTexts } from './json-body/find-long-texts.js';
+import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
@@ -48,6 +49,7 @@ export function createSchema(): GraphQLSchema {
       RecordFieldFields,
       AttachmentLinkFields,
       VerdictMutations,
+      ApiKeys,
     ],
     authChecker,
     scalarsMap: [{ type: Date, scalar: DateTime }],

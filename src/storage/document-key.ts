@@ -3,7 +3,17 @@ import { AttachmentError } from '../errors.js';
 
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const hourPartitionPattern = /^\d{4}-\d{2}-\d{2}\/\d{2}$/;
-const documentKeyPattern = new RegExp(`^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${uuidPattern}/${uuidPattern}$`);
+/** A whole path part that needs no escaping anywhere; never `.` or `..`, nor hidden. */
+const organizationIdPattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,35}';
+const wholeOrganizationIdPattern = new RegExp(`^${organizationIdPattern}$`);
+const documentKeyPattern = new RegExp(
+  `^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${organizationIdPattern}/${uuidPattern}$`,
+);
+
+/** What may stand in a key for an organization: a UUID, or a short name that a token's issuer has given it. */
+export function isOrganizationId(text: string): boolean {
+  return wholeOrganizationIdPattern.test(text);
+}
 
 /** A fresh key `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid v7>` (UTC); no user text is ever part of one. */
 export function createDocumentKey(organizationId: string, now: Date): string {

@@ -37,4 +37,8 @@ export class ApiKeyRow {
 
   @Column({ ...instantColumn('revoked_at'), nullable: true })
   revokedAt!: Date | null;
+
+  /** Behind by up to a few minutes; null before the first use. */
+  @Column({ ...instantColumn('last_used_at'), nullable: true })
+  lastUsedAt!: Date | null;
 }

@@ -6,6 +6,7 @@ import { checkRecord } from '../../attachments/record.js';
 import { findAttachment } from '../../attachments/stored-attachment.js';
 import { Faults } from '../../faults.js';
 import type { GraphqlContext } from '../context.js';
+import { findNode } from '../find-node.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import { type ConnectionOf, toConnection } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
@@ -22,14 +23,14 @@ export class Queries {
     return { ...viewer, permissions: [...viewer.permissions] };
   }
 
-  @Authorized('attachments:read')
-  @Query(() => Node, { nullable: true })
-  async node(
-    @Arg('id', () => ID) id: string,
-    @Ctx() { deps, viewer }: GraphqlContext,
-  ): Promise<Attachment | null> {
-    const found = await findAttachment(deps.database.read, viewer, id);
-    return found && toAttachment(found);
+  @Authorized()
+  @Query(() => Node, {
+    nullable: true,
+    description:
+      'The attachment or API key of this id; null where there is none or the viewer may not see it.',
+  })
+  node(@Arg('id', () => ID) id: string, @Ctx() context: GraphqlContext): Promise<Node | null> {
+    return findNode(context, id);
   }
 
   @Authorized('attachments:read')

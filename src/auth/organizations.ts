@@ -1,0 +1,44 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { OrganizationRow } from '../database/entities/organization.js';
+import { insertRow } from '../database/insert-row.js';
+import { isOrganizationId } from '../storage/document-key.js';
+import { isCleanText } from './clean-text.js';
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The id of the organization that somebody else calls by this text, the same as a claim and on the command line; null where it cannot be one. */
+export function toOrganizationId(text: string): string | null {
+  if (!isOrganizationId(text)) return null;
+  return uuid.test(text) ? text.toLowerCase() : text;
+}
+
+/** The organization of this id, else the one of this name; the oldest where nothing is said. Throws where several have the name. */
+export async function findOrganization(
+  read: EntityManager,
+  nameOrId: string | null,
+): Promise<OrganizationRow | null> {
+  if (nameOrId === null) {
+    const [oldest] = await read.find(OrganizationRow, { order: { createdAt: 'ASC', id: 'ASC' }, take: 1 });
+    return oldest ?? null;
+  }
+  const byId = await read.findOneBy(OrganizationRow, { id: toOrganizationId(nameOrId) ?? nameOrId });
+  if (byId) return byId;
+  const [found, other] = await read.find(OrganizationRow, { where: { name: nameOrId }, take: 2 });
+  if (other) throw new Error(`Several organizations are called ${nameOrId}: name one by its id.`);
+  return found ?? null;
+}
+
+/** Its id is its name, so that tokens can name it, or a new UUID where the name is no id. Throws where it is no name either. */
+export async function createOrganization(
+  manager: EntityManager,
+  name: string,
+  createdAt: Date,
+): Promise<OrganizationRow> {
+  if (!isCleanText(name)) {
+    throw new Error("An organization's name must be 1 to 255 characters, without control characters.");
+  }
+  const organization = { id: toOrganizationId(name) ?? uuidv7(), name, createdAt };
+  await insertRow(manager, OrganizationRow, organization);
+  return organization;
+}

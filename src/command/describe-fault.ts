@@ -1,0 +1,10 @@
+import { ConfigError } from '../config.js';
+import { AttachmentError } from '../errors.js';
+
+/** What the command says of a fault before it ends: one line, but for settings, of which each fault has its own. */
+export function describeFault(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (!(error instanceof AttachmentError)) return error instanceof Error ? error.message : String(error);
+  const faults = error.details.map(({ loc, msg }) => `${loc.slice(1).join('.')}: ${msg}`);
+  return faults.length > 0 ? faults.join(' ') : error.message;
+}

@@ -1,0 +1,72 @@
+import { Arg, Args, Authorized, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { decodeCursor, encodeCursor } from '../../attachments/cursor.js';
+import { checkPageSize, toPage } from '../../attachments/page.js';
+import { createApiKey } from '../../auth/create-api-key.js';
+import { countApiKeys, listApiKeys } from '../../auth/list-api-keys.js';
+import { revokeApiKey } from '../../auth/revoke-api-key.js';
+import type { GraphqlContext } from '../context.js';
+import {
+  ApiKey,
+  ApiKeyConnection,
+  CreateApiKeyInput,
+  CreateApiKeyPayload,
+  RevokeApiKeyInput,
+  RevokeApiKeyPayload,
+  toApiKey,
+} from '../types/api-key.js';
+import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { PageArgs } from '../types/inputs.js';
+import { Principal } from '../types/principal.js';
+
+const order = 'API_KEYS';
+
+@Resolver(() => ApiKey)
+export class ApiKeys {
+  @Authorized('keys:admin')
+  @Mutation(() => CreateApiKeyPayload, { description: "A key of the viewer's organization." })
+  async createApiKey(
+    @Arg('input', () => CreateApiKeyInput) { name, permissions, expiresAt }: CreateApiKeyInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<CreateApiKeyPayload> {
+    const input = { name, permissions, expiresAt: expiresAt ?? null };
+    const { row, key } = await createApiKey(deps, viewer, input);
+    return { apiKey: toApiKey(row), secret: key };
+  }
+
+  @Authorized('keys:admin')
+  @Mutation(() => RevokeApiKeyPayload, { description: 'Ends a key for good; again: nothing changes.' })
+  async revokeApiKey(
+    @Arg('input', () => RevokeApiKeyInput) { id }: RevokeApiKeyInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<RevokeApiKeyPayload> {
+    return { apiKey: toApiKey(await revokeApiKey(deps, viewer.organizationId, id)) };
+  }
+
+  @Authorized('keys:admin')
+  @Query(() => ApiKeyConnection, {
+    description: "The viewer's organization's, newest first; revoked and expired ones too.",
+  })
+  async apiKeys(
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Ctx() { deps, viewer: { organizationId } }: GraphqlContext,
+  ): Promise<ConnectionOf<ApiKey>> {
+    const { read } = deps.database;
+    const page = { first: first ?? 50, after: after ?? null };
+    checkPageSize(page.first);
+    const afterId = page.after === null ? null : decodeCursor(order, page.after).id;
+    const rows = await listApiKeys(read, organizationId, { limit: page.first + 1, afterId });
+    return toConnection(
+      toPage(page, rows, ({ id }) => encodeCursor(order, { value: 0, id })),
+      toApiKey,
+      () => countApiKeys(read, organizationId),
+    );
+  }
+
+  @FieldResolver(() => Principal, { description: 'The service account that the key is a credential of.' })
+  async principal(
+    @Root() { principalId: id }: ApiKey,
+    @Ctx() { loaders }: GraphqlContext,
+  ): Promise<Principal> {
+    return (await loaders.principal.load(id)) ?? { id, kind: 'SERVICE', name: null };
+  }
+}
