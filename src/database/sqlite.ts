@@ -3,12 +3,13 @@ import sqlite3 from 'sqlite3';
 import type { DataSourceOptions, Logger } from 'typeorm';
 import { entities } from './entities/all.js';
 import { Foundation1763600000000 } from './migrations/1763600000000-foundation.js';
+import { Webhooks1763700000001 } from './migrations/1763700000001-webhooks.js';
 import { PreparingDatabase } from './prepared-statements.js';
 
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
 const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
 
-export const migrations = [Foundation1763600000000];
+export const migrations = [Foundation1763600000000, Webhooks1763700000001];
 
 /** How TypeORM reaches the embedded database: one WAL file in the data directory. */
 export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourceOptions {

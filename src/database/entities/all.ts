@@ -8,6 +8,8 @@ import { PrincipalRow } from './principal.js';
 import { RecordFieldRow } from './record-field.js';
 import { RemovalRow } from './removal.js';
 import { UploadTargetRow } from './upload-target.js';
+import { WebhookDeliveryRow } from './webhook-delivery.js';
+import { WebhookSubscriptionRow } from './webhook-subscription.js';
 
 /** Every table of the service. */
 export const entities = [
@@ -21,4 +23,6 @@ export const entities = [
   RemovalRow,
   IdempotencyKeyRow,
   UploadTargetRow,
+  WebhookDeliveryRow,
+  WebhookSubscriptionRow,
 ];
