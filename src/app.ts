@@ -9,7 +9,6 @@ import { loadPolicies } from './attachments/load-policies.js';
 import { scanJob } from './attachments/queue-scan.js';
 import { receiveUpload } from './attachments/receive-upload.js';
 import { createScanBlob } from './attachments/scan-blob.js';
-import type { VerdictListener } from './attachments/verdict-listener.js';
 import { VerdictWatch } from './attachments/verdict-watch.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
@@ -40,6 +39,11 @@ import type { Scanner } from './scanner/scanner.js';
 import { ScannerTrust } from './scanner/trust.js';
 import { createLocalStorage } from './storage/local.js';
 import type { Storage } from './storage/storage.js';
+import { createWebhooks } from './webhooks/create-webhooks.js';
+import { createDeliverWebhook } from './webhooks/deliver.js';
+import { deliverWebhookKind } from './webhooks/delivery-job.js';
+import { resolveName } from './webhooks/resolve-name.js';
+import { makeWebhookSecret } from './webhooks/sign.js';
 
 export interface App {
   /** The first API key, where this start has made it; nobody can read it again. */
@@ -61,13 +65,6 @@ export interface AppParts {
 }
 
 const cleaningIntervalMs = 60_000;
-
-/** Nobody outside is told of verdicts. */
-const unheard: VerdictListener = {
-  check: async () => {},
-  subscribe: async () => {},
-  announce: async () => {},
-};
 
 /** The one place where things are wired. */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
@@ -91,7 +88,8 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     jobs,
     scanner,
     changes,
-    verdicts: unheard,
+    resolveName,
+    verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),
     verdictWatch: new VerdictWatch({ database, changes }),
     hasher,
     policies,
@@ -100,15 +98,14 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
     uploadUrl: (targetId: string) => `${publicUrl}/uploads/${tokens.issue(targetId)}`,
     onRemovalDelayed: (err: unknown) => server.log.warn({ err }, 'bytes not removed yet'),
   };
-  const trust = new ScannerTrust(scanner, (err) =>
-    server.log.error({ err }, 'the scanner has failed its self-test: nothing is approved'),
-  );
-  const assertTrusted = () => trust.assertTrusted();
+  const assertTrusted = testScanner(scanner, server);
   const { authenticate, usage } = createIdentification(config, { database, clock, log: server.log });
   const apollo = await addRoutes(server, config, { ...deps, assertTrusted, authenticate });
   const stopCleaning = startCleaning(deps);
-  void assertTrusted().catch(() => undefined);
-  await jobs.work({ [scanJob]: createScanBlob({ ...deps, assertTrusted }) });
+  await jobs.work({
+    [scanJob]: createScanBlob({ ...deps, assertTrusted }),
+    [deliverWebhookKind]: createDeliverWebhook({ ...deps, webhookSecrets: await webhookSecrets(config) }),
+  });
 
   return {
     firstApiKey,
@@ -179,6 +176,15 @@ async function addRoutes(server: FastifyInstance, config: Config, deps: RouteDep
   return apollo;
 }
 
+/** Tests the scanner now; the result throws while it has not passed. */
+function testScanner(scanner: Scanner, { log }: FastifyInstance): () => Promise<void> {
+  const trust = new ScannerTrust(scanner, (err) =>
+    log.error({ err }, 'the scanner has failed its self-test: nothing is approved'),
+  );
+  void trust.assertTrusted().catch(() => undefined);
+  return () => trust.assertTrusted();
+}
+
 /** What fails is logged under the kind of its job; retries are the engine's. */
 function createJobs(deps: { database: Database; clock: () => Date }, { log }: FastifyInstance): EmbeddedJobs {
   return new EmbeddedJobs({
@@ -219,6 +225,10 @@ function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDepen
 async function signingSecrets({ signingSecrets, dataDirectory }: Config): Promise<[string, ...string[]]> {
   const [first, ...others] = signingSecrets ?? [];
   return first === undefined ? [await keepSecret(dataDirectory, 'signing-secret')] : [first, ...others];
+}
+
+async function webhookSecrets({ webhookSecrets, dataDirectory }: Config): Promise<readonly string[]> {
+  return webhookSecrets ?? [await keepSecret(dataDirectory, 'webhook-secret', makeWebhookSecret)];
 }
 
 /** Stops accepting, waits for requests under way, and cuts those off that take longer than `timeoutMs`. */

@@ -18,16 +18,23 @@ const integer = (preset: string, minimum: number, maximum: number) =>
     );
 
 /** Whole seconds, comma-separated. */
-const seconds = (preset: string) =>
+const delays = (preset: string) =>
   z
     .string()
     .default(preset)
-    .transform((list) => list.split(',').map((each) => wholeNumber(each.trim())))
+    .transform((list) => list.split(',').map((text) => wholeNumber(text.trim())))
     .pipe(
       z
-        .array(z.int('must be whole numbers of seconds, comma-separated').min(0).max(31_536_000))
-        .max(100, 'must be at most 100 delays'),
+        .array(z.int('must be whole numbers of seconds').max(604_800, 'each must be at most 604800'))
+        .max(50, 'must be at most 50'),
     );
+
+/** As Standard Webhooks writes them: 24 to 64 random bytes. */
+const isWebhookSecret = (secret: string): boolean => {
+  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
+};
 
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
@@ -51,7 +58,7 @@ const settings = {
     .enum(['none', 'eicar'])
     .default('none')
     .describe('What looks for malware; none approves everything, eicar finds only the EICAR test string.'),
-  SCAN_RETRY_SECONDS: seconds('5,30,120,600,3600').describe(
+  SCAN_RETRY_SECONDS: delays('5,30,120,600,3600').describe(
     'Delays between attempts at a verdict, comma-separated; after the last a scan has failed.',
   ),
   MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
@@ -91,6 +98,19 @@ const settings = {
     .pipe(z.array(z.string().min(16, 'each secret must have at least 16 characters')))
     .optional()
     .describe('Signs URLs; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
+  WEBHOOK_SECRET: z
+    .string()
+    .transform((list) => list.split(',').map((secret) => secret.trim()))
+    .pipe(z.array(z.string().refine(isWebhookSecret, 'each must be whsec_ and 24 to 64 bytes in base64')))
+    .optional()
+    .describe('Signs webhooks; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
+  WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('Lets webhooks reach private and loopback addresses: true or false.'),
+  WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
+    'Delays between the attempts at a webhook, comma-separated.',
+  ),
   CORS_ORIGINS: z
     .string()
     .default('*')
@@ -145,6 +165,9 @@ function shape(env: Settings) {
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
     signingSecrets: env.SIGNING_SECRET ?? null,
+    webhookSecrets: env.WEBHOOK_SECRET ?? null,
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
+    webhookRetryDelaysMs: env.WEBHOOK_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
     operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,

@@ -1,10 +1,10 @@
 import type { Viewer } from '../auth/viewer.js';
-import { deleteRows } from './delete-rows.js';
+import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
 import { notFound } from './not-found.js';
 import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
 import { findAttachment } from './stored-attachment.js';
 
-export interface DeleteAttachmentDependencies extends RemoveBytesDependencies {
+export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
   clock: () => Date;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
@@ -22,7 +22,7 @@ export async function deleteAttachment(
   const documentKey = await deps.database.write(async (manager) => {
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    return deleteRows(manager, stored, deps.clock());
+    return deleteRows(deps, manager, stored, deps.clock());
   });
   if (documentKey) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
 }

@@ -68,7 +68,7 @@ async function emptyFields(
 }
 
 async function deleteBatch(
-  { clock }: DeleteRecordAttachmentsDependencies,
+  deps: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
@@ -82,7 +82,7 @@ async function deleteBatch(
   const ids = rows.map(({ id }) => id);
   const documentKeys: string[] = [];
   for (const stored of await readAttachments(manager, viewer, ids)) {
-    const documentKey = await deleteRows(manager, stored, clock());
+    const documentKey = await deleteRows(deps, manager, stored, deps.clock());
     if (documentKey) documentKeys.push(documentKey);
   }
   return { ids, documentKeys };

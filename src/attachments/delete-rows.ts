@@ -5,17 +5,24 @@ import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import type { StoredAttachment } from './stored-attachment.js';
 import { unlinkEverywhere } from './unlink-everywhere.js';
+import type { VerdictListener } from './verdict-listener.js';
+
+export interface DeleteRowsDependencies {
+  verdicts: Pick<VerdictListener, 'forget'>;
+}
 
 /**
  * Deletes an attachment and its links, inside the caller's transaction. Returns the key of its bytes where nothing uses
  * them any more: their removal is then noted as due, for `removeBytes` to carry out after the commit. Null otherwise.
  */
 export async function deleteRows(
+  { verdicts }: DeleteRowsDependencies,
   manager: EntityManager,
   { attachment, blob }: StoredAttachment,
   now: Date,
 ): Promise<string | null> {
   await unlinkEverywhere(manager, attachment.id);
+  await verdicts.forget(manager, attachment.id);
   await manager.delete(AttachmentRow, { id: attachment.id });
   const { affected } = await manager
     .createQueryBuilder()

@@ -1,9 +1,9 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
+import { decodeCursor, encodeCursor, type Position } from '../database/cursor.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
 import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
-import { decodeCursor, encodeCursor, type Position } from './cursor.js';
-import { checkPageSize, type Page, type PageRequest, toPage } from './page.js';
 import { readAttachments, type StoredAttachment } from './stored-attachment.js';
 
 export type AttachmentOrderField = 'CREATED_AT' | 'FILE_NAME' | 'SIZE';

@@ -3,9 +3,9 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { before } from '../database/instants.js';
-import { deleteRows } from './delete-rows.js';
+import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
 
-export interface PurgeExpiredDependencies {
+export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
   database: Database;
   clock: () => Date;
 }
@@ -13,7 +13,8 @@ export interface PurgeExpiredDependencies {
 const batchSize = 500;
 
 /** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
-export async function purgeExpired({ database, clock }: PurgeExpiredDependencies): Promise<number> {
+export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<number> {
+  const { database, clock } = deps;
   let purged = 0;
   for (;;) {
     const now = clock();
@@ -23,16 +24,16 @@ export async function purgeExpired({ database, clock }: PurgeExpiredDependencies
       order: { expiresAt: 'ASC', id: 'ASC' },
       take: batchSize,
     });
-    for (const { id } of late) purged += (await purgeOne(database, id, now)) ? 1 : 0;
+    for (const { id } of late) purged += (await purgeOne(deps, id, now)) ? 1 : 0;
     if (late.length < batchSize) return purged;
   }
 }
 
 /** A claim or link that came first has taken the expiry away: then it stays. */
-function purgeOne(database: Database, id: string, now: Date): Promise<boolean> {
-  return database.write(async (manager) => {
+function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
+  return deps.database.write(async (manager) => {
     const expired = await findExpired(manager, id, now);
-    if (expired) await deleteRows(manager, expired, now);
+    if (expired) await deleteRows(deps, manager, expired, now);
     return expired !== null;
   });
 }

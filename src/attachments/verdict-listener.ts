@@ -38,4 +38,6 @@ export interface VerdictListener {
   ): Promise<void>;
   /** Inside the transaction that writes the verdict, approved or rejected. */
   announce(manager: EntityManager, judged: JudgedAttachment, now: Date): Promise<void>;
+  /** Inside the transaction that deletes the attachment. */
+  forget(manager: EntityManager, attachmentId: string): Promise<void>;
 }

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The secret kept under this name in the data directory, readable by its owner only; made at random the first time. */
-export async function keepSecret(dataDirectory: string, name: string): Promise<string> {
+const randomSecret = () => randomBytes(32).toString('base64url');
+
+/** The secret kept under this name in the data directory, readable by its owner only; made by `make` the first time. */
+export async function keepSecret(dataDirectory: string, name: string, make = randomSecret): Promise<string> {
   const path = join(dataDirectory, name);
   const kept = await readFile(path, 'utf8').catch(() => null);
   if (kept) return kept.trim();
   await mkdir(dataDirectory, { recursive: true });
-  await createWhole(path, randomBytes(32).toString('base64url'));
+  await createWhole(path, make());
   return (await readFile(path, 'utf8')).trim();
 }
 

@@ -4,6 +4,7 @@ import { sweepStorage } from '../attachments/sweep-storage.js';
 import type { Config } from '../config.js';
 import { openDatabase } from '../database/database.js';
 import { createLocalStorage } from '../storage/local.js';
+import { forgetWebhooks } from '../webhooks/forget-webhooks.js';
 
 /** Whoever asks for a sweep wants the last week looked at, even where that has been done. */
 const options = { lookBackMs: 7 * 86_400_000 };
@@ -15,6 +16,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     database,
     storage: createLocalStorage(config.storageDirectory),
     clock: () => new Date(),
+    verdicts: { forget: forgetWebhooks },
   };
   try {
     let count = 0;

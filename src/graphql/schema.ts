@@ -12,6 +12,7 @@ import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
 import { VerdictMutations } from './resolvers/verdicts.js';
+import { Webhooks } from './resolvers/webhooks.js';
 import { textTooLong } from './text-too-long.js';
 import { DateTime } from './types/scalars.js';
 
@@ -49,6 +50,7 @@ export function createSchema(): GraphQLSchema {
       RecordFieldFields,
       AttachmentLinkFields,
       VerdictMutations,
+      Webhooks,
       ApiKeys,
     ],
     authChecker,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { cleanUp } from '../../src/attachments/clean-up.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
+import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
 import type { AttachmentData } from '../support/client.js';
 import { FragileStorage } from './fragile-storage.js';
 import { Stage } from './stage.js';
@@ -50,7 +51,9 @@ export class PurgeStage implements AsyncDisposable {
   /** What the service does once a minute, over a connection of its own to the database. */
   cleanUp(): Promise<void> {
     const { stage, storage } = this;
-    return cleanUp({ database: stage.ledger.database, storage, clock: () => new Date(this.now) });
+    const verdicts = { forget: forgetWebhooks };
+    const clock = () => new Date(this.now);
+    return cleanUp({ database: stage.ledger.database, storage, clock, verdicts });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

@@ -12,6 +12,8 @@ import { ReleaseRow } from './release.js';
 import { RemovalRow } from './removal.js';
 import { SweepRow } from './sweep.js';
 import { UploadTargetRow } from './upload-target.js';
+import { WebhookDeliveryRow } from './webhook-delivery.js';
+import { WebhookSubscriptionRow } from './webhook-subscription.js';
 
 /** Every table of the service. */
 export const entities = [
@@ -29,4 +31,6 @@ export const entities = [
   SweepRow,
   IdempotencyKeyRow,
   UploadTargetRow,
+  WebhookDeliveryRow,
+  WebhookSubscriptionRow,
 ];

@@ -1,9 +1,9 @@
 import { Arg, Args, Authorized, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { decodeCursor, encodeCursor } from '../../attachments/cursor.js';
-import { checkPageSize, toPage } from '../../attachments/page.js';
 import { createApiKey } from '../../auth/create-api-key.js';
 import { countApiKeys, listApiKeys } from '../../auth/list-api-keys.js';
 import { revokeApiKey } from '../../auth/revoke-api-key.js';
+import { decodeCursor, encodeCursor } from '../../database/cursor.js';
+import { checkPageSize, toPage } from '../../database/page.js';
 import type { GraphqlContext } from '../context.js';
 import {
   ApiKey,

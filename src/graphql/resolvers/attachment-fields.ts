@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
-import { decodeCursor, encodeCursor } from '../../attachments/cursor.js';
-import { checkPageSize, toPage } from '../../attachments/page.js';
 import { renderMarkdown } from '../../attachments/render-markdown.js';
+import { decodeCursor, encodeCursor } from '../../database/cursor.js';
+import { checkPageSize, toPage } from '../../database/page.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, Digest, FormattedText } from '../types/attachment.js';
 import { type ConnectionOf, toConnection } from '../types/connection.js';

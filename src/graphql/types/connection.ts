@@ -1,5 +1,5 @@
 import { type ClassType, Field, Int, ObjectType } from 'type-graphql';
-import type { Page } from '../../attachments/page.js';
+import type { Page } from '../../database/page.js';
 
 @ObjectType({ simpleResolvers: true })
 export class PageInfo {

@@ -1,0 +1,59 @@
+import { Arg, Args, Authorized, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import { findAttachment } from '../../attachments/stored-attachment.js';
+import { AttachmentError } from '../../errors.js';
+import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
+import { redeliverWebhook } from '../../webhooks/redeliver-webhook.js';
+import type { GraphqlContext } from '../context.js';
+import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { PageArgs } from '../types/inputs.js';
+import {
+  RedeliverWebhookInput,
+  RedeliverWebhookPayload,
+  toWebhookDelivery,
+  type WebhookDelivery,
+  WebhookDeliveryConnection,
+} from '../types/webhook-delivery.js';
+
+@Resolver()
+export class Webhooks {
+  @Authorized('attachments:read')
+  @Query(() => WebhookDeliveryConnection, { description: 'The newest first.' })
+  async webhookDeliveries(
+    @Arg('attachmentId', () => ID) attachmentId: string,
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Ctx() context: GraphqlContext,
+  ): Promise<ConnectionOf<WebhookDelivery>> {
+    await assertVisible(context, attachmentId, ['attachmentId']);
+    const { deps, viewer } = context;
+    const { read } = deps.database;
+    const page = await listDeliveries(read, viewer, attachmentId, {
+      first: first ?? 50,
+      after: after ?? null,
+    });
+    return toConnection(page, toWebhookDelivery, () => countDeliveries(read, viewer, attachmentId));
+  }
+
+  @Authorized('attachments:write')
+  @Mutation(() => RedeliverWebhookPayload)
+  async redeliverWebhook(
+    @Arg('input', () => RedeliverWebhookInput) { deliveryId }: RedeliverWebhookInput,
+    @Ctx() context: GraphqlContext,
+  ): Promise<RedeliverWebhookPayload> {
+    const { deps, viewer } = context;
+    const delivery = await findDelivery(deps.database.read, viewer, deliveryId);
+    await assertVisible(context, delivery?.attachmentId ?? '', ['input', 'deliveryId']);
+    return { delivery: toWebhookDelivery(await redeliverWebhook(deps, viewer, deliveryId)) };
+  }
+}
+
+/** A delivery is seen by whoever sees its attachment. */
+async function assertVisible(
+  { deps, viewer }: GraphqlContext,
+  attachmentId: string,
+  loc: string[],
+): Promise<void> {
+  if (await findAttachment(deps.database.read, viewer, attachmentId)) return;
+  const error = new AttachmentError('NOT_FOUND');
+  error.details.push({ loc, msg: error.message, type: 'not_found' });
+  throw error;
+}

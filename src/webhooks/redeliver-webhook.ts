@@ -1,0 +1,53 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { AttachmentError, errorTable } from '../errors.js';
+import type { Jobs } from '../jobs/jobs.js';
+import { deliveryJob } from './delivery-job.js';
+
+export interface RedeliverWebhookDependencies {
+  database: Database;
+  jobs: Pick<Jobs, 'enqueue'>;
+  clock: () => Date;
+}
+
+/**
+ * Sends a delivery once more, at once, under the same id and with the same body; where that fails, the delays between attempts
+ * begin anew. One that is still QUEUED becomes due at once, and its delays go on. Throws NOT_FOUND for what is not the viewer's
+ * organization's.
+ */
+export async function redeliverWebhook(
+  { database, jobs, clock }: RedeliverWebhookDependencies,
+  viewer: Viewer,
+  deliveryId: string,
+): Promise<WebhookDeliveryRow> {
+  const now = clock();
+  return database.write(async (manager) => {
+    if (!(await makeDue(manager, viewer, deliveryId, now))) throw notFound();
+    const delivery = await manager.findOneByOrFail(WebhookDeliveryRow, { id: deliveryId });
+    await jobs.enqueue(manager, deliveryJob(delivery, now));
+    return delivery;
+  });
+}
+
+/** One statement, so that an attempt that ends meanwhile comes either before or after it. */
+async function makeDue(manager: EntityManager, viewer: Viewer, id: string, now: Date): Promise<boolean> {
+  const { affected } = await manager.update(
+    WebhookDeliveryRow,
+    { id, organizationId: viewer.organizationId },
+    {
+      attemptsBefore: () => "CASE WHEN state = 'QUEUED' THEN attempts_before ELSE attempts END",
+      state: 'QUEUED',
+      nextAttemptAt: now,
+    },
+  );
+  return affected === 1;
+}
+
+function notFound(): AttachmentError {
+  const msg = errorTable.NOT_FOUND.message;
+  return new AttachmentError('NOT_FOUND', {
+    details: [{ loc: ['input', 'deliveryId'], msg, type: 'not_found' }],
+  });
+}
