@@ -68,7 +68,8 @@ export function createOpenConnector(resolveName: ResolveName, timeoutMs: number)
   return buildConnector({ lookup: createLookup(resolveName), timeout: timeoutMs });
 }
 
-function createGuardedLookup(resolveName: ResolveName): LookupFunction {
+/** Resolves names for a connection; fails where any of their addresses is not public. */
+export function createGuardedLookup(resolveName: ResolveName): LookupFunction {
   return createLookup(async (name) => {
     const found = await resolveName(name);
     if (!found.every(({ address }) => isPublicAddress(address))) throw new ForbiddenAddressError();
