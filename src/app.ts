@@ -50,6 +50,8 @@ export interface App {
   readonly firstApiKey: string | null;
   /** Accepts requests from now on. Resolves with the base of the URLs handed out. */
   listen(): Promise<string>;
+  /** Scans, delivers and cleans from now on. Any number of processes may do so on the same rows. */
+  work(): Promise<void>;
   /** Lets running requests finish, within the configured time, and stops. */
   close(): Promise<void>;
 }
@@ -101,11 +103,11 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   const assertTrusted = testScanner(scanner, server);
   const { authenticate, usage } = createIdentification(config, { database, clock, log: server.log });
   const apollo = await addRoutes(server, config, { ...deps, assertTrusted, authenticate });
-  const stopCleaning = startCleaning(deps);
-  await jobs.work({
+  const handlers = {
     [scanJob]: createScanBlob({ ...deps, assertTrusted }),
     [deliverWebhookKind]: createDeliverWebhook({ ...deps, webhookSecrets: await webhookSecrets(config) }),
-  });
+  };
+  let stopCleaning = async () => {};
 
   return {
     firstApiKey,
@@ -113,6 +115,10 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       const address = await server.listen({ host: config.host, port: config.port });
       publicUrl ||= address;
       return publicUrl;
+    },
+    work: async () => {
+      stopCleaning = startCleaning(deps);
+      await jobs.work(handlers);
     },
     close: async () => {
       await closeServer(server, config.shutdownTimeoutMs);

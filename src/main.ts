@@ -5,6 +5,7 @@ import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
 import { sweep } from './command/sweep.js';
+import { work } from './command/work.js';
 import { type Config, loadConfig, settingDescriptions } from './config.js';
 
 const run = (command: (config: Config) => Promise<void>) => () => command(loadConfig(process.env));
@@ -14,7 +15,12 @@ const settings = settingDescriptions.map(({ name, meaning }) => `  ${name.padEnd
 const program = new Command('claimcheck')
   .description('Self-hosted GraphQL attachment service.')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
-program.command('serve').description('Migrate and serve.').action(run(serve));
+program
+  .command('serve')
+  .description('Migrate and serve, and do the work that follows.')
+  .option('--no-work', 'leave scans, webhooks and cleaning to other processes')
+  .action((options: { work: boolean }) => run((config) => serve(config, options))());
+program.command('work').description('Scan, deliver and clean, and serve nothing.').action(run(work));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
 program.addCommand(keysCommand());
 

@@ -30,6 +30,7 @@ export async function startService(
     { logStream: { write: (line) => logLines.push(line) }, ...parts },
   );
   const url = await app.listen();
+  await app.work();
   const close = async () => {
     await app.close();
     if (!env['DATA_DIR']) await rm(dataDirectory, { recursive: true, force: true });

@@ -16,10 +16,23 @@ export interface SpawnedService {
   end(signal: NodeJS.Signals): Promise<number | string | null>;
 }
 
+/** `claimcheck work` as a process of its own; resolves once it has begun. */
+export async function spawnWorker(env: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [main, 'work'], {
+    env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(createInterface(child.stdout), 'line');
+  return child;
+}
+
 /** The service as its own process, on a free port unless `env` says otherwise; resolves once it listens. */
-export async function spawnService(env: Record<string, string>): Promise<SpawnedService> {
+export async function spawnService(
+  env: Record<string, string>,
+  options: string[] = [],
+): Promise<SpawnedService> {
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
-  const child = spawn(process.execPath, [main, 'serve'], {
+  const child = spawn(process.execPath, [main, 'serve', ...options], {
     env: { PATH: process.env['PATH'], PORT: '0', LOG_LEVEL: 'warn', BOOTSTRAP_API_KEY: key, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

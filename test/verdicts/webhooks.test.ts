@@ -1,68 +1,22 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Webhook } from 'standardwebhooks';
 import type { AttachmentData, Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
+import { WebhookReceiver, webhookSecret } from '../support/webhook-receiver.js';
 import { eicar } from './gated-scanner.js';
 
-const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-
-interface Received {
-  id: string;
-  body: {
-    type: string;
-    timestamp: string;
-    data: { attachment: Record<string, unknown>; rejection: { reason: string; signature: string } | null };
-  };
-}
-
-/** Verifies what it gets with the standard's own library, and answers as told. */
-class Receiver {
-  readonly received: Received[] = [];
-  readonly faults: unknown[] = [];
-  answers: number[] = [];
-  readonly #server: Server = createServer((request, response) => {
-    void request.toArray().then((chunks) => {
-      const text = Buffer.concat(chunks).toString();
-      try {
-        const body = new Webhook(secret).verify(text, request.headers as Record<string, string>);
-        this.received.push({ id: String(request.headers['webhook-id']), body: body as Received['body'] });
-      } catch (error) {
-        this.faults.push(error);
-      }
-      response.writeHead(this.answers.shift() ?? 204).end();
-    });
-  });
-
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
-  }
-
-  async got(count: number): Promise<Received[]> {
-    for (let round = 0; this.received.length < count; round += 1) {
-      if (round > 500) throw new Error(`${this.received.length} of ${count} webhooks came: ${this.faults}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return this.received;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
-
-let receiver: Receiver;
+let receiver: WebhookReceiver;
 let uri: string;
 let service: TestService;
 let owner: Client;
 
-const settings = { WEBHOOK_SECRET: secret, WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_RETRY_SECONDS: '0,0' };
+const settings = {
+  WEBHOOK_SECRET: webhookSecret,
+  WEBHOOK_ALLOW_PRIVATE: 'true',
+  WEBHOOK_RETRY_SECONDS: '0,0',
+};
 
 beforeEach(async () => {
-  receiver = new Receiver();
+  receiver = new WebhookReceiver();
   uri = await receiver.open();
 });
 afterEach(async () => {

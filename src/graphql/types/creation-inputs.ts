@@ -2,7 +2,6 @@ import { Field, ID, InputType } from 'type-graphql';
 import type { Metadata } from '../../attachments/check-metadata.js';
 import type { CreationInput } from '../../attachments/examine-input.js';
 import type { Intake } from '../../attachments/intake.js';
-import type { Subscription } from '../../attachments/verdict-listener.js';
 import { DigestAlgorithm, WebhookInteraction } from './enums.js';
 import { RecordInput } from './inputs.js';
 import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
@@ -46,9 +45,9 @@ export class AttachmentContentInput {
 }
 
 @InputType({ description: 'uri: http or https, publicly reachable.' })
-export class WebhookSubscriptionInput implements Subscription {
+export class WebhookSubscriptionInput {
   @Field(() => Url)
-  uri!: string;
+  uri!: URL;
 
   @Field(() => [WebhookInteraction])
   interactions!: (keyof typeof WebhookInteraction)[];
@@ -168,6 +167,6 @@ export function toCreation(input: CreateAttachmentInput): CreationInput {
     policy: input.policy ?? null,
     digest: input.digest ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    webhooks: input.webhooks ?? [],
+    webhooks: (input.webhooks ?? []).map(({ uri, interactions }) => ({ uri: uri.href, interactions })),
   };
 }
