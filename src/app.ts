@@ -8,7 +8,7 @@ import { createHasher } from './attachments/hash-content.js';
 import { loadPolicies } from './attachments/load-policies.js';
 import { scanJob } from './attachments/queue-scan.js';
 import { receiveUpload } from './attachments/receive-upload.js';
-import { createScanBlob } from './attachments/scan-blob.js';
+import { createScanBlob, type ScanBlobDependencies } from './attachments/scan-blob.js';
 import { VerdictWatch } from './attachments/verdict-watch.js';
 import { createFirstApiKey } from './auth/api-keys.js';
 import { assertPermitted } from './auth/assert-permitted.js';
@@ -34,13 +34,14 @@ import { registerGraphql } from './http/graphql-route.js';
 import { registerHealth } from './http/health.js';
 import { createServer } from './http/server.js';
 import { EmbeddedJobs } from './jobs/embedded.js';
+import type { JobHandlers } from './jobs/jobs.js';
 import { createScanner } from './scanner/create-scanner.js';
 import type { Scanner } from './scanner/scanner.js';
 import { ScannerTrust } from './scanner/trust.js';
 import { createLocalStorage } from './storage/local.js';
 import type { Storage } from './storage/storage.js';
 import { createWebhooks } from './webhooks/create-webhooks.js';
-import { createDeliverWebhook } from './webhooks/deliver.js';
+import { createDeliverWebhook, type DeliverWebhookDependencies } from './webhooks/deliver.js';
 import { deliverWebhookKind } from './webhooks/delivery-job.js';
 import { resolveName } from './webhooks/resolve-name.js';
 import { makeWebhookSecret } from './webhooks/sign.js';
@@ -103,10 +104,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   const assertTrusted = testScanner(scanner, server);
   const { authenticate, usage } = createIdentification(config, { database, clock, log: server.log });
   const apollo = await addRoutes(server, config, { ...deps, assertTrusted, authenticate });
-  const handlers = {
-    [scanJob]: createScanBlob({ ...deps, assertTrusted }),
-    [deliverWebhookKind]: createDeliverWebhook({ ...deps, webhookSecrets: await webhookSecrets(config) }),
-  };
+  const handlers = createHandlers({ ...deps, assertTrusted, webhookSecrets: await webhookSecrets(config) });
   let stopCleaning = async () => {};
 
   return {
@@ -130,6 +128,11 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await database.close();
     },
   };
+}
+
+/** What is done after an answer. */
+function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
+  return { [scanJob]: createScanBlob(deps), [deliverWebhookKind]: createDeliverWebhook(deps) };
 }
 
 /** Cleans at once and then regularly; what fails is logged and tried again the next time. The result ends it. */

@@ -40,6 +40,28 @@ const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .transform((url) => url.replace(/\/+$/, ''));
 
+/** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
+function isScanner(text: string): boolean {
+  if (text === 'none' || text === 'eicar') return true;
+  if (!/^clamd:\/\/[\w.:[\]%/-]+$/.test(text) || !URL.canParse(text)) return false;
+  const { hostname, port, pathname } = new URL(text);
+  return hostname === '' ? isSocketPath(pathname) : pathname === '' && port !== '0' && isHost(hostname);
+}
+
+const isHost = (text: string): boolean => /^([\w.-]+|\[[0-9a-f:.]+\])$/i.test(text);
+
+/** The system takes no longer path of a socket. */
+const maxSocketPathBytes = 107;
+
+function isSocketPath(text: string): boolean {
+  if (!/^(\/([\w.-]|%[2-9a-f][0-9a-f])+)+$/i.test(text)) return false;
+  try {
+    return Buffer.byteLength(decodeURIComponent(text)) <= maxSocketPathBytes;
+  } catch {
+    return false;
+  }
+}
+
 /** What the service can be told by its environment, a documented line each. README.md's table says the same. */
 const settings = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
@@ -55,11 +77,14 @@ const settings = {
     .optional()
     .describe('Where bytes are kept; default: files in DATA_DIR.'),
   SCANNER: z
-    .enum(['none', 'eicar'])
+    .string()
     .default('none')
-    .describe('What looks for malware; none approves everything, eicar finds only the EICAR test string.'),
+    .refine(isScanner, 'must be none, eicar, clamd://host:port or clamd:///path/of/socket')
+    .describe(
+      'What looks for malware: none approves everything, eicar finds only the EICAR test file, clamd://host:port and clamd:///socket ask ClamAV.',
+    ),
   SCAN_RETRY_SECONDS: delays('5,30,120,600,3600').describe(
-    'Delays between attempts at a verdict, comma-separated; after the last a scan has failed.',
+    'Delays between the attempts of a scan that gives no verdict, comma-separated.',
   ),
   MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
   MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
@@ -155,11 +180,11 @@ function shape(env: Settings) {
     publicUrl: env.PUBLIC_URL ?? null,
     dataDirectory,
     storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
+    scanner: env.SCANNER,
+    scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     maxFileSize: env.MAX_FILE_SIZE,
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
-    scanner: env.SCANNER,
-    scanRetryMs: env.SCAN_RETRY_SECONDS.map((delay) => delay * 1_000),
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,

@@ -1,25 +1,31 @@
+import { eicarString } from './eicar-string.js';
 import type { Scanner, ScanOutcome } from './scanner.js';
+import { assertFindsEicar } from './self-test.js';
+import { takeUntil } from './take-until.js';
 
-/** The test string that scanners agree on, in two parts lest they find it here. */
-export const eicarTestString = Buffer.from(
-  ['X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR', '-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*'].join(''),
-);
+const wanted = Buffer.from(eicarString);
+const overlap = wanted.length - 1;
 
-/** Finds the EICAR test string anywhere, and nothing else: for trying the flow. */
-export const eicarScanner: Scanner = {
-  name: 'eicar',
-  isActive: true,
-  scan: async (content, signal) => {
+/** Finds the EICAR test string, anywhere in the content, and nothing else: for trying the flow without a real scanner. */
+export class EicarScanner implements Scanner {
+  readonly name = 'eicar';
+  readonly isActive = true;
+
+  async scan(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanOutcome> {
     let tail = Buffer.alloc(0);
-    for await (const chunk of content) {
-      signal.throwIfAborted();
-      const seen = Buffer.concat([tail, chunk]);
-      if (seen.includes(eicarTestString)) return found;
-      tail = seen.subarray(Math.max(0, seen.length - eicarTestString.length + 1));
+    for await (const chunk of takeUntil(content, signal)) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      const border = Buffer.concat([tail, bytes.subarray(0, overlap)]);
+      if (border.includes(wanted) || bytes.includes(wanted)) {
+        return { outcome: 'infected', signature: 'Eicar-Test-Signature' };
+      }
+      tail = Buffer.from(bytes.length < overlap ? border.subarray(-overlap) : bytes.subarray(-overlap));
     }
+    signal.throwIfAborted();
     return { outcome: 'clean' };
-  },
-  selfTest: async () => {},
-};
+  }
 
-const found: ScanOutcome = { outcome: 'infected', signature: 'Eicar-Test-Signature' };
+  async selfTest(signal = new AbortController().signal): Promise<void> {
+    await assertFindsEicar(this, signal);
+  }
+}

@@ -1,19 +1,27 @@
-/** What a scanner says of some content. Only `clean` lets it pass; without a verdict it is to be scanned again. */
+/** What a scanner says of some content. Whatever is neither an exact "clean" nor an exact "infected" is no verdict, to be tried again. */
 export type ScanOutcome =
   | { outcome: 'clean' }
   | { outcome: 'infected'; signature: string }
   | { outcome: 'no verdict'; reason: string };
 
-/** What looks for malware. */
+/** What looks for malware. A scanner knows bytes and nothing of attachments. */
 export interface Scanner {
-  readonly name: 'none' | 'eicar' | 'clamd';
-  /** False where there is none: then everything is approved as it comes. */
+  /** What it is called in settings, logs and metrics: `none`, `eicar` or `clamd`. */
+  readonly name: string;
+
+  /** False for `none` only: then attachments are approved at creation and nothing is ever scanned. */
   readonly isActive: boolean;
+
   /**
-   * Reads content to its end, or until the outcome is known. Whatever is no exact verdict of the scanner is `no verdict`;
-   * rejects only with what reading `content` failed with.
+   * Reads `content` and judges it. Never rejects for anything the scanner does: that is no verdict. Rejects with what
+   * `content` throws, and with the signal's reason once that is aborted. Content that need not be read to its end,
+   * because the answer came early, is released: a stream is destroyed, an iterator is told to return.
    */
   scan(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanOutcome>;
-  /** Throws, and says what is wrong, unless the scanner finds what it must. */
-  selfTest(): Promise<void>;
+
+  /**
+   * Throws, saying what is wrong, unless the EICAR test file is found and content beyond the scanner's limits is not
+   * called clean. Takes milliseconds where the scanner answers.
+   */
+  selfTest(signal?: AbortSignal): Promise<void>;
 }

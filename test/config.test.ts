@@ -1,0 +1,95 @@
+import { type ConfigError, loadConfig } from '../src/config.js';
+
+/** The faults that the settings have, without the rest. */
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+}
+
+describe('SCANNER', () => {
+  test.each([
+    'none',
+    'eicar',
+    'clamd://127.0.0.1:3310',
+    'clamd://localhost',
+    'clamd://clam_av.internal-1:65535',
+    'clamd://[::1]:3310',
+    'clamd:///run/clamav/clamd.ctl',
+    'clamd:///run/with%20space/clamd.ctl',
+  ])('takes %s', (scanner) => {
+    expect(loadConfig({ SCANNER: scanner }).scanner).toBe(scanner);
+  });
+
+  test('is none where it is not set', () => {
+    expect(loadConfig({}).scanner).toBe('none');
+  });
+
+  test.each([
+    'clam',
+    'None',
+    'eicar ',
+    'clamd',
+    'clamd:',
+    'clamd://',
+    'clamd:///',
+    'clamd:////',
+    'clamd:run/clamd.ctl',
+    'clamd://host:0',
+    'clamd://host:65536',
+    'clamd://host:port',
+    'clamd://host/path',
+    'clamd://host:3310/',
+    'clamd://user@host:3310',
+    'clamd://user:secret@host',
+    'clamd://host?x=1',
+    'clamd:///run/clamd.ctl?x=1',
+    'clamd:///run/clamd.ctl#x',
+    'clamd:///run/%00',
+    'clamd:///run/%',
+    'clamd:///run/%ff',
+    `clamd:///${'x'.repeat(107)}`,
+    'clamd://[::1',
+    'clamd://ho st',
+    'tcp://host:3310',
+    'http://host:3310',
+  ])('refuses %j', (scanner) => {
+    const fault = 'SCANNER: must be none, eicar, clamd://host:port or clamd:///path/of/socket';
+    expect(faultsOf({ SCANNER: scanner })).toEqual([fault]);
+  });
+});
+
+describe('SCAN_RETRY_SECONDS', () => {
+  test.each([
+    ['5', [5_000]],
+    ['0,1', [0, 1_000]],
+    ['5, 30,120', [5_000, 30_000, 120_000]],
+  ])('%j', (text, delays) => {
+    expect(loadConfig({ SCAN_RETRY_SECONDS: text }).scanRetryMs).toEqual(delays);
+  });
+
+  test('has a default', () => {
+    expect(loadConfig({}).scanRetryMs).toEqual([5_000, 30_000, 120_000, 600_000, 3_600_000]);
+  });
+
+  test.each([
+    ',',
+    '5,',
+    'x',
+    '1.5',
+    '-1',
+    '1e3',
+    '5;6',
+    '0x5',
+    '604801',
+    '99999999999999999999',
+    '1,'.repeat(100) + 1,
+  ])('refuses %j', (text) => {
+    const faults = faultsOf({ SCAN_RETRY_SECONDS: text });
+    expect(faults.length).toBeGreaterThan(0);
+    for (const fault of faults) expect(fault).toMatch(/^SCAN_RETRY_SECONDS[.\d]*: (each )?must be /);
+  });
+});
