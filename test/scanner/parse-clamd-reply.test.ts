@@ -93,8 +93,13 @@ test('no random reply is clean unless it is the exact one, or infected unless it
     const { outcome } = parseClamdReply(reply);
     counts[outcome] += 1;
     const text = reply.toString('latin1');
-    const mayBe = { clean: /^stream: OK\0$/, infected: /^stream: .+ FOUND\0$/, 'no verdict': /^(?!stream: OK\0$)/ };
-    if (!mayBe[outcome].test(text)) throw new Error(`SEED=${random.seed}: ${JSON.stringify(text)} is ${outcome}`);
+    const mayBe = {
+      clean: /^stream: OK\0$/,
+      infected: /^stream: .+ FOUND\0$/,
+      'no verdict': /^(?!stream: OK\0$)/,
+    };
+    if (!mayBe[outcome].test(text))
+      throw new Error(`SEED=${random.seed}: ${JSON.stringify(text)} is ${outcome}`);
   }
   report(`100000 replies ${JSON.stringify(counts)} from SEED=${random.seed}`);
   expect(Math.min(...Object.values(counts))).toBeGreaterThan(100);
