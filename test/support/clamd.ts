@@ -22,13 +22,18 @@ export const installClamd = 'apt-get install clamav-daemon';
 
 /**
  * A real clamd, on a free port and a socket of its own, with a database of nothing but the EICAR test file: as a file
- * (`hdb`) and anywhere in a file (`ndb`). `settings` are lines of clamd.conf and stand above the ones here.
+ * (`hdb`) and anywhere in a file (`ndb`). `settings` are lines of clamd.conf that replace the ones here;
+ * `bodySignatures` is the whole database instead, in the format of `ndb`.
  */
-export async function startClamd(program: string, settings: Record<string, string> = {}): Promise<Clamd> {
+export async function startClamd(
+  program: string,
+  settings: Record<string, string> = {},
+  bodySignatures?: string,
+): Promise<Clamd> {
   const directory = await makeTemporaryDirectory();
   const port = await freePort();
   const socket = join(directory, 'clamd.sock');
-  await writeSignatures(join(directory, 'db'));
+  await writeSignatures(join(directory, 'db'), bodySignatures);
   const configuration = join(directory, 'clamd.conf');
   const all = {
     ...presets,
@@ -78,10 +83,11 @@ const placesBelow = (directory: string) => ({
   TemporaryDirectory: directory,
 });
 
-async function writeSignatures(directory: string): Promise<void> {
+async function writeSignatures(directory: string, bodySignatures?: string): Promise<void> {
   await mkdir(directory);
   const body = Buffer.from(eicarString).toString('hex');
-  await writeFile(join(directory, 'test.ndb'), `Eicar-Body:0:*:${body}\n`);
+  await writeFile(join(directory, 'test.ndb'), bodySignatures ?? `Eicar-Body:0:*:${body}\n`);
+  if (bodySignatures !== undefined) return;
   await writeFile(join(directory, 'test.hdb'), '44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-Signature\n');
 }
 
