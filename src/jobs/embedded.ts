@@ -27,6 +27,7 @@ export class EmbeddedJobs implements Jobs {
   readonly #timers: NodeJS.Timeout[] = [];
   #handlers: JobHandlers = {};
   #isWorking = false;
+  #housekeeping: Promise<void> = Promise.resolve();
   #pumping: Promise<void> | null = null;
   #isWoken = false;
 
@@ -48,8 +49,6 @@ export class EmbeddedJobs implements Jobs {
     const { leaseMs, pollMs } = this.#options;
     this.#handlers = handlers;
     this.#isWorking = true;
-    const quietly = (work: () => Promise<unknown>) => () =>
-      void work().catch((error: unknown) => this.#options.onFailure(error, null));
     const poll = async () => {
       await this.#table.freeAbandoned();
       this.#wake();
@@ -58,15 +57,23 @@ export class EmbeddedJobs implements Jobs {
       if (this.#running.size > 0) await this.#table.renewLeases();
     };
     this.#timers.push(
-      setInterval(quietly(poll), pollMs),
-      setInterval(quietly(renew), leaseMs / heartbeatsPerLease),
+      setInterval(() => this.#keepHouse(poll), pollMs),
+      setInterval(() => this.#keepHouse(renew), leaseMs / heartbeatsPerLease),
     );
     await poll();
+  }
+
+  /** One after the other, so that a slow database is not asked ever more. */
+  #keepHouse(work: () => Promise<void>): void {
+    this.#housekeeping = this.#housekeeping
+      .then(work)
+      .catch((error: unknown) => this.#options.onFailure(error, null));
   }
 
   async stop(timeoutMs: number): Promise<void> {
     this.#isWorking = false;
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#housekeeping;
     await this.#pumping;
     this.#abort.abort();
     const timer = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());

@@ -62,7 +62,10 @@ async function putDirectly(): Promise<number> {
   const { url, headers: pairs } = createUploadTarget.target;
   const response = await fetch(url, {
     method: 'PUT',
-    headers: Object.fromEntries(pairs.map(({ name, value }) => [name, value])),
+    // fetch counts by itself.
+    headers: Object.fromEntries(
+      pairs.flatMap(({ name, value }) => (/^content-length$/i.test(name) ? [] : [[name, value]])),
+    ),
     body: bigContent,
   });
   return response.status;
