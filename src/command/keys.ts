@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type Config, loadConfig } from '../config.js';
-import { openDatabase } from '../database/database.js';
+import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { createKey, type NewKeyOptions } from './create-key.js';
 import type { KeyCommand } from './key-command.js';
 import { listKeys } from './list-keys.js';
@@ -35,7 +35,7 @@ export function keysCommand(): Command {
 
 async function onDatabase(run: (deps: KeyCommand) => Promise<void>): Promise<void> {
   const config: Config = loadConfig(process.env);
-  const database = await openDatabase(config.dataDirectory);
+  const database = await openConfiguredDatabase(config);
   try {
     await run({
       database,

@@ -2,19 +2,18 @@ import { cleanUp } from '../attachments/clean-up.js';
 import { listDue } from '../attachments/list-due.js';
 import { sweepStorage } from '../attachments/sweep-storage.js';
 import type { Config } from '../config.js';
-import { openDatabase } from '../database/database.js';
-import { createLocalStorage } from '../storage/local.js';
 import { forgetWebhooks } from '../webhooks/forget-webhooks.js';
+import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 
 /** Whoever asks for a sweep wants the last week looked at, even where that has been done. */
 const options = { lookBackMs: 7 * 86_400_000 };
 
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
-  const database = await openDatabase(config.dataDirectory);
+  const database = await openConfiguredDatabase(config);
   const deps = {
     database,
-    storage: createLocalStorage(config.storageDirectory),
+    storage: createConfiguredStorage(config),
     clock: () => new Date(),
     verdicts: { forget: forgetWebhooks },
   };

@@ -10,6 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['jobs'],
   ['attachments', 'webhooks', 'auth'],
   ['graphql', 'http'],
+  ['wiring'],
   ['app.ts'],
   ['command'],
   ['main.ts'],

@@ -1,0 +1,36 @@
+import { type Authenticate, createAuthenticate, type Identify } from '../auth/authenticate.js';
+import { createIdentifyKey } from '../auth/identify-key.js';
+import { createIdentifyToken } from '../auth/identify-token.js';
+import { createKeyUsage, type KeyUsage } from '../auth/key-usage.js';
+import { createMeetPrincipal } from '../auth/meet-principal.js';
+import { createTokenVerifier } from '../auth/verify-token.js';
+import type { Config } from '../config.js';
+import type { Database } from '../database/database.js';
+import type { Log } from './log.js';
+
+interface IdentityDependencies {
+  database: Database;
+  clock: () => Date;
+  log: Log;
+}
+
+/** Finds out who asks, by a key or a token. */
+export function createIdentification(
+  config: Config,
+  deps: IdentityDependencies,
+): { authenticate: Authenticate; usage: KeyUsage } {
+  const { database, clock, log } = deps;
+  const onUsageLost = (err: unknown) => log.warn({ err }, 'use of keys not noted');
+  const usage = createKeyUsage({ database, clock, onUsageLost });
+  const identifyKey = createIdentifyKey({ database, clock, usage });
+  const identifyToken = identifyTokens(config, deps);
+  return { authenticate: createAuthenticate({ identifyKey, identifyToken }), usage };
+}
+
+/** Null where no tokens are taken. */
+function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDependencies): Identify | null {
+  if (jwt === null) return null;
+  const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
+  const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
+  return createIdentifyToken({ verify, meet: createMeetPrincipal({ database, clock }), clock });
+}

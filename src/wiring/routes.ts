@@ -1,0 +1,67 @@
+import type { ApolloServer } from '@apollo/server';
+import type { FastifyInstance } from 'fastify';
+import { discardIntake } from '../attachments/discard-intake.js';
+import { findDownload } from '../attachments/find-download.js';
+import { receiveUpload } from '../attachments/receive-upload.js';
+import { assertPermitted } from '../auth/assert-permitted.js';
+import type { Authenticate } from '../auth/authenticate.js';
+import type { UploadTokens } from '../auth/upload-tokens.js';
+import type { Config } from '../config.js';
+import { AttachmentError } from '../errors.js';
+import { createApollo } from '../graphql/apollo.js';
+import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
+import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
+import { createSchema } from '../graphql/schema.js';
+import { registerDirectUpload } from '../http/direct-upload.js';
+import { registerDownload } from '../http/download.js';
+import { registerGraphql } from '../http/graphql-route.js';
+import { registerHealth } from '../http/health.js';
+
+export type RouteDependencies = GraphqlDependencies & {
+  tokens: UploadTokens;
+  authenticate: Authenticate;
+  assertTrusted(): Promise<void>;
+};
+
+/** Adds every entrance. The GraphQL server is the caller's to stop. */
+export async function addRoutes(
+  server: FastifyInstance,
+  config: Config,
+  deps: RouteDependencies,
+): Promise<ApolloServer<GraphqlContext>> {
+  const apollo = await addGraphql(server, config, deps);
+  registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
+  addDownload(server, deps);
+  registerHealth(server, {
+    database: () => deps.database.read.query('SELECT 1'),
+    storage: () => deps.storage.check(),
+    scanner: deps.assertTrusted,
+  });
+  return apollo;
+}
+
+async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDependencies) {
+  const schema = createSchema();
+  const apollo = createApollo(schema);
+  await apollo.start();
+  registerGraphql(server, {
+    apollo,
+    authenticate: deps.authenticate,
+    createContext: (facts) => new GraphqlContext(deps, facts),
+    readMultipart: createMultipartReader({ ...deps, schema }, config),
+    readJson: createJsonReader({ ...deps, schema }, config),
+    discard: (intake) => discardIntake(deps, intake),
+  });
+  return apollo;
+}
+
+function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
+  registerDownload(server, {
+    ...deps,
+    viewerOf: async ({ headers: { authorization } }) => {
+      if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
+      return assertPermitted(await deps.authenticate(authorization), 'attachments:read');
+    },
+    findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
+  });
+}

@@ -1,0 +1,64 @@
+import type { Logger } from 'typeorm';
+import { Changes } from '../attachments/changes.js';
+import { createHasher } from '../attachments/hash-content.js';
+import { loadPolicies } from '../attachments/load-policies.js';
+import { VerdictWatch } from '../attachments/verdict-watch.js';
+import { createAttachmentUrls } from '../auth/attachment-urls.js';
+import { createUploadTokens } from '../auth/upload-tokens.js';
+import type { Config } from '../config.js';
+import { createScanner } from '../scanner/create-scanner.js';
+import type { Scanner } from '../scanner/scanner.js';
+import type { Storage } from '../storage/storage.js';
+import { createWebhooks } from '../webhooks/create-webhooks.js';
+import { resolveName } from '../webhooks/resolve-name.js';
+import { createConfiguredJobs, testScanner } from './background-work.js';
+import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
+import { createIdentification } from './identification.js';
+import type { Log } from './log.js';
+import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
+
+/** What tests and tools put in the place of the usual parts. */
+export interface AppParts {
+  clock?: () => Date;
+  storage?: Storage;
+  scanner?: Scanner;
+  /** Sees every SQL statement. */
+  statementLogger?: Logger;
+  logStream?: { write(line: string): void };
+}
+
+export type Services = Awaited<ReturnType<typeof createServices>>;
+
+/** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
+export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
+  const { clock = () => new Date(), storage = createConfiguredStorage(config) } = parts;
+  const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
+  const secrets = await configuredSigningSecrets(config);
+  const webhookSecrets = await configuredWebhookSecrets(config);
+  const database = await openConfiguredDatabase(config, parts.statementLogger);
+  const jobs = createConfiguredJobs({ database, clock, log });
+  const scanner = parts.scanner ?? createScanner(config.scanner);
+  const changes = new Changes();
+  const tokens = createUploadTokens(secrets);
+  return {
+    ...config,
+    ...createIdentification(config, { database, clock, log }),
+    database,
+    storage,
+    clock,
+    policies,
+    jobs,
+    scanner,
+    assertTrusted: testScanner(scanner, log),
+    changes,
+    verdictWatch: new VerdictWatch({ database, changes }),
+    resolveName,
+    verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),
+    webhookSecrets,
+    hasher: createHasher(),
+    tokens,
+    urls: createAttachmentUrls({ publicUrl, secrets, clock }),
+    uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
+    onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
+  };
+}
