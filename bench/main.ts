@@ -7,6 +7,7 @@ import { formatPages, measurePages, pageLimits } from './pages.js';
 import { profileScenario } from './profile.js';
 import { formatComparisons, formatLimits, formatNumber, toMebibytes } from './report.js';
 import { type Scenario, scenarios } from './scenarios.js';
+import { measureSettings } from './settings-cost.js';
 import { measureStart, startLimit } from './start-up.js';
 
 /*
@@ -25,7 +26,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const names = [...scenarios.map(({ name }) => name), 'memory', 'base64', 'start', 'pages'];
+const names = [...scenarios.map(({ name }) => name), 'memory', 'base64', 'start', 'settings', 'pages'];
 const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
 
@@ -39,6 +40,7 @@ if (options.profile) {
     ...(await runMemory()),
     ...(await runBase64()),
     ...(await runStart()),
+    ...(await runSettings()),
     ...(await runPages()),
   ];
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
@@ -97,6 +99,12 @@ async function runStart(): Promise<Limit[]> {
   if (!isChosen('start')) return [];
   console.error('start …');
   return [startLimit(await measureStart(options.quick ? 1 : 3))];
+}
+
+async function runSettings(): Promise<Limit[]> {
+  if (!isChosen('settings')) return [];
+  console.error('settings …');
+  return measureSettings(rounds);
 }
 
 async function runPages(): Promise<Limit[]> {

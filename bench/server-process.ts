@@ -27,6 +27,8 @@ interface ServiceOptions {
   apiKey?: string;
   /** Options for node itself. */
   nodeArguments?: string[];
+  /** Settings besides those of every service under load. */
+  environment?: NodeJS.ProcessEnv;
 }
 
 const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -39,7 +41,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const apiKey = options.apiKey ?? createApiKey();
   const dataDirectory = options.dataDirectory ?? makeScratchDirectory('service');
   const nodeArguments = [...(options.nodeArguments ?? []), entrance, 'serve'];
-  const server = await startServer(nodeArguments, serviceEnvironment(dataDirectory, apiKey));
+  const server = await startServer(nodeArguments, {
+    ...serviceEnvironment(dataDirectory, apiKey),
+    ...options.environment,
+  });
   const stop = async () => {
     await server.stop();
     if (options.dataDirectory === undefined) removeScratchDirectory(dataDirectory);
