@@ -18,7 +18,7 @@ export interface ScanBlobDependencies extends RecordVerdictDependencies {
 const payloadSchema = z.object({ blobId: z.string() });
 
 /** So many files are scanned at once in one process. */
-const concurrency = 2;
+const concurrency = 8;
 
 /**
  * Scans one blob and writes its verdict. Without one from the scanner the attempt fails and is made again; after the last,

@@ -8,7 +8,7 @@ const levels: readonly (readonly string[])[] = [
   ['config.ts', 'errors.ts', 'faults.ts'],
   ['storage', 'scanner', 'database'],
   ['jobs'],
-  ['attachments', 'webhooks', 'auth'],
+  ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],
   ['wiring'],
   ['app.ts'],
