@@ -48,6 +48,8 @@ export interface RequestFacts {
   taken: Intake[];
   /** Logs, under the request's id, what its answer masks. */
   logError(error: unknown): void;
+  /** For operations that last: throws where the credential is not good any more. */
+  assertStillGood?(): Promise<void>;
 }
 
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
@@ -80,5 +82,9 @@ export class GraphqlContext {
 
   logError(error: unknown): void {
     this.facts.logError(error);
+  }
+
+  async assertStillGood(): Promise<void> {
+    await this.facts.assertStillGood?.();
   }
 }

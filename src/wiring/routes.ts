@@ -12,10 +12,12 @@ import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { createSchema } from '../graphql/schema.js';
+import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
+import { registerWebSockets } from '../http/websocket-route.js';
 
 export type RouteDependencies = GraphqlDependencies & {
   tokens: UploadTokens;
@@ -52,6 +54,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     readJson: createJsonReader({ ...deps, schema }, config),
     discard: (intake) => discardIntake(deps, intake),
   });
+  registerWebSockets(server, { subscriptions: createSubscriptionServer(schema, deps) });
   return apollo;
 }
 
