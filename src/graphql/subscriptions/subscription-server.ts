@@ -133,7 +133,11 @@ function tooManySubscriptions(): GraphQLError {
 /** As over HTTP. What a subscription itself has thrown comes without a path, and is unwrapped here. */
 function maskError(error: GraphQLError, logError: (error: unknown) => void): GraphQLFormattedError {
   const { originalError } = error;
-  const cause = internalCause(originalError instanceof GraphQLError ? originalError : error);
+  if (originalError instanceof AttachmentError) {
+    if (originalError.status >= 500) logError(originalError.cause ?? originalError);
+    return formatError(error.toJSON(), originalError);
+  }
+  const cause = internalCause(error);
   if (cause) logError(cause);
-  return formatError(error.toJSON(), originalError instanceof AttachmentError ? originalError : error);
+  return formatError(error.toJSON(), error);
 }
