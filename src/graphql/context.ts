@@ -2,6 +2,7 @@ import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
 import type { PolicyBook } from '../attachments/load-policies.js';
+import type { UploadMeter } from '../attachments/measure-upload.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
@@ -28,6 +29,7 @@ export interface GraphqlDependencies {
   changes: Changes;
   verdictWatch: VerdictWatch;
   urls: AttachmentUrls;
+  uploadMeter: UploadMeter;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
