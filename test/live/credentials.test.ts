@@ -46,6 +46,19 @@ describe('a connection', () => {
     live.close();
   });
 
+  test('has no authority by headers or a cookie of its handshake, from whatever page', async () => {
+    const authorization = `Bearer ${service.key}`;
+    const headers = { authorization, cookie: `authorization=${encodeURIComponent(authorization)}` };
+    const options = { origin: 'https://elsewhere.example', headers };
+    const live = await LiveSocket.open(service.url, undefined, options);
+    live.say({ type: 'connection_init' });
+    expect(await live.closed).toBe(unauthorized);
+    const welcome = await LiveSocket.open(service.url, undefined, { origin: 'https://elsewhere.example' });
+    welcome.say({ type: 'connection_init', payload: { authorization } });
+    await welcome.hears('connection_ack');
+    welcome.end();
+  });
+
   test('that subscribes before it is accepted is closed with 4401', async () => {
     const live = await LiveSocket.open(service.url);
     live.say({ type: 'subscribe', id: '1', payload: { query: '{ __typename }' } });
