@@ -33,6 +33,8 @@ export interface ChangedLinks {
   field: RecordFieldRow;
   /** Ids of those that this change has taken out of the field. */
   unlinked: string[];
+  /** Ids of those that it has put into the field, or elsewhere in it. */
+  placed: string[];
 }
 
 /**
@@ -53,12 +55,12 @@ export async function changeLinks(
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
-  if (!plan.changes) return { field, unlinked: [] };
+  if (!plan.changes) return { field, unlinked: [], placed: [] };
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
-  await placeLinks(manager, field, current, plan.next, change.now);
+  const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, plan.removed, change);
-  return { field: await bumpVersion(manager, field), unlinked: plan.removed };
+  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed };
 }
 
 /** Takes what is new to the field for its record, where the policy accepts all of it. */
@@ -94,14 +96,14 @@ async function removeLinks(manager: EntityManager, field: RecordFieldRow, remove
   if (removed.length > 0) await manager.delete(LinkRow, { fieldId: field.id, attachmentId: In(removed) });
 }
 
-/** Writes only those links that are new or have moved. */
+/** Writes only those links that are new or have moved. Returns the ids of their attachments. */
 async function placeLinks(
   manager: EntityManager,
   field: RecordFieldRow,
   current: readonly LinkRow[],
   next: readonly string[],
   now: Date,
-): Promise<void> {
+): Promise<string[]> {
   const known = new Map(current.map((link) => [link.attachmentId, link]));
   const moved = next.flatMap((attachmentId, position) => {
     const link = known.get(attachmentId);
@@ -109,6 +111,7 @@ async function placeLinks(
     return [{ fieldId: field.id, attachmentId, position, createdAt: link?.createdAt ?? now }];
   });
   if (moved.length > 0) await manager.upsert(LinkRow, moved, ['fieldId', 'attachmentId']);
+  return moved.map(({ attachmentId }) => attachmentId);
 }
 
 /** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */

@@ -1,15 +1,12 @@
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { before } from '../database/instants.js';
-import type { DeleteRowsDependencies } from './delete-rows.js';
-import { purgeExpired } from './purge-expired.js';
+import { type PurgeExpiredDependencies, purgeExpired } from './purge-expired.js';
 import { forgetCreations } from './recall-creation.js';
 import { type RemoveBytesDependencies, removeDueBytes } from './remove-bytes.js';
 import { sweepStorage } from './sweep-storage.js';
 
-export interface CleanUpDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
-  clock: () => Date;
-}
+export interface CleanUpDependencies extends RemoveBytesDependencies, PurgeExpiredDependencies {}
 
 const batchSize = 500;
 

@@ -1,11 +1,14 @@
 import type { Viewer } from '../auth/viewer.js';
+import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
+import { describeChanges } from './describe-changes.js';
 import { notFound } from './not-found.js';
 import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
 import { findAttachment } from './stored-attachment.js';
 
 export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
   clock: () => Date;
+  changes: Changes;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
 }
@@ -19,10 +22,12 @@ export async function deleteAttachment(
   viewer: Viewer,
   attachmentId: string,
 ): Promise<void> {
-  const documentKey = await deps.database.write(async (manager) => {
+  const { documentKey, changed } = await deps.database.write(async (manager) => {
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    return deleteRows(deps, manager, stored, deps.clock());
+    const changed = await describeChanges(manager, [stored.attachment]);
+    return { documentKey: await deleteRows(deps, manager, stored, deps.clock()), changed };
   });
+  deps.changes.publish(changed);
   if (documentKey) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
 }

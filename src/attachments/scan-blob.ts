@@ -13,7 +13,13 @@ export interface ScanBlobDependencies extends RecordVerdictDependencies {
   scanRetryMs: readonly number[];
   /** Throws while the scanner has not shown that it finds what it must: then nothing is approved. */
   assertTrusted(): Promise<void>;
+  /** Told what each scan has come to in the end. */
+  onVerdict?(outcome: VerdictOutcome): void;
 }
+
+export type VerdictOutcome = 'approved' | 'rejected' | 'failed';
+
+const outcomes = { APPROVED: 'approved', REJECTED: 'rejected', SCAN_FAILED: 'failed' } as const;
 
 const payloadSchema = z.object({ blobId: z.string() });
 
@@ -34,6 +40,7 @@ export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
       const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
       if (!blob || (await deps.database.read.existsBy(ReleaseRow, { blobId }))) return;
       const judgement = await scan(deps, blob, attempt);
+      if (judgement.verdict !== 'PENDING') deps.onVerdict?.(outcomes[judgement.verdict]);
       const from = blob.verdict;
       if (judgement.verdict !== 'SCAN_FAILED' || from === 'PENDING') {
         await recordVerdict(deps, { blobId, from, to: judgement });

@@ -20,7 +20,8 @@ const levels: readonly (readonly string[])[] = [
 const sharedTypes = 'src/auth/viewer.ts';
 
 /** Packages that only the entrances (and what is above them) may know. */
-const transportPackages = /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|type-graphql)($|[-/])/;
+const transportPackages =
+  /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|prom-client|type-graphql|ws)($|[-/])/;
 const entranceLevel = levels.findIndex((places) => places.includes('http'));
 
 interface Import {
