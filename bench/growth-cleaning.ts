@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { Changes } from '../src/attachments/changes.js';
 import { purgeExpired } from '../src/attachments/purge-expired.js';
 import { sweepStorage } from '../src/attachments/sweep-storage.js';
 import { loadConfig } from '../src/config.js';
@@ -20,7 +21,8 @@ const hourMs = 3_600_000;
 export async function timeCleaning(engine: GrowthEngine, seed: Seed): Promise<CleaningTiming> {
   const database = await openConfiguredDatabase(loadConfig(engine.environment));
   const storage = createMemoryStorage();
-  const deps = { database, storage, clock: () => new Date(), verdicts: { forget: async () => {} } };
+  const verdicts = { forget: async () => {} };
+  const deps = { database, storage, clock: () => new Date(), verdicts, changes: new Changes() };
   try {
     await expireSome(engine);
     const purge = await timeMs(async () => {

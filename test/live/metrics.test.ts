@@ -121,13 +121,13 @@ test('jobs by kind and state, and how late they are, counted once in five second
   });
   expect(during.filter((statement) => /COUNT\(\*\)/.test(statement)).length).toBeLessThan(3);
   scanner.shut();
-  await Promise.all(Array.from({ length: 5 }, () => service.client.upload({ content: 'x', name: 'a.txt' })));
+  await Promise.all(Array.from({ length: 40 }, () => service.client.upload({ content: 'x', name: 'a.txt' })));
   const waiting = () => read('claimcheck_jobs{kind="scan-blob",state="waiting"}');
   const lag = () => read('claimcheck_job_lag_seconds{kind="scan-blob"}');
   for (let round = 0; round < 100 && (await waiting()) === 0; round += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  expect([await waiting(), await read('claimcheck_jobs{kind="scan-blob",state="running"}')]).toEqual([3, 2]);
+  expect((await waiting()) + (await read('claimcheck_jobs{kind="scan-blob",state="running"}'))).toBe(40);
   expect(await lag()).toBeGreaterThan(0);
   scanner.open();
 }, 30_000);
