@@ -13,6 +13,16 @@ const settings = {
     .min(1)
     .default('./data')
     .describe('Folder of the embedded database, files and secrets.'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+    .optional()
+    .describe(
+      'Where rows are kept, postgres://user:password@host:port/database; default: SQLite in DATA_DIR.',
+    ),
+  DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe('Connections of this process to PostgreSQL.'),
+  DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
+    'Statements on PostgreSQL that take longer are cancelled.',
+  ),
   STORAGE_URL: z
     .url({ protocol: /^file$/, error: 'must be a file:// URL' })
     .optional()
@@ -121,6 +131,7 @@ function shape(env: Settings) {
     publicUrl: env.PUBLIC_URL ?? null,
     dataDirectory,
     storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
+    postgres: shapePostgres(env),
     scanner: env.SCANNER,
     scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     maxFileSize: env.MAX_FILE_SIZE,
@@ -141,6 +152,16 @@ function shape(env: Settings) {
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
     logLevel: env.LOG_LEVEL,
   });
+}
+
+/** Null for the embedded database. */
+function shapePostgres(env: Settings) {
+  if (env.DATABASE_URL === undefined) return null;
+  return {
+    url: env.DATABASE_URL,
+    poolSize: env.DATABASE_POOL_SIZE,
+    statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_SECONDS * 1_000,
+  };
 }
 
 /** How JSON Web Tokens are verified; null where none are taken. */

@@ -10,7 +10,7 @@ import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
 import type { Policy } from './policy.js';
 import { recheckPolicy } from './recheck-policy.js';
 import type { RecordRef } from './record.js';
-import { readAttachments } from './stored-attachment.js';
+import { readWithVerdictsKept } from './stored-attachment.js';
 
 /** What one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -77,7 +77,8 @@ async function addLinks(
   faults.throwIfAny();
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
   await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
-  for (const { attachment, blob } of await readAttachments(manager, viewer, added)) {
+  // A verdict that comes meanwhile waits, and then finds the links.
+  for (const { attachment, blob } of await readWithVerdictsKept(manager, viewer, added)) {
     const loc = locOfAdded(added.indexOf(attachment.id));
     if (blob.verdict === 'REJECTED') faults.add('NOT_APPROVED', loc, 'rejected', 'It has been rejected.');
     recheckPolicy(faults, policy, attachment, loc);

@@ -1,4 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
 import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
 import { describeChanges } from './describe-changes.js';
@@ -23,6 +25,7 @@ export async function deleteAttachment(
   attachmentId: string,
 ): Promise<void> {
   const { documentKey, changed } = await deps.database.write(async (manager) => {
+    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const changed = await describeChanges(manager, [stored.attachment]);

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
 import { changeLinks } from './change-links.js';
 import type { Change } from './changes.js';
@@ -90,6 +91,7 @@ async function deleteBatch(
     take: batchSize,
   });
   const ids = rows.map(({ id }) => id);
+  await lockRows(manager, AttachmentRow, ids, 'UPDATE');
   const documentKeys: string[] = [];
   const owned = await readAttachments(manager, viewer, ids);
   const changed = await describeChanges(

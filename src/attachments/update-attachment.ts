@@ -1,6 +1,7 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
 import type { Changes } from './changes.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
@@ -30,6 +31,7 @@ export async function updateAttachment(
   { attachmentId, fileName, description, metadata }: UpdateAttachment,
 ): Promise<StoredAttachment> {
   const { changed, ...updated } = await deps.database.write(async (manager) => {
+    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const faults = new Faults();

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { openDatabase } from '../../src/database/database.js';
 import { randomKey, startService, type TestService } from '../support/service.js';
 import { StatementCounter } from '../support/statement-counter.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { openTestDatabase } from '../support/test-database.js';
 import { WebhookReceiver, webhookSecret } from '../support/webhook-receiver.js';
 import { eicar, GatedScanner } from '../verdicts/gated-scanner.js';
 import { eventually, openLive } from './live-client.js';
@@ -196,7 +196,7 @@ test('500 unknown paths, operation names and methods make no further series, and
 test('where the jobs cannot be counted everything else is told', async () => {
   const dataDirectory = await makeTemporaryDirectory();
   const broken = await startService({ DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: randomKey() });
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   await database.write((manager) => manager.query('ALTER TABLE jobs RENAME TO jobs_gone'));
   const page = await (await fetch(`${broken.url}/metrics`)).text();
   expect(page).toContain('claimcheck_websockets_open 0');
