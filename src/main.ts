@@ -5,6 +5,7 @@ import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
 import { sweep } from './command/sweep.js';
+import { verifyCommand } from './command/verify-command.js';
 import { work } from './command/work.js';
 import { type Config, loadConfig, settingDescriptions } from './config.js';
 
@@ -23,7 +24,7 @@ program
 program.command('work').description('Scan, deliver and clean, and serve nothing.').action(run(work));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
 program.addCommand(keysCommand());
-
+program.addCommand(verifyCommand());
 program
   .command('sweep')
   .description('Remove what has expired and bytes that no row names.')
