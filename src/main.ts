@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { describeFault } from './command/describe-fault.js';
+import { jobsCommand } from './command/jobs.js';
 import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
@@ -24,6 +25,7 @@ program
 program.command('work').description('Scan, deliver and clean, and serve nothing.').action(run(work));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
 program.addCommand(keysCommand());
+program.addCommand(jobsCommand());
 program.addCommand(verifyCommand());
 program
   .command('sweep')
