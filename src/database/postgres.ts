@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
 import type { Database } from './database.js';
@@ -99,7 +100,7 @@ async function writeUntilHeld<T>(source: DataSource, work: Work<T>): Promise<T> 
       return await transact(source, work);
     } catch (error) {
       if (!isConflict(error) || attempt === maxAttempts) throw toDatabaseFault(error);
-      await sleep(Math.random() * 5 * 2 ** Math.min(attempt, 6));
+      await sleep(randomInt(5 * 2 ** Math.min(attempt, 6)));
     }
   }
 }

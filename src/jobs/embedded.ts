@@ -4,6 +4,7 @@ import { JobRow } from '../database/entities/job.js';
 import { countJobs } from './count-jobs.js';
 import { insertJob, JobTable } from './job-table.js';
 import type { Attempt, ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
+import { retryExhausted } from './retry-exhausted.js';
 
 export interface EmbeddedJobsOptions {
   database: Database;
@@ -118,9 +119,16 @@ export class EmbeddedJobs implements Jobs {
       order: { failedAt: 'DESC', id: 'DESC' },
       take: limit,
     });
-    return rows.map(({ id, kind, payload, attempts, lastError, failedAt, createdAt }) => {
-      return { id, kind, payload, attempts, lastError: lastError ?? '', failedAt: failedAt ?? createdAt };
+    return rows.map(({ id, kind, key, payload, attempts, lastError, failedAt, createdAt }) => {
+      const failure = { lastError: lastError ?? '', failedAt: failedAt ?? createdAt };
+      return { id, kind, key, payload, attempts, ...failure };
     });
+  }
+
+  async retryExhausted(id: string | null): Promise<number> {
+    const count = await retryExhausted(this.#options.database, id, this.#options.clock());
+    if (count > 0) this.#wake();
+    return count;
   }
 
   /** Claims and starts what is due, once more if it is woken meanwhile. */
