@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Database } from '../../src/database/database.js';
 import { openPostgres } from '../../src/database/postgres.js';
 import { createPostgresPool } from '../../src/database/postgres-pool.js';
-import { GraphileJobs, type GraphileJobsOptions, migrateGraphileJobs } from '../../src/jobs/graphile.js';
+import { GraphileJobs, migrateGraphileJobs } from '../../src/jobs/graphile.js';
 import type { Jobs } from '../../src/jobs/jobs.js';
 import { handler, type JobsStage, jobsContract, until } from '../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
