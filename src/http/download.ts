@@ -2,11 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 
 export interface DownloadDependencies {
   storage: Pick<Storage, 'read'>;
+  /** The store, where clients are sent to it; null where the bytes come through us. */
+  direct: DirectAccess | null;
   urls: AttachmentUrls;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
@@ -35,7 +37,7 @@ export function registerDownload(server: FastifyInstance, deps: DownloadDependen
       const access = await authorize(deps, request, { id, fileName });
       const file = await deps.findDownload(id, access.viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
-      await sendFile(reply, deps.storage, file, access);
+      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
       return reply;
     },
   });
@@ -53,7 +55,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
-interface Access extends SendOptions {
+interface Access extends Omit<SendOptions, 'direct'> {
   viewer: Viewer | null;
 }
 

@@ -32,6 +32,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     tokens: UploadTokens;
     authenticate: Authenticate;
     assertTrusted(): Promise<void>;
+    redirectDownloads: boolean;
   };
 
 /** Adds every entrance. The GraphQL server is the caller's to stop. */
@@ -94,6 +95,7 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
       if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
       return assertPermitted(await deps.authenticate(authorization), 'attachments:read');
     },
+    direct: deps.redirectDownloads ? deps.storage.direct : null,
     findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
   });
 }
