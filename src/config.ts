@@ -1,33 +1,8 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-
-const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
-
-/** A whole number written in decimal digits, with its bounds; the default is given as text, as it would be in the environment. */
-const integer = (preset: string, minimum: number, maximum: number) =>
-  z
-    .string()
-    .default(preset)
-    .transform(wholeNumber)
-    .pipe(
-      z
-        .int(`must be a whole number from ${minimum} to ${maximum}`)
-        .min(minimum, `must be at least ${minimum}`)
-        .max(maximum, `must be at most ${maximum}`),
-    );
-
-/** Whole seconds, comma-separated. */
-const delays = (preset: string) =>
-  z
-    .string()
-    .default(preset)
-    .transform((list) => list.split(',').map((text) => wholeNumber(text.trim())))
-    .pipe(
-      z
-        .array(z.int('must be whole numbers of seconds').max(604_800, 'each must be at most 604800'))
-        .max(50, 'must be at most 50'),
-    );
+import { limitSettings, shapeLimits } from './limit-settings.js';
+import { delays, flag, integer } from './setting-forms.js';
 
 /** As Standard Webhooks writes them: 24 to 64 random bytes. */
 const isWebhookSecret = (secret: string): boolean => {
@@ -129,10 +104,9 @@ const settings = {
     .pipe(z.array(z.string().refine(isWebhookSecret, 'each must be whsec_ and 24 to 64 bytes in base64')))
     .optional()
     .describe('Signs webhooks; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
-  WEBHOOK_ALLOW_PRIVATE: z
-    .enum(['true', 'false'])
-    .default('false')
-    .describe('Lets webhooks reach private and loopback addresses: true or false.'),
+  WEBHOOK_ALLOW_PRIVATE: flag('false').describe(
+    'Lets webhooks reach private and loopback addresses: true or false.',
+  ),
   WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
     'Delays between the attempts at a webhook, comma-separated.',
   ),
@@ -151,6 +125,7 @@ const settings = {
   SHUTDOWN_TIMEOUT_SECONDS: integer('30', 0, 3_600).describe(
     'Running requests get this long to finish at shutdown.',
   ),
+  ...limitSettings,
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -191,13 +166,14 @@ function shape(env: Settings) {
     jwt: shapeJwt(env),
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
-    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookRetryDelaysMs: env.WEBHOOK_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
     operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,
     stallTimeoutMs: env.STALL_TIMEOUT_SECONDS * 1_000,
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
+    ...shapeLimits(env),
     logLevel: env.LOG_LEVEL,
   });
 }

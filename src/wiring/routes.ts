@@ -3,23 +3,28 @@ import type { FastifyInstance } from 'fastify';
 import { discardIntake } from '../attachments/discard-intake.js';
 import { findDownload } from '../attachments/find-download.js';
 import { receiveUpload } from '../attachments/receive-upload.js';
+import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
-import type { Authenticate } from '../auth/authenticate.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
-import { AttachmentError } from '../errors.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { createSchema } from '../graphql/schema.js';
+import { createScreen } from '../graphql/screen-operation.js';
+import { screenRequest } from '../graphql/screen-request.js';
+import { admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
+import { minBytesPerSecond } from '../limits/pace-watch.js';
+import type { UploadSlots } from '../limits/upload-slots.js';
 
 export type RouteDependencies = GraphqlDependencies & {
   tokens: UploadTokens;
-  authenticate: Authenticate;
+  admit: Admit;
+  uploadSlots: UploadSlots;
   assertTrusted(): Promise<void>;
 };
 
@@ -30,7 +35,11 @@ export async function addRoutes(
   deps: RouteDependencies,
 ): Promise<ApolloServer<GraphqlContext>> {
   const apollo = await addGraphql(server, config, deps);
-  registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
+  const pace = { stallTimeoutMs: config.stallTimeoutMs, minBytesPerSecond };
+  registerDirectUpload(server, {
+    tokens: deps.tokens,
+    receive: (upload) => receiveUpload({ ...deps, pace }, upload),
+  });
   addDownload(server, deps);
   registerHealth(server, {
     database: () => deps.database.read.query('SELECT 1'),
@@ -42,14 +51,17 @@ export async function addRoutes(
 
 async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDependencies) {
   const schema = createSchema();
-  const apollo = createApollo(schema);
+  const apollo = createApollo(schema, config);
+  const screen = createScreen(schema, config.queryLimits);
   await apollo.start();
   registerGraphql(server, {
     apollo,
-    authenticate: deps.authenticate,
+    admit: deps.admit,
+    uploadSlots: deps.uploadSlots,
+    screen: (parameters) => screenRequest(screen, parameters),
     createContext: (facts) => new GraphqlContext(deps, facts),
-    readMultipart: createMultipartReader({ ...deps, schema }, config),
-    readJson: createJsonReader({ ...deps, schema }, config),
+    readMultipart: createMultipartReader({ ...deps, screen }, config),
+    readJson: createJsonReader(deps, config),
     discard: (intake) => discardIntake(deps, intake),
   });
   return apollo;
@@ -58,10 +70,8 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
-    viewerOf: async ({ headers: { authorization } }) => {
-      if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
-      return assertPermitted(await deps.authenticate(authorization), 'attachments:read');
-    },
+    viewerOf: async (request, reply) =>
+      assertPermitted(await admitRequest(deps.admit, request, reply), 'attachments:read'),
     findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
   });
 }

@@ -14,6 +14,7 @@ import { resolveName } from '../webhooks/resolve-name.js';
 import { createConfiguredJobs, testScanner } from './background-work.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
+import { createLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
 
@@ -40,9 +41,11 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const scanner = parts.scanner ?? createScanner(config.scanner);
   const changes = new Changes();
   const tokens = createUploadTokens(secrets);
+  const { authenticate, usage } = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...createIdentification(config, { database, clock, log }),
+    ...createLimits(config, authenticate),
+    usage,
     database,
     storage,
     clock,

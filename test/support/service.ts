@@ -17,6 +17,13 @@ export interface TestService extends AsyncDisposable {
 
 export const randomKey = () => `cck_${randomBytes(24).toString('base64url')}`;
 
+/** A test's clients are as fast as they can be, and some are bad on purpose. Tests of the limits set their own. */
+export const unlimited = {
+  RATE_LIMIT_PER_MINUTE: '0',
+  FAILED_LOGINS_PER_MINUTE: '0',
+  MAX_CONCURRENT_UPLOADS: '0',
+};
+
 /** The whole service in this process, on a free port, with a data directory of its own that goes with it. */
 export async function startService(
   env: Record<string, string> = {},
@@ -26,7 +33,7 @@ export async function startService(
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
   const logLines: string[] = [];
   const app = await createApp(
-    loadConfig({ PORT: '0', DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: key, ...env }),
+    loadConfig({ PORT: '0', DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: key, ...unlimited, ...env }),
     { logStream: { write: (line) => logLines.push(line) }, ...parts },
   );
   const url = await app.listen();

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Client } from './client.js';
-import { randomKey } from './service.js';
+import { randomKey, unlimited } from './service.js';
 
 const main = 'build/src/main.js';
 
@@ -33,7 +33,14 @@ export async function spawnService(
 ): Promise<SpawnedService> {
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
   const child = spawn(process.execPath, [main, 'serve', ...options], {
-    env: { PATH: process.env['PATH'], PORT: '0', LOG_LEVEL: 'warn', BOOTSTRAP_API_KEY: key, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      LOG_LEVEL: 'warn',
+      BOOTSTRAP_API_KEY: key,
+      ...unlimited,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };
