@@ -53,6 +53,8 @@ export function createScreen(schema: GraphQLSchema, limits: QueryLimits): Screen
     } catch (error) {
       if (error instanceof AttachmentError) return { fault: error };
       if (error instanceof GraphQLError) return { fault: null };
+      // The parser has gone too deep into brackets within brackets.
+      if (error instanceof RangeError) return { fault: tooComplex(limits, 'depth') };
       throw error;
     }
   };

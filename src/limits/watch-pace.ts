@@ -15,14 +15,12 @@ export function watchPace(content: Readable, limits: PaceLimits): WatchedContent
   const count = (chunk: Buffer) => watch.count(chunk.length);
   const pause = () => watch.pause();
   const resume = () => watch.resume();
-  content.on('data', count).on('pause', pause).on('resume', resume);
-  return {
-    signal: controller.signal,
-    stop: () => {
-      watch.stop();
-      content.off('data', count).off('pause', pause).off('resume', resume);
-    },
+  const stop = () => {
+    watch.stop();
+    content.off('data', count).off('pause', pause).off('resume', resume).off('end', stop);
   };
+  content.on('data', count).on('pause', pause).on('resume', resume).on('end', stop);
+  return { signal: controller.signal, stop };
 }
 
 function tooSlow(): AttachmentError {
