@@ -8,7 +8,6 @@ import {
   type GraphQLSchema,
   getOperationAST,
   type OperationDefinitionNode,
-  type ValidationRule,
   validate,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -31,56 +30,87 @@ export interface Operation {
  */
 export type Screen = (operation: Operation) => boolean;
 
-/** What is known of a document, whatever its variables. */
-type Screened =
-  | { document: DocumentNode; hasVariableCost: boolean; affordable: Set<string | undefined> }
-  | { fault: AttachmentError | null };
+/** What is known of a document. */
+interface Screened {
+  /** Null where it cannot be executed. */
+  document: DocumentNode | null;
+  /** Whether what it costs depends on variables. */
+  hasVariableCost: boolean;
+  /** Names of its operations that were found to cost no more than allowed, whatever their variables. */
+  affordable: Set<string | undefined>;
+  /** The limit that it passes in itself. */
+  fault: AttachmentError | null;
+}
 
 export function createScreen(schema: GraphQLSchema, limits: QueryLimits): Screen {
   const known = new LRUCache<string, Screened>({
     maxSize: maxRemembered,
     sizeCalculation: (_, query) => query.length + 1,
   });
-  const shapeRules = createShapeRules(limits);
-  const costRule = createCostRule(limits);
-
-  const examine = (query: string): Screened => {
-    try {
-      const document = parseWithin(limits, query);
-      validate(schema, document, shapeRules);
-      if (validate(schema, document).length > 0) return { fault: null };
-      return { document, hasVariableCost: hasVariablePageSize(document), affordable: new Set() };
-    } catch (error) {
-      if (error instanceof AttachmentError) return { fault: error };
-      if (error instanceof GraphQLError) return { fault: null };
-      // The parser has gone too deep into brackets within brackets.
-      if (error instanceof RangeError) return { fault: tooComplex(limits, 'depth') };
-      throw error;
-    }
-  };
-
-  const assertAffordable = (
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    variables: Operation['variables'] = {},
-  ) => validate(schema, writePageSizes(schema, document, operation, variables), [costRule]);
-
+  const examine = createExamination(schema, limits);
+  const assertAffordable = createCostCheck(schema, limits);
   return ({ query, operationName, variables }) => {
     if (query === undefined) return false;
     const screened = known.get(query) ?? examine(query);
     known.set(query, screened);
-    if ('fault' in screened) {
-      if (screened.fault) throw screened.fault;
-      return false;
-    }
-    const { document, hasVariableCost, affordable } = screened;
-    const operation = getOperationAST(document, operationName);
+    if (screened.fault) throw screened.fault;
+    const operation = screened.document && getOperationAST(screened.document, operationName);
     if (!operation) return false;
-    if (!affordable.has(operation.name?.value)) {
-      assertAffordable(document, operation, variables);
-      if (!hasVariableCost) affordable.add(operation.name?.value);
-    }
+    assertAffordable(screened, operation, variables);
     return true;
+  };
+}
+
+/** All that can be said of a document without its variables. */
+function createExamination(schema: GraphQLSchema, limits: QueryLimits): (query: string) => Screened {
+  const shapeRules = [
+    maxAliasesRule({ n: limits.aliases, ...refusal(limits, 'aliases') }),
+    maxDepthRule({ n: limits.depth, flattenFragments: true, ...refusal(limits, 'depth') }),
+  ];
+  const examine = (query: string): DocumentNode | null => {
+    const document = parseWithin(limits, query);
+    validate(schema, document, shapeRules);
+    return validate(schema, document).length === 0 ? document : null;
+  };
+  return (query) => {
+    try {
+      const document = examine(query);
+      const hasVariableCost = document !== null && hasVariablePageSize(document);
+      return { document, hasVariableCost, affordable: new Set(), fault: null };
+    } catch (error) {
+      return { document: null, hasVariableCost: false, affordable: new Set(), fault: toFault(error, limits) };
+    }
+  };
+}
+
+/** Null for what the server's own answer explains best. */
+function toFault(error: unknown, limits: QueryLimits): AttachmentError | null {
+  if (error instanceof AttachmentError) return error;
+  // The parser has gone too deep into brackets within brackets.
+  if (error instanceof RangeError) return tooComplex(limits, 'depth');
+  if (error instanceof GraphQLError) return null;
+  throw error;
+}
+
+/** Every value counts one, each as often as the lists around it are long. */
+function createCostCheck(schema: GraphQLSchema, limits: QueryLimits) {
+  const rule = costLimitRule({
+    maxCost: limits.cost,
+    objectCost: 1,
+    scalarCost: 1,
+    depthCostFactor: 1,
+    flattenFragments: true,
+    ...refusal(limits, 'cost'),
+  });
+  return (
+    { document, hasVariableCost, affordable }: Screened,
+    operation: OperationDefinitionNode,
+    variables: Operation['variables'] = {},
+  ): void => {
+    const name = operation.name?.value;
+    if (document === null || affordable.has(name)) return;
+    validate(schema, writePageSizes(schema, document, operation, variables), [rule]);
+    if (!hasVariableCost) affordable.add(name);
   };
 }
 
@@ -97,23 +127,4 @@ function refusal(limits: QueryLimits, passed: keyof QueryLimits) {
     throw tooComplex(limits, passed);
   };
   return { onReject: [refuse], exposeLimits: false };
-}
-
-function createShapeRules(limits: QueryLimits): ValidationRule[] {
-  return [
-    maxAliasesRule({ n: limits.aliases, ...refusal(limits, 'aliases') }),
-    maxDepthRule({ n: limits.depth, flattenFragments: true, ...refusal(limits, 'depth') }),
-  ];
-}
-
-/** Every value counts one, each as often as its lists are long. */
-function createCostRule(limits: QueryLimits): ValidationRule {
-  return costLimitRule({
-    maxCost: limits.cost,
-    objectCost: 1,
-    scalarCost: 1,
-    depthCostFactor: 1,
-    flattenFragments: true,
-    ...refusal(limits, 'cost'),
-  });
 }

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
+import { loggedError } from './logged-error.js';
 import { loggedRequest, RequestLog } from './request-log.js';
 
 export interface ServerOptions {
@@ -63,7 +64,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // An upload may take as long as it moves, and Node's own limit would be shorter than headersTimeout may be.
     http: { headersTimeout: options.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 1_000 },
     logController: new RequestLog(),
-    logger: { level: options.logLevel, serializers: { req: loggedRequest }, stream: options.logStream },
+    logger: {
+      level: options.logLevel,
+      serializers: { req: loggedRequest, err: (err: unknown) => loggedError(err) },
+      stream: options.logStream,
+    },
     requestIdHeader: false,
     return503OnClosing: false,
     trustProxy: [...options.trustedProxies],

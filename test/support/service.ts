@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type AppParts, createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
+import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
@@ -40,6 +41,7 @@ export async function startService(
   await app.work();
   const close = async () => {
     await app.close();
+    assertNoKeys(logLines.join(''));
     if (!env['DATA_DIR']) await rm(dataDirectory, { recursive: true, force: true });
   };
   return {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { randomKey, unlimited } from './service.js';
 
@@ -65,6 +66,7 @@ export async function spawnService(
     end: async (signal) => {
       child.kill(signal);
       const [code, endedBy] = (await exited) as [number | null, string | null];
+      assertNoKeys(written.stderr);
       return code ?? endedBy;
     },
   };
