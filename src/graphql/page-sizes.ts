@@ -22,15 +22,15 @@ const usualItems = 10;
 /** The lists of a connection: its `first` tells how long they are. */
 const pagedLists = new Set(['edges', 'nodes']);
 
-/** Whether any page size is a variable, so that the document alone does not tell how long its lists may be. */
-export function hasVariablePageSize(document: DocumentNode): boolean {
-  let found = false;
+/** The variables that are page sizes: with them, a document tells how long its lists may be. */
+export function pageSizeVariables(document: DocumentNode): string[] {
+  const names = new Set<string>();
   visit(document, {
     Argument: ({ name, value }) => {
-      found ||= name.value === 'first' && value.kind === Kind.VARIABLE;
+      if (name.value === 'first' && value.kind === Kind.VARIABLE) names.add(value.name.value);
     },
   });
-  return found;
+  return [...names];
 }
 
 /** The operation with its fragments, every list in it with its length as a literal `first`, whether or not it takes one. */

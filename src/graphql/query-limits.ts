@@ -6,6 +6,7 @@ export interface QueryLimits {
   tokens: number;
   /** Levels of fields; introspection has a bound of its own. */
   depth: number;
+  /** Also bounds fields and fragments that are given again in the same place. */
   aliases: number;
   /** Values that the answer may have, as far as page sizes tell. */
   cost: number;
@@ -14,7 +15,10 @@ export interface QueryLimits {
 const faults: Record<keyof QueryLimits, (limit: number) => { msg: string; type: string }> = {
   tokens: (limit) => ({ msg: `A document may have at most ${limit} tokens.`, type: 'too_many_tokens' }),
   depth: (limit) => ({ msg: `Fields may be nested at most ${limit} levels deep.`, type: 'too_deep' }),
-  aliases: (limit) => ({ msg: `An operation may have at most ${limit} aliases.`, type: 'too_many_aliases' }),
+  aliases: (limit) => ({
+    msg: `An operation may have at most ${limit} aliases, or fields and fragments given again.`,
+    type: 'too_many_aliases',
+  }),
   cost: (limit) => ({
     msg: `The answer might have more than ${limit} values: ask for smaller pages or fewer fields.`,
     type: 'too_costly',

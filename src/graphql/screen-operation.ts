@@ -12,11 +12,16 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
-import { hasVariablePageSize, writePageSizes } from './page-sizes.js';
+import { limitRepeats } from './limit-repeats.js';
+import { pageSizeVariables, writePageSizes } from './page-sizes.js';
 import { type QueryLimits, tooComplex } from './query-limits.js';
 
 /** Characters of the documents that are remembered: an application's own; a hostile client's must not fill the memory. */
 const maxRemembered = 500_000;
+
+/** Of each document: few page sizes are in use. */
+const maxAffordable = 20;
+const maxKeyLength = 200;
 
 export interface Operation {
   query?: string;
@@ -34,10 +39,10 @@ export type Screen = (operation: Operation) => boolean;
 interface Screened {
   /** Null where it cannot be executed. */
   document: DocumentNode | null;
-  /** Whether what it costs depends on variables. */
-  hasVariableCost: boolean;
-  /** Names of its operations that were found to cost no more than allowed, whatever their variables. */
-  affordable: Set<string | undefined>;
+  /** The variables on which its cost depends. */
+  sizeVariables: readonly string[];
+  /** Operations of it, with the values of these variables, that were found to cost no more than allowed. */
+  affordable: Set<string>;
   /** The limit that it passes in itself. */
   fault: AttachmentError | null;
 }
@@ -65,6 +70,7 @@ export function createScreen(schema: GraphQLSchema, limits: QueryLimits): Screen
 function createExamination(schema: GraphQLSchema, limits: QueryLimits): (query: string) => Screened {
   const shapeRules = [
     maxAliasesRule({ n: limits.aliases, ...refusal(limits, 'aliases') }),
+    limitRepeats(limits),
     maxDepthRule({ n: limits.depth, flattenFragments: true, ...refusal(limits, 'depth') }),
   ];
   const examine = (query: string): DocumentNode | null => {
@@ -75,10 +81,10 @@ function createExamination(schema: GraphQLSchema, limits: QueryLimits): (query: 
   return (query) => {
     try {
       const document = examine(query);
-      const hasVariableCost = document !== null && hasVariablePageSize(document);
-      return { document, hasVariableCost, affordable: new Set(), fault: null };
+      const sizeVariables = document ? pageSizeVariables(document) : [];
+      return { document, sizeVariables, affordable: new Set(), fault: null };
     } catch (error) {
-      return { document: null, hasVariableCost: false, affordable: new Set(), fault: toFault(error, limits) };
+      return { document: null, sizeVariables: [], affordable: new Set(), fault: toFault(error, limits) };
     }
   };
 }
@@ -103,14 +109,16 @@ function createCostCheck(schema: GraphQLSchema, limits: QueryLimits) {
     ...refusal(limits, 'cost'),
   });
   return (
-    { document, hasVariableCost, affordable }: Screened,
+    { document, sizeVariables, affordable }: Screened,
     operation: OperationDefinitionNode,
     variables: Operation['variables'] = {},
   ): void => {
-    const name = operation.name?.value;
-    if (document === null || affordable.has(name)) return;
+    // What is null is no default, as what is absent may be.
+    const sizes = sizeVariables.map((name) => (Object.hasOwn(variables, name) ? [variables[name]] : []));
+    const key = JSON.stringify([operation.name?.value, sizes]);
+    if (document === null || affordable.has(key)) return;
     validate(schema, writePageSizes(schema, document, operation, variables), [rule]);
-    if (!hasVariableCost) affordable.add(name);
+    if (affordable.size < maxAffordable && key.length < maxKeyLength) affordable.add(key);
   };
 }
 

@@ -72,6 +72,12 @@ describe('an operation', () => {
     ['a thousand aliases', 'tokens', aliased(1_000)],
     ['a field a thousand times', 'tokens', `{ ${'viewer { organizationId } '.repeat(1_000)} }`],
     ['brackets within brackets', 'depth', `{ viewer(x: ${'['.repeat(100_000)}`],
+    ['a field 51 times more', 'aliases', `{ viewer { ${'organizationId '.repeat(52)} } }`],
+    [
+      'a fragment 51 times more',
+      'aliases',
+      `{ viewer { ${'...F '.repeat(52)} } } fragment F on Viewer { organizationId }`,
+    ],
     ['14 levels', 'depth', nested(14)],
     ['a page of pages', 'cost', wide(1_000, 1_000)],
     [
@@ -93,6 +99,7 @@ describe('an operation', () => {
 
   test.each([
     ['50 aliases', aliased(50)],
+    ['a field 50 times more', `{ viewer { ${'organizationId '.repeat(51)} } }`],
     ['the most levels', nested(11)],
     [
       'a page of 100 with all there is',
@@ -116,9 +123,16 @@ describe('an operation', () => {
     const query = `query ($first: Int, $inner: Int = 1000) ${wide('$first', '$inner')}`;
     await expectRefused(query, 'cost', { first: 1_000 });
     await expectRefused(query, 'cost', { first: 1_000, inner: 900 });
-    for (const variables of [{ first: 10 }, { first: 1_000, inner: 10 }, { first: null }, {}]) {
+    for (const variables of [
+      { first: 10 },
+      { first: 1_000, inner: 10 },
+      { first: 1_000, inner: null },
+      { first: null },
+      {},
+    ]) {
       expect((await service.client.graphql(query, variables)).errors).toBeUndefined();
     }
+    await expectRefused(query, 'cost', { first: 1_000 });
     // Judged once, a document must not be taken for good.
     await expectRefused(query, 'cost', { first: 1_000 });
     const names = `query Small { viewer { organizationId } } query Large ${wide(1_000, 1_000)}`;
