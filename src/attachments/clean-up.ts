@@ -7,11 +7,11 @@ import { sweepStorage } from './sweep-storage.js';
 export interface CleanUpDependencies extends RemoveBytesDependencies, PurgeExpiredDependencies {}
 
 /** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, bytes that are due or that no row names. */
-export async function cleanUp(deps: CleanUpDependencies): Promise<void> {
+export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
   await purgeExpired(deps);
   await dropUnusedTargets(deps.database, now);
   await forgetCreations(deps.database, now);
   await removeDueBytes(deps);
-  await sweepStorage(deps, { lookBackMs: 0 });
+  await sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) });
 }

@@ -2,15 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 
 export interface DownloadDependencies {
   storage: Pick<Storage, 'read'>;
+  /** The store, where clients are sent to it; null where the bytes come through us. */
+  direct: DirectAccess | null;
   urls: AttachmentUrls;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
-  viewerOf(request: FastifyRequest): Viewer | Promise<Viewer>;
+  viewerOf(request: FastifyRequest, reply: FastifyReply): Viewer | Promise<Viewer>;
   /**
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
@@ -32,10 +34,10 @@ export function registerDownload(server: FastifyInstance, deps: DownloadDependen
     handler: async (request, reply) => {
       setRefusalHeaders(reply);
       const { id, '*': fileName } = request.params;
-      const access = await authorize(deps, request, { id, fileName });
+      const access = await authorize(deps, request, reply, { id, fileName });
       const file = await deps.findDownload(id, access.viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
-      await sendFile(reply, deps.storage, file, access);
+      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
       return reply;
     },
   });
@@ -53,7 +55,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
-interface Access extends SendOptions {
+interface Access extends Omit<SendOptions, 'direct'> {
   viewer: Viewer | null;
 }
 
@@ -61,10 +63,11 @@ interface Access extends SendOptions {
 async function authorize(
   { urls, clock, viewerOf }: DownloadDependencies,
   request: FastifyRequest<DownloadRoute>,
+  reply: FastifyReply,
   file: { id: string; fileName: string },
 ): Promise<Access> {
   const { query } = request;
-  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request));
+  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
 
   const verified = urls.verify({ ...file, query });
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
