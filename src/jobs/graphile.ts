@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runMigrations } from 'graphile-worker';
 import type pg from 'pg';
@@ -61,6 +62,8 @@ export class GraphileJobs implements Jobs {
 
   constructor(options: GraphileJobsOptions) {
     this.#options = { leaseMs: 15_000, pollMs: 1_000, ...options };
+    // Every attempt listens.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   enqueue(manager: EntityManager, job: NewJob): Promise<void> {
