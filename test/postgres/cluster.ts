@@ -12,14 +12,15 @@ import { webhookSecret } from '../support/webhook-receiver.js';
 export class Cluster implements AsyncDisposable {
   readonly postgres: Postgres;
   readonly key = randomKey();
-  readonly #directory: string;
+  /** Holds the folder of the stored files. */
+  readonly directory: string;
   readonly #services: SpawnedService[] = [];
   readonly #workers: ChildProcess[] = [];
   #count = 0;
 
   private constructor(postgres: Postgres, directory: string) {
     this.postgres = postgres;
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   static async open(options: { maxConnections?: number } = {}): Promise<Cluster> {
@@ -30,10 +31,10 @@ export class Cluster implements AsyncDisposable {
   env(more: Record<string, string> = {}): Record<string, string> {
     this.#count += 1;
     return {
-      DATA_DIR: join(this.#directory, `own-${this.#count}`),
+      DATA_DIR: join(this.directory, `own-${this.#count}`),
       DATABASE_URL: this.postgres.url,
       DATABASE_POOL_SIZE: '6',
-      STORAGE_URL: pathToFileURL(join(this.#directory, 'shared')).href,
+      STORAGE_URL: pathToFileURL(join(this.directory, 'files')).href,
       SIGNING_SECRET: 'one secret for all of them',
       WEBHOOK_SECRET: webhookSecret,
       WEBHOOK_ALLOW_PRIVATE: 'true',
@@ -60,6 +61,6 @@ export class Cluster implements AsyncDisposable {
     for (const worker of this.#workers) worker.kill('SIGKILL');
     await Promise.all(this.#services.map((service) => service.end('SIGKILL')));
     await this.postgres.stop();
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
 import type { AttachmentData, Client } from '../support/client.js';
 import { report } from '../support/report.js';
 import { Cluster } from './cluster.js';
@@ -74,3 +75,42 @@ test('PostgreSQL crashes twice under load: nothing acknowledged is lost, refusal
   const refused = [...tally.refusals].map(([code, count]) => `${count} ${code}`).join(', ');
   report(`acknowledged before each crash and at the end: ${counts.join(', ')}; refused: ${refused}`);
 }, 180_000);
+
+test('where connections run out, requests wait or are refused by type, and none hangs', async () => {
+  await using cluster = await Cluster.open({ maxConnections: 20 });
+  const service = await cluster.serve({ DATABASE_POOL_SIZE: '2' });
+  const burst = async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => service.client.tryUpload({ content: 'x', name: 'a.txt' })),
+    );
+    return answers.map(({ errors }) => errors?.[0]?.extensions.code ?? 'stored');
+  };
+  const few = await burst();
+  expect(new Set(few)).toEqual(new Set(['stored']));
+  const others = await takeAllConnections(cluster.postgres.url);
+  const none = await burst();
+  expect(none.filter((code) => code !== 'stored' && code !== 'STORAGE_UNAVAILABLE')).toEqual([]);
+  const late = await cluster.serve().then(
+    () => 'started',
+    (error: Error) => error.message,
+  );
+  expect(late).toMatch(/too many clients|remaining connection slots/);
+  await Promise.all(others.map((client) => client.end()));
+  expect(new Set(await burst())).toEqual(new Set(['stored']));
+  const stored = none.filter((code) => code === 'stored').length;
+  report(`100 uploads over 2 connections: all stored; with none left on the server: ${stored} stored`);
+}, 120_000);
+
+async function takeAllConnections(url: string): Promise<pg.Client[]> {
+  const taken: pg.Client[] = [];
+  for (;;) {
+    const client = new pg.Client({ connectionString: url });
+    const isOpen = await client.connect().then(
+      () => true,
+      () => false,
+    );
+    if (!isOpen) return taken;
+    client.on('error', () => undefined);
+    taken.push(client);
+  }
+}
