@@ -76,7 +76,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     readJson: createJsonReader(deps, config),
     discard: (intake) => discardIntake(deps, intake),
   });
-  const subscriptions = createSubscriptionServer(schema, deps);
+  const subscriptions = createSubscriptionServer(schema, { ...deps, screen });
   measureSockets(deps, registerWebSockets(server, { subscriptions, trustedProxies: config.trustedProxies }));
   return apollo;
 }

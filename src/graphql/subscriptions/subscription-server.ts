@@ -7,6 +7,7 @@ import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
 import { formatError, internalCause } from '../format-error.js';
+import type { Screen } from '../screen-operation.js';
 import { CredentialWatch } from './credential-watch.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
 
@@ -15,6 +16,7 @@ export interface SubscriptionServerDependencies extends GraphqlDependencies {
   admit: Admit;
   /** Asked again and again while it is open. */
   authenticate: Authenticate;
+  screen: Screen;
 }
 
 /** A connection, as the transport gives it. */
@@ -49,7 +51,7 @@ export function createSubscriptionServer(
 ): Server<Connection> {
   const credentials = new CredentialWatch(deps);
   const sessions = new WeakMap<Connection, Session>();
-  const screen = createSubscriptionScreen(schema);
+  const screen = createSubscriptionScreen(schema, deps.screen);
   const sessionOf = ({ extra }: ConnectionContext): Session => {
     const session = sessions.get(extra);
     if (!session) throw new AttachmentError('UNAUTHENTICATED');
