@@ -6,6 +6,7 @@ import type { Intake } from '../attachments/intake.js';
 import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
 import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
+import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
 import { type JsonBody, type LongTextSource, readJsonBody } from './json-body/read-json-body.js';
@@ -66,7 +67,7 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
   return async (request, viewer) => {
     const body = await readJsonBody<TakenText>(request, jsonLimits, {
       receive: async (source) => {
-        const { organizationId } = assertPermitted(viewer, 'attachments:write');
+        const { organizationId } = assertPermitted(viewer, contentNeed);
         const encoding = encodingOf(source);
         return orFault(takeInText(deps, { organizationId, encoding, text: source.text, maxSize }));
       },

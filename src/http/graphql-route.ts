@@ -4,6 +4,7 @@ import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
+import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { assertPreflighted } from './csrf.js';
 
@@ -58,10 +59,10 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
       assertPreflighted(request);
       const { authorization } = request.headers;
       if (authorization !== undefined) facts(request).viewer = await deps.authenticate(authorization);
-      if (isMultipart(request)) assertPermitted(facts(request).viewer, 'attachments:write');
+      if (isMultipart(request)) assertPermitted(facts(request).viewer, contentNeed);
     });
     scope.addContentTypeParser('multipart/form-data', async (request: FastifyRequest) => {
-      const viewer = assertPermitted(facts(request).viewer, 'attachments:write');
+      const viewer = assertPermitted(facts(request).viewer, contentNeed);
       return keep(request, await deps.readMultipart(request.raw, viewer));
     });
     scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>

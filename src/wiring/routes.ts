@@ -5,6 +5,7 @@ import { findDownload } from '../attachments/find-download.js';
 import { receiveUpload } from '../attachments/receive-upload.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
+import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
 import { AttachmentError } from '../errors.js';
@@ -29,6 +30,10 @@ export async function addRoutes(
   config: Config,
   deps: RouteDependencies,
 ): Promise<ApolloServer<GraphqlContext>> {
+  server.addHook('onRoute', ({ method, url }) => {
+    const methods = [method].flat().filter((name) => name !== 'HEAD' && name !== 'OPTIONS');
+    for (const name of methods) assertListedRoute(name, url);
+  });
   const apollo = await addGraphql(server, config, deps);
   registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
   addDownload(server, deps);
@@ -60,7 +65,7 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
     ...deps,
     viewerOf: async ({ headers: { authorization } }) => {
       if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
-      return assertPermitted(await deps.authenticate(authorization), 'attachments:read');
+      return assertPermitted(await deps.authenticate(authorization), routeNeeds['GET /attachments/:id/*']);
     },
     findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
   });

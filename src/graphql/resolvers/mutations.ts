@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
 import { limitFileSize } from '../../attachments/choose-policy.js';
 import { claimAttachment } from '../../attachments/claim-attachment.js';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
@@ -41,7 +41,6 @@ import { toUploadTarget } from '../types/upload.js';
 
 @Resolver()
 export class Mutations {
-  @Authorized('attachments:write')
   @Mutation(() => CreateAttachmentPayload)
   async createAttachment(
     @Arg('input', () => CreateAttachmentInput) input: CreateAttachmentInput,
@@ -54,7 +53,6 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => CreateUploadTargetPayload)
   async createUploadTarget(
     @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
@@ -64,7 +62,6 @@ export class Mutations {
     return { target: toUploadTarget(target, deps.uploadUrl(target.id)) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => UpdateAttachmentPayload)
   async updateAttachment(
     @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
@@ -78,7 +75,6 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => CopyAttachmentPayload)
   async copyAttachment(
     @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
@@ -88,7 +84,6 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => DeleteRecordAttachmentsPayload)
   async deleteRecordAttachments(
     @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
@@ -97,7 +92,6 @@ export class Mutations {
     return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => ClaimAttachmentPayload)
   async claimAttachment(
     @Arg('input', () => ClaimAttachmentInput) input: ClaimAttachmentInput,
@@ -107,7 +101,6 @@ export class Mutations {
     return { attachment: toAttachment(stored), alreadyClaimed };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => LinkAttachmentsPayload)
   async linkAttachments(
     @Arg('input', () => LinkAttachmentsInput) input: LinkAttachmentsInput,
@@ -122,7 +115,6 @@ export class Mutations {
     return { field, links, unlinked: unlinked.map(toAttachment) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => DeleteAttachmentPayload)
   async deleteAttachment(
     @Arg('input', () => DeleteAttachmentInput) { attachmentId }: DeleteAttachmentInput,

@@ -1,4 +1,4 @@
-import { Arg, Args, Authorized, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import { findAttachment } from '../../attachments/stored-attachment.js';
 import { AttachmentError } from '../../errors.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
@@ -16,7 +16,6 @@ import {
 
 @Resolver()
 export class Webhooks {
-  @Authorized('attachments:read')
   @Query(() => WebhookDeliveryConnection, { description: 'The newest first.' })
   async webhookDeliveries(
     @Arg('attachmentId', () => ID) attachmentId: string,
@@ -33,7 +32,6 @@ export class Webhooks {
     return toConnection(page, toWebhookDelivery, () => countDeliveries(read, viewer, attachmentId));
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => RedeliverWebhookPayload)
   async redeliverWebhook(
     @Arg('input', () => RedeliverWebhookInput) { deliveryId }: RedeliverWebhookInput,
