@@ -57,7 +57,7 @@ export async function changeLinks(
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
   await placeLinks(manager, field, current, plan.next, change.now);
-  await startRetention(manager, plan.removed, change);
+  await startRetention(manager, viewer, plan.removed, change);
   return { field: await bumpVersion(manager, field), unlinked: plan.removed };
 }
 
@@ -114,6 +114,7 @@ async function placeLinks(
 /** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */
 async function startRetention(
   manager: EntityManager,
+  { organizationId }: Viewer,
   removed: string[],
   { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
@@ -122,7 +123,7 @@ async function startRetention(
     .createQueryBuilder()
     .update(AttachmentRow)
     .set({ expiresAt: retentionMs === 0 ? null : new Date(now.getTime() + retentionMs), updatedAt: now })
-    .where('id IN (:...removed)', { removed })
+    .where('id IN (:...removed) AND organization_id = :organizationId', { removed, organizationId })
     .andWhere('NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)')
     .andWhere(`(record_id IS NULL OR ${isRecords})`, { recordType: record.type, recordId: record.id })
     .updateEntity(false)

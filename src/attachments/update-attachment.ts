@@ -40,7 +40,8 @@ export async function updateAttachment(
     };
     checkMetadata(faults, description ?? null, metadata ?? null);
     faults.throwIfAny();
-    await manager.update(AttachmentRow, { id: attachmentId }, changes);
+    const { organizationId } = viewer;
+    await manager.update(AttachmentRow, { id: attachmentId, organizationId }, changes);
     return { ...stored, attachment: Object.assign(stored.attachment, changes) };
   });
 }
