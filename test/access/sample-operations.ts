@@ -1,8 +1,12 @@
 import {
   type GraphQLField,
   type GraphQLInputType,
+  type GraphQLOutputType,
+  getNamedType,
   isEnumType,
   isInputObjectType,
+  isInterfaceType,
+  isLeafType,
   isListType,
   isNonNullType,
   isObjectType,
@@ -19,6 +23,8 @@ export interface Operation {
   name: string;
   /** With every argument as a variable, asking for `selection`. */
   document(selection?: string): string;
+  /** Every field of the answer, some objects deep. */
+  everything: string;
   /** Every required argument filled with something well formed; `given` are values by path, such as `input.record.id`. */
   variables(given?: Readonly<Record<string, unknown>>): Record<string, unknown>;
   /** The paths of all arguments, those of optional inputs too, by the name of their type. */
@@ -35,7 +41,6 @@ type Field = GraphQLField<unknown, unknown>;
 
 /** All operations of the schema: a new one is among them without being told of. */
 export function allOperations(): Operation[] {
-  const schema = createSchema();
   const roots = {
     query: schema.getQueryType(),
     mutation: schema.getMutationType(),
@@ -50,6 +55,23 @@ export function allOperations(): Operation[] {
   );
 }
 
+const schema = createSchema();
+
+/** All fields of a type and of what lies `depth` objects below it. */
+function selectAll(type: GraphQLOutputType, depth: number): string {
+  const named = getNamedType(type);
+  if (isInterfaceType(named)) {
+    const kinds = schema.getPossibleTypes(named);
+    return `__typename ${kinds.map((kind) => `... on ${kind.name} { ${selectAll(kind, depth)} }`).join(' ')}`;
+  }
+  if (!isObjectType(named) || depth === 0) return '__typename';
+  const fields = Object.values(named.getFields()).map((field) => {
+    const isLeaf = isLeafType(getNamedType(field.type));
+    return isLeaf ? field.name : `${field.name} { ${selectAll(field.type, depth - 1)} }`;
+  });
+  return `__typename ${fields.join(' ')}`;
+}
+
 function toOperation(kind: OperationKind, type: string, field: Field): Operation {
   const { name, args } = field;
   const leaves = args.flatMap((arg) => leavesOf(arg.type, arg.name));
@@ -58,6 +80,7 @@ function toOperation(kind: OperationKind, type: string, field: Field): Operation
     type,
     name,
     leaves,
+    everything: selectAll(field.type, 4),
     document: (selection = '__typename') => {
       const declared = args.map((arg) => `$${arg.name}: ${arg.type}`).join(', ');
       const passed = args.map((arg) => `${arg.name}: $${arg.name}`).join(', ');
