@@ -117,6 +117,9 @@ const settings = {
     ),
   JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
+  RECORD_AUTHORIZER_URL: httpUrl
+    .optional()
+    .describe('Decision of Open Policy Agent that says who may see and change which record; default: off.'),
   SIGNING_SECRET: z
     .string()
     .transform((list) => list.split(','))
@@ -189,6 +192,7 @@ function shape(env: Settings) {
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
+    recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',

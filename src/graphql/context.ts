@@ -5,6 +5,7 @@ import type { PolicyBook } from '../attachments/load-policies.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
+import type { RecordAuthorizer } from '../auth/record-authorizer.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
@@ -14,6 +15,7 @@ import type { Storage } from '../storage/storage.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
 import type { TakenText } from './read-request.js';
+import { RecordAccess } from './record-access.js';
 
 /** What resolvers hand on to the verbs of the service. */
 export interface GraphqlDependencies {
@@ -27,6 +29,7 @@ export interface GraphqlDependencies {
   verdicts: VerdictListener;
   changes: Changes;
   verdictWatch: VerdictWatch;
+  recordAuthorizer: RecordAuthorizer;
   urls: AttachmentUrls;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;
@@ -53,6 +56,7 @@ export interface RequestFacts {
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
+  private madeAccess: RecordAccess | null = null;
 
   constructor(
     readonly deps: GraphqlDependencies,
@@ -76,6 +80,12 @@ export class GraphqlContext {
   get loaders(): Loaders {
     this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
     return this.madeLoaders;
+  }
+
+  /** What the viewer may see and change of records. */
+  get access(): RecordAccess {
+    this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
+    return this.madeAccess;
   }
 
   logError(error: unknown): void {

@@ -7,11 +7,14 @@ import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
+import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config.js';
 import { AttachmentError } from '../errors.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
+import { createLoaders } from '../graphql/loaders.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
+import { RecordAccess } from '../graphql/record-access.js';
 import { createSchema } from '../graphql/schema.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
@@ -60,6 +63,10 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
   return apollo;
 }
 
+function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, viewer));
+}
+
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
@@ -67,6 +74,9 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
       if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
       return assertPermitted(await deps.authenticate(authorization), routeNeeds['GET /attachments/:id/*']);
     },
-    findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
+    findDownload: async (id, viewer) => {
+      if (viewer && (await accessOf(deps, viewer).hides(id))) return null;
+      return findDownload(deps.database.read, id, viewer);
+    },
   });
 }

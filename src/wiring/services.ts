@@ -12,6 +12,7 @@ import type { Storage } from '../storage/storage.js';
 import { createWebhooks } from '../webhooks/create-webhooks.js';
 import { resolveName } from '../webhooks/resolve-name.js';
 import { createConfiguredJobs, testScanner } from './background-work.js';
+import { createConfiguredAuthorizer } from './configured-authorizer.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
 import type { Log } from './log.js';
@@ -43,6 +44,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   return {
     ...config,
     ...createIdentification(config, { database, clock, log }),
+    recordAuthorizer: createConfiguredAuthorizer(config, log),
     database,
     storage,
     clock,

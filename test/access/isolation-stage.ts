@@ -77,11 +77,7 @@ export async function setStage(service: TestService): Promise<Stage> {
     idempotencyKey: { theirs: 'hush-key', never: 'others-key' },
     sha256: { theirs: files.claimed.sha256.hash, never: 'f'.repeat(64) },
   };
-  const marks = [
-    ...Object.values(things).map(({ theirs }) => theirs),
-    files.claimed.organizationId,
-    'hush-',
-  ];
+  const marks = [...Object.values(things).map(({ theirs }) => theirs), files.claimed.organizationId, 'hush-'];
   return { service, alice, bob, mallory, things, files, uploadUrl, marks };
 }
 

@@ -39,6 +39,10 @@ import {
 import { RecordField } from '../types/record.js';
 import { toUploadTarget } from '../types/upload.js';
 
+/** Where inputs name what a record authorizer is asked about. */
+const namedAttachment = ['input', 'attachmentId'];
+const namedRecord = ['input', 'record'];
+
 @Resolver()
 export class Mutations {
   @Mutation(() => CreateAttachmentPayload)
@@ -48,6 +52,8 @@ export class Mutations {
   ): Promise<CreateAttachmentPayload> {
     const { deps, viewer } = context;
     const creation = toCreation(input);
+    const { record, field } = creation;
+    if (record) await context.access.assertMayEdit(record, field, namedRecord);
     const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
     const stored = await createAttachment(deps, viewer, { ...creation, intake });
     return { attachment: toAttachment(stored) };
@@ -65,8 +71,9 @@ export class Mutations {
   @Mutation(() => UpdateAttachmentPayload)
   async updateAttachment(
     @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<UpdateAttachmentPayload> {
+    await access.assertMayChange(input.attachmentId, namedAttachment);
     const stored = await updateAttachment(deps, viewer, {
       ...input,
       fileName: fileName ?? undefined,
@@ -78,8 +85,9 @@ export class Mutations {
   @Mutation(() => CopyAttachmentPayload)
   async copyAttachment(
     @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<CopyAttachmentPayload> {
+    await access.assertVisible([attachmentId], () => namedAttachment);
     const stored = await copyAttachment(deps, viewer, { attachmentId, fileName: fileName ?? null });
     return { attachment: toAttachment(stored) };
   }
@@ -87,16 +95,19 @@ export class Mutations {
   @Mutation(() => DeleteRecordAttachmentsPayload)
   async deleteRecordAttachments(
     @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteRecordAttachmentsPayload> {
+    await access.assertMayEditAll(record, namedRecord);
     return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
   }
 
   @Mutation(() => ClaimAttachmentPayload)
   async claimAttachment(
     @Arg('input', () => ClaimAttachmentInput) input: ClaimAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<ClaimAttachmentPayload> {
+    await access.assertVisible([input.attachmentId], () => namedAttachment);
+    await access.assertMayEdit(input.record, null, namedRecord);
     const { alreadyClaimed, ...stored } = await claimAttachment(deps, viewer, input);
     return { attachment: toAttachment(stored), alreadyClaimed };
   }
@@ -106,7 +117,9 @@ export class Mutations {
     @Arg('input', () => LinkAttachmentsInput) input: LinkAttachmentsInput,
     @Ctx() context: GraphqlContext,
   ): Promise<LinkAttachmentsPayload> {
-    const { deps, viewer } = context;
+    const { deps, viewer, access } = context;
+    await access.assertMayEdit(input.record, input.field, namedRecord);
+    await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
     const expectedVersion = input.expectedVersion ?? null;
     const { field: row, unlinked } = await linkAttachments(deps, viewer, { ...input, expectedVersion });
     await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
@@ -118,8 +131,9 @@ export class Mutations {
   @Mutation(() => DeleteAttachmentPayload)
   async deleteAttachment(
     @Arg('input', () => DeleteAttachmentInput) { attachmentId }: DeleteAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteAttachmentPayload> {
+    await access.assertMayChange(attachmentId, namedAttachment);
     await deleteAttachment(deps, viewer, attachmentId);
     return { deletedAttachmentId: attachmentId };
   }

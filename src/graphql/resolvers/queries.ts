@@ -1,14 +1,14 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { findPolicy } from '../../attachments/choose-policy.js';
-import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
 import { checkRecord } from '../../attachments/record.js';
 import { findAttachment } from '../../attachments/stored-attachment.js';
 import { Faults } from '../../faults.js';
+import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { findNode } from '../find-node.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
 import { Node } from '../types/node.js';
 import { ViewerType } from '../types/principal.js';
@@ -37,9 +37,9 @@ export class Queries {
   })
   async attachment(
     @Arg('id', () => ID) id: string,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<Attachment | null> {
-    const found = await findAttachment(deps.database.read, viewer, id);
+    const found = await access.view(await findAttachment(deps.database.read, viewer, id));
     return found && toAttachment(found);
   }
 
@@ -57,17 +57,13 @@ export class Queries {
       | AttachmentOrderInput
       | null
       | undefined,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    const { read } = deps.database;
-    const conditions = toFilter(filter ?? {});
-    const page = await listAttachments(read, viewer, {
-      first: first ?? 50,
-      after: after ?? null,
-      filter: conditions,
+    const page = { first: first ?? 50, after: after ?? null };
+    return connectAttachments(context, page, {
+      filter: toFilter(filter ?? {}),
       orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
     });
-    return toConnection(page, toAttachment, () => countAttachments(read, viewer, conditions));
   }
 
   @Query(() => RecordType)

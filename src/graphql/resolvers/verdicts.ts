@@ -11,16 +11,18 @@ export class VerdictMutations {
   @Mutation(() => RescanAttachmentPayload)
   async rescanAttachment(
     @Arg('input', () => RescanAttachmentInput) { attachmentId }: RescanAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<RescanAttachmentPayload> {
+    await access.assertVisible([attachmentId], () => ['input', 'attachmentId']);
     return { attachment: toAttachment(await rescanAttachment(deps, viewer, attachmentId)) };
   }
 
   @Mutation(() => ReleaseAttachmentPayload)
   async releaseAttachment(
     @Arg('input', () => ReleaseAttachmentInput) input: ReleaseAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<ReleaseAttachmentPayload> {
+    await access.assertVisible([input.attachmentId], () => ['input', 'attachmentId']);
     return { attachment: toAttachment(await releaseAttachment(deps, viewer, input)) };
   }
 }

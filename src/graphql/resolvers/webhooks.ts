@@ -46,11 +46,11 @@ export class Webhooks {
 
 /** A delivery is seen by whoever sees its attachment. */
 async function assertVisible(
-  { deps, viewer }: GraphqlContext,
+  { deps, viewer, access }: GraphqlContext,
   attachmentId: string,
   loc: string[],
 ): Promise<void> {
-  if (await findAttachment(deps.database.read, viewer, attachmentId)) return;
+  if (await access.view(await findAttachment(deps.database.read, viewer, attachmentId))) return;
   const error = new AttachmentError('NOT_FOUND');
   error.details.push({ loc, msg: error.message, type: 'not_found' });
   throw error;
