@@ -5,10 +5,23 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
 
+/** Tests in which the database matters run on PostgreSQL too. */
+const onPostgres = /\/test\/(api|auth|doors|live|recipes|verdicts)\//;
+
+const project = { roots: ['<rootDir>/build/test'], transform: {} };
+
 export default {
-  roots: ['<rootDir>/build/test'],
-  testMatch,
-  transform: {},
-  testTimeout: 60_000,
   maxWorkers: 2,
+  testTimeout: 60_000,
+  projects: [
+    { ...project, displayName: 'sqlite', testMatch },
+    {
+      ...project,
+      displayName: 'postgres',
+      testMatch: testMatch.filter((path) => onPostgres.test(path)),
+      globalSetup: '<rootDir>/jest.shared-postgres.js',
+      globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
+      setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],
+    },
+  ],
 };

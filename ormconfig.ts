@@ -1,7 +1,10 @@
 import 'reflect-metadata';
-import { resolve } from 'node:path';
 import { DataSource } from 'typeorm';
+import { loadConfig } from './src/config.js';
+import { postgresOptions } from './src/database/postgres.js';
 import { sqliteOptions } from './src/database/sqlite.js';
 
-/** For the TypeORM command line (`npm run typeorm`) and the tests: the database that DATA_DIR names. */
-export default new DataSource(sqliteOptions(resolve(process.env['DATA_DIR'] || './data')));
+const { postgres, dataDirectory } = loadConfig(process.env);
+
+/** For the TypeORM command line (`npm run typeorm`) and the tests: the database that DATABASE_URL or DATA_DIR names. */
+export default new DataSource(postgres ? postgresOptions(postgres) : sqliteOptions(dataDirectory));

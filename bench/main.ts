@@ -2,11 +2,14 @@ import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
 import { type Comparison, compare } from './compare.js';
 import { footprintLimit, measureFootprint } from './footprint.js';
+import { formatGrowth, type GrowthTiming, growthLimits, measureGrowth } from './growth.js';
+import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
 import { isMissed, type Limit } from './limit.js';
 import { formatPages, measurePages, pageLimits } from './pages.js';
 import { profileScenario } from './profile.js';
 import { formatComparisons, formatLimits, formatNumber, toMebibytes } from './report.js';
 import { type Scenario, scenarios } from './scenarios.js';
+import { measureSettings } from './settings-cost.js';
 import { measureStart, startLimit } from './start-up.js';
 
 /*
@@ -25,7 +28,15 @@ const { values: options } = parseArgs({
   },
 });
 
-const names = [...scenarios.map(({ name }) => name), 'memory', 'base64', 'start', 'pages'];
+const names = [
+  ...scenarios.map(({ name }) => name),
+  'memory',
+  'base64',
+  'start',
+  'settings',
+  'pages',
+  'growth',
+];
 const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
 
@@ -39,7 +50,9 @@ if (options.profile) {
     ...(await runMemory()),
     ...(await runBase64()),
     ...(await runStart()),
+    ...(await runSettings()),
     ...(await runPages()),
+    ...(await runGrowth()),
   ];
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
@@ -99,6 +112,12 @@ async function runStart(): Promise<Limit[]> {
   return [startLimit(await measureStart(options.quick ? 1 : 3))];
 }
 
+async function runSettings(): Promise<Limit[]> {
+  if (!isChosen('settings')) return [];
+  console.error('settings …');
+  return measureSettings(rounds);
+}
+
 async function runPages(): Promise<Limit[]> {
   if (!isChosen('pages')) return [];
   console.error('pages …');
@@ -106,4 +125,22 @@ async function runPages(): Promise<Limit[]> {
   const timings = await measurePages(counts, options.quick ? 4 : 20);
   console.log(`\n${formatPages(timings, counts)}`);
   return pageLimits(timings);
+}
+
+async function runGrowth(): Promise<Limit[]> {
+  if (!isChosen('growth')) return [];
+  const timings: GrowthTiming[] = [];
+  for (const startEngine of [startSqliteEngine, startPostgresEngine]) {
+    for (const count of options.quick ? [10_000, 100_000] : [10_000, 1_000_000, 10_000_000]) {
+      const engine = await startEngine();
+      console.error(`growth, ${engine.name}, ${count.toLocaleString('en')} …`);
+      try {
+        timings.push(await measureGrowth(engine, count));
+      } finally {
+        await engine.stop();
+      }
+    }
+  }
+  console.log(`\n${formatGrowth(timings)}`);
+  return growthLimits(timings);
 }

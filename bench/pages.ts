@@ -4,7 +4,7 @@ import { type LoadRequest, runLoad } from './load.js';
 import { type PageQuery, pageQueries, type SeededService } from './page-queries.js';
 import { formatNumber, formatTable } from './report.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
-import { seedAttachments } from './seed-attachments.js';
+import { seedSqlite } from './seed-sqlite.js';
 import { createApiKey, startService } from './server-process.js';
 import { ask, askData, queryRequest } from './service-requests.js';
 import { median } from './statistics.js';
@@ -81,7 +81,7 @@ async function startSeeded(count: number): Promise<SeededService> {
   await empty.stop();
   const path = join(dataDirectory, 'claimcheck.sqlite');
   const { organizationId, principal } = viewer;
-  await seedAttachments(path, { count, organizationId, viewerId: principal.id });
+  await seedSqlite(path, { count, organizationId, viewerId: principal.id });
   return { service: await startService(options), path, count };
 }
 

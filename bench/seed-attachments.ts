@@ -1,4 +1,4 @@
-import { withSqliteFile } from './sqlite-file.js';
+import type { SeedDialect } from './seed-dialect.js';
 
 /** How many attachments to make, and whose. */
 export interface Seed {
@@ -18,13 +18,13 @@ const startedAt = Date.now();
 
 /** Every 20th attachment is unclaimed. Every 10 in a row have one record, and are linked to it in their order. */
 const isUnclaimed = 'n % 20 = 19';
-const recordId = 'n / 10';
+const recordId = 'CAST(n / 10 AS text)';
 /** Rows `n` where a record begins, and where the record of row `n` began. */
 const isFirst = 'n % 10 = 0';
 const first = 'n - n % 10';
-/** From 100 bytes to 20 MB, and from seven figures that never repeat, in no order. */
+/** From 100 bytes to 20 MB, and a figure that never repeats, in no order. */
 const size = '(n * 104729) % 20000000 + 100';
-const figures = "printf('%07d', (n * 7919) % 1000003)";
+const figure = '(n * 7919) % 1000003';
 
 const kind = 'CASE WHEN n % 10 < 5 THEN 0 WHEN n % 10 < 7 THEN 1 WHEN n % 10 < 9 THEN 2 ELSE 3 END';
 const contentType = choose(kind, ['application/pdf', 'image/png', 'image/jpeg', 'text/plain']);
@@ -32,70 +32,57 @@ const extension = choose(kind, ['.pdf', '.png', '.jpg', '.txt']);
 const word = choose('n % 7', ['Invoice', 'Offer', 'Contract', 'Report', 'Drawing', 'Minutes', 'Photo']);
 
 /**
- * Fills the embedded database of a service that does not run at present with attachments, their blobs, links and creators.
- * The indexes are made at the end, which takes a fraction of the time.
+ * Statements that fill the tables of an empty service with attachments, their blobs, links and creators. They want to run
+ * without indexes, which take a fraction of the time when they are made at the end.
  */
-export async function seedAttachments(path: string, seed: Seed): Promise<void> {
-  await withSqliteFile(path, async (file) => {
-    await file.exec('PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000');
-    const indexes = await file.all<{ name: string; sql: string }>(
-      "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
-    );
-    await file.exec(indexes.map(({ name }) => `DROP INDEX "${name}";`).join('\n'));
-    for (const insert of [principals, blobs, attachments, recordFields, links]) await file.exec(insert(seed));
-    await file.exec(indexes.map(({ sql }) => `${sql};`).join('\n'));
-    await file.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  });
+export function seedStatements(dialect: SeedDialect, seed: Seed): string[] {
+  return [principals, blobs, attachments, recordFields, links].map((statement) => statement(seed, dialect));
 }
 
 function principals({ organizationId, viewerId }: Seed): string {
   const ids = [viewerId, otherCreatorId, 'user-2', 'user-3', 'user-4'];
   const rows = ids.map((id) => `('${organizationId}', '${id}', 'USER', 'The user ${id}')`);
-  return `INSERT OR IGNORE INTO principals (organization_id, id, kind, name) VALUES ${rows}`;
+  return `INSERT INTO principals (organization_id, id, kind, name) VALUES ${rows} ON CONFLICT DO NOTHING`;
 }
 
-function blobs(seed: Seed): string {
-  const id = uuid(seed, 1);
-  const hour = `strftime('%Y-%m-%d/%H', ${instant(seed)} / 1000, 'unixepoch')`;
-  return `${numbers(seed)}
+function blobs(seed: Seed, dialect: SeedDialect): string {
+  const id = uuid(seed, dialect, 1);
+  const hour = dialect.hourOf(instant(seed));
+  return `${dialect.numbers(seed.count)}
     INSERT INTO blobs (id, organization_id, document_key, size, md5, sha256, verdict, created_at)
     SELECT ${id}, '${seed.organizationId}', ${hour} || '/${seed.organizationId}/' || ${id}, ${size},
-      lower(hex(randomblob(16))), lower(hex(randomblob(32))),
-      iif(n % 500 = 250, 'REJECTED', 'APPROVED'), ${instant(seed)}
+      ${dialect.randomHex(16)}, ${dialect.randomHex(32)},
+      CASE WHEN n % 500 = 250 THEN 'REJECTED' ELSE 'APPROVED' END, ${instant(seed)}
     FROM numbers`;
 }
 
-function attachments(seed: Seed): string {
+function attachments(seed: Seed, dialect: SeedDialect): string {
   const creator = choose('(n / 7) % 5', [seed.viewerId, otherCreatorId, 'user-2', 'user-3', 'user-4']);
   const tomorrow = startedAt + 86_400_000;
-  return `${numbers(seed)}
+  const unlessUnclaimed = (value: string) => `CASE WHEN ${isUnclaimed} THEN NULL ELSE ${value} END`;
+  return `${dialect.numbers(seed.count)}
     INSERT INTO attachments (id, organization_id, blob_id, shared, file_name, content_type, size,
       record_type, record_id, created_by_id, created_at, updated_at, claimed_at, expires_at)
-    SELECT ${uuid(seed, 2)}, '${seed.organizationId}', ${uuid(seed, 1)}, NOT ${isUnclaimed},
-      ${word} || ' ' || ${figures} || ${extension}, ${contentType}, ${size},
-      iif(${isUnclaimed}, NULL, '${recordType}'), iif(${isUnclaimed}, NULL, ${recordId}), ${creator},
-      ${instant(seed)}, ${instant(seed)}, iif(${isUnclaimed}, NULL, ${instant(seed)}),
-      iif(${isUnclaimed}, ${tomorrow}, NULL)
+    SELECT ${uuid(seed, dialect, 2)}, '${seed.organizationId}', ${uuid(seed, dialect, 1)}, NOT (${isUnclaimed}),
+      ${word} || ' ' || ${dialect.digits(figure, 7)} || ${extension}, ${contentType}, ${size},
+      ${unlessUnclaimed(`'${recordType}'`)}, ${unlessUnclaimed(recordId)}, ${creator},
+      ${instant(seed)}, ${instant(seed)}, ${unlessUnclaimed(instant(seed))},
+      CASE WHEN ${isUnclaimed} THEN ${tomorrow} ELSE NULL END
     FROM numbers`;
 }
 
-function recordFields(seed: Seed): string {
-  return `${numbers(seed)}
+function recordFields(seed: Seed, dialect: SeedDialect): string {
+  return `${dialect.numbers(seed.count)}
     INSERT INTO record_fields (id, organization_id, record_type, record_id, name, version)
-    SELECT ${uuid(seed, 3)}, '${seed.organizationId}', '${recordType}', ${recordId}, 'attachments', 1
+    SELECT ${uuid(seed, dialect, 3)}, '${seed.organizationId}', '${recordType}', ${recordId}, 'attachments', 1
     FROM numbers WHERE ${isFirst}`;
 }
 
-function links(seed: Seed): string {
-  return `${numbers(seed)}
+function links(seed: Seed, dialect: SeedDialect): string {
+  return `${dialect.numbers(seed.count)}
     INSERT INTO links (field_id, attachment_id, position, created_at)
-    SELECT ${uuid(seed, 3, first)}, ${uuid(seed, 2)}, n % 10, ${instant(seed)}
-    FROM numbers WHERE NOT ${isUnclaimed}`;
-}
-
-/** The rows `n` from 0. */
-function numbers({ count }: Seed): string {
-  return `WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${count})`;
+    SELECT ${uuid(seed, dialect, 3, first)}, ${uuid(seed, dialect, 2)}, n % 10, ${instant(seed)}
+    FROM numbers WHERE NOT (${isUnclaimed})`;
 }
 
 /** When row `n` came into being, in milliseconds. */
@@ -104,9 +91,16 @@ function instant({ count }: Seed, n = 'n'): string {
 }
 
 /** A version 7 uuid of that instant, another one for each `table`. */
-function uuid(seed: Seed, table: number, n = 'n'): string {
+function uuid(seed: Seed, { hex }: SeedDialect, table: number, n = 'n'): string {
   const ms = instant(seed, n);
-  return `printf('%08x-%04x-7%03x-8%03x-%012x', ${ms} >> 16, ${ms} & 65535, ${table}, (${n}) % 4096, ${n})`;
+  const parts = [
+    hex(`${ms} >> 16`, 8),
+    `'-' || ${hex(`${ms} & 65535`, 4)}`,
+    `'-7' || ${hex(String(table), 3)}`,
+    `'-8' || ${hex(`(${n}) % 4096`, 3)}`,
+    `'-' || ${hex(n, 12)}`,
+  ];
+  return `(${parts.join(' || ')})`;
 }
 
 function choose(expression: string, values: readonly string[]): string {

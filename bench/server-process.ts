@@ -27,6 +27,10 @@ interface ServiceOptions {
   apiKey?: string;
   /** Options for node itself. */
   nodeArguments?: string[];
+  /** Another program than the service's own command. */
+  program?: string[];
+  /** Settings besides those of every service under load. */
+  environment?: NodeJS.ProcessEnv;
 }
 
 const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -38,8 +42,12 @@ const stopTimeoutMs = 15_000;
 export async function startService(options: ServiceOptions = {}): Promise<ServiceProcess> {
   const apiKey = options.apiKey ?? createApiKey();
   const dataDirectory = options.dataDirectory ?? makeScratchDirectory('service');
-  const nodeArguments = [...(options.nodeArguments ?? []), entrance, 'serve'];
-  const server = await startServer(nodeArguments, serviceEnvironment(dataDirectory, apiKey));
+  const program = options.program ?? [entrance, 'serve'];
+  const nodeArguments = [...(options.nodeArguments ?? []), ...program];
+  const server = await startServer(nodeArguments, {
+    ...serviceEnvironment(dataDirectory, apiKey),
+    ...options.environment,
+  });
   const stop = async () => {
     await server.stop();
     if (options.dataDirectory === undefined) removeScratchDirectory(dataDirectory);
@@ -49,13 +57,17 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
 
 export async function startBareServer(): Promise<ServerProcess> {
   const directory = makeScratchDirectory('bare');
-  const program = join(projectDirectory, 'build', 'bench', 'bare-server.js');
-  const server = await startServer([program, directory], process.env);
+  const server = await startServer([benchProgram('bare-server.js'), directory], process.env);
   const stop = async () => {
     await server.stop();
     removeScratchDirectory(directory);
   };
   return { ...server, stop };
+}
+
+/** A program of the benchmarks themselves. */
+export function benchProgram(name: string): string {
+  return join(projectDirectory, 'build', 'bench', name);
 }
 
 export function createApiKey(): string {

@@ -1,66 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-
-const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
-
-/** A whole number written in decimal digits, with its bounds; the default is given as text, as it would be in the environment. */
-const integer = (preset: string, minimum: number, maximum: number) =>
-  z
-    .string()
-    .default(preset)
-    .transform(wholeNumber)
-    .pipe(
-      z
-        .int(`must be a whole number from ${minimum} to ${maximum}`)
-        .min(minimum, `must be at least ${minimum}`)
-        .max(maximum, `must be at most ${maximum}`),
-    );
-
-/** Whole seconds, comma-separated. */
-const delays = (preset: string) =>
-  z
-    .string()
-    .default(preset)
-    .transform((list) => list.split(',').map((text) => wholeNumber(text.trim())))
-    .pipe(
-      z
-        .array(z.int('must be whole numbers of seconds').max(604_800, 'each must be at most 604800'))
-        .max(50, 'must be at most 50'),
-    );
-
-/** As Standard Webhooks writes them: 24 to 64 random bytes. */
-const isWebhookSecret = (secret: string): boolean => {
-  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
-  const bytes = Buffer.from(base64, 'base64');
-  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
-};
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .transform((url) => url.replace(/\/+$/, ''));
-
-/** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
-function isScanner(text: string): boolean {
-  if (text === 'none' || text === 'eicar') return true;
-  if (!/^clamd:\/\/[\w.:[\]%/-]+$/.test(text) || !URL.canParse(text)) return false;
-  const { hostname, port, pathname } = new URL(text);
-  return hostname === '' ? isSocketPath(pathname) : pathname === '' && port !== '0' && isHost(hostname);
-}
-
-const isHost = (text: string): boolean => /^([\w.-]+|\[[0-9a-f:.]+\])$/i.test(text);
-
-/** The system takes no longer path of a socket. */
-const maxSocketPathBytes = 107;
-
-function isSocketPath(text: string): boolean {
-  if (!/^(\/([\w.-]|%[2-9a-f][0-9a-f])+)+$/i.test(text)) return false;
-  try {
-    return Buffer.byteLength(decodeURIComponent(text)) <= maxSocketPathBytes;
-  } catch {
-    return false;
-  }
-}
+import { delays, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
 
 /** What the service can be told by its environment, a documented line each. README.md's table says the same. */
 const settings = {
@@ -72,6 +13,16 @@ const settings = {
     .min(1)
     .default('./data')
     .describe('Folder of the embedded database, files and secrets.'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+    .optional()
+    .describe(
+      'Where rows are kept, postgres://user:password@host:port/database; default: SQLite in DATA_DIR.',
+    ),
+  DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe('Connections of this process to PostgreSQL.'),
+  DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
+    'Statements on PostgreSQL that take longer are cancelled.',
+  ),
   STORAGE_URL: z
     .url({ protocol: /^file$/, error: 'must be a file:// URL' })
     .optional()
@@ -183,6 +134,7 @@ function shape(env: Settings) {
     publicUrl: env.PUBLIC_URL ?? null,
     dataDirectory,
     storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
+    postgres: shapePostgres(env),
     scanner: env.SCANNER,
     scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     maxFileSize: env.MAX_FILE_SIZE,
@@ -204,6 +156,16 @@ function shape(env: Settings) {
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
     logLevel: env.LOG_LEVEL,
   });
+}
+
+/** Null for the embedded database. */
+function shapePostgres(env: Settings) {
+  if (env.DATABASE_URL === undefined) return null;
+  return {
+    url: env.DATABASE_URL,
+    poolSize: env.DATABASE_POOL_SIZE,
+    statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_SECONDS * 1_000,
+  };
 }
 
 /** How JSON Web Tokens are verified; null where none are taken. */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { describeFault } from './command/describe-fault.js';
+import { jobsCommand } from './command/jobs.js';
 import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
 import { serve } from './command/serve.js';
 import { sweep } from './command/sweep.js';
+import { verifyCommand } from './command/verify-command.js';
 import { work } from './command/work.js';
 import { type Config, loadConfig, settingDescriptions } from './config.js';
 
@@ -23,7 +25,8 @@ program
 program.command('work').description('Scan, deliver and clean, and serve nothing.').action(run(work));
 program.command('migrate').description("Bring the database to this version's tables.").action(run(migrate));
 program.addCommand(keysCommand());
-
+program.addCommand(jobsCommand());
+program.addCommand(verifyCommand());
 program
   .command('sweep')
   .description('Remove what has expired and bytes that no row names.')

@@ -11,6 +11,7 @@ import { permissions } from '../src/auth/viewer.js';
 import { loadConfig, settingDescriptions } from '../src/config.js';
 import { maxPageSize } from '../src/database/page.js';
 import { errorTable } from '../src/errors.js';
+import { openLive } from './live/live-client.js';
 import { readPage } from './recipes/doc-page.js';
 import { startService, type TestService } from './support/service.js';
 import { describeWithProgram } from './support/skip-without.js';
@@ -102,15 +103,17 @@ describe('README.md shows what the service does', () => {
     const done: string[] = [];
     for (const { query, variables } of operationsInOrder()) {
       const text = await withUploads(service, ids, variables ?? JSON.stringify(example));
-      const { errors } = query.includes('$file')
-        ? await service.client.multipart(
-            { query, variables: { file: null } },
-            [{ content: exampleContent }],
-            {
-              0: ['variables.file'],
-            },
-          )
-        : await service.client.graphql(query, JSON.parse(text) as object);
+      const { errors } = query.startsWith('subscription')
+        ? await subscribeOnce(service, query, JSON.parse(text) as Record<string, unknown>)
+        : query.includes('$file')
+          ? await service.client.multipart(
+              { query, variables: { file: null } },
+              [{ content: exampleContent }],
+              {
+                0: ['variables.file'],
+              },
+            )
+          : await service.client.graphql(query, JSON.parse(text) as object);
       expect({ query, text, errors }).toEqual({ query, text, errors: undefined });
       done.push(/\w+ (\w+)/.exec(query)?.[1] ?? '');
     }
@@ -126,6 +129,7 @@ describe('README.md shows what the service does', () => {
       'List',
       'Fetch',
       'Hold',
+      'Changed',
       'Change',
       'Delete',
       'CreateKey',
@@ -173,6 +177,15 @@ async function withUploads(service: TestService, ids: Map<string, string>, text:
     if (!ids.has(example)) ids.set(example, (await service.client.upload({ content: exampleContent })).id);
   }
   return text.replace(uuid, (example) => ids.get(example) ?? example);
+}
+
+/** Whether a subscription is accepted. */
+async function subscribeOnce({ url, key }: TestService, query: string, variables: Record<string, unknown>) {
+  const live = await openLive(url, key);
+  const { errors } = live.subscribe({ query, variables });
+  await live.settled();
+  live.close();
+  return { errors: errors.length > 0 ? errors : undefined };
 }
 
 /** The JSON block with this member. */

@@ -10,7 +10,7 @@ import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
 import type { Policy } from './policy.js';
 import { recheckPolicy } from './recheck-policy.js';
 import type { RecordRef } from './record.js';
-import { readAttachments } from './stored-attachment.js';
+import { readWithVerdictsKept } from './stored-attachment.js';
 
 /** What one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -33,6 +33,8 @@ export interface ChangedLinks {
   field: RecordFieldRow;
   /** Ids of those that this change has taken out of the field. */
   unlinked: string[];
+  /** Ids of those that it has put into the field, or elsewhere in it. */
+  placed: string[];
 }
 
 /**
@@ -53,12 +55,12 @@ export async function changeLinks(
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
-  if (!plan.changes) return { field, unlinked: [] };
+  if (!plan.changes) return { field, unlinked: [], placed: [] };
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
-  await placeLinks(manager, field, current, plan.next, change.now);
+  const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
-  return { field: await bumpVersion(manager, field), unlinked: plan.removed };
+  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed };
 }
 
 /** Takes what is new to the field for its record, where the policy accepts all of it. */
@@ -75,7 +77,8 @@ async function addLinks(
   faults.throwIfAny();
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
   await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
-  for (const { attachment, blob } of await readAttachments(manager, viewer, added)) {
+  // A verdict that comes meanwhile waits, and then finds the links.
+  for (const { attachment, blob } of await readWithVerdictsKept(manager, viewer, added)) {
     const loc = locOfAdded(added.indexOf(attachment.id));
     if (blob.verdict === 'REJECTED') faults.add('NOT_APPROVED', loc, 'rejected', 'It has been rejected.');
     recheckPolicy(faults, policy, attachment, loc);
@@ -94,14 +97,14 @@ async function removeLinks(manager: EntityManager, field: RecordFieldRow, remove
   if (removed.length > 0) await manager.delete(LinkRow, { fieldId: field.id, attachmentId: In(removed) });
 }
 
-/** Writes only those links that are new or have moved. */
+/** Writes only those links that are new or have moved. Returns the ids of their attachments. */
 async function placeLinks(
   manager: EntityManager,
   field: RecordFieldRow,
   current: readonly LinkRow[],
   next: readonly string[],
   now: Date,
-): Promise<void> {
+): Promise<string[]> {
   const known = new Map(current.map((link) => [link.attachmentId, link]));
   const moved = next.flatMap((attachmentId, position) => {
     const link = known.get(attachmentId);
@@ -109,6 +112,7 @@ async function placeLinks(
     return [{ fieldId: field.id, attachmentId, position, createdAt: link?.createdAt ?? now }];
   });
   if (moved.length > 0) await manager.upsert(LinkRow, moved, ['fieldId', 'attachmentId']);
+  return moved.map(({ attachmentId }) => attachmentId);
 }
 
 /** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */

@@ -2,8 +2,10 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { Faults } from '../faults.js';
+import type { Changes } from './changes.js';
 import { choosePolicy } from './choose-policy.js';
 import { claimForRecord } from './claim-for-record.js';
+import { describeChanges } from './describe-changes.js';
 import type { PolicyBook } from './load-policies.js';
 import { notFound } from './not-found.js';
 import type { Policy } from './policy.js';
@@ -15,6 +17,7 @@ export interface ClaimAttachmentDependencies {
   database: Database;
   clock: () => Date;
   policies: PolicyBook;
+  changes: Changes;
 }
 
 export interface Claim {
@@ -28,7 +31,7 @@ export interface Claim {
  * policy of the record's type does not accept.
  */
 export async function claimAttachment(
-  { database, clock, policies }: ClaimAttachmentDependencies,
+  { database, clock, policies, changes }: ClaimAttachmentDependencies,
   viewer: Viewer,
   { attachmentId, record }: Claim,
 ): Promise<StoredAttachment & { alreadyClaimed: boolean }> {
@@ -36,7 +39,7 @@ export async function claimAttachment(
   checkRecord(faults, record, ['input', 'record']);
   const policy = choosePolicy(faults, policies, { record });
   faults.throwIfAny();
-  return database.write(async (manager) => {
+  const { changed, ...claimed } = await database.write(async (manager) => {
     const before = await manager.findOneBy(AttachmentRow, {
       id: attachmentId,
       organizationId: viewer.organizationId,
@@ -53,8 +56,11 @@ export async function claimAttachment(
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw notFound(['input', 'attachmentId']);
     if (policy && !alreadyClaimed) assertAccepted(policy, after.attachment);
-    return { ...after, alreadyClaimed };
+    const changed = alreadyClaimed ? [] : await describeChanges(manager, [after.attachment]);
+    return { ...after, alreadyClaimed, changed };
   });
+  changes.publish(changed);
+  return claimed;
 }
 
 function assertAccepted(policy: Policy, attachment: AttachmentRow): void {

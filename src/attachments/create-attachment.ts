@@ -15,7 +15,6 @@ import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
 import { queueScan } from './queue-scan.js';
 import { recallCreation } from './recall-creation.js';
-import { publish } from './record-verdict.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 import { assertFinished } from './upload-target.js';
 import type { VerdictListener } from './verdict-listener.js';
@@ -64,7 +63,8 @@ export async function createAttachment(
   });
   if (!isNew) return stored;
   intake.used = true;
-  publish(deps.changes, [stored.attachment]);
+  const { id: attachmentId, organizationId } = stored.attachment;
+  deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
   return stored;
 }
 

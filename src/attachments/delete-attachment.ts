@@ -1,11 +1,16 @@
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
+import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
+import { describeChanges } from './describe-changes.js';
 import { notFound } from './not-found.js';
 import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
 import { findAttachment } from './stored-attachment.js';
 
 export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
   clock: () => Date;
+  changes: Changes;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
 }
@@ -19,10 +24,13 @@ export async function deleteAttachment(
   viewer: Viewer,
   attachmentId: string,
 ): Promise<void> {
-  const documentKey = await deps.database.write(async (manager) => {
+  const { documentKey, changed } = await deps.database.write(async (manager) => {
+    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    return deleteRows(deps, manager, stored, deps.clock());
+    const changed = await describeChanges(manager, [stored.attachment]);
+    return { documentKey: await deleteRows(deps, manager, stored, deps.clock()), changed };
   });
+  deps.changes.publish(changed);
   if (documentKey) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
 }

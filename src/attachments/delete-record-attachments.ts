@@ -1,10 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
 import { changeLinks } from './change-links.js';
+import type { Change } from './changes.js';
 import type { DeleteAttachmentDependencies } from './delete-attachment.js';
 import { deleteRows } from './delete-rows.js';
+import { describeChanges } from './describe-changes.js';
 import { readFieldsOfRecords, readLinksOfFields } from './read-fields.js';
 import { checkRecord, type RecordRef } from './record.js';
 import { removeBytes } from './remove-bytes.js';
@@ -29,34 +32,38 @@ export async function deleteRecordAttachments(
   const faults = new Faults();
   checkRecord(faults, record, ['input', 'record']);
   faults.throwIfAny();
-  await deps.database.write((manager) => emptyFields(deps, manager, viewer, record));
+  deps.changes.publish(await deps.database.write((manager) => emptyFields(deps, manager, viewer, record)));
   const deleted: string[] = [];
   for (;;) {
-    const { ids, documentKeys } = await deps.database.write((manager) =>
+    const { ids, documentKeys, changed } = await deps.database.write((manager) =>
       deleteBatch(deps, manager, viewer, record),
     );
+    deps.changes.publish(changed);
     for (const documentKey of documentKeys) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
     deleted.push(...ids);
     if (ids.length < batchSize) return deleted;
   }
 }
 
+/** Returns what is to be published: those that stay, with other records, and those that are deleted next. */
 async function emptyFields(
   { clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
-): Promise<void> {
+): Promise<Change[]> {
   const fields = await readFieldsOfRecords(manager, viewer, [record]);
   const links = await readLinksOfFields(
     manager,
     fields.map(({ id }) => id),
   );
+  const changed: Change[] = [];
   for (const { id, name } of fields) {
+    const attachmentIds = links.flatMap((link) => (link.fieldId === id ? [link.attachmentId] : []));
     await changeLinks(manager, viewer, {
       record,
       field: name,
-      attachmentIds: links.filter(({ fieldId }) => fieldId === id).map(({ attachmentId }) => attachmentId),
+      attachmentIds,
       mode: 'REMOVE',
       expectedVersion: null,
       policy: null,
@@ -64,7 +71,11 @@ async function emptyFields(
       now: clock(),
       locOf: () => ['input', 'record'],
     });
+    const unlinked = await readAttachments(manager, viewer, attachmentIds);
+    const rows = unlinked.map(({ attachment }) => attachment);
+    changed.push(...(await describeChanges(manager, rows, [record])));
   }
+  return changed;
 }
 
 async function deleteBatch(
@@ -72,7 +83,7 @@ async function deleteBatch(
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
-): Promise<{ ids: string[]; documentKeys: string[] }> {
+): Promise<{ ids: string[]; documentKeys: string[]; changed: Change[] }> {
   const rows = await manager.find(AttachmentRow, {
     select: { id: true },
     where: { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id },
@@ -80,10 +91,16 @@ async function deleteBatch(
     take: batchSize,
   });
   const ids = rows.map(({ id }) => id);
+  await lockRows(manager, AttachmentRow, ids, 'UPDATE');
   const documentKeys: string[] = [];
-  for (const stored of await readAttachments(manager, viewer, ids)) {
+  const owned = await readAttachments(manager, viewer, ids);
+  const changed = await describeChanges(
+    manager,
+    owned.map(({ attachment }) => attachment),
+  );
+  for (const stored of owned) {
     const documentKey = await deleteRows(deps, manager, stored, deps.clock());
     if (documentKey) documentKeys.push(documentKey);
   }
-  return { ids, documentKeys };
+  return { ids, documentKeys, changed };
 }

@@ -3,6 +3,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { lockRows } from '../database/row-locks.js';
 import type { StoredAttachment } from './stored-attachment.js';
 import { unlinkEverywhere } from './unlink-everywhere.js';
 import type { VerdictListener } from './verdict-listener.js';
@@ -21,6 +22,8 @@ export async function deleteRows(
   { attachment, blob }: StoredAttachment,
   now: Date,
 ): Promise<string | null> {
+  // Of two that delete the last two attachments of a blob at the same time, the second must see that it is the last.
+  await lockRows(manager, BlobRow, [blob.id], 'UPDATE');
   await unlinkEverywhere(manager, attachment.id);
   await verdicts.forget(manager, attachment.id);
   const { organizationId } = attachment;

@@ -4,7 +4,9 @@ import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { errorTable } from '../errors.js';
 import { Faults } from '../faults.js';
 import { changeLinks, checkRoom, maxLinks } from './change-links.js';
+import type { Changes } from './changes.js';
 import { choosePolicy } from './choose-policy.js';
+import { describeChanges } from './describe-changes.js';
 import type { PolicyBook } from './load-policies.js';
 import type { LinkMode } from './plan-links.js';
 import type { Policy } from './policy.js';
@@ -16,6 +18,7 @@ export interface LinkAttachmentsDependencies {
   clock: () => Date;
   unlinkedRetentionMs: number;
   policies: PolicyBook;
+  changes: Changes;
 }
 
 export interface LinkAttachments {
@@ -30,22 +33,27 @@ export interface LinkAttachments {
 
 /** Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. */
 export async function linkAttachments(
-  { database, clock, unlinkedRetentionMs, policies }: LinkAttachmentsDependencies,
+  { database, clock, unlinkedRetentionMs, policies, changes }: LinkAttachmentsDependencies,
   viewer: Viewer,
   input: LinkAttachments,
 ): Promise<{ field: RecordFieldRow; unlinked: StoredAttachment[] }> {
   const policy = checkInput(policies, input);
-  return database.write(async (manager) => {
+  const { changed, ...linked } = await database.write(async (manager) => {
     if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
-    const { field, unlinked } = await changeLinks(manager, viewer, {
+    const { field, unlinked, placed } = await changeLinks(manager, viewer, {
       ...input,
       policy,
       retentionMs: unlinkedRetentionMs,
       now: clock(),
       locOf: (index) => ['input', 'attachmentIds', index],
     });
-    return { field, unlinked: inOrder(unlinked, await readAttachments(manager, viewer, unlinked)) };
+    const concerned = await readAttachments(manager, viewer, [...unlinked, ...placed]);
+    const rows = concerned.map(({ attachment }) => attachment);
+    const changed = await describeChanges(manager, rows, [input.record]);
+    return { field, unlinked: inOrder(unlinked, concerned), changed };
   });
+  changes.publish(changed);
+  return linked;
 }
 
 /** Returns the field's policy, or throws every fault of the input. What is no longer eligible can still be removed. */

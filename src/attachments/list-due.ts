@@ -1,12 +1,16 @@
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { RemovalRow } from '../database/entities/removal.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { before } from '../database/instants.js';
+import { isUnused } from './drop-unused-targets.js';
+import { isOutlived } from './recall-creation.js';
 import { listOrphans, type SweepOptions, type SweepStorageDependencies } from './sweep-storage.js';
 
 /** Something that cleaning would remove now. */
 export interface Due {
-  kind: 'attachment' | 'bytes';
-  /** An attachment's id, or a document key. */
+  kind: 'attachment' | 'upload target' | 'idempotency key' | 'bytes';
+  /** An attachment's or target's id, an idempotency key as its client has chosen it, or a document key. */
   id: string;
   reason: string;
 }
@@ -16,6 +20,8 @@ const batchSize = 500;
 /** Everything that is due now, one after the other, and why; changes nothing. */
 export async function* listDue(deps: SweepStorageDependencies, options: SweepOptions): AsyncGenerator<Due> {
   yield* expiredAttachments(deps);
+  yield* unusedTargets(deps);
+  yield* outlivedKeys(deps);
   for await (const { documentKey } of batches((page) => deps.database.read.find(RemovalRow, page))) {
     yield { kind: 'bytes', id: documentKey, reason: 'its last attachment was deleted' };
   }
@@ -31,6 +37,26 @@ async function* expiredAttachments({ database, clock }: SweepStorageDependencies
   for await (const { id, expiresAt, recordId } of expired) {
     const what = recordId === null ? 'neither claimed nor linked' : 'unlinked from its last field';
     yield { kind: 'attachment', id, reason: `${what}; expired at ${expiresAt?.toISOString()}` };
+  }
+}
+
+async function* unusedTargets({ database, clock }: SweepStorageDependencies): AsyncGenerator<Due> {
+  const where = isUnused(clock());
+  const order = { expiresAt: 'ASC', id: 'ASC' } as const;
+  const unused = batches((page) => database.read.find(UploadTargetRow, { where, order, ...page }));
+  for await (const { id, expiresAt } of unused) {
+    const reason = `no attachment was made of it; expired at ${expiresAt?.toISOString()}`;
+    yield { kind: 'upload target', id, reason };
+  }
+}
+
+async function* outlivedKeys({ database, clock }: SweepStorageDependencies): AsyncGenerator<Due> {
+  const where = isOutlived(clock());
+  const order = { createdAt: 'ASC', key: 'ASC', principalId: 'ASC' } as const;
+  const outlived = batches((page) => database.read.find(IdempotencyKeyRow, { where, order, ...page }));
+  for await (const { key, createdAt } of outlived) {
+    const reason = `no retry is due any more; used at ${createdAt.toISOString()}`;
+    yield { kind: 'idempotency key', id: JSON.stringify(key), reason };
   }
 }
 

@@ -3,11 +3,14 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { before } from '../database/instants.js';
+import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
+import { describeChanges } from './describe-changes.js';
 
 export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
   database: Database;
   clock: () => Date;
+  changes: Changes;
 }
 
 const batchSize = 500;
@@ -30,12 +33,16 @@ export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<numb
 }
 
 /** A claim or link that came first has taken the expiry away: then it stays. */
-function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
-  return deps.database.write(async (manager) => {
+async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
+  const changed = await deps.database.write(async (manager) => {
     const expired = await findExpired(manager, id, now);
-    if (expired) await deleteRows(deps, manager, expired, now);
-    return expired !== null;
+    if (!expired) return null;
+    const gone = await describeChanges(manager, [expired.attachment]);
+    await deleteRows(deps, manager, expired, now);
+    return gone;
   });
+  if (changed) deps.changes.publish(changed);
+  return changed !== null;
 }
 
 async function findExpired(manager: EntityManager, id: string, now: Date) {

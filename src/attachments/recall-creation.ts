@@ -13,6 +13,9 @@ const lifetimeMs = 24 * 60 * 60 * 1_000;
 
 const maxKeyLength = 255;
 
+/** For `where`: keys that no retry can come to use any more. */
+export const isOutlived = (now: Date) => ({ createdAt: before(new Date(now.getTime() - lifetimeMs)) });
+
 export interface Creation {
   idempotencyKey: string;
   /** Everything that the client asked for, its content by hash. */
@@ -40,8 +43,7 @@ export async function recallCreation(
 ): Promise<string | null> {
   const key = { organizationId, principalId: principal.id, key: idempotencyKey };
   const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
-  const expired = before(new Date(now.getTime() - lifetimeMs));
-  await manager.delete(IdempotencyKeyRow, { ...key, createdAt: expired });
+  await manager.delete(IdempotencyKeyRow, { ...key, ...isOutlived(now) });
   await manager
     .createQueryBuilder()
     .insert()
@@ -61,8 +63,7 @@ export async function recallCreation(
 
 /** Forgets keys that have outlived their use. */
 export async function forgetCreations(database: Database, now: Date): Promise<void> {
-  const expired = before(new Date(now.getTime() - lifetimeMs));
-  await database.write((manager) => manager.delete(IdempotencyKeyRow, { createdAt: expired }));
+  await database.write((manager) => manager.delete(IdempotencyKeyRow, isOutlived(now)));
 }
 
 function conflict(): AttachmentError {

@@ -24,9 +24,9 @@ export interface DirectUpload {
 
 /**
  * Stores the bytes of one upload target: exactly as many as agreed, once, while it lasts. Throws NOT_FOUND (also after the
- * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE. After a failure the target may be tried again.
+ * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE. After a failure the target may be tried again. Returns how many bytes they were.
  */
-export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<void> {
+export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<number> {
   const { database, clock } = deps;
   const open = { id: upload.targetId, state: 'OPEN' as const, expiresAt: after(clock()) };
   const target = await database.read.findOneBy(UploadTargetRow, open);
@@ -37,6 +37,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   try {
     await storeExactly(deps, upload.content, target);
     await change(database, { id: target.id, state: 'RECEIVING' }, 'FINISHED');
+    return target.size;
   } catch (error) {
     await change(database, { id: target.id, state: 'RECEIVING' }, 'OPEN').catch(() => undefined);
     throw error;

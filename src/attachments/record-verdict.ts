@@ -3,7 +3,8 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
 import { RejectionRow } from '../database/entities/rejection.js';
-import type { Changes } from './changes.js';
+import type { Change, Changes } from './changes.js';
+import { describeChanges } from './describe-changes.js';
 import { dropFromFields } from './drop-from-fields.js';
 import type { Rejection, VerdictListener } from './verdict-listener.js';
 
@@ -36,16 +37,16 @@ export async function recordVerdict(
 ): Promise<boolean> {
   const judged = await deps.database.write((manager) => judge(deps, manager, change));
   if (judged === null) return false;
-  publish(deps.changes, judged);
+  deps.changes.publish(judged);
   return true;
 }
 
-/** The same inside the caller's transaction. Returns the attachments to be published after it; null where nothing changed. */
+/** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
 export async function judge(
   { clock, verdicts, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
   manager: EntityManager,
   { blobId, from, to }: VerdictChange,
-): Promise<AttachmentRow[] | null> {
+): Promise<Change[] | null> {
   if (to.verdict === from) return null;
   const { affected } = await manager.update(BlobRow, { id: blobId, verdict: from }, { verdict: to.verdict });
   if (affected !== 1) return null;
@@ -57,23 +58,15 @@ export async function judge(
   await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
   const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
   const attachments = await manager.find(AttachmentRow, { where: { blobId }, order: { id: 'ASC' } });
+  // Before rejected ones leave their fields, so that those records are told too.
+  const changes = await describeChanges(manager, attachments);
   for (const attachment of attachments) {
     if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
     if (isFinal(to)) await verdicts.announce(manager, { attachment, blob, rejection }, now);
   }
-  return attachments;
+  return changes;
 }
 
 function isFinal({ verdict }: Judgement): boolean {
   return verdict === 'APPROVED' || verdict === 'REJECTED';
-}
-
-/** Tells those who wait of attachments whose change has been committed. */
-export function publish(changes: Changes, attachments: readonly AttachmentRow[]): void {
-  const [first] = attachments;
-  if (!first) return;
-  changes.publish({
-    organizationId: first.organizationId,
-    attachmentIds: attachments.map(({ id }) => id),
-  });
 }

@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { ReleaseRow } from '../database/entities/release.js';
 import { Faults } from '../faults.js';
 import { notFound } from './not-found.js';
-import { judge, publish, type RecordVerdictDependencies } from './record-verdict.js';
+import { judge, type RecordVerdictDependencies } from './record-verdict.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface ReleaseAttachment {
@@ -32,7 +32,7 @@ export async function releaseAttachment(
     const judged = await release(deps, manager, viewer, { stored: found, reason });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
-  if (changed) publish(deps.changes, changed);
+  if (changed) deps.changes.publish(changed);
   return stored;
 }
 

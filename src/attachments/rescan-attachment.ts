@@ -4,7 +4,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import type { Changes } from './changes.js';
 import { notFound } from './not-found.js';
 import { queueScan } from './queue-scan.js';
-import { judge, publish } from './record-verdict.js';
+import { judge } from './record-verdict.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 import type { VerdictListener } from './verdict-listener.js';
 
@@ -35,6 +35,6 @@ export async function rescanAttachment(
     await queueScan(deps.jobs, manager, blobId);
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
-  if (changed) publish(deps.changes, changed);
+  if (changed) deps.changes.publish(changed);
   return stored;
 }

@@ -5,24 +5,31 @@ import type { Attempt, JobHandler } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { type Judgement, type RecordVerdictDependencies, recordVerdict } from './record-verdict.js';
+import { wholeContent } from './whole-content.js';
 
 export interface ScanBlobDependencies extends RecordVerdictDependencies {
-  storage: Pick<Storage, 'read'>;
+  storage: Pick<Storage, 'read' | 'size'>;
   scanner: Scanner;
   /** Milliseconds between attempts. */
   scanRetryMs: readonly number[];
   /** Throws while the scanner has not shown that it finds what it must: then nothing is approved. */
   assertTrusted(): Promise<void>;
+  /** Told what each scan has come to in the end. */
+  onVerdict?(outcome: VerdictOutcome): void;
 }
+
+export type VerdictOutcome = 'approved' | 'rejected' | 'failed';
+
+const outcomes = { APPROVED: 'approved', REJECTED: 'rejected', SCAN_FAILED: 'failed' } as const;
 
 const payloadSchema = z.object({ blobId: z.string() });
 
 /** So many files are scanned at once in one process. */
-const concurrency = 2;
+const concurrency = 8;
 
 /**
- * Scans one blob and writes its verdict. Without one from the scanner the attempt fails and is made again; after the last,
- * a blob that has no verdict yet is SCAN_FAILED, and any other keeps the one it has.
+ * Scans one blob and writes its verdict. Without one from the scanner, or where the bytes are not all there, the attempt
+ * fails and is made again; after the last, a blob that has no verdict yet is SCAN_FAILED, and any other keeps the one it has.
  */
 export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
   return {
@@ -34,6 +41,7 @@ export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
       const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
       if (!blob || (await deps.database.read.existsBy(ReleaseRow, { blobId }))) return;
       const judgement = await scan(deps, blob, attempt);
+      if (judgement.verdict !== 'PENDING') deps.onVerdict?.(outcomes[judgement.verdict]);
       const from = blob.verdict;
       if (judgement.verdict !== 'SCAN_FAILED' || from === 'PENDING') {
         await recordVerdict(deps, { blobId, from, to: judgement });
@@ -49,21 +57,36 @@ async function giveUp(deps: RecordVerdictDependencies, payload: unknown): Promis
 }
 
 async function scan(
-  { storage, scanner, assertTrusted }: ScanBlobDependencies,
-  { documentKey }: BlobRow,
+  deps: ScanBlobDependencies,
+  blob: BlobRow,
   { signal, isLast }: Attempt,
 ): Promise<Judgement> {
   try {
-    await assertTrusted();
-    const content = await storage.read(documentKey);
-    if (content === null) throw new Error('The bytes are not there.');
-    const outcome = await scanner.scan(content, signal);
-    if (outcome.outcome === 'clean') return { verdict: 'APPROVED' };
-    if (outcome.outcome === 'infected') return reject(outcome.signature);
-    throw new Error(`No verdict: ${outcome.reason}`);
+    await deps.assertTrusted();
+    return await judge(deps, blob, signal);
   } catch (error) {
     if (isLast && !signal.aborted) return { verdict: 'SCAN_FAILED' };
     throw error;
+  }
+}
+
+/** The size is looked at first, for a scanner may judge without reading all, and again while the bytes are read. */
+async function judge(
+  { storage, scanner }: ScanBlobDependencies,
+  { documentKey, size }: BlobRow,
+  signal: AbortSignal,
+): Promise<Judgement> {
+  const storedSize = await storage.size(documentKey);
+  if (storedSize !== size) throw new Error(`${storedSize ?? 'No'} bytes are stored instead of ${size}.`);
+  const content = await storage.read(documentKey);
+  if (content === null) throw new Error('The bytes are not there.');
+  try {
+    const outcome = await scanner.scan(wholeContent(content, size), signal);
+    if (outcome.outcome === 'clean') return { verdict: 'APPROVED' };
+    if (outcome.outcome === 'infected') return reject(outcome.signature);
+    throw new Error(`No verdict: ${outcome.reason}`);
+  } finally {
+    content.destroy();
   }
 }
 

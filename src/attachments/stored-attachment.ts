@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { hasRowLocks, lockRows } from '../database/row-locks.js';
 
 /** An attachment together with the blob whose bytes it names. */
 export interface StoredAttachment {
@@ -25,6 +26,19 @@ export async function readAttachments(
   return (rows as (AttachmentRow & { blob: BlobRow })[])
     .filter((row) => isVisible(viewer, row))
     .map((row) => ({ attachment: row, blob: row.blob }));
+}
+
+/** The same; the verdicts stay as they are read until the transaction ends. */
+export async function readWithVerdictsKept(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  const found = await readAttachments(manager, viewer, ids);
+  if (!hasRowLocks(manager)) return found;
+  const blobIds = found.map(({ blob }) => blob.id);
+  await lockRows(manager, BlobRow, blobIds, 'SHARE');
+  return readAttachments(manager, viewer, ids);
 }
 
 /** Its organization sees what has been claimed or linked; until then only its creator. */

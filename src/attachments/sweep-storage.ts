@@ -1,14 +1,12 @@
-import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { BlobRow } from '../database/entities/blob.js';
 import { SweepRow } from '../database/entities/sweep.js';
-import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
+import { comeOfAge, findOrphans, hoursBetween, orphanAgeMs } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
-  storage: Pick<Storage, 'list' | 'remove' | 'removeUnfinished'>;
+  storage: Pick<Storage, 'list' | 'size' | 'remove' | 'removeUnfinished'>;
   clock: () => Date;
 }
 
@@ -17,13 +15,9 @@ export interface SweepOptions {
   lookBackMs: number;
 }
 
-const hourMs = 3_600_000;
-/** What is younger may be on its way to its row. */
-const ageMs = 24 * hourMs;
 /** A service that has never swept, or not for long, begins so far back. */
-const longestGapMs = 31 * 24 * hourMs;
+const longestGapMs = 31 * 24 * 3_600_000;
 const sweepName = 'storage';
-const batchSize = 500;
 
 /**
  * Removes objects that no row names, and what writers have left unfinished, from the hour partitions that have come of age
@@ -33,12 +27,12 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
   const { storage, database, clock } = deps;
   const until = comeOfAge(clock());
   const removed: string[] = [];
-  for (const partition of partitions(await firstHour(deps, options), until)) {
-    for await (const keys of findOrphans(deps, partition)) {
+  for (const hour of hoursBetween(await firstHour(deps, options), until)) {
+    for await (const keys of findOrphans(deps, hour)) {
       for (const key of keys) await storage.remove(key);
       removed.push(...keys);
     }
-    await storage.removeUnfinished(partition, ageMs);
+    await storage.removeUnfinished(hourPartition(hour), orphanAgeMs);
   }
   await database.write((manager) =>
     manager.upsert(SweepRow, { name: sweepName, sweptUntil: until }, ['name']),
@@ -51,14 +45,9 @@ export async function* listOrphans(
   deps: SweepStorageDependencies,
   options: SweepOptions,
 ): AsyncGenerator<string> {
-  for (const partition of partitions(await firstHour(deps, options), comeOfAge(deps.clock()))) {
-    for await (const keys of findOrphans(deps, partition)) yield* keys;
+  for (const hour of hoursBetween(await firstHour(deps, options), comeOfAge(deps.clock()))) {
+    for await (const keys of findOrphans(deps, hour)) yield* keys;
   }
-}
-
-/** The beginning of the first hour that has not wholly come of age. */
-function comeOfAge(now: Date): Date {
-  return new Date(Math.floor((now.getTime() - ageMs) / hourMs) * hourMs);
 }
 
 async function firstHour(
@@ -69,31 +58,4 @@ async function firstHour(
   const last = await database.read.findOneBy(SweepRow, { name: sweepName });
   const since = last?.sweptUntil.getTime() ?? until - longestGapMs;
   return new Date(Math.min(Math.max(since, until - longestGapMs), until - lookBackMs));
-}
-
-function* partitions(from: Date, until: Date): Generator<string> {
-  for (let hour = from.getTime(); hour < until.getTime(); hour += hourMs) yield hourPartition(new Date(hour));
-}
-
-/** The storage is listed before the rows are read: a row that comes in between is seen, and so its object stays. */
-async function* findOrphans(
-  { database, storage }: SweepStorageDependencies,
-  partition: string,
-): AsyncGenerator<string[]> {
-  let batch: string[] = [];
-  for await (const key of storage.list(partition)) {
-    batch.push(key);
-    if (batch.length < batchSize) continue;
-    yield await withoutRow(database, batch);
-    batch = [];
-  }
-  yield await withoutRow(database, batch);
-}
-
-async function withoutRow({ read }: Database, keys: string[]): Promise<string[]> {
-  if (keys.length === 0) return [];
-  const named = { where: { documentKey: In(keys) }, select: { documentKey: true } } as const;
-  const rows = [...(await read.find(UploadTargetRow, named)), ...(await read.find(BlobRow, named))];
-  const known = new Set(rows.map(({ documentKey }) => documentKey));
-  return keys.filter((key) => !known.has(key));
 }

@@ -1,15 +1,19 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
+import type { Changes } from './changes.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkNewName } from './check-new-name.js';
+import { describeChanges } from './describe-changes.js';
 import { notFound } from './not-found.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface UpdateAttachmentDependencies {
   database: Database;
   clock: () => Date;
+  changes: Changes;
 }
 
 /** What is left undefined stays as it is; null takes a description or metadata away. */
@@ -22,17 +26,18 @@ export interface UpdateAttachment {
 
 /** Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH, BAD_USER_INPUT. */
 export async function updateAttachment(
-  { database, clock }: UpdateAttachmentDependencies,
+  deps: UpdateAttachmentDependencies,
   viewer: Viewer,
   { attachmentId, fileName, description, metadata }: UpdateAttachment,
 ): Promise<StoredAttachment> {
-  return database.write(async (manager) => {
+  const { changed, ...updated } = await deps.database.write(async (manager) => {
+    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const faults = new Faults();
     const changes = {
       fileName: checkNewName(faults, fileName ?? null, stored.attachment),
-      updatedAt: clock(),
+      updatedAt: deps.clock(),
       ...(description === undefined ? {} : { description }),
       ...(metadata === undefined
         ? {}
@@ -42,6 +47,9 @@ export async function updateAttachment(
     faults.throwIfAny();
     const { organizationId } = viewer;
     await manager.update(AttachmentRow, { id: attachmentId, organizationId }, changes);
-    return { ...stored, attachment: Object.assign(stored.attachment, changes) };
+    const attachment = Object.assign(stored.attachment, changes);
+    return { ...stored, attachment, changed: await describeChanges(manager, [attachment]) };
   });
+  deps.changes.publish(changed);
+  return updated;
 }

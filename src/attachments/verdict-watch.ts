@@ -66,9 +66,9 @@ export class VerdictWatch {
     };
   }
 
-  readonly #onChange = ({ attachmentIds }: Change): void => {
+  readonly #onChange = (changes: readonly Change[]): void => {
     const awaited = new Set(this.#allAwaited());
-    const concerned = attachmentIds.filter((id) => awaited.has(id));
+    const concerned = changes.flatMap(({ attachmentId: id }) => (awaited.has(id) ? [id] : []));
     if (concerned.length > 0) void this.#look(concerned).catch(() => undefined);
   };
 

@@ -6,6 +6,7 @@ import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { insertRow } from '../database/insert-row.js';
+import { lockTable } from '../database/row-locks.js';
 import { permissions } from './viewer.js';
 
 const prefixLength = 12;
@@ -63,6 +64,7 @@ export async function createFirstApiKey(
 ): Promise<string | null> {
   const key = given ?? generateApiKey();
   const created = await database.write(async (manager) => {
+    await lockTable(manager, ApiKeyRow);
     if (await manager.exists(ApiKeyRow)) return false;
     const createdAt = clock();
     const organizationId = uuidv7();

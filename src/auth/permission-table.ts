@@ -36,6 +36,9 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     createApiKey: keys,
     revokeApiKey: keys,
   },
+  Subscription: {
+    attachmentChanged: read,
+  },
 };
 
 /** What a request to a route needs; null where the route asks for no credential of its own. No other route can be added. */
@@ -49,7 +52,12 @@ export const routeNeeds = {
   'PUT /uploads/*': null,
   'GET /health/live': null,
   'GET /health/ready': null,
+  /** Of the service as a whole, never of a tenant. */
+  'GET /metrics': null,
 } as const satisfies Record<string, Need | null>;
+
+/** What a connection for subscriptions needs, whatever is then asked of it. */
+export const subscriptionNeed = read;
 
 /** What a request needs before a byte of content in its body is taken in, whichever operation it is for. */
 export const contentNeed = write;

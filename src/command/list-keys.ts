@@ -1,6 +1,7 @@
 import { findOrganization } from '../auth/organizations.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
+import { alignColumns } from './align-columns.js';
 import type { KeyCommand } from './key-command.js';
 
 const headings = [
@@ -41,14 +42,4 @@ function cellsOf(key: ApiKeyRow, organization: string): string[] {
     key.permissions.join(','),
     ...[key.createdAt, key.expiresAt, key.lastUsedAt, key.revokedAt].map((at) => at?.toISOString() ?? '-'),
   ];
-}
-
-function alignColumns(rows: readonly string[][]): string[] {
-  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -1,3 +1,4 @@
+import { Changes } from '../attachments/changes.js';
 import { cleanUp } from '../attachments/clean-up.js';
 import { listDue } from '../attachments/list-due.js';
 import { sweepStorage } from '../attachments/sweep-storage.js';
@@ -16,6 +17,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     storage: createConfiguredStorage(config),
     clock: () => new Date(),
     verdicts: { forget: forgetWebhooks },
+    changes: new Changes(),
   };
   try {
     let count = 0;

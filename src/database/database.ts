@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { DataSource, type EntityManager, type Logger, QueryFailedError } from 'typeorm';
-import { AttachmentError } from '../errors.js';
+import { DataSource, type EntityManager, type Logger } from 'typeorm';
+import { toDatabaseFault } from './database-fault.js';
 import { sqliteOptions } from './sqlite.js';
 import { type Work, WriteQueue } from './write-queue.js';
 
@@ -48,28 +48,11 @@ function connect(reader: DataSource, writer: DataSource): Database {
   const queue = new WriteQueue(writer.createQueryRunner());
   return {
     read: reader.manager,
-    write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(translate(error))),
+    write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error))),
     close: async () => {
       await queue.idle();
       await reader.destroy();
       await writer.destroy();
     },
   };
-}
-
-const mediumFaults = new Set([
-  'SQLITE_FULL',
-  'SQLITE_IOERR',
-  'SQLITE_READONLY',
-  'SQLITE_CANTOPEN',
-  'SQLITE_BUSY',
-]);
-
-/** A full or failing disk is the operator's to mend and the client's to retry; anything else is our own fault. */
-function translate(error: unknown): unknown {
-  if (!(error instanceof QueryFailedError)) return error;
-  const { code } = error.driverError as { code?: string };
-  return code !== undefined && mediumFaults.has(code)
-    ? new AttachmentError('STORAGE_UNAVAILABLE', { cause: error })
-    : error;
 }

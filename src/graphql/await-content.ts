@@ -1,9 +1,17 @@
 import type { Intake } from '../attachments/intake.js';
+import type { Door } from '../attachments/measure-upload.js';
 import { refuseText, type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
 import { takeStored } from '../attachments/take-stored.js';
 import { AttachmentError } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import type { AttachmentContentInput } from './types/creation-inputs.js';
+
+/** Which of the doors the content came through. */
+export function doorOf({ base64, dataUrl, documentKey }: AttachmentContentInput): Door {
+  if (typeof base64 === 'string') return 'base64';
+  if (typeof dataUrl === 'string') return 'dataUrl';
+  return typeof documentKey === 'string' ? 'documentKey' : 'multipart';
+}
 
 /** The bytes that the input's one content stands for, taken in. Text of more than `maxSize` bytes is refused undecoded. */
 export async function awaitContent(
@@ -38,6 +46,7 @@ async function readText(context: GraphqlContext, given: GivenText): Promise<Inta
   const { organizationId } = viewer;
   const intake = await takeInWholeText(deps, { organizationId, ...given });
   context.taken.push(intake);
+  deps.uploadMeter.onStored(encoding, intake.size);
   return intake;
 }
 

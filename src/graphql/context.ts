@@ -2,6 +2,7 @@ import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
 import type { PolicyBook } from '../attachments/load-policies.js';
+import type { UploadMeter } from '../attachments/measure-upload.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
@@ -31,6 +32,7 @@ export interface GraphqlDependencies {
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;
   urls: AttachmentUrls;
+  uploadMeter: UploadMeter;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
@@ -51,6 +53,8 @@ export interface RequestFacts {
   taken: Intake[];
   /** Logs, under the request's id, what its answer masks. */
   logError(error: unknown): void;
+  /** For operations that last: throws where the credential is not good any more. */
+  assertStillGood?(): Promise<void>;
 }
 
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
@@ -90,5 +94,9 @@ export class GraphqlContext {
 
   logError(error: unknown): void {
     this.facts.logError(error);
+  }
+
+  async assertStillGood(): Promise<void> {
+    await this.facts.assertStillGood?.();
   }
 }

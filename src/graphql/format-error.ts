@@ -1,5 +1,6 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { toDatabaseFault } from '../database/database-fault.js';
 import { AttachmentError, errorExtensions, errorTable, type FaultDetail } from '../errors.js';
 
 /** Apollo's and graphql-js's own codes for requests that cannot be executed as they stand. */
@@ -21,7 +22,7 @@ function isRequestFault(error: unknown, code: unknown): boolean {
 
 /** The error where it is nobody's fault but ours, to be logged; null otherwise. */
 export function internalCause(error: GraphQLError): unknown {
-  const original = unwrapResolverError(error);
+  const original = toDatabaseFault(unwrapResolverError(error));
   const masked = original instanceof AttachmentError ? original.cause : original;
   const internal =
     original instanceof AttachmentError
@@ -32,7 +33,7 @@ export function internalCause(error: GraphQLError): unknown {
 
 /** What leaves of an error: one of our codes with its details, and nothing of the inside. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const original = unwrapResolverError(error);
+  const original = toDatabaseFault(unwrapResolverError(error));
   if (original instanceof AttachmentError) {
     return { ...formatted, message: original.message, extensions: errorExtensions(original) };
   }

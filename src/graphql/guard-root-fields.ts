@@ -21,7 +21,6 @@ export function guardRootFields(schema: GraphQLSchema): void {
   }
 }
 
-/** A subscription is let in where it begins; what it sends later is resolved without being asked again. */
 function guardField(type: GraphQLObjectType, field: RootField): void {
   const need = needOfOperation(type.name, field.name);
   const guard =
@@ -32,7 +31,7 @@ function guardField(type: GraphQLObjectType, field: RootField): void {
       return inner(source, args, context, info);
     };
   if (field.subscribe) field.subscribe = guard(field.subscribe);
-  else field.resolve = guard(field.resolve ?? defaultFieldResolver);
+  field.resolve = guard(field.resolve ?? defaultFieldResolver);
 }
 
 /** Long texts are content of a file and nothing else: a token that stands for one must not be taken for a text. */

@@ -3,6 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { InvalidBase64 } from '../attachments/decode-base64.js';
 import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
 import type { Intake } from '../attachments/intake.js';
+import { type Door, measureFailure, type UploadMeter } from '../attachments/measure-upload.js';
 import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
 import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
@@ -16,7 +17,7 @@ import { createScreen } from './screen-operation.js';
 import { textTooLong } from './text-too-long.js';
 
 export type ReadRequestDependencies = TakeInDependencies &
-  DiscardIntakeDependencies & { schema: GraphQLSchema };
+  DiscardIntakeDependencies & { schema: GraphQLSchema; uploadMeter: UploadMeter };
 
 export interface RequestLimits {
   maxFileSize: number;
@@ -53,7 +54,9 @@ export function createMultipartReader(deps: ReadRequestDependencies, limits: Req
       screen,
       receive: ({ stream: content, fileName, declaredType: declared }) => {
         const declaredType = declared === undeclared ? null : declared;
-        return takeIn(deps, { organizationId, content, maxSize, fileName, declaredType });
+        return measured(deps.uploadMeter, 'multipart', () =>
+          takeIn(deps, { organizationId, content, maxSize, fileName, declaredType }),
+        );
       },
       discard: (intake) => discardIntake(deps, intake),
     });
@@ -69,7 +72,13 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
       receive: async (source) => {
         const { organizationId } = assertPermitted(viewer, contentNeed);
         const encoding = encodingOf(source);
-        return orFault(takeInText(deps, { organizationId, encoding, text: source.text, maxSize }));
+        return measureFailure(deps.uploadMeter, encoding, async () => {
+          const taken = await orFault(
+            takeInText(deps, { organizationId, encoding, text: source.text, maxSize }),
+          );
+          if ('intake' in taken) deps.uploadMeter.onStored(encoding, taken.intake.size);
+          return taken;
+        });
       },
       discard: async (taken) => {
         if ('intake' in taken) await discardIntake(deps, taken.intake);
@@ -77,6 +86,14 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
     });
     return { ...body, taken: body.taken.flatMap((taken) => ('intake' in taken ? [taken.intake] : [])) };
   };
+}
+
+function measured(meter: UploadMeter, door: Door, take: () => Promise<Intake>): Promise<Intake> {
+  return measureFailure(meter, door, async () => {
+    const intake = await take();
+    meter.onStored(door, intake.size);
+    return intake;
+  });
 }
 
 async function orFault(taking: Promise<Intake>): Promise<TakenText> {

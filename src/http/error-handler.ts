@@ -2,6 +2,7 @@ import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
+import { toDatabaseFault } from '../database/database-fault.js';
 import { AttachmentError, challenge, errorExtensions, timeoutFault, toAttachmentError } from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
 
@@ -94,6 +95,8 @@ function settleConnection(error: AttachmentError, { raw }: FastifyRequest, reply
 
 function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number): AttachmentError {
   if (thrown instanceof AttachmentError) return thrown;
+  const fault = toDatabaseFault(thrown);
+  if (fault instanceof AttachmentError) return fault;
   const translate = translations[thrown.code];
   if (translate) return translate(thrown, bodyLimit);
   const isClients = thrown.statusCode !== undefined && thrown.statusCode < 500;

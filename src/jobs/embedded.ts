@@ -3,7 +3,8 @@ import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { countJobs } from './count-jobs.js';
 import { insertJob, JobTable } from './job-table.js';
-import type { ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
+import type { Attempt, ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
+import { retryExhausted } from './retry-exhausted.js';
 
 export interface EmbeddedJobsOptions {
   database: Database;
@@ -18,14 +19,26 @@ export interface EmbeddedJobsOptions {
 
 const heartbeatsPerLease = 3;
 
+/** Jobs held of a kind, by how many of them may run: what waits here begins without waiting for the database. */
+const claimAhead = 3;
+
+/** The jobs of one kind that this process has claimed. */
+interface Lane {
+  kind: string;
+  handler: JobHandler;
+  ready: JobRow[];
+  running: number;
+}
+
 /** Jobs in a table of the embedded database, run by the process that made them, or another on the same file. */
 export class EmbeddedJobs implements Jobs {
   readonly #options: Required<EmbeddedJobsOptions>;
   readonly #table: JobTable;
   readonly #abort = new AbortController();
-  readonly #running = new Map<Promise<void>, string>();
+  /** Attempts until their end has been written. */
+  readonly #attempts = new Map<Promise<void>, string>();
   readonly #timers: NodeJS.Timeout[] = [];
-  #handlers: JobHandlers = {};
+  #lanes: Lane[] = [];
   #isWorking = false;
   #housekeeping: Promise<void> = Promise.resolve();
   #pumping: Promise<void> | null = null;
@@ -47,14 +60,23 @@ export class EmbeddedJobs implements Jobs {
 
   async work(handlers: JobHandlers): Promise<void> {
     const { leaseMs, pollMs } = this.#options;
-    this.#handlers = handlers;
+    this.#lanes = Object.entries(handlers).map(([kind, handler]) => ({
+      kind,
+      handler,
+      ready: [],
+      running: 0,
+    }));
     this.#isWorking = true;
     const poll = async () => {
       await this.#table.freeAbandoned();
       this.#wake();
     };
     const renew = async () => {
-      if (this.#running.size > 0) await this.#table.renewLeases();
+      const ids = [
+        ...this.#attempts.values(),
+        ...this.#lanes.flatMap(({ ready }) => ready.map(({ id }) => id)),
+      ];
+      if (ids.length > 0) await this.#table.renewLeases(ids);
     };
     this.#timers.push(
       setInterval(() => this.#keepHouse(poll), pollMs),
@@ -77,7 +99,14 @@ export class EmbeddedJobs implements Jobs {
     await this.#pumping;
     this.#abort.abort();
     const timer = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
-    await Promise.race([Promise.all(this.#running.keys()), timer]);
+    await Promise.race([Promise.all([...this.#attempts.keys(), ...this.#giveBackReady()]), timer]);
+  }
+
+  #giveBackReady(): Promise<unknown>[] {
+    const ready = this.#lanes.flatMap((lane) => lane.ready.splice(0));
+    return ready.map((job) =>
+      this.#table.giveBack(job).catch((error: unknown) => this.#options.onFailure(error, null)),
+    );
   }
 
   counts(): Promise<JobCounts[]> {
@@ -90,9 +119,16 @@ export class EmbeddedJobs implements Jobs {
       order: { failedAt: 'DESC', id: 'DESC' },
       take: limit,
     });
-    return rows.map(({ id, kind, payload, attempts, lastError, failedAt, createdAt }) => {
-      return { id, kind, payload, attempts, lastError: lastError ?? '', failedAt: failedAt ?? createdAt };
+    return rows.map(({ id, kind, key, payload, attempts, lastError, failedAt, createdAt }) => {
+      const failure = { lastError: lastError ?? '', failedAt: failedAt ?? createdAt };
+      return { id, kind, key, payload, attempts, ...failure };
     });
+  }
+
+  async retryExhausted(id: string | null): Promise<number> {
+    const count = await retryExhausted(this.#options.database, id, this.#options.clock());
+    if (count > 0) this.#wake();
+    return count;
   }
 
   /** Claims and starts what is due, once more if it is woken meanwhile. */
@@ -109,38 +145,67 @@ export class EmbeddedJobs implements Jobs {
   async #pump(): Promise<void> {
     while (this.#isWoken && this.#isWorking) {
       this.#isWoken = false;
-      await Promise.all(Object.entries(this.#handlers).map(([kind, handler]) => this.#fill(kind, handler)));
+      await Promise.all(this.#lanes.map((lane) => this.#fill(lane)));
     }
   }
 
-  async #fill(kind: string, handler: JobHandler): Promise<void> {
-    const busy = [...this.#running.values()].filter((each) => each === kind).length;
-    const free = handler.concurrency - busy;
-    if (free <= 0) return;
-    for (const job of await this.#table.claim(kind, free)) {
-      const done = this.#run(job, handler).finally(() => {
-        this.#running.delete(done);
-        this.#wake();
-      });
-      this.#running.set(done, kind);
+  /** Claims when there is little left to begin with, and then many at once: each claim is a write. */
+  async #fill(lane: Lane): Promise<void> {
+    const { kind, handler, ready, running } = lane;
+    if (ready.length >= handler.concurrency) return;
+    const room = handler.concurrency * claimAhead - ready.length - running;
+    ready.push(...(await this.#table.claim(kind, room)));
+    this.#begin(lane);
+  }
+
+  #begin(lane: Lane): void {
+    while (this.#isWorking && lane.running < lane.handler.concurrency) {
+      const job = lane.ready.shift();
+      if (job === undefined) return;
+      lane.running += 1;
+      const attempt = this.#run(job, lane).finally(() => this.#attempts.delete(attempt));
+      this.#attempts.set(attempt, job.id);
     }
   }
 
-  /** Never rejects. */
-  async #run(job: JobRow, handler: JobHandler): Promise<void> {
-    const { retryDelaysMs } = handler;
+  /** Never rejects. The next job begins when this one is over, not when that has been written. */
+  async #run(job: JobRow, lane: Lane): Promise<void> {
+    const { retryDelaysMs } = lane.handler;
     const number = job.attempts;
     const isLast = number > retryDelaysMs.length;
-    const { signal } = this.#abort;
+    const failure = await this.#attempt(job, lane.handler, { number, isLast });
+    lane.running -= 1;
+    this.#begin(lane);
+    this.#wake();
+    try {
+      if (failure === null) await this.#table.finish(job);
+      else
+        await this.#settle(
+          job,
+          failure.error,
+          isLast ? null : (retryDelaysMs[number - 1] ?? 0),
+          lane.handler,
+        );
+    } catch (error) {
+      // The lease runs out, and then the job runs again.
+      this.#options.onFailure(error, null);
+    }
+    if (job.key !== null) this.#wake();
+  }
+
+  async #attempt(
+    { payload }: JobRow,
+    handler: JobHandler,
+    { number, isLast }: Omit<Attempt, 'signal'>,
+  ): Promise<{ error: unknown } | null> {
     try {
       // A job that has ended the process in its last attempt comes back once more, to be given up.
-      if (number > retryDelaysMs.length + 1) throw new Error('The process ended during the last attempt.');
-      await handler.run(job.payload, { number, isLast, signal });
-      await this.#table.finish(job);
+      if (number > handler.retryDelaysMs.length + 1)
+        throw new Error('The process ended during the last attempt.');
+      await handler.run(payload, { number, isLast, signal: this.#abort.signal });
+      return null;
     } catch (error) {
-      await this.#settle(job, error, isLast ? null : (retryDelaysMs[number - 1] ?? 0), handler).catch(
-        (fault: unknown) => this.#options.onFailure(fault, null),
-      );
+      return { error };
     }
   }
 

@@ -42,6 +42,7 @@ export type JobHandlers = Readonly<Record<string, JobHandler>>;
 export interface ExhaustedJob {
   id: string;
   kind: string;
+  key: string | null;
   payload: unknown;
   attempts: number;
   lastError: string;
@@ -69,4 +70,9 @@ export interface Jobs {
   counts(): Promise<JobCounts[]>;
   /** The latest first, `limit` at most. */
   exhausted(limit: number): Promise<ExhaustedJob[]>;
+  /**
+   * Gives one exhausted job, or with null each one that is at this moment, its attempts again, due at once. Where another of its
+   * key waits already, that one does for both. Returns how many: 0 where there is none of that id.
+   */
+  retryExhausted(id: string | null): Promise<number>;
 }

@@ -22,7 +22,13 @@ export interface DeliverWebhookDependencies {
   resolveName: ResolveName;
   /** For a whole attempt; 15 seconds where left out. */
   webhookTimeoutMs?: number;
+  /** Told what each attempt has come to. */
+  onDelivery?(outcome: DeliveryOutcome): void;
 }
+
+export type DeliveryOutcome = 'delivered' | 'retrying' | 'failed';
+
+const outcomes = { DELIVERED: 'delivered', QUEUED: 'retrying', FAILED: 'failed' } as const;
 
 const usualTimeoutMs = 15_000;
 const concurrency = 50;
@@ -54,6 +60,7 @@ export function createDeliverWebhook(deps: DeliverWebhookDependencies): JobHandl
       }
       const plan = planNext(delivery, turn.value, webhookRetryDelaysMs, now);
       await database.write((manager) => settleDelivery(jobs, manager, delivery, plan, now));
+      deps.onDelivery?.(outcomes[plan.state]);
     },
   };
 }

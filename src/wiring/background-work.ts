@@ -16,7 +16,7 @@ const cleaningIntervalMs = 60_000;
 export function createConfiguredJobs(deps: {
   database: Database;
   clock: () => Date;
-  log: Log;
+  log: Pick<Log, 'error' | 'warn'>;
 }): EmbeddedJobs {
   const { log } = deps;
   return new EmbeddedJobs({

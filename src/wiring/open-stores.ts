@@ -1,12 +1,15 @@
 import type { Logger } from 'typeorm';
 import type { Config } from '../config.js';
 import { type Database, openDatabase } from '../database/database.js';
+import { openPostgres } from '../database/postgres.js';
 import { createLocalStorage } from '../storage/local.js';
 import type { Storage } from '../storage/storage.js';
 
 /** Opens the database that the settings name, creating and migrating it as needed. */
 export function openConfiguredDatabase(config: Config, statementLogger?: Logger): Promise<Database> {
-  return openDatabase(config.dataDirectory, statementLogger);
+  return config.postgres
+    ? openPostgres(config.postgres, statementLogger)
+    : openDatabase(config.dataDirectory, statementLogger);
 }
 
 /** Where the settings say that bytes are kept. */

@@ -2,7 +2,9 @@ import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import { discardIntake } from '../attachments/discard-intake.js';
 import { findDownload } from '../attachments/find-download.js';
-import { receiveUpload } from '../attachments/receive-upload.js';
+import { measureUpload } from '../attachments/measure-upload.js';
+import { scanJob } from '../attachments/queue-scan.js';
+import { type DirectUpload, receiveUpload } from '../attachments/receive-upload.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
@@ -16,16 +18,25 @@ import { createLoaders } from '../graphql/loaders.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { RecordAccess } from '../graphql/record-access.js';
 import { createSchema } from '../graphql/schema.js';
+import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
+import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { registerWebSockets } from '../http/websocket-route.js';
+import type { Jobs } from '../jobs/jobs.js';
+import { deliverWebhookKind } from '../webhooks/delivery-job.js';
+import { measureJobs } from './job-metrics.js';
+import { type Metrics, measureSockets } from './metrics.js';
 
-export type RouteDependencies = GraphqlDependencies & {
-  tokens: UploadTokens;
-  authenticate: Authenticate;
-  assertTrusted(): Promise<void>;
-};
+export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
+  Metrics & {
+    jobs: Jobs;
+    tokens: UploadTokens;
+    authenticate: Authenticate;
+    assertTrusted(): Promise<void>;
+  };
 
 /** Adds every entrance. The GraphQL server is the caller's to stop. */
 export async function addRoutes(
@@ -37,14 +48,16 @@ export async function addRoutes(
     const methods = [method].flat().filter((name) => name !== 'HEAD' && name !== 'OPTIONS');
     for (const name of methods) assertListedRoute(name, url);
   });
+  measureRequests(server, deps.onAnswer);
   const apollo = await addGraphql(server, config, deps);
-  registerDirectUpload(server, { tokens: deps.tokens, receive: (upload) => receiveUpload(deps, upload) });
+  addDirectUpload(server, deps);
   addDownload(server, deps);
   registerHealth(server, {
     database: () => deps.database.read.query('SELECT 1'),
     storage: () => deps.storage.check(),
     scanner: deps.assertTrusted,
   });
+  addMetrics(server, deps);
   return apollo;
 }
 
@@ -60,11 +73,30 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     readJson: createJsonReader({ ...deps, schema }, config),
     discard: (intake) => discardIntake(deps, intake),
   });
+  const subscriptions = createSubscriptionServer(schema, deps);
+  measureSockets(deps, registerWebSockets(server, { subscriptions }));
   return apollo;
 }
 
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
   return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, viewer));
+}
+
+function addDirectUpload(server: FastifyInstance, deps: RouteDependencies): void {
+  const { tokens, uploadMeter } = deps;
+  const receive = (upload: DirectUpload) =>
+    measureUpload(uploadMeter, 'direct', async () =>
+      uploadMeter.onStored('direct', await receiveUpload(deps, upload)),
+    );
+  registerDirectUpload(server, { tokens, receive });
+}
+
+/** Told by this process alone; the jobs are those of all. */
+function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
+  const kinds = [scanJob, deliverWebhookKind];
+  const onCountFailed = (err: unknown) => server.log.warn({ err }, 'jobs not counted');
+  measureJobs({ ...deps, kinds, onCountFailed });
+  registerMetrics(server, deps.scrape);
 }
 
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {

@@ -16,6 +16,7 @@ import { createConfiguredAuthorizer } from './configured-authorizer.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
 import type { Log } from './log.js';
+import { createMetrics } from './metrics.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
 
 /** What tests and tools put in the place of the usual parts. */
@@ -40,6 +41,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const jobs = createConfiguredJobs({ database, clock, log });
   const scanner = parts.scanner ?? createScanner(config.scanner);
   const changes = new Changes();
+  const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
   return {
     ...config,
@@ -53,6 +55,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     scanner,
     assertTrusted: testScanner(scanner, log),
     changes,
+    ...metrics,
     verdictWatch: new VerdictWatch({ database, changes }),
     resolveName,
     verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),

@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import { permissions } from '../../src/auth/viewer.js';
-import { openDatabase } from '../../src/database/database.js';
 import { OrganizationRow } from '../../src/database/entities/organization.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import type { TestService } from '../support/service.js';
+import { openTestDatabase } from '../support/test-database.js';
 
 /** Everything that has an id of its own or is named by its owner's words. */
 export type Kind =
@@ -92,7 +92,7 @@ function toPairs<Name extends string>(values: Record<Name, string>): Record<Name
 
 async function addOrganization({ dataDirectory }: TestService): Promise<string> {
   const id = uuidv7();
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   await database.write((manager) =>
     manager.insert(OrganizationRow, { id, name: 'other', createdAt: new Date() }),
   );

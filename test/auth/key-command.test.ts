@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Client } from '../support/client.js';
 import { type SpawnedService, spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { databaseEnvironment } from '../support/test-database.js';
 import { listKeys, statusOf, whoAmI } from './key-operations.js';
 import { claims, secret, sign } from './tokens.js';
 
@@ -42,9 +43,9 @@ describe('claimcheck keys, while the service runs', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const keys = (...options: string[]): Promise<Ended> =>
+  const keys = async (...options: string[]): Promise<Ended> =>
     run(process.execPath, ['build/src/main.js', 'keys', ...options], {
-      env: { PATH: process.env['PATH'], DATA_DIR: directory },
+      env: { PATH: process.env['PATH'], DATA_DIR: directory, ...(await databaseEnvironment(directory)) },
     }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),

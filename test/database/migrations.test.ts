@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { rm } from 'node:fs/promises';
 import { DataSource } from 'typeorm';
 import { entities } from '../../src/database/entities/all.js';
-import { migrations, sqliteOptions } from '../../src/database/sqlite.js';
+import { migrations } from '../../src/database/migrations/all.js';
+import { sqliteOptions } from '../../src/database/sqlite.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 

@@ -1,4 +1,4 @@
-import { type Database, openDatabase } from '../../src/database/database.js';
+import type { Database } from '../../src/database/database.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import { BlobRow } from '../../src/database/entities/blob.js';
 import { IdempotencyKeyRow } from '../../src/database/entities/idempotency-key.js';
@@ -7,6 +7,7 @@ import { RecordFieldRow } from '../../src/database/entities/record-field.js';
 import { RemovalRow } from '../../src/database/entities/removal.js';
 import { UploadTargetRow } from '../../src/database/entities/upload-target.js';
 import { storedFiles } from '../support/stored-files.js';
+import { openTestDatabase } from '../support/test-database.js';
 
 /** How many rows there are of each kind. */
 export interface RowCounts {
@@ -28,7 +29,7 @@ export class Ledger implements AsyncDisposable {
   }
 
   static async open(dataDirectory: string): Promise<Ledger> {
-    return new Ledger(await openDatabase(dataDirectory), dataDirectory);
+    return new Ledger(await openTestDatabase(dataDirectory), dataDirectory);
   }
 
   async count(): Promise<RowCounts> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Changes } from '../../src/attachments/changes.js';
 import { cleanUp } from '../../src/attachments/clean-up.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
@@ -53,7 +54,7 @@ export class PurgeStage implements AsyncDisposable {
     const { stage, storage } = this;
     const verdicts = { forget: forgetWebhooks };
     const clock = () => new Date(this.now);
-    return cleanUp({ database: stage.ledger.database, storage, clock, verdicts });
+    return cleanUp({ database: stage.ledger.database, storage, clock, verdicts, changes: new Changes() });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

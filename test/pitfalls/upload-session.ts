@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabase } from '../../src/database/database.js';
 import { BlobRow } from '../../src/database/entities/blob.js';
 import type { AnswerError } from '../support/client.js';
 import {
@@ -15,6 +14,7 @@ import {
 import { report } from '../support/report.js';
 import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
+import { openTestDatabase } from '../support/test-database.js';
 
 export const mebibyte = 1024 * 1024;
 
@@ -215,7 +215,7 @@ export function sha256(bytes: Buffer): string {
 
 /** The document keys of all blobs, sorted. */
 export async function blobKeys(dataDirectory: string): Promise<string[]> {
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   const blobs = await database.read.find(BlobRow);
   await database.close();
   return blobs.map(({ documentKey }) => documentKey).sort();

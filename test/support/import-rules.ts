@@ -5,10 +5,10 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 
 /** What lies in src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
 const levels: readonly (readonly string[])[] = [
-  ['config.ts', 'errors.ts', 'faults.ts'],
+  ['config.ts', 'setting-formats.ts', 'errors.ts', 'faults.ts'],
   ['storage', 'scanner', 'database'],
   ['jobs'],
-  ['attachments', 'webhooks', 'auth'],
+  ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],
   ['wiring'],
   ['app.ts'],
@@ -20,7 +20,8 @@ const levels: readonly (readonly string[])[] = [
 const sharedTypes = 'src/auth/viewer.ts';
 
 /** Packages that only the entrances (and what is above them) may know. */
-const transportPackages = /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|type-graphql)($|[-/])/;
+const transportPackages =
+  /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|prom-client|type-graphql|ws)($|[-/])/;
 const entranceLevel = levels.findIndex((places) => places.includes('http'));
 
 interface Import {

@@ -102,6 +102,38 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(await jobs.counts()).toMatchObject([{ kind: 'note', waiting: 0, running: 0, exhausted: 1 }]);
   });
 
+  test('what is exhausted can be tried again, with all its attempts; one of its key that waits does for both', async () => {
+    const jobs = stage.engine();
+    let fails = true;
+    const seen: unknown[] = [];
+    const run: JobHandler['run'] = async (payload, { number }) => {
+      seen.push([(payload as { n: number }).n, number]);
+      if (fails) throw new Error('not yet');
+    };
+    await jobs.work({ note: handler(run, { retryDelaysMs: [0] }) });
+    await enqueue(jobs, { n: 1 }, { key: 'one' });
+    await enqueue(jobs, { n: 2 }, { key: 'two' });
+    await enqueue(jobs, { n: 3 });
+    await until(async () => (await jobs.exhausted(10)).length === 3);
+    const failed = await jobs.exhausted(10);
+    expect(failed.map(({ key }) => key).toSorted()).toEqual(['one', 'two', null].toSorted());
+    expect(await jobs.retryExhausted('01890000-0000-7000-8000-000000000000')).toBe(0);
+    fails = false;
+    seen.length = 0;
+    expect(await jobs.retryExhausted(failed.find(({ key }) => key === 'one')?.id ?? '')).toBe(1);
+    await until(() => isDone(jobs));
+    expect(seen).toEqual([[1, 1]]);
+    await enqueue(jobs, { n: 4 }, { key: 'two', runAt: new Date(Date.now() + 500) });
+    expect(await jobs.retryExhausted(null)).toBe(2);
+    await until(() => isDone(jobs));
+    expect(seen).toEqual([
+      [1, 1],
+      [3, 1],
+      [4, 1],
+    ]);
+    expect([await jobs.counts(), await jobs.retryExhausted(null)]).toEqual([[], 0]);
+  });
+
   test('a job for later waits for its time', async () => {
     const jobs = stage.engine();
     const ranAt: number[] = [];

@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { generateApiKey, hashApiKey } from '../../src/auth/api-keys.js';
 import type { Permission } from '../../src/auth/viewer.js';
-import { openDatabase } from '../../src/database/database.js';
 import { ApiKeyRow } from '../../src/database/entities/api-key.js';
 import { OrganizationRow } from '../../src/database/entities/organization.js';
 import { PrincipalRow } from '../../src/database/entities/principal.js';
 import { Client } from './client.js';
 import type { TestService } from './service.js';
+import { openTestDatabase } from './test-database.js';
 
 interface NewKey {
   permissions?: Permission[];
@@ -21,7 +21,7 @@ export async function newClient(
   { permissions = ['attachments:read', 'attachments:write'], organizationId, expiresAt }: NewKey = {},
 ): Promise<Client> {
   const key = generateApiKey();
-  const database = await openDatabase(service.dataDirectory);
+  const database = await openTestDatabase(service.dataDirectory);
   const now = new Date();
   const organization = organizationId ?? (await database.read.findOneByOrFail(OrganizationRow, {})).id;
   const principalId = uuidv7();

@@ -9,7 +9,7 @@ export interface Postgres {
 }
 
 /** A real PostgreSQL server with an empty database, below the system's temporary folder. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres({ maxConnections = 100 } = {}): Promise<Postgres> {
   const directory = await makeTemporaryDirectory();
   // As root the server runs as a user of its own, who must get at the folder.
   await chmod(directory, 0o755);
@@ -21,6 +21,7 @@ export async function startPostgres(): Promise<Postgres> {
     port,
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', `max_connections=${maxConnections}`],
     onLog: () => undefined,
   });
   await server.initialise();

@@ -4,6 +4,7 @@ import { type AppParts, createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
+import { databaseEnvironment } from './test-database.js';
 
 export interface TestService extends AsyncDisposable {
   url: string;
@@ -26,7 +27,13 @@ export async function startService(
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
   const logLines: string[] = [];
   const app = await createApp(
-    loadConfig({ PORT: '0', DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: key, ...env }),
+    loadConfig({
+      PORT: '0',
+      DATA_DIR: dataDirectory,
+      BOOTSTRAP_API_KEY: key,
+      ...(await databaseEnvironment(dataDirectory)),
+      ...env,
+    }),
     { logStream: { write: (line) => logLines.push(line) }, ...parts },
   );
   const url = await app.listen();

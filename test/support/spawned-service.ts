@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Client } from './client.js';
 import { randomKey } from './service.js';
+import { databaseEnvironment } from './test-database.js';
 
 const main = 'build/src/main.js';
 
@@ -18,8 +19,9 @@ export interface SpawnedService {
 
 /** `claimcheck work` as a process of its own; resolves once it has begun. */
 export async function spawnWorker(env: Record<string, string>): Promise<ChildProcess> {
+  const database = await databaseEnvironment(env['DATA_DIR'] ?? '');
   const child = spawn(process.execPath, [main, 'work'], {
-    env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', ...env },
+    env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', ...database, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(createInterface(child.stdout), 'line');
@@ -32,8 +34,16 @@ export async function spawnService(
   options: string[] = [],
 ): Promise<SpawnedService> {
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
+  const database = await databaseEnvironment(env['DATA_DIR'] ?? '');
   const child = spawn(process.execPath, [main, 'serve', ...options], {
-    env: { PATH: process.env['PATH'], PORT: '0', LOG_LEVEL: 'warn', BOOTSTRAP_API_KEY: key, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      LOG_LEVEL: 'warn',
+      BOOTSTRAP_API_KEY: key,
+      ...database,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };

@@ -1,13 +1,15 @@
 const reasons = {
   'work in the background is done for every organization alike, on rows that no client names': [
-    'src/attachments/clean-up.ts dropUnusedTargets',
+    'src/attachments/drop-unused-targets.ts dropUnusedTargets',
     'src/attachments/list-due.ts expiredAttachments',
+    'src/attachments/list-due.ts outlivedKeys',
+    'src/attachments/list-due.ts unusedTargets',
     'src/attachments/purge-expired.ts purgeExpired',
     'src/attachments/purge-expired.ts findExpired',
     'src/attachments/recall-creation.ts forgetCreations',
     'src/attachments/record-verdict.ts judge',
     'src/attachments/scan-blob.ts createScanBlob',
-    'src/attachments/sweep-storage.ts withoutRow',
+    'src/attachments/verify-blobs.ts verifyBlobs',
     'src/auth/key-usage.ts writeUses',
     'src/webhooks/deliver.ts createDeliverWebhook',
     'src/webhooks/settle-delivery.ts settleDelivery',
@@ -28,6 +30,7 @@ const reasons = {
     'src/attachments/verdict-watch.ts #findPending',
   ],
   'what goes with an attachment whose organization has been asked for': [
+    'src/attachments/describe-changes.ts readPlaces',
     'src/attachments/unlink-everywhere.ts unlinkFromField',
     'src/webhooks/forget-webhooks.ts forgetWebhooks',
   ],

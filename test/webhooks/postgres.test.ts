@@ -5,7 +5,7 @@ import type { Database } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
 import { WebhookDeliveryRow } from '../../src/database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../../src/database/entities/webhook-subscription.js';
-import { migrations } from '../../src/database/sqlite.js';
+import { migrations } from '../../src/database/migrations/all.js';
 import type { NewJob } from '../../src/jobs/jobs.js';
 import { createDeliverWebhook } from '../../src/webhooks/deliver.js';
 import { fanOut } from '../../src/webhooks/fan-out.js';

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../../src/auth/viewer.js';
-import { type Database, openDatabase } from '../../src/database/database.js';
+import type { Database } from '../../src/database/database.js';
 import { WebhookDeliveryRow } from '../../src/database/entities/webhook-delivery.js';
 import type { WebhookInteraction } from '../../src/database/entities/webhook-subscription.js';
 import { createDeliverWebhook, type DeliverWebhookDependencies } from '../../src/webhooks/deliver.js';
@@ -11,6 +11,7 @@ import { resolveName } from '../../src/webhooks/resolve-name.js';
 import { makeWebhookSecret } from '../../src/webhooks/sign.js';
 import { subscribe } from '../../src/webhooks/subscribe.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { openTestDatabase } from '../support/test-database.js';
 import { JobLoop } from './job-loop.js';
 
 export interface Stage extends AsyncDisposable {
@@ -38,7 +39,7 @@ const waitsForBoth: WebhookInteraction[] = ['ATTACHMENT_APPROVED', 'ATTACHMENT_R
 /** A database with jobs at work that deliver webhooks to loopback, by short delays. */
 export async function setStage(changes: Partial<DeliverWebhookDependencies> = {}): Promise<Stage> {
   const directory = await makeTemporaryDirectory();
-  const database = await openDatabase(directory);
+  const database = await openTestDatabase(directory);
   const jobs = new JobLoop(database);
   const secret = makeWebhookSecret();
   const viewer = viewerOf(uuidv7());

@@ -7,8 +7,9 @@ import { createUploadTarget } from '../../attachments/create-upload-target.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { linkAttachments } from '../../attachments/link-attachments.js';
+import { measureUpload } from '../../attachments/measure-upload.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
-import { awaitContent } from '../await-content.js';
+import { awaitContent, doorOf } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
 import { readLinks } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
@@ -54,8 +55,10 @@ export class Mutations {
     const creation = toCreation(input);
     const { record, field } = creation;
     if (record) await context.access.assertMayEdit(record, field, namedRecord);
-    const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
-    const stored = await createAttachment(deps, viewer, { ...creation, intake });
+    const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
+      const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
+      return createAttachment(deps, viewer, { ...creation, intake });
+    });
     return { attachment: toAttachment(stored) };
   }
 

@@ -1,0 +1,3 @@
+import { stopShared } from './build/test/support/shared-postgres.js';
+
+export default stopShared;

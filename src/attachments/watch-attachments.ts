@@ -1,0 +1,122 @@
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import type { Change, Changes } from './changes.js';
+import { notFound } from './not-found.js';
+import type { RecordRef } from './record.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+
+export interface WatchDependencies {
+  database: Database;
+  changes: Changes;
+  /** Asked before each delivery. Throws where the viewer's credential is not good any more. */
+  assertStillGood(): Promise<void>;
+}
+
+/** One attachment, or everything that a record has claimed or links to. */
+export type WatchTarget = { attachmentId: string } | { record: RecordRef };
+
+/**
+ * Everything that happens to an attachment, or to those of a record, from now on: each time the attachment as it is when it
+ * is asked for. Of several changes to one that nobody has asked for meanwhile only the last state is told, so a slow reader
+ * costs an id for each attachment. One that the viewer may not see is left out. It ends when the watched attachment is
+ * deleted. Throws NOT_FOUND where that is not there, or not for this viewer.
+ */
+export async function watchAttachments(
+  deps: WatchDependencies,
+  viewer: Viewer,
+  target: WatchTarget,
+): Promise<AsyncIterableIterator<StoredAttachment>> {
+  const watch = new AttachmentWatch(deps, viewer, target);
+  if ('record' in target) return watch;
+  // Listening has begun: whatever happens while the row is read is told.
+  const found = await findAttachment(deps.database.read, viewer, target.attachmentId).catch(
+    async (error: unknown) => {
+      await watch.return();
+      throw error;
+    },
+  );
+  if (found) return watch;
+  await watch.return();
+  throw notFound(['attachmentId']);
+}
+
+/** Not a generator, which could not be ended while it waits. To be asked for one at a time. */
+class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
+  readonly #deps: WatchDependencies;
+  readonly #viewer: Viewer;
+  readonly #target: WatchTarget;
+  /** Ids of what has changed and was not told yet. */
+  readonly #changed = new Set<string>();
+  readonly #stopListening: () => void;
+  #hasEnded = false;
+  #wake: () => void = () => {};
+
+  constructor(deps: WatchDependencies, viewer: Viewer, target: WatchTarget) {
+    this.#deps = deps;
+    this.#viewer = viewer;
+    this.#target = target;
+    this.#stopListening = deps.changes.listen((changes) => this.#note(changes));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<StoredAttachment>> {
+    while (!this.#hasEnded) {
+      const [id] = this.#changed;
+      if (id === undefined) await this.#change();
+      else {
+        // Before it is read, so that what changes meanwhile is told once more.
+        this.#changed.delete(id);
+        const value = await this.#read(id);
+        if (value && !this.#hasEnded) return { done: false, value };
+        if (!value && 'attachmentId' in this.#target) await this.return();
+      }
+    }
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<StoredAttachment>> {
+    this.#hasEnded = true;
+    this.#changed.clear();
+    this.#stopListening();
+    this.#wake();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<never> {
+    await this.return();
+    throw error;
+  }
+
+  async #read(id: string): Promise<StoredAttachment | null> {
+    try {
+      await this.#deps.assertStillGood();
+      return await findAttachment(this.#deps.database.read, this.#viewer, id);
+    } catch (error) {
+      await this.return();
+      throw error;
+    }
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #note(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (this.#concerns(change)) this.#changed.add(change.attachmentId);
+    }
+    if (this.#changed.size > 0) this.#wake();
+  }
+
+  #concerns({ organizationId, attachmentId, records }: Change): boolean {
+    if (organizationId !== this.#viewer.organizationId) return false;
+    if ('attachmentId' in this.#target) return attachmentId === this.#target.attachmentId;
+    const { type, id } = this.#target.record;
+    return records.some((record) => record.type === type && record.id === id);
+  }
+}

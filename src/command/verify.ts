@@ -1,0 +1,138 @@
+import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm';
+import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../attachments/find-orphans.js';
+import { verifyBlobs } from '../attachments/verify-blobs.js';
+import type { Config } from '../config.js';
+import type { Database } from '../database/database.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { OrganizationRow } from '../database/entities/organization.js';
+import type { Storage } from '../storage/storage.js';
+import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { createPace } from './pace.js';
+import { createProgressBar, type ProgressBar } from './progress-bar.js';
+import { type VerifyState, VerifyStateFile } from './verify-state.js';
+
+export interface VerifyOptions {
+  /** Bytes a second; 0 is without a bound. */
+  bytesPerSecond: number;
+  /** Goes on where the last verification has stopped. */
+  resume: boolean;
+  /** Counts bytes without a row as orphaned whatever their age. */
+  allOrphans: boolean;
+  /** Looks for orphans from then on; null: from the first organization's creation. */
+  since: Date | null;
+}
+
+interface Verification {
+  database: Database;
+  storage: Storage;
+  signal: AbortSignal;
+  state: VerifyState;
+  bar: ProgressBar;
+  pace(byteCount: number): Promise<void>;
+  save(): Promise<void>;
+}
+
+/** After a kill, what this last while has found is found again. */
+const saveIntervalMs = 500;
+
+/**
+ * Compares the stored bytes with the rows that name them, and prints a line for each that is missing, damaged or orphaned.
+ * Changes neither. Resolves with whether all is well; once the signal is aborted, throws what to do about it.
+ */
+export async function verify(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
+  const database = await openConfiguredDatabase(config);
+  const file = new VerifyStateFile(config.dataDirectory);
+  try {
+    const state = (options.resume ? await file.load() : null) ?? (await begin(database.read, options));
+    await file.save(state);
+    const storage = createConfiguredStorage(config);
+    const bar = await createProgressBar(() => sumOfSizes(database.read, state));
+    const pace = createPace(options.bytesPerSecond, signal);
+    const save = () => file.save(state);
+    await runToEnd({ database, storage, signal, state, bar, pace, save });
+    await file.remove();
+    process.stdout.write(`${summarize(state)}\n`);
+    return state.missing + state.damaged + state.orphaned === 0;
+  } finally {
+    await database.close();
+  }
+}
+
+/** What is stored and named at this moment is the whole of the run, so that it ends however much is uploaded. */
+async function begin(read: EntityManager, { allOrphans, since }: VerifyOptions): Promise<VerifyState> {
+  const [organization] = await read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
+  if (!organization) throw new Error('The database is empty: is DATA_DIR the one of the service?');
+  const [oldest] = await read.find(BlobRow, { order: { id: 'ASC' }, take: 1 });
+  const [newest] = await read.find(BlobRow, { order: { id: 'DESC' }, take: 1 });
+  const first = Math.min(organization.createdAt.getTime(), oldest?.createdAt.getTime() ?? Infinity);
+  const now = new Date();
+  return {
+    afterBlobId: '',
+    lastBlobId: newest?.id ?? '',
+    orphansFrom: startOfHour(since ?? new Date(first)),
+    orphansUntil: allOrphans ? now : comeOfAge(now),
+    ...{ files: 0, bytes: 0, missing: 0, damaged: 0, orphaned: 0 },
+  };
+}
+
+async function runToEnd(verification: Verification): Promise<void> {
+  const { signal, bar, save } = verification;
+  try {
+    await readBlobs(verification);
+    await lookForOrphans(verification);
+  } catch (error) {
+    await save().catch(() => undefined);
+    if (!signal.aborted) throw error;
+    throw new Error('Stopped before the end; claimcheck verify --resume goes on from here.', {
+      cause: error,
+    });
+  } finally {
+    bar.end();
+  }
+}
+
+async function readBlobs({ state, bar, save, signal, ...deps }: Verification): Promise<void> {
+  const pace = async (byteCount: number) => {
+    await deps.pace(byteCount);
+    bar.advance(byteCount);
+  };
+  const range = { after: state.afterBlobId, upTo: state.lastBlobId };
+  let savedAt = performance.now();
+  for await (const { blob, fault } of verifyBlobs({ ...deps, pace }, range)) {
+    state.afterBlobId = blob.id;
+    state.files += 1;
+    state.bytes += blob.size;
+    if (fault) {
+      state[fault.kind] += 1;
+      bar.print(`${fault.kind} ${blob.documentKey}: ${fault.reason}`);
+    }
+    if (performance.now() - savedAt > saveIntervalMs) {
+      await save();
+      savedAt = performance.now();
+    }
+    signal.throwIfAborted();
+  }
+}
+
+async function lookForOrphans({ state, bar, save, signal, ...deps }: Verification): Promise<void> {
+  for (const hour of hoursBetween(state.orphansFrom, state.orphansUntil)) {
+    let found = 0;
+    for await (const keys of findOrphans(deps, hour)) {
+      signal.throwIfAborted();
+      for (const key of keys) bar.print(`orphaned ${key}: no row names it`);
+      found += keys.length;
+    }
+    state.orphansFrom = new Date(hour.getTime() + hourMs);
+    state.orphaned += found;
+    if (found > 0) await save();
+  }
+}
+
+async function sumOfSizes(read: EntityManager, { afterBlobId, lastBlobId }: VerifyState): Promise<number> {
+  const id = And(MoreThan(afterBlobId), LessThanOrEqual(lastBlobId));
+  return (await read.sum(BlobRow, 'size', { id })) ?? 0;
+}
+
+function summarize({ files, bytes, missing, damaged, orphaned }: VerifyState): string {
+  return `Verified ${files} files of ${bytes} bytes: ${missing} missing, ${damaged} damaged, ${orphaned} orphaned.`;
+}

@@ -1,0 +1,70 @@
+import { QueryFailedError } from 'typeorm';
+import { AttachmentError } from '../errors.js';
+
+/** Of SQLite: its file cannot be written or read just now. */
+const sqliteFaults = new Set([
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_READONLY',
+  'SQLITE_CANTOPEN',
+  'SQLITE_BUSY',
+]);
+
+/**
+ * Of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), statement
+ * cancelled by its time limit (57014), a standby or a read-only volume (25006), a failing disk (58).
+ */
+const postgresFaults = /^(08|53|57P|58|57014|25006)/;
+
+const socketFaults = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+]);
+
+/** What the driver and its pool say of lost connections, without a code. */
+const lostConnection =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+
+/** A text with the character U+0000, which PostgreSQL cannot keep. */
+const invalidText = '22021';
+
+/** The transaction met another one; run again, it may well succeed. */
+const conflicts = new Set(['40001', '40P01', '23505', '23503']);
+
+/** The database's own code for what went wrong, where `error` comes from it. */
+export function databaseCode(error: unknown): string | null {
+  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null;
+  return typeof code === 'string' ? code : null;
+}
+
+export function isConflict(error: unknown): boolean {
+  return error instanceof QueryFailedError && conflicts.has(databaseCode(error) ?? '');
+}
+
+/** A full, failing or unreachable database is the operator's to mend and the client's to retry; anything else stays what it is. */
+export function toDatabaseFault(error: unknown): unknown {
+  if (error instanceof AttachmentError) return error;
+  if (isUnavailable(error)) return new AttachmentError('STORAGE_UNAVAILABLE', { cause: error });
+  if (error instanceof QueryFailedError && databaseCode(error) === invalidText) return unacceptableText();
+  return error;
+}
+
+function isUnavailable(error: unknown): boolean {
+  const code = databaseCode(error) ?? '';
+  if (error instanceof QueryFailedError && (sqliteFaults.has(code) || postgresFaults.test(code))) return true;
+  return postgresFaults.test(code) || socketFaults.has(code) || isLostConnection(error);
+}
+
+function isLostConnection(error: unknown): boolean {
+  return error instanceof Error && lostConnection.test(error.message);
+}
+
+function unacceptableText(): AttachmentError {
+  const msg = 'A text has the character U+0000, which cannot be stored.';
+  return new AttachmentError('BAD_USER_INPUT', { details: [{ loc: ['input'], msg, type: 'nul_character' }] });
+}

@@ -1,0 +1,16 @@
+import { Foundation1763600000000 } from './1763600000000-foundation.js';
+import { Jobs1763700000000 } from './1763700000000-jobs.js';
+import { Webhooks1763700000001 } from './1763700000001-webhooks.js';
+import { ApiKeys1763700000002 } from './1763700000002-api-keys.js';
+import { Verdicts1763700000003 } from './1763700000003-verdicts.js';
+import { Sweeps1763700000004 } from './1763700000004-sweeps.js';
+
+/** How the tables came to be, on every engine. */
+export const migrations = [
+  Foundation1763600000000,
+  Jobs1763700000000,
+  Webhooks1763700000001,
+  ApiKeys1763700000002,
+  Verdicts1763700000003,
+  Sweeps1763700000004,
+];

@@ -1,0 +1,121 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
+import type { Database } from './database.js';
+import { isConflict, toDatabaseFault } from './database-fault.js';
+import { entities } from './entities/all.js';
+import { migrations } from './migrations/all.js';
+import type { Work } from './write-queue.js';
+
+export interface PostgresOptions {
+  /** Such as `postgres://user:password@host:5432/database`. */
+  url: string;
+  /** Connections of this process. */
+  poolSize: number;
+  /** Statements that take longer are cancelled. */
+  statementTimeoutMs: number;
+}
+
+const connectTimeoutMs = 5_000;
+/** While a transaction waits for nothing but us, it holds locks: a process that hangs must let go of them. */
+const idleTransactionTimeoutMs = 30_000;
+/** Any number will do as long as it is always the same: whoever migrates holds this lock. */
+const migrationLock = 4_277_009_102;
+const maxAttempts = 10;
+
+/** How TypeORM reaches PostgreSQL. */
+export function postgresOptions(options: PostgresOptions, logger?: Logger): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url: options.url,
+    applicationName: 'claimcheck',
+    poolSize: options.poolSize,
+    connectTimeoutMS: connectTimeoutMs,
+    entities,
+    migrations,
+    migrationsTransactionMode: 'each',
+    extra: {
+      statement_timeout: options.statementTimeoutMs,
+      idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
+      keepAlive: true,
+    },
+    ...(logger ? { logger, logging: true } : {}),
+  };
+}
+
+/** Opens a database on PostgreSQL and migrates it as needed, once although several processes start together. */
+export async function openPostgres(options: PostgresOptions, logger?: Logger): Promise<Database> {
+  const source = await new DataSource(postgresOptions(options, logger)).initialize().catch(rethrow);
+  try {
+    await migrate(source);
+  } catch (error) {
+    await source.destroy();
+    throw error;
+  }
+  return {
+    read: source.manager,
+    write: (work) => writeUntilHeld(source, work),
+    close: () => source.destroy(),
+  };
+}
+
+function rethrow(error: unknown): never {
+  throw toDatabaseFault(error);
+}
+
+async function migrate(source: DataSource): Promise<void> {
+  const keeper = source.createQueryRunner();
+  try {
+    await keeper.query('SET statement_timeout = 0');
+    await keeper.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await source.runMigrations();
+    await compareByBytes(keeper);
+  } finally {
+    await keeper.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => undefined);
+    await keeper.query(`SET statement_timeout = DEFAULT`).catch(() => undefined);
+    await keeper.release();
+  }
+}
+
+/** Texts are ordered by their bytes, as on SQLite and as pages are merged, whatever the language of the database. */
+async function compareByBytes(runner: QueryRunner): Promise<void> {
+  const columns: { table: string; columns: string }[] = await runner.query(
+    `SELECT quote_ident(table_name) AS "table",
+            string_agg(format('ALTER COLUMN %I TYPE %s COLLATE "C"', column_name,
+              CASE WHEN character_maximum_length IS NULL THEN 'text'
+                   ELSE format('varchar(%s)', character_maximum_length) END), ', ') AS columns
+     FROM information_schema.columns
+     WHERE table_schema = current_schema() AND table_name = ANY($1)
+       AND data_type IN ('text', 'character varying') AND collation_name IS DISTINCT FROM 'C'
+     GROUP BY table_name`,
+    [runner.connection.entityMetadatas.map(({ tableName }) => tableName)],
+  );
+  for (const { table, columns: changes } of columns) await runner.query(`ALTER TABLE ${table} ${changes}`);
+}
+
+/** Work that has met another transaction runs again; what it throws itself does not. */
+async function writeUntilHeld<T>(source: DataSource, work: Work<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transact(source, work);
+    } catch (error) {
+      if (!isConflict(error) || attempt === maxAttempts) throw toDatabaseFault(error);
+      await sleep(randomInt(5 * 2 ** Math.min(attempt, 6)));
+    }
+  }
+}
+
+async function transact<T>(source: DataSource, work: Work<T>): Promise<T> {
+  const runner = source.createQueryRunner();
+  try {
+    await runner.startTransaction('READ COMMITTED');
+    const value = await work(runner.manager);
+    await runner.commitTransaction();
+    return value;
+  } catch (error) {
+    await runner.rollbackTransaction().catch(() => undefined);
+    throw error;
+  } finally {
+    await runner.release().catch(() => undefined);
+  }
+}

@@ -1,0 +1,50 @@
+import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { checkRecord, type RecordRef } from '../../attachments/record.js';
+import type { StoredAttachment } from '../../attachments/stored-attachment.js';
+import type { WatchTarget } from '../../attachments/watch-attachments.js';
+import { AttachmentError } from '../../errors.js';
+import { Faults } from '../../faults.js';
+import type { GraphqlContext } from '../context.js';
+import { watchVisible } from '../subscriptions/watch-visible.js';
+import { Attachment, toAttachment } from '../types/attachment.js';
+import { RecordInput } from '../types/inputs.js';
+
+interface ChangedArgs {
+  attachmentId?: string | null;
+  record?: RecordRef | null;
+}
+
+@Resolver()
+export class Subscriptions {
+  @Subscription(() => Attachment, {
+    description: "Every change of status or place of one attachment, or of all of a record's.",
+    subscribe: ({ args, context }: { args: ChangedArgs; context: GraphqlContext }) =>
+      watchVisible(context, readTarget(args)),
+  })
+  attachmentChanged(
+    @Arg('attachmentId', () => ID, { nullable: true }) _attachmentId: string | null | undefined,
+    @Arg('record', () => RecordInput, { nullable: true }) _record: RecordInput | null | undefined,
+    @Root() stored: StoredAttachment | undefined,
+  ): Attachment {
+    if (stored === undefined) throw overHttp();
+    return toAttachment(stored);
+  }
+}
+
+function readTarget({ attachmentId = null, record = null }: ChangedArgs): WatchTarget {
+  const faults = new Faults();
+  if ((attachmentId === null) === (record === null)) {
+    for (const name of ['attachmentId', 'record']) {
+      faults.add('BAD_USER_INPUT', [name], 'exactly_one', 'Give exactly one of attachmentId and record.');
+    }
+  }
+  if (record) checkRecord(faults, record, ['record']);
+  faults.throwIfAny();
+  return record ? { record } : { attachmentId: attachmentId ?? '' };
+}
+
+function overHttp(): AttachmentError {
+  const msg = 'Subscriptions are served over WebSocket, by the protocol graphql-transport-ws.';
+  const details = [{ loc: ['query'], msg, type: 'transport' }];
+  return new AttachmentError('BAD_USER_INPUT', { message: msg, details });
+}

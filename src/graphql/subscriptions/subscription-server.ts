@@ -1,0 +1,143 @@
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { CloseCode, type Context, makeServer, type Server } from 'graphql-ws';
+import type { Authenticate } from '../../auth/authenticate.js';
+import type { Viewer } from '../../auth/viewer.js';
+import { AttachmentError } from '../../errors.js';
+import { GraphqlContext, type GraphqlDependencies } from '../context.js';
+import { formatError, internalCause } from '../format-error.js';
+import { CredentialWatch } from './credential-watch.js';
+import { createSubscriptionScreen } from './screen-subscription.js';
+
+export interface SubscriptionServerDependencies extends GraphqlDependencies {
+  authenticate: Authenticate;
+}
+
+/** A connection, as the transport gives it. */
+export interface Connection {
+  isOpen(): boolean;
+  close(code: number, reason: string): void;
+  logError(error: unknown): void;
+}
+
+/** What is known of a connection once its credential has been found good. */
+interface Session {
+  viewer: Viewer;
+  authorization: string;
+  release(): void;
+}
+
+type ConnectionContext = Context<Record<string, unknown>, Connection>;
+
+const maxSubscriptions = 100;
+const maxConnectionsPerCredential = 1_000;
+const initTimeoutMs = 3_000;
+
+/** Standard code: come back later. */
+const tryAgainLater = 1013;
+
+/** Serves subscriptions by the protocol graphql-transport-ws, whatever carries its messages. */
+export function createSubscriptionServer(
+  schema: GraphQLSchema,
+  deps: SubscriptionServerDependencies,
+): Server<Connection> {
+  const credentials = new CredentialWatch(deps);
+  const sessions = new WeakMap<Connection, Session>();
+  const screen = createSubscriptionScreen(schema);
+  const sessionOf = ({ extra }: ConnectionContext): Session => {
+    const session = sessions.get(extra);
+    if (!session) throw new AttachmentError('UNAUTHENTICATED');
+    return session;
+  };
+  const mask = ({ extra }: ConnectionContext, errors: readonly GraphQLError[]) =>
+    errors.map((error) => maskError(error, (cause) => extra.logError(cause)));
+  return makeServer<Record<string, unknown>, Connection>({
+    connectionInitWaitTimeout: initTimeoutMs,
+    onConnect: async ({ connectionParams, extra }) => {
+      const session = await connect(credentials, connectionParams, extra);
+      if (session) sessions.set(extra, session);
+      return session !== null;
+    },
+    onSubscribe: (ctx, _id, payload) => {
+      // The one that is asked for is counted already.
+      if (Object.keys(ctx.subscriptions).length > maxSubscriptions) return [tooManySubscriptions()];
+      const { viewer, authorization } = sessionOf(ctx);
+      const screened = screen(payload);
+      if (!('document' in screened)) return screened;
+      const facts = {
+        viewer,
+        longTexts: new Map(),
+        taken: [],
+        logError: (error: unknown) => ctx.extra.logError(error),
+        assertStillGood: () => credentials.assertStillGood(authorization),
+      };
+      return { ...screened, contextValue: new GraphqlContext(deps, facts) };
+    },
+    onError: (ctx, _id, _payload, errors) => mask(ctx, errors),
+    onNext: (ctx, _id, _payload, _args, { data, errors }) =>
+      errors && { ...(data === undefined ? {} : { data }), errors: mask(ctx, errors) },
+    onClose: ({ extra }) => sessions.get(extra)?.release(),
+  });
+}
+
+/** Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission. */
+async function connect(
+  credentials: CredentialWatch,
+  params: Record<string, unknown> | undefined,
+  connection: Connection,
+): Promise<Session | null> {
+  const authorization = readAuthorization(params);
+  if (credentials.countOf(authorization) >= maxConnectionsPerCredential) {
+    connection.close(tryAgainLater, 'Too many connections');
+    return null;
+  }
+  try {
+    const viewer = await credentials.identify(authorization);
+    if (!connection.isOpen()) return null;
+    // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
+    const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
+    return { viewer, authorization, release: credentials.hold(authorization, onRevoked) };
+  } catch (error) {
+    refuse(connection, error);
+    return null;
+  }
+}
+
+/** The member is found whatever its case, since tools pass their headers on as they were typed. */
+function readAuthorization(params: Record<string, unknown> = {}): string {
+  const name = Object.keys(params).find((key) => key.toLowerCase() === 'authorization') ?? '';
+  const value = params[name];
+  return typeof value === 'string' ? value : '';
+}
+
+function refuse(connection: Connection, error: unknown): void {
+  const code = error instanceof AttachmentError ? error.code : null;
+  if (code === 'UNAUTHENTICATED') connection.close(CloseCode.Unauthorized, 'Unauthorized');
+  else if (code === 'FORBIDDEN') connection.close(CloseCode.Forbidden, 'Forbidden');
+  else {
+    connection.logError(error);
+    connection.close(tryAgainLater, 'Try again later');
+  }
+}
+
+function tooManySubscriptions(): GraphQLError {
+  const msg = `At most ${maxSubscriptions} subscriptions are allowed on one connection.`;
+  const details = [{ loc: ['id'], msg, type: 'too_many_subscriptions' }];
+  const originalError = new AttachmentError('BAD_USER_INPUT', {
+    message: msg,
+    limit: maxSubscriptions,
+    details,
+  });
+  return new GraphQLError(msg, { originalError });
+}
+
+/** As over HTTP. What a subscription itself has thrown comes without a path, and is unwrapped here. */
+function maskError(error: GraphQLError, logError: (error: unknown) => void): GraphQLFormattedError {
+  const { originalError } = error;
+  if (originalError instanceof AttachmentError) {
+    if (originalError.status >= 500) logError(originalError.cause ?? originalError);
+    return formatError(error.toJSON(), originalError);
+  }
+  const cause = internalCause(error);
+  if (cause) logError(cause);
+  return formatError(error.toJSON(), error);
+}

@@ -1,0 +1,42 @@
+import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { JobRow } from '../database/entities/job.js';
+
+const batchSize = 200;
+
+/** Makes one exhausted job, or with null all of them, wait anew, in batches. Returns how many. */
+export async function retryExhausted(database: Database, id: string | null, now: Date): Promise<number> {
+  if (id !== null) return database.write((manager) => retryOne(manager, id, now));
+  const [newest] = await database.read.find(JobRow, { order: { id: 'DESC' }, take: 1 });
+  let count = 0;
+  for (let last = ''; newest; ) {
+    const ids = await exhaustedBetween(database.read, last, newest.id);
+    for (const each of ids) count += await database.write((manager) => retryOne(manager, each, now));
+    if (ids.length < batchSize) break;
+    last = ids.at(-1) ?? '';
+  }
+  return count;
+}
+
+async function exhaustedBetween(read: EntityManager, after: string, upTo: string): Promise<string[]> {
+  const rows = await read.find(JobRow, {
+    select: { id: true },
+    where: { state: 'EXHAUSTED', id: And(MoreThan(after), LessThanOrEqual(upTo)) },
+    order: { id: 'ASC' },
+    take: batchSize,
+  });
+  return rows.map(({ id }) => id);
+}
+
+/** Where one of its key waits already, which is the later one, that does the work, and the exhausted one is gone. */
+async function retryOne(manager: EntityManager, id: string, now: Date): Promise<number> {
+  const exhausted = { id, state: 'EXHAUSTED' as const };
+  const job = await manager.findOneBy(JobRow, exhausted);
+  if (!job) return 0;
+  const { key } = job;
+  const isReplaced = key !== null && (await manager.existsBy(JobRow, { key, state: 'WAITING' }));
+  const { affected } = isReplaced
+    ? await manager.delete(JobRow, exhausted)
+    : await manager.update(JobRow, exhausted, { state: 'WAITING', attempts: 0, runAt: now, failedAt: null });
+  return affected ?? 0;
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
+
+/** A whole number written in decimal digits, with its bounds; the default is given as text, as it would be in the environment. */
+export const integer = (preset: string, minimum: number, maximum: number) =>
+  z
+    .string()
+    .default(preset)
+    .transform(wholeNumber)
+    .pipe(
+      z
+        .int(`must be a whole number from ${minimum} to ${maximum}`)
+        .min(minimum, `must be at least ${minimum}`)
+        .max(maximum, `must be at most ${maximum}`),
+    );
+
+/** Whole seconds, comma-separated. */
+export const delays = (preset: string) =>
+  z
+    .string()
+    .default(preset)
+    .transform((list) => list.split(',').map((text) => wholeNumber(text.trim())))
+    .pipe(
+      z
+        .array(z.int('must be whole numbers of seconds').max(604_800, 'each must be at most 604800'))
+        .max(50, 'must be at most 50'),
+    );
+
+/** As Standard Webhooks writes them: 24 to 64 random bytes. */
+export const isWebhookSecret = (secret: string): boolean => {
+  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
+};
+
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
+
+/** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
+export function isScanner(text: string): boolean {
+  if (text === 'none' || text === 'eicar') return true;
+  if (!/^clamd:\/\/[\w.:[\]%/-]+$/.test(text) || !URL.canParse(text)) return false;
+  const { hostname, port, pathname } = new URL(text);
+  return hostname === '' ? isSocketPath(pathname) : pathname === '' && port !== '0' && isHost(hostname);
+}
+
+const isHost = (text: string): boolean => /^([\w.-]+|\[[0-9a-f:.]+\])$/i.test(text);
+
+/** The system takes no longer path of a socket. */
+const maxSocketPathBytes = 107;
+
+function isSocketPath(text: string): boolean {
+  if (!/^(\/([\w.-]|%[2-9a-f][0-9a-f])+)+$/i.test(text)) return false;
+  try {
+    return Buffer.byteLength(decodeURIComponent(text)) <= maxSocketPathBytes;
+  } catch {
+    return false;
+  }
+}

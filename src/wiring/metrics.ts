@@ -1,0 +1,94 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { UploadMeter } from '../attachments/measure-upload.js';
+import type { VerdictOutcome } from '../attachments/scan-blob.js';
+import type { AnsweredRequest } from '../http/metrics-route.js';
+import type { DeliveryOutcome } from '../webhooks/deliver.js';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** What the service counts, in a registry of its own. The values of all labels are fixed in the code: no name or id is one. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    uploadMeter: createUploadMeter(registry),
+    onVerdict: countVerdicts(registry),
+    onDelivery: countDeliveries(registry),
+    onAnswer: measureAnswers(registry),
+    scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+function createUploadMeter(registry: Registry): UploadMeter {
+  const uploads = new Counter({
+    name: 'claimcheck_uploads_total',
+    help: 'Content that came in, by door and by what became of it.',
+    labelNames: ['door', 'outcome'],
+    registers: [registry],
+  });
+  const bytes = new Counter({
+    name: 'claimcheck_upload_bytes_total',
+    help: 'Bytes of content stored, by door.',
+    labelNames: ['door'],
+    registers: [registry],
+  });
+  return {
+    onStored: (door, size) => bytes.inc({ door }, size),
+    onUpload: (door, outcome) => uploads.inc({ door, outcome }),
+  };
+}
+
+function countVerdicts(registry: Registry): (outcome: VerdictOutcome) => void {
+  const verdicts = new Counter({
+    name: 'claimcheck_verdicts_total',
+    help: 'Verdicts of the scanner; failed where it gave none in all attempts.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  return (outcome) => verdicts.inc({ outcome });
+}
+
+function countDeliveries(registry: Registry): (outcome: DeliveryOutcome) => void {
+  const deliveries = new Counter({
+    name: 'claimcheck_webhook_deliveries_total',
+    help: 'Attempts at webhooks, by outcome; retrying where another follows.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  return (outcome) => deliveries.inc({ outcome });
+}
+
+function measureAnswers(registry: Registry): (request: AnsweredRequest) => void {
+  const requests = new Counter({
+    name: 'claimcheck_http_requests_total',
+    help: 'Answered requests, by method, route and class of status.',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    name: 'claimcheck_http_request_duration_seconds',
+    help: 'From the headers of a request to the end of its answer.',
+    labelNames: ['method', 'route'],
+    buckets: secondsOfRequests,
+    registers: [registry],
+  });
+  return ({ seconds, status, ...labels }) => {
+    requests.inc({ ...labels, status });
+    durations.observe(labels, seconds);
+  };
+}
+
+/** Has open sockets counted at each scrape. */
+export function measureSockets({ registry }: Pick<Metrics, 'registry'>, count: () => number): void {
+  new Gauge({
+    name: 'claimcheck_websockets_open',
+    help: 'Open WebSockets.',
+    registers: [registry],
+    collect() {
+      this.set(count());
+    },
+  });
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { loadConfig } from '../../src/config.js';
+import type { Database } from '../../src/database/database.js';
+import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
+
+/** The server on which services under test keep their rows, where use-postgres.ts says so; otherwise they use SQLite. */
+const serverUrl = () => process.env['TEST_POSTGRES_URL'];
+
+export const runsOnPostgres = () => serverUrl() !== undefined;
+
+/** What a service with this data directory must be told of its database, which is made at need. */
+export async function databaseEnvironment(dataDirectory: string): Promise<Record<string, string>> {
+  const server = serverUrl();
+  if (server === undefined) return {};
+  const name = `test_${createHash('sha256').update(dataDirectory).digest('hex').slice(0, 20)}`;
+  await createDatabase(server, name);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { DATABASE_URL: url.href, DATABASE_POOL_SIZE: '6' };
+}
+
+/** The database of the service with this data directory, seen from outside. */
+export async function openTestDatabase(dataDirectory: string): Promise<Database> {
+  return openConfiguredDatabase(
+    loadConfig({ DATA_DIR: dataDirectory, ...(await databaseEnvironment(dataDirectory)) }),
+  );
+}
+
+async function createDatabase(server: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE template0`).catch((error: { code?: string }) => {
+      // Somebody has made it before.
+      if (error.code !== '42P04' && error.code !== '23505') throw error;
+    });
+  } finally {
+    await client.end();
+  }
+}
