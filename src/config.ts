@@ -50,6 +50,9 @@ const settings = {
   UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
     'How long one unlinked from its last field lives; 0 keeps it for good.',
   ),
+  AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
+    'How long it is remembered who did what; 0 keeps it for good.',
+  ),
   BOOTSTRAP_API_KEY: z
     .string()
     .regex(/^cck_[A-Za-z0-9_-]{16,128}$/, 'must be cck_ and 16 to 128 letters, digits, - or _')
@@ -142,6 +145,7 @@ function shape(env: Settings) {
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
+    auditRetentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
     recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,

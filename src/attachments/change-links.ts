@@ -1,4 +1,5 @@
 import { type EntityManager, In } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
@@ -60,7 +61,23 @@ export async function changeLinks(
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
+  await recordLinks(manager, viewer, change, plan);
   return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed };
+}
+
+async function recordLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, field, now: at }: LinkChange,
+  { added, removed }: LinkPlan,
+): Promise<void> {
+  const details = { record, field };
+  for (const subjectId of added) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_LINKED', subjectId, at, details });
+  }
+  for (const subjectId of removed) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_UNLINKED', subjectId, at, details });
+  }
 }
 
 /** Takes what is new to the field for its record, where the policy accepts all of it. */

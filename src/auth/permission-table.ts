@@ -19,6 +19,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     record: read,
     uploadPolicy: read,
     webhookDeliveries: read,
+    auditLog: admin,
     apiKeys: keys,
   },
   Mutation: {

@@ -5,6 +5,7 @@ import { errorTable } from '../errors.js';
 import { guardRootFields } from './guard-root-fields.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
+import { Audit } from './resolvers/audit.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
@@ -32,6 +33,7 @@ export function createSchema(): GraphQLSchema {
       VerdictMutations,
       Webhooks,
       ApiKeys,
+      Audit,
       Subscriptions,
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],

@@ -5,6 +5,7 @@ import { findDownload } from '../attachments/find-download.js';
 import { measureUpload } from '../attachments/measure-upload.js';
 import { scanJob } from '../attachments/queue-scan.js';
 import { type DirectUpload, receiveUpload } from '../attachments/receive-upload.js';
+import type { DownloadLog } from '../audit/download-log.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
@@ -35,6 +36,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     jobs: Jobs;
     tokens: UploadTokens;
     authenticate: Authenticate;
+    downloads: DownloadLog;
     assertTrusted(): Promise<void>;
   };
 
@@ -109,6 +111,10 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
     findDownload: async (id, viewer) => {
       if (viewer && (await accessOf(deps, viewer).hides(id))) return null;
       return findDownload(deps.database.read, id, viewer);
+    },
+    onDownload: ({ id: attachmentId, organizationId }, { viewer, signature }) => {
+      const principalId = viewer?.principal.id ?? null;
+      deps.downloads.note({ attachmentId, organizationId, principalId, signature });
     },
   });
 }

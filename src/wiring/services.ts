@@ -3,6 +3,7 @@ import { Changes } from '../attachments/changes.js';
 import { createHasher } from '../attachments/hash-content.js';
 import { loadPolicies } from '../attachments/load-policies.js';
 import { VerdictWatch } from '../attachments/verdict-watch.js';
+import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
@@ -61,6 +62,11 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),
     webhookSecrets,
     hasher: createHasher(),
+    downloads: createDownloadLog({
+      database,
+      clock,
+      onDownloadsLost: (err) => log.warn({ err }, 'downloads not recorded'),
+    }),
     tokens,
     urls: createAttachmentUrls({ publicUrl, secrets, clock }),
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,

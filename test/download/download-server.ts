@@ -92,6 +92,7 @@ export async function startDownloadServer(
     urls: createAttachmentUrls({ publicUrl: () => 'http://not.used', secrets, clock }),
     clock,
     viewerOf,
+    onDownload: () => undefined,
     findDownload: async (id, asker) => findDownload(files, id, asker),
   });
   const origin = await server.listen({ port: 0, host: '127.0.0.1' });

@@ -7,7 +7,7 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 const levels: readonly (readonly string[])[] = [
   ['config.ts', 'setting-formats.ts', 'errors.ts', 'faults.ts'],
   ['storage', 'scanner', 'database'],
-  ['jobs'],
+  ['jobs', 'audit'],
   ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],
   ['wiring'],

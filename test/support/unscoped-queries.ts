@@ -2,6 +2,7 @@ const reasons = {
   'work in the background is done for every organization alike, on rows that no client names': [
     'src/attachments/drop-unused-targets.ts dropUnusedTargets',
     'src/attachments/list-due.ts expiredAttachments',
+    'src/attachments/list-due.ts outlivedEvents',
     'src/attachments/list-due.ts outlivedKeys',
     'src/attachments/list-due.ts unusedTargets',
     'src/attachments/purge-expired.ts purgeExpired',
@@ -10,6 +11,7 @@ const reasons = {
     'src/attachments/record-verdict.ts judge',
     'src/attachments/scan-blob.ts createScanBlob',
     'src/attachments/verify-blobs.ts verifyBlobs',
+    'src/audit/purge-events.ts purgeEvents',
     'src/auth/key-usage.ts writeUses',
     'src/webhooks/deliver.ts createDeliverWebhook',
     'src/webhooks/settle-delivery.ts settleDelivery',

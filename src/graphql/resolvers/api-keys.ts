@@ -37,7 +37,7 @@ export class ApiKeys {
     @Arg('input', () => RevokeApiKeyInput) { id }: RevokeApiKeyInput,
     @Ctx() { deps, viewer }: GraphqlContext,
   ): Promise<RevokeApiKeyPayload> {
-    return { apiKey: toApiKey(await revokeApiKey(deps, viewer.organizationId, id)) };
+    return { apiKey: toApiKey(await revokeApiKey(deps, viewer, id)) };
   }
 
   @Query(() => ApiKeyConnection, {
