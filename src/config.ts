@@ -72,6 +72,7 @@ const settings = {
   JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
   RECORD_AUTHORIZER_URL: httpUrl
+    .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
     .optional()
     .describe('Decision of Open Policy Agent that says who may see and change which record; default: off.'),
   SIGNING_SECRET: z

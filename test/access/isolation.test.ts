@@ -1,4 +1,5 @@
 import { encodeCursor } from '../../src/database/cursor.js';
+import { onAttachment, onRecord, openLive } from '../live/live-client.js';
 import type { Client } from '../support/client.js';
 import { report } from '../support/report.js';
 import { startService } from '../support/service.js';
@@ -42,7 +43,7 @@ function kindsOf({ name }: Operation, { path }: Leaf): readonly Kind[] | undefin
 }
 
 const isName = ({ type }: Leaf) => type === 'ID' || type === 'String';
-/** A subscription is asked over WebSocket: its cases lie with that transport. */
+/** Subscriptions are asked over WebSocket, below. */
 const operations = allOperations().filter(({ kind }) => kind !== 'subscription');
 
 let stage: Stage;
@@ -136,6 +137,45 @@ describe('routes', () => {
     const other = await fetch(moveTo(linked.url.replace(linked.id, stage.things.linked.never)));
     expect([real.status, await real.text()]).toEqual([403, await other.text()]);
     expect(other.status).toBe(403);
+    asked += 1;
+  });
+});
+
+describe('subscriptions', () => {
+  test('each has its case below', () => {
+    const subscriptions = allOperations().filter(({ kind }) => kind === 'subscription');
+    expect(subscriptions.map(({ name }) => name)).toEqual(['attachmentChanged']);
+  });
+
+  test.each(attachments)('attachmentChanged(attachmentId) of %s', async (kind) => {
+    const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+    for (const { url, key } of intruders) {
+      const live = await openLive(url, key);
+      const { theirs, never } = stage.things[kind];
+      const [real, other] = [live.subscribe(onAttachment(theirs)), live.subscribe(onAttachment(never))];
+      expect(await real.refused()).toEqual(await other.refused());
+      expect(real.errors).toEqual(other.errors);
+      expect(real.errors[0]?.extensions?.['code']).toBe('NOT_FOUND');
+      live.close();
+      asked += 1;
+    }
+  });
+
+  test('attachmentChanged(record) tells of nothing', async () => {
+    const live = await openLive(stage.mallory.url, stage.mallory.key);
+    const record = { type: recordType, id: 'hush-8' };
+    const told = live.subscribe(onRecord(record));
+    await live.settled();
+    const { id } = await stage.alice.upload({ content: 'x', name: 'x.txt' }, { record });
+    await stage.alice.ask(
+      'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+      { id },
+    );
+    await stage.mallory.upload({ content: 'x', name: 'mine.txt' }, { record });
+    await told.until();
+    expect(told.events.map((event) => event.id)).not.toContain(id);
+    expect([told.events.length, told.errors]).toEqual([1, []]);
+    live.close();
     asked += 1;
   });
 });

@@ -1,3 +1,4 @@
+import { onAttachment, onRecord, openLive } from '../live/live-client.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
@@ -226,6 +227,24 @@ test('a field that may not be viewed hides what is only there', async () => {
   expect(seen).toEqual({ fields: [{ name: 'files' }], attachments: { nodes: [{ id: shown.id }] } });
   expect(await find(hidden.id)).toBeNull();
   expect((await service.client.download(hidden.url)).status).toBe(404);
+});
+
+test('subscriptions tell of what may be viewed, and of nothing else', async () => {
+  const [open, closed] = [newRecord(), newRecord()];
+  deny('view', closed);
+  const hidden = await upload({ record: closed });
+  const live = await openLive(service.url, service.key);
+  const refused = live.subscribe(onAttachment(hidden.id));
+  expect((await refused.refused())?.['code']).toBe('NOT_FOUND');
+  const [shown, silent] = [live.subscribe(onRecord(open)), live.subscribe(onRecord(closed))];
+  await live.settled();
+  await upload({ record: closed });
+  const { id } = await upload({ record: open });
+  expect((await shown.until()).id).toBe(id);
+  expect([silent.events, silent.errors]).toEqual([[], []]);
+  shown.end();
+  silent.end();
+  live.close();
 });
 
 test('pages are full, and turn without a gap, whatever is hidden in between', async () => {
