@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { delays, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
+import { limitSettings, shapeLimits } from './limit-settings.js';
+import { parseS3Url, type S3Location } from './s3-location.js';
+import { delays, flag, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
 
 /** What the service can be told by its environment, a documented line each. README.md's table says the same. */
 const settings = {
@@ -24,9 +26,15 @@ const settings = {
     'Statements on PostgreSQL that take longer are cancelled.',
   ),
   STORAGE_URL: z
-    .url({ protocol: /^file$/, error: 'must be a file:// URL' })
+    .url({ protocol: /^(file|s3)$/, error: 'must be a file:// or s3:// URL' })
     .optional()
-    .describe('Where bytes are kept; default: files in DATA_DIR.'),
+    .describe('Where bytes are kept, file:///folder or s3://bucket/prefix; default: files in DATA_DIR.'),
+  AWS_ACCESS_KEY_ID: z.string().optional().describe('Names the key for an s3:// storage; default: none.'),
+  AWS_SECRET_ACCESS_KEY: z.string().optional().describe('The secret of that key; default: none.'),
+  DOWNLOADS: z
+    .enum(['redirect', 'proxy'])
+    .default('redirect')
+    .describe('From an s3:// storage: redirect sends clients to the store, proxy passes the bytes on.'),
   SCANNER: z
     .string()
     .default('none')
@@ -87,10 +95,9 @@ const settings = {
     .pipe(z.array(z.string().refine(isWebhookSecret, 'each must be whsec_ and 24 to 64 bytes in base64')))
     .optional()
     .describe('Signs webhooks; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
-  WEBHOOK_ALLOW_PRIVATE: z
-    .enum(['true', 'false'])
-    .default('false')
-    .describe('Lets webhooks reach private and loopback addresses: true or false.'),
+  WEBHOOK_ALLOW_PRIVATE: flag('false').describe(
+    'Lets webhooks reach private and loopback addresses: true or false.',
+  ),
   WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
     'Delays between the attempts at a webhook, comma-separated.',
   ),
@@ -109,6 +116,7 @@ const settings = {
   SHUTDOWN_TIMEOUT_SECONDS: integer('30', 0, 3_600).describe(
     'Running requests get this long to finish at shutdown.',
   ),
+  ...limitSettings,
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -137,7 +145,8 @@ function shape(env: Settings) {
     port: env.PORT,
     publicUrl: env.PUBLIC_URL ?? null,
     dataDirectory,
-    storageDirectory: env.STORAGE_URL ? fileURLToPath(env.STORAGE_URL) : resolve(dataDirectory, 'files'),
+    storage: shapeStorage(env, dataDirectory),
+    redirectDownloads: env.DOWNLOADS === 'redirect',
     postgres: shapePostgres(env),
     scanner: env.SCANNER,
     scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
@@ -152,15 +161,24 @@ function shape(env: Settings) {
     recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
-    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookRetryDelaysMs: env.WEBHOOK_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
     operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,
     stallTimeoutMs: env.STALL_TIMEOUT_SECONDS * 1_000,
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
+    ...shapeLimits(env),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+/** A folder, or a bucket of an S3-compatible store. */
+function shapeStorage(env: Settings, dataDirectory: string): string | S3Location {
+  if (env.STORAGE_URL === undefined) return resolve(dataDirectory, 'files');
+  if (env.STORAGE_URL.startsWith('file:')) return fileURLToPath(env.STORAGE_URL);
+  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = env;
+  return { ...parseS3Url(env.STORAGE_URL), accessKeyId, secretAccessKey };
 }
 
 /** Null for the embedded database. */
@@ -189,8 +207,21 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if (env['JWT_SECRET'] && env['JWT_JWKS_URL']) {
     faults.push('JWT_SECRET: must not be given together with JWT_JWKS_URL');
   }
+  if (env['STORAGE_URL']?.startsWith('s3:')) faults.push(...storageFaults(env['STORAGE_URL'], env));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return shape(parsed.data);
+}
+
+function storageFaults(url: string, env: Readonly<Record<string, string | undefined>>): string[] {
+  const faults = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].flatMap((name) =>
+    env[name] ? [] : [`${name}: must be set for an s3:// storage`],
+  );
+  try {
+    parseS3Url(url);
+  } catch (error) {
+    faults.push(`STORAGE_URL: ${error instanceof Error ? error.message : 'is not valid'}`);
+  }
+  return faults;
 }
 
 /** Names and meanings of all settings, for the command's help and the documentation. */

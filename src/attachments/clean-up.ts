@@ -11,12 +11,12 @@ export interface CleanUpDependencies extends RemoveBytesDependencies, PurgeExpir
 }
 
 /** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys and audit events, bytes that are due or that no row names. */
-export async function cleanUp(deps: CleanUpDependencies): Promise<void> {
+export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
   await purgeExpired(deps);
   await dropUnusedTargets(deps.database, now);
   await forgetCreations(deps.database, now);
   await purgeEvents(deps.database, now, deps.auditRetentionMs);
   await removeDueBytes(deps);
-  await sweepStorage(deps, { lookBackMs: 0 });
+  await sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) });
 }

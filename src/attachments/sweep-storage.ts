@@ -13,6 +13,8 @@ export interface SweepStorageDependencies {
 export interface SweepOptions {
   /** Looks through at least so much of the past, in milliseconds, whether or not that was done before. */
   lookBackMs: number;
+  /** Ends it before the next hour; what it has not come to is left for the next sweep. */
+  signal?: AbortSignal;
 }
 
 /** A service that has never swept, or not for long, begins so far back. */
@@ -33,6 +35,7 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
       removed.push(...keys);
     }
     await storage.removeUnfinished(hourPartition(hour), orphanAgeMs);
+    if (options.signal?.aborted) return removed;
   }
   await database.write((manager) =>
     manager.upsert(SweepRow, { name: sweepName, sweptUntil: until }, ['name']),

@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
+import { acceptIncoming } from './accept-incoming.js';
 import { headSize } from './content-sink.js';
 import type { Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
@@ -25,6 +26,7 @@ export async function takeStored(
   viewer: Viewer,
   documentKey: string,
 ): Promise<Intake> {
+  await acceptIncoming({ database, storage }, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
   const { fileName, contentType: declaredType, size } = target;
   const { organizationId } = viewer;

@@ -15,6 +15,7 @@ import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
+import { type QueryLimits, tooComplex } from './query-limits.js';
 import type { TakenText } from './read-request.js';
 import { RecordAccess } from './record-access.js';
 
@@ -37,6 +38,7 @@ export interface GraphqlDependencies {
   uploadUrl(targetId: string): string;
   maxFileSize: number;
   maxFiles: number;
+  queryLimits: QueryLimits;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
@@ -61,6 +63,7 @@ export interface RequestFacts {
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
+  private listedItems = 0;
 
   constructor(
     readonly deps: GraphqlDependencies,
@@ -90,6 +93,16 @@ export class GraphqlContext {
   get access(): RecordAccess {
     this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
     return this.madeAccess;
+  }
+
+  /**
+   * Notes that a list within the answer may have so many items. How long those are that take no `first`, only the rows tell:
+   * once all lists together pass the cost of an operation, this throws QUERY_TOO_COMPLEX.
+   */
+  spend(items: number): void {
+    const { queryLimits } = this.deps;
+    this.listedItems += items;
+    if (this.listedItems > queryLimits.cost) throw tooComplex(queryLimits, 'cost');
   }
 
   logError(error: unknown): void {

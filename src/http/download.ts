@@ -2,15 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 
 export interface DownloadDependencies<File extends DownloadableFile = DownloadableFile> {
   storage: Pick<Storage, 'read'>;
+  /** The store, where clients are sent to it; null where the bytes come through us. */
+  direct: DirectAccess | null;
   urls: AttachmentUrls;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
-  viewerOf(request: FastifyRequest): Viewer | Promise<Viewer>;
+  viewerOf(request: FastifyRequest, reply: FastifyReply): Viewer | Promise<Viewer>;
   /**
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
@@ -37,12 +39,12 @@ export function registerDownload<File extends DownloadableFile>(
     handler: async (request, reply) => {
       setRefusalHeaders(reply);
       const { id, '*': fileName } = request.params;
-      const access = await authorize(deps, request, { id, fileName });
+      const access = await authorize(deps, request, reply, { id, fileName });
       const file = await deps.findDownload(id, access.viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       const signature = access.viewer ? null : String(request.query['signature']);
       if (request.method === 'GET') deps.onDownload(file, { viewer: access.viewer, signature });
-      await sendFile(reply, deps.storage, file, access);
+      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
       return reply;
     },
   });
@@ -60,7 +62,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
-interface Access extends SendOptions {
+interface Access extends Omit<SendOptions, 'direct'> {
   viewer: Viewer | null;
 }
 
@@ -68,10 +70,11 @@ interface Access extends SendOptions {
 async function authorize(
   { urls, clock, viewerOf }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf'>,
   request: FastifyRequest<DownloadRoute>,
+  reply: FastifyReply,
   file: { id: string; fileName: string },
 ): Promise<Access> {
   const { query } = request;
-  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request));
+  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
 
   const verified = urls.verify({ ...file, query });
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');

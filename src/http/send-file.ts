@@ -3,7 +3,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Disposition } from '../auth/attachment-urls.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
 import { readByteRange } from './byte-range.js';
 import { evaluatePreconditions, isRangeCurrent, type Validators } from './conditional-request.js';
 import { openBody } from './open-body.js';
@@ -26,6 +26,8 @@ export interface SendOptions {
   cacheControl: string;
   /** Whose pages may embed the file. */
   resourcePolicy: 'same-origin' | 'cross-origin';
+  /** The store, where it is to send the bytes itself. */
+  direct: DirectAccess | null;
 }
 
 /** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
@@ -46,11 +48,34 @@ export async function sendFile(
       reply.code(304).headers(common).send();
       break;
     case 'PROCEED':
+      if (options.direct && reply.request.method === 'GET' && file.size > 0) {
+        await redirectToStore(reply, options.direct, file, options);
+        break;
+      }
       await sendBytes(reply, storage, file, requestedRange(reply.request, validators, file.size), {
         ...common,
         'content-type': presentationOf(file.contentType, options.disposition).contentType,
       });
   }
+}
+
+/** Long enough to follow the redirect; the client's Range goes with it. */
+const redirectSeconds = 60;
+
+async function redirectToStore(
+  reply: FastifyReply,
+  direct: DirectAccess,
+  { documentKey, fileName, contentType }: DownloadableFile,
+  { disposition, cacheControl }: SendOptions,
+): Promise<void> {
+  const presentation = presentationOf(contentType, disposition);
+  const url = await direct.downloadUrl(documentKey, {
+    contentType: presentation.contentType,
+    contentDisposition: contentDisposition(fileName, { type: presentation.type }),
+    cacheControl,
+    expiresInSeconds: redirectSeconds,
+  });
+  reply.redirect(url, 307);
 }
 
 /** A range counts only on GET, and only while it is cut from the bytes the client knows. */

@@ -23,6 +23,7 @@ export function createLocalStorage(directory: string, options: LocalStorageOptio
 }
 
 class LocalStorage implements Storage {
+  readonly direct = null;
   readonly #root: string;
   readonly #directories: Directories;
   readonly #reserved: ReservedSpace;

@@ -10,6 +10,7 @@ export function createMemoryStorage(): Storage {
 }
 
 class MemoryStorage implements Storage {
+  readonly direct = null;
   readonly #objects = new Map<string, Buffer>();
   readonly #unfinished = new Set<MemoryWriter>();
 

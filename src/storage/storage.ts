@@ -8,6 +8,9 @@ import type { Readable } from 'node:stream';
  * thrown as AttachmentError STORAGE_UNAVAILABLE with the medium's own error as `cause`.
  */
 export interface Storage {
+  /** How clients get at the bytes without us; null where they cannot. */
+  readonly direct: DirectAccess | null;
+
   /**
    * Opens a new object. Nothing is visible under `key` until `commit` has returned; from then on the object is whole and
    * survives a power cut. Two writers of one key: each writes its own bytes, the last `commit` wins, none is mixed.
@@ -47,4 +50,39 @@ export interface ObjectWriter {
 export interface ByteRange {
   start: number;
   end: number;
+}
+
+/**
+ * Clients send to the store and fetch from it themselves, by URLs that it has been agreed with us to accept. What they send
+ * waits apart until `accept` has made it the object of its key: from then on the URL it came by can change nothing.
+ */
+export interface DirectAccess {
+  /** Bytes that can be sent so. */
+  readonly maxSize: number;
+  uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget>;
+  /** Bytes that wait under the key; null where none have come. */
+  incomingSize(key: string): Promise<number | null>;
+  accept(key: string): Promise<void>;
+  downloadUrl(key: string, download: DirectDownload): Promise<string>;
+}
+
+export interface PresignedUpload {
+  /** Bytes; no more and no fewer are taken. */
+  size: number;
+  contentType: string;
+  expiresInSeconds: number;
+}
+
+/** To be sent by PUT, with these headers. */
+export interface DirectUploadTarget {
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** What the store is to say of the bytes it sends. */
+export interface DirectDownload {
+  contentType: string;
+  contentDisposition: string;
+  cacheControl: string;
+  expiresInSeconds: number;
 }

@@ -49,13 +49,15 @@ interface CleaningDependencies extends CleanUpDependencies {
 /** Cleans at once and then regularly; what fails is logged and tried again the next time. The result ends it. */
 export function startCleaning(deps: CleaningDependencies): () => Promise<void> {
   let running = Promise.resolve();
+  const stop = new AbortController();
   const clean = () => {
-    running = running.then(() => cleanUp(deps)).catch(deps.onRemovalDelayed);
+    running = running.then(() => cleanUp(deps, stop.signal)).catch(deps.onRemovalDelayed);
   };
   const timer = setInterval(clean, cleaningIntervalMs);
   clean();
   return () => {
     clearInterval(timer);
+    stop.abort();
     return running;
   };
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { type Database, openDatabase } from '../database/database.js';
 import { openPostgres } from '../database/postgres.js';
 import { createLocalStorage } from '../storage/local.js';
+import { createS3Storage } from '../storage/s3.js';
 import type { Storage } from '../storage/storage.js';
 
 /** Opens the database that the settings name, creating and migrating it as needed. */
@@ -14,5 +15,6 @@ export function openConfiguredDatabase(config: Config, statementLogger?: Logger)
 
 /** Where the settings say that bytes are kept. */
 export function createConfiguredStorage(config: Config): Storage {
-  return createLocalStorage(config.storageDirectory);
+  const { storage } = config;
+  return typeof storage === 'string' ? createLocalStorage(storage) : createS3Storage(storage);
 }

@@ -16,6 +16,7 @@ import { createConfiguredJobs, testScanner } from './background-work.js';
 import { createConfiguredAuthorizer } from './configured-authorizer.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
+import { createLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
@@ -44,9 +45,12 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const changes = new Changes();
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
+  const { authenticate, usage } = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...createIdentification(config, { database, clock, log }),
+    ...createLimits(config, authenticate),
+    authenticate,
+    usage,
     recordAuthorizer: createConfiguredAuthorizer(config, log),
     database,
     storage,

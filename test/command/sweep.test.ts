@@ -6,6 +6,7 @@ import { openDatabase } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import { RemovalRow } from '../../src/database/entities/removal.js';
+import { SweepRow } from '../../src/database/entities/sweep.js';
 import { createLocalStorage } from '../../src/storage/local.js';
 import { Ledger } from '../doors/ledger.js';
 import { claim, faultsOf, link } from '../doors/links.js';
@@ -36,7 +37,9 @@ const startThen = () => startService(env(), { clock: () => hoursAgo(72) });
 async function rowCounts(): Promise<Record<string, number>> {
   const database = await openDatabase(dataDirectory);
   const counts: Record<string, number> = {};
-  for (const entity of entities) counts[entity.name] = await database.read.count<object>(entity);
+  // Whether the service has swept before it was stopped is a matter of its speed.
+  for (const entity of entities.filter((entity) => entity !== SweepRow))
+    counts[entity.name] = await database.read.count<object>(entity);
   await database.close();
   return counts;
 }

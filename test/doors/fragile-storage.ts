@@ -7,6 +7,7 @@ export type Operation = 'create' | 'write' | 'commit' | 'read' | 'remove';
 
 /** Files on a disk that fails when told to, as a full or failing one does. */
 export class FragileStorage implements Storage {
+  readonly direct = null;
   /** Asked before each operation, with the object's key. */
   fails: (operation: Operation, key: string) => boolean = () => false;
   readonly #storage: Storage;

@@ -90,6 +90,7 @@ export async function startDownloadServer(
   registerDownload(server, {
     storage: options.storage ?? memoryReader(files),
     urls: createAttachmentUrls({ publicUrl: () => 'http://not.used', secrets, clock }),
+    direct: null,
     clock,
     viewerOf,
     onDownload: () => undefined,

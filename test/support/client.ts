@@ -124,7 +124,7 @@ async function toAnswer<Data>(response: Response): Promise<Answer<Data>> {
   return { status: response.status, headers: response.headers, data: body.data, errors: body.errors };
 }
 
-function dataOf<Data>({ data, errors, status }: Answer<Data>): Data {
+export function dataOf<Data>({ data, errors, status }: Answer<Data>): Data {
   if (errors || !data) throw new Error(`The operation failed (${status}): ${JSON.stringify(errors)}`);
   return data;
 }

@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { renderMarkdown } from '../../attachments/render-markdown.js';
+import { checkPageSize } from '../../database/page.js';
 import { connectLinks } from '../connect-links.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, Digest, FormattedText } from '../types/attachment.js';
@@ -50,7 +51,10 @@ export class AttachmentFields {
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AttachmentLink>> {
-    return connectLinks(context, stored, { first: first ?? 50, after: after ?? null });
+    const page = { first: first ?? 50, after: after ?? null };
+    checkPageSize(page.first);
+    context.spend(page.first);
+    return connectLinks(context, stored, page);
   }
 
   @FieldResolver(() => Principal)

@@ -8,6 +8,7 @@ import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { linkAttachments } from '../../attachments/link-attachments.js';
 import { measureUpload } from '../../attachments/measure-upload.js';
+import { offerUpload } from '../../attachments/offer-upload.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { awaitContent, doorOf } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
@@ -68,7 +69,7 @@ export class Mutations {
     @Ctx() { deps, viewer }: GraphqlContext,
   ): Promise<CreateUploadTargetPayload> {
     const target = await createUploadTarget(deps, viewer, { ...input, policy: input.policy ?? null });
-    return { target: toUploadTarget(target, deps.uploadUrl(target.id)) };
+    return { target: toUploadTarget(target, await offerUpload(deps, target)) };
   }
 
   @Mutation(() => UpdateAttachmentPayload)

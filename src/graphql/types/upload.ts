@@ -1,6 +1,7 @@
 import { Field, Int, ObjectType } from 'type-graphql';
 import type { Policy } from '../../attachments/policy.js';
 import type { UploadTargetRow } from '../../database/entities/upload-target.js';
+import type { DirectUploadTarget } from '../../storage/storage.js';
 import { Sharing } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';
 
@@ -74,12 +75,9 @@ export class UploadTarget {
 }
 
 export function toUploadTarget(
-  { documentKey, contentType, size, expiresAt }: UploadTargetRow & { expiresAt: Date },
-  url: string,
+  { documentKey, expiresAt }: UploadTargetRow & { expiresAt: Date },
+  { url, headers: given }: DirectUploadTarget,
 ): UploadTarget {
-  const headers = [
-    { name: 'Content-Type', value: contentType },
-    { name: 'Content-Length', value: String(size) },
-  ];
+  const headers = Object.entries(given).map(([name, value]) => ({ name, value }));
   return { documentKey, url, method: 'PUT', headers, expiresAt };
 }

@@ -1,0 +1,51 @@
+/** A bucket of an S3-compatible store, and the part of it that is ours. */
+export interface S3Location {
+  bucket: string;
+  /** Empty, or ends with a slash. */
+  prefix: string;
+  /** Null for Amazon's own. */
+  endpoint: string | null;
+  region: string;
+  /** Whether the bucket stands in the path of URLs instead of in the host's name. */
+  pathStyle: boolean;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+export type S3Address = Omit<S3Location, 'accessKeyId' | 'secretAccessKey'>;
+
+const parameters = ['endpoint', 'region', 'pathStyle'];
+
+/** Reads `s3://bucket/prefix?endpoint=…&region=…&pathStyle=true`. Throws an Error that says what is wrong with it. */
+export function parseS3Url(text: string): S3Address {
+  const url = new URL(text);
+  const { hostname: bucket, searchParams, username, password, port, hash } = url;
+  const unknown = [...searchParams.keys()].filter((name) => !parameters.includes(name));
+  if (unknown.length > 0) throw new Error(`has unknown parameters: ${unknown.join(', ')}`);
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) throw new Error('must name a bucket');
+  if (username || password || port || hash) throw new Error('must be s3://bucket/prefix and parameters only');
+  const path = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '');
+  if (!/^[\w!.*'()/-]*$/.test(path))
+    throw new Error("has a prefix with other characters than letters, digits and !-_.*'()/");
+  return {
+    bucket,
+    prefix: path === '' ? '' : `${path}/`,
+    endpoint: parseEndpoint(searchParams.get('endpoint')),
+    region: searchParams.get('region') || 'us-east-1',
+    pathStyle: parseFlag(searchParams.get('pathStyle')),
+  };
+}
+
+function parseEndpoint(text: string | null): string | null {
+  if (text === null || text === '') return null;
+  if (!URL.canParse(text) || !/^https?:\/\/[^/?#]+\/?$/.test(text)) {
+    throw new Error('has an endpoint that is no http or https URL without a path');
+  }
+  return text.replace(/\/$/, '');
+}
+
+function parseFlag(text: string | null): boolean {
+  if (text === null || text === 'false') return false;
+  if (text === 'true') return true;
+  throw new Error('has a pathStyle that is neither true nor false');
+}

@@ -1,0 +1,61 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { AttachmentError } from '../errors.js';
+import type { S3Location } from '../s3-location.js';
+
+const connectionTimeoutMs = 5_000;
+/** So long a connection may be silent. */
+const socketTimeoutMs = 20_000;
+const maxSockets = 128;
+
+export function createS3Client(location: S3Location): S3Client {
+  const { accessKeyId, secretAccessKey, endpoint, region, pathStyle } = location;
+  const sockets = { maxSockets, keepAlive: true };
+  return new S3Client({
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: pathStyle,
+    ...(endpoint === null ? {} : { endpoint }),
+    // Not every compatible store knows the newer checksums; ours are taken of the bytes themselves.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 3,
+    requestHandler: {
+      connectionTimeout: connectionTimeoutMs,
+      socketTimeout: socketTimeoutMs,
+      httpAgent: sockets,
+      httpsAgent: sockets,
+    },
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+  });
+}
+
+/** Asks the store; whatever it, or the way to it, fails with becomes STORAGE_UNAVAILABLE. */
+export async function onStore<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toStoreFault(error);
+  }
+}
+
+export function toStoreFault(error: unknown): AttachmentError {
+  return error instanceof AttachmentError
+    ? error
+    : new AttachmentError('STORAGE_UNAVAILABLE', { cause: error });
+}
+
+/** Null where the store has no such object, or no such multipart upload. */
+export async function nullWhereMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** A bucket that is not there is no missing object: it is a fault. */
+function isMissing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(error.name);
+}

@@ -1,0 +1,80 @@
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { S3Location } from '../s3-location.js';
+import { assertDocumentKey } from './document-key.js';
+import { nullWhereMissing, onStore } from './s3-client.js';
+import type { DirectAccess, DirectDownload, DirectUploadTarget, PresignedUpload } from './storage.js';
+
+/** Where what is sent directly waits. Nobody but the service can write where objects lie for good. */
+export const incomingFolder = 'incoming/';
+
+/** More than this the store copies only in parts. */
+export const maxCopySize = 5 * 1024 ** 3;
+
+export class S3DirectAccess implements DirectAccess {
+  readonly maxSize = maxCopySize;
+  readonly #client: S3Client;
+  readonly #location: S3Location;
+
+  constructor(client: S3Client, location: S3Location) {
+    this.#client = client;
+    this.#location = location;
+  }
+
+  async uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget> {
+    const { size, contentType, expiresInSeconds } = upload;
+    const put = new PutObjectCommand({
+      ...this.#incoming(key),
+      ContentLength: size,
+      ContentType: contentType,
+    });
+    // Signed, so that the store refuses any other length and type.
+    const signableHeaders = new Set(['content-length', 'content-type', 'host']);
+    const url = await getSignedUrl(this.#client, put, { expiresIn: expiresInSeconds, signableHeaders });
+    return { url, headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
+  }
+
+  async incomingSize(key: string): Promise<number | null> {
+    return onStore(async () => {
+      const head = await nullWhereMissing(this.#client.send(new HeadObjectCommand(this.#incoming(key))));
+      return head?.ContentLength ?? null;
+    });
+  }
+
+  async accept(key: string): Promise<void> {
+    const { Bucket, Key } = this.#incoming(key);
+    const CopySource = `${Bucket}/${Key.split('/').map(encodeURIComponent).join('/')}`;
+    await onStore(async () => {
+      await this.#client.send(new CopyObjectCommand({ ...this.#object(key), CopySource }));
+      await this.#client.send(new DeleteObjectCommand({ Bucket, Key })).catch(() => undefined);
+    });
+  }
+
+  async downloadUrl(key: string, download: DirectDownload): Promise<string> {
+    const { contentType, contentDisposition, cacheControl, expiresInSeconds } = download;
+    const get = new GetObjectCommand({
+      ...this.#object(key),
+      ResponseContentType: contentType,
+      ResponseContentDisposition: contentDisposition,
+      ResponseCacheControl: cacheControl,
+    });
+    return getSignedUrl(this.#client, get, { expiresIn: expiresInSeconds });
+  }
+
+  #object(key: string): { Bucket: string; Key: string } {
+    assertDocumentKey(key);
+    return { Bucket: this.#location.bucket, Key: `${this.#location.prefix}${key}` };
+  }
+
+  #incoming(key: string): { Bucket: string; Key: string } {
+    assertDocumentKey(key);
+    return { Bucket: this.#location.bucket, Key: `${this.#location.prefix}${incomingFolder}${key}` };
+  }
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { S3Location } from '../s3-location.js';
+import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
+import { createS3Client, nullWhereMissing, onStore, toStoreFault } from './s3-client.js';
+import { S3DirectAccess } from './s3-direct-access.js';
+import { removeUnfinishedUploads } from './s3-unfinished.js';
+import { S3Writer } from './s3-writer.js';
+import type { ByteRange, DirectAccess, ObjectWriter, Storage } from './storage.js';
+
+/** Objects in a bucket: each at its document key behind the prefix. Any number of processes may share one. */
+export function createS3Storage(location: S3Location): Storage {
+  return new S3Storage(location);
+}
+
+class S3Storage implements Storage {
+  readonly direct: DirectAccess;
+  readonly #location: S3Location;
+  readonly #client: S3Client;
+
+  constructor(location: S3Location) {
+    this.#location = location;
+    this.#client = createS3Client(location);
+    this.direct = new S3DirectAccess(this.#client, location);
+  }
+
+  async create(key: string): Promise<ObjectWriter> {
+    return new S3Writer(this.#client, this.#objectOf(key));
+  }
+
+  async read(key: string, range?: ByteRange): Promise<Readable | null> {
+    const object = this.#objectOf(key);
+    if (range && range.end < range.start) return (await this.size(key)) === null ? null : Readable.from([]);
+    const Range = range ? `bytes=${range.start}-${range.end}` : undefined;
+    return onStore(async () => {
+      const answer = await nullWhereMissing(this.#client.send(new GetObjectCommand({ ...object, Range })));
+      if (answer === null) return null;
+      const { Body, ContentLength } = answer;
+      if (!(Body instanceof Readable)) throw new Error('The store has sent no body.');
+      return wholeOf(Body, ContentLength);
+    });
+  }
+
+  async size(key: string): Promise<number | null> {
+    const object = this.#objectOf(key);
+    return onStore(async () => {
+      const head = await nullWhereMissing(this.#client.send(new HeadObjectCommand(object)));
+      return head?.ContentLength ?? null;
+    });
+  }
+
+  async remove(key: string): Promise<void> {
+    const object = this.#objectOf(key);
+    await onStore(() => this.#client.send(new DeleteObjectCommand(object)));
+  }
+
+  async *list(partition: string): AsyncIterable<string> {
+    assertHourPartition(partition);
+    const { bucket: Bucket, prefix } = this.#location;
+    const pages = paginateListObjectsV2(
+      { client: this.#client },
+      { Bucket, Prefix: `${prefix}${partition}/` },
+    );
+    try {
+      for await (const { Contents = [] } of pages) {
+        for (const { Key = '' } of Contents) {
+          const key = Key.slice(prefix.length);
+          if (isDocumentKey(key)) yield key;
+        }
+      }
+    } catch (error) {
+      throw toStoreFault(error);
+    }
+  }
+
+  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+    assertHourPartition(partition);
+    const before = new Date(Date.now() - olderThanMs);
+    return onStore(() => removeUnfinishedUploads(this.#client, this.#location, partition, before));
+  }
+
+  async check(): Promise<void> {
+    const probe = { Bucket: this.#location.bucket, Key: `${this.#location.prefix}.probe-${randomUUID()}` };
+    await onStore(async () => {
+      await this.#client.send(new PutObjectCommand({ ...probe, Body: '.' }));
+      await this.#client.send(new DeleteObjectCommand(probe));
+    });
+  }
+
+  #objectOf(key: string): { Bucket: string; Key: string } {
+    assertDocumentKey(key);
+    return { Bucket: this.#location.bucket, Key: `${this.#location.prefix}${key}` };
+  }
+}
+
+/** What the store sends, failing with STORAGE_UNAVAILABLE where that breaks off, also where only the length tells. */
+function wholeOf(body: Readable, length: number | undefined): Readable {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    let missing = length ?? 0;
+    try {
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        missing -= chunk.byteLength;
+        yield chunk;
+      }
+      if (length !== undefined && missing !== 0)
+        throw new Error('The store has sent too few bytes, or too many.');
+    } catch (error) {
+      throw toStoreFault(error);
+    }
+  }
+  // The body fails for nobody to hear where it breaks off before the first read.
+  body.on('error', () => {});
+  const whole = Readable.from(chunks(), { objectMode: false, highWaterMark: 1024 * 1024 });
+  return whole.once('close', () => body.destroy());
+}

@@ -1,0 +1,47 @@
+import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Location } from '../../src/s3-location.js';
+import { createS3Client } from '../../src/storage/s3-client.js';
+import { startService, type TestService } from '../support/service.js';
+
+/** The settings of a service that keeps its bytes in this bucket. */
+export function storageEnvironment(
+  location: S3Location,
+  endpoint = location.endpoint,
+): Record<string, string> {
+  const { bucket, prefix, region, accessKeyId, secretAccessKey } = location;
+  const parameters = new URLSearchParams({ endpoint: endpoint ?? '', region, pathStyle: 'true' });
+  return {
+    STORAGE_URL: `s3://${bucket}/${prefix}?${parameters}`,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
+}
+
+/** A bucket, seen past the service. */
+export class Bucket {
+  readonly client: S3Client;
+  readonly location: S3Location;
+
+  constructor(location: S3Location) {
+    this.location = location;
+    this.client = createS3Client(location);
+  }
+
+  /** Keys without the prefix, sorted. */
+  async keys(): Promise<string[]> {
+    const { bucket, prefix } = this.location;
+    const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket: bucket }));
+    return Contents.map(({ Key = '' }) => Key.slice(prefix.length)).sort();
+  }
+
+  async unfinished(): Promise<number> {
+    const { Uploads = [] } = await this.client.send(
+      new ListMultipartUploadsCommand({ Bucket: this.location.bucket }),
+    );
+    return Uploads.length;
+  }
+}
+
+export function startOnBucket(location: S3Location, env: Record<string, string> = {}): Promise<TestService> {
+  return startService({ ...storageEnvironment(location), ...env });
+}
