@@ -3,6 +3,7 @@ import { CloseCode, type Context, makeServer, type Server } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
 import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
+import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
@@ -102,7 +103,7 @@ async function connect(
   }
   try {
     const admitted = await admit({ authorization, address: connection.address });
-    const viewer = assertPermitted(admitted, 'attachments:read');
+    const viewer = assertPermitted(admitted, subscriptionNeed);
     if (!connection.isOpen()) return null;
     // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
     const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
