@@ -2,12 +2,18 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { AttachmentError } from '../errors.js';
 import type { S3Location } from '../s3-location.js';
 
-const connectionTimeoutMs = 5_000;
-/** So long a connection may be silent. */
-const socketTimeoutMs = 20_000;
+/** In milliseconds, of one of three attempts. */
+export interface StoreTimeouts {
+  /** Until there is a connection. */
+  connection: number;
+  /** A connection on which something is awaited may be silent so long. */
+  silence: number;
+}
+
+const usualTimeouts: StoreTimeouts = { connection: 5_000, silence: 20_000 };
 const maxSockets = 128;
 
-export function createS3Client(location: S3Location): S3Client {
+export function createS3Client(location: S3Location, timeouts = usualTimeouts): S3Client {
   const { accessKeyId, secretAccessKey, endpoint, region, pathStyle } = location;
   const sockets = { maxSockets, keepAlive: true };
   return new S3Client({
@@ -20,8 +26,8 @@ export function createS3Client(location: S3Location): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 3,
     requestHandler: {
-      connectionTimeout: connectionTimeoutMs,
-      socketTimeout: socketTimeoutMs,
+      connectionTimeout: timeouts.connection,
+      socketTimeout: timeouts.silence,
       httpAgent: sockets,
       httpsAgent: sockets,
     },

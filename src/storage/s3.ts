@@ -10,15 +10,15 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3Location } from '../s3-location.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
-import { createS3Client, nullWhereMissing, onStore, toStoreFault } from './s3-client.js';
+import { createS3Client, nullWhereMissing, onStore, type StoreTimeouts, toStoreFault } from './s3-client.js';
 import { S3DirectAccess } from './s3-direct-access.js';
 import { removeUnfinishedUploads } from './s3-unfinished.js';
 import { S3Writer } from './s3-writer.js';
 import type { ByteRange, DirectAccess, ObjectWriter, Storage } from './storage.js';
 
 /** Objects in a bucket: each at its document key behind the prefix. Any number of processes may share one. */
-export function createS3Storage(location: S3Location): Storage {
-  return new S3Storage(location);
+export function createS3Storage(location: S3Location, timeouts?: StoreTimeouts): Storage {
+  return new S3Storage(location, timeouts);
 }
 
 class S3Storage implements Storage {
@@ -26,9 +26,9 @@ class S3Storage implements Storage {
   readonly #location: S3Location;
   readonly #client: S3Client;
 
-  constructor(location: S3Location) {
+  constructor(location: S3Location, timeouts?: StoreTimeouts) {
     this.#location = location;
-    this.#client = createS3Client(location);
+    this.#client = createS3Client(location, timeouts);
     this.direct = new S3DirectAccess(this.#client, location);
   }
 
