@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { limitSettings, shapeLimits } from './limit-settings.js';
 import { parseS3Url, type S3Location } from './s3-location.js';
-import { delays, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
+import { delays, flag, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
 
 /** What the service can be told by its environment, a documented line each. README.md's table says the same. */
 const settings = {
@@ -87,10 +88,9 @@ const settings = {
     .pipe(z.array(z.string().refine(isWebhookSecret, 'each must be whsec_ and 24 to 64 bytes in base64')))
     .optional()
     .describe('Signs webhooks; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),
-  WEBHOOK_ALLOW_PRIVATE: z
-    .enum(['true', 'false'])
-    .default('false')
-    .describe('Lets webhooks reach private and loopback addresses: true or false.'),
+  WEBHOOK_ALLOW_PRIVATE: flag('false').describe(
+    'Lets webhooks reach private and loopback addresses: true or false.',
+  ),
   WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
     'Delays between the attempts at a webhook, comma-separated.',
   ),
@@ -109,6 +109,7 @@ const settings = {
   SHUTDOWN_TIMEOUT_SECONDS: integer('30', 0, 3_600).describe(
     'Running requests get this long to finish at shutdown.',
   ),
+  ...limitSettings,
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -151,13 +152,14 @@ function shape(env: Settings) {
     jwt: shapeJwt(env),
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
-    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookRetryDelaysMs: env.WEBHOOK_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
     operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,
     stallTimeoutMs: env.STALL_TIMEOUT_SECONDS * 1_000,
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
+    ...shapeLimits(env),
     logLevel: env.LOG_LEVEL,
   });
 }

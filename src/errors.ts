@@ -51,6 +51,8 @@ interface AttachmentErrorOptions {
   details?: FaultDetail[];
   /** The bound that was passed, in bytes or items. */
   limit?: number;
+  /** When the same may be tried again; in HTTP's terms, Retry-After. */
+  retryAfterSeconds?: number;
   cause?: unknown;
 }
 
@@ -59,6 +61,7 @@ export class AttachmentError extends Error {
   readonly code: AttachmentErrorCode;
   readonly details: FaultDetail[];
   readonly limit: number | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: AttachmentErrorCode, options: AttachmentErrorOptions = {}) {
     super(options.message ?? errorTable[code].message, { cause: options.cause });
@@ -66,6 +69,7 @@ export class AttachmentError extends Error {
     this.code = code;
     this.details = options.details ?? [];
     this.limit = options.limit;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
   get status(): number {

@@ -59,3 +59,10 @@ function isSocketPath(text: string): boolean {
     return false;
   }
 }
+
+/** `true` or `false`. */
+export const flag = (preset: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'])
+    .default(preset)
+    .transform((text) => text === 'true');

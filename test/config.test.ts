@@ -93,3 +93,46 @@ describe('SCAN_RETRY_SECONDS', () => {
     for (const fault of faults) expect(fault).toMatch(/^SCAN_RETRY_SECONDS[.\d]*: (each )?must be /);
   });
 });
+
+describe('TRUST_PROXY', () => {
+  test.each([
+    ['127.0.0.1', ['127.0.0.1']],
+    ['10.0.0.0/8, ::1,fd00::/8', ['10.0.0.0/8', '::1', 'fd00::/8']],
+  ])('%j', (text, networks) => {
+    expect(loadConfig({ TRUST_PROXY: text }).trustedProxies).toEqual(networks);
+  });
+
+  test('trusts nobody by default', () => {
+    expect(loadConfig({}).trustedProxies).toEqual([]);
+  });
+
+  test.each(['true', '1.2.3', '10.0.0.0/33', 'proxy.example', '127.0.0.1,', '*'])('refuses %j', (text) => {
+    expect(faultsOf({ TRUST_PROXY: text })).toEqual([expect.stringMatching(/^TRUST_PROXY\.\d+: must be IP/)]);
+  });
+});
+
+describe('limits', () => {
+  test('have defaults', () => {
+    expect(loadConfig({})).toMatchObject({
+      requestsPerMinute: 300,
+      failedLoginsPerMinute: 20,
+      maxConcurrentUploads: 100,
+      queryLimits: { tokens: 2_000, depth: 12, aliases: 50, cost: 250_000 },
+      introspection: true,
+      sandbox: true,
+    });
+  });
+
+  test.each([
+    ['RATE_LIMIT_PER_MINUTE', '-1'],
+    ['FAILED_LOGINS_PER_MINUTE', 'many'],
+    ['MAX_CONCURRENT_UPLOADS', '1.5'],
+    ['MAX_QUERY_TOKENS', '0'],
+    ['MAX_QUERY_DEPTH', '0'],
+    ['MAX_QUERY_COST', '0'],
+    ['INTROSPECTION', 'yes'],
+    ['SANDBOX', '1'],
+  ])('%s is not %j', (name, text) => {
+    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(`^${name}: `)]);
+  });
+});

@@ -4,6 +4,10 @@ import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { after } from '../database/instants.js';
 import { AttachmentError } from '../errors.js';
+import type { PaceLimits } from '../limits/pace-watch.js';
+import { principalKey } from '../limits/principal-key.js';
+import type { UploadSlots } from '../limits/upload-slots.js';
+import { watchPace } from '../limits/watch-pace.js';
 import type { Storage } from '../storage/storage.js';
 import { meterContent } from './meter-content.js';
 
@@ -11,6 +15,8 @@ export interface ReceiveUploadDependencies {
   database: Database;
   storage: Storage;
   clock: () => Date;
+  uploadSlots: UploadSlots;
+  pace: PaceLimits;
 }
 
 /** A request that brings a target's bytes, as far as its headers tell. */
@@ -24,7 +30,10 @@ export interface DirectUpload {
 
 /**
  * Stores the bytes of one upload target: exactly as many as agreed, once, while it lasts. Throws NOT_FOUND (also after the
- * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE. After a failure the target may be tried again. Returns how many bytes they were.
+ * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE, RATE_LIMITED where
+ * the target's maker has too many uploads under way, BAD_USER_INPUT of type `timeoutFault` where the bytes come too slowly.
+ * After a failure the target may be tried again.
+ * Returns how many bytes they were.
  */
 export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<number> {
   const { database, clock } = deps;
@@ -32,14 +41,28 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   const target = await database.read.findOneBy(UploadTargetRow, open);
   if (!target) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);
-  // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
-  await change(database, open, 'RECEIVING');
+  const release = deps.uploadSlots.take(principalKey(target.organizationId, target.principalId));
   try {
-    await storeExactly(deps, upload.content, target);
-    await change(database, { id: target.id, state: 'RECEIVING' }, 'FINISHED');
+    // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
+    await change(database, open, 'RECEIVING');
+    await fill(deps, upload.content, target);
     return target.size;
+  } finally {
+    release();
+  }
+}
+
+async function fill(
+  deps: ReceiveUploadDependencies,
+  content: Readable,
+  target: UploadTargetRow,
+): Promise<void> {
+  const receiving = { id: target.id, state: 'RECEIVING' as const };
+  try {
+    await storeExactly(deps, content, target);
+    await change(deps.database, receiving, 'FINISHED');
   } catch (error) {
-    await change(database, { id: target.id, state: 'RECEIVING' }, 'OPEN').catch(() => undefined);
+    await change(deps.database, receiving, 'OPEN').catch(() => undefined);
     throw error;
   }
 }
@@ -64,19 +87,23 @@ async function change(
 }
 
 async function storeExactly(
-  { storage }: ReceiveUploadDependencies,
+  { storage, pace }: ReceiveUploadDependencies,
   content: Readable,
   { documentKey, size }: UploadTargetRow,
 ): Promise<void> {
   const writer = await storage.create(documentKey);
+  const watched = watchPace(content, pace);
   try {
-    const metered = await meterContent(content, size, (batch) => writer.write(batch));
+    const metered = await meterContent(content, size, (batch) => writer.write(batch), watched.signal);
     if (metered.size !== size) throw sizeMismatch(size, metered.size);
     await writer.write(metered.lastBatch);
     await writer.commit();
   } catch (error) {
     await writer.abort();
+    watched.signal.throwIfAborted();
     throw error instanceof AttachmentError && error.code === 'FILE_TOO_LARGE' ? sizeMismatch(size) : error;
+  } finally {
+    watched.stop();
   }
 }
 

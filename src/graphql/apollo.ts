@@ -1,5 +1,8 @@
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
-import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema } from 'graphql';
 import { challenge, errorTable } from '../errors.js';
@@ -30,16 +33,27 @@ const challengeUnauthenticated: ApolloServerPlugin<GraphqlContext> = {
   }),
 };
 
-export function createApollo(schema: GraphQLSchema): ApolloServer<GraphqlContext> {
+export interface ApolloOptions {
+  introspection: boolean;
+  /** Whether browsers get Apollo Sandbox. */
+  sandbox: boolean;
+}
+
+export function createApollo(
+  schema: GraphQLSchema,
+  { introspection, sandbox }: ApolloOptions,
+): ApolloServer<GraphqlContext> {
   return new ApolloServer<GraphqlContext>({
     schema,
     formatError,
-    introspection: true,
+    introspection,
     includeStacktraceInErrorResponses: false,
     persistedQueries: false,
     stopOnTerminationSignals: false,
     plugins: [
-      ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
+      sandbox
+        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
       // Unused here, and it would wrap every resolver of every field.
       ApolloServerPluginCacheControlDisabled(),
       logInternalErrors,

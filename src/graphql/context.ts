@@ -14,6 +14,7 @@ import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
+import { type QueryLimits, tooComplex } from './query-limits.js';
 import type { TakenText } from './read-request.js';
 
 /** What resolvers hand on to the verbs of the service. */
@@ -34,6 +35,7 @@ export interface GraphqlDependencies {
   uploadUrl(targetId: string): string;
   maxFileSize: number;
   maxFiles: number;
+  queryLimits: QueryLimits;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
@@ -57,6 +59,7 @@ export interface RequestFacts {
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
+  private listedItems = 0;
 
   constructor(
     readonly deps: GraphqlDependencies,
@@ -80,6 +83,16 @@ export class GraphqlContext {
   get loaders(): Loaders {
     this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
     return this.madeLoaders;
+  }
+
+  /**
+   * Notes that a list within the answer may have so many items. How long those are that take no `first`, only the rows tell:
+   * once all lists together pass the cost of an operation, this throws QUERY_TOO_COMPLEX.
+   */
+  spend(items: number): void {
+    const { queryLimits } = this.deps;
+    this.listedItems += items;
+    if (this.listedItems > queryLimits.cost) throw tooComplex(queryLimits, 'cost');
   }
 
   logError(error: unknown): void {

@@ -16,6 +16,7 @@ export async function readLinks(field: RecordField, context: GraphqlContext): Pr
   if (!row) return [];
   const { loaders } = context;
   const links = await loaders.linksOfField.load(row.id);
+  context.spend(links.length);
   const stored = await Promise.all(links.map(({ attachmentId }) => loaders.attachment.load(attachmentId)));
   return links
     .flatMap((link, index) => {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { GraphQLSchema } from 'graphql';
 import { InvalidBase64 } from '../attachments/decode-base64.js';
 import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
 import type { Intake } from '../attachments/intake.js';
@@ -8,15 +7,16 @@ import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
 import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Viewer } from '../auth/viewer.js';
+import { minBytesPerSecond } from '../limits/pace-watch.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
 import { type JsonBody, type LongTextSource, readJsonBody } from './json-body/read-json-body.js';
 import { defaultMultipartLimits } from './multipart/multipart-limits.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
-import { createScreen } from './screen-operation.js';
+import type { Screen } from './screen-operation.js';
 import { textTooLong } from './text-too-long.js';
 
 export type ReadRequestDependencies = TakeInDependencies &
-  DiscardIntakeDependencies & { schema: GraphQLSchema; uploadMeter: UploadMeter };
+  DiscardIntakeDependencies & { uploadMeter: UploadMeter };
 
 export interface RequestLimits {
   maxFileSize: number;
@@ -37,20 +37,19 @@ export type JsonRequest = Omit<JsonBody<TakenText>, 'taken'> & { taken: Intake[]
 /** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
 const framing = 4 * 1024 * 1024;
 
-/** An upload must bring so much on average. */
-const minBytesPerSecond = 1024;
-
 /** What the parser says of a part without a content type of its own. */
 const undeclared = 'text/plain';
 
-export function createMultipartReader(deps: ReadRequestDependencies, limits: RequestLimits): ReadMultipart {
-  const screen = createScreen(deps.schema);
+export function createMultipartReader(
+  deps: ReadRequestDependencies & { screen: Screen },
+  limits: RequestLimits,
+): ReadMultipart {
   const { maxFileSize: maxSize, maxFiles } = limits;
   const maxRequestSize = maxFiles * maxSize + framing;
   const multipartLimits = { ...defaultMultipartLimits, ...limits, minBytesPerSecond, maxRequestSize };
   return (request, { organizationId }) =>
     processMultipart<Intake>(request, multipartLimits, {
-      screen,
+      screen: deps.screen,
       receive: ({ stream: content, fileName, declaredType: declared }) => {
         const declaredType = declared === undeclared ? null : declared;
         return measured(deps.uploadMeter, 'multipart', () =>

@@ -12,7 +12,7 @@ export interface DownloadDependencies {
   urls: AttachmentUrls;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
-  viewerOf(request: FastifyRequest): Viewer | Promise<Viewer>;
+  viewerOf(request: FastifyRequest, reply: FastifyReply): Viewer | Promise<Viewer>;
   /**
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
@@ -34,7 +34,7 @@ export function registerDownload(server: FastifyInstance, deps: DownloadDependen
     handler: async (request, reply) => {
       setRefusalHeaders(reply);
       const { id, '*': fileName } = request.params;
-      const access = await authorize(deps, request, { id, fileName });
+      const access = await authorize(deps, request, reply, { id, fileName });
       const file = await deps.findDownload(id, access.viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
@@ -63,10 +63,11 @@ interface Access extends Omit<SendOptions, 'direct'> {
 async function authorize(
   { urls, clock, viewerOf }: DownloadDependencies,
   request: FastifyRequest<DownloadRoute>,
+  reply: FastifyReply,
   file: { id: string; fileName: string },
 ): Promise<Access> {
   const { query } = request;
-  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request));
+  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
 
   const verified = urls.verify({ ...file, query });
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');

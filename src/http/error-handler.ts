@@ -66,6 +66,7 @@ function answerError(
   if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
   settleConnection(error, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challenge);
+  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
   return reply.code(statusOf(error)).type(contentType).send(bodyOf(error));
 }
 

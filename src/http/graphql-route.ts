@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
-import type { Authenticate } from '../auth/authenticate.js';
 import type { Viewer } from '../auth/viewer.js';
+import { principalKey } from '../limits/principal-key.js';
+import type { UploadSlots } from '../limits/upload-slots.js';
+import { admitRequest } from './admit-request.js';
 import { assertPreflighted } from './csrf.js';
 
 /** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
@@ -26,7 +29,10 @@ export interface OperationFacts<Content, Text> {
 
 export interface GraphqlRouteDependencies<Context extends BaseContext, Content, Text> {
   apollo: ApolloServer<Context>;
-  authenticate: Authenticate;
+  admit: Admit;
+  uploadSlots: UploadSlots;
+  /** Throws for an operation that is not to be executed. Its parameters come from the body or the URL. */
+  screen(parameters: unknown): void;
   createContext(facts: OperationFacts<Content, Text>): Context;
   readMultipart(request: IncomingMessage, viewer: Viewer): Promise<ReadBody<Content, Text>>;
   readJson(request: IncomingMessage, viewer: Viewer | null): Promise<ReadBody<Content, Text>>;
@@ -34,8 +40,16 @@ export interface GraphqlRouteDependencies<Context extends BaseContext, Content, 
   discard(content: Content): Promise<void>;
 }
 
+/** A JSON body that is longer, or does not say how long it is, may bring content. */
+const maxContentlessJson = 256 * 1024;
+
 const isMultipart = (request: FastifyRequest): boolean =>
   /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '');
+
+/** Of the Sandbox, whose page has a policy in itself for what it loads. */
+const pagePolicy = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+
+const isPage = (reply: FastifyReply): boolean => /^text\/html/.test(String(reply.getHeader('content-type')));
 
 /** Adds `POST /graphql`, JSON and multipart, and `GET /graphql`: queries, and the Sandbox for browsers. */
 export function registerGraphql<Context extends BaseContext, Content, Text>(
@@ -54,11 +68,13 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
   };
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
-    scope.addHook('onRequest', async (request) => {
+    scope.addHook('onRequest', async (request, reply) => {
       assertPreflighted(request);
-      const { authorization } = request.headers;
-      if (authorization !== undefined) facts(request).viewer = await deps.authenticate(authorization);
-      if (isMultipart(request)) assertPermitted(facts(request).viewer, 'attachments:write');
+      if (request.headers.authorization === undefined && !isMultipart(request)) return;
+      const viewer = await admitRequest(deps.admit, request, reply);
+      facts(request).viewer = viewer;
+      if (isMultipart(request)) assertPermitted(viewer, 'attachments:write');
+      if (mayBringContent(request)) holdSlot(deps.uploadSlots, viewer, reply);
     });
     scope.addContentTypeParser('multipart/form-data', async (request: FastifyRequest) => {
       const viewer = assertPermitted(facts(request).viewer, 'attachments:write');
@@ -67,7 +83,9 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>
       keep(request, await deps.readJson(request.raw, facts(request).viewer)),
     );
-    scope.addHook('onSend', async (request) => {
+    scope.addHook('preHandler', async ({ body, query }) => deps.screen(body ?? query));
+    scope.addHook('onSend', async (request, reply) => {
+      if (isPage(reply)) reply.header('content-security-policy', pagePolicy);
       await Promise.all(facts(request).taken.map((content) => discardQuietly(deps, request, content)));
     });
     scope.route({
@@ -79,6 +97,16 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     });
     done();
   });
+}
+
+function mayBringContent(request: FastifyRequest): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  return isMultipart(request) || coding !== undefined || Number(length ?? 0) > maxContentlessJson;
+}
+
+/** Until the answer is sent, or its client has gone. */
+function holdSlot(slots: UploadSlots, { organizationId, principal }: Viewer, { raw }: FastifyReply): void {
+  raw.once('close', slots.take(principalKey(organizationId, principal.id)));
 }
 
 function noFacts<Content, Text>({ log }: FastifyRequest): OperationFacts<Content, Text> {

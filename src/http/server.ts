@@ -1,14 +1,18 @@
 import { maxHeaderSize } from 'node:http';
 import cors from '@fastify/cors';
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
+import { loggedError } from './logged-error.js';
 import { loggedRequest, RequestLog } from './request-log.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
   headersTimeoutMs: number;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[];
   logLevel: string;
   logStream: { write(line: string): void };
 }
@@ -17,7 +21,36 @@ export interface ServerOptions {
 export const maxJsonBodySize = 1024 * 1024;
 
 /** What a browser page on another origin may read of our answers. */
-const exposedHeaders = ['Content-Disposition', 'Content-Range', 'Accept-Ranges', 'ETag', 'X-Request-Id'];
+const exposedHeaders = [
+  'Content-Disposition',
+  'Content-Range',
+  'Accept-Ranges',
+  'ETag',
+  'X-Request-Id',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'Retry-After',
+];
+
+/** Of every answer that has none of its own: what is no page runs nothing, and is shown in no frame. */
+const securityHeaders: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      frameAncestors: ["'none'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+    },
+  },
+  // Apollo Sandbox logs in by a window of its own.
+  crossOriginOpenerPolicy: { policy: 'same-origin-allow-popups' },
+  // Says less than frame-ancestors, and would forbid what a signed URL's policy permits.
+  xFrameOptions: false,
+  // Whoever adds TLS decides for the whole host.
+  strictTransportSecurity: false,
+};
 
 /** Stands for every path that cannot be decoded; no route has it. */
 const undecodablePath = '/%25';
@@ -31,14 +64,20 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // An upload may take as long as it moves, and Node's own limit would be shorter than headersTimeout may be.
     http: { headersTimeout: options.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 1_000 },
     logController: new RequestLog(),
-    logger: { level: options.logLevel, serializers: { req: loggedRequest }, stream: options.logStream },
+    logger: {
+      level: options.logLevel,
+      serializers: { req: loggedRequest, err: (err: unknown) => loggedError(err) },
+      stream: options.logStream,
+    },
     requestIdHeader: false,
     return503OnClosing: false,
+    trustProxy: [...options.trustedProxies],
     // The router refuses paths that it cannot decode, and long parameters, before any hook has run.
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
   });
   registerAnswerHooks(server);
+  await server.register(helmet, securityHeaders);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'],

@@ -1,3 +1,4 @@
+import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { v7 as uuidv7 } from 'uuid';
@@ -6,6 +7,8 @@ import { onWebSocketHandshake } from './upgrade.js';
 
 /** What the protocol is told of a socket. */
 export interface SocketConnection {
+  /** The client's IP address. */
+  address: string;
   isOpen(): boolean;
   close(code: number, reason: string): void;
   logError(error: unknown): void;
@@ -16,6 +19,8 @@ export interface WebSocketDependencies {
   subscriptions: Server<SocketConnection>;
   /** A socket that has not answered a ping by the next is gone; 12 seconds where left out. */
   pingIntervalMs?: number;
+  /** Whose X-Forwarded-For is believed; nobody's where left out. */
+  trustedProxies?: readonly string[];
 }
 
 /** Bytes a message to us may have. */
@@ -43,11 +48,15 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     maxPayload: maxMessageSize,
     perMessageDeflate: false,
   });
+  const trust = proxyAddr.compile([...(deps.trustedProxies ?? [])]);
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       keepAlive(accepted, deps.pingIntervalMs ?? usualPingIntervalMs);
       if (sockets.clients.size > maxSockets) accepted.close(tryAgainLater, 'Too many connections');
-      else serve(accepted, deps.subscriptions, server.log.child({ reqId: uuidv7() }));
+      else {
+        const log = server.log.child({ reqId: uuidv7() });
+        serve(accepted, deps.subscriptions, { log, address: proxyAddr(request, trust) });
+      }
     });
     socket.on('error', () => socket.destroy());
   });
@@ -56,7 +65,11 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
 }
 
 /** Lets the protocol talk over a socket. It sends one message of a subscription after the other, each once the last is gone. */
-function serve(socket: WebSocket, protocol: Server<SocketConnection>, log: FastifyBaseLogger): void {
+function serve(
+  socket: WebSocket,
+  protocol: Server<SocketConnection>,
+  { log, address }: { log: FastifyBaseLogger; address: string },
+): void {
   const fail = (err: unknown) => {
     log.error({ err }, 'masked error');
     socket.close(CloseCode.InternalServerError, 'Internal server error');
@@ -77,6 +90,7 @@ function serve(socket: WebSocket, protocol: Server<SocketConnection>, log: Fasti
         }),
     },
     {
+      address,
       isOpen: () => socket.readyState === socket.OPEN,
       close,
       logError: (err) => log.error({ err }, 'masked error'),

@@ -5,16 +5,19 @@ import { findDownload } from '../attachments/find-download.js';
 import { measureUpload } from '../attachments/measure-upload.js';
 import { scanJob } from '../attachments/queue-scan.js';
 import { type DirectUpload, receiveUpload } from '../attachments/receive-upload.js';
+import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
-import { AttachmentError } from '../errors.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { createSchema } from '../graphql/schema.js';
+import { createScreen } from '../graphql/screen-operation.js';
+import { screenRequest } from '../graphql/screen-request.js';
 import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
+import { admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { registerGraphql } from '../http/graphql-route.js';
@@ -22,6 +25,8 @@ import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { minBytesPerSecond } from '../limits/pace-watch.js';
+import type { UploadSlots } from '../limits/upload-slots.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets } from './metrics.js';
@@ -30,6 +35,8 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
   Metrics & {
     jobs: Jobs;
     tokens: UploadTokens;
+    admit: Admit;
+    uploadSlots: UploadSlots;
     authenticate: Authenticate;
     assertTrusted(): Promise<void>;
     redirectDownloads: boolean;
@@ -43,7 +50,7 @@ export async function addRoutes(
 ): Promise<ApolloServer<GraphqlContext>> {
   measureRequests(server, deps.onAnswer);
   const apollo = await addGraphql(server, config, deps);
-  addDirectUpload(server, deps);
+  addDirectUpload(server, config, deps);
   addDownload(server, deps);
   registerHealth(server, {
     database: () => deps.database.read.query('SELECT 1'),
@@ -56,26 +63,30 @@ export async function addRoutes(
 
 async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDependencies) {
   const schema = createSchema();
-  const apollo = createApollo(schema);
+  const apollo = createApollo(schema, config);
+  const screen = createScreen(schema, config.queryLimits);
   await apollo.start();
   registerGraphql(server, {
     apollo,
-    authenticate: deps.authenticate,
+    admit: deps.admit,
+    uploadSlots: deps.uploadSlots,
+    screen: (parameters) => screenRequest(screen, parameters),
     createContext: (facts) => new GraphqlContext(deps, facts),
-    readMultipart: createMultipartReader({ ...deps, schema }, config),
-    readJson: createJsonReader({ ...deps, schema }, config),
+    readMultipart: createMultipartReader({ ...deps, screen }, config),
+    readJson: createJsonReader(deps, config),
     discard: (intake) => discardIntake(deps, intake),
   });
   const subscriptions = createSubscriptionServer(schema, deps);
-  measureSockets(deps, registerWebSockets(server, { subscriptions }));
+  measureSockets(deps, registerWebSockets(server, { subscriptions, trustedProxies: config.trustedProxies }));
   return apollo;
 }
 
-function addDirectUpload(server: FastifyInstance, deps: RouteDependencies): void {
+function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {
   const { tokens, uploadMeter } = deps;
+  const pace = { stallTimeoutMs, minBytesPerSecond };
   const receive = (upload: DirectUpload) =>
     measureUpload(uploadMeter, 'direct', async () =>
-      uploadMeter.onStored('direct', await receiveUpload(deps, upload)),
+      uploadMeter.onStored('direct', await receiveUpload({ ...deps, pace }, upload)),
     );
   registerDirectUpload(server, { tokens, receive });
 }
@@ -91,10 +102,8 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
-    viewerOf: async ({ headers: { authorization } }) => {
-      if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
-      return assertPermitted(await deps.authenticate(authorization), 'attachments:read');
-    },
+    viewerOf: async (request, reply) =>
+      assertPermitted(await admitRequest(deps.admit, request, reply), 'attachments:read'),
     direct: deps.redirectDownloads ? deps.storage.direct : null,
     findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
   });

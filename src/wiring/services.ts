@@ -14,6 +14,7 @@ import { resolveName } from '../webhooks/resolve-name.js';
 import { createConfiguredJobs, testScanner } from './background-work.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
+import { createLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
@@ -42,9 +43,12 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const changes = new Changes();
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
+  const { authenticate, usage } = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...createIdentification(config, { database, clock, log }),
+    ...createLimits(config, authenticate),
+    authenticate,
+    usage,
     database,
     storage,
     clock,

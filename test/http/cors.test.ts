@@ -1,7 +1,17 @@
 import { startService, type TestService } from '../support/service.js';
 
 const uploadHeaders = 'authorization,apollo-require-preflight,content-type';
-const exposed = ['Content-Disposition', 'Content-Range', 'Accept-Ranges', 'ETag', 'X-Request-Id'];
+const exposed = [
+  'Content-Disposition',
+  'Content-Range',
+  'Accept-Ranges',
+  'ETag',
+  'X-Request-Id',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'Retry-After',
+];
 
 describe('CORS', () => {
   let service: TestService;

@@ -160,6 +160,7 @@ describe('a storage that fails', () => {
 
 function bind(memory: Storage): Storage {
   return {
+    direct: null,
     create: (key) => memory.create(key),
     read: (key, range) => memory.read(key, range),
     size: (key) => memory.size(key),

@@ -5,9 +5,9 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 
 /** What lies in src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
 const levels: readonly (readonly string[])[] = [
-  ['config.ts', 'setting-formats.ts', 's3-location.ts', 'errors.ts', 'faults.ts'],
+  ['config.ts', 'setting-formats.ts', 'limit-settings.ts', 's3-location.ts', 'errors.ts', 'faults.ts'],
   ['storage', 'scanner', 'database'],
-  ['jobs'],
+  ['jobs', 'limits'],
   ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],
   ['wiring'],

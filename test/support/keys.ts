@@ -17,7 +17,7 @@ interface NewKey {
 
 /** A client of its own principal, by default in the first key's organization and with leave to read and write. */
 export async function newClient(
-  service: TestService,
+  service: Pick<TestService, 'url' | 'dataDirectory'>,
   { permissions = ['attachments:read', 'attachments:write'], organizationId, expiresAt }: NewKey = {},
 ): Promise<Client> {
   const key = generateApiKey();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type AppParts, createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
+import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 import { databaseEnvironment } from './test-database.js';
@@ -18,6 +19,13 @@ export interface TestService extends AsyncDisposable {
 
 export const randomKey = () => `cck_${randomBytes(24).toString('base64url')}`;
 
+/** A test's clients are as fast as they can be, and some are bad on purpose. Tests of the limits set their own. */
+export const unlimited = {
+  RATE_LIMIT_PER_MINUTE: '0',
+  FAILED_LOGINS_PER_MINUTE: '0',
+  MAX_CONCURRENT_UPLOADS: '0',
+};
+
 /** The whole service in this process, on a free port, with a data directory of its own that goes with it. */
 export async function startService(
   env: Record<string, string> = {},
@@ -31,6 +39,7 @@ export async function startService(
       PORT: '0',
       DATA_DIR: dataDirectory,
       BOOTSTRAP_API_KEY: key,
+      ...unlimited,
       ...(await databaseEnvironment(dataDirectory)),
       ...env,
     }),
@@ -40,6 +49,7 @@ export async function startService(
   await app.work();
   const close = async () => {
     await app.close();
+    assertNoKeys(logLines.join(''));
     if (!env['DATA_DIR']) await rm(dataDirectory, { recursive: true, force: true });
   };
   return {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
-import { randomKey } from './service.js';
+import { randomKey, unlimited } from './service.js';
 import { databaseEnvironment } from './test-database.js';
 
 const main = 'build/src/main.js';
@@ -42,6 +43,7 @@ export async function spawnService(
       LOG_LEVEL: 'warn',
       BOOTSTRAP_API_KEY: key,
       ...database,
+      ...unlimited,
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -68,6 +70,7 @@ export async function spawnService(
     end: async (signal) => {
       child.kill(signal);
       const [code, endedBy] = (await exited) as [number | null, string | null];
+      assertNoKeys(written.stderr);
       return code ?? endedBy;
     },
   };

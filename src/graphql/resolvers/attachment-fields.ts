@@ -51,11 +51,13 @@ export class AttachmentFields {
   async links(
     @Root() { stored }: Attachment,
     @Args(() => PageArgs) { first, after }: PageArgs,
-    @Ctx() { loaders }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AttachmentLink>> {
+    const { loaders } = context;
     const { attachment, blob } = stored;
     const page = { first: first ?? 50, after: after ?? null };
     checkPageSize(page.first);
+    context.spend(page.first);
     const afterFieldId = page.after === null ? '' : decodeCursor(linkOrder, page.after).id;
     const links = await loaders.linksOfAttachment.load({
       attachmentId: attachment.id,

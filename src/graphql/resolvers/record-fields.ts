@@ -35,8 +35,10 @@ export class RecordFields {
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('status', () => [AttachmentStatus], { nullable: true })
     status: (keyof typeof AttachmentStatus)[] | null | undefined,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
+    const { deps, viewer } = context;
+    context.spend(first ?? 50);
     const { read } = deps.database;
     const filter = { record, status: status ?? undefined };
     const page = await listAttachments(read, viewer, {

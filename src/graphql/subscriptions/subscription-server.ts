@@ -1,5 +1,7 @@
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { CloseCode, type Context, makeServer, type Server } from 'graphql-ws';
+import type { Admit } from '../../auth/admit.js';
+import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
@@ -9,11 +11,16 @@ import { CredentialWatch } from './credential-watch.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
 
 export interface SubscriptionServerDependencies extends GraphqlDependencies {
+  /** Asked once for each connection. */
+  admit: Admit;
+  /** Asked again and again while it is open. */
   authenticate: Authenticate;
 }
 
 /** A connection, as the transport gives it. */
 export interface Connection {
+  /** The client's IP address. */
+  address: string;
   isOpen(): boolean;
   close(code: number, reason: string): void;
   logError(error: unknown): void;
@@ -53,7 +60,7 @@ export function createSubscriptionServer(
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
     onConnect: async ({ connectionParams, extra }) => {
-      const session = await connect(credentials, connectionParams, extra);
+      const session = await connect(deps.admit, credentials, connectionParams, extra);
       if (session) sessions.set(extra, session);
       return session !== null;
     },
@@ -81,6 +88,7 @@ export function createSubscriptionServer(
 
 /** Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission. */
 async function connect(
+  admit: Admit,
   credentials: CredentialWatch,
   params: Record<string, unknown> | undefined,
   connection: Connection,
@@ -91,7 +99,8 @@ async function connect(
     return null;
   }
   try {
-    const viewer = await credentials.identify(authorization);
+    const admitted = await admit({ authorization, address: connection.address });
+    const viewer = assertPermitted(admitted, 'attachments:read');
     if (!connection.isOpen()) return null;
     // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
     const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
@@ -114,7 +123,7 @@ function refuse(connection: Connection, error: unknown): void {
   if (code === 'UNAUTHENTICATED') connection.close(CloseCode.Unauthorized, 'Unauthorized');
   else if (code === 'FORBIDDEN') connection.close(CloseCode.Forbidden, 'Forbidden');
   else {
-    connection.logError(error);
+    if (code !== 'RATE_LIMITED') connection.logError(error);
     connection.close(tryAgainLater, 'Try again later');
   }
 }

@@ -1,4 +1,11 @@
-import type { MultipartLimits } from './multipart-limits.js';
+export interface PaceLimits {
+  /** The client is too slow when it sends nothing for so long, or less than `minBytesPerSecond` on average over so long. */
+  stallTimeoutMs: number;
+  minBytesPerSecond: number;
+}
+
+/** An upload must bring so much on average. */
+export const minBytesPerSecond = 1024;
 
 /**
  * Reports a client that sends too slowly. Its clock runs only while we wait for the client: between `pause` and
@@ -14,7 +21,7 @@ export class PaceWatch {
   #windowStart = 0;
   #windowBytes = 0;
 
-  constructor(limits: Pick<MultipartLimits, 'stallTimeoutMs' | 'minBytesPerSecond'>, onTooSlow: () => void) {
+  constructor(limits: PaceLimits, onTooSlow: () => void) {
     this.#windowMs = limits.stallTimeoutMs;
     this.#minBytes = (limits.minBytesPerSecond * limits.stallTimeoutMs) / 1000;
     const check = () => {

@@ -1,0 +1,57 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { flag, integer } from './setting-formats.js';
+
+/** An IP address, alone or with the length of its network's prefix. */
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = '1', ...rest] = text.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  return rest.length === 0 && /^[1-9]\d*$/.test(prefix) && Number(prefix) <= bits;
+}
+
+/** Settings of what one client may ask for, and how much of it. */
+export const limitSettings = {
+  RATE_LIMIT_PER_MINUTE: integer('300', 0, 1_000_000).describe(
+    'Requests of one credential in a minute; 0 is off.',
+  ),
+  FAILED_LOGINS_PER_MINUTE: integer('20', 0, 1_000_000).describe(
+    'Bad credentials from one address in a minute; 0 is off.',
+  ),
+  TRUST_PROXY: z
+    .string()
+    .transform((list) => list.split(',').map((network) => network.trim()))
+    .pipe(z.array(z.string().refine(isNetwork, 'must be IP addresses or networks such as 10.0.0.0/8')))
+    .optional()
+    .describe(
+      'Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated; default: none.',
+    ),
+  MAX_CONCURRENT_UPLOADS: integer('100', 0, 1_000_000).describe(
+    'Uploads of one credential under way at once; 0 is off.',
+  ),
+  MAX_QUERY_TOKENS: integer('2000', 1, 1_000_000).describe('Lexical tokens of a GraphQL document.'),
+  MAX_QUERY_DEPTH: integer('12', 1, 1_000).describe('Levels of fields in an operation.'),
+  MAX_QUERY_ALIASES: integer('50', 0, 1_000_000).describe('Aliases in an operation.'),
+  MAX_QUERY_COST: integer('250000', 1, 2 ** 40).describe('Values the answer to an operation may have.'),
+  INTROSPECTION: flag('true').describe('Whether clients may ask for the schema: true or false.'),
+  SANDBOX: flag('true').describe('Whether GET /graphql shows browsers Apollo Sandbox: true or false.'),
+} as const;
+
+const schema = z.object(limitSettings);
+
+/** The limits as the rest of the program uses them. 0 of the first three is off. */
+export function shapeLimits(env: z.infer<typeof schema>) {
+  return {
+    requestsPerMinute: env.RATE_LIMIT_PER_MINUTE,
+    failedLoginsPerMinute: env.FAILED_LOGINS_PER_MINUTE,
+    maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
+    trustedProxies: env.TRUST_PROXY ?? [],
+    queryLimits: {
+      tokens: env.MAX_QUERY_TOKENS,
+      depth: env.MAX_QUERY_DEPTH,
+      aliases: env.MAX_QUERY_ALIASES,
+      cost: env.MAX_QUERY_COST,
+    },
+    introspection: env.INTROSPECTION,
+    sandbox: env.SANDBOX,
+  };
+}

@@ -1,0 +1,31 @@
+import { LRUCache } from 'lru-cache';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { adaptRateLimiter } from './adapt-rate-limiter.js';
+import type { RateLimiter } from './rate-limiter.js';
+
+/** Some 50 MB of counts; whoever comes from more addresses than that is forgotten sooner. */
+const maxKeys = 100_000;
+
+export interface MemoryLimits {
+  /** Counts in one window. */
+  limit: number;
+  windowSeconds: number;
+  maxKeys?: number;
+}
+
+/** Counts within this process, for the `maxKeys` keys that came last. */
+export function createMemoryRateLimiter({ limit, windowSeconds, ...bounds }: MemoryLimits): RateLimiter {
+  const limiter = new RateLimiterMemory({ points: limit, duration: windowSeconds });
+  const keys = new LRUCache<string, true>({
+    max: bounds.maxKeys ?? maxKeys,
+    dispose: (_, key) => void limiter.delete(key),
+  });
+  const { count, look } = adaptRateLimiter(limiter);
+  return {
+    count: (key) => {
+      keys.set(key, true);
+      return count(key);
+    },
+    look,
+  };
+}

@@ -1,0 +1,22 @@
+/** How much of its limit a key has used up in its current window. */
+export interface Rate {
+  limit: number;
+  remaining: number;
+  /** Whether the limit has been passed. */
+  isExceeded: boolean;
+  /** When the window ends, and all of the limit is there again. */
+  resetsAt: Date;
+}
+
+/** Counts what happens under a key. A key's window begins with the first count. */
+export interface RateLimiter {
+  /** Counts one more, also past the limit. */
+  count(key: string): Promise<Rate>;
+  /** Counts nothing. Null where nothing was counted lately. */
+  look(key: string): Promise<Rate | null>;
+}
+
+/** How long to wait until the limit is there again, at least one second. */
+export function secondsToReset({ resetsAt }: Rate): number {
+  return Math.max(1, Math.ceil((resetsAt.getTime() - Date.now()) / 1_000));
+}
