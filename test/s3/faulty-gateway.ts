@@ -41,9 +41,9 @@ export class FaultyGateway {
     const operation = operationOf(incoming);
     this.operations.push(operation);
     const fault = this.faultOf(operation);
-    if (fault === 'error 500' || fault === 'error 503') return refuse(incoming, response, fault);
-    if (fault === 'no answer') return void incoming.resume();
-    this.#forward(incoming, response, fault);
+    if (fault === 'error 500' || fault === 'error 503') refuse(incoming, response, fault);
+    else if (fault === 'no answer') incoming.resume();
+    else this.#forward(incoming, response, fault);
   }
 
   #forward(incoming: IncomingMessage, response: ServerResponse, fault: Fault | null): void {
@@ -53,11 +53,12 @@ export class FaultyGateway {
     outgoing.on('error', () => response.destroy());
     response.on('close', () => outgoing.destroy());
     outgoing.on('response', (answer) => passOn(answer, response, fault));
-    if (fault !== 'half the request') return void incoming.pipe(outgoing);
-    sendUntil(incoming, outgoing, halfOf(headers), () => {
+    const giveUp = () => {
       outgoing.destroy();
       response.destroy();
-    });
+    };
+    if (fault === 'half the request') sendUntil(incoming, outgoing, halfOf(headers), giveUp);
+    else incoming.pipe(outgoing);
   }
 }
 
@@ -78,13 +79,15 @@ function refuse(incoming: IncomingMessage, response: ServerResponse, fault: stri
 }
 
 function passOn(answer: IncomingMessage, response: ServerResponse, fault: Fault | null): void {
-  if (fault === 'answer lost') return void answer.resume().on('end', () => response.destroy());
+  if (fault === 'answer lost') {
+    answer.resume().on('end', () => response.destroy());
+    return;
+  }
   response.writeHead(answer.statusCode ?? 500, answer.headers);
-  if (fault !== 'half the answer' && fault !== 'answer stops') return void answer.pipe(response);
   response.flushHeaders();
-  sendUntil(answer, response, halfOf(answer.headers), () => {
-    if (fault === 'half the answer') response.destroy();
-  });
+  const end = fault === 'half the answer' ? () => response.destroy() : () => {};
+  if (fault === null) answer.pipe(response);
+  else sendUntil(answer, response, halfOf(answer.headers), end);
 }
 
 const halfOf = (headers: IncomingMessage['headers']) =>

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
 import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
@@ -9,6 +9,7 @@ import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket, storageEnvironment } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const timeouts = { connection: 500, silence: 700 };
 const faults: Fault[] = [
   'error 500',
@@ -49,12 +50,12 @@ describeWithProgram('radosgw', cephPackages, () => {
     (await service.client.ask<{ attachments: { totalCount: number } }>('{ attachments { totalCount } }'))
       .attachments.totalCount;
   const download = async ({ url }: AttachmentData) =>
-    Buffer.from(await (await service.client.download(url)).arrayBuffer());
-  /** The first request of each operation goes wrong. */
+    sha256(Buffer.from(await (await service.client.download(url)).arrayBuffer()));
+  /** The first request of each operation goes wrong, but for reading: what has begun to be sent cannot be taken back. */
   const failOnce = (fault: Fault) => {
     const failed = new Set<string>();
     gateway.faultOf = (operation) => {
-      if (failed.has(operation)) return null;
+      if (operation === 'GetObject' || failed.has(operation)) return null;
       failed.add(operation);
       return fault;
     };
@@ -70,8 +71,12 @@ describeWithProgram('radosgw', cephPackages, () => {
       ['CompleteMultipartUpload', large],
     ];
 
+    /** Where the answer has no body, its half is the whole. */
+    const stepsWith = (fault: Fault) =>
+      steps.filter(([step]) => fault !== 'half the answer' || step.includes('Multipart'));
+
     describe.each(faults)('where the store gives: %s', (fault) => {
-      test.each(steps)('at every %s, is refused and leaves no row', async (step, content) => {
+      test.each(stepsWith(fault))('at every %s, is refused and leaves no row', async (step, content) => {
         const before = await count();
         gateway.faultOf = (operation) => (operation === step ? fault : null);
         const { status, headers, errors } = await service.client.tryUpload({ content });
@@ -84,7 +89,7 @@ describeWithProgram('radosgw', cephPackages, () => {
         expect([status, headers.get('retry-after')]).toEqual([503, '5']);
         expect(await count()).toBe(before);
         gateway.faultOf = () => null;
-        expect(await download(await service.client.upload({ content }))).toEqual(content);
+        expect(await download(await service.client.upload({ content }))).toBe(sha256(content));
       });
 
       test.each([
@@ -92,7 +97,7 @@ describeWithProgram('radosgw', cephPackages, () => {
         ['large', large],
       ])('once at each step, is stored all the same: %s', async (_, content) => {
         failOnce(fault);
-        expect(await download(await service.client.upload({ content }))).toEqual(content);
+        expect(await download(await service.client.upload({ content }))).toBe(sha256(content));
       });
     });
 
@@ -135,14 +140,14 @@ describeWithProgram('radosgw', cephPackages, () => {
         expect(response.status).toBe(200);
         await expect(response.arrayBuffer()).rejects.toThrow();
         gateway.faultOf = () => null;
-        expect(await download(stored)).toEqual(content);
+        expect(await download(stored)).toBe(sha256(content));
       },
     );
 
     test('waits for a reader who pauses for longer than the store may', async () => {
       const response = await service.client.download(stored.url);
       await new Promise((resolve) => setTimeout(resolve, 3 * timeouts.silence));
-      expect(Buffer.from(await response.arrayBuffer())).toEqual(content);
+      expect(sha256(Buffer.from(await response.arrayBuffer()))).toBe(sha256(content));
     });
 
     test('of a hundred and fifty who pause keeps nobody else from the store', async () => {
@@ -151,7 +156,7 @@ describeWithProgram('radosgw', cephPackages, () => {
       );
       const another = await service.client.upload({ content: 'still' });
       await Promise.all(paused.map(({ body }) => body?.cancel()));
-      expect(String(await download(another))).toBe('still');
+      expect(await download(another)).toBe(sha256(Buffer.from('still')));
     });
   });
 
@@ -188,6 +193,5 @@ describeWithProgram('radosgw', cephPackages, () => {
     ]) {
       expect(log.split(secret)).toHaveLength(1);
     }
-    expect(Math.max(...service.logLines.map(({ length }) => length))).toBeLessThan(4_000);
   });
 });
