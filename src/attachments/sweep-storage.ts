@@ -1,8 +1,9 @@
 import type { Database } from '../database/database.js';
+import { OrganizationRow } from '../database/entities/organization.js';
 import { SweepRow } from '../database/entities/sweep.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
-import { comeOfAge, findOrphans, hoursBetween, orphanAgeMs } from './find-orphans.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
@@ -17,8 +18,10 @@ export interface SweepOptions {
   signal?: AbortSignal;
 }
 
-/** A service that has never swept, or not for long, begins so far back. */
-const longestGapMs = 31 * 24 * 3_600_000;
+/** A service that has not swept for long begins so far back. */
+const longestGapMs = 31 * 24 * hourMs;
+/** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
+const unfinishedAgeMs = 12 * hourMs;
 const sweepName = 'storage';
 
 /**
@@ -34,7 +37,7 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
       for (const key of keys) await storage.remove(key);
       removed.push(...keys);
     }
-    await storage.removeUnfinished(hourPartition(hour), orphanAgeMs);
+    await storage.removeUnfinished(hourPartition(hour), unfinishedAgeMs);
     if (options.signal?.aborted) return removed;
   }
   await database.write((manager) =>
@@ -59,6 +62,12 @@ async function firstHour(
 ): Promise<Date> {
   const until = comeOfAge(clock()).getTime();
   const last = await database.read.findOneBy(SweepRow, { name: sweepName });
-  const since = last?.sweptUntil.getTime() ?? until - longestGapMs;
-  return new Date(Math.min(Math.max(since, until - longestGapMs), until - lookBackMs));
+  const since = last?.sweptUntil ?? (await hourOfBeginning(database)) ?? clock();
+  return new Date(Math.min(Math.max(since.getTime(), until - longestGapMs), until - lookBackMs));
+}
+
+/** The hour of the first organization: whatever is older was stored by somebody else. Null where there is none. */
+async function hourOfBeginning({ read }: Database): Promise<Date | null> {
+  const [first] = await read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
+  return first ? startOfHour(first.createdAt) : null;
 }
