@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import { SweepRow } from '../database/entities/sweep.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
-import { comeOfAge, findOrphans, hoursBetween, orphanAgeMs } from './find-orphans.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
@@ -18,7 +18,9 @@ export interface SweepOptions {
 }
 
 /** A service that has never swept, or not for long, begins so far back. */
-const longestGapMs = 31 * 24 * 3_600_000;
+const longestGapMs = 31 * 24 * hourMs;
+/** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
+const unfinishedAgeMs = 12 * hourMs;
 const sweepName = 'storage';
 
 /**
@@ -34,7 +36,7 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
       for (const key of keys) await storage.remove(key);
       removed.push(...keys);
     }
-    await storage.removeUnfinished(hourPartition(hour), orphanAgeMs);
+    await storage.removeUnfinished(hourPartition(hour), unfinishedAgeMs);
     if (options.signal?.aborted) return removed;
   }
   await database.write((manager) =>

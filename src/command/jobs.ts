@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
+import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './align-columns.js';
 
@@ -59,8 +60,7 @@ async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
   const config = loadConfig(process.env);
   const database = await openConfiguredDatabase(config);
   try {
-    const log = { error: () => {}, warn: () => {} };
-    const jobs = await openConfiguredJobs(config, { database, clock: () => new Date(), log });
+    const jobs = await openConfiguredJobs(config, { database, clock: () => new Date(), log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);
   } finally {
     await database.close();

@@ -32,6 +32,9 @@ const headersFault = 'headers_too_large';
 /** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
 const maxHeaderCount = 1000;
 
+/** What is unavailable now may be asked for again after that. */
+const unavailableSeconds = 5;
+
 /** So long may a client take to notice that its connection ends. */
 const lingerMs = 1000;
 const ending = new WeakSet<Socket>();
@@ -66,7 +69,8 @@ function answerError(
   if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
   settleConnection(error, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challenge);
-  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds);
+  const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? unavailableSeconds : undefined);
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   return reply.code(statusOf(error)).type(contentType).send(bodyOf(error));
 }
 

@@ -48,7 +48,7 @@ export async function sendFile(
       reply.code(304).headers(common).send();
       break;
     case 'PROCEED':
-      if (options.direct && reply.request.method === 'GET' && file.size > 0) {
+      if (options.direct && isPlainGet(reply.request) && file.size > 0) {
         await redirectToStore(reply, options.direct, file, options);
         break;
       }
@@ -66,7 +66,7 @@ async function redirectToStore(
   reply: FastifyReply,
   direct: DirectAccess,
   { documentKey, fileName, contentType }: DownloadableFile,
-  { disposition, cacheControl }: SendOptions,
+  { disposition, cacheControl, resourcePolicy }: SendOptions,
 ): Promise<void> {
   const presentation = presentationOf(contentType, disposition);
   const url = await direct.downloadUrl(documentKey, {
@@ -75,7 +75,16 @@ async function redirectToStore(
     cacheControl,
     expiresInSeconds: redirectSeconds,
   });
-  reply.redirect(url, 307);
+  reply.header('cross-origin-resource-policy', resourcePolicy).redirect(url, 307);
+}
+
+/**
+ * A client takes its headers along to the store, whose entity tags and dates are not ours: it would refuse what we have just
+ * granted, or send a whole file for a part. Whoever names any is answered here.
+ */
+function isPlainGet({ method, headers }: FastifyRequest): boolean {
+  const preconditions = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'];
+  return method === 'GET' && preconditions.every((name) => headers[name] === undefined);
 }
 
 /** A range counts only on GET, and only while it is cut from the bytes the client knows. */

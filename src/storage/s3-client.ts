@@ -1,16 +1,54 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { AttachmentError } from '../errors.js';
 import type { S3Location } from '../s3-location.js';
 
-const connectionTimeoutMs = 5_000;
-/** So long a connection may be silent. */
-const socketTimeoutMs = 20_000;
+/** In milliseconds, of one of three attempts. */
+export interface StoreTimeouts {
+  /** Until there is a connection. */
+  connection: number;
+  /** A connection on which something is awaited may be silent so long. */
+  silence: number;
+}
+
+export const usualTimeouts: StoreTimeouts = { connection: 5_000, silence: 20_000 };
 const maxSockets = 128;
 
-export function createS3Client(location: S3Location): S3Client {
-  const { accessKeyId, secretAccessKey, endpoint, region, pathStyle } = location;
-  const sockets = { maxSockets, keepAlive: true };
+/** For everything but the contents of objects. */
+export function createS3Client(location: S3Location, timeouts = usualTimeouts): S3Client {
   return new S3Client({
+    ...addressOf(location),
+    requestHandler: {
+      connectionTimeout: timeouts.connection,
+      socketTimeout: timeouts.silence,
+      httpAgent: sockets,
+      httpsAgent: sockets,
+    },
+  });
+}
+
+/**
+ * For the contents of objects, so that clients who are slow to take them, and hold their connections, keep nobody else from
+ * the store. Once an answer has begun its connection may be silent: it is the client then who pauses.
+ */
+export function createReadingClient(location: S3Location, timeouts = usualTimeouts): S3Client {
+  return new S3Client({
+    ...addressOf(location),
+    requestHandler: {
+      connectionTimeout: timeouts.connection,
+      requestTimeout: timeouts.silence,
+      throwOnRequestTimeout: true,
+      socketTimeout: 0,
+      httpAgent: sockets,
+      httpsAgent: sockets,
+    },
+  });
+}
+
+const sockets = { maxSockets, keepAlive: true };
+
+function addressOf(location: S3Location): S3ClientConfig {
+  const { accessKeyId, secretAccessKey, endpoint, region, pathStyle } = location;
+  return {
     region,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: pathStyle,
@@ -19,14 +57,8 @@ export function createS3Client(location: S3Location): S3Client {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 3,
-    requestHandler: {
-      connectionTimeout: connectionTimeoutMs,
-      socketTimeout: socketTimeoutMs,
-      httpAgent: sockets,
-      httpsAgent: sockets,
-    },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-  });
+  };
 }
 
 /** Asks the store; whatever it, or the way to it, fails with becomes STORAGE_UNAVAILABLE. */

@@ -35,6 +35,7 @@ export class S3Writer implements ObjectWriter {
   readonly #parts: Part[] = [];
   #sending: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
+  readonly #cancelling = new AbortController();
   #isOver = false;
 
   constructor(client: S3Client, object: { Bucket: string; Key: string }) {
@@ -74,6 +75,7 @@ export class S3Writer implements ObjectWriter {
   async abort(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#cancelling.abort();
     await this.#writing.catch(() => {});
     await this.#discard();
   }
@@ -102,11 +104,10 @@ export class S3Writer implements ObjectWriter {
     this.#parts.push(part);
     const Body = this.#takeChunks();
     const { PartNumber } = part;
-    this.#sending = this.#client
-      .send(new UploadPartCommand({ ...this.#object, UploadId, PartNumber, Body }))
-      .then(({ ETag }) => {
-        part.ETag = ETag;
-      });
+    const command = new UploadPartCommand({ ...this.#object, UploadId, PartNumber, Body });
+    this.#sending = this.#client.send(command, { abortSignal: this.#cancelling.signal }).then(({ ETag }) => {
+      part.ETag = ETag;
+    });
     // A failure is met by the next part, or by the commit.
     this.#sending.catch(() => {});
   }

