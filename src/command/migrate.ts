@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
+import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 
 /** Brings the database to this version's tables, and does nothing where it is there already. */
@@ -9,7 +10,7 @@ export async function migrate(config: Config): Promise<void> {
     await openConfiguredJobs(config, {
       database,
       clock: () => new Date(),
-      log: { error: () => {}, warn: () => {} },
+      log: silentLog,
     });
   } finally {
     await database.close();

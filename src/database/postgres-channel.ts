@@ -56,6 +56,8 @@ export class PostgresChannel {
     });
     try {
       await client.connect();
+      // A notice is not worth waiting for the disk, least of all since commits with notices go one after the other.
+      await client.query('SET synchronous_commit = off');
       await client.query(`LISTEN ${client.escapeIdentifier(name)}`);
     } catch (error) {
       void client.end().catch(() => undefined);

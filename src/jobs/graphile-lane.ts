@@ -53,7 +53,8 @@ export class GraphileLane {
 
   /** Lets running jobs end, after the signal. */
   async stop(): Promise<void> {
-    await this.#runner?.stop();
+    // It refuses where it is stopping already; `run` ends with it either way.
+    await this.#runner?.stop().catch(() => undefined);
   }
 
   async #runUntilStopped(): Promise<void> {

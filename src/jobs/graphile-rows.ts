@@ -35,41 +35,48 @@ export interface Failure {
   retryInMs: number | null;
 }
 
+type WhereOneWaits = 'REPLACE' | 'LEAVE';
+
 /**
  * Adds a job to the caller's transaction. Where one of its key waits, `REPLACE` puts this in its place and `LEAVE` keeps that;
  * where one runs, this becomes what runs after it.
  */
-export async function placeJob(
+export function placeJob(
   manager: EntityManager,
   job: NewJob,
-  whereOneWaits: 'REPLACE' | 'LEAVE' = 'REPLACE',
+  whereOneWaits: WhereOneWaits = 'REPLACE',
 ): Promise<void> {
-  const { kind, payload, key = null, runAt } = job;
-  const envelope: Envelope = { payload, key, attempts: 0 };
-  if (key === null) return void (await addJob(manager, kind, envelope, runAt));
-  await lockKey(manager, key);
-  // Whoever takes or ends a job locks its row, so that this stays true until the commit.
-  const [present] = await query<{ id: string; isRunning: boolean; hasNext: boolean }>(
-    manager,
-    `SELECT id, locked_at IS NOT NULL AS "isRunning", payload::jsonb ? 'next' AS "hasNext"
-     FROM ${jobSchema}._private_jobs WHERE key = $1 FOR UPDATE`,
-    [key],
-  );
-  const isTaken = present?.isRunning === true;
-  const hasWaiting = isTaken ? present.hasNext : present !== undefined;
-  if (hasWaiting && whereOneWaits === 'LEAVE') return;
-  if (isTaken) await setNext(manager, present.id, { payload, runAt: runAt?.toISOString() ?? null });
-  else await addJob(manager, kind, envelope, runAt);
+  const { kind, payload, key = null, runAt = null } = job;
+  return place(manager, { kind, envelope: { payload, key, attempts: 0 }, runAt }, whereOneWaits);
+}
+
+interface Placed {
+  kind: string;
+  envelope: Envelope;
+  /** Now where null. */
+  runAt: Date | null;
+}
+
+async function place(manager: EntityManager, job: Placed, whereOneWaits: WhereOneWaits): Promise<void> {
+  const { payload, key } = job.envelope;
+  if (key === null) return void (await addJob(manager, job, 'replace'));
+  // Where there is one of its key, this takes that row's lock instead: it stays what it is until the commit.
+  const present = await addJob(manager, job, 'unsafe_dedupe');
+  if (present.isNew) return;
+  if (present.isRunning) {
+    if (whereOneWaits === 'LEAVE' && present.hasNext) return;
+    await setNext(manager, present.id, { payload, runAt: job.runAt?.toISOString() ?? null });
+  } else if (whereOneWaits === 'REPLACE') {
+    await addJob(manager, job, 'replace');
+  }
 }
 
 /** Ends the attempt at a job, with what follows from it, unless another process has taken the job over. */
 export async function settleJob(
   manager: EntityManager,
-  { id, kind, lockedBy, envelope }: HeldJob,
+  { id, kind, lockedBy }: HeldJob,
   failure: Failure | null,
 ): Promise<void> {
-  const { key } = envelope;
-  if (key !== null) await lockKey(manager, key);
   // A row of another id comes in its place: graphile-worker removes the one it knows once the task has returned.
   const [row] = await query<{ payload: Envelope }>(
     manager,
@@ -80,12 +87,14 @@ export async function settleJob(
   if (row === undefined) return;
   const { next, ...own } = row.payload;
   if (failure?.retryInMs === null) await keepExhausted(manager, kind, own, failure);
+  const { payload, key } = own;
   if (next) {
-    const runAt = next.runAt === null ? undefined : new Date(next.runAt);
-    await addJob(manager, kind, { payload: next.payload, key, attempts: 0 }, runAt);
+    const runAt = next.runAt === null ? null : new Date(next.runAt);
+    await place(manager, { kind, envelope: { payload: next.payload, key, attempts: 0 }, runAt }, 'LEAVE');
   } else if (failure && failure.retryInMs !== null) {
     const runAt = new Date(Date.now() + failure.retryInMs);
-    await addJob(manager, kind, { ...own, attempts: failure.attempts }, runAt);
+    const envelope = { payload, key, attempts: failure.attempts };
+    await place(manager, { kind, envelope, runAt }, 'LEAVE');
   }
 }
 
@@ -98,21 +107,27 @@ export async function giveBack(manager: EntityManager, { id, lockedBy }: HeldJob
   );
 }
 
-/** Of one key one transaction at a time adds or ends jobs. */
-async function lockKey(manager: EntityManager, key: string): Promise<void> {
-  await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`${jobSchema}:${key}`]);
+interface Present {
+  id: string;
+  isNew: boolean;
+  isRunning: boolean;
+  hasNext: boolean;
 }
 
+/** `replace` puts it in the place of a waiting one of its key; `unsafe_dedupe` adds nothing where there is any. */
 async function addJob(
   manager: EntityManager,
-  kind: string,
-  envelope: Envelope,
-  runAt: Date | undefined,
-): Promise<void> {
-  await manager.query(
-    `SELECT 1 FROM ${jobSchema}.add_job($1, $2::json, run_at => $3, max_attempts => $4, job_key => $5)`,
-    [kind, JSON.stringify(envelope), runAt?.toISOString() ?? null, noLimit, envelope.key],
+  { kind, envelope, runAt }: Placed,
+  mode: 'replace' | 'unsafe_dedupe',
+): Promise<Present> {
+  const [row] = await query<Present>(
+    manager,
+    `SELECT id, revision = 0 AS "isNew", locked_at IS NOT NULL AS "isRunning", payload::jsonb ? 'next' AS "hasNext"
+     FROM ${jobSchema}.add_job($1, $2::json, run_at => $3, max_attempts => $4, job_key => $5, job_key_mode => $6)`,
+    [kind, JSON.stringify(envelope), runAt?.toISOString() ?? null, noLimit, envelope.key, mode],
   );
+  if (row === undefined) throw new Error('A job was not added.');
+  return row;
 }
 
 async function setNext(manager: EntityManager, id: string, next: Envelope['next']): Promise<void> {

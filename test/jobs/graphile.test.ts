@@ -4,7 +4,7 @@ import { openPostgres } from '../../src/database/postgres.js';
 import { createPostgresPool } from '../../src/database/postgres-pool.js';
 import { GraphileJobs, migrateGraphileJobs } from '../../src/jobs/graphile.js';
 import type { Jobs } from '../../src/jobs/jobs.js';
-import { handler, type JobsStage, jobsContract, until } from '../support/jobs-contract.js';
+import { handler, type JobsStage, jobsContract, pause, until } from '../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
 import { report } from '../support/report.js';
 
@@ -110,5 +110,45 @@ test('a job begins soon after its commit, and many get done', async () => {
   await until(() => delays.length === 1_100, 60_000);
   const rate = 1_000 / ((performance.now() - start) / 1_000);
   report(`from enqueueing to start ${median.toFixed(1)} ms at the median; ${rate.toFixed(0)} jobs a second`);
+  await stage.close();
+}, 120_000);
+
+test('of each of 8 keys never two run at once in three processes, and the last that was enqueued always runs', async () => {
+  const stage = await openStage();
+  const running = new Map<string, number>();
+  const last = new Map<string, number>();
+  let most = 0;
+  let runs = 0;
+  const run = async (payload: unknown) => {
+    const { key, n } = payload as { key: string; n: number };
+    const count = (running.get(key) ?? 0) + 1;
+    running.set(key, count);
+    most = Math.max(most, count);
+    runs += 1;
+    await pause(5);
+    if (n % 7 === 3 && last.get(key) !== n) {
+      last.set(key, n);
+      running.set(key, (running.get(key) ?? 0) - 1);
+      throw new Error('once more');
+    }
+    last.set(key, n);
+    running.set(key, (running.get(key) ?? 0) - 1);
+  };
+  const engines = [stage.engine(), stage.engine(), stage.engine()];
+  for (const engine of engines) await engine.work({ note: handler(run, { retryDelaysMs: [0, 5, 5, 5] }) });
+  const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`);
+  const enqueueAll = async (key: string) => {
+    for (let n = 0; n < 60; n += 1) {
+      const job = { kind: 'note', payload: { key, n }, key };
+      await stage.database.write(async (manager) => engines[n % 3]?.enqueue(manager, job));
+    }
+  };
+  await Promise.all(keys.map(enqueueAll));
+  await until(async () => (await engines[0]?.counts())?.length === 0, 30_000);
+  expect(keys.map((key) => last.get(key))).toEqual(keys.map(() => 59));
+  expect(most).toBe(1);
+  report(
+    `${keys.length * 60} jobs of ${keys.length} keys in three processes: ${runs} runs, ${most} at once of a key`,
+  );
   await stage.close();
 }, 120_000);

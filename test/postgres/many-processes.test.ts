@@ -6,6 +6,7 @@ import { onAttachment, openLive } from '../live/live-client.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { until } from '../support/jobs-contract.js';
 import { report } from '../support/report.js';
+import { runCommand } from '../support/run-command.js';
 import type { SpawnedService } from '../support/spawned-service.js';
 import { Cluster } from './cluster.js';
 
@@ -118,6 +119,23 @@ test('a key that is revoked here is refused there within a second', async () => 
   expect(await asks()).toBe(401);
 });
 
+test('the command counts what waits, lists what has failed, and has it tried again', async () => {
+  const { id } = await here.client.upload(file());
+  const jobs = (...words: string[]) => runCommand(['jobs', ...words], cluster.env());
+  await onDatabase(
+    `SELECT claimcheck_jobs.permanently_fail_jobs(array_agg(id), 'badly') FROM claimcheck_jobs.jobs`,
+  );
+  expect((await jobs()).lines[1]).toMatch(/^scan-blob {2}0 {8}0 {8}1 {10}-$/);
+  const failed = await jobs('list', '--failed');
+  expect(failed.lines[1]).toMatch(/^\d+ +scan-blob +scan-blob:\S+ +0 +\S+Z +badly$/);
+  expect((await jobs('retry', '99999999')).status).toBe(1);
+  expect((await jobs('retry', failed.lines[1]?.split(' ')[0] ?? '')).stdout).toBe('1 will be tried again.\n');
+  await using worker = await lend();
+  await until(async () => (await statusOf(here, id)) === 'APPROVED');
+  expect((await jobs()).lines).toHaveLength(1);
+  expect(worker.isAlive()).toBe(true);
+});
+
 test('a worker is killed with jobs in hand: another runs them within 30 s, and every receiver is told', async () => {
   const count = 24;
   await using receiver = await startHangingReceiver();
@@ -176,11 +194,16 @@ async function lend() {
 }
 
 async function countHeld(): Promise<number> {
-  const client = new pg.Client({ connectionString: cluster.postgres.url });
-  await client.connect();
-  const { rows } = await client.query<{ count: number }>(
+  const [row] = await onDatabase(
     'SELECT count(*)::int AS count FROM claimcheck_jobs.jobs WHERE locked_by IS NOT NULL',
   );
+  return Number(row?.['count']);
+}
+
+async function onDatabase(sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: cluster.postgres.url });
+  await client.connect();
+  const { rows } = await client.query<Record<string, unknown>>(sql);
   await client.end();
-  return rows[0]?.count ?? 0;
+  return rows;
 }
