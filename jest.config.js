@@ -6,7 +6,7 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
   .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
 
 /** Tests in which the database matters run on PostgreSQL too. */
-const onPostgres = /\/test\/(api|auth|doors|live|recipes|verdicts)\//;
+const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
 
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 

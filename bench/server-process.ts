@@ -83,6 +83,7 @@ function serviceEnvironment(dataDirectory: string, apiKey: string): NodeJS.Proce
     BOOTSTRAP_API_KEY: apiKey,
     LOG_LEVEL: 'warn',
     RATE_LIMIT_PER_MINUTE: '0',
+    MAX_CONCURRENT_UPLOADS: '0',
   };
 }
 

@@ -58,6 +58,9 @@ const settings = {
   UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
     'How long one unlinked from its last field lives; 0 keeps it for good.',
   ),
+  AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
+    'How long it is remembered who did what; 0 keeps it for good.',
+  ),
   BOOTSTRAP_API_KEY: z
     .string()
     .regex(/^cck_[A-Za-z0-9_-]{16,128}$/, 'must be cck_ and 16 to 128 letters, digits, - or _')
@@ -76,6 +79,10 @@ const settings = {
     ),
   JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
+  RECORD_AUTHORIZER_URL: httpUrl
+    .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
+    .optional()
+    .describe('Decision of Open Policy Agent that says who may see and change which record; default: off.'),
   SIGNING_SECRET: z
     .string()
     .transform((list) => list.split(','))
@@ -148,8 +155,10 @@ function shape(env: Settings) {
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
+    auditRetentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
+    recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,

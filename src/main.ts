@@ -4,6 +4,7 @@ import { describeFault } from './command/describe-fault.js';
 import { jobsCommand } from './command/jobs.js';
 import { keysCommand } from './command/keys.js';
 import { migrate } from './command/migrate.js';
+import { moveCommand } from './command/move-command.js';
 import { serve } from './command/serve.js';
 import { sweep } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
@@ -27,6 +28,7 @@ program.command('migrate').description("Bring the database to this version's tab
 program.addCommand(keysCommand());
 program.addCommand(jobsCommand());
 program.addCommand(verifyCommand());
+program.addCommand(moveCommand());
 program
   .command('sweep')
   .description('Remove what has expired and bytes that no row names.')

@@ -16,6 +16,7 @@ import {
 import { importsPointDown, noImportCycles } from './support/import-rules.js';
 import { report } from './support/report.js';
 import { type Example, examples } from './support/rule-examples.js';
+import { queriesAreScoped } from './support/scope-rule.js';
 import { parseSource, readSources, readTrackedTexts, type SourceFile } from './support/source-files.js';
 import { measureFunctions, type Rule } from './support/syntax.js';
 
@@ -31,6 +32,7 @@ const rulesOfSources = {
   noBarrels,
   noConsole,
   noGuessableRandomness,
+  queriesAreScoped,
 };
 
 const rulesOfAllCode = { noSuppressions, noUnfinishedNotes, noSkippedTests };

@@ -10,6 +10,19 @@ function faultsOf(env: Record<string, string>): string[] {
   }
 }
 
+describe('RECORD_AUTHORIZER_URL', () => {
+  test.each(['http://127.0.0.1:8181/v1/data/records/allow', 'https://opa.example/v1/data/x?strict=1'])(
+    'takes %s',
+    (url) => {
+      expect(loadConfig({ RECORD_AUTHORIZER_URL: url }).recordAuthorizerUrl).toBe(url);
+    },
+  );
+
+  test.each(['opa', 'ftp://opa.example/x', 'http://user:password@opa.example/x'])('refuses %s', (url) => {
+    expect(faultsOf({ RECORD_AUTHORIZER_URL: url })).toHaveLength(1);
+  });
+});
+
 describe('SCANNER', () => {
   test.each([
     'none',

@@ -133,6 +133,7 @@ describe('README.md shows what the service does', () => {
       'Change',
       'Delete',
       'CreateKey',
+      'Log',
     ]);
   });
 

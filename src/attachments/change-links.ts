@@ -1,4 +1,5 @@
 import { type EntityManager, In } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
@@ -59,8 +60,24 @@ export async function changeLinks(
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
-  await startRetention(manager, plan.removed, change);
+  await startRetention(manager, viewer, plan.removed, change);
+  await recordLinks(manager, viewer, change, plan);
   return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed };
+}
+
+async function recordLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, field, now: at }: LinkChange,
+  { added, removed }: LinkPlan,
+): Promise<void> {
+  const details = { record, field };
+  for (const subjectId of added) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_LINKED', subjectId, at, details });
+  }
+  for (const subjectId of removed) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_UNLINKED', subjectId, at, details });
+  }
 }
 
 /** Takes what is new to the field for its record, where the policy accepts all of it. */
@@ -118,6 +135,7 @@ async function placeLinks(
 /** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */
 async function startRetention(
   manager: EntityManager,
+  { organizationId }: Viewer,
   removed: string[],
   { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
@@ -126,7 +144,7 @@ async function startRetention(
     .createQueryBuilder()
     .update(AttachmentRow)
     .set({ expiresAt: retentionMs === 0 ? null : new Date(now.getTime() + retentionMs), updatedAt: now })
-    .where('id IN (:...removed)', { removed })
+    .where('id IN (:...removed) AND organization_id = :organizationId', { removed, organizationId })
     .andWhere('NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)')
     .andWhere(`(record_id IS NULL OR ${isRecords})`, { recordType: record.type, recordId: record.id })
     .updateEntity(false)

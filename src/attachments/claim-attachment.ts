@@ -1,3 +1,4 @@
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -44,14 +45,17 @@ export async function claimAttachment(
       id: attachmentId,
       organizationId: viewer.organizationId,
     });
+    const now = clock();
     const alreadyClaimed = before?.recordType === record.type && before.recordId === record.id;
     if (!alreadyClaimed) {
       await claimForRecord(manager, viewer, {
         record,
         ids: [attachmentId],
-        now: clock(),
+        now,
         locOf: () => ['input', 'attachmentId'],
       });
+      const claim = { action: 'ATTACHMENT_CLAIMED', subjectId: attachmentId } as const;
+      await recordEvent(manager, viewer, { ...claim, at: now, details: { record } });
     }
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw notFound(['input', 'attachmentId']);

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -47,6 +48,12 @@ export async function copyAttachment(
       expiresAt: new Date(now.getTime() + gracePeriodMs),
     });
     await manager.insert(AttachmentRow, attachment);
+    await recordEvent(manager, viewer, {
+      action: 'ATTACHMENT_CREATED',
+      subjectId: attachment.id,
+      at: now,
+      details: { fileName: name, copyOf: attachmentId },
+    });
     return { attachment, blob: source.blob };
   });
 }

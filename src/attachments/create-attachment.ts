@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -56,6 +57,7 @@ export async function createAttachment(
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
     await insertRow(manager, AttachmentRow, attachment);
+    await recordCreation(manager, viewer, input, attachment);
     await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
     const made = await readBack(manager, viewer, { intake, input, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
@@ -66,6 +68,16 @@ export async function createAttachment(
   const { id: attachmentId, organizationId } = stored.attachment;
   deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
   return stored;
+}
+
+async function recordCreation(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record }: CreationInput,
+  { id: subjectId, fileName, createdAt: at }: AttachmentRow,
+): Promise<void> {
+  const details = record ? { fileName, record } : { fileName };
+  await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId, at, details });
 }
 
 /** Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts. */

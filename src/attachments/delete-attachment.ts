@@ -5,6 +5,7 @@ import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
 import { describeChanges } from './describe-changes.js';
 import { notFound } from './not-found.js';
+import { recordDeletion } from './record-deletion.js';
 import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
 import { findAttachment } from './stored-attachment.js';
 
@@ -29,6 +30,7 @@ export async function deleteAttachment(
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const changed = await describeChanges(manager, [stored.attachment]);
+    await recordDeletion(manager, viewer, stored.attachment, deps.clock());
     return { documentKey: await deleteRows(deps, manager, stored, deps.clock()), changed };
   });
   deps.changes.publish(changed);

@@ -10,6 +10,7 @@ import { deleteRows } from './delete-rows.js';
 import { describeChanges } from './describe-changes.js';
 import { readFieldsOfRecords, readLinksOfFields } from './read-fields.js';
 import { checkRecord, type RecordRef } from './record.js';
+import { recordDeletion } from './record-deletion.js';
 import { removeBytes } from './remove-bytes.js';
 import { readAttachments } from './stored-attachment.js';
 
@@ -99,6 +100,7 @@ async function deleteBatch(
     owned.map(({ attachment }) => attachment),
   );
   for (const stored of owned) {
+    await recordDeletion(manager, viewer, stored.attachment, deps.clock());
     const documentKey = await deleteRows(deps, manager, stored, deps.clock());
     if (documentKey) documentKeys.push(documentKey);
   }

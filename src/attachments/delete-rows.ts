@@ -26,18 +26,18 @@ export async function deleteRows(
   await lockRows(manager, BlobRow, [blob.id], 'UPDATE');
   await unlinkEverywhere(manager, attachment.id);
   await verdicts.forget(manager, attachment.id);
-  await manager.delete(AttachmentRow, { id: attachment.id });
+  const { organizationId } = attachment;
+  await manager.delete(AttachmentRow, { id: attachment.id, organizationId });
   const { affected } = await manager
     .createQueryBuilder()
     .delete()
     .from(BlobRow)
-    .where('id = :id AND NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = blobs.id)', {
-      id: blob.id,
-    })
+    .where('id = :id AND organization_id = :organizationId', { id: blob.id, organizationId })
+    .andWhere('NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = blobs.id)')
     .execute();
   if (affected !== 1) return null;
   const { documentKey } = blob;
-  await manager.delete(UploadTargetRow, { documentKey });
+  await manager.delete(UploadTargetRow, { documentKey, organizationId });
   await manager.insert(RemovalRow, { documentKey, createdAt: now });
   return documentKey;
 }

@@ -8,6 +8,7 @@ import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface Download {
   id: string;
+  organizationId: string;
   fileName: string;
   contentType: string;
   size: number;
@@ -30,8 +31,9 @@ export async function findDownload(
   const { attachment, blob } = stored;
   const permitted = viewer ? mayDownload(viewer, stored) : blob.verdict === 'APPROVED';
   if (!permitted) throw new AttachmentError('NOT_APPROVED');
-  const { fileName, contentType, size, createdAt } = attachment;
-  return { id, fileName, contentType, size, sha256: blob.sha256, documentKey: blob.documentKey, createdAt };
+  const { organizationId, fileName, contentType, size, createdAt } = attachment;
+  const { sha256, documentKey } = blob;
+  return { id, organizationId, fileName, contentType, size, sha256, documentKey, createdAt };
 }
 
 async function findSigned(manager: EntityManager, id: string): Promise<StoredAttachment | null> {

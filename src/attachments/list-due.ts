@@ -1,4 +1,6 @@
+import { outlivedAt } from '../audit/purge-events.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { AuditEventRow } from '../database/entities/audit-event.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
@@ -9,19 +11,24 @@ import { listOrphans, type SweepOptions, type SweepStorageDependencies } from '.
 
 /** Something that cleaning would remove now. */
 export interface Due {
-  kind: 'attachment' | 'upload target' | 'idempotency key' | 'bytes';
-  /** An attachment's or target's id, an idempotency key as its client has chosen it, or a document key. */
+  kind: 'attachment' | 'upload target' | 'idempotency key' | 'audit event' | 'bytes';
+  /** An attachment's, target's or event's id, an idempotency key as its client has chosen it, or a document key. */
   id: string;
   reason: string;
+}
+
+export interface ListDueDependencies extends SweepStorageDependencies {
+  auditRetentionMs: number;
 }
 
 const batchSize = 500;
 
 /** Everything that is due now, one after the other, and why; changes nothing. */
-export async function* listDue(deps: SweepStorageDependencies, options: SweepOptions): AsyncGenerator<Due> {
+export async function* listDue(deps: ListDueDependencies, options: SweepOptions): AsyncGenerator<Due> {
   yield* expiredAttachments(deps);
   yield* unusedTargets(deps);
   yield* outlivedKeys(deps);
+  yield* outlivedEvents(deps);
   for await (const { documentKey } of batches((page) => deps.database.read.find(RemovalRow, page))) {
     yield { kind: 'bytes', id: documentKey, reason: 'its last attachment was deleted' };
   }
@@ -57,6 +64,21 @@ async function* outlivedKeys({ database, clock }: SweepStorageDependencies): Asy
   for await (const { key, createdAt } of outlived) {
     const reason = `no retry is due any more; used at ${createdAt.toISOString()}`;
     yield { kind: 'idempotency key', id: JSON.stringify(key), reason };
+  }
+}
+
+async function* outlivedEvents({
+  database,
+  clock,
+  auditRetentionMs,
+}: ListDueDependencies): AsyncGenerator<Due> {
+  const where = outlivedAt(clock(), auditRetentionMs);
+  if (!where) return;
+  const outlived = batches((page) =>
+    database.read.find(AuditEventRow, { where, order: { id: 'ASC' }, ...page }),
+  );
+  for await (const { id, action, createdAt } of outlived) {
+    yield { kind: 'audit event', id, reason: `${action} at ${createdAt.toISOString()}` };
   }
 }
 

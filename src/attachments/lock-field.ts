@@ -37,6 +37,7 @@ export function assertVersion(field: RecordFieldRow, expected: number | null): v
 
 /** Counts one change of the field's links. */
 export async function bumpVersion(manager: EntityManager, field: RecordFieldRow): Promise<RecordFieldRow> {
-  await manager.update(RecordFieldRow, { id: field.id }, { version: () => 'version + 1' });
+  const { id, organizationId } = field;
+  await manager.update(RecordFieldRow, { id, organizationId }, { version: () => 'version + 1' });
   return { ...field, version: field.version + 1 };
 }

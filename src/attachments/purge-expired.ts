@@ -6,6 +6,7 @@ import { before } from '../database/instants.js';
 import type { Changes } from './changes.js';
 import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
 import { describeChanges } from './describe-changes.js';
+import { recordDeletion } from './record-deletion.js';
 
 export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
   database: Database;
@@ -38,6 +39,7 @@ async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): 
     const expired = await findExpired(manager, id, now);
     if (!expired) return null;
     const gone = await describeChanges(manager, [expired.attachment]);
+    await recordDeletion(manager, null, expired.attachment, now);
     await deleteRows(deps, manager, expired, now);
     return gone;
   });

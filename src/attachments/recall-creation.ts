@@ -55,7 +55,8 @@ export async function recallCreation(
   const first = await manager.findOneByOrFail(IdempotencyKeyRow, key);
   if (first.attachmentId === attachmentId) return null;
   if (first.fingerprint !== fingerprint) throw conflict();
-  if (await manager.existsBy(AttachmentRow, { id: first.attachmentId })) return first.attachmentId;
+  if (await manager.existsBy(AttachmentRow, { id: first.attachmentId, organizationId }))
+    return first.attachmentId;
   await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
   return null;
 }

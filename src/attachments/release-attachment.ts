@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import { ReleaseRow } from '../database/entities/release.js';
 import { Faults } from '../faults.js';
@@ -30,6 +31,8 @@ export async function releaseAttachment(
     if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
     if (found.blob.verdict === 'PENDING') refusePending();
     const judged = await release(deps, manager, viewer, { stored: found, reason });
+    const released = { action: 'ATTACHMENT_RELEASED', subjectId: attachmentId } as const;
+    await recordEvent(manager, viewer, { ...released, at: deps.clock(), details: { reason: reason.trim() } });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
   if (changed) deps.changes.publish(changed);

@@ -1,3 +1,4 @@
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { Jobs } from '../jobs/jobs.js';
@@ -33,6 +34,8 @@ export async function rescanAttachment(
     const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
     const judged = await judge(deps, manager, again);
     await queueScan(deps.jobs, manager, blobId);
+    const rescan = { action: 'ATTACHMENT_RESCANNED', subjectId: attachmentId } as const;
+    await recordEvent(manager, viewer, { ...rescan, at: deps.clock() });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
   if (changed) deps.changes.publish(changed);

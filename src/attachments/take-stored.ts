@@ -29,7 +29,8 @@ export async function takeStored(
   await acceptIncoming({ database, storage }, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
   const { fileName, contentType: declaredType, size } = target;
-  const blob = await database.read.findOneBy(BlobRow, { documentKey });
+  const { organizationId } = viewer;
+  const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
   const facts = blob
     ? { ...blob, head: await readHead(storage, blob) }
     : await measure(hasher, await open(storage, documentKey), size);

@@ -1,3 +1,4 @@
+import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -45,10 +46,18 @@ export async function updateAttachment(
     };
     checkMetadata(faults, description ?? null, metadata ?? null);
     faults.throwIfAny();
-    await manager.update(AttachmentRow, { id: attachmentId }, changes);
+    const { organizationId } = viewer;
+    await manager.update(AttachmentRow, { id: attachmentId, organizationId }, changes);
+    const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
+    const details = { changed: namesOfGiven({ fileName, description, metadata }) };
+    await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
     const attachment = Object.assign(stored.attachment, changes);
     return { ...stored, attachment, changed: await describeChanges(manager, [attachment]) };
   });
   deps.changes.publish(changed);
   return updated;
+}
+
+function namesOfGiven(values: object): string[] {
+  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
 }

@@ -82,10 +82,13 @@ function rateLimited(rate: Rate, msg: string, type: string): AttachmentError {
   return new AttachmentError('RATE_LIMITED', { message: msg, limit: rate.limit, retryAfterSeconds, details });
 }
 
+/** What a proxy says may be anything. */
+const maxAddressLength = 64;
+
 /** Whom an address stands for: itself, or the /64 of an IPv6 address, since one client has all of that. */
 export function networkOf(address: string): string {
   const [plain = ''] = address.split('%', 1);
-  if (!ipaddr.isValid(plain)) return address;
+  if (!ipaddr.isValid(plain)) return address.slice(0, maxAddressLength);
   const parsed = ipaddr.process(plain);
   return parsed.kind() === 'ipv4' ? parsed.toString() : parsed.toByteArray().slice(0, 8).join('.');
 }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
@@ -24,6 +25,8 @@ export function generateApiKey(): string {
 export interface KeyToStore {
   key: string;
   organizationId: string;
+  /** Null: the operator. */
+  createdBy: { id: string } | null;
   name: string;
   permissions: readonly string[];
   createdAt: Date;
@@ -33,7 +36,7 @@ export interface KeyToStore {
 /** Stores a key, with a service account of its own that has the key's name. */
 export async function storeApiKey(
   manager: EntityManager,
-  { key, organizationId, name, permissions, createdAt, expiresAt }: KeyToStore,
+  { key, organizationId, createdBy, name, permissions, createdAt, expiresAt }: KeyToStore,
 ): Promise<ApiKeyRow> {
   const principalId = uuidv7();
   const row: ApiKeyRow = {
@@ -51,6 +54,9 @@ export async function storeApiKey(
   };
   await insertRow(manager, PrincipalRow, { organizationId, id: principalId, kind: 'SERVICE', name });
   await insertRow(manager, ApiKeyRow, row);
+  const creation = { action: 'API_KEY_CREATED', subjectId: row.id, at: createdAt } as const;
+  const actor = { organizationId, principal: createdBy };
+  await recordEvent(manager, actor, { ...creation, details: { name, permissions } });
   return row;
 }
 
@@ -70,7 +76,15 @@ export async function createFirstApiKey(
     const organizationId = uuidv7();
     await insertRow(manager, OrganizationRow, { id: organizationId, name: 'default', createdAt });
     const name = 'bootstrap';
-    await storeApiKey(manager, { key, organizationId, name, permissions, createdAt, expiresAt: null });
+    await storeApiKey(manager, {
+      key,
+      organizationId,
+      createdBy: null,
+      name,
+      permissions,
+      createdAt,
+      expiresAt: null,
+    });
     return true;
   });
   return created ? key : null;

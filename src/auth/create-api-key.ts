@@ -16,13 +16,14 @@ export interface CreatedApiKey {
  */
 export async function createApiKey(
   { database, clock }: { database: Database; clock: () => Date },
-  { organizationId, permissions: givable }: Pick<Viewer, 'organizationId' | 'permissions'>,
+  { organizationId, principal, permissions: givable }: Viewer,
   input: NewApiKey,
 ): Promise<CreatedApiKey> {
   const createdAt = clock();
   checkNewApiKey(input, givable, createdAt);
   const key = generateApiKey();
   const permissions = [...new Set(input.permissions)];
-  const toStore = { ...input, permissions, key, organizationId, createdAt };
-  return { row: await database.write((manager) => storeApiKey(manager, toStore)), key };
+  const toStore = { ...input, permissions, key, organizationId, createdBy: principal, createdAt };
+  const row = await database.write((manager) => storeApiKey(manager, toStore));
+  return { row, key };
 }

@@ -1,22 +1,29 @@
 import { IsNull } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { AttachmentError, errorTable } from '../errors.js';
+import type { Viewer } from './viewer.js';
 
 /**
  * Ends a key, within a second also in other processes. One that was revoked before keeps the instant of that. Throws
- * NOT_FOUND where the organization (null: any) has no such key.
+ * NOT_FOUND where the viewer's organization (without a viewer: any) has no such key.
  */
 export async function revokeApiKey(
   { database, clock }: { database: Database; clock: () => Date },
-  organizationId: string | null,
+  viewer: Pick<Viewer, 'organizationId' | 'principal'> | null,
   id: string,
 ): Promise<ApiKeyRow> {
-  const key = organizationId === null ? { id } : { organizationId, id };
+  const key = viewer === null ? { id } : { organizationId: viewer.organizationId, id };
   const revokedAt = clock();
   const row = await database.write(async (manager) => {
-    await manager.update(ApiKeyRow, { ...key, revokedAt: IsNull() }, { revokedAt });
-    return manager.findOneBy(ApiKeyRow, key);
+    const { affected } = await manager.update(ApiKeyRow, { ...key, revokedAt: IsNull() }, { revokedAt });
+    const revoked = await manager.findOneBy(ApiKeyRow, key);
+    if (revoked && affected === 1) {
+      const actor = { organizationId: revoked.organizationId, principal: viewer?.principal ?? null };
+      await recordEvent(manager, actor, { action: 'API_KEY_REVOKED', subjectId: id, at: revokedAt });
+    }
+    return revoked;
   });
   if (row) return row;
   throw new AttachmentError('NOT_FOUND', {

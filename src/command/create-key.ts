@@ -32,7 +32,13 @@ export async function createKey(
   const key = generateApiKey();
   const made = await database.write(async (manager) => {
     const organization = await organizationFor(manager, options.organization, createdAt);
-    const row = await storeApiKey(manager, { ...input, key, organizationId: organization.id, createdAt });
+    const row = await storeApiKey(manager, {
+      ...input,
+      key,
+      organizationId: organization.id,
+      createdBy: null,
+      createdAt,
+    });
     return { organization, row };
   });
   print(key);

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { createConfiguredJobs } from '../wiring/background-work.js';
+import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './align-columns.js';
 
@@ -58,8 +59,7 @@ async function retry(jobs: Jobs, id: string | null, all: boolean): Promise<strin
 async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
   const database = await openConfiguredDatabase(loadConfig(process.env));
   try {
-    const log = { error: () => {}, warn: () => {} };
-    const jobs = createConfiguredJobs({ database, clock: () => new Date(), log });
+    const jobs = createConfiguredJobs({ database, clock: () => new Date(), log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);
   } finally {
     await database.close();

@@ -18,6 +18,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     clock: () => new Date(),
     verdicts: { forget: forgetWebhooks },
     changes: new Changes(),
+    auditRetentionMs: config.auditRetentionMs,
   };
   try {
     let count = 0;

@@ -6,6 +6,7 @@ import type { UploadMeter } from '../attachments/measure-upload.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
+import type { RecordAuthorizer } from '../auth/record-authorizer.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
@@ -16,6 +17,7 @@ import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
 import { type QueryLimits, tooComplex } from './query-limits.js';
 import type { TakenText } from './read-request.js';
+import { RecordAccess } from './record-access.js';
 
 /** What resolvers hand on to the verbs of the service. */
 export interface GraphqlDependencies {
@@ -29,6 +31,7 @@ export interface GraphqlDependencies {
   verdicts: VerdictListener;
   changes: Changes;
   verdictWatch: VerdictWatch;
+  recordAuthorizer: RecordAuthorizer;
   urls: AttachmentUrls;
   uploadMeter: UploadMeter;
   /** Where the bytes of an upload target are sent to. */
@@ -59,6 +62,7 @@ export interface RequestFacts {
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
+  private madeAccess: RecordAccess | null = null;
   private listedItems = 0;
 
   constructor(
@@ -83,6 +87,12 @@ export class GraphqlContext {
   get loaders(): Loaders {
     this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
     return this.madeLoaders;
+  }
+
+  /** What the viewer may see and change of records. */
+  get access(): RecordAccess {
+    this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
+    return this.madeAccess;
   }
 
   /**

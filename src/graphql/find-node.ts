@@ -1,5 +1,4 @@
 import { findAttachment } from '../attachments/stored-attachment.js';
-import { assertPermitted } from '../auth/assert-permitted.js';
 import { findApiKey } from '../auth/list-api-keys.js';
 import { findDelivery } from '../webhooks/list-deliveries.js';
 import type { GraphqlContext } from './context.js';
@@ -7,20 +6,19 @@ import { type ApiKey, toApiKey } from './types/api-key.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
 import { toWebhookDelivery, type WebhookDelivery } from './types/webhook-delivery.js';
 
-/** The object of any kind that has this id, of the kinds that the viewer may read. Throws FORBIDDEN where there is none. */
+/** The object of any kind that has this id, of the kinds that the viewer may read. */
 export async function findNode(
-  { deps, viewer }: GraphqlContext,
+  { deps, viewer, access }: GraphqlContext,
   id: string,
 ): Promise<Attachment | ApiKey | WebhookDelivery | null> {
   const { read } = deps.database;
   const seesKeys = viewer.permissions.has('keys:admin');
-  if (!seesKeys) assertPermitted(viewer, 'attachments:read');
   if (viewer.permissions.has('attachments:read')) {
-    const attachment = await findAttachment(read, viewer, id);
+    const attachment = await access.view(await findAttachment(read, viewer, id));
     if (attachment) return toAttachment(attachment);
     const delivery = await findDelivery(read, viewer, id);
     // It is seen by whoever sees its attachment.
-    if (delivery && (await findAttachment(read, viewer, delivery.attachmentId)))
+    if (delivery && (await access.view(await findAttachment(read, viewer, delivery.attachmentId))))
       return toWebhookDelivery(delivery);
   }
   const key = seesKeys ? await findApiKey(read, viewer.organizationId, id) : null;

@@ -2,11 +2,12 @@ import type { RecordFieldRow } from '../database/entities/record-field.js';
 import type { GraphqlContext } from './context.js';
 import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
 
-/** The field's row; null where it was never linked to. */
+/** The field's row; null where it was never linked to, or may not be viewed. */
 export async function readField(
   field: RecordField,
-  { loaders }: GraphqlContext,
+  { loaders, access }: GraphqlContext,
 ): Promise<RecordFieldRow | null> {
+  if (!(await access.mayView(field.record, field.name))) return null;
   return field.row === undefined ? loaders.field.load(field) : field.row;
 }
 

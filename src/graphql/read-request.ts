@@ -6,6 +6,7 @@ import { type Door, measureFailure, type UploadMeter } from '../attachments/meas
 import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
 import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
+import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
@@ -68,7 +69,7 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
   return async (request, viewer) => {
     const body = await readJsonBody<TakenText>(request, jsonLimits, {
       receive: async (source) => {
-        const { organizationId } = assertPermitted(viewer, 'attachments:write');
+        const { organizationId } = assertPermitted(viewer, contentNeed);
         const encoding = encodingOf(source);
         return measureFailure(deps.uploadMeter, encoding, async () => {
           const taken = await orFault(

@@ -1,20 +1,17 @@
 import 'reflect-metadata';
 import { GraphQLEnumType, GraphQLSchema, isInputObjectType } from 'graphql';
-import { type AuthChecker, buildSchemaSync } from 'type-graphql';
-import { assertPermitted } from '../auth/assert-permitted.js';
-import type { Permission } from '../auth/viewer.js';
+import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
-import type { GraphqlContext } from './context.js';
-import { findLongTexts } from './json-body/find-long-texts.js';
+import { guardRootFields } from './guard-root-fields.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
+import { Audit } from './resolvers/audit.js';
 import { Mutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
 import { VerdictMutations } from './resolvers/verdicts.js';
 import { Webhooks } from './resolvers/webhooks.js';
-import { textTooLong } from './text-too-long.js';
 import { DateTime } from './types/scalars.js';
 
 const errorCodesDescription = `
@@ -22,24 +19,7 @@ Every refused request carries one of these in errors[].extensions.code, with
 extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
 once, and extensions.limit where a limit was passed.`.trim();
 
-/** Every root field names the permissions it needs with `@Authorized`; none named means any good credential. */
-const authChecker: AuthChecker<GraphqlContext, Permission> = ({ context, args, info }, needed) => {
-  assertNoStrayText(context, args, info.fieldName);
-  for (const permission of needed) assertPermitted(context.viewer, permission);
-  return context.viewer !== null;
-};
-
-/** Long texts are content of a file and nothing else: a token that stands for one must not be taken for a text. */
-function assertNoStrayText({ longTexts }: GraphqlContext, args: unknown, fieldName: string): void {
-  for (const { path } of findLongTexts(args, longTexts)) {
-    if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
-    throw textTooLong(path);
-  }
-}
-
-const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);
-
-/** The whole API. */
+/** The whole API, guarded by the table of permissions. */
 export function createSchema(): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: [
@@ -53,14 +33,15 @@ export function createSchema(): GraphQLSchema {
       VerdictMutations,
       Webhooks,
       ApiKeys,
+      Audit,
       Subscriptions,
     ],
-    authChecker,
     scalarsMap: [{ type: Date, scalar: DateTime }],
     validate: false,
     pubSub: { publish: noPubSub, subscribe: noPubSub },
   });
   markOneOf(schema, 'AttachmentContentInput');
+  guardRootFields(schema);
   // No field is of this type: it tells client generators what `extensions.code` can be.
   return new GraphQLSchema({
     ...schema.toConfig(),

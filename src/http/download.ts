@@ -5,7 +5,7 @@ import { AttachmentError } from '../errors.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 
-export interface DownloadDependencies {
+export interface DownloadDependencies<File extends DownloadableFile = DownloadableFile> {
   storage: Pick<Storage, 'read'>;
   /** The store, where clients are sent to it; null where the bytes come through us. */
   direct: DirectAccess | null;
@@ -17,7 +17,9 @@ export interface DownloadDependencies {
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
    */
-  findDownload(id: string, viewer: Viewer | null): Promise<DownloadableFile | null>;
+  findDownload(id: string, viewer: Viewer | null): Promise<File | null>;
+  /** Told, before they leave, whose bytes go to whom: to a viewer, or to whoever has this signature. Must not throw. */
+  onDownload(file: File, receiver: { viewer: Viewer | null; signature: string | null }): void;
 }
 
 /** The last part is a wildcard, because a named one takes no more than 100 characters. */
@@ -27,7 +29,10 @@ interface DownloadRoute {
 }
 
 /** Adds `GET|HEAD /attachments/{id}/{fileName}`, open to a credential or to a signed query. */
-export function registerDownload(server: FastifyInstance, deps: DownloadDependencies): void {
+export function registerDownload<File extends DownloadableFile>(
+  server: FastifyInstance,
+  deps: DownloadDependencies<File>,
+): void {
   server.route<DownloadRoute>({
     method: ['GET', 'HEAD'],
     url: '/attachments/:id/*',
@@ -37,6 +42,8 @@ export function registerDownload(server: FastifyInstance, deps: DownloadDependen
       const access = await authorize(deps, request, reply, { id, fileName });
       const file = await deps.findDownload(id, access.viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
+      const signature = access.viewer ? null : String(request.query['signature']);
+      if (request.method === 'GET') deps.onDownload(file, { viewer: access.viewer, signature });
       await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
       return reply;
     },
@@ -61,7 +68,7 @@ interface Access extends Omit<SendOptions, 'direct'> {
 
 /** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
 async function authorize(
-  { urls, clock, viewerOf }: DownloadDependencies,
+  { urls, clock, viewerOf }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
   file: { id: string; fileName: string },

@@ -4,6 +4,7 @@ import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
+import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { principalKey } from '../limits/principal-key.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
@@ -73,11 +74,11 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
       if (request.headers.authorization === undefined && !isMultipart(request)) return;
       const viewer = await admitRequest(deps.admit, request, reply);
       facts(request).viewer = viewer;
-      if (isMultipart(request)) assertPermitted(viewer, 'attachments:write');
+      if (isMultipart(request)) assertPermitted(viewer, contentNeed);
       if (mayBringContent(request)) holdSlot(deps.uploadSlots, viewer, reply);
     });
     scope.addContentTypeParser('multipart/form-data', async (request: FastifyRequest) => {
-      const viewer = assertPermitted(facts(request).viewer, 'attachments:write');
+      const viewer = assertPermitted(facts(request).viewer, contentNeed);
       return keep(request, await deps.readMultipart(request.raw, viewer));
     });
     scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>

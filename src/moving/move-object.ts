@@ -23,8 +23,8 @@ export async function moveObject(
   if (await isWhole(target, object)) return 'present';
   const content = await source.read(object.documentKey);
   if (content === null) return 'missing';
-  const found = await copy(content, target, object.documentKey);
-  if (!agrees(found, object)) return 'damaged';
+  const found = await copy(content, target, object);
+  if (found === null) return 'damaged';
   if (!(await isWhole(target, { ...object, sha256: found.sha256 }))) {
     throw new Error(`The target does not give back what it was given: ${object.documentKey}`);
   }
@@ -58,8 +58,13 @@ async function measure(content: Readable, onChunk?: (chunk: Uint8Array) => Promi
   return { size, sha256: hash.digest('hex') };
 }
 
-async function copy(content: Readable, target: Pick<Storage, 'create'>, key: string): Promise<Measured> {
-  const writer = await target.create(key);
+/** Null, and nothing is left, where the content is not what the object must be. */
+async function copy(
+  content: Readable,
+  target: Pick<Storage, 'create'>,
+  object: ObjectToMove,
+): Promise<Measured | null> {
+  const writer = await target.create(object.documentKey);
   const batch: Uint8Array[] = [];
   let batchSize = 0;
   const flush = async () => {
@@ -72,6 +77,10 @@ async function copy(content: Readable, target: Pick<Storage, 'create'>, key: str
       batchSize += chunk.byteLength;
       if (batchSize >= chunkSize) await flush();
     });
+    if (!agrees(measured, object)) {
+      await writer.abort();
+      return null;
+    }
     await flush();
     await writer.commit();
     return measured;

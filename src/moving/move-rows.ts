@@ -18,11 +18,7 @@ const ownTables: readonly unknown[] = [JobRow];
  * Makes the target's tables the same as the source's, which must not change meanwhile. Only what differs is written, so that
  * a move that was broken off goes on where it was, and one that is repeated takes in what has changed.
  */
-export async function moveRows(
-  source: EntityManager,
-  target: Database,
-  onProgress: (rows: number) => void,
-): Promise<MovedRows> {
+export async function moveRows(source: EntityManager, target: Database): Promise<MovedRows> {
   const tables = tableOrder(source.connection.entityMetadatas).filter(
     ({ target: row }) => !ownTables.includes(row),
   );
@@ -32,16 +28,9 @@ export async function moveRows(
     for await (const batch of readBatches(source, table)) {
       moved.written += await writeDifferent(target, table, batch);
       moved.rows += batch.length;
-      onProgress(batch.length);
     }
   }
   return moved;
-}
-
-/** How many rows a move has to look at. */
-export async function countRows(source: EntityManager): Promise<number> {
-  const counts = source.connection.entityMetadatas.map((table) => source.count(table.target));
-  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 /** Rows that an earlier attempt has brought and that have gone since. */

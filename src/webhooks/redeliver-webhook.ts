@@ -25,7 +25,10 @@ export async function redeliverWebhook(
   const now = clock();
   return database.write(async (manager) => {
     if (!(await makeDue(manager, viewer, deliveryId, now))) throw notFound();
-    const delivery = await manager.findOneByOrFail(WebhookDeliveryRow, { id: deliveryId });
+    const delivery = await manager.findOneByOrFail(WebhookDeliveryRow, {
+      id: deliveryId,
+      organizationId: viewer.organizationId,
+    });
     await jobs.enqueue(manager, deliveryJob(delivery, now));
     return delivery;
   });

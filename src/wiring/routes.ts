@@ -5,14 +5,19 @@ import { findDownload } from '../attachments/find-download.js';
 import { measureUpload } from '../attachments/measure-upload.js';
 import { scanJob } from '../attachments/queue-scan.js';
 import { type DirectUpload, receiveUpload } from '../attachments/receive-upload.js';
+import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
+import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
+import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
+import { createLoaders } from '../graphql/loaders.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
+import { RecordAccess } from '../graphql/record-access.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen } from '../graphql/screen-operation.js';
 import { screenRequest } from '../graphql/screen-request.js';
@@ -38,6 +43,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     admit: Admit;
     uploadSlots: UploadSlots;
     authenticate: Authenticate;
+    downloads: DownloadLog;
     assertTrusted(): Promise<void>;
     redirectDownloads: boolean;
   };
@@ -48,6 +54,10 @@ export async function addRoutes(
   config: Config,
   deps: RouteDependencies,
 ): Promise<ApolloServer<GraphqlContext>> {
+  server.addHook('onRoute', ({ method, url }) => {
+    const methods = [method].flat().filter((name) => name !== 'HEAD' && name !== 'OPTIONS');
+    for (const name of methods) assertListedRoute(name, url);
+  });
   measureRequests(server, deps.onAnswer);
   const apollo = await addGraphql(server, config, deps);
   addDirectUpload(server, config, deps);
@@ -76,9 +86,13 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     readJson: createJsonReader(deps, config),
     discard: (intake) => discardIntake(deps, intake),
   });
-  const subscriptions = createSubscriptionServer(schema, deps);
+  const subscriptions = createSubscriptionServer(schema, { ...deps, screen });
   measureSockets(deps, registerWebSockets(server, { subscriptions, trustedProxies: config.trustedProxies }));
   return apollo;
+}
+
+function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, viewer));
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {
@@ -103,8 +117,15 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
     viewerOf: async (request, reply) =>
-      assertPermitted(await admitRequest(deps.admit, request, reply), 'attachments:read'),
+      assertPermitted(await admitRequest(deps.admit, request, reply), routeNeeds['GET /attachments/:id/*']),
     direct: deps.redirectDownloads ? deps.storage.direct : null,
-    findDownload: (id, viewer) => findDownload(deps.database.read, id, viewer),
+    findDownload: async (id, viewer) => {
+      if (viewer && (await accessOf(deps, viewer).hides(id))) return null;
+      return findDownload(deps.database.read, id, viewer);
+    },
+    onDownload: ({ id: attachmentId, organizationId }, { viewer, signature }) => {
+      const principalId = viewer?.principal.id ?? null;
+      deps.downloads.note({ attachmentId, organizationId, principalId, signature });
+    },
   });
 }

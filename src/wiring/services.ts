@@ -3,6 +3,7 @@ import { Changes } from '../attachments/changes.js';
 import { createHasher } from '../attachments/hash-content.js';
 import { loadPolicies } from '../attachments/load-policies.js';
 import { VerdictWatch } from '../attachments/verdict-watch.js';
+import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
@@ -12,6 +13,7 @@ import type { Storage } from '../storage/storage.js';
 import { createWebhooks } from '../webhooks/create-webhooks.js';
 import { resolveName } from '../webhooks/resolve-name.js';
 import { createConfiguredJobs, testScanner } from './background-work.js';
+import { createConfiguredAuthorizer } from './configured-authorizer.js';
 import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
 import { createLimits } from './limits.js';
@@ -49,6 +51,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     ...createLimits(config, authenticate),
     authenticate,
     usage,
+    recordAuthorizer: createConfiguredAuthorizer(config, log),
     database,
     storage,
     clock,
@@ -63,6 +66,11 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),
     webhookSecrets,
     hasher: createHasher(),
+    downloads: createDownloadLog({
+      database,
+      clock,
+      onDownloadsLost: (err) => log.warn({ err }, 'downloads not recorded'),
+    }),
     tokens,
     urls: createAttachmentUrls({ publicUrl, secrets, clock }),
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,

@@ -95,7 +95,8 @@ describe('JSON Web Tokens under a secret', () => {
     const statements = await statementLogger.during(async () => {
       for (let time = 0; time < 20; time += 1) await statusOf(client);
     });
-    expect(statements).toEqual([]);
+    // The cleaning that each start begins with may still be under way.
+    expect(statements.filter((sql) => /principals|organizations|api_keys/.test(sql))).toEqual([]);
     await sleep(3_000);
     expect(await statusOf(client)).toBe(401);
   });

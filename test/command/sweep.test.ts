@@ -148,6 +148,8 @@ test('a dry run says what would go, and why, and changes nothing; a real one rem
     UploadTargetRow: -2,
     IdempotencyKeyRow: -1,
     RemovalRow: -1,
+    // That they were purged is remembered.
+    AuditEventRow: 2,
   });
   const again = await sweep();
   expect(again.lines).toEqual(['0 have gone.']);

@@ -54,7 +54,9 @@ export class PurgeStage implements AsyncDisposable {
     const { stage, storage } = this;
     const verdicts = { forget: forgetWebhooks };
     const clock = () => new Date(this.now);
-    return cleanUp({ database: stage.ledger.database, storage, clock, verdicts, changes: new Changes() });
+    const { database } = stage.ledger;
+    const changes = new Changes();
+    return cleanUp({ database, storage, clock, verdicts, changes, auditRetentionMs: 0 });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

@@ -93,6 +93,7 @@ export async function startDownloadServer(
     direct: null,
     clock,
     viewerOf,
+    onDownload: () => undefined,
     findDownload: async (id, asker) => findDownload(files, id, asker),
   });
   const origin = await server.listen({ port: 0, host: '127.0.0.1' });

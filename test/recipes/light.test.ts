@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { Answer, AttachmentData, Client } from '../support/client.js';
+import { claims, sign, secret as tokenSecret } from '../auth/tokens.js';
+import { type Answer, type AttachmentData, Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
-import type { TestService } from '../support/service.js';
+import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { gif, html, pdf } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
@@ -276,5 +277,15 @@ describe('Light', () => {
       401,
       'Bearer realm="claimcheck", Basic realm="claimcheck"',
     ]);
+  });
+
+  test('Bearer <JWT>: the token names tenant, creator and permissions', async () => {
+    await using signed = await startService({ JWT_SECRET: tokenSecret });
+    const client = new Client(signed.url, await sign());
+    const { organizationId, createdBy } = await client.upload({ content: 'x', name: 'x.txt' });
+    expect([organizationId, createdBy.id, createdBy.kind]).toEqual(['org-a', 'ada', 'USER']);
+    const reader = new Client(signed.url, await sign(claims({ permissions: ['attachments:read'] })));
+    const refused = await reader.tryUpload({ content: 'x', name: 'x.txt' });
+    expect([refused.status, codeOf(refused)]).toEqual([403, 'FORBIDDEN']);
   });
 });

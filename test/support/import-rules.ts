@@ -7,7 +7,7 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 const levels: readonly (readonly string[])[] = [
   ['config.ts', 'setting-formats.ts', 'limit-settings.ts', 's3-location.ts', 'errors.ts', 'faults.ts'],
   ['storage', 'scanner', 'database'],
-  ['jobs', 'limits'],
+  ['jobs', 'audit', 'limits'],
   ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],
   ['wiring'],

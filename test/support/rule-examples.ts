@@ -131,6 +131,32 @@ export const examples = {
     files: { 'src/a.ts': 'const id = Math.random().toString(36);\nconst x = Math.max(1, random());' },
     faults: ['src/a.ts:1 takes guessable randomness; node:crypto has better'],
   },
+  queriesAreScoped: {
+    files: {
+      'src/attachments/a.ts': `export function newList(manager) {
+        return manager.find(AttachmentRow, { where: { createdById } });
+      }`,
+      'src/attachments/b.ts': `function every(manager) {
+        return manager.createQueryBuilder(BlobRow, 'b').where('b.sha256 = :sha256', { sha256 }).getMany();
+      }`,
+      'src/auth/c.ts': `function drop(manager, { organizationId }) {
+        await manager.query('DELETE FROM api_keys WHERE id = ?', [id]);
+        await manager.delete(ApiKeyRow, { id, organizationId });
+      }`,
+      'src/webhooks/d.ts': `function scoped(manager, viewer) {
+        const key = { organizationId: viewer.organizationId, id };
+        await manager.update(WebhookDeliveryRow, key, changes);
+        await manager.createQueryBuilder(WebhookDeliveryRow, 'd').where('d.organization_id = :id').getMany();
+        await manager.find(SweepRow, {});
+        await insertRow(manager, WebhookDeliveryRow, row);
+      }`,
+    },
+    faults: [
+      'src/attachments/a.ts:2 asks for rows of every organization (src/attachments/a.ts newList)',
+      'src/attachments/b.ts:2 asks for rows of every organization (src/attachments/b.ts every)',
+      'src/auth/c.ts:2 asks for rows of every organization (src/auth/c.ts drop)',
+    ],
+  },
   noSuppressions: {
     files: {
       'src/a.ts': `${['//', '@ts-expect-error'].join(' ')}\ncall();`,

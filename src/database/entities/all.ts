@@ -1,5 +1,6 @@
 import { ApiKeyRow } from './api-key.js';
 import { AttachmentRow } from './attachment.js';
+import { AuditEventRow } from './audit-event.js';
 import { BlobRow } from './blob.js';
 import { IdempotencyKeyRow } from './idempotency-key.js';
 import { JobRow } from './job.js';
@@ -33,4 +34,5 @@ export const entities = [
   UploadTargetRow,
   WebhookDeliveryRow,
   WebhookSubscriptionRow,
+  AuditEventRow,
 ];

@@ -4,6 +4,7 @@ import { Webhooks1763700000001 } from './1763700000001-webhooks.js';
 import { ApiKeys1763700000002 } from './1763700000002-api-keys.js';
 import { Verdicts1763700000003 } from './1763700000003-verdicts.js';
 import { Sweeps1763700000004 } from './1763700000004-sweeps.js';
+import { AuditEvents1763700000005 } from './1763700000005-audit-events.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   ApiKeys1763700000002,
   Verdicts1763700000003,
   Sweeps1763700000004,
+  AuditEvents1763700000005,
 ];

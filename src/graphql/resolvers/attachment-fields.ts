@@ -1,23 +1,16 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { renderMarkdown } from '../../attachments/render-markdown.js';
-import { decodeCursor, encodeCursor } from '../../database/cursor.js';
-import { checkPageSize, toPage } from '../../database/page.js';
+import { checkPageSize } from '../../database/page.js';
+import { connectLinks } from '../connect-links.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, Digest, FormattedText } from '../types/attachment.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import type { ConnectionOf } from '../types/connection.js';
 import { DigestAlgorithm, Disposition } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { Principal } from '../types/principal.js';
-import {
-  type AttachmentLink,
-  AttachmentLinkConnection,
-  RecordType,
-  toAttachmentLink,
-} from '../types/record.js';
+import { type AttachmentLink, AttachmentLinkConnection, RecordType } from '../types/record.js';
 import { Rejection } from '../types/rejection.js';
 import { Url } from '../types/scalars.js';
-
-const linkOrder = 'LINKS';
 
 @Resolver(() => Attachment)
 export class AttachmentFields {
@@ -42,9 +35,14 @@ export class AttachmentFields {
     nullable: true,
     description: 'The record that claimed it; null until then.',
   })
-  record(@Root() { stored }: Attachment): RecordType | null {
+  async record(
+    @Root() { stored }: Attachment,
+    @Ctx() { access }: GraphqlContext,
+  ): Promise<RecordType | null> {
     const { recordType, recordId } = stored.attachment;
-    return recordType === null || recordId === null ? null : { type: recordType, id: recordId };
+    if (recordType === null || recordId === null) return null;
+    const record = { type: recordType, id: recordId };
+    return (await access.mayView(record, null)) ? record : null;
   }
 
   @FieldResolver(() => AttachmentLinkConnection)
@@ -53,27 +51,10 @@ export class AttachmentFields {
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AttachmentLink>> {
-    const { loaders } = context;
-    const { attachment, blob } = stored;
     const page = { first: first ?? 50, after: after ?? null };
     checkPageSize(page.first);
     context.spend(page.first);
-    const afterFieldId = page.after === null ? '' : decodeCursor(linkOrder, page.after).id;
-    const links = await loaders.linksOfAttachment.load({
-      attachmentId: attachment.id,
-      limit: page.first + 1,
-      afterFieldId,
-    });
-    const fields = await Promise.all(links.map(({ fieldId }) => loaders.fieldById.load(fieldId)));
-    const present = links.flatMap((link, index) => {
-      const field = fields[index];
-      return field ? [{ id: field.id, link: toAttachmentLink(link, field, blob.verdict) }] : [];
-    });
-    return toConnection(
-      toPage(page, present, ({ id }) => encodeCursor(linkOrder, { value: 0, id })),
-      ({ link }) => link,
-      () => loaders.linkCount.load(attachment.id),
-    );
+    return connectLinks(context, stored, page);
   }
 
   @FieldResolver(() => Principal)
@@ -92,16 +73,16 @@ export class AttachmentFields {
     description:
       'Signed and short-lived; needs no credential. Null unless APPROVED. expiresIn in seconds, 1 to 604800.',
   })
-  downloadUrl(
+  async downloadUrl(
     @Root() { stored }: Attachment,
     @Arg('expiresIn', () => Int, { defaultValue: 300 }) expiresIn: number,
     @Arg('disposition', () => Disposition, { defaultValue: Disposition.ATTACHMENT }) disposition: Disposition,
-    @Ctx() { deps, viewer }: GraphqlContext,
-  ): string | null {
+    @Ctx() { deps, viewer, access }: GraphqlContext,
+  ): Promise<string | null> {
     const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition });
     // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
     const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
-    return permitted ? url : null;
+    return permitted && (await access.view(stored)) ? url : null;
   }
 }
 

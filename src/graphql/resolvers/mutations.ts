@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
 import { limitFileSize } from '../../attachments/choose-policy.js';
 import { claimAttachment } from '../../attachments/claim-attachment.js';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
@@ -41,9 +41,12 @@ import {
 import { RecordField } from '../types/record.js';
 import { toUploadTarget } from '../types/upload.js';
 
+/** Where inputs name what a record authorizer is asked about. */
+const namedAttachment = ['input', 'attachmentId'];
+const namedRecord = ['input', 'record'];
+
 @Resolver()
 export class Mutations {
-  @Authorized('attachments:write')
   @Mutation(() => CreateAttachmentPayload)
   async createAttachment(
     @Arg('input', () => CreateAttachmentInput) input: CreateAttachmentInput,
@@ -51,6 +54,8 @@ export class Mutations {
   ): Promise<CreateAttachmentPayload> {
     const { deps, viewer } = context;
     const creation = toCreation(input);
+    const { record, field } = creation;
+    if (record) await context.access.assertMayEdit(record, field, namedRecord);
     const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
       const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
       return createAttachment(deps, viewer, { ...creation, intake });
@@ -58,7 +63,6 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => CreateUploadTargetPayload)
   async createUploadTarget(
     @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
@@ -68,12 +72,12 @@ export class Mutations {
     return { target: toUploadTarget(target, await offerUpload(deps, target)) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => UpdateAttachmentPayload)
   async updateAttachment(
     @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<UpdateAttachmentPayload> {
+    await access.assertMayChange(input.attachmentId, namedAttachment);
     const stored = await updateAttachment(deps, viewer, {
       ...input,
       fileName: fileName ?? undefined,
@@ -82,42 +86,44 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => CopyAttachmentPayload)
   async copyAttachment(
     @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<CopyAttachmentPayload> {
+    await access.assertVisible([attachmentId], () => namedAttachment);
     const stored = await copyAttachment(deps, viewer, { attachmentId, fileName: fileName ?? null });
     return { attachment: toAttachment(stored) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => DeleteRecordAttachmentsPayload)
   async deleteRecordAttachments(
     @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteRecordAttachmentsPayload> {
+    await access.assertMayEditAll(record, namedRecord);
     return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => ClaimAttachmentPayload)
   async claimAttachment(
     @Arg('input', () => ClaimAttachmentInput) input: ClaimAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<ClaimAttachmentPayload> {
+    await access.assertVisible([input.attachmentId], () => namedAttachment);
+    await access.assertMayEdit(input.record, null, namedRecord);
     const { alreadyClaimed, ...stored } = await claimAttachment(deps, viewer, input);
     return { attachment: toAttachment(stored), alreadyClaimed };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => LinkAttachmentsPayload)
   async linkAttachments(
     @Arg('input', () => LinkAttachmentsInput) input: LinkAttachmentsInput,
     @Ctx() context: GraphqlContext,
   ): Promise<LinkAttachmentsPayload> {
-    const { deps, viewer } = context;
+    const { deps, viewer, access } = context;
+    await access.assertMayEdit(input.record, input.field, namedRecord);
+    await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
     const expectedVersion = input.expectedVersion ?? null;
     const { field: row, unlinked } = await linkAttachments(deps, viewer, { ...input, expectedVersion });
     await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
@@ -126,12 +132,12 @@ export class Mutations {
     return { field, links, unlinked: unlinked.map(toAttachment) };
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => DeleteAttachmentPayload)
   async deleteAttachment(
     @Arg('input', () => DeleteAttachmentInput) { attachmentId }: DeleteAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteAttachmentPayload> {
+    await access.assertMayChange(attachmentId, namedAttachment);
     await deleteAttachment(deps, viewer, attachmentId);
     return { deletedAttachmentId: attachmentId };
   }

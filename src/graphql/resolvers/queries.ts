@@ -1,14 +1,14 @@
-import { Arg, Args, Authorized, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { findPolicy } from '../../attachments/choose-policy.js';
-import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
 import { checkRecord } from '../../attachments/record.js';
 import { findAttachment } from '../../attachments/stored-attachment.js';
 import { Faults } from '../../faults.js';
+import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { findNode } from '../find-node.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
 import { Node } from '../types/node.js';
 import { ViewerType } from '../types/principal.js';
@@ -17,13 +17,11 @@ import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver()
 export class Queries {
-  @Authorized()
   @Query(() => ViewerType)
   viewer(@Ctx() { viewer }: GraphqlContext): ViewerType {
     return { ...viewer, permissions: [...viewer.permissions] };
   }
 
-  @Authorized()
   @Query(() => Node, {
     nullable: true,
     description:
@@ -33,20 +31,18 @@ export class Queries {
     return findNode(context, id);
   }
 
-  @Authorized('attachments:read')
   @Query(() => Attachment, {
     nullable: true,
     description: 'Null where there is none or the viewer may not see it.',
   })
   async attachment(
     @Arg('id', () => ID) id: string,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<Attachment | null> {
-    const found = await findAttachment(deps.database.read, viewer, id);
+    const found = await access.view(await findAttachment(deps.database.read, viewer, id));
     return found && toAttachment(found);
   }
 
-  @Authorized('attachments:read')
   @Query(() => AttachmentConnection, {
     description:
       "The viewer's organization's, newest first by default: claimed or linked ones, and the viewer's own.",
@@ -61,20 +57,15 @@ export class Queries {
       | AttachmentOrderInput
       | null
       | undefined,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    const { read } = deps.database;
-    const conditions = toFilter(filter ?? {});
-    const page = await listAttachments(read, viewer, {
-      first: first ?? 50,
-      after: after ?? null,
-      filter: conditions,
+    const page = { first: first ?? 50, after: after ?? null };
+    return connectAttachments(context, page, {
+      filter: toFilter(filter ?? {}),
       orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
     });
-    return toConnection(page, toAttachment, () => countAttachments(read, viewer, conditions));
   }
 
-  @Authorized('attachments:read')
   @Query(() => RecordType)
   record(@Arg('type', () => String) type: string, @Arg('id', () => ID) id: string): RecordType {
     const faults = new Faults();
@@ -83,7 +74,6 @@ export class Queries {
     return { type, id };
   }
 
-  @Authorized('attachments:read')
   @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })
   uploadPolicy(
     @Arg('recordType', () => String, { nullable: true }) recordType: string | null | undefined,

@@ -1,11 +1,11 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { findPolicy } from '../../attachments/choose-policy.js';
-import { countAttachments, listAttachments } from '../../attachments/list-attachments.js';
 import { AttachmentError } from '../../errors.js';
+import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { readField, readLinks } from '../read-links.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentStatus } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { AttachmentLink, RecordField, RecordType } from '../types/record.js';
@@ -22,9 +22,14 @@ export class RecordFields {
   }
 
   @FieldResolver(() => [RecordField])
-  async fields(@Root() record: RecordType, @Ctx() { loaders }: GraphqlContext): Promise<RecordField[]> {
+  async fields(
+    @Root() record: RecordType,
+    @Ctx() { loaders, access }: GraphqlContext,
+  ): Promise<RecordField[]> {
     const rows = await loaders.fieldsOfRecord.load(record);
-    return rows.map((row) => Object.assign(new RecordField(), { record, name: row.name, row }));
+    const views = await Promise.all(rows.map(({ name }) => access.mayView(record, name)));
+    const visible = rows.filter((_, index) => views[index]);
+    return visible.map((row) => Object.assign(new RecordField(), { record, name: row.name, row }));
   }
 
   @FieldResolver(() => AttachmentConnection, {
@@ -37,17 +42,14 @@ export class RecordFields {
     status: (keyof typeof AttachmentStatus)[] | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    const { deps, viewer } = context;
-    context.spend(first ?? 50);
-    const { read } = deps.database;
-    const filter = { record, status: status ?? undefined };
-    const page = await listAttachments(read, viewer, {
-      first: first ?? 50,
-      after: after ?? null,
-      filter,
+    const page = { first: first ?? 50, after: after ?? null };
+    context.spend(page.first);
+    // Of a record that may not be viewed there is nothing to see, as of one that never had anything.
+    const isVisible = await context.access.mayView(record, null);
+    return connectAttachments(context, page, {
+      filter: { record, status: isVisible ? (status ?? undefined) : [] },
       orderBy: { field: 'CREATED_AT', direction: 'DESC' },
     });
-    return toConnection(page, toAttachment, () => countAttachments(read, viewer, filter));
   }
 }
 

@@ -1,10 +1,11 @@
-import { Arg, Authorized, ID, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
 import { checkRecord, type RecordRef } from '../../attachments/record.js';
 import type { StoredAttachment } from '../../attachments/stored-attachment.js';
-import { type WatchTarget, watchAttachments } from '../../attachments/watch-attachments.js';
+import type { WatchTarget } from '../../attachments/watch-attachments.js';
 import { AttachmentError } from '../../errors.js';
 import { Faults } from '../../faults.js';
 import type { GraphqlContext } from '../context.js';
+import { watchVisible } from '../subscriptions/watch-visible.js';
 import { Attachment, toAttachment } from '../types/attachment.js';
 import { RecordInput } from '../types/inputs.js';
 
@@ -15,14 +16,10 @@ interface ChangedArgs {
 
 @Resolver()
 export class Subscriptions {
-  @Authorized('attachments:read')
   @Subscription(() => Attachment, {
     description: "Every change of status or place of one attachment, or of all of a record's.",
-    subscribe: ({ args, context }: { args: ChangedArgs; context: GraphqlContext }) => {
-      const { deps, viewer } = context;
-      const assertStillGood = () => context.assertStillGood();
-      return watchAttachments({ ...deps, assertStillGood }, viewer, readTarget(args));
-    },
+    subscribe: ({ args, context }: { args: ChangedArgs; context: GraphqlContext }) =>
+      watchVisible(context, readTarget(args)),
   })
   attachmentChanged(
     @Arg('attachmentId', () => ID, { nullable: true }) _attachmentId: string | null | undefined,

@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, Mutation, Resolver } from 'type-graphql';
+import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
 import { releaseAttachment } from '../../attachments/release-attachment.js';
 import { rescanAttachment } from '../../attachments/rescan-attachment.js';
 import type { GraphqlContext } from '../context.js';
@@ -8,21 +8,21 @@ import { ReleaseAttachmentPayload, RescanAttachmentPayload } from '../types/payl
 
 @Resolver()
 export class VerdictMutations {
-  @Authorized('attachments:write')
   @Mutation(() => RescanAttachmentPayload)
   async rescanAttachment(
     @Arg('input', () => RescanAttachmentInput) { attachmentId }: RescanAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<RescanAttachmentPayload> {
+    await access.assertVisible([attachmentId], () => ['input', 'attachmentId']);
     return { attachment: toAttachment(await rescanAttachment(deps, viewer, attachmentId)) };
   }
 
-  @Authorized('attachments:admin')
   @Mutation(() => ReleaseAttachmentPayload)
   async releaseAttachment(
     @Arg('input', () => ReleaseAttachmentInput) input: ReleaseAttachmentInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<ReleaseAttachmentPayload> {
+    await access.assertVisible([input.attachmentId], () => ['input', 'attachmentId']);
     return { attachment: toAttachment(await releaseAttachment(deps, viewer, input)) };
   }
 }

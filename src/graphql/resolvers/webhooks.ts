@@ -1,4 +1,4 @@
-import { Arg, Args, Authorized, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
 import { findAttachment } from '../../attachments/stored-attachment.js';
 import { AttachmentError } from '../../errors.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
@@ -16,7 +16,6 @@ import {
 
 @Resolver()
 export class Webhooks {
-  @Authorized('attachments:read')
   @Query(() => WebhookDeliveryConnection, { description: 'The newest first.' })
   async webhookDeliveries(
     @Arg('attachmentId', () => ID) attachmentId: string,
@@ -33,7 +32,6 @@ export class Webhooks {
     return toConnection(page, toWebhookDelivery, () => countDeliveries(read, viewer, attachmentId));
   }
 
-  @Authorized('attachments:write')
   @Mutation(() => RedeliverWebhookPayload)
   async redeliverWebhook(
     @Arg('input', () => RedeliverWebhookInput) { deliveryId }: RedeliverWebhookInput,
@@ -48,11 +46,11 @@ export class Webhooks {
 
 /** A delivery is seen by whoever sees its attachment. */
 async function assertVisible(
-  { deps, viewer }: GraphqlContext,
+  { deps, viewer, access }: GraphqlContext,
   attachmentId: string,
   loc: string[],
 ): Promise<void> {
-  if (await findAttachment(deps.database.read, viewer, attachmentId)) return;
+  if (await access.view(await findAttachment(deps.database.read, viewer, attachmentId))) return;
   const error = new AttachmentError('NOT_FOUND');
   error.details.push({ loc, msg: error.message, type: 'not_found' });
   throw error;

@@ -1,5 +1,6 @@
 import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
+import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 
@@ -29,7 +30,7 @@ export class CredentialWatch {
 
   /** Throws UNAUTHENTICATED, FORBIDDEN. */
   async identify(authorization: string): Promise<Viewer> {
-    return assertPermitted(await this.#authenticate(authorization), 'attachments:read');
+    return assertPermitted(await this.#authenticate(authorization), subscriptionNeed);
   }
 
   countOf(authorization: string): number {

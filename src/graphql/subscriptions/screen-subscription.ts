@@ -4,29 +4,27 @@ import {
   type GraphQLSchema,
   getOperationAST,
   parse,
-  specifiedRules,
-  type ValidationRule,
   validate,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { AttachmentError } from '../../errors.js';
+import type { Operation, Screen } from '../screen-operation.js';
 
 /** Tells what to execute for a message, or why not. */
 export type ScreenSubscription = (payload: SubscribePayload) => ExecutionArgs | readonly GraphQLError[];
 
-/** A document that lies within the bound of a message cannot nearly have more. */
-const maxTokens = 20_000;
-
 /** Lets one subscription through and nothing else: queries and mutations have their limits and their answers over HTTP. */
-export function createSubscriptionScreen(
-  schema: GraphQLSchema,
-  rules: readonly ValidationRule[] = [],
-): ScreenSubscription {
-  const allRules = [...specifiedRules, ...rules];
+export function createSubscriptionScreen(schema: GraphQLSchema, screen: Screen): ScreenSubscription {
   return ({ query, operationName, variables }) => {
+    const tooMuch = passedLimit(screen, {
+      query,
+      operationName: operationName ?? undefined,
+      variables: variables ?? undefined,
+    });
+    if (tooMuch) return [tooMuch];
     const document = tryParse(query);
     if (document instanceof GraphQLError) return [document];
-    const faults = validate(schema, document, allRules);
+    const faults = validate(schema, document);
     if (faults.length > 0) return faults.map((fault) => withCode(fault, 'GRAPHQL_VALIDATION_FAILED'));
     const operation = getOperationAST(document, operationName);
     if (!operation) return [refusal('The document does not tell which operation is meant.')];
@@ -37,9 +35,20 @@ export function createSubscriptionScreen(
   };
 }
 
+/** The limits are those of operations over HTTP. */
+function passedLimit(screen: Screen, operation: Operation): GraphQLError | null {
+  try {
+    screen(operation);
+    return null;
+  } catch (error) {
+    if (error instanceof AttachmentError) return new GraphQLError(error.message, { originalError: error });
+    throw error;
+  }
+}
+
 function tryParse(query: string) {
   try {
-    return parse(query, { maxTokens });
+    return parse(query);
   } catch (error) {
     if (error instanceof GraphQLError) return withCode(error, 'GRAPHQL_PARSE_FAILED');
     throw error;

@@ -3,10 +3,12 @@ import { CloseCode, type Context, makeServer, type Server } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
 import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
+import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
 import { formatError, internalCause } from '../format-error.js';
+import type { Screen } from '../screen-operation.js';
 import { CredentialWatch } from './credential-watch.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
 
@@ -15,6 +17,7 @@ export interface SubscriptionServerDependencies extends GraphqlDependencies {
   admit: Admit;
   /** Asked again and again while it is open. */
   authenticate: Authenticate;
+  screen: Screen;
 }
 
 /** A connection, as the transport gives it. */
@@ -49,7 +52,7 @@ export function createSubscriptionServer(
 ): Server<Connection> {
   const credentials = new CredentialWatch(deps);
   const sessions = new WeakMap<Connection, Session>();
-  const screen = createSubscriptionScreen(schema);
+  const screen = createSubscriptionScreen(schema, deps.screen);
   const sessionOf = ({ extra }: ConnectionContext): Session => {
     const session = sessions.get(extra);
     if (!session) throw new AttachmentError('UNAUTHENTICATED');
@@ -100,7 +103,7 @@ async function connect(
   }
   try {
     const admitted = await admit({ authorization, address: connection.address });
-    const viewer = assertPermitted(admitted, 'attachments:read');
+    const viewer = assertPermitted(admitted, subscriptionNeed);
     if (!connection.isOpen()) return null;
     // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
     const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');

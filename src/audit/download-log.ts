@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../database/database.js';
+import { type Actor, type AuditEvent, recordEvent } from './record-event.js';
+
+/** A file that somebody has fetched, or a part of it. */
+export interface FetchedFile {
+  attachmentId: string;
+  organizationId: string;
+  /** Null: the URL was signed. */
+  principalId: string | null;
+  /** Null: there was a credential. */
+  signature: string | null;
+}
+
+/** Records downloads: once for each principal or signed URL, file and day (UTC), and none of them has to wait for it. */
+export interface DownloadLog {
+  note(fetched: FetchedFile): void;
+  /** Writes what is not written yet, and ends. */
+  close(): Promise<void>;
+}
+
+interface DownloadLogDependencies {
+  database: Database;
+  clock: () => Date;
+  /** Told of downloads that could not be recorded. */
+  onDownloadsLost(error: unknown): void;
+}
+
+const flushMs = 500;
+const maxRemembered = 100_000;
+const maxWaiting = 10_000;
+
+export function createDownloadLog({
+  database,
+  clock,
+  onDownloadsLost,
+}: DownloadLogDependencies): DownloadLog {
+  const known = new LRUCache<string, true>({ max: maxRemembered });
+  let waiting: [Actor, AuditEvent][] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const flush = () => {
+    const events = waiting;
+    waiting = [];
+    if (events.length > 0) writing = writing.then(() => write(database, events)).catch(onDownloadsLost);
+  };
+  const timer = setInterval(flush, flushMs).unref();
+  return {
+    note(fetched) {
+      const at = clock();
+      const onceKey = keyOf(fetched, at);
+      if (known.has(onceKey)) return;
+      known.set(onceKey, true);
+      waiting.push(toEvent(fetched, at, onceKey));
+      if (waiting.length >= maxWaiting) flush();
+    },
+    async close() {
+      clearInterval(timer);
+      flush();
+      await writing;
+    },
+  };
+}
+
+function keyOf({ attachmentId, organizationId, principalId, signature }: FetchedFile, at: Date): string {
+  const day = at.toISOString().slice(0, 10);
+  const what = JSON.stringify([day, organizationId, attachmentId, principalId, signature]);
+  return createHash('sha256').update(what).digest('hex');
+}
+
+function toEvent(fetched: FetchedFile, at: Date, onceKey: string): [Actor, AuditEvent] {
+  const { attachmentId: subjectId, organizationId, principalId } = fetched;
+  const principal = principalId === null ? null : { id: principalId };
+  const details = { by: principal ? 'CREDENTIAL' : 'SIGNED_URL' };
+  return [
+    { organizationId, principal },
+    { action: 'ATTACHMENT_DOWNLOADED', subjectId, at, details, onceKey },
+  ];
+}
+
+async function write(database: Database, events: readonly [Actor, AuditEvent][]): Promise<void> {
+  await database.write(async (manager) => {
+    for (const [actor, event] of events) await recordEvent(manager, actor, event);
+  });
+}

@@ -1,0 +1,5 @@
+/** The least id that an event of this instant (milliseconds since 1970) can have: a uuid of version 7 begins with it. */
+export function firstIdOf(instant: number): string {
+  const hex = Math.max(0, instant).toString(16).padStart(12, '0').slice(-12);
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}

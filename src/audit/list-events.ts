@@ -1,0 +1,60 @@
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import { decodeCursor, encodeCursor } from '../database/cursor.js';
+import { AuditEventRow } from '../database/entities/audit-event.js';
+import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
+import type { AuditAction } from './actions.js';
+import { firstIdOf } from './event-ids.js';
+
+/** Every condition that is given must hold. */
+export interface AuditFilter {
+  action?: readonly AuditAction[] | null | undefined;
+  attachmentId?: string | null | undefined;
+  principalId?: string | null | undefined;
+  /** Later than this. */
+  after?: Date | null | undefined;
+  before?: Date | null | undefined;
+}
+
+const order = 'AUDIT_EVENTS';
+
+/** One page of an organization's events, the newest first. Throws BAD_USER_INPUT for a bad cursor or page size. */
+export async function listEvents(
+  read: EntityManager,
+  organizationId: string,
+  filter: AuditFilter,
+  { first, after }: PageRequest,
+): Promise<Page<AuditEventRow>> {
+  checkPageSize(first);
+  const query = select(read, organizationId, filter);
+  if (after !== null) query.andWhere('e.id < :afterId', { afterId: decodeCursor(order, after).id });
+  const found = await query
+    .orderBy('e.id', 'DESC')
+    .limit(first + 1)
+    .getMany();
+  return toPage({ first, after }, found, ({ id }) => encodeCursor(order, { value: 0, id }));
+}
+
+/** Costs the more the more there are. */
+export function countEvents(
+  read: EntityManager,
+  organizationId: string,
+  filter: AuditFilter,
+): Promise<number> {
+  return select(read, organizationId, filter).getCount();
+}
+
+function select(
+  read: EntityManager,
+  organizationId: string,
+  { action, attachmentId, principalId, after, before }: AuditFilter,
+): SelectQueryBuilder<AuditEventRow> {
+  const query = read
+    .createQueryBuilder(AuditEventRow, 'e')
+    .where('e.organization_id = :organizationId', { organizationId });
+  if (action) query.andWhere('e.action IN (:...action)', { action: action.length > 0 ? action : [''] });
+  if (attachmentId) query.andWhere('e.subject_id = :attachmentId', { attachmentId });
+  if (principalId) query.andWhere('e.principal_id = :principalId', { principalId });
+  if (after) query.andWhere('e.id >= :afterInstant', { afterInstant: firstIdOf(after.getTime() + 1) });
+  if (before) query.andWhere('e.id < :beforeInstant', { beforeInstant: firstIdOf(before.getTime()) });
+  return query;
+}

@@ -1,0 +1,77 @@
+import type { Permission } from './viewer.js';
+
+/** Any one of these permissions lets a viewer in; where none is named, any good credential does. */
+export type Need = readonly Permission[];
+
+const credential: Need = [];
+const read: Need = ['attachments:read'];
+const write: Need = ['attachments:write'];
+const admin: Need = ['attachments:admin'];
+const keys: Need = ['keys:admin'];
+
+/** What every operation needs, by root type and field. The schema is not built while one of them is missing here. */
+export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Need>>>> = {
+  Query: {
+    viewer: credential,
+    node: ['attachments:read', 'keys:admin'],
+    attachment: read,
+    attachments: read,
+    record: read,
+    uploadPolicy: read,
+    webhookDeliveries: read,
+    auditLog: admin,
+    apiKeys: keys,
+  },
+  Mutation: {
+    createAttachment: write,
+    createUploadTarget: write,
+    claimAttachment: write,
+    linkAttachments: write,
+    updateAttachment: write,
+    copyAttachment: write,
+    deleteAttachment: write,
+    deleteRecordAttachments: write,
+    rescanAttachment: write,
+    redeliverWebhook: write,
+    releaseAttachment: admin,
+    createApiKey: keys,
+    revokeApiKey: keys,
+  },
+  Subscription: {
+    attachmentChanged: read,
+  },
+};
+
+/** What a request to a route needs; null where the route asks for no credential of its own. No other route can be added. */
+export const routeNeeds = {
+  /** Each operation has its own need; content in the body has `contentNeed`. */
+  'POST /graphql': null,
+  'GET /graphql': null,
+  /** Unless the query is signed: then the signature is the credential. */
+  'GET /attachments/:id/*': read,
+  /** The token is the credential. */
+  'PUT /uploads/*': null,
+  'GET /health/live': null,
+  'GET /health/ready': null,
+  /** Of the service as a whole, never of a tenant. */
+  'GET /metrics': null,
+} as const satisfies Record<string, Need | null>;
+
+/** What a connection for subscriptions needs, whatever is then asked of it. */
+export const subscriptionNeed = read;
+
+/** What a request needs before a byte of content in its body is taken in, whichever operation it is for. */
+export const contentNeed = write;
+
+/** Throws where the table has no such operation: what is not listed cannot be served. */
+export function needOfOperation(type: string, field: string): Need {
+  const need = operationNeeds[type]?.[field];
+  if (!need) throw new Error(`${type}.${field} is not in the table of permissions.`);
+  return need;
+}
+
+/** Throws where the table has no such route. */
+export function assertListedRoute(method: string, url: string): void {
+  const route = `${method} ${url}`;
+  if (!Object.hasOwn(routeNeeds, route)) throw new Error(`${route} is not in the table of permissions.`);
+}

@@ -1,0 +1,81 @@
+import { type Config, ConfigError } from '../config.js';
+import type { Database } from '../database/database.js';
+import { OrganizationRow } from '../database/entities/organization.js';
+import { countBytes, moveBytes } from '../moving/move-bytes.js';
+import { moveJobs } from '../moving/move-jobs.js';
+import { moveRows } from '../moving/move-rows.js';
+import { createConfiguredJobs } from '../wiring/background-work.js';
+import { silentLog } from '../wiring/log.js';
+import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { createProgressBar } from './progress-bar.js';
+
+/** Where rows and bytes are, and where they are to be. What is the same in both stays where it is. */
+export interface Move {
+  from: Config;
+  to: Config;
+}
+
+/**
+ * Copies bytes, and then rows, to where they are to be, while the source takes no writes: a service that runs on it goes on
+ * reading. Prints which files the source itself lacks; resolves with whether there were none. May be repeated.
+ */
+export async function move({ from, to }: Move): Promise<boolean> {
+  if (from.postgres) throw new ConfigError(['DATABASE_URL: a move starts at the embedded database']);
+  const source = await openConfiguredDatabase(from);
+  try {
+    // The transaction does nothing but keep other writers out until everything has been copied.
+    return await source.write(() => moveAll(source, { from, to }));
+  } finally {
+    await source.close();
+  }
+}
+
+async function moveAll(source: Database, { from, to }: Move): Promise<boolean> {
+  const isWhole = isSameStorage(from, to) || (await moveStorage(source, from, to));
+  if (to.postgres) await moveDatabase(source, to);
+  return isWhole;
+}
+
+function isSameStorage(from: Config, to: Config): boolean {
+  return JSON.stringify(from.storage) === JSON.stringify(to.storage);
+}
+
+async function moveStorage({ read }: Database, from: Config, to: Config): Promise<boolean> {
+  const bar = await createProgressBar(() => countBytes(read));
+  try {
+    const { copied, present, missing, damaged } = await moveBytes({
+      rows: read,
+      source: createConfiguredStorage(from),
+      target: createConfiguredStorage(to),
+      onProgress: (bytes) => bar.advance(bytes),
+      onFault: (documentKey, fault) => bar.print(`${fault} ${documentKey}`),
+    });
+    bar.print(`Files: ${copied} copied, ${present} there before, ${missing} missing, ${damaged} damaged.`);
+    return missing + damaged === 0;
+  } finally {
+    bar.end();
+  }
+}
+
+async function moveDatabase(source: Database, to: Config): Promise<void> {
+  const target = await openConfiguredDatabase(to);
+  try {
+    await assertOurs(source, target);
+    const { rows, written } = await moveRows(source.read, target);
+    const jobs = createConfiguredJobs({ database: target, clock: () => new Date(), log: silentLog });
+    const queued = await moveJobs(source.read, target, jobs);
+    process.stdout.write(
+      `Rows: ${rows} the same in both, ${written} of them written now. Jobs: ${queued} queued.\n`,
+    );
+  } finally {
+    await target.close();
+  }
+}
+
+/** What a move does not bring it removes: the database of another service is no place for it. */
+async function assertOurs(source: Database, target: Database): Promise<void> {
+  for (const { id } of await target.read.find(OrganizationRow, { take: 100 })) {
+    if (await source.read.existsBy(OrganizationRow, { id })) continue;
+    throw new Error('The database to move to is in use: it has organizations that are not here.');
+  }
+}

@@ -1,0 +1,37 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
+
+/** What somebody did, and to what. Rows are added and, once they have outlived the retention, removed; never changed. */
+@Entity('audit_events')
+@Index('ix_audit_events_organization', ['organizationId', 'id'])
+@Index('ix_audit_events_subject', ['subjectId', 'id'])
+@Index('ix_audit_events_once', ['onceKey'], { unique: true, where: 'once_key IS NOT NULL' })
+export class AuditEventRow {
+  /** A uuid of version 7 that begins with `createdAt`, so that ids are in the order of time. */
+  @PrimaryColumn(idColumn('id'))
+  id!: string;
+
+  @Column(idColumn('organization_id'))
+  organizationId!: string;
+
+  /** Null: nobody's credential did it, but the service, its operator, or whoever has a signed URL. */
+  @Column({ ...textColumn('principal_id', 255), nullable: true })
+  principalId!: string | null;
+
+  @Column(textColumn('action', 32))
+  action!: string;
+
+  /** The attachment's id; where the action is on an API key, the key's. */
+  @Column(idColumn('subject_id'))
+  subjectId!: string;
+
+  @Column({ ...jsonColumn('details'), nullable: true })
+  details!: object | null;
+
+  /** Of what is recorded once only: sha256, lowercase hexadecimal. */
+  @Column({ ...textColumn('once_key', 64), nullable: true })
+  onceKey!: string | null;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+}

@@ -1,0 +1,49 @@
+import type { StoredAttachment } from '../attachments/stored-attachment.js';
+import { decodeCursor, encodeCursor } from '../database/cursor.js';
+import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
+import type { GraphqlContext } from './context.js';
+import { listVisible } from './list-visible.js';
+import { type RecordAccess, refuseTotal } from './record-access.js';
+import { type ConnectionOf, toConnection } from './types/connection.js';
+import { type AttachmentLink, toAttachmentLink } from './types/record.js';
+
+const order = 'LINKS';
+
+interface FoundLink {
+  fieldId: string;
+  link: AttachmentLink;
+}
+
+/** One page of the links of an attachment that the viewer may see. */
+export async function connectLinks(
+  { loaders, access }: GraphqlContext,
+  { attachment, blob }: StoredAttachment,
+  request: PageRequest,
+): Promise<ConnectionOf<AttachmentLink>> {
+  const readPage = async ({ first, after }: PageRequest): Promise<Page<FoundLink>> => {
+    checkPageSize(first);
+    const afterFieldId = after === null ? '' : decodeCursor(order, after).id;
+    const slice = { attachmentId: attachment.id, limit: first + 1, afterFieldId };
+    const links = await loaders.linksOfAttachment.load(slice);
+    const fields = await Promise.all(links.map(({ fieldId }) => loaders.fieldById.load(fieldId)));
+    const found = links.flatMap((link, index) => {
+      const field = fields[index];
+      return field ? [{ fieldId: field.id, link: toAttachmentLink(link, field, blob.verdict) }] : [];
+    });
+    return toPage({ first, after }, found, ({ fieldId: id }) => encodeCursor(order, { value: 0, id }));
+  };
+  if (access.isActive) {
+    const page = await listVisible(request, readPage, (items) => visibleLinks(access, items));
+    return toConnection(page, ({ link }) => link, refuseTotal);
+  }
+  const count = () => loaders.linkCount.load(attachment.id);
+  return toConnection(await readPage(request), ({ link }) => link, count);
+}
+
+async function visibleLinks(
+  access: RecordAccess,
+  items: readonly FoundLink[],
+): Promise<ReadonlySet<FoundLink>> {
+  const views = await Promise.all(items.map(({ link }) => access.mayView(link.record, link.field)));
+  return new Set(items.filter((_, index) => views[index]));
+}

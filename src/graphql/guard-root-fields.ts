@@ -1,0 +1,45 @@
+import {
+  defaultFieldResolver,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+} from 'graphql';
+import { assertPermitted } from '../auth/assert-permitted.js';
+import { needOfOperation } from '../auth/permission-table.js';
+import type { GraphqlContext } from './context.js';
+import { findLongTexts } from './json-body/find-long-texts.js';
+import { textTooLong } from './text-too-long.js';
+
+type RootField = GraphQLField<unknown, GraphqlContext>;
+type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
+
+/** Puts the table of permissions in front of every operation. Throws where the table lacks one. */
+export function guardRootFields(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    if (type) for (const field of Object.values(type.getFields())) guardField(type, field);
+  }
+}
+
+function guardField(type: GraphQLObjectType, field: RootField): void {
+  const need = needOfOperation(type.name, field.name);
+  const guard =
+    (inner: Resolve): Resolve =>
+    (source, args, context, info) => {
+      assertPermitted(context.viewer, need);
+      assertNoStrayText(context, args, field.name);
+      return inner(source, args, context, info);
+    };
+  if (field.subscribe) field.subscribe = guard(field.subscribe);
+  field.resolve = guard(field.resolve ?? defaultFieldResolver);
+}
+
+/** Long texts are content of a file and nothing else: a token that stands for one must not be taken for a text. */
+function assertNoStrayText({ longTexts }: GraphqlContext, args: unknown, fieldName: string): void {
+  for (const { path } of findLongTexts(args, longTexts)) {
+    if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
+    throw textTooLong(path);
+  }
+}
+
+const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);

@@ -1,0 +1,143 @@
+import { notFound } from '../attachments/not-found.js';
+import type { RecordRef } from '../attachments/record.js';
+import type { StoredAttachment } from '../attachments/stored-attachment.js';
+import type { RecordAuthorizer } from '../auth/record-authorizer.js';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentError } from '../errors.js';
+import type { Loaders } from './loaders.js';
+
+type Loc = (string | number)[];
+
+/** Where an attachment is: in a field of a record, or, the field being null, the record's that has claimed it. */
+interface Place {
+  record: RecordRef;
+  field: string | null;
+}
+
+/** More places than these are not looked at. */
+const maxPlaces = 1_000;
+
+/**
+ * What the record authorizer lets a viewer see and change, asked before anything is shown or written and outside of every
+ * transaction. An attachment is seen by whoever may view one of its places, and changed by whoever may edit all of them; one
+ * that is neither claimed nor linked is its creator's alone, and nobody is asked.
+ */
+export class RecordAccess {
+  constructor(
+    private readonly authorizer: RecordAuthorizer,
+    private readonly viewer: Viewer,
+    private readonly loaders: Pick<
+      Loaders,
+      'attachment' | 'linksOfAttachment' | 'fieldById' | 'fieldsOfRecord'
+    >,
+  ) {}
+
+  /** False: everything is permitted, and nothing is hidden. */
+  get isActive(): boolean {
+    return this.authorizer.isActive;
+  }
+
+  mayView(record: RecordRef, field: string | null): Promise<boolean> {
+    return this.authorizer.may(this.viewer, { action: 'view', record, field });
+  }
+
+  /** Those of `items` whose attachment may be viewed. */
+  async visible<Item extends StoredAttachment>(items: readonly Item[]): Promise<ReadonlySet<Item>> {
+    if (!this.isActive) return new Set(items);
+    const views = await Promise.all(items.map((item) => this.#mayViewAttachment(item)));
+    return new Set(items.filter((_, index) => views[index]));
+  }
+
+  /** The attachment, or null where it may not be viewed. */
+  async view(stored: StoredAttachment | null): Promise<StoredAttachment | null> {
+    return stored && (await this.visible([stored])).has(stored) ? stored : null;
+  }
+
+  /** Throws FORBIDDEN where the viewer may not change the record, or this field of it. */
+  async assertMayEdit(record: RecordRef, field: string | null, loc: Loc): Promise<void> {
+    if (!(await this.#mayEdit({ record, field }))) throw forbidden(loc);
+  }
+
+  /** The same for a record and every field that it has. */
+  async assertMayEditAll(record: RecordRef, loc: Loc): Promise<void> {
+    if (!this.isActive) return;
+    const fields = await this.loaders.fieldsOfRecord.load(record);
+    for (const name of [null, ...fields.map((field) => field.name)])
+      await this.assertMayEdit(record, name, loc);
+  }
+
+  /** Throws NOT_FOUND for each of these that may not be viewed, or is not there: nobody learns which. */
+  async assertVisible(ids: readonly string[], locOf: (index: number) => Loc): Promise<void> {
+    if (!this.isActive) return;
+    const hidden = await Promise.all(ids.map((id) => this.hides(id)));
+    const details = hidden.flatMap((isHidden, index) => (isHidden ? notFound(locOf(index)).details : []));
+    if (details.length > 0) throw new AttachmentError('NOT_FOUND', { details });
+  }
+
+  /** Whether the viewer is to be told that there is no such attachment. */
+  async hides(id: string): Promise<boolean> {
+    return this.isActive && (await this.view(await this.loaders.attachment.load(id))) === null;
+  }
+
+  /** Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may not be changed. */
+  async assertMayChange(id: string, loc: Loc): Promise<void> {
+    if (!this.isActive) return;
+    await this.assertVisible([id], () => loc);
+    const stored = await this.loaders.attachment.load(id);
+    if (!stored?.attachment.shared) return;
+    const places = await this.#placesOf(stored);
+    const edits = await Promise.all(places.map((place) => this.#mayEdit(place)));
+    if (edits.includes(false) || places.length >= maxPlaces) throw forbidden(loc);
+  }
+
+  #mayEdit({ record, field }: Place): Promise<boolean> {
+    return this.authorizer.may(this.viewer, { action: 'edit', record, field });
+  }
+
+  /** One that was shared and has lost its last link without an owner is nowhere: then it is its creator's again. */
+  async #mayViewAttachment(stored: StoredAttachment): Promise<boolean> {
+    const { shared, createdById } = stored.attachment;
+    const isCreators = createdById === this.viewer.principal.id;
+    if (!shared) return isCreators;
+    const places = await this.#placesOf(stored);
+    if (places.length === 0) return isCreators;
+    const views = await Promise.all(places.map(({ record, field }) => this.mayView(record, field)));
+    return views.includes(true);
+  }
+
+  /** Its links; and its owner, where it is in no field of that. */
+  async #placesOf({ attachment }: StoredAttachment): Promise<Place[]> {
+    const { id: attachmentId, recordType, recordId } = attachment;
+    const links = await this.loaders.linksOfAttachment.load({
+      attachmentId,
+      limit: maxPlaces,
+      afterFieldId: '',
+    });
+    const fields = await Promise.all(links.map(({ fieldId }) => this.loaders.fieldById.load(fieldId)));
+    const linked = fields.flatMap((row) =>
+      row ? [{ record: { type: row.recordType, id: row.recordId }, field: row.name }] : [],
+    );
+    if (recordType === null || recordId === null) return linked;
+    const isOwners = ({ record }: Place) => record.type === recordType && record.id === recordId;
+    return linked.some(isOwners)
+      ? linked
+      : [...linked, { record: { type: recordType, id: recordId }, field: null }];
+  }
+}
+
+function forbidden(loc: Loc): AttachmentError {
+  const message = 'You may not change this record.';
+  return new AttachmentError('FORBIDDEN', {
+    message,
+    details: [{ loc, msg: message, type: 'record_not_editable' }],
+  });
+}
+
+/** FORBIDDEN, for a total while an authorizer decides: it would count what it hides. */
+export async function refuseTotal(): Promise<number> {
+  const message = 'There is no total while a record authorizer decides what is shown.';
+  throw new AttachmentError('FORBIDDEN', {
+    message,
+    details: [{ loc: ['totalCount'], msg: message, type: 'total_hidden' }],
+  });
+}

@@ -1,0 +1,35 @@
+import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { countEvents, listEvents } from '../../audit/list-events.js';
+import type { GraphqlContext } from '../context.js';
+import { AuditEvent, AuditEventConnection, AuditFilterInput, toAuditEvent } from '../types/audit-event.js';
+import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { PageArgs } from '../types/inputs.js';
+import { Principal } from '../types/principal.js';
+
+@Resolver(() => AuditEvent)
+export class Audit {
+  @Query(() => AuditEventConnection, {
+    description: "Who did what in the viewer's organization, the newest first.",
+  })
+  async auditLog(
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Arg('filter', () => AuditFilterInput, { nullable: true }) filter: AuditFilterInput | null | undefined,
+    @Ctx() { deps, viewer: { organizationId } }: GraphqlContext,
+  ): Promise<ConnectionOf<AuditEvent>> {
+    const { read } = deps.database;
+    const page = { first: first ?? 50, after: after ?? null };
+    const events = await listEvents(read, organizationId, filter ?? {}, page);
+    return toConnection(events, toAuditEvent, () => countEvents(read, organizationId, filter ?? {}));
+  }
+
+  @FieldResolver(() => Principal, {
+    nullable: true,
+    description: 'Null where it was the service, its operator, or whoever has a signed URL.',
+  })
+  async principal(
+    @Root() { principalId: id }: AuditEvent,
+    @Ctx() { loaders }: GraphqlContext,
+  ): Promise<Principal | null> {
+    return id === null ? null : ((await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null });
+  }
+}

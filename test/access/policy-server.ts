@@ -1,0 +1,57 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A question as Open Policy Agent gets it. */
+export interface Asked {
+  principal: { id: string; kind: string; name: string | null };
+  organizationId: string;
+  action: 'view' | 'edit';
+  record: { type: string; id: string };
+  field: string | null;
+}
+
+export interface PolicyServer extends AsyncDisposable {
+  url: string;
+  asked: Asked[];
+  /** The most questions that were open at once. */
+  mostAtOnce: number;
+  /** What it says of a question. */
+  decide: (input: Asked) => boolean;
+  /** Set, this answers instead. */
+  misbehave: ((response: ServerResponse) => void) | null;
+  close(): Promise<void>;
+}
+
+/** A real HTTP server on loopback that speaks Open Policy Agent's data API. */
+export async function startPolicyServer(): Promise<PolicyServer> {
+  let open = 0;
+  const server = createServer(async (request, response) => {
+    open += 1;
+    policy.mostAtOnce = Math.max(policy.mostAtOnce, open);
+    response.on('close', () => {
+      open -= 1;
+    });
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const { input } = JSON.parse(body) as { input: Asked };
+    policy.asked.push(input);
+    if (policy.misbehave) return policy.misbehave(response);
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ decision_id: 'x', result: policy.decide(input) }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  const policy: PolicyServer = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/data/records/allow`,
+    asked: [],
+    mostAtOnce: 0,
+    decide: () => true,
+    misbehave: null,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return policy;
+}
