@@ -1,7 +1,9 @@
 import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type { S3Location } from '../../src/s3-location.js';
+import { createS3Storage } from '../../src/storage/s3.js';
 import { createS3Client } from '../../src/storage/s3-client.js';
 import { startService, type TestService } from '../support/service.js';
+import { mebibyte, newKey, put } from '../support/stored-objects.js';
 
 /** The settings of a service that keeps its bytes in this bucket. */
 export function storageEnvironment(
@@ -25,6 +27,16 @@ export class Bucket {
   constructor(location: S3Location) {
     this.location = location;
     this.client = createS3Client(location);
+  }
+
+  /** Has the store make what it makes with its first objects, which takes seconds. */
+  async warmUp(): Promise<void> {
+    const storage = createS3Storage(this.location);
+    for (const size of [1, 12 * mebibyte]) {
+      const key = newKey();
+      await put(storage, key, Buffer.alloc(size));
+      await storage.remove(key);
+    }
   }
 
   /** Keys without the prefix, sorted. */

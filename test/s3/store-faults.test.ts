@@ -10,7 +10,7 @@ import { Bucket, storageEnvironment } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-const timeouts = { connection: 500, silence: 700 };
+const timeouts = { connection: 500, silence: 1_200 };
 const faults: Fault[] = [
   'error 500',
   'error 503',
@@ -28,6 +28,7 @@ describeWithProgram('radosgw', cephPackages, () => {
   beforeAll(async () => {
     ceph = await startCeph();
     bucket = new Bucket(await ceph.createBucket());
+    await bucket.warmUp();
     gateway = new FaultyGateway(ceph.endpoint);
     const location = { ...bucket.location, endpoint: await gateway.open() };
     service = await startService(

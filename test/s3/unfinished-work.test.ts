@@ -13,7 +13,7 @@ import { newKey } from '../support/stored-objects.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket, storageEnvironment } from './s3-stage.js';
 
-const timeouts = { connection: 500, silence: 700 };
+const timeouts = { connection: 500, silence: 1_200 };
 const faults: Fault[] = ['error 500', 'no answer', 'half the answer', 'answer lost'];
 const documentKeyInput = (documentKey: string) => ({ input: { content: { documentKey } } });
 const createMutation = `mutation ($input: CreateAttachmentInput!) {
@@ -29,6 +29,7 @@ describeWithProgram('radosgw', cephPackages, () => {
   beforeAll(async () => {
     ceph = await startCeph();
     bucket = new Bucket(await ceph.createBucket());
+    await bucket.warmUp();
     gateway = new FaultyGateway(ceph.endpoint);
     const location = { ...bucket.location, endpoint: await gateway.open() };
     const settings = {

@@ -7,12 +7,12 @@ import { makeTemporaryDirectory } from './temporary-directory.js';
 
 export interface Postgres {
   url: string;
+  /** Another, empty database; returns its URL. */
+  createDatabase(): Promise<string>;
   /** Ends every process of the server at once, as a crash would; its files stay as they are. */
   crash(): Promise<void>;
   /** Starts it again after a crash, at the same address. */
   restart(): Promise<void>;
-  /** Another, empty database; returns its URL. */
-  createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
