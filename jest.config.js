@@ -8,6 +8,10 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
 /** Tests in which the database matters run on PostgreSQL too. */
 const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
 
+/** Of these, what is about requests, load or other programs is the same on both. */
+const onlyOnce =
+  /\/(token-abuse|token-settings|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
+
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 
 export default {
@@ -18,7 +22,7 @@ export default {
     {
       ...project,
       displayName: 'postgres',
-      testMatch: testMatch.filter((path) => onPostgres.test(path)),
+      testMatch: testMatch.filter((path) => onPostgres.test(path) && !onlyOnce.test(path)),
       globalSetup: '<rootDir>/jest.shared-postgres.js',
       globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
       setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],

@@ -21,7 +21,9 @@ const settings = {
     .describe(
       'Where rows are kept, postgres://user:password@host:port/database; default: SQLite in DATA_DIR.',
     ),
-  DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe('Connections of this process to PostgreSQL.'),
+  DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe(
+    'Connections of this process to PostgreSQL, beside up to 7 for jobs and notices.',
+  ),
   DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
     'Statements on PostgreSQL that take longer are cancelled.',
   ),

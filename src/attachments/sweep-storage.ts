@@ -1,9 +1,8 @@
 import type { Database } from '../database/database.js';
-import { OrganizationRow } from '../database/entities/organization.js';
 import { SweepRow } from '../database/entities/sweep.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
-import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from './find-orphans.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
@@ -18,7 +17,7 @@ export interface SweepOptions {
   signal?: AbortSignal;
 }
 
-/** A service that has not swept for long begins so far back. */
+/** A service that has never swept, or not for long, begins so far back. */
 const longestGapMs = 31 * 24 * hourMs;
 /** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
 const unfinishedAgeMs = 12 * hourMs;
@@ -90,12 +89,6 @@ async function firstHour(
 ): Promise<Date> {
   const until = comeOfAge(clock()).getTime();
   const last = await database.read.findOneBy(SweepRow, { name: sweepName });
-  const since = last?.sweptUntil ?? (await hourOfBeginning(database)) ?? clock();
-  return new Date(Math.min(Math.max(since.getTime(), until - longestGapMs), until - lookBackMs));
-}
-
-/** The hour of the first organization: whatever is older was stored by somebody else. Null where there is none. */
-async function hourOfBeginning({ read }: Database): Promise<Date | null> {
-  const [first] = await read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
-  return first ? startOfHour(first.createdAt) : null;
+  const since = last?.sweptUntil.getTime() ?? until - longestGapMs;
+  return new Date(Math.min(Math.max(since, until - longestGapMs), until - lookBackMs));
 }

@@ -6,5 +6,10 @@ export function describeFault(error: unknown): string {
   if (error instanceof ConfigError) return error.message;
   if (!(error instanceof AttachmentError)) return error instanceof Error ? error.message : String(error);
   const faults = error.details.map(({ loc, msg }) => `${loc.slice(1).join('.')}: ${msg}`);
-  return faults.length > 0 ? faults.join(' ') : error.message;
+  return faults.length > 0 ? faults.join(' ') : `${error.message}${describeCause(error)}`;
+}
+
+/** Which clients are not told; whoever runs the command can do something about it. */
+function describeCause({ cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
 }

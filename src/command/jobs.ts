@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { createConfiguredJobs } from '../wiring/background-work.js';
+import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './align-columns.js';
@@ -57,9 +57,10 @@ async function retry(jobs: Jobs, id: string | null, all: boolean): Promise<strin
 
 /** Prints the lines that `run` returns. */
 async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
-  const database = await openConfiguredDatabase(loadConfig(process.env));
+  const config = loadConfig(process.env);
+  const database = await openConfiguredDatabase(config);
   try {
-    const jobs = createConfiguredJobs({ database, clock: () => new Date(), log: silentLog });
+    const jobs = await openConfiguredJobs(config, { database, clock: () => new Date(), log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);
   } finally {
     await database.close();

@@ -1,9 +1,19 @@
 import type { Config } from '../config.js';
+import { openConfiguredJobs } from '../wiring/configured-jobs.js';
+import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 
 /** Brings the database to this version's tables, and does nothing where it is there already. */
 export async function migrate(config: Config): Promise<void> {
   const database = await openConfiguredDatabase(config);
-  await database.close();
+  try {
+    await openConfiguredJobs(config, {
+      database,
+      clock: () => new Date(),
+      log: silentLog,
+    });
+  } finally {
+    await database.close();
+  }
   process.stdout.write('The database is up to date.\n');
 }

@@ -4,7 +4,7 @@ import { OrganizationRow } from '../database/entities/organization.js';
 import { countBytes, moveBytes } from '../moving/move-bytes.js';
 import { moveJobs } from '../moving/move-jobs.js';
 import { moveRows } from '../moving/move-rows.js';
-import { createConfiguredJobs } from '../wiring/background-work.js';
+import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 import { createProgressBar } from './progress-bar.js';
@@ -62,7 +62,7 @@ async function moveDatabase(source: Database, to: Config): Promise<void> {
   try {
     await assertOurs(source, target);
     const { rows, written } = await moveRows(source.read, target);
-    const jobs = createConfiguredJobs({ database: target, clock: () => new Date(), log: silentLog });
+    const jobs = await openConfiguredJobs(to, { database: target, clock: () => new Date(), log: silentLog });
     const queued = await moveJobs(source.read, target, jobs);
     process.stdout.write(
       `Rows: ${rows} the same in both, ${written} of them written now. Jobs: ${queued} queued.\n`,

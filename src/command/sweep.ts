@@ -4,7 +4,9 @@ import { listDue } from '../attachments/list-due.js';
 import { sweepStorage } from '../attachments/sweep-storage.js';
 import type { Config } from '../config.js';
 import { forgetWebhooks } from '../webhooks/forget-webhooks.js';
+import { silentLog } from '../wiring/log.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 
 /** Whoever asks for a sweep wants the last week looked at, even where that has been done. */
 const options = { lookBackMs: 7 * 86_400_000 };
@@ -12,12 +14,14 @@ const options = { lookBackMs: 7 * 86_400_000 };
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
   const database = await openConfiguredDatabase(config);
+  const changes = new Changes();
+  const stopRelay = await relayConfiguredChanges(config, changes, silentLog);
   const deps = {
     database,
     storage: createConfiguredStorage(config),
     clock: () => new Date(),
     verdicts: { forget: forgetWebhooks },
-    changes: new Changes(),
+    changes,
     auditRetentionMs: config.auditRetentionMs,
   };
   try {
@@ -31,6 +35,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     await sweepStorage(deps, options);
     process.stdout.write(`${count} have gone.\n`);
   } finally {
+    await stopRelay();
     await database.close();
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
@@ -47,6 +48,8 @@ export class EmbeddedJobs implements Jobs {
   constructor(options: EmbeddedJobsOptions) {
     this.#options = { leaseMs: 15_000, pollMs: 1_000, ...options };
     this.#table = new JobTable(this.#options);
+    // Every attempt listens.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   async enqueue(manager: EntityManager, job: NewJob): Promise<void> {

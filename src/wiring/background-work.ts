@@ -1,8 +1,6 @@
 import { type CleanUpDependencies, cleanUp } from '../attachments/clean-up.js';
 import { scanJob } from '../attachments/queue-scan.js';
 import { createScanBlob, type ScanBlobDependencies } from '../attachments/scan-blob.js';
-import type { Database } from '../database/database.js';
-import { EmbeddedJobs } from '../jobs/embedded.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { ScannerTrust } from '../scanner/trust.js';
@@ -11,22 +9,6 @@ import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import type { Log } from './log.js';
 
 const cleaningIntervalMs = 60_000;
-
-/** What fails is logged under the kind of its job; retries are the engine's. */
-export function createConfiguredJobs(deps: {
-  database: Database;
-  clock: () => Date;
-  log: Pick<Log, 'error' | 'warn'>;
-}): EmbeddedJobs {
-  const { log } = deps;
-  return new EmbeddedJobs({
-    ...deps,
-    onFailure: (err, job) => {
-      if (job?.isLast) log.error({ err, job }, 'a job has used up its attempts');
-      else log.warn({ err, job }, 'a job has failed and runs again');
-    },
-  });
-}
 
 /** What is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {

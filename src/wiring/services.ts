@@ -12,14 +12,20 @@ import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { createWebhooks } from '../webhooks/create-webhooks.js';
 import { resolveName } from '../webhooks/resolve-name.js';
-import { createConfiguredJobs, testScanner } from './background-work.js';
+import { testScanner } from './background-work.js';
 import { createConfiguredAuthorizer } from './configured-authorizer.js';
-import { configuredSigningSecrets, configuredWebhookSecrets } from './configured-secrets.js';
+import { openConfiguredJobs } from './configured-jobs.js';
+import {
+  configuredSigningSecrets,
+  configuredWebhookSecrets,
+  warnOfUnsharedSecrets,
+} from './configured-secrets.js';
 import { createIdentification } from './identification.js';
 import { createLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
+import { relayConfiguredChanges } from './relay-changes.js';
 
 /** What tests and tools put in the place of the usual parts. */
 export interface AppParts {
@@ -39,10 +45,12 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
   const secrets = await configuredSigningSecrets(config);
   const webhookSecrets = await configuredWebhookSecrets(config);
+  warnOfUnsharedSecrets(config, log);
   const database = await openConfiguredDatabase(config, parts.statementLogger);
-  const jobs = createConfiguredJobs({ database, clock, log });
+  const jobs = await openConfiguredJobs(config, { database, clock, log });
   const scanner = parts.scanner ?? createScanner(config.scanner);
   const changes = new Changes();
+  const stopRelay = await relayConfiguredChanges(config, changes, log);
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
   const { authenticate, usage } = createIdentification(config, { database, clock, log });
@@ -60,6 +68,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     scanner,
     assertTrusted: testScanner(scanner, log),
     changes,
+    stopRelay,
     ...metrics,
     verdictWatch: new VerdictWatch({ database, changes }),
     resolveName,

@@ -23,7 +23,8 @@ export class Ledger implements AsyncDisposable {
   readonly database: Database;
   readonly #dataDirectory: string;
 
-  private constructor(database: Database, dataDirectory: string) {
+  /** `dataDirectory` holds the folder of stored files. */
+  constructor(database: Database, dataDirectory: string) {
     this.database = database;
     this.#dataDirectory = dataDirectory;
   }

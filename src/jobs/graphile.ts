@@ -1,0 +1,144 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runMigrations } from 'graphile-worker';
+import type pg from 'pg';
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { countGraphileJobs } from './count-graphile-jobs.js';
+import { exhaustedIds, listExhausted, newestJobId, retryOne } from './graphile-exhausted.js';
+import { createLogger, GraphileLane } from './graphile-lane.js';
+import { jobSchema, placeJob } from './graphile-rows.js';
+import { createLiveWorkers, freeAbandoned, keepAlive, takeLeave } from './graphile-workers.js';
+import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
+
+export interface GraphileJobsOptions {
+  database: Database;
+  /** Connections for taking jobs, apart from those of `database`; made when `work` begins, ended by `stop`. */
+  createPool(): pg.Pool;
+  /** Told of every attempt that fails, and of faults of the engine itself; `job` is null for those. */
+  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+  /** A process that has not been heard of for so long counts as dead, and its jobs run again. */
+  leaseMs?: number;
+  /** How often to look for jobs that have come due; of new ones the database tells. */
+  pollMs?: number;
+}
+
+const heartbeatsPerLease = 3;
+const batchSize = 200;
+/** An advisory lock: whoever makes the tables holds it. */
+const migrationLock = 4_277_009_103;
+
+/** Makes the tables of the engine as needed, once although several processes start together. */
+export async function migrateGraphileJobs({
+  database,
+  createPool,
+  onFailure,
+}: Pick<GraphileJobsOptions, 'database' | 'createPool' | 'onFailure'>): Promise<void> {
+  const pool = createPool();
+  try {
+    await database.write(async (manager) => {
+      await manager.query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+      await runMigrations({ pgPool: pool, schema: jobSchema, logger: createLogger(onFailure) });
+      await createLiveWorkers(manager);
+    });
+  } finally {
+    await pool.end();
+  }
+}
+
+/**
+ * Jobs on PostgreSQL, taken by graphile-worker: any number of processes share them, and each hears of a new one at its commit.
+ * Retries, keys and dead processes are ours: its own retries follow a fixed schedule, it lets jobs of one key run at once, and
+ * leaves those of a killed process for four hours.
+ */
+export class GraphileJobs implements Jobs {
+  readonly #options: Required<GraphileJobsOptions>;
+  readonly #abort = new AbortController();
+  #lanes: GraphileLane[] = [];
+  #pool: pg.Pool | null = null;
+  #running: Promise<unknown> = Promise.resolve();
+  #heartbeat: NodeJS.Timeout | undefined;
+  #housekeeping: Promise<void> = Promise.resolve();
+
+  constructor(options: GraphileJobsOptions) {
+    this.#options = { leaseMs: 15_000, pollMs: 1_000, ...options };
+    // Every attempt listens.
+    setMaxListeners(0, this.#abort.signal);
+  }
+
+  enqueue(manager: EntityManager, job: NewJob): Promise<void> {
+    return placeJob(manager, job);
+  }
+
+  async work(handlers: JobHandlers): Promise<void> {
+    const { createPool, leaseMs } = this.#options;
+    const pool = createPool();
+    this.#pool = pool;
+    const options = { ...this.#options, pool, signal: this.#abort.signal };
+    this.#lanes = Object.entries(handlers).map(([kind, handler]) => new GraphileLane(kind, handler, options));
+    this.#running = Promise.all(this.#lanes.map((lane) => lane.run()));
+    this.#heartbeat = setInterval(() => this.#keepHouse(), leaseMs / heartbeatsPerLease);
+    await this.#keepHouse();
+  }
+
+  /** One after the other, so that a slow database is not asked ever more. */
+  #keepHouse(): Promise<void> {
+    const { database, leaseMs, onFailure } = this.#options;
+    this.#housekeeping = this.#housekeeping
+      .then(() =>
+        database.write(async (manager) => {
+          await keepAlive(manager, this.#workerIds(), leaseMs);
+          await freeAbandoned(manager, leaseMs);
+        }),
+      )
+      .catch((error: unknown) => onFailure(error, null));
+    return this.#housekeeping;
+  }
+
+  #workerIds(): string[] {
+    return this.#lanes.flatMap(({ workerId }) => workerId ?? []);
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.#housekeeping;
+    this.#abort.abort();
+    await Promise.race([this.#letEnd(), sleep(timeoutMs, undefined, { ref: false })]);
+  }
+
+  async #letEnd(): Promise<void> {
+    const { database, onFailure } = this.#options;
+    const workerIds = this.#workerIds();
+    try {
+      await Promise.all(this.#lanes.map((lane) => lane.stop()));
+      await this.#running;
+      if (workerIds.length > 0) await database.write((manager) => takeLeave(manager, workerIds));
+      await this.#pool?.end();
+    } catch (error) {
+      onFailure(error, null);
+    }
+  }
+
+  counts(): Promise<JobCounts[]> {
+    return countGraphileJobs(this.#options.database.read);
+  }
+
+  exhausted(limit: number): Promise<ExhaustedJob[]> {
+    return listExhausted(this.#options.database.read, limit);
+  }
+
+  async retryExhausted(id: string | null): Promise<number> {
+    const { database } = this.#options;
+    if (id !== null) return isJobId(id) ? database.write((manager) => retryOne(manager, id)) : 0;
+    const upTo = await newestJobId(database.read);
+    let count = 0;
+    for (let after = '0'; ; ) {
+      const ids = await exhaustedIds(database.read, batchSize, { after, upTo });
+      for (const each of ids) count += await database.write((manager) => retryOne(manager, each));
+      if (ids.length < batchSize) return count;
+      after = ids.at(-1) ?? after;
+    }
+  }
+}
+
+const isJobId = (id: string): boolean => /^[1-9]\d{0,17}$/.test(id);
