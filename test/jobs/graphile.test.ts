@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Database } from '../../src/database/database.js';
 import { openPostgres } from '../../src/database/postgres.js';
 import { createPostgresPool } from '../../src/database/postgres-pool.js';
-import { GraphileJobs, migrateGraphileJobs } from '../../src/jobs/graphile.js';
+import { GraphileJobs, type GraphileJobsOptions, migrateGraphileJobs } from '../../src/jobs/graphile.js';
 import type { Jobs } from '../../src/jobs/jobs.js';
 import { handler, type JobsStage, jobsContract, pause, until } from '../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
@@ -24,7 +24,7 @@ async function onServer(sql: string): Promise<void> {
 let count = 0;
 
 /** A database of its own, and engines with connections of their own to it, as processes would have. */
-async function openStage(): Promise<JobsStage> {
+async function openStage(): Promise<JobsStage & { settings: GraphileJobsOptions }> {
   count += 1;
   const name = `jobs_${count}`;
   await onServer(`CREATE DATABASE ${name}`);
@@ -36,6 +36,7 @@ async function openStage(): Promise<JobsStage> {
   const lives = new Map<Jobs, Life>();
   return {
     database,
+    settings: { ...settings, database },
     engine: ({ leaseMs = 15_000 } = {}) => {
       const life = new Life();
       const createPool = () => life.guardPool(settings.createPool());
@@ -152,3 +153,36 @@ test('of each of 8 keys never two run at once in three processes, and the last t
   );
   await stage.close();
 }, 120_000);
+
+test('where its connections fail just as a job ends, the engine goes on, and the job has run once', async () => {
+  const stage = await openStage();
+  let fails = false;
+  const createPool = () => {
+    const pool = stage.settings.createPool();
+    const connect = pool.connect.bind(pool) as (...args: unknown[]) => Promise<pg.PoolClient>;
+    const flaky = (...args: unknown[]) => (fails ? Promise.reject(new Error('lost')) : connect(...args));
+    pool.connect = flaky as typeof pool.connect;
+    return pool;
+  };
+  const faults: unknown[] = [];
+  const onFailure = (error: unknown) => void faults.push(error);
+  const jobs = new GraphileJobs({ ...stage.settings, createPool, onFailure });
+  const seen: number[] = [];
+  const run = async (payload: unknown) => {
+    const { n } = payload as { n: number };
+    seen.push(n);
+    fails = n === 1;
+  };
+  await jobs.work({ note: handler(run) });
+  const enqueue = (n: number) =>
+    stage.database.write((manager) => jobs.enqueue(manager, { kind: 'note', payload: { n } }));
+  await enqueue(1);
+  await until(() => faults.length > 0);
+  await pause(500);
+  fails = false;
+  await enqueue(2);
+  await until(async () => (await jobs.counts()).length === 0);
+  expect(seen).toEqual([1, 2]);
+  await jobs.stop(5_000);
+  await stage.close();
+});
