@@ -10,7 +10,7 @@ const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
 
 /** Of these, what is about requests, load or other programs is the same on both. */
 const onlyOnce =
-  /\/(token-abuse|token-settings|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
+  /\/(token-abuse|token-settings|tokens|doors-faults|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
 
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 

@@ -24,7 +24,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';
   const services = await createServices(config, parts, server.log, () => publicUrl);
-  const { database, jobs, hasher, stopRelay, usage, recordAuthorizer, downloads } = services;
+  const { database, jobs, hasher, stopRelay, usage, recordAuthorizer, downloads, closeLimits } = services;
   const firstApiKey = await createFirstApiKey(services, config.bootstrapApiKey);
   const apollo = await addRoutes(server, config, services);
   let stopCleaning = async () => {};
@@ -49,6 +49,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await usage.close();
       await downloads.close();
       await recordAuthorizer.close();
+      await closeLimits();
       await stopRelay();
       await database.close();
     },

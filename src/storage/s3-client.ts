@@ -11,7 +11,9 @@ export interface StoreTimeouts {
 }
 
 export const usualTimeouts: StoreTimeouts = { connection: 5_000, silence: 20_000 };
+/** Connections at once; further requests wait for one as for any connection. */
 const maxSockets = 128;
+const maxReadingSockets = 1_000;
 
 /** For everything but the contents of objects. */
 export function createS3Client(location: S3Location, timeouts = usualTimeouts): S3Client {
@@ -20,8 +22,7 @@ export function createS3Client(location: S3Location, timeouts = usualTimeouts): 
     requestHandler: {
       connectionTimeout: timeouts.connection,
       socketTimeout: timeouts.silence,
-      httpAgent: sockets,
-      httpsAgent: sockets,
+      ...agents(maxSockets),
     },
   });
 }
@@ -38,13 +39,15 @@ export function createReadingClient(location: S3Location, timeouts = usualTimeou
       requestTimeout: timeouts.silence,
       throwOnRequestTimeout: true,
       socketTimeout: 0,
-      httpAgent: sockets,
-      httpsAgent: sockets,
+      ...agents(maxReadingSockets),
     },
   });
 }
 
-const sockets = { maxSockets, keepAlive: true };
+function agents(maxSockets: number) {
+  const sockets = { maxSockets, keepAlive: true };
+  return { httpAgent: sockets, httpsAgent: sockets };
+}
 
 function addressOf(location: S3Location): S3ClientConfig {
   const { accessKeyId, secretAccessKey, endpoint, region, pathStyle } = location;

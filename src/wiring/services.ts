@@ -21,7 +21,7 @@ import {
   warnOfUnsharedSecrets,
 } from './configured-secrets.js';
 import { createIdentification } from './identification.js';
-import { createLimits } from './limits.js';
+import { openLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
@@ -56,7 +56,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const { authenticate, usage } = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...createLimits(config, authenticate),
+    ...(await openLimits(config, authenticate)),
     authenticate,
     usage,
     recordAuthorizer: createConfiguredAuthorizer(config, log),
