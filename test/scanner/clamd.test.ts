@@ -5,6 +5,7 @@ import { ClamdScanner } from '../../src/scanner/clamd.js';
 import { createScanner } from '../../src/scanner/create-scanner.js';
 import type { Scanner } from '../../src/scanner/scanner.js';
 import { type Clamd, installClamd, startClamd } from '../support/clamd.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { freePort } from '../support/free-port.js';
 import { report } from '../support/report.js';
 import { describeWithProgram } from '../support/skip-without.js';
@@ -64,13 +65,17 @@ describeWithProgram('clamd', installClamd, (program) => {
 
   test('needs no more memory for a larger file', async () => {
     await scan(scanner, repeated(zeros, 8));
+    collectGarbage();
     const before = process.memoryUsage().rss;
     let peak = before;
     const watch = setInterval(() => {
       peak = Math.max(peak, process.memoryUsage().rss);
     }, 5);
     const content = (async function* () {
-      for (let index = 0; index < 64; index += 1) yield Buffer.alloc(mebibyte, index);
+      for (let index = 0; index < 64; index += 1) {
+        if (index % 8 === 0) collectGarbage();
+        yield Buffer.alloc(mebibyte, index);
+      }
     })();
     expect(await scan(scanner, content)).toEqual(clean);
     clearInterval(watch);
