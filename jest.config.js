@@ -12,13 +12,23 @@ const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
 const onlyOnce =
   /\/(token-abuse|token-settings|tokens|doors-faults|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
 
+/** Tests that keep bytes in an S3-compatible store. */
+const onCeph = /\/test\/(s3|moving)\//;
+
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 
 export default {
   maxWorkers: 2,
   testTimeout: 60_000,
   projects: [
-    { ...project, displayName: 'sqlite', testMatch },
+    { ...project, displayName: 'sqlite', testMatch: testMatch.filter((path) => !onCeph.test(path)) },
+    {
+      ...project,
+      displayName: 's3',
+      testMatch: testMatch.filter((path) => onCeph.test(path)),
+      globalSetup: '<rootDir>/jest.shared-ceph.js',
+      globalTeardown: '<rootDir>/jest.shared-ceph-stop.js',
+    },
     {
       ...project,
       displayName: 'postgres',

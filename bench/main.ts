@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
 import { type Comparison, compare } from './compare.js';
+import { formatEngines, measureEngines } from './engines.js';
 import { footprintLimit, measureFootprint } from './footprint.js';
 import { formatGrowth, type GrowthTiming, growthLimits, measureGrowth } from './growth.js';
 import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
@@ -34,6 +35,7 @@ const names = [
   'base64',
   'start',
   'settings',
+  'engines',
   'pages',
   'growth',
 ];
@@ -54,6 +56,7 @@ if (options.profile) {
     ...(await runPages()),
     ...(await runGrowth()),
   ];
+  await runEngines();
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
 }
@@ -116,6 +119,12 @@ async function runSettings(): Promise<Limit[]> {
   if (!isChosen('settings')) return [];
   console.error('settings …');
   return measureSettings(rounds);
+}
+
+async function runEngines(): Promise<void> {
+  if (!isChosen('engines')) return;
+  console.error('engines …');
+  console.log(`\n${formatEngines(await measureEngines(rounds))}`);
 }
 
 async function runPages(): Promise<Limit[]> {

@@ -21,6 +21,10 @@ const settings = {
     .describe(
       'Where rows are kept, postgres://user:password@host:port/database; default: SQLite in DATA_DIR.',
     ),
+  DATABASE_READ_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+    .optional()
+    .describe('A streaming replica that queries are read from; default: none.'),
   DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe(
     'Connections of this process to PostgreSQL, beside up to 7 for jobs and notices.',
   ),
@@ -188,6 +192,7 @@ function shapePostgres(env: Settings) {
   if (env.DATABASE_URL === undefined) return null;
   return {
     url: env.DATABASE_URL,
+    readUrl: env.DATABASE_READ_URL ?? null,
     poolSize: env.DATABASE_POOL_SIZE,
     statementTimeoutMs: env.DATABASE_STATEMENT_TIMEOUT_SECONDS * 1_000,
   };
@@ -208,6 +213,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (env['JWT_SECRET'] && env['JWT_JWKS_URL']) {
     faults.push('JWT_SECRET: must not be given together with JWT_JWKS_URL');
+  }
+  if (env['DATABASE_READ_URL'] && !env['DATABASE_URL']) {
+    faults.push('DATABASE_READ_URL: must not be given without DATABASE_URL');
   }
   if (env['STORAGE_URL']?.startsWith('s3:')) faults.push(...storageFaults(env['STORAGE_URL'], env));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);

@@ -1,4 +1,3 @@
-import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
@@ -9,25 +8,8 @@ import { alignColumns } from './align-columns.js';
 /** Of more, the latest are shown. */
 const shownFailures = 1_000;
 
-/** `claimcheck jobs …`, which looks at the work itself, also while the service runs. */
-export function jobsCommand(): Command {
-  const jobs = new Command('jobs').description(
-    'Show the work that follows answers, and retry what has failed.',
-  );
-  jobs
-    .command('list', { isDefault: true })
-    .description('Count the jobs of each kind, or with --failed list those that have used up their attempts.')
-    .option('--failed', `the exhausted ones, a line each, the latest first, ${shownFailures} at most`)
-    .action((options: { failed?: boolean }) => onJobs(options.failed ? listFailed : countJobs));
-  jobs
-    .command('retry [id]')
-    .description('Give an exhausted job its attempts again.')
-    .option('--all', 'all of them')
-    .action((id: string | undefined, options: { all?: boolean }) =>
-      onJobs((deps) => retry(deps, id ?? null, options.all === true)),
-    );
-  return jobs;
-}
+export const list = ({ failed = false }) => onJobs(failed ? listFailed : countJobs);
+export const retry = (id: string | null, all: boolean) => onJobs((jobs) => retryExhausted(jobs, id, all));
 
 async function countJobs(jobs: Jobs): Promise<string[]> {
   const counts = (await jobs.counts()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
@@ -48,7 +30,7 @@ async function listFailed(jobs: Jobs): Promise<string[]> {
 /** An error may quote what came from outside, which must not steer a terminal. */
 const onOneLine = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
 
-async function retry(jobs: Jobs, id: string | null, all: boolean): Promise<string[]> {
+async function retryExhausted(jobs: Jobs, id: string | null, all: boolean): Promise<string[]> {
   if ((id === null) === !all) throw new Error('Name one job, or say --all.');
   const count = await jobs.retryExhausted(id);
   if (id !== null && count === 0) throw new Error(`There is no exhausted job with the id ${id}.`);
@@ -60,7 +42,7 @@ async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
   const config = loadConfig(process.env);
   const database = await openConfiguredDatabase(config);
   try {
-    const jobs = await openConfiguredJobs(config, { database, clock: () => new Date(), log: silentLog });
+    const jobs = await openConfiguredJobs(config, { database, clock: database.clock, log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);
   } finally {
     await database.close();

@@ -9,7 +9,7 @@ export async function migrate(config: Config): Promise<void> {
   try {
     await openConfiguredJobs(config, {
       database,
-      clock: () => new Date(),
+      clock: database.clock,
       log: silentLog,
     });
   } finally {

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { type Config, ConfigError, loadConfig } from '../config.js';
-import { move } from './move.js';
 
 const explanation = `
 The settings say where things are now: the embedded database, and any storage. Bytes are copied first, each read back and
@@ -24,6 +23,7 @@ export function moveCommand(): Command {
     .option('--to-database <url>', 'as DATABASE_URL')
     .addHelpText('after', explanation)
     .action(async (options: GivenOptions) => {
+      const { move } = await import('./move.js');
       const isWhole = await move({ from: loadConfig(process.env), to: targetOf(options) });
       if (!isWhole) process.exitCode = 1;
     });

@@ -45,8 +45,8 @@ async function moveStorage({ read }: Database, from: Config, to: Config): Promis
   try {
     const { copied, present, missing, damaged } = await moveBytes({
       rows: read,
-      source: createConfiguredStorage(from),
-      target: createConfiguredStorage(to),
+      source: await createConfiguredStorage(from),
+      target: await createConfiguredStorage(to),
       onProgress: (bytes) => bar.advance(bytes),
       onFault: (documentKey, fault) => bar.print(`${fault} ${documentKey}`),
     });
@@ -62,7 +62,7 @@ async function moveDatabase(source: Database, to: Config): Promise<void> {
   try {
     await assertOurs(source, target);
     const { rows, written } = await moveRows(source.read, target);
-    const jobs = await openConfiguredJobs(to, { database: target, clock: () => new Date(), log: silentLog });
+    const jobs = await openConfiguredJobs(to, { database: target, clock: target.clock, log: silentLog });
     const queued = await moveJobs(source.read, target, jobs);
     process.stdout.write(
       `Rows: ${rows} the same in both, ${written} of them written now. Jobs: ${queued} queued.\n`,

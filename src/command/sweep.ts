@@ -18,8 +18,8 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
   const stopRelay = await relayConfiguredChanges(config, changes, silentLog);
   const deps = {
     database,
-    storage: createConfiguredStorage(config),
-    clock: () => new Date(),
+    storage: await createConfiguredStorage(config),
+    clock: database.clock,
     verdicts: { forget: forgetWebhooks },
     changes,
     auditRetentionMs: config.auditRetentionMs,

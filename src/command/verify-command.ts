@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../config.js';
 import { describeFault } from './describe-fault.js';
-import { type VerifyOptions, verify } from './verify.js';
+import type { VerifyOptions } from './verify.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -50,6 +50,7 @@ async function run(options: VerifyOptions): Promise<number> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   try {
+    const { verify } = await import('./verify.js');
     const isWell = await verify(loadConfig(process.env), options, stop.signal);
     return isWell ? exitStatus.allWell : exitStatus.findings;
   } catch (error) {

@@ -43,9 +43,9 @@ export async function verify(config: Config, options: VerifyOptions, signal: Abo
   const database = await openConfiguredDatabase(config);
   const file = new VerifyStateFile(config.dataDirectory);
   try {
-    const state = (options.resume ? await file.load() : null) ?? (await begin(database.read, options));
+    const state = (options.resume ? await file.load() : null) ?? (await begin(database, options));
     await file.save(state);
-    const storage = createConfiguredStorage(config);
+    const storage = await createConfiguredStorage(config);
     const bar = await createProgressBar(() => sumOfSizes(database.read, state));
     const pace = createPace(options.bytesPerSecond, signal);
     const save = () => file.save(state);
@@ -59,13 +59,13 @@ export async function verify(config: Config, options: VerifyOptions, signal: Abo
 }
 
 /** What is stored and named at this moment is the whole of the run, so that it ends however much is uploaded. */
-async function begin(read: EntityManager, { allOrphans, since }: VerifyOptions): Promise<VerifyState> {
+async function begin({ read, clock }: Database, { allOrphans, since }: VerifyOptions): Promise<VerifyState> {
   const [organization] = await read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
   if (!organization) throw new Error('The database is empty: is DATA_DIR the one of the service?');
   const [oldest] = await read.find(BlobRow, { order: { id: 'ASC' }, take: 1 });
   const [newest] = await read.find(BlobRow, { order: { id: 'DESC' }, take: 1 });
   const first = Math.min(organization.createdAt.getTime(), oldest?.createdAt.getTime() ?? Infinity);
-  const now = new Date();
+  const now = clock();
   return {
     afterBlobId: '',
     lastBlobId: newest?.id ?? '',

@@ -8,8 +8,12 @@ import { type Work, WriteQueue } from './write-queue.js';
 export interface Database {
   /** For reading only. */
   readonly read: EntityManager;
+  /** For reading only, elsewhere than `read` where that has all that is committed now. Never throws. */
+  reader(): Promise<EntityManager>;
   /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
   write<T>(work: Work<T>): Promise<T>;
+  /** The time by which rows are dated and expire, the same for all processes on the database. */
+  clock(): Date;
   /** Waits for writes under way. */
   close(): Promise<void>;
 }
@@ -48,6 +52,8 @@ function connect(reader: DataSource, writer: DataSource): Database {
   const queue = new WriteQueue(writer.createQueryRunner());
   return {
     read: reader.manager,
+    reader: async () => reader.manager,
+    clock: () => new Date(),
     write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error))),
     close: async () => {
       await queue.idle();

@@ -5,11 +5,15 @@ import type { Database } from './database.js';
 import { isConflict, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
+import { type DatabaseClock, followClock } from './postgres-clock.js';
+import { Replica } from './replica.js';
 import type { Work } from './write-queue.js';
 
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database`. */
   url: string;
+  /** Of a streaming replica of it, where there is one. */
+  readUrl?: string | null;
   /** Connections of this process. */
   poolSize: number;
   /** Statements that take longer are cancelled. */
@@ -44,18 +48,39 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
 }
 
 /** Opens a database on PostgreSQL and migrates it as needed, once although several processes start together. */
-export async function openPostgres(options: PostgresOptions, logger?: Logger): Promise<Database> {
+export async function openPostgres(
+  options: PostgresOptions,
+  logger?: Logger,
+  onReplicaLost: (error: unknown) => void = () => undefined,
+): Promise<Database> {
   const source = await new DataSource(postgresOptions(options, logger)).initialize().catch(rethrow);
   try {
     await migrate(source);
+    const replica = options.readUrl
+      ? await Replica.open({
+          primary: source.manager,
+          replica: postgresOptions({ ...options, url: options.readUrl }, logger),
+          onLost: onReplicaLost,
+        })
+      : null;
+    return connect(source, await followClock(source), replica);
   } catch (error) {
     await source.destroy();
     throw error;
   }
+}
+
+function connect(source: DataSource, clock: DatabaseClock, replica: Replica | null): Database {
   return {
     read: source.manager,
+    reader: async () => replica?.reader() ?? source.manager,
     write: (work) => writeUntilHeld(source, work),
-    close: () => source.destroy(),
+    clock: () => clock.now(),
+    close: async () => {
+      clock.stop();
+      await replica?.close();
+      await source.destroy();
+    },
   };
 }
 

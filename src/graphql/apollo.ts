@@ -21,6 +21,15 @@ const logInternalErrors: ApolloServerPlugin<GraphqlContext> = {
   }),
 };
 
+/** Queries may be read elsewhere than what is changed. */
+const readQueriesElsewhere: ApolloServerPlugin<GraphqlContext> = {
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ operation, contextValue }) => {
+      if (operation?.operation === 'query') await contextValue.readElsewhere();
+    },
+  }),
+};
+
 /** An answer that lacks a credential says so to HTTP too. */
 const challengeUnauthenticated: ApolloServerPlugin<GraphqlContext> = {
   requestDidStart: async () => ({
@@ -58,6 +67,7 @@ export function createApollo(
       ApolloServerPluginCacheControlDisabled(),
       logInternalErrors,
       challengeUnauthenticated,
+      readQueriesElsewhere,
     ],
   });
 }

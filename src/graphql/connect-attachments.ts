@@ -8,17 +8,16 @@ import { type ConnectionOf, toConnection } from './types/connection.js';
 
 /** One page of the attachments that the viewer may see. */
 export async function connectAttachments(
-  { deps, viewer, access }: GraphqlContext,
+  { reader, viewer, access }: GraphqlContext,
   request: PageRequest,
   list: Omit<AttachmentList, keyof PageRequest>,
 ): Promise<ConnectionOf<Attachment>> {
-  const { read } = deps.database;
-  const readPage = (page: PageRequest) => listAttachments(read, viewer, { ...page, ...list });
+  const readPage = (page: PageRequest) => listAttachments(reader, viewer, { ...page, ...list });
   if (access.isActive) {
     const page = await listVisible(request, readPage, (items) => access.visible(items));
     return toConnection(page, toAttachment, refuseTotal);
   }
   return toConnection(await readPage(request), toAttachment, () =>
-    countAttachments(read, viewer, list.filter),
+    countAttachments(reader, viewer, list.filter),
   );
 }

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
@@ -64,16 +65,25 @@ export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
   private listedItems = 0;
+  /** What resolvers read rows from. */
+  reader: EntityManager;
 
   constructor(
     readonly deps: GraphqlDependencies,
     private readonly facts: RequestFacts,
-  ) {}
+  ) {
+    this.reader = deps.database.read;
+  }
 
   /** Who asks. Throws UNAUTHENTICATED without a credential. */
   get viewer(): Viewer {
     if (!this.facts.viewer) throw new AttachmentError('UNAUTHENTICATED');
     return this.facts.viewer;
+  }
+
+  /** For operations that change nothing. */
+  async readElsewhere(): Promise<void> {
+    this.reader = await this.deps.database.reader();
   }
 
   get longTexts(): RequestFacts['longTexts'] {
@@ -85,7 +95,7 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.madeLoaders ??= createLoaders(this.deps.database, this.viewer);
+    this.madeLoaders ??= createLoaders(this.reader, this.viewer);
     return this.madeLoaders;
   }
 

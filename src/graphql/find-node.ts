@@ -8,19 +8,18 @@ import { toWebhookDelivery, type WebhookDelivery } from './types/webhook-deliver
 
 /** The object of any kind that has this id, of the kinds that the viewer may read. */
 export async function findNode(
-  { deps, viewer, access }: GraphqlContext,
+  { reader, viewer, access }: GraphqlContext,
   id: string,
 ): Promise<Attachment | ApiKey | WebhookDelivery | null> {
-  const { read } = deps.database;
   const seesKeys = viewer.permissions.has('keys:admin');
   if (viewer.permissions.has('attachments:read')) {
-    const attachment = await access.view(await findAttachment(read, viewer, id));
+    const attachment = await access.view(await findAttachment(reader, viewer, id));
     if (attachment) return toAttachment(attachment);
-    const delivery = await findDelivery(read, viewer, id);
+    const delivery = await findDelivery(reader, viewer, id);
     // It is seen by whoever sees its attachment.
-    if (delivery && (await access.view(await findAttachment(read, viewer, delivery.attachmentId))))
+    if (delivery && (await access.view(await findAttachment(reader, viewer, delivery.attachmentId))))
       return toWebhookDelivery(delivery);
   }
-  const key = seesKeys ? await findApiKey(read, viewer.organizationId, id) : null;
+  const key = seesKeys ? await findApiKey(reader, viewer.organizationId, id) : null;
   return key && toApiKey(key);
 }

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { In } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import {
   countLinks,
   type FieldKey,
@@ -11,7 +11,6 @@ import {
 import type { RecordRef } from '../attachments/record.js';
 import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
-import type { Database } from '../database/database.js';
 import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
@@ -36,7 +35,7 @@ const idOfField = (row: RecordFieldRow) =>
   fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
-export function createLoaders({ read }: Database, viewer: Viewer) {
+export function createLoaders(read: EntityManager, viewer: Viewer) {
   const { organizationId } = viewer;
   return {
     attachment: byKey<string, StoredAttachment>(
@@ -117,7 +116,7 @@ function groupBy<Value>(values: readonly Value[], nameOf: (value: Value) => stri
 }
 
 /** Slices that differ only in the attachment, as those of one page do, share a statement. */
-async function readSlices(read: Database['read'], slices: readonly LinkSlice[]): Promise<LinkRow[][]> {
+async function readSlices(read: EntityManager, slices: readonly LinkSlice[]): Promise<LinkRow[][]> {
   const kindOf = ({ limit, afterFieldId }: LinkSlice) => `${limit} ${afterFieldId}`;
   const found = new Map<string, Map<string, LinkRow[]>>();
   for (const [kind, alike] of groupBy(slices, kindOf)) {

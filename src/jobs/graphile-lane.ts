@@ -9,6 +9,7 @@ import type { Attempt, JobHandler } from './jobs.js';
 
 export interface LaneOptions {
   database: Database;
+  clock: () => Date;
   pool: pg.Pool;
   /** Aborted when the process stops. */
   signal: AbortSignal;
@@ -98,7 +99,7 @@ export class GraphileLane {
   }
 
   async #perform(held: HeldJob, number: number): Promise<void> {
-    const { signal, onFailure } = this.#options;
+    const { clock, signal, onFailure } = this.#options;
     const { retryDelaysMs, giveUp } = this.#handler;
     const isLast = number > retryDelaysMs.length;
     const failed = await this.#attempt(held, { number, isLast });
@@ -109,8 +110,8 @@ export class GraphileLane {
     }
     onFailure(failed.error, { kind: this.#kind, attempts: number, isLast });
     if (isLast) await giveUp?.(held.envelope.payload);
-    const retryInMs = isLast ? null : (retryDelaysMs[number - 1] ?? 0);
-    const failure = { error: failed.error, attempts: number, retryInMs };
+    const retryAt = isLast ? null : new Date(clock().getTime() + (retryDelaysMs[number - 1] ?? 0));
+    const failure = { error: failed.error, attempts: number, retryAt };
     await this.#untilWritten((manager) => settleJob(manager, held, failure));
   }
 

@@ -32,7 +32,7 @@ export interface Failure {
   /** Attempts made, this one included. */
   attempts: number;
   /** With null no other follows. */
-  retryInMs: number | null;
+  retryAt: Date | null;
 }
 
 type WhereOneWaits = 'REPLACE' | 'LEAVE';
@@ -86,15 +86,14 @@ export async function settleJob(
   );
   if (row === undefined) return;
   const { next, ...own } = row.payload;
-  if (failure?.retryInMs === null) await keepExhausted(manager, kind, own, failure);
+  if (failure?.retryAt === null) await keepExhausted(manager, kind, own, failure);
   const { payload, key } = own;
   if (next) {
     const runAt = next.runAt === null ? null : new Date(next.runAt);
     await place(manager, { kind, envelope: { payload: next.payload, key, attempts: 0 }, runAt }, 'LEAVE');
-  } else if (failure && failure.retryInMs !== null) {
-    const runAt = new Date(Date.now() + failure.retryInMs);
+  } else if (failure?.retryAt) {
     const envelope = { payload, key, attempts: failure.attempts };
-    await place(manager, { kind, envelope, runAt }, 'LEAVE');
+    await place(manager, { kind, envelope, runAt: failure.retryAt }, 'LEAVE');
   }
 }
 

@@ -13,6 +13,7 @@ import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.
 
 export interface GraphileJobsOptions {
   database: Database;
+  clock: () => Date;
   /** Connections for taking jobs, apart from those of `database`; made when `work` begins, ended by `stop`. */
   createPool(): pg.Pool;
   /** Told of every attempt that fails, and of faults of the engine itself; `job` is null for those. */

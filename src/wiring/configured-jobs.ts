@@ -1,8 +1,6 @@
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
-import { createPostgresPool } from '../database/postgres-pool.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
-import { GraphileJobs, migrateGraphileJobs } from '../jobs/graphile.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Log } from './log.js';
 
@@ -26,6 +24,8 @@ export async function openConfiguredJobs({ postgres }: Config, deps: JobDependen
     },
   };
   if (postgres === null) return new EmbeddedJobs(options);
+  const { createPostgresPool } = await import('../database/postgres-pool.js');
+  const { GraphileJobs, migrateGraphileJobs } = await import('../jobs/graphile.js');
   const onPostgres = { ...options, createPool: () => createPostgresPool(postgres.url, connections) };
   await migrateGraphileJobs(onPostgres);
   return new GraphileJobs(onPostgres);

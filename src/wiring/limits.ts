@@ -1,9 +1,7 @@
 import { type Admit, createAdmit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Config } from '../config.js';
-import { createPostgresPool } from '../database/postgres-pool.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
-import { createPostgresRateLimiter } from '../limits/postgres-rate-limiter.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import { UploadSlots } from '../limits/upload-slots.js';
 
@@ -17,15 +15,16 @@ export interface Limits {
   closeLimits(): Promise<void>;
 }
 
+interface LimiterSource {
+  open: OpenLimiter;
+  closeLimits(): Promise<void>;
+}
+
 type OpenLimiter = (name: string, limit: number) => Promise<RateLimiter>;
 
 /** What is counted of requests, for whoever may have too many of them: by all processes together where they share a database. */
 export async function openLimits(config: Config, authenticate: Authenticate): Promise<Limits> {
-  const pool = config.postgres && createPostgresPool(config.postgres.url, connections);
-  const open: OpenLimiter = async (name, limit) =>
-    pool
-      ? createPostgresRateLimiter({ pool, name, limit, windowSeconds })
-      : createMemoryRateLimiter({ limit, windowSeconds });
+  const { open, closeLimits } = config.postgres ? await shareLimits(config.postgres) : ownLimits;
   return {
     admit: createAdmit({
       authenticate,
@@ -33,7 +32,22 @@ export async function openLimits(config: Config, authenticate: Authenticate): Pr
       failures: await unlessOff(open, 'failed_logins', config.failedLoginsPerMinute),
     }),
     uploadSlots: new UploadSlots(config.maxConcurrentUploads),
-    closeLimits: async () => pool?.end(),
+    closeLimits,
+  };
+}
+
+const ownLimits: LimiterSource = {
+  open: async (_name, limit) => createMemoryRateLimiter({ limit, windowSeconds }),
+  closeLimits: async () => undefined,
+};
+
+async function shareLimits({ url }: { url: string }): Promise<LimiterSource> {
+  const { createPostgresPool } = await import('../database/postgres-pool.js');
+  const { createPostgresRateLimiter } = await import('../limits/postgres-rate-limiter.js');
+  const pool = createPostgresPool(url, connections);
+  return {
+    open: (name, limit) => createPostgresRateLimiter({ pool, name, limit, windowSeconds }),
+    closeLimits: () => pool.end(),
   };
 }
 

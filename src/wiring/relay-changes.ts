@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Change, Changes } from '../attachments/changes.js';
 import type { Config } from '../config.js';
-import { maxTextBytes, PostgresChannel } from '../database/postgres-channel.js';
 import type { Log } from './log.js';
 
 const changeText = z.object({
@@ -17,6 +16,7 @@ export async function relayConfiguredChanges(
   log: Pick<Log, 'warn'>,
 ): Promise<() => Promise<void>> {
   if (postgres === null) return async () => {};
+  const { maxTextBytes, PostgresChannel } = await import('../database/postgres-channel.js');
   const channel = new PostgresChannel({
     url: postgres.url,
     name: 'claimcheck_changes',
@@ -28,19 +28,21 @@ export async function relayConfiguredChanges(
     },
   });
   await channel.open();
-  changes.relayTo((published) => channel.send(published.flatMap(writeChange)));
+  changes.relayTo((published) =>
+    channel.send(published.flatMap((change) => writeChange(change, maxTextBytes))),
+  );
   return () => channel.close();
 }
 
 /** In several texts where it is about more records than one has room for. */
-function writeChange(change: Change): string[] {
+function writeChange(change: Change, maxTextBytes: number): string[] {
   const text = JSON.stringify(change);
   const { records } = change;
   if (Buffer.byteLength(text) <= maxTextBytes) return [text];
   if (records.length < 2) return [];
   const half = Math.ceil(records.length / 2);
   return [records.slice(0, half), records.slice(half)].flatMap((part) =>
-    writeChange({ ...change, records: part }),
+    writeChange({ ...change, records: part }, maxTextBytes),
   );
 }
 

@@ -92,7 +92,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
 }
 
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
-  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, viewer));
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database.read, viewer));
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

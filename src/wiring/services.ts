@@ -41,12 +41,16 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 
 /** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
 export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
-  const { clock = () => new Date(), storage = createConfiguredStorage(config) } = parts;
+  const { storage = await createConfiguredStorage(config) } = parts;
   const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
   const secrets = await configuredSigningSecrets(config);
   const webhookSecrets = await configuredWebhookSecrets(config);
   warnOfUnsharedSecrets(config, log);
-  const database = await openConfiguredDatabase(config, parts.statementLogger);
+  const database = await openConfiguredDatabase(config, {
+    statementLogger: parts.statementLogger,
+    onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
+  });
+  const clock = parts.clock ?? database.clock;
   const jobs = await openConfiguredJobs(config, { database, clock, log });
   const scanner = parts.scanner ?? createScanner(config.scanner);
   const changes = new Changes();

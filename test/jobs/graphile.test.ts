@@ -31,7 +31,12 @@ async function openStage(): Promise<JobsStage & { settings: GraphileJobsOptions 
   const url = new URL(postgres?.url ?? '');
   url.pathname = `/${name}`;
   const database = await openPostgres({ url: url.href, poolSize: 20, statementTimeoutMs: 10_000 });
-  const settings = { createPool: () => createPostgresPool(url.href, 5), onFailure: () => {}, pollMs: 100 };
+  const settings = {
+    clock: database.clock,
+    createPool: () => createPostgresPool(url.href, 5),
+    onFailure: () => {},
+    pollMs: 100,
+  };
   await migrateGraphileJobs({ ...settings, database });
   const lives = new Map<Jobs, Life>();
   return {

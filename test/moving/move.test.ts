@@ -3,12 +3,14 @@ import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bucket, storageEnvironment } from '../s3/s3-stage.js';
-import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
+import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
 import { report } from '../support/report.js';
 import { runCommand, startCommand } from '../support/run-command.js';
+import { createBucket, type S3Store } from '../support/s3-store.js';
 import { randomKey } from '../support/service.js';
+import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { type SpawnedService, spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
@@ -35,7 +37,7 @@ interface Everything {
 }
 
 describeWithProgram('radosgw', cephPackages, () => {
-  let ceph: Ceph;
+  let store: S3Store;
   let postgres: Postgres;
   let directory: string;
   const key = randomKey();
@@ -44,22 +46,20 @@ describeWithProgram('radosgw', cephPackages, () => {
   let options: string[];
 
   beforeAll(async () => {
-    ceph = await startCeph();
+    store = await sharedStore();
     postgres = await startPostgres();
   }, 120_000);
   afterAll(async () => {
     await postgres?.stop();
-    await ceph?.stop();
   });
 
   beforeEach(async () => {
     directory = await makeTemporaryDirectory();
-    const bucket = await ceph.createBucket();
-    const store = storageEnvironment(bucket);
+    const bucket = storageEnvironment(await createBucket(store));
     const database = await postgres.createDatabase();
     embedded = { DATA_DIR: directory, BOOTSTRAP_API_KEY: key, ...secrets };
-    target = { ...embedded, ...store, DATABASE_URL: database };
-    options = ['move', '--to-storage', store['STORAGE_URL'] ?? '', '--to-database', database];
+    target = { ...embedded, ...bucket, DATABASE_URL: database };
+    options = ['move', '--to-storage', bucket['STORAGE_URL'] ?? '', '--to-database', database];
   });
   afterEach(async () => {
     await Promise.all(started.splice(0).map((service) => service.end('SIGKILL')));
@@ -67,8 +67,8 @@ describeWithProgram('radosgw', cephPackages, () => {
   });
 
   const credentials = () => ({
-    AWS_ACCESS_KEY_ID: ceph.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: ceph.secretAccessKey,
+    AWS_ACCESS_KEY_ID: store.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: store.secretAccessKey,
   });
   const moving = () => ({ ...embedded, ...credentials() });
   const started: SpawnedService[] = [];
@@ -196,7 +196,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(moved.status).toBe(1);
     expect(moved.lines).toEqual(expect.arrayContaining([`missing ${gone}`, `damaged ${cut}`]));
     expect(moved.stdout).toContain('Files: 3 copied, 0 there before, 1 missing, 1 damaged.');
-    const bucket = new Bucket({ ...(await ceph.createBucket()), bucket: new URL(options[2] ?? '').hostname });
+    const bucket = new Bucket({ ...(await createBucket(store)), bucket: new URL(options[2] ?? '').hostname });
     expect(await bucket.keys()).toHaveLength(3);
   });
 

@@ -142,7 +142,7 @@ test('three cleanings and claims at once: each file is either claimed or purged,
   const config = loadConfig(cluster.env());
   const deps = {
     database: ledger.database,
-    storage: createConfiguredStorage(config),
+    storage: await createConfiguredStorage(config),
     clock: () => new Date(now),
     verdicts: { forget: forgetWebhooks },
     changes: new Changes(),

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
 import { report } from '../support/report.js';
+import { createBucket } from '../support/s3-store.js';
 import type { TestService } from '../support/service.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { spawnService } from '../support/spawned-service.js';
@@ -19,7 +20,7 @@ describeWithProgram('radosgw', cephPackages, () => {
   let bucket: Bucket;
   beforeAll(async () => {
     ceph = await startCeph();
-    bucket = new Bucket(await ceph.createBucket());
+    bucket = new Bucket(await createBucket(ceph));
   }, 120_000);
   afterAll(async () => {
     bucket?.client.destroy();

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
+import { cephPackages } from '../support/ceph.js';
 import { dataOf } from '../support/client.js';
+import { createBucket, type S3Store } from '../support/s3-store.js';
 import type { TestService } from '../support/service.js';
+import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { Bucket, startOnBucket } from './s3-stage.js';
 
@@ -40,18 +42,17 @@ interface Target {
 }
 
 describeWithProgram('radosgw', cephPackages, () => {
-  let ceph: Ceph;
+  let store: S3Store;
   let bucket: Bucket;
   let service: TestService;
 
   beforeAll(async () => {
-    ceph = await startCeph();
-    bucket = new Bucket(await ceph.createBucket());
+    store = await sharedStore();
+    bucket = new Bucket(await createBucket(store));
     service = await startOnBucket(bucket.location);
   }, 120_000);
   afterAll(async () => {
     await service?.close();
-    await ceph?.stop();
   });
 
   const bearer = () => ({ authorization: `Bearer ${service.key}` });
@@ -91,7 +92,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(asked.status).toBe(307);
     expect(asked.headers.get('cache-control')).toBe('no-store');
     const location = new URL(asked.headers.get('location') ?? '');
-    expect(location.origin).toBe(ceph.endpoint);
+    expect(location.origin).toBe(store.endpoint);
     expect(Number(location.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(60);
     expect((await fetch(stored.url, { redirect: 'manual' })).status).toBe(401);
     const etag = (await fetch(stored.url, { headers: bearer(), method: 'HEAD' })).headers.get('etag') ?? '';
@@ -150,7 +151,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     test('take the agreed bytes at the store, and an attachment comes of them', async () => {
       const content = randomBytes(7 * mebibyte);
       const target = await createTarget(content.length);
-      expect(new URL(target.url).origin).toBe(ceph.endpoint);
+      expect(new URL(target.url).origin).toBe(store.endpoint);
       const early = await create(target.documentKey);
       expect(early.errors?.[0]?.extensions.code).toBe('UPLOAD_NOT_FINISHED');
       expect((await send(target, content)).status).toBe(200);

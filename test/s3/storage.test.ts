@@ -1,17 +1,18 @@
 import { createS3Storage } from '../../src/storage/s3.js';
-import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
+import { cephPackages } from '../support/ceph.js';
+import { createBucket, type S3Store } from '../support/s3-store.js';
+import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { describeStorage } from '../support/storage-contract.js';
 
 describeWithProgram('radosgw', cephPackages, () => {
-  let ceph: Ceph;
+  let store: S3Store;
   beforeAll(async () => {
-    ceph = await startCeph();
+    store = await sharedStore();
   }, 120_000);
-  afterAll(() => ceph?.stop());
 
   describeStorage('a bucket', async () => ({
-    storage: createS3Storage(await ceph.createBucket()),
+    storage: createS3Storage(await createBucket(store)),
     close: async () => {},
   }));
 });

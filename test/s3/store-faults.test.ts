@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
-import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
+import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
+import { createBucket, type S3Store } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
+import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket, storageEnvironment } from './s3-stage.js';
@@ -21,18 +23,23 @@ const faults: Fault[] = [
 ];
 
 describeWithProgram('radosgw', cephPackages, () => {
-  let ceph: Ceph;
+  let store: S3Store;
   let bucket: Bucket;
   let gateway: FaultyGateway;
   let service: TestService;
   beforeAll(async () => {
-    ceph = await startCeph();
-    bucket = new Bucket(await ceph.createBucket());
+    store = await sharedStore();
+    bucket = new Bucket(await createBucket(store));
     await bucket.warmUp();
-    gateway = new FaultyGateway(ceph.endpoint);
+    gateway = new FaultyGateway(store.endpoint);
     const location = { ...bucket.location, endpoint: await gateway.open() };
     service = await startService(
-      { ...storageEnvironment(location), DOWNLOADS: 'proxy', LOG_LEVEL: 'debug' },
+      {
+        ...storageEnvironment(location),
+        DOWNLOADS: 'proxy',
+        LOG_LEVEL: 'debug',
+        SHUTDOWN_TIMEOUT_SECONDS: '1',
+      },
       { storage: createS3Storage(location, timeouts) },
     );
   }, 120_000);
@@ -44,7 +51,6 @@ describeWithProgram('radosgw', cephPackages, () => {
     await service?.close();
     gateway?.close();
     bucket?.client.destroy();
-    await ceph?.stop();
   });
 
   const count = async () =>

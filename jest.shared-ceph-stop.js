@@ -1,0 +1,3 @@
+import { stopShared } from './build/test/support/shared-ceph.js';
+
+export default stopShared;

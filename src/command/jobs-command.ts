@@ -1,0 +1,24 @@
+import { Command } from 'commander';
+
+/** What is needed only to do it, and not to tell of it. */
+const load = () => import('./jobs.js');
+
+/** `claimcheck jobs …`, which looks at the work itself, also while the service runs. */
+export function jobsCommand(): Command {
+  const jobs = new Command('jobs').description(
+    'Show the work that follows answers, and retry what has failed.',
+  );
+  jobs
+    .command('list', { isDefault: true })
+    .description('Count the jobs of each kind, or with --failed list those that have used up their attempts.')
+    .option('--failed', 'the exhausted ones, a line each, the latest first, 1000 at most')
+    .action(async (options: { failed?: boolean }) => (await load()).list(options));
+  jobs
+    .command('retry [id]')
+    .description('Give an exhausted job its attempts again.')
+    .option('--all', 'all of them')
+    .action(async (id: string | undefined, options: { all?: boolean }) =>
+      (await load()).retry(id ?? null, options.all === true),
+    );
+  return jobs;
+}

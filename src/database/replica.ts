@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+
+export interface ReplicaOptions {
+  /** What the replica follows. */
+  primary: EntityManager;
+  replica: DataSourceOptions;
+  /** Told when it is given up for a while, and why. */
+  onLost(error: unknown): void;
+}
+
+/** For so long a reader waits until the replica has what is committed, before the primary is read. */
+const patienceMs = 100;
+const pollMs = 5;
+/** An answer that takes longer counts as none. */
+const answerMs = 1_000;
+const probeIntervalMs = 5_000;
+
+/**
+ * A streaming replica that is read only once it has replayed everything that was committed when the reader came: whoever has
+ * written sees it, through whichever process, and a replica that lags, hangs or is gone costs nothing but its help.
+ */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  #source: DataSource | null = null;
+  #running: Promise<EntityManager> | null = null;
+  #next: Promise<EntityManager> | null = null;
+  #probe: NodeJS.Timeout | undefined;
+
+  private constructor(options: ReplicaOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const replica = new Replica(options);
+    await replica.#connect();
+    return replica;
+  }
+
+  /** What to read from: the replica, or the primary where it has not caught up. Those who ask meanwhile share the next look. */
+  reader(): Promise<EntityManager> {
+    if (this.#source === null) return Promise.resolve(this.#options.primary);
+    if (this.#running === null) return this.#look();
+    this.#next ??= this.#running.then(() => this.#look());
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#probe);
+    await this.#running;
+    await this.#source?.destroy();
+  }
+
+  #look(): Promise<EntityManager> {
+    this.#next = null;
+    this.#running = this.#choose().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #choose(): Promise<EntityManager> {
+    const { primary } = this.#options;
+    const source = this.#source;
+    const lsn = await committedUpTo(primary);
+    if (source === null || lsn === null) return primary;
+    try {
+      return (await inTime(hasReplayed(source, lsn))) ? source.manager : primary;
+    } catch (error) {
+      this.#giveUp(source, error);
+      return primary;
+    }
+  }
+
+  #giveUp(source: DataSource, error: unknown): void {
+    this.#source = null;
+    this.#options.onLost(error);
+    void source.destroy().catch(() => undefined);
+    this.#probeLater();
+  }
+
+  #probeLater(): void {
+    this.#probe = setTimeout(() => void this.#connect(), probeIntervalMs).unref();
+  }
+
+  async #connect(): Promise<void> {
+    const source = new DataSource(this.#options.replica);
+    try {
+      await source.initialize();
+      await inTime(hasReplayed(source, '0/0'));
+      this.#source = source;
+    } catch (error) {
+      if (source.isInitialized) void source.destroy().catch(() => undefined);
+      if (this.#probe === undefined) this.#options.onLost(error);
+      this.#probeLater();
+    }
+  }
+}
+
+/** Null where the primary does not tell: reading from it will say why. */
+async function committedUpTo(primary: EntityManager): Promise<string | null> {
+  const sql = 'SELECT pg_current_wal_flush_lsn()::text AS lsn';
+  const rows = await primary.query<{ lsn: string }[]>(sql).catch(() => []);
+  return rows[0]?.lsn ?? null;
+}
+
+/** False where that takes too long, and for a server that follows none: what it has may be anything. */
+async function hasReplayed({ manager }: DataSource, lsn: string): Promise<boolean> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const [{ replayed }] = await manager.query<[{ replayed: boolean | null }]>(
+      'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AND pg_is_in_recovery() AS replayed',
+      [lsn],
+    );
+    if (replayed !== false || performance.now() > deadline) return replayed === true;
+    await sleep(pollMs);
+  }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const late = sleep(answerMs, undefined, { signal }).then(() =>
+    Promise.reject(new Error('The replica is silent.')),
+  );
+  for (const each of [answer, late]) each.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    abort.abort();
+  }
+}
