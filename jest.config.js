@@ -8,9 +8,9 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
 /** Tests in which the database matters run on PostgreSQL too. */
 const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
 
-/** Of these, what is about requests, load or other programs is the same on both. */
+/** Of these, what is about requests, permissions, load or other programs is the same on both. */
 const onlyOnce =
-  /\/(token-abuse|token-settings|tokens|doors-faults|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
+  /\/(permissions|record-authorizer|key-command|incomplete-bytes|token-abuse|token-settings|tokens|doors-faults|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
 
 /** Tests that keep bytes in an S3-compatible store. */
 const onCeph = /\/test\/(s3|moving)\//;
@@ -18,7 +18,9 @@ const onCeph = /\/test\/(s3|moving)\//;
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 
 export default {
-  maxWorkers: 2,
+  // Many tests wait for programs, so there may be more of them than cores. The modules of past tests are never freed.
+  maxWorkers: 3,
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 60_000,
   projects: [
     { ...project, displayName: 'sqlite', testMatch: testMatch.filter((path) => !onCeph.test(path)) },

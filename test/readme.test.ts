@@ -216,7 +216,7 @@ function reachableSources(): string {
   sources.delete('src/errors.ts');
   const reached = new Set(['src/main.ts']);
   for (const path of reached) {
-    const imports = (sources.get(path) ?? '').matchAll(/from '(\.[^']+)\.js'/g);
+    const imports = (sources.get(path) ?? '').matchAll(/(?:from |import\()'(\.[^']+)\.js'/g);
     for (const [, target = ''] of imports) reached.add(posix.join(posix.dirname(path), `${target}.ts`));
   }
   return [...reached].map((path) => sources.get(path) ?? '').join('\n');

@@ -28,6 +28,7 @@ function runFixture(ci: string) {
       '--no-warnings',
       jest,
       '--json',
+      '--selectProjects=sqlite',
       '--testMatch',
       '**/*.fixture.js',
       '--runTestsByPath',

@@ -1,6 +1,8 @@
+import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
+import { OrganizationRow } from '../database/entities/organization.js';
 import { SweepRow } from '../database/entities/sweep.js';
-import { hourPartition } from '../storage/document-key.js';
+import { hourPartition, organizationOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
 
@@ -26,7 +28,7 @@ const hoursAtOnce = 16;
 const sweepName = 'storage';
 
 /**
- * Removes objects that no row names, and what writers have left unfinished, from the hour partitions that have come of age
+ * Removes objects of known organizations that no row names, and what writers have left unfinished, from the hour partitions that have come of age
  * since the last sweep. The cost is that of those partitions, not of the whole storage. Returns the keys removed.
  */
 export async function sweepStorage(deps: SweepStorageDependencies, options: SweepOptions): Promise<string[]> {
@@ -79,8 +81,19 @@ async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<st
 
 async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
   const orphans: string[] = [];
-  for await (const keys of findOrphans(deps, hour)) orphans.push(...keys);
+  for await (const keys of findOrphans(deps, hour)) orphans.push(...(await ours(deps, keys)));
   return orphans;
+}
+
+/**
+ * Of organizations that the database knows. What others have stored is not this database's to judge: it may be new, and the
+ * storage one that has long been in use.
+ */
+async function ours({ database }: SweepStorageDependencies, keys: string[]): Promise<string[]> {
+  const ids = [...new Set(keys.map(organizationOf))];
+  const known = await database.read.findBy(OrganizationRow, { id: In(ids) });
+  const knownIds = new Set(known.map(({ id }) => id));
+  return keys.filter((key) => knownIds.has(organizationOf(key)));
 }
 
 async function firstHour(

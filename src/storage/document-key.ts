@@ -20,6 +20,11 @@ export function createDocumentKey(organizationId: string, now: Date): string {
   return `${hourPartition(now)}/${organizationId}/${uuidv7({ msecs: now.getTime() })}`;
 }
 
+/** Whose the object of this key is. */
+export function organizationOf(key: string): string {
+  return key.split('/')[2] ?? '';
+}
+
 /** The partition `yyyy-mm-dd/hh` (UTC) that keys made at `now` lie in. */
 export function hourPartition(now: Date): string {
   const iso = now.toISOString();

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
@@ -10,7 +10,7 @@ import { SweepRow } from '../../src/database/entities/sweep.js';
 import { createLocalStorage } from '../../src/storage/local.js';
 import { Ledger } from '../doors/ledger.js';
 import { claim, faultsOf, link } from '../doors/links.js';
-import type { AttachmentData } from '../support/client.js';
+import type { AttachmentData, Client } from '../support/client.js';
 import { report } from '../support/report.js';
 import { runCommand, startCommand } from '../support/run-command.js';
 import { startService, type TestService } from '../support/service.js';
@@ -44,8 +44,15 @@ async function rowCounts(): Promise<Record<string, number>> {
   return counts;
 }
 
-async function addBytes(at: Date): Promise<string> {
-  const key = newKey(undefined, at);
+async function organizationOf(client: Client): Promise<string> {
+  const { viewer } = await client.ask<{ viewer: { organizationId: string } }>(
+    '{ viewer { organizationId } }',
+  );
+  return viewer.organizationId;
+}
+
+async function addBytes(at: Date, organizationId: string): Promise<string> {
+  const key = newKey(organizationId, at);
   await put(createLocalStorage(join(dataDirectory, 'files')), key, Buffer.from('nobody’s'));
   return key;
 }
@@ -61,8 +68,8 @@ async function addUnfinished(madeAt: Date, lastWriteAt: Date): Promise<string> {
   return name;
 }
 
-async function addRemoval(): Promise<string> {
-  const documentKey = await addBytes(hoursAgo(50));
+async function addRemoval(organizationId: string): Promise<string> {
+  const documentKey = await addBytes(hoursAgo(50), organizationId);
   const database = await openDatabase(dataDirectory);
   await database.write((manager) => manager.insert(RemovalRow, { documentKey, createdAt: hoursAgo(50) }));
   await database.close();
@@ -93,6 +100,7 @@ async function bring({ url }: Target, body: string): Promise<void> {
 /** One of everything that stays, and of everything that goes. */
 async function fill(service: TestService) {
   const { client } = service;
+  const ours = await organizationOf(client);
   const upload = (content: string, input: object = {}) => client.upload({ content, name: 'a.txt' }, input);
   const [unclaimed, claimed, keyed, linked, unlinked] = [
     await upload('unclaimed'),
@@ -105,16 +113,24 @@ async function fill(service: TestService) {
   await createTarget(service, 'never');
   const brought = await createTarget(service, 'came');
   await bring(brought, 'came');
-  const removal = await addRemoval();
-  const orphan = await addBytes(hoursAgo(50));
-  const [youngOrphan, lateWrite] = [
-    await addBytes(hoursAgo(2)),
+  const removal = await addRemoval(ours);
+  const orphan = await addBytes(hoursAgo(50), ours);
+  const [youngOrphan, foreign, lateWrite] = [
+    await addBytes(hoursAgo(2), ours),
+    await addBytes(hoursAgo(50), randomUUID()),
     await addUnfinished(hoursAgo(50), hoursAgo(2)),
   ];
   const oldWrite = await addUnfinished(hoursAgo(50), hoursAgo(30));
   const going = [unclaimed.documentKey, unlinked.documentKey, brought.documentKey, removal, orphan, oldWrite];
   const staying = [claimed, keyed, linked].map(({ documentKey }) => documentKey);
-  return { unclaimed, unlinked, removal, orphan, going, staying: [...staying, youngOrphan, lateWrite] };
+  return {
+    unclaimed,
+    unlinked,
+    removal,
+    orphan,
+    going,
+    staying: [...staying, youngOrphan, foreign, lateWrite],
+  };
 }
 
 test('a dry run says what would go, and why, and changes nothing; a real one removes exactly that', async () => {
@@ -158,12 +174,13 @@ test('a dry run says what would go, and why, and changes nothing; a real one rem
 test('sweeps while uploads run lose nothing', async () => {
   await using service = await startService(env());
   const uploaded: AttachmentData[] = [];
+  const ours = await organizationOf(service.client);
   let isOver = false;
   const uploading = Array.from({ length: 4 }, async () => {
     while (!isOver) uploaded.push(await service.client.upload({ content: randomBytes(200_000) }));
   });
   for (let round = 0; round < 3; round += 1) {
-    const orphan = await addBytes(hoursAgo(50 + round));
+    const orphan = await addBytes(hoursAgo(50 + round), ours);
     expect((await sweep()).status).toBe(0);
     expect(await storedFiles(dataDirectory)).not.toContain(orphan);
   }

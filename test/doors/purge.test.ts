@@ -4,6 +4,7 @@ import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import type { AttachmentData } from '../support/client.js';
 import { report } from '../support/report.js';
 import { startService } from '../support/service.js';
+import { runsOnPostgres } from '../support/test-database.js';
 import { claim, faultsOf, link, see } from './links.js';
 import { day, minute, PurgeStage } from './purge-stage.js';
 
@@ -121,7 +122,7 @@ describe('attachments', () => {
     const original = await purge.upload();
     const { read, write } = purge.stage.ledger.database;
     const row = await read.findOneByOrFail(AttachmentRow, { id: original.id });
-    const count = 1_200;
+    const count = runsOnPostgres() ? 600 : 1_200;
     await write(async (manager) => {
       for (let made = 0; made < count; made += 100) {
         await manager.insert(

@@ -11,7 +11,7 @@ import { report } from '../support/report.js';
 import { startService, type TestService } from '../support/service.js';
 import { Cluster } from './cluster.js';
 
-const rounds = 20;
+const rounds = 10;
 const minute = 60_000;
 
 let cluster: Cluster;

@@ -6,9 +6,9 @@ import { report } from '../support/report.js';
 import type { SpawnedService } from '../support/spawned-service.js';
 import { Cluster } from './cluster.js';
 
-const sizes = [1024, 70_000, 5 * mebibyte];
-const uploaders = 6;
-const restarts = 4;
+const sizes = [1024, 70_000, 4 * mebibyte];
+const uploaders = 4;
+const restarts = 3;
 
 interface Sent {
   id: string;

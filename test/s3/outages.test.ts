@@ -119,17 +119,17 @@ describeWithProgram('radosgw', cephPackages, () => {
     await service.close();
   }, 180_000);
 
-  test('four uploads at once need little more memory of 100 MiB each than of 20 MiB', async () => {
+  test('four uploads at once need little more memory of 60 MiB each than of 12 MiB', async () => {
     const directory = await makeTemporaryDirectory();
     const service = await spawnService({ ...storageEnvironment(bucket.location), DATA_DIR: directory });
-    const content = new Blob([randomBytes(100 * mebibyte)]);
+    const content = new Blob([randomBytes(60 * mebibyte)]);
     const uploadFour = (file: Blob) =>
       Promise.all([1, 2, 3, 4].map(() => service.client.upload({ content: file })));
-    await uploadFour(content.slice(0, 20 * mebibyte));
+    await uploadFour(content.slice(0, 12 * mebibyte));
     const before = await peakMebibytes(service.process.pid);
     const stored = await uploadFour(content);
     const growth = (await peakMebibytes(service.process.pid)) - before;
-    report(`S3: four uploads at once: at most ${before} MiB in memory at 20 MiB each, ${growth} more at 100`);
+    report(`S3: four uploads at once: at most ${before} MiB in memory at 12 MiB each, ${growth} more at 60`);
     expect(stored.map(({ size }) => size)).toEqual([1, 2, 3, 4].map(() => content.size));
     expect(growth).toBeLessThan(100);
     await service.end('SIGTERM');

@@ -64,7 +64,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     ['0 bytes', 0],
     ['1 KiB', 1024],
     ['5 MiB', 5 * mebibyte],
-    ['40 MiB and a byte', 40 * mebibyte + 1],
+    ['20 MiB and a byte', 20 * mebibyte + 1],
   ])('a file of %s is stored, fetched and deleted', async (_, size) => {
     const content = randomBytes(size);
     const stored = await upload(content, 'report.bin');

@@ -12,7 +12,7 @@ import { Bucket, storageEnvironment } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-const timeouts = { connection: 500, silence: 1_200 };
+const timeouts = { connection: 500, silence: 900 };
 const faults: Fault[] = [
   'error 500',
   'error 503',
@@ -70,7 +70,7 @@ describeWithProgram('radosgw', cephPackages, () => {
 
   describe('an upload', () => {
     const small = randomBytes(100_000);
-    const large = randomBytes(12 * mebibyte);
+    const large = randomBytes(7 * mebibyte);
     const steps: [string, Buffer<ArrayBuffer>][] = [
       ['PutObject', small],
       ['CreateMultipartUpload', large],

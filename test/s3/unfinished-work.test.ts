@@ -145,7 +145,11 @@ describeWithProgram('radosgw', cephPackages, () => {
     const at = (key: string) => ({ Bucket: bucket.location.bucket, Key: key });
     const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
     const { prefix } = bucket.location;
-    const [orphan, young] = [newKey('acme', hoursAgo(50)), newKey('acme', hoursAgo(2))];
+    const { viewer } = await service.client.ask<{ viewer: { organizationId: string } }>(
+      '{ viewer { organizationId } }',
+    );
+    const ours = viewer.organizationId;
+    const [orphan, young] = [newKey(ours, hoursAgo(50)), newKey(ours, hoursAgo(2))];
     const strangers = [orphan, `${prefix}${hourPartition(hoursAgo(50))}/notes.txt`];
     for (const key of [`${prefix}${orphan}`, `${prefix}${young}`, ...strangers]) {
       await bucket.client.send(new PutObjectCommand({ ...at(key), Body: 'nobody’s' }));

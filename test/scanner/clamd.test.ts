@@ -73,7 +73,7 @@ describeWithProgram('clamd', installClamd, (program) => {
     }, 5);
     const content = (async function* () {
       for (let index = 0; index < 64; index += 1) {
-        if (index % 8 === 0) collectGarbage();
+        if (index % 16 === 0) collectGarbage();
         yield Buffer.alloc(mebibyte, index);
       }
     })();

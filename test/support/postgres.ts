@@ -51,6 +51,7 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
   await server.initialise();
   await server.start();
   await server.createDatabase('claimcheck');
+  let isDown = false;
   const urlOf = (name: string) => `postgres://postgres:password@127.0.0.1:${port}/${name}`;
   return {
     url: urlOf('claimcheck'),
@@ -59,8 +60,14 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
       await server.createDatabase(name);
       return urlOf(name);
     },
-    crash: () => crash(`${directory}/data/postmaster.pid`),
-    restart: () => server.start(),
+    crash: async () => {
+      await crash(`${directory}/data/postmaster.pid`);
+      isDown = true;
+    },
+    restart: async () => {
+      await server.start();
+      isDown = false;
+    },
     addReplica: async () => {
       await server.stop();
       await run('cp', ['-a', `${directory}/data`, `${directory}/replica`]);
@@ -68,7 +75,8 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
       return startReplica(`${directory}/replica`, port);
     },
     stop: async () => {
-      await server.stop();
+      // It would wait for the end of a process that has ended.
+      if (!isDown) await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
