@@ -15,6 +15,12 @@ const onlyOnce =
 /** Tests that keep bytes in an S3-compatible store. */
 const onCeph = /\/test\/(s3|moving)\//;
 
+/** With it, whatever starts a service runs on PostgreSQL: that takes too long for every day. */
+const wholeSuite = process.env.WHOLE_SUITE_ON_POSTGRES === 'true';
+
+const isAboutRows = (path) => onPostgres.test(path) && !onlyOnce.test(path);
+const canRunOnPostgres = (path) => !onCeph.test(path) && !/\/test\/postgres\//.test(path);
+
 const project = { roots: ['<rootDir>/build/test'], transform: {} };
 
 export default {
@@ -34,7 +40,7 @@ export default {
     {
       ...project,
       displayName: 'postgres',
-      testMatch: testMatch.filter((path) => onPostgres.test(path) && !onlyOnce.test(path)),
+      testMatch: testMatch.filter(wholeSuite ? canRunOnPostgres : isAboutRows),
       globalSetup: '<rootDir>/jest.shared-postgres.js',
       globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
       setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],

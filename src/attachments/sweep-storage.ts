@@ -90,6 +90,7 @@ async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<st
  * storage one that has long been in use.
  */
 async function ours({ database }: SweepStorageDependencies, keys: string[]): Promise<string[]> {
+  if (keys.length === 0) return [];
   const ids = [...new Set(keys.map(organizationOf))];
   const known = await database.read.findBy(OrganizationRow, { id: In(ids) });
   const knownIds = new Set(known.map(({ id }) => id));

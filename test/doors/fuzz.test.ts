@@ -137,7 +137,8 @@ test(`${count} requests, most of them wrong, are each answered, and harm nothing
   await using ledger = await Ledger.open(directory);
   expect(await ledger.dangling()).toEqual([]);
   expect(await ledger.removals()).toBe(0);
-  expect(grown).toBeLessThan(60);
+  // 20 kB kept of each request would be more; how much V8 has freed by now is a matter of chance.
+  expect(grown).toBeLessThan(100);
   expect(codes.get('OK')).toBeGreaterThan(count / 5);
   expect(codes.size).toBeGreaterThan(12);
 }, 400_000);
