@@ -17,9 +17,10 @@ let origin = '';
 const services = await createServices(config, {}, server.log, () => origin);
 const { database, jobs } = services;
 await createFirstApiKey(services, config.bootstrapApiKey);
-await addRoutes(server, config, services);
 let done = 0;
+// Before the service's own routes, each of which must be in the table of permissions.
 server.get('/jobs', async () => ({ done }));
+await addRoutes(server, config, services);
 const run = async () => {
   done += 1;
 };

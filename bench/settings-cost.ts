@@ -39,7 +39,7 @@ const jobsCost: SettingsCost = {
   name: 'uploads with small jobs going on, by those without',
   minRatio: 0.8,
   program: busyProgram,
-  environment: () => ({ JOBS_PER_SECOND: '600' }),
+  environment: () => ({ JOBS_PER_SECOND: '800' }),
 };
 
 /** Jobs that must be done in a second while uploads go on. */
