@@ -20,5 +20,5 @@ VOLUME /data
 EXPOSE 4000
 HEALTHCHECK --start-period=15s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/live').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/main.js"]
+ENTRYPOINT ["node", "dist/claimcheck.cjs"]
 CMD ["serve"]

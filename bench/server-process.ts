@@ -34,11 +34,11 @@ interface ServiceOptions {
 }
 
 const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const entrance = join(projectDirectory, 'dist', 'main.js');
+const entrance = join(projectDirectory, 'dist', 'claimcheck.cjs');
 const startTimeoutMs = 15_000;
 const stopTimeoutMs = 15_000;
 
-/** Starts `node dist/main.js serve` on a free port, with all rights for `apiKey` and without a rate limit. */
+/** Starts `node dist/claimcheck.cjs serve` on a free port, with all rights for `apiKey` and without a rate limit. */
 export async function startService(options: ServiceOptions = {}): Promise<ServiceProcess> {
   const apiKey = options.apiKey ?? createApiKey();
   const dataDirectory = options.dataDirectory ?? makeScratchDirectory('service');

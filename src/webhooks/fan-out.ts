@@ -44,9 +44,10 @@ export async function fanOut(
     organizationId,
     endedAt: IsNull(),
   });
+  const waiting = open.filter(({ interactions }) => interactions.includes(event.interaction));
+  if (waiting.length === 0) return;
   const body = composeBody(event);
-  for (const subscription of open) {
-    if (!subscription.interactions.includes(event.interaction)) continue;
+  for (const subscription of waiting) {
     const delivery = queuedDelivery(subscription, event, body);
     await insertRow(manager, WebhookDeliveryRow, delivery);
     await jobs.enqueue(manager, deliveryJob(delivery, event.now));

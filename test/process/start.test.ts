@@ -45,7 +45,7 @@ describe('the command', () => {
   });
 
   test('ends at once with every fault of its settings, and no stack', async () => {
-    const child = spawn(process.execPath, ['build/src/main.js', 'serve'], {
+    const child = spawn(process.execPath, ['build/src/claimcheck.cjs', 'serve'], {
       env: {
         PATH: process.env['PATH'],
         PORT: '70000',
@@ -93,7 +93,7 @@ describe('the command', () => {
 
   test('migrates, more than once', async () => {
     for (let time = 0; time < 2; time += 1) {
-      const { stdout } = await run(process.execPath, ['build/src/main.js', 'migrate'], {
+      const { stdout } = await run(process.execPath, ['build/src/claimcheck.cjs', 'migrate'], {
         env: { ...process.env, DATA_DIR: directory },
       });
       expect(stdout).toContain('up to date');

@@ -14,6 +14,7 @@ const levels: readonly (readonly string[])[] = [
   ['app.ts'],
   ['command'],
   ['main.ts'],
+  ['claimcheck.cts'],
 ];
 
 /** Types that every folder of its level may import: who asks is everybody's business. */

@@ -16,7 +16,7 @@ export interface RunningCommand {
 
 /** Starts `claimcheck` with these words. */
 export function startCommand(words: string[], env: Record<string, string>): RunningCommand {
-  const child = spawn(process.execPath, ['build/src/main.js', ...words], {
+  const child = spawn(process.execPath, ['build/src/claimcheck.cjs', ...words], {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,7 +6,7 @@ import { Client } from './client.js';
 import { randomKey, unlimited } from './service.js';
 import { databaseEnvironment } from './test-database.js';
 
-const main = 'build/src/main.js';
+const main = 'build/src/claimcheck.cjs';
 
 export interface SpawnedService {
   url: string;
