@@ -1,7 +1,5 @@
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { buildConnector } from 'undici';
-import type { ResolvedAddress, ResolveName } from './resolve-name.js';
 
 /** The connection was refused by us: the receiver is, or its name stands for, an address that is not public. */
 export class ForbiddenAddressError extends Error {
@@ -45,45 +43,4 @@ export function isLocalName(hostname: string): boolean {
 export function isForbiddenHost(hostname: string): boolean {
   const address = literalAddress(hostname);
   return address === null ? isLocalName(hostname) : !isPublicAddress(address);
-}
-
-/**
- * Opens connections to public addresses only. A name is resolved once, every address it has is checked, and the connection goes
- * to one of just those: a name that changes its meaning in between gains nothing. Addresses written in a URL are checked too,
- * which Node resolves without asking.
- */
-export function createGuardedConnector(
-  resolveName: ResolveName,
-  timeoutMs: number,
-): buildConnector.connector {
-  const connect = buildConnector({ lookup: createGuardedLookup(resolveName), timeout: timeoutMs });
-  return (options, callback) =>
-    isForbiddenHost(options.hostname)
-      ? callback(new ForbiddenAddressError(), null)
-      : connect(options, callback);
-}
-
-/** As guarded, but lets every address pass. */
-export function createOpenConnector(resolveName: ResolveName, timeoutMs: number): buildConnector.connector {
-  return buildConnector({ lookup: createLookup(resolveName), timeout: timeoutMs });
-}
-
-/** Resolves names for a connection; fails where any of their addresses is not public. */
-export function createGuardedLookup(resolveName: ResolveName): LookupFunction {
-  return createLookup(async (name) => {
-    const found = await resolveName(name);
-    if (!found.every(({ address }) => isPublicAddress(address))) throw new ForbiddenAddressError();
-    return found;
-  });
-}
-
-function createLookup(resolveName: ResolveName): LookupFunction {
-  return (name, { all }, callback) => {
-    const answer = (found: ResolvedAddress[]) => {
-      const [first] = found;
-      if (!first) return callback(new Error('The name has no address.'), '');
-      return all ? callback(null, found) : callback(null, first.address, first.family);
-    };
-    resolveName(name).then(answer, (error: NodeJS.ErrnoException) => callback(error, ''));
-  };
 }

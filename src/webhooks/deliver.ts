@@ -1,11 +1,10 @@
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import type { JobHandler, Jobs } from '../jobs/jobs.js';
-import { createGuardedConnector, createOpenConnector } from './address-guard.js';
 import { readDeliveryJob } from './delivery-job.js';
 import { OriginTurns } from './origin-turns.js';
 import { planNext } from './plan-next.js';
-import { type Answer, postWebhook } from './post-webhook.js';
+import type { Answer } from './post-webhook.js';
 import type { ResolveName } from './resolve-name.js';
 import { postponeDelivery, settleDelivery } from './settle-delivery.js';
 import { createSign } from './sign.js';
@@ -67,10 +66,23 @@ export function createDeliverWebhook(deps: DeliverWebhookDependencies): JobHandl
 
 /** Sends a delivery once, signed at that moment. */
 function createAttempt(deps: DeliverWebhookDependencies) {
-  const { clock, resolveName, webhookAllowPrivate, webhookTimeoutMs: timeoutMs = usualTimeoutMs } = deps;
+  const { clock, webhookTimeoutMs: timeoutMs = usualTimeoutMs } = deps;
   const sign = createSign(deps.webhookSecrets);
+  let client: ReturnType<typeof loadClient> | undefined;
+  return async ({ id, uri, body }: WebhookDeliveryRow, signal: AbortSignal): Promise<Answer> => {
+    client ??= loadClient(deps, timeoutMs);
+    const { postWebhook, connect } = await client;
+    return postWebhook({ connect, uri, headers: sign(id, body, clock()), body, timeoutMs, signal });
+  };
+}
+
+/** Not before the first delivery: a service that sends none spares the memory. */
+async function loadClient(
+  { resolveName, webhookAllowPrivate }: DeliverWebhookDependencies,
+  timeoutMs: number,
+) {
+  const { postWebhook } = await import('./post-webhook.js');
+  const { createGuardedConnector, createOpenConnector } = await import('./guarded-connector.js');
   const createConnector = webhookAllowPrivate ? createOpenConnector : createGuardedConnector;
-  const connect = createConnector(resolveName, timeoutMs);
-  return ({ id, uri, body }: WebhookDeliveryRow, signal: AbortSignal): Promise<Answer> =>
-    postWebhook({ connect, uri, headers: sign(id, body, clock()), body, timeoutMs, signal });
+  return { postWebhook, connect: createConnector(resolveName, timeoutMs) };
 }

@@ -1,12 +1,10 @@
 import { type buildConnector, Client } from 'undici';
+import { ForbiddenAddressError, isForbiddenHost, isPublicAddress } from '../../src/webhooks/address-guard.js';
 import {
   createGuardedConnector,
   createGuardedLookup,
   createOpenConnector,
-  ForbiddenAddressError,
-  isForbiddenHost,
-  isPublicAddress,
-} from '../../src/webhooks/address-guard.js';
+} from '../../src/webhooks/guarded-connector.js';
 import type { ResolveName } from '../../src/webhooks/resolve-name.js';
 import { report } from '../support/report.js';
 import { startReceiver } from './receiver.js';
