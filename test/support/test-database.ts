@@ -9,6 +9,12 @@ const serverUrl = () => process.env['TEST_POSTGRES_URL'];
 
 export const runsOnPostgres = () => serverUrl() !== undefined;
 
+/** Without them a service on PostgreSQL warns that others do not know its own. */
+const secrets = {
+  SIGNING_SECRET: 'a secret of the tests alone',
+  WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+};
+
 /** What a service with this data directory must be told of its database, which is made at need. */
 export async function databaseEnvironment(dataDirectory: string): Promise<Record<string, string>> {
   const server = serverUrl();
@@ -17,7 +23,7 @@ export async function databaseEnvironment(dataDirectory: string): Promise<Record
   await createDatabase(server, name);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { DATABASE_URL: url.href, DATABASE_POOL_SIZE: '6' };
+  return { DATABASE_URL: url.href, DATABASE_POOL_SIZE: '6', ...secrets };
 }
 
 /** The database of the service with this data directory, seen from outside. */

@@ -10,6 +10,8 @@ export class GatedScanner implements Scanner {
   readonly isActive = true;
   /** Set, this is what it says of everything. */
   outcome: ScanOutcome | null = null;
+  /** How often it has been asked, before the gate. */
+  asked = 0;
   scans = 0;
   readonly #scanner = createScanner('eicar');
   #opened: Promise<void> = Promise.resolve();
@@ -26,6 +28,7 @@ export class GatedScanner implements Scanner {
   }
 
   async scan(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanOutcome> {
+    this.asked += 1;
     await this.#opened;
     this.scans += 1;
     const outcome = await this.#scanner.scan(content, signal);

@@ -2,11 +2,13 @@ import { appendFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLocalStorage } from '../../src/storage/local.js';
 import type { Storage } from '../../src/storage/storage.js';
+import { until } from '../support/jobs-contract.js';
 import { startService, type TestService } from '../support/service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { GatedScanner } from './gated-scanner.js';
 
 const size = 4 * 1024 * 1024;
+const scansAtOnce = 8;
 
 async function statusOf({ client }: TestService, id: string): Promise<string> {
   const query = 'query ($id: ID!) { attachment(id: $id) { status } }';
@@ -34,9 +36,11 @@ describe('bytes that are not all there are never approved', () => {
   test.each(Object.entries(damages))('%s', async (_name, damage) => {
     const scanner = new GatedScanner();
     await using service = await startService({ SCAN_RETRY_SECONDS: '0,0' }, { scanner });
-    // One file holds both places of the scanner's queue open, so that the other is damaged before it is opened.
+    // Others take all places at the scanner, so that this one is damaged before it is opened.
     scanner.shut();
-    for (const name of ['a', 'b']) await service.client.upload({ content: name });
+    for (let index = 0; index < scansAtOnce; index += 1)
+      await service.client.upload({ content: String(index) });
+    await until(() => scanner.asked === scansAtOnce);
     const { id, documentKey } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
     await damage(join(service.dataDirectory, 'files', documentKey));
     scanner.open();
