@@ -1,5 +1,8 @@
 import { Command } from 'commander';
 
+/** Of more, the latest are shown. */
+const shownFailures = 1_000;
+
 /** What is needed only to do it, and not to tell of it. */
 const load = () => import('./jobs.js');
 
@@ -11,8 +14,11 @@ export function jobsCommand(): Command {
   jobs
     .command('list', { isDefault: true })
     .description('Count the jobs of each kind, or with --failed list those that have used up their attempts.')
-    .option('--failed', 'the exhausted ones, a line each, the latest first, 1000 at most')
-    .action(async (options: { failed?: boolean }) => (await load()).list(options));
+    .option('--failed', `the exhausted ones, a line each, the latest first, ${shownFailures} at most`)
+    .action(async ({ failed }: { failed?: boolean }) => {
+      const jobs = await load();
+      await (failed ? jobs.listFailed(shownFailures) : jobs.count());
+    });
   jobs
     .command('retry [id]')
     .description('Give an exhausted job its attempts again.')

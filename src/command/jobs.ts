@@ -5,10 +5,9 @@ import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './align-columns.js';
 
-/** Of more, the latest are shown. */
-const shownFailures = 1_000;
-
-export const list = ({ failed = false }) => onJobs(failed ? listFailed : countJobs);
+export const count = () => onJobs(countJobs);
+/** Of more than `limit`, the latest. */
+export const listFailed = (limit: number) => onJobs((jobs) => describeFailed(jobs, limit));
 export const retry = (id: string | null, all: boolean) => onJobs((jobs) => retryExhausted(jobs, id, all));
 
 async function countJobs(jobs: Jobs): Promise<string[]> {
@@ -19,8 +18,8 @@ async function countJobs(jobs: Jobs): Promise<string[]> {
   return alignColumns([['KIND', 'WAITING', 'RUNNING', 'EXHAUSTED', 'OLDEST DUE'], ...rows]);
 }
 
-async function listFailed(jobs: Jobs): Promise<string[]> {
-  const failed = await jobs.exhausted(shownFailures);
+async function describeFailed(jobs: Jobs, limit: number): Promise<string[]> {
+  const failed = await jobs.exhausted(limit);
   const rows = failed.map(({ id, kind, key, attempts, failedAt, lastError }) => {
     return [id, kind, key ?? '-', String(attempts), failedAt.toISOString(), onOneLine(lastError)];
   });

@@ -87,13 +87,22 @@ export class Replica {
     const source = new DataSource(this.#options.replica);
     try {
       await source.initialize();
-      await inTime(hasReplayed(source, '0/0'));
+      await inTime(assertSameData(this.#options.primary, source.manager));
       this.#source = source;
     } catch (error) {
       if (source.isInitialized) void source.destroy().catch(() => undefined);
       if (this.#probe === undefined) this.#options.onLost(error);
       this.#probeLater();
     }
+  }
+}
+
+/** Positions in the log of another server, or another database of the same, would say nothing of what is in this one. */
+async function assertSameData(primary: EntityManager, replica: EntityManager): Promise<void> {
+  const sql = 'SELECT system_identifier::text AS server, current_database() AS name FROM pg_control_system()';
+  const [ours, theirs] = await Promise.all([primary.query<object[]>(sql), replica.query<object[]>(sql)]);
+  if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
+    throw new Error('DATABASE_READ_URL names no replica of the database in DATABASE_URL.');
   }
 }
 

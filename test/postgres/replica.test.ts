@@ -97,6 +97,14 @@ test('a replica that is gone is missed by nobody, and read again once it is back
   await untilRead(here, id);
 }, 60_000);
 
+test('another database than the one that is written is never read', async () => {
+  const another = replica.url.replace(/\/claimcheck$/, '/postgres');
+  const service = await cluster.serve({ DATABASE_READ_URL: another, SCANNER: 'none' });
+  const { id } = await service.client.upload(file());
+  expect(await read(service, id)).toBe('a.txt');
+  expect(service.output().stderr).toContain('names no replica of the database');
+});
+
 test('a service starts without its replica', async () => {
   const service = await cluster.serve({ DATABASE_READ_URL: 'postgres://127.0.0.1:1/none', SCANNER: 'none' });
   const { id } = await service.client.upload(file());

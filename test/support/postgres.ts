@@ -94,7 +94,8 @@ async function startReplica(databaseDir: string, primaryPort: number): Promise<P
     port,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', `primary_conninfo=${primary}`],
+    // So far behind that whoever does not wait for it reads what has been.
+    postgresFlags: ['-c', `primary_conninfo=${primary}`, '-c', 'recovery_min_apply_delay=25ms'],
     onLog: () => undefined,
   });
   const url = `postgres://postgres:password@127.0.0.1:${port}/claimcheck`;
