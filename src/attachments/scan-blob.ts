@@ -41,6 +41,7 @@ export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
       const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
       if (!blob || (await deps.database.read.existsBy(ReleaseRow, { blobId }))) return;
       const judgement = await scan(deps, blob, attempt);
+      if (!judgement) return;
       if (judgement.verdict !== 'PENDING') deps.onVerdict?.(outcomes[judgement.verdict]);
       const from = blob.verdict;
       if (judgement.verdict !== 'SCAN_FAILED' || from === 'PENDING') {
@@ -56,15 +57,17 @@ async function giveUp(deps: RecordVerdictDependencies, payload: unknown): Promis
   await recordVerdict(deps, { blobId, from: 'PENDING', to: { verdict: 'SCAN_FAILED' } });
 }
 
+/** Null where the blob has been deleted meanwhile, perhaps by another process: its bytes go while they are being read. */
 async function scan(
   deps: ScanBlobDependencies,
   blob: BlobRow,
   { signal, isLast }: Attempt,
-): Promise<Judgement> {
+): Promise<Judgement | null> {
   try {
     await deps.assertTrusted();
     return await judge(deps, blob, signal);
   } catch (error) {
+    if (!(await deps.database.read.existsBy(BlobRow, { id: blob.id }))) return null;
     if (isLast && !signal.aborted) return { verdict: 'SCAN_FAILED' };
     throw error;
   }

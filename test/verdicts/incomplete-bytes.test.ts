@@ -1,8 +1,8 @@
 import { appendFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLocalStorage } from '../../src/storage/local.js';
-import type { Storage } from '../../src/storage/storage.js';
-import { until } from '../support/jobs-contract.js';
+import { pause, until } from '../support/jobs-contract.js';
+import { overrideStorage } from '../support/override-storage.js';
 import { startService, type TestService } from '../support/service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { GatedScanner } from './gated-scanner.js';
@@ -53,9 +53,7 @@ describe('bytes that are not all there are never approved', () => {
     const directory = await makeTemporaryDirectory();
     const storage = createLocalStorage(directory);
     const scanner = new GatedScanner();
-    const cutting: Storage = Object.assign(Object.create(storage) as Storage, {
-      create: (key: string) => storage.create(key),
-      size: (key: string) => storage.size(key),
+    const cutting = overrideStorage(storage, {
       read: async (key: string) => {
         const content = await storage.read(key);
         await truncate(join(directory, key), size / 2);
@@ -66,6 +64,35 @@ describe('bytes that are not all there are never approved', () => {
     const { id } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
     // The first attempt meets it while reading, the next one before.
     expect(await verdictOf(service, id)).toBe('SCAN_FAILED');
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test('of a file that is deleted while its scan begins, nothing is said', async () => {
+    const directory = await makeTemporaryDirectory();
+    const storage = createLocalStorage(directory);
+    let remove: (() => Promise<unknown>) | undefined;
+    let looked = 0;
+    const deleting = overrideStorage(storage, {
+      size: async (key: string) => {
+        await until(() => remove !== undefined);
+        await remove?.();
+        looked += 1;
+        return await storage.size(key);
+      },
+    });
+    const scanner = new GatedScanner();
+    await using service = await startService({ SCAN_RETRY_SECONDS: '0,0' }, { scanner, storage: deleting });
+    const { id, documentKey } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
+    const mutation =
+      'mutation ($input: DeleteAttachmentInput!) { deleteAttachment(input: $input) { __typename } }';
+    remove = async () => {
+      await service.client.ask(mutation, { input: { attachmentId: id } });
+      await until(async () => (await storage.size(documentKey)) === null);
+    };
+    await until(() => looked > 0);
+    await pause(500);
+    expect([looked, scanner.asked]).toEqual([1, 0]);
+    expect(service.logLines.filter((line) => JSON.parse(line).level >= 40)).toEqual([]);
     await rm(directory, { recursive: true, force: true });
   });
 
