@@ -5,6 +5,7 @@ import type pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { type Envelope, giveBack, type HeldJob, jobSchema, settleJob } from './graphile-rows.js';
+import type { InHand } from './graphile-workers.js';
 import type { Attempt, JobHandler } from './jobs.js';
 
 export interface LaneOptions {
@@ -27,6 +28,8 @@ export class GraphileLane {
   readonly #handler: JobHandler;
   #runner: Runner | null = null;
   #workerId: string | null = null;
+  /** What has been taken, by id, with the attempt it was taken for. */
+  readonly #taken = new Map<string, number>();
 
   constructor(kind: string, handler: JobHandler, options: LaneOptions) {
     this.#kind = kind;
@@ -37,6 +40,11 @@ export class GraphileLane {
   /** Under which jobs are locked; null while none can be. */
   get workerId(): string | null {
     return this.#workerId;
+  }
+
+  /** As of now; null while no jobs can be taken. */
+  inHand(): InHand | null {
+    return this.#workerId === null ? null : { workerId: this.#workerId, attempts: new Map(this.#taken) };
   }
 
   /** Takes and runs jobs until the signal. What stops graphile-worker before, such as a lost connection, is told and it starts anew. */
@@ -66,16 +74,14 @@ export class GraphileLane {
     } finally {
       this.#runner = null;
       this.#workerId = null;
+      this.#taken.clear();
     }
   }
 
   #start(): Promise<Runner> {
     const { pool, pollMs, onFailure } = this.#options;
     const { concurrency } = this.#handler;
-    const events: WorkerEvents = new EventEmitter();
-    events.on('pool:create', ({ workerPool }) => {
-      this.#workerId = workerPool.id;
-    });
+    const events = this.#listen();
     return run({
       pgPool: pool,
       schema: jobSchema,
@@ -90,12 +96,35 @@ export class GraphileLane {
         worker: { localQueue: { size: concurrency }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
       },
       taskList: {
-        [this.#kind]: (payload, { job: { id, attempts, locked_by } }) => {
+        [this.#kind]: async (payload, { job: { id, attempts, locked_by } }) => {
           const held = { id, kind: this.#kind, lockedBy: locked_by ?? '', envelope: payload as Envelope };
-          return this.#perform(held, held.envelope.attempts + attempts);
+          try {
+            await this.#perform(held, held.envelope.attempts + attempts);
+          } finally {
+            this.#forget({ id, attempts });
+          }
         },
       },
     });
+  }
+
+  #listen(): WorkerEvents {
+    const events: WorkerEvents = new EventEmitter();
+    events.on('pool:create', ({ workerPool }) => {
+      this.#workerId = workerPool.id;
+    });
+    events.on('localQueue:getJobs:complete', ({ jobs }) => {
+      for (const { id, attempts } of jobs) this.#taken.set(id, attempts);
+    });
+    events.on('localQueue:returnJobs', ({ jobs }) => {
+      for (const job of jobs) this.#forget(job);
+    });
+    return events;
+  }
+
+  /** Another attempt at the same job may have been taken meanwhile. */
+  #forget({ id, attempts }: { id: string; attempts: number }): void {
+    if (this.#taken.get(id) === attempts) this.#taken.delete(id);
   }
 
   async #perform(held: HeldJob, number: number): Promise<void> {

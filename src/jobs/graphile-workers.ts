@@ -27,6 +27,29 @@ export async function takeLeave(manager: EntityManager, ids: readonly string[]):
   await manager.query(`DELETE FROM ${jobSchema}.live_workers WHERE id = ANY($1)`, [[...ids]]);
 }
 
+/** Jobs that a worker has taken and not ended, each with the attempt it was taken for. */
+export interface InHand {
+  workerId: string;
+  attempts: ReadonlyMap<string, number>;
+}
+
+/**
+ * Has jobs run again that a worker took at least `leaseMs` ago without ever hearing of it: where a connection ends between a
+ * commit and its answer. What it never began does not count as an attempt.
+ */
+export async function freeUnheardOf(
+  manager: EntityManager,
+  { workerId, attempts }: InHand,
+  leaseMs: number,
+): Promise<void> {
+  await manager.query(
+    `UPDATE ${jobSchema}._private_jobs SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+     WHERE locked_by = $1 AND locked_at < now() - $2 * interval '1 millisecond'
+       AND (id::text, attempts::int) NOT IN (SELECT * FROM unnest($3::text[], $4::int[]))`,
+    [workerId, leaseMs, [...attempts.keys()], [...attempts.values()]],
+  );
+}
+
 /** Has jobs of workers that have died run again. One that has just begun may not have said yet that it lives. */
 export async function freeAbandoned(manager: EntityManager, leaseMs: number): Promise<void> {
   const dead = await query<{ id: string }>(

@@ -8,7 +8,7 @@ import { countGraphileJobs } from './count-graphile-jobs.js';
 import { exhaustedIds, listExhausted, newestJobId, retryOne } from './graphile-exhausted.js';
 import { createLogger, GraphileLane } from './graphile-lane.js';
 import { jobSchema, placeJob } from './graphile-rows.js';
-import { createLiveWorkers, freeAbandoned, keepAlive, takeLeave } from './graphile-workers.js';
+import { createLiveWorkers, freeAbandoned, freeUnheardOf, keepAlive, takeLeave } from './graphile-workers.js';
 import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
 
 export interface GraphileJobsOptions {
@@ -90,6 +90,9 @@ export class GraphileJobs implements Jobs {
         database.write(async (manager) => {
           await keepAlive(manager, this.#workerIds(), leaseMs);
           await freeAbandoned(manager, leaseMs);
+          for (const held of this.#lanes.flatMap((lane) => lane.inHand() ?? [])) {
+            await freeUnheardOf(manager, held, leaseMs);
+          }
         }),
       )
       .catch((error: unknown) => onFailure(error, null));

@@ -96,6 +96,46 @@ describe('graphile-worker', () => {
   jobsContract(openStage);
 });
 
+test('a job whose taking was committed but never answered runs within two leases, in the same process', async () => {
+  const stage = await openStage();
+  const leaseMs = 1_000;
+  let taken = 0;
+  const createPool = () =>
+    loseAnswers(stage.settings.createPool(), (text, rows) => {
+      if (!text.includes('attempts = jobs.attempts + 1') || rows === 0) return false;
+      taken += rows;
+      return taken === rows;
+    });
+  const jobs = new GraphileJobs({ ...stage.settings, createPool, leaseMs });
+  const attempts: number[] = [];
+  const begun = performance.now();
+  await jobs.work({ note: handler(async (_, { number }) => void attempts.push(number)) });
+  await stage.database.write((manager) => jobs.enqueue(manager, { kind: 'note', payload: {} }));
+  await until(() => attempts.length > 0);
+  const ms = performance.now() - begun;
+  await pause(2 * leaseMs);
+  expect({ attempts, taken }).toEqual({ attempts: [1], taken: 2 });
+  report(`a job that nobody had heard of ran after ${ms.toFixed(0)} ms, with a lease of ${leaseMs}`);
+  await jobs.stop(5_000);
+  await stage.close();
+});
+
+/** Has a connection fail once what it was asked is done, where `isLost` says so: before anybody hears of it. */
+function loseAnswers(pool: pg.Pool, isLost: (text: string, rows: number) => boolean): pg.Pool {
+  pool.on('connect', (client) => {
+    const ask = client.query.bind(client) as (...args: unknown[]) => unknown;
+    const losing = async (config: pg.QueryConfig) => {
+      const result = (await ask(config)) as pg.QueryResult;
+      if (!isLost(config.text, result.rowCount ?? 0)) return result;
+      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+    };
+    const takesText = (args: unknown[]) => args.length > 1 || typeof args[0] === 'string';
+    client.query = ((...args: unknown[]) =>
+      takesText(args) ? ask(...args) : losing(args[0] as pg.QueryConfig)) as typeof client.query;
+  });
+  return pool;
+}
+
 test('a job begins soon after its commit, and many get done', async () => {
   const stage = await openStage();
   const jobs = stage.engine();
