@@ -1,41 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IsNull } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
+import { at } from '../database/instants.js';
 import type { Storage } from '../storage/storage.js';
 
 export interface AcceptIncomingDependencies {
   database: Database;
-  storage: Pick<Storage, 'direct'>;
+  storage: Pick<Storage, 'direct' | 'size'>;
+  clock: () => Date;
 }
 
+/** A process that has a target in hand counts as dead after so long, and a bit longer for large ones. */
+const leaseMs = 30_000;
+/** As slowly as any store copies. */
+const bytesPerMs = 20_000;
+/** The store is told nothing any more so long before the lease ends. */
+const reserveMs = 5_000;
+const pollMs = 100;
+const polls = 50;
+
 /**
- * Finishes a target whose bytes have been sent to the store itself, where they have come. Of several at once one does so; a
- * crash meanwhile leaves the target unusable, never with bytes that could still be exchanged. Throws STORAGE_UNAVAILABLE.
+ * Finishes a target whose bytes have been sent to the store itself, where they have come. One request at a time does so, for
+ * not every store can be told to copy these bytes and no others: a copy that ran late could exchange what has been looked at.
+ * The others wait a while for it, and one that has died is taken over from. Throws STORAGE_UNAVAILABLE.
  */
 export async function acceptIncoming(
-  { database, storage: { direct } }: AcceptIncomingDependencies,
+  deps: AcceptIncomingDependencies,
   { organizationId }: Viewer,
   documentKey: string,
 ): Promise<void> {
+  const { direct } = deps.storage;
   if (direct === null) return;
-  const target = await database.read.findOneBy(UploadTargetRow, {
-    organizationId,
-    documentKey,
-    state: 'OPEN',
-  });
-  if (!target || (await direct.incomingSize(documentKey)) !== target.size) return;
-  const change = async (from: UploadTargetState, state: UploadTargetState) => {
-    const { affected } = await database.write((manager) =>
-      manager.update(UploadTargetRow, { id: target.id, state: from }, { state }),
-    );
-    return affected === 1;
-  };
-  if (!(await change('OPEN', 'RECEIVING'))) return;
-  try {
-    await direct.accept(documentKey);
-  } catch (error) {
-    await change('RECEIVING', 'OPEN').catch(() => undefined);
-    throw error;
+  for (let left = polls; left > 0; left -= 1) {
+    const target = await deps.database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
+    if (!target || target.state === 'FINISHED') return;
+    if (isInHand(target, deps.clock())) {
+      await sleep(pollMs);
+      continue;
+    }
+    const incoming = await direct.incoming(documentKey);
+    // Whoever has died may have come as far as to remove what waited.
+    if (incoming ? incoming.size !== target.size : !(await isCopied(deps.storage, target))) return;
+    const lease = await take(deps, target);
+    if (lease === null) continue;
+    const copy = async (signal: AbortSignal) => !incoming || direct.accept(documentKey, incoming.tag, signal);
+    await finish(deps.database, { ...target, ...lease }, copy);
+    return;
   }
-  await change('RECEIVING', 'FINISHED');
+}
+
+/** In milliseconds. */
+const leaseOf = ({ size }: UploadTargetRow) => leaseMs + Math.ceil(size / bytesPerMs);
+
+const isInHand = ({ state, acceptingUntil }: UploadTargetRow, now: Date) =>
+  state === 'RECEIVING' && acceptingUntil !== null && acceptingUntil > now;
+
+async function isCopied(
+  storage: Pick<Storage, 'size'>,
+  { state, documentKey, size }: UploadTargetRow,
+): Promise<boolean> {
+  return state === 'RECEIVING' && (await storage.size(documentKey)) === size;
+}
+
+interface Lease {
+  state: 'RECEIVING';
+  acceptingUntil: Date;
+}
+
+/** Null where somebody else has been quicker. */
+async function take(
+  { database, clock }: AcceptIncomingDependencies,
+  target: UploadTargetRow,
+): Promise<Lease | null> {
+  const acceptingUntil = new Date(clock().getTime() + leaseOf(target));
+  const lease = { state: 'RECEIVING' as const, acceptingUntil };
+  return (await change(database, target, lease)) ? lease : null;
+}
+
+/** With the lease in hand: after a failure the next may try at once. */
+async function finish(
+  database: Database,
+  target: UploadTargetRow & Lease,
+  copy: (signal: AbortSignal) => Promise<boolean>,
+): Promise<void> {
+  const release = (state: UploadTargetState) => change(database, target, { state, acceptingUntil: null });
+  const signal = AbortSignal.timeout(leaseOf(target) - reserveMs);
+  const isCopied = await copy(signal).catch(async (error: unknown) => {
+    await release('OPEN').catch(() => undefined);
+    throw error;
+  });
+  await release(isCopied ? 'FINISHED' : 'OPEN');
+}
+
+/** Unless it has changed meanwhile. */
+async function change(
+  database: Database,
+  { id, organizationId, state, acceptingUntil }: UploadTargetRow,
+  to: { state: UploadTargetState; acceptingUntil: Date | null },
+): Promise<boolean> {
+  const unchanged = { acceptingUntil: acceptingUntil === null ? IsNull() : at(acceptingUntil) };
+  const { affected } = await database.write((manager) =>
+    manager.update(UploadTargetRow, { id, organizationId, state, ...unchanged }, to),
+  );
+  return affected === 1;
 }

@@ -47,6 +47,7 @@ export async function createUploadTarget(
     contentType,
     size: input.size,
     state: 'OPEN' as const,
+    acceptingUntil: null,
     createdAt: now,
     expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
   });

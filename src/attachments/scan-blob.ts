@@ -67,7 +67,8 @@ async function scan(
     await deps.assertTrusted();
     return await judge(deps, blob, signal);
   } catch (error) {
-    if (!(await deps.database.read.existsBy(BlobRow, { id: blob.id }))) return null;
+    const { id, organizationId } = blob;
+    if (!(await deps.database.read.existsBy(BlobRow, { id, organizationId }))) return null;
     if (isLast && !signal.aborted) return { verdict: 'SCAN_FAILED' };
     throw error;
   }

@@ -15,6 +15,7 @@ export interface TakeStoredDependencies {
   database: Database;
   storage: Storage;
   hasher: Hasher;
+  clock: () => Date;
 }
 
 /**
@@ -22,11 +23,12 @@ export interface TakeStoredDependencies {
  * attachments use already is known. Throws DOCUMENT_KEY_UNKNOWN, UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
  */
 export async function takeStored(
-  { database, storage, hasher }: TakeStoredDependencies,
+  deps: TakeStoredDependencies,
   viewer: Viewer,
   documentKey: string,
 ): Promise<Intake> {
-  await acceptIncoming({ database, storage }, viewer, documentKey);
+  const { database, storage, hasher } = deps;
+  await acceptIncoming(deps, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
   const { fileName, contentType: declaredType, size } = target;
   const { organizationId } = viewer;

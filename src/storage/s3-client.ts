@@ -80,17 +80,25 @@ export function toStoreFault(error: unknown): AttachmentError {
 }
 
 /** Null where the store has no such object, or no such multipart upload. */
-export async function nullWhereMissing<T>(answer: Promise<T>): Promise<T | null> {
+export function nullWhereMissing<T>(answer: Promise<T>): Promise<T | null> {
+  return nullWhere(isMissing, answer);
+}
+
+/** Null where the object that a request names with its tag is not there, or is another by now. */
+export function nullWhereChanged<T>(answer: Promise<T>): Promise<T | null> {
+  return nullWhere((error) => isMissing(error) || nameOf(error) === 'PreconditionFailed', answer);
+}
+
+async function nullWhere<T>(isExpected: (error: unknown) => boolean, answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isExpected(error)) return null;
     throw error;
   }
 }
 
 /** A bucket that is not there is no missing object: it is a fault. */
-function isMissing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(error.name);
-}
+const isMissing = (error: unknown) => ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(nameOf(error));
+
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : '');

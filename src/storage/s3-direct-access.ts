@@ -9,8 +9,14 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { S3Location } from '../s3-location.js';
 import { assertDocumentKey } from './document-key.js';
-import { nullWhereMissing, onStore } from './s3-client.js';
-import type { DirectAccess, DirectDownload, DirectUploadTarget, PresignedUpload } from './storage.js';
+import { nullWhereChanged, nullWhereMissing, onStore } from './s3-client.js';
+import type {
+  DirectAccess,
+  DirectDownload,
+  DirectUploadTarget,
+  IncomingObject,
+  PresignedUpload,
+} from './storage.js';
 
 /** Where what is sent directly waits. Nobody but the service can write where objects lie for good. */
 export const incomingFolder = 'incoming/';
@@ -41,19 +47,21 @@ export class S3DirectAccess implements DirectAccess {
     return { url, headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
   }
 
-  async incomingSize(key: string): Promise<number | null> {
+  async incoming(key: string): Promise<IncomingObject | null> {
     return onStore(async () => {
       const head = await nullWhereMissing(this.#client.send(new HeadObjectCommand(this.#incoming(key))));
-      return head?.ContentLength ?? null;
+      return head && { size: head.ContentLength ?? 0, tag: head.ETag ?? '' };
     });
   }
 
-  async accept(key: string): Promise<void> {
+  async accept(key: string, tag: string, abortSignal: AbortSignal): Promise<boolean> {
     const { Bucket, Key } = this.#incoming(key);
     const CopySource = `${Bucket}/${Key.split('/').map(encodeURIComponent).join('/')}`;
-    await onStore(async () => {
-      await this.#client.send(new CopyObjectCommand({ ...this.#object(key), CopySource }));
+    const copy = new CopyObjectCommand({ ...this.#object(key), CopySource, CopySourceIfMatch: tag });
+    return onStore(async () => {
+      if ((await nullWhereChanged(this.#client.send(copy, { abortSignal }))) === null) return false;
       await this.#client.send(new DeleteObjectCommand({ Bucket, Key })).catch(() => undefined);
+      return true;
     });
   }
 

@@ -60,10 +60,21 @@ export interface DirectAccess {
   /** Bytes that can be sent so. */
   readonly maxSize: number;
   uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget>;
-  /** Bytes that wait under the key; null where none have come. */
-  incomingSize(key: string): Promise<number | null>;
-  accept(key: string): Promise<void>;
+  /** What waits under the key; null where nothing has come. */
+  incoming(key: string): Promise<IncomingObject | null>;
+  /**
+   * Makes what waits the object of its key. False where that is gone; stores that can compare also refuse so what has another
+   * tag by now.
+   */
+  accept(key: string, tag: string, signal: AbortSignal): Promise<boolean>;
   downloadUrl(key: string, download: DirectDownload): Promise<string>;
+}
+
+export interface IncomingObject {
+  /** Bytes. */
+  size: number;
+  /** Other bytes under the same key have another. */
+  tag: string;
 }
 
 export interface PresignedUpload {

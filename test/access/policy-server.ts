@@ -16,7 +16,7 @@ export interface PolicyServer extends AsyncDisposable {
   /** The most questions that were open at once. */
   mostAtOnce: number;
   /** What it says of a question. */
-  decide: (input: Asked) => boolean;
+  decide: (input: Asked) => boolean | Promise<boolean>;
   /** Set, this answers instead. */
   misbehave: ((response: ServerResponse) => void) | null;
   close(): Promise<void>;
@@ -37,7 +37,7 @@ export async function startPolicyServer(): Promise<PolicyServer> {
     policy.asked.push(input);
     if (policy.misbehave) return policy.misbehave(response);
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ decision_id: 'x', result: policy.decide(input) }));
+    response.end(JSON.stringify({ decision_id: 'x', result: await policy.decide(input) }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = async () => {

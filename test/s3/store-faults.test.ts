@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
 import { cephPackages } from '../support/ceph.js';
@@ -187,6 +188,17 @@ describeWithProgram('radosgw', cephPackages, () => {
     gateway.faultOf = () => null;
     expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
     expect((await bucket.keys()).filter((key) => key.includes('probe-'))).toEqual([]);
+  });
+
+  test('asking again and again whether it is ready writes to the store once', async () => {
+    await sleep(1_000);
+    const isWrite = (operation: string) => operation === 'PutObject';
+    const before = gateway.operations.filter(isWrite).length;
+    const ask = async () => (await fetch(`${service.url}/health/ready`)).status;
+    const atOnce = await Promise.all(Array.from({ length: 20 }, ask));
+    const statuses = new Set([...atOnce, await ask(), await ask()]);
+    expect([...statuses]).toEqual([200]);
+    expect(gateway.operations.filter(isWrite).length - before).toBe(1);
   });
 
   test('what is logged of all that has no credential in it', () => {

@@ -34,6 +34,10 @@ export class UploadTargetRow {
   @Column(textColumn('state', 16))
   state!: UploadTargetState;
 
+  /** While RECEIVING what was sent to the store itself: when whoever does so counts as dead. */
+  @Column({ ...instantColumn('accepting_until'), nullable: true })
+  acceptingUntil!: Date | null;
+
   @Column(instantColumn('created_at'))
   createdAt!: Date;
 

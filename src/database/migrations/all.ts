@@ -5,6 +5,7 @@ import { ApiKeys1763700000002 } from './1763700000002-api-keys.js';
 import { Verdicts1763700000003 } from './1763700000003-verdicts.js';
 import { Sweeps1763700000004 } from './1763700000004-sweeps.js';
 import { AuditEvents1763700000005 } from './1763700000005-audit-events.js';
+import { Acceptances1763700000006 } from './1763700000006-acceptances.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   Verdicts1763700000003,
   Sweeps1763700000004,
   AuditEvents1763700000005,
+  Acceptances1763700000006,
 ];
