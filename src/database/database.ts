@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { DataSource, type EntityManager, type Logger } from 'typeorm';
 import { toDatabaseFault } from './database-fault.js';
 import { sqliteOptions } from './sqlite.js';
+import { fixStatistics } from './sqlite-statistics.js';
 import { type Work, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
@@ -39,13 +40,7 @@ async function migrate(writer: DataSource): Promise<void> {
   // Savepoints keep their undo journal there: in files, each would cost a few system calls more than the work itself.
   await writer.query('PRAGMA temp_store = MEMORY');
   await writer.runMigrations();
-  await refreshStatistics(writer);
-}
-
-/** Without statistics SQLite takes an index on the organization for a choice one, and walks all of a large one's rows. */
-async function refreshStatistics(writer: DataSource): Promise<void> {
-  await writer.query('PRAGMA analysis_limit = 1000');
-  await writer.query('PRAGMA optimize = 0x10002');
+  await fixStatistics(writer);
 }
 
 function connect(reader: DataSource, writer: DataSource): Database {

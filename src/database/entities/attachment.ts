@@ -4,15 +4,20 @@ import { BlobRow } from './blob.js';
 
 /** A named use of a blob by an organization. */
 @Entity('attachments')
-@Index('ix_attachments_created_at', ['organizationId', 'shared', 'createdAt', 'id'])
-@Index('ix_attachments_file_name', ['organizationId', 'shared', 'fileName', 'id'])
-@Index('ix_attachments_size', ['organizationId', 'shared', 'size', 'id'])
+@Index('ix_attachments_created_at', ['organizationId', 'createdAt', 'id'], { where: 'shared' })
+@Index('ix_attachments_file_name', ['organizationId', 'fileName', 'id'], { where: 'shared' })
+@Index('ix_attachments_size', ['organizationId', 'size', 'id'], { where: 'shared' })
+@Index('ix_attachments_only_linked', ['organizationId', 'recordId', 'createdAt', 'id'], {
+  where: 'shared AND record_id IS NULL',
+})
 @Index('ix_attachments_creator', ['organizationId', 'createdById', 'shared', 'createdAt', 'id'])
 @Index('ix_attachments_creator_file_name', ['organizationId', 'createdById', 'shared', 'fileName', 'id'])
 @Index('ix_attachments_creator_size', ['organizationId', 'createdById', 'shared', 'size', 'id'])
-@Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'])
+@Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'], {
+  where: 'record_id IS NOT NULL',
+})
 @Index('ix_attachments_blob', ['blobId'])
-@Index('ix_attachments_expires_at', ['expiresAt', 'id'])
+@Index('ix_attachments_expires_at', ['expiresAt', 'id'], { where: 'expires_at IS NOT NULL' })
 export class AttachmentRow {
   @PrimaryColumn(idColumn('id'))
   id!: string;

@@ -7,6 +7,7 @@ export type Verdict = 'PENDING' | 'APPROVED' | 'REJECTED' | 'SCAN_FAILED';
 @Entity('blobs')
 @Index('ix_blobs_document_key', ['documentKey'], { unique: true })
 @Index('ix_blobs_sha256', ['organizationId', 'sha256'])
+@Index('ix_blobs_not_approved', ['organizationId', 'verdict'], { where: "verdict <> 'APPROVED'" })
 export class BlobRow {
   /** The uuid at the end of the document key. */
   @PrimaryColumn(idColumn('id'))

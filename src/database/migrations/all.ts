@@ -6,6 +6,7 @@ import { Verdicts1763700000003 } from './1763700000003-verdicts.js';
 import { Sweeps1763700000004 } from './1763700000004-sweeps.js';
 import { AuditEvents1763700000005 } from './1763700000005-audit-events.js';
 import { Acceptances1763700000006 } from './1763700000006-acceptances.js';
+import { PartialIndexes1763700000007 } from './1763700000007-partial-indexes.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   Sweeps1763700000004,
   AuditEvents1763700000005,
   Acceptances1763700000006,
+  PartialIndexes1763700000007,
 ];
