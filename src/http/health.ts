@@ -3,22 +3,19 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 /** Each check is named, and throws where its part does not work. */
 export type Checks = Record<string, () => Promise<unknown>>;
 
-/** Anybody may ask, and a check writes to the storage: that all is well holds for so long, and those who ask at once share an answer. */
-const goodForMs = 1_000;
-
-/** GET /health/live: the process answers. GET /health/ready: it can do its work, or 503 with the names of what cannot. */
+/**
+ * GET /health/live: the process answers. GET /health/ready: it can do its work, or 503 with the names of what cannot. Anybody may
+ * ask and a look writes to the storage, so those who ask at once share one.
+ */
 export function registerHealth(server: FastifyInstance, checks: Checks): void {
-  let goodUntil = Number.NEGATIVE_INFINITY;
   let underWay: Promise<string[]> | null = null;
   const look = async (log: FastifyBaseLogger) => {
     const failing = await findFailing(checks, log);
-    if (failing.length === 0) goodUntil = performance.now() + goodForMs;
     underWay = null;
     return failing;
   };
   server.get('/health/live', async () => ({ status: 'ok' }));
   server.get('/health/ready', async (request, reply) => {
-    if (performance.now() < goodUntil) return { status: 'ok' };
     underWay ??= look(request.log);
     const failing = await underWay;
     if (failing.length === 0) return { status: 'ok' };
