@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { databaseEnvironment, databaseSettings } from './test-database.js';
 
 export interface CommandResult {
   /** The exit status, or the signal that ended it. */
@@ -14,10 +15,10 @@ export interface RunningCommand {
   result: Promise<CommandResult>;
 }
 
-/** Starts `claimcheck` with these words. */
+/** Starts `claimcheck` with these words, on the database of a service with the same data directory. */
 export function startCommand(words: string[], env: Record<string, string>): RunningCommand {
   const child = spawn(process.execPath, ['build/src/claimcheck.cjs', ...words], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ...databaseSettings(env['DATA_DIR'] ?? ''), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };
@@ -35,6 +36,7 @@ export function startCommand(words: string[], env: Record<string, string>): Runn
 }
 
 /** Runs `claimcheck` with these words to its end. */
-export function runCommand(words: string[], env: Record<string, string>): Promise<CommandResult> {
+export async function runCommand(words: string[], env: Record<string, string>): Promise<CommandResult> {
+  await databaseEnvironment(env['DATA_DIR'] ?? '');
   return startCommand(words, env).result;
 }

@@ -15,16 +15,24 @@ const secrets = {
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 };
 
-/** What a service with this data directory must be told of its database, which is made at need. */
-export async function databaseEnvironment(dataDirectory: string): Promise<Record<string, string>> {
+/** What a service with this data directory must be told of its database. */
+export function databaseSettings(dataDirectory: string): Record<string, string> {
   const server = serverUrl();
   if (server === undefined) return {};
-  const name = `test_${createHash('sha256').update(dataDirectory).digest('hex').slice(0, 20)}`;
-  await createDatabase(server, name);
   const url = new URL(server);
-  url.pathname = `/${name}`;
+  url.pathname = `/${nameOf(dataDirectory)}`;
   return { DATABASE_URL: url.href, DATABASE_POOL_SIZE: '6', ...secrets };
 }
+
+/** The same; the database is made at need. */
+export async function databaseEnvironment(dataDirectory: string): Promise<Record<string, string>> {
+  const server = serverUrl();
+  if (server !== undefined) await createDatabase(server, nameOf(dataDirectory));
+  return databaseSettings(dataDirectory);
+}
+
+const nameOf = (dataDirectory: string) =>
+  `test_${createHash('sha256').update(dataDirectory).digest('hex').slice(0, 20)}`;
 
 /** The database of the service with this data directory, seen from outside. */
 export async function openTestDatabase(dataDirectory: string): Promise<Database> {

@@ -6,17 +6,18 @@ import type { Database } from '../../src/database/database.js';
 import { WebhookDeliveryRow } from '../../src/database/entities/webhook-delivery.js';
 import type { WebhookInteraction } from '../../src/database/entities/webhook-subscription.js';
 import { createDeliverWebhook, type DeliverWebhookDependencies } from '../../src/webhooks/deliver.js';
+import { deliverWebhookKind } from '../../src/webhooks/delivery-job.js';
 import { fanOut, type WebhookEvent } from '../../src/webhooks/fan-out.js';
 import { resolveName } from '../../src/webhooks/resolve-name.js';
 import { makeWebhookSecret } from '../../src/webhooks/sign.js';
 import { subscribe } from '../../src/webhooks/subscribe.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { openTestDatabase } from '../support/test-database.js';
-import { JobLoop } from './job-loop.js';
+import { RecordedJobs } from './recorded-jobs.js';
 
 export interface Stage extends AsyncDisposable {
   database: Database;
-  jobs: JobLoop;
+  jobs: RecordedJobs;
   secret: string;
   viewer: Viewer;
   deps: DeliverWebhookDependencies;
@@ -40,7 +41,7 @@ const waitsForBoth: WebhookInteraction[] = ['ATTACHMENT_APPROVED', 'ATTACHMENT_R
 export async function setStage(changes: Partial<DeliverWebhookDependencies> = {}): Promise<Stage> {
   const directory = await makeTemporaryDirectory();
   const database = await openTestDatabase(directory);
-  const jobs = new JobLoop(database);
+  const jobs = await RecordedJobs.open(directory, database);
   const secret = makeWebhookSecret();
   const viewer = viewerOf(uuidv7());
   const deps: DeliverWebhookDependencies = {
@@ -54,7 +55,7 @@ export async function setStage(changes: Partial<DeliverWebhookDependencies> = {}
     webhookTimeoutMs: 1_000,
     ...changes,
   };
-  jobs.work(createDeliverWebhook(deps));
+  await jobs.work({ [deliverWebhookKind]: createDeliverWebhook(deps) });
   const deliveries = (attachmentId: string) =>
     database.read.find(WebhookDeliveryRow, { where: { attachmentId }, order: { id: 'ASC' } });
   return {
