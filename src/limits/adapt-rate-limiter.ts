@@ -1,22 +1,20 @@
 import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Rate, RateLimiter } from './rate-limiter.js';
 
-/** A limiter of the library, whatever it keeps its counts in, as our port. */
-export function adaptRateLimiter(limiter: RateLimiterAbstract): RateLimiter {
+/** A limiter of the library, whatever it keeps its counts in, as our port. `clock` is what clients are told the time by. */
+export function adaptRateLimiter(limiter: RateLimiterAbstract, clock: () => Date): RateLimiter {
+  const toRate = ({ consumedPoints, msBeforeNext }: RateLimiterRes): Rate => ({
+    limit: limiter.points,
+    remaining: Math.max(0, limiter.points - consumedPoints),
+    isExceeded: consumedPoints > limiter.points,
+    resetsInMs: msBeforeNext,
+    resetsAt: new Date(clock().getTime() + msBeforeNext),
+  });
   return {
-    count: async (key) => toRate(limiter.points, await limiter.penalty(key)),
+    count: async (key) => toRate(await limiter.penalty(key)),
     look: async (key) => {
       const counted = await limiter.get(key);
-      return counted && toRate(limiter.points, counted);
+      return counted && toRate(counted);
     },
-  };
-}
-
-function toRate(limit: number, { consumedPoints, msBeforeNext }: RateLimiterRes): Rate {
-  return {
-    limit,
-    remaining: Math.max(0, limit - consumedPoints),
-    isExceeded: consumedPoints > limit,
-    resetsAt: new Date(Date.now() + msBeforeNext),
   };
 }

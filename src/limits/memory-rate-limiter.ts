@@ -20,7 +20,7 @@ export function createMemoryRateLimiter({ limit, windowSeconds, ...bounds }: Mem
     max: bounds.maxKeys ?? maxKeys,
     dispose: (_, key) => void limiter.delete(key),
   });
-  const { count, look } = adaptRateLimiter(limiter);
+  const { count, look } = adaptRateLimiter(limiter, () => new Date());
   return {
     count: (key) => {
       keys.set(key, true);

@@ -6,6 +6,7 @@ export interface Rate {
   isExceeded: boolean;
   /** When the window ends, and all of the limit is there again. */
   resetsAt: Date;
+  resetsInMs: number;
 }
 
 /** Counts what happens under a key. A key's window begins with the first count. */
@@ -17,6 +18,6 @@ export interface RateLimiter {
 }
 
 /** How long to wait until the limit is there again, at least one second. */
-export function secondsToReset({ resetsAt }: Rate): number {
-  return Math.max(1, Math.ceil((resetsAt.getTime() - Date.now()) / 1_000));
+export function secondsToReset({ resetsInMs }: Rate): number {
+  return Math.max(1, Math.ceil(resetsInMs / 1_000));
 }

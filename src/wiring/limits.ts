@@ -1,6 +1,7 @@
 import { type Admit, createAdmit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Config } from '../config.js';
+import type { Database } from '../database/database.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import { UploadSlots } from '../limits/upload-slots.js';
@@ -15,6 +16,11 @@ export interface Limits {
   closeLimits(): Promise<void>;
 }
 
+interface LimitDependencies {
+  authenticate: Authenticate;
+  database: Pick<Database, 'clock'>;
+}
+
 interface LimiterSource {
   open: OpenLimiter;
   closeLimits(): Promise<void>;
@@ -23,8 +29,9 @@ interface LimiterSource {
 type OpenLimiter = (name: string, limit: number) => Promise<RateLimiter>;
 
 /** What is counted of requests, for whoever may have too many of them: by all processes together where they share a database. */
-export async function openLimits(config: Config, authenticate: Authenticate): Promise<Limits> {
-  const { open, closeLimits } = config.postgres ? await shareLimits(config.postgres) : ownLimits;
+export async function openLimits(config: Config, deps: LimitDependencies): Promise<Limits> {
+  const { database, authenticate } = deps;
+  const { open, closeLimits } = config.postgres ? await shareLimits(config.postgres, database) : ownLimits;
   return {
     admit: createAdmit({
       authenticate,
@@ -41,12 +48,15 @@ const ownLimits: LimiterSource = {
   closeLimits: async () => undefined,
 };
 
-async function shareLimits({ url }: { url: string }): Promise<LimiterSource> {
+async function shareLimits(
+  { url }: { url: string },
+  { clock }: Pick<Database, 'clock'>,
+): Promise<LimiterSource> {
   const { createPostgresPool } = await import('../database/postgres-pool.js');
   const { createPostgresRateLimiter } = await import('../limits/postgres-rate-limiter.js');
   const pool = createPostgresPool(url, connections);
   return {
-    open: (name, limit) => createPostgresRateLimiter({ pool, name, limit, windowSeconds }),
+    open: (name, limit) => createPostgresRateLimiter({ pool, clock, name, limit, windowSeconds }),
     closeLimits: () => pool.end(),
   };
 }

@@ -60,7 +60,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const { authenticate, usage } = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...(await openLimits(config, authenticate)),
+    ...(await openLimits(config, { authenticate, database })),
     authenticate,
     usage,
     recordAuthorizer: await createConfiguredAuthorizer(config, log),

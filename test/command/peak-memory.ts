@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { openDatabase } from '../../src/database/database.js';
 import { BlobRow } from '../../src/database/entities/blob.js';
 import { startCommand } from '../support/run-command.js';
 import type { TestService } from '../support/service.js';
+import { openTestDatabase } from '../support/test-database.js';
 
 /** The peak resident memory, in MiB, of verifying `count` rows whose bytes are missing. */
 export async function peakOf({ dataDirectory }: TestService, count: number): Promise<number> {
@@ -23,7 +23,7 @@ export async function peakOf({ dataDirectory }: TestService, count: number): Pro
 }
 
 async function fillBlobs(dataDirectory: string, count: number): Promise<void> {
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   await database.write(async (manager) => {
     await manager.clear(BlobRow);
     await manager.query(

@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
-import { openDatabase } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import { RemovalRow } from '../../src/database/entities/removal.js';
@@ -17,6 +16,7 @@ import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { newKey, put } from '../support/stored-objects.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { openTestDatabase } from '../support/test-database.js';
 
 const hourMs = 3_600_000;
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * hourMs);
@@ -35,7 +35,7 @@ const sweep = (...words: string[]) => runCommand(['sweep', ...words], env());
 const startThen = () => startService(env(), { clock: () => hoursAgo(72) });
 
 async function rowCounts(): Promise<Record<string, number>> {
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   const counts: Record<string, number> = {};
   // Whether the service has swept before it was stopped is a matter of its speed.
   for (const entity of entities.filter((entity) => entity !== SweepRow))
@@ -70,7 +70,7 @@ async function addUnfinished(madeAt: Date, lastWriteAt: Date): Promise<string> {
 
 async function addRemoval(organizationId: string): Promise<string> {
   const documentKey = await addBytes(hoursAgo(50), organizationId);
-  const database = await openDatabase(dataDirectory);
+  const database = await openTestDatabase(dataDirectory);
   await database.write((manager) => manager.insert(RemovalRow, { documentKey, createdAt: hoursAgo(50) }));
   await database.close();
   return documentKey;

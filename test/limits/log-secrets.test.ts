@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabase } from '../../src/database/database.js';
 import { createMemoryStorage } from '../../src/storage/memory.js';
 import { secret as jwtSecret, sign } from '../auth/tokens.js';
 import { holdsPieceOf, textOf } from '../http/secrets-in-text.js';
@@ -7,6 +6,7 @@ import { Client } from '../support/client.js';
 import { formBody, formHeaders, graphqlForm, RawConnection, requestHead } from '../support/raw-http.js';
 import { report } from '../support/report.js';
 import { randomKey, startService, type TestService } from '../support/service.js';
+import { openTestDatabase } from '../support/test-database.js';
 import { createTarget } from './direct-target.js';
 
 const content = 'Nobody but the two of us may read this sentence.';
@@ -202,7 +202,7 @@ describe('the whole log', () => {
     };
     await client.tryUpload({ content, name: 'plan.txt' });
     storage.create = create;
-    const database = await openDatabase(service.dataDirectory);
+    const database = await openTestDatabase(service.dataDirectory);
     await database.write((manager) => manager.query('DROP TABLE webhook_subscriptions'));
     await database.close();
     const webhooks = [

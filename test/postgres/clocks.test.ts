@@ -89,6 +89,36 @@ test('a token is good until it expires and a minute longer, for both', async () 
   }
 });
 
+test('both count the requests of one minute, and say alike when it ends', async () => {
+  const limited = await Promise.all(
+    [ahead, behind].map((clock) =>
+      cluster.serve({ ...clock, RATE_LIMIT_PER_MINUTE: '30', FAILED_LOGINS_PER_MINUTE: '4' }, ['--no-work']),
+    ),
+  );
+  const ask = async (index: number, token: string) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ query: '{ viewer { principal { id } } }' });
+    return fetch(`${limited[index % 2]?.url}/graphql`, { method: 'POST', headers, body });
+  };
+  const token = await sign(claims({ sub: 'busy' }));
+  const answers: Response[] = [];
+  for (let index = 0; index < 60; index += 1) answers.push(await ask(index, token));
+  const inSeconds = (answer: Response) =>
+    Number(answer.headers.get('x-ratelimit-reset')) - Date.now() / 1_000;
+  expect(answers.map(({ status }) => status)).toEqual([...Array(30).fill(200), ...Array(30).fill(429)]);
+  for (const answer of answers) {
+    expect(inSeconds(answer)).toBeGreaterThan(30);
+    expect(inSeconds(answer)).toBeLessThan(62);
+  }
+  for (const answer of answers.slice(30)) {
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(30);
+    expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+  }
+  const guesses: number[] = [];
+  for (let index = 0; index < 8; index += 1) guesses.push((await ask(index, `guess-${index}`)).status);
+  expect(guesses).toEqual([401, 401, 401, 401, 429, 429, 429, 429]);
+});
+
 test('what one has signed opens in the other, and a target that one hands out the other fills', async () => {
   const worker = await cluster.work(ahead);
   for (const [one, other] of [
