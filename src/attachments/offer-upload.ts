@@ -11,11 +11,11 @@ export interface OfferUploadDependencies {
 /** Where the bytes of a target are to be sent, and with which headers: to the store itself where it takes them. */
 export async function offerUpload(
   { storage: { direct }, uploadUrl }: OfferUploadDependencies,
-  { id, documentKey, size, contentType }: UploadTargetRow,
+  { id, documentKey, size, contentType, createdAt }: UploadTargetRow,
 ): Promise<DirectUploadTarget> {
   if (direct === null || size > direct.maxSize) {
     return { url: uploadUrl(id), headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
   }
-  const expiresInSeconds = uploadTargetLifetimeMs / 1_000;
-  return direct.uploadTarget(documentKey, { size, contentType, expiresInSeconds });
+  const validity = { from: createdAt, seconds: uploadTargetLifetimeMs / 1_000 };
+  return direct.uploadTarget(documentKey, { size, contentType, validity });
 }

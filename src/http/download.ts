@@ -44,7 +44,7 @@ export function registerDownload<File extends DownloadableFile>(
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       const signature = access.viewer ? null : String(request.query['signature']);
       if (request.method === 'GET') deps.onDownload(file, { viewer: access.viewer, signature });
-      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct });
+      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct, now: deps.clock() });
       return reply;
     },
   });
@@ -62,7 +62,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
-interface Access extends Omit<SendOptions, 'direct'> {
+interface Access extends Omit<SendOptions, 'direct' | 'now'> {
   viewer: Viewer | null;
 }
 

@@ -28,6 +28,7 @@ export interface SendOptions {
   resourcePolicy: 'same-origin' | 'cross-origin';
   /** The store, where it is to send the bytes itself. */
   direct: DirectAccess | null;
+  now: Date;
 }
 
 /** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
@@ -66,14 +67,14 @@ async function redirectToStore(
   reply: FastifyReply,
   direct: DirectAccess,
   { documentKey, fileName, contentType }: DownloadableFile,
-  { disposition, cacheControl, resourcePolicy }: SendOptions,
+  { disposition, cacheControl, resourcePolicy, now }: SendOptions,
 ): Promise<void> {
   const presentation = presentationOf(contentType, disposition);
   const url = await direct.downloadUrl(documentKey, {
     contentType: presentation.contentType,
     contentDisposition: contentDisposition(fileName, { type: presentation.type }),
     cacheControl,
-    expiresInSeconds: redirectSeconds,
+    validity: { from: now, seconds: redirectSeconds },
   });
   reply.header('cross-origin-resource-policy', resourcePolicy).redirect(url, 307);
 }

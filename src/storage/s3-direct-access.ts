@@ -16,6 +16,7 @@ import type {
   DirectUploadTarget,
   IncomingObject,
   PresignedUpload,
+  Validity,
 } from './storage.js';
 
 /** Where what is sent directly waits. Nobody but the service can write where objects lie for good. */
@@ -35,7 +36,7 @@ export class S3DirectAccess implements DirectAccess {
   }
 
   async uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget> {
-    const { size, contentType, expiresInSeconds } = upload;
+    const { size, contentType, validity } = upload;
     const put = new PutObjectCommand({
       ...this.#incoming(key),
       ContentLength: size,
@@ -43,7 +44,7 @@ export class S3DirectAccess implements DirectAccess {
     });
     // Signed, so that the store refuses any other length and type.
     const signableHeaders = new Set(['content-length', 'content-type', 'host']);
-    const url = await getSignedUrl(this.#client, put, { expiresIn: expiresInSeconds, signableHeaders });
+    const url = await getSignedUrl(this.#client, put, { ...signingOf(validity), signableHeaders });
     return { url, headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
   }
 
@@ -66,14 +67,14 @@ export class S3DirectAccess implements DirectAccess {
   }
 
   async downloadUrl(key: string, download: DirectDownload): Promise<string> {
-    const { contentType, contentDisposition, cacheControl, expiresInSeconds } = download;
+    const { contentType, contentDisposition, cacheControl, validity } = download;
     const get = new GetObjectCommand({
       ...this.#object(key),
       ResponseContentType: contentType,
       ResponseContentDisposition: contentDisposition,
       ResponseCacheControl: cacheControl,
     });
-    return getSignedUrl(this.#client, get, { expiresIn: expiresInSeconds });
+    return getSignedUrl(this.#client, get, signingOf(validity));
   }
 
   #object(key: string): { Bucket: string; Key: string } {
@@ -86,3 +87,5 @@ export class S3DirectAccess implements DirectAccess {
     return { Bucket: this.#location.bucket, Key: `${this.#location.prefix}${incomingFolder}${key}` };
   }
 }
+
+const signingOf = ({ from, seconds }: Validity) => ({ signingDate: from, expiresIn: seconds });

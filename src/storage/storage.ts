@@ -81,7 +81,13 @@ export interface PresignedUpload {
   /** Bytes; no more and no fewer are taken. */
   size: number;
   contentType: string;
-  expiresInSeconds: number;
+  validity: Validity;
+}
+
+/** Not by this machine's clock, which may be wrong: a URL would then have expired before it is used. */
+export interface Validity {
+  from: Date;
+  seconds: number;
 }
 
 /** To be sent by PUT, with these headers. */
@@ -95,5 +101,5 @@ export interface DirectDownload {
   contentType: string;
   contentDisposition: string;
   cacheControl: string;
-  expiresInSeconds: number;
+  validity: Validity;
 }
