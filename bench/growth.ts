@@ -17,54 +17,74 @@ export interface GrowthTiming extends CleaningTiming {
   link: number;
 }
 
+/** The same of few attachments and of many, in turn and in one run. */
+export interface GrowthPair {
+  few: GrowthTiming;
+  many: GrowthTiming;
+}
+
 const steps = ['page', 'get', 'claim', 'link', 'purge', 'sweep'] as const;
 /** What a page, a get and a claim may cost among many, by what they cost among few. */
 const limited = ['page', 'get', 'claim'] as const;
 const boundRatio = 1.5;
-const samples = 25;
+const samples = 27;
+const warmUps = 8;
 
-/** Starts a service on a database with `count` attachments and times what its users and its cleaning do. */
-export async function measureGrowth(engine: GrowthEngine, count: number): Promise<GrowthTiming> {
-  const options = { environment: engine.environment, apiKey: createApiKey() };
-  const seed = await prepareSeed(options, count);
-  await engine.seed(seed);
-  const service = await startService(options);
-  const timings: Omit<GrowthTiming, keyof CleaningTiming> = {
-    engine: engine.name,
-    count,
-    ...(await timeUse(service, engine, seed)),
-  };
-  await service.stop();
-  return { ...timings, ...(await timeCleaning(engine, seed)) };
+/** Starts services on databases with so many attachments each, and times what their users and their cleaning do. */
+export async function measureGrowth(
+  startEngine: () => Promise<GrowthEngine>,
+  counts: { few: number; many: number },
+): Promise<GrowthPair> {
+  const few = await fill(await startEngine(), counts.few);
+  try {
+    const many = await fill(await startEngine(), counts.many);
+    try {
+      return await timeBoth(few, many);
+    } finally {
+      await many.engine.stop();
+    }
+  } finally {
+    await few.engine.stop();
+  }
 }
 
-export function growthLimits(timings: readonly GrowthTiming[]): Limit[] {
-  return timings.flatMap((many) => {
-    const few = timings.find(({ engine }) => engine === many.engine);
-    if (few === undefined || few === many) return [];
-    return limited.map((step) => ({
+export function growthLimits(pairs: readonly GrowthPair[]): Limit[] {
+  return pairs.flatMap(({ few, many }) =>
+    limited.map((step) => ({
       name: `${step} among ${many.count.toLocaleString('en')} by ${few.count.toLocaleString('en')}, ${many.engine}`,
       measured: many[step] / few[step],
       bound: boundRatio,
       kind: 'at most' as const,
       unit: '',
-    }));
-  });
-}
-
-export function formatGrowth(timings: readonly GrowthTiming[]): string {
-  return formatTable(
-    ['database', 'attachments', ...steps.map((step) => `${step}, ms`)],
-    timings.map((timing) => [
-      timing.engine,
-      timing.count.toLocaleString('en'),
-      ...steps.map((step) => formatNumber(timing[step])),
-    ]),
+    })),
   );
 }
 
+export function formatGrowth(pairs: readonly GrowthPair[]): string {
+  return formatTable(
+    ['database', 'attachments', ...steps.map((step) => `${step}, ms`)],
+    pairs
+      .flatMap(({ few, many }) => [few, many])
+      .map((timing) => [
+        timing.engine,
+        timing.count.toLocaleString('en'),
+        ...steps.map((step) => formatNumber(timing[step])),
+      ]),
+  );
+}
+
+/** A database that has grown. */
+interface Grown {
+  engine: GrowthEngine;
+  options: ServiceOptions;
+  seed: Seed;
+}
+
+type ServiceOptions = NonNullable<Parameters<typeof startService>[0]>;
+
 /** The first start makes the schema, the organization and its first principal; what belongs to them is then filled in. */
-async function prepareSeed(options: Parameters<typeof startService>[0], count: number): Promise<Seed> {
+async function fill(engine: GrowthEngine, count: number): Promise<Grown> {
+  const options = { environment: engine.environment, apiKey: createApiKey() };
   const empty = await startService(options);
   type Data = { viewer: { organizationId: string; principal: { id: string } } };
   const { viewer } = await askData<Data>(
@@ -72,10 +92,40 @@ async function prepareSeed(options: Parameters<typeof startService>[0], count: n
     queryRequest(empty, '{ viewer { organizationId principal { id } } }'),
   );
   await empty.stop();
-  return { count, organizationId: viewer.organizationId, viewerId: viewer.principal.id };
+  const seed = { count, organizationId: viewer.organizationId, viewerId: viewer.principal.id };
+  await engine.seed(seed);
+  return { engine, options, seed };
 }
 
-async function timeUse(service: ServiceProcess, engine: GrowthEngine, { viewerId }: Seed) {
+async function timeBoth(few: Grown, many: Grown): Promise<GrowthPair> {
+  const ofFew = await openUse(few);
+  const ofMany = await openUse(many);
+  for (const step of Object.keys(ofFew.steps) as UseStep[]) {
+    for (let index = 0; index < samples + warmUps; index += 1) {
+      await timeOne(ofFew, step, index);
+      await timeOne(ofMany, step, index);
+    }
+  }
+  await Promise.all([ofFew, ofMany].map(({ service }) => service.stop()));
+  return { few: await toTiming(few, ofFew), many: await toTiming(many, ofMany) };
+}
+
+async function toTiming({ engine, seed }: Grown, { latencies }: Use): Promise<GrowthTiming> {
+  const used = Object.fromEntries(Object.entries(latencies).map(([step, each]) => [step, median(each)]));
+  const cleaned = await timeCleaning(engine, seed);
+  return { engine: engine.name, count: seed.count, ...(used as Record<UseStep, number>), ...cleaned };
+}
+
+type UseStep = 'page' | 'get' | 'claim' | 'link';
+
+/** A running service, the requests of each step, and how long they took. */
+interface Use {
+  service: ServiceProcess;
+  steps: Record<UseStep, (index: number) => [query: string, variables: object]>;
+  latencies: Record<UseStep, number[]>;
+}
+
+async function openUse({ engine, options, seed: { viewerId } }: Grown): Promise<Use> {
   const some = await engine.query<{ id: string }>(
     `SELECT id FROM attachments WHERE record_id = '4' OR record_id = '7' ORDER BY id`,
   );
@@ -83,21 +133,33 @@ async function timeUse(service: ServiceProcess, engine: GrowthEngine, { viewerId
     `SELECT id FROM attachments WHERE created_by_id = '${viewerId}' AND record_id IS NULL
      ORDER BY id LIMIT ${2 * (samples + warmUps)}`,
   );
-  const ids = unclaimed.map(({ id }) => id);
-  const claimed = ids.slice(0, ids.length / 2);
-  const linked = ids.slice(ids.length / 2);
+  const idOf = (index: number) => unclaimed[index]?.id;
   return {
-    page: await timeEach(service, some, () => [page, {}]),
-    get: await timeEach(service, some, ({ id }) => [get, { id }]),
-    claim: await timeEach(service, claimed, (id) => [
-      claim,
-      { input: { attachmentId: id, record: { type: recordType, id: '5' } } },
-    ]),
-    link: await timeEach(service, linked, (id, index) => [
-      link,
-      { input: { record: { type: recordType, id: `new-${index}` }, attachmentIds: [id], mode: 'ADD' } },
-    ]),
+    service: await startService(options),
+    latencies: { page: [], get: [], claim: [], link: [] },
+    steps: {
+      page: () => [page, {}],
+      get: (index) => [get, { id: some[index % some.length]?.id }],
+      claim: (index) => [
+        claim,
+        { input: { attachmentId: idOf(index), record: { type: recordType, id: '5' } } },
+      ],
+      link: (index) => {
+        const attachmentIds = [idOf(samples + warmUps + index)];
+        const record = { type: recordType, id: `new-${index}` };
+        return [link, { input: { record, attachmentIds, mode: 'ADD' } }];
+      },
+    },
   };
+}
+
+/** The first warm caches and compilers up and do not count. */
+async function timeOne({ service, steps, latencies }: Use, step: UseStep, index: number): Promise<void> {
+  const request = queryRequest(service, ...steps[step](index));
+  const begun = performance.now();
+  const data = await askData<object | null | undefined>(service.origin, request);
+  if (!data) throw new Error('the service refused');
+  if (index >= warmUps) latencies[step].push(performance.now() - begun);
 }
 
 const page = `{ attachments(first: 50) {
@@ -108,24 +170,3 @@ const claim = `mutation ($input: ClaimAttachmentInput!) {
   claimAttachment(input: $input) { attachment { id record { id } } } }`;
 const link = `mutation ($input: LinkAttachmentsInput!) {
   linkAttachments(input: $input) { links { position attachment { id } } } }`;
-
-const warmUps = 10;
-
-/** The median of `samples`, after those that warm caches and compilers up. */
-async function timeEach<Thing>(
-  service: ServiceProcess,
-  things: readonly Thing[],
-  toQuery: (thing: Thing, index: number) => [query: string, variables: object],
-): Promise<number> {
-  const latencies: number[] = [];
-  for (let index = 0; index < samples + warmUps; index += 1) {
-    const thing = things[index % things.length];
-    if (thing === undefined) throw new Error('there is nothing to ask for');
-    const request = queryRequest(service, ...toQuery(thing, index));
-    const begun = performance.now();
-    const data = await askData<object | null | undefined>(service.origin, request);
-    if (!data) throw new Error('the service refused');
-    if (index >= warmUps) latencies.push(performance.now() - begun);
-  }
-  return median(latencies);
-}
