@@ -8,11 +8,19 @@ import { type AppParts, createServices } from './wiring/services.js';
 
 export type { AppParts };
 
-export interface App {
+/** How requests reach the service. */
+export interface Entrance {
+  /** Where this process listens. */
+  address: string;
+  /** The base of the URLs handed out. */
+  publicUrl: string;
   /** The first API key, where this start has made it; nobody can read it again. */
-  readonly firstApiKey: string | null;
-  /** Accepts requests from now on. Resolves with the base of the URLs handed out. */
-  listen(): Promise<string>;
+  firstApiKey: string | null;
+}
+
+export interface App {
+  /** Accepts requests from now on. */
+  listen(): Promise<Entrance>;
   /** Scans, delivers and cleans from now on. Any number of processes may do so on the same rows. */
   work(): Promise<void>;
   /** Lets running requests finish, within the configured time, and stops. */
@@ -25,16 +33,16 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   let publicUrl = config.publicUrl ?? '';
   const services = await createServices(config, parts, server.log, () => publicUrl);
   const { database, jobs, hasher, stopRelay, usage, recordAuthorizer, downloads, closeLimits } = services;
-  const firstApiKey = await createFirstApiKey(services, config.bootstrapApiKey);
   const apollo = await addRoutes(server, config, services);
   let stopCleaning = async () => {};
 
   return {
-    firstApiKey,
     listen: async () => {
+      // Not by a process that only works: nobody would see it.
+      const firstApiKey = await createFirstApiKey(services, config.bootstrapApiKey);
       const address = await server.listen({ host: config.host, port: config.port });
       publicUrl ||= address;
-      return publicUrl;
+      return { address, publicUrl, firstApiKey };
     },
     work: async () => {
       stopCleaning = startCleaning(services);

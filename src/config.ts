@@ -69,7 +69,7 @@ const settings = {
   ),
   BOOTSTRAP_API_KEY: z
     .string()
-    .regex(/^cck_[A-Za-z0-9_-]{16,128}$/, 'must be cck_ and 16 to 128 letters, digits, - or _')
+    .regex(/^cck_[A-Za-z0-9_-]{8,128}$/, 'must be cck_ and 8 to 128 letters, digits, - or _')
     .optional()
     .describe('First API key, where the database has none yet; default: a random one, printed once.'),
   JWT_SECRET: z
@@ -217,17 +217,19 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if (env['DATABASE_READ_URL'] && !env['DATABASE_URL']) {
     faults.push('DATABASE_READ_URL: must not be given without DATABASE_URL');
   }
-  if (env['STORAGE_URL']?.startsWith('s3:')) faults.push(...storageFaults(env['STORAGE_URL'], env));
+  faults.push(...storageFaults(env['STORAGE_URL'] ?? '', env));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return shape(parsed.data);
 }
 
 function storageFaults(url: string, env: Readonly<Record<string, string | undefined>>): string[] {
+  const isOnS3 = url.startsWith('s3:');
   const faults = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].flatMap((name) =>
-    env[name] ? [] : [`${name}: must be set for an s3:// storage`],
+    env[name] || !isOnS3 ? [] : [`${name}: must be set for an s3:// storage`],
   );
   try {
-    parseS3Url(url);
+    if (isOnS3) parseS3Url(url);
+    if (url.startsWith('file:')) fileURLToPath(url);
   } catch (error) {
     faults.push(`STORAGE_URL: ${error instanceof Error ? error.message : 'is not valid'}`);
   }

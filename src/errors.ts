@@ -72,6 +72,18 @@ export class AttachmentError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
+  /** The same, with more that is wrong; `otherLimit` is told where none of its own was passed. */
+  with(more: readonly FaultDetail[], otherLimit?: number): AttachmentError {
+    const { message, limit = otherLimit, retryAfterSeconds, cause } = this;
+    return new AttachmentError(this.code, {
+      message,
+      details: [...this.details, ...more],
+      cause,
+      ...(limit === undefined ? {} : { limit }),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    });
+  }
+
   get status(): number {
     return errorTable[this.code].status;
   }

@@ -15,14 +15,25 @@ export class Faults {
     this.#faults.push({ code, detail: { loc, msg, type }, ...(limit === undefined ? {} : { limit }) });
   }
 
-  /** Throws one error with the first fault's code and limit, and the details of all. */
+  /** The first that was passed. */
+  get limit(): number | undefined {
+    return this.#faults.find(({ limit }) => limit !== undefined)?.limit;
+  }
+
+  /** What is wrong, each by itself. */
+  get details(): FaultDetail[] {
+    return this.#faults.map(({ detail }) => detail);
+  }
+
+  /** Throws one error with the first fault's code, the first limit that was passed, and the details of all. */
   throwIfAny(): void {
     const [first] = this.#faults;
     if (!first) return;
+    const { limit } = this;
     throw new AttachmentError(first.code, {
       message: first.detail.msg,
-      details: this.#faults.map(({ detail }) => detail),
-      ...(first.limit === undefined ? {} : { limit: first.limit }),
+      details: this.details,
+      ...(limit === undefined ? {} : { limit }),
     });
   }
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { flag, integer } from './setting-formats.js';
+import { flag, integer, optionalInteger } from './setting-formats.js';
 
 /** An IP address, alone or with the length of its network's prefix. */
 function isNetwork(text: string): boolean {
@@ -14,8 +14,8 @@ export const limitSettings = {
   RATE_LIMIT_PER_MINUTE: integer('300', 0, 1_000_000).describe(
     'Requests of one credential in a minute; 0 is off.',
   ),
-  FAILED_LOGINS_PER_MINUTE: integer('20', 0, 1_000_000).describe(
-    'Bad credentials from one address in a minute; 0 is off.',
+  FAILED_LOGINS_PER_MINUTE: optionalInteger(0, 1_000_000).describe(
+    'Bad credentials from one address in a minute; 0 is off; default: 100, or 0 where RATE_LIMIT_PER_MINUTE is 0.',
   ),
   TRUST_PROXY: z
     .string()
@@ -37,12 +37,15 @@ export const limitSettings = {
 } as const;
 
 const schema = z.object(limitSettings);
+/** Nobody guesses a key, however often: this is for the database's sake. */
+const usualFailedLogins = 100;
 
 /** The limits as the rest of the program uses them. 0 of the first three is off. */
 export function shapeLimits(env: z.infer<typeof schema>) {
   return {
     requestsPerMinute: env.RATE_LIMIT_PER_MINUTE,
-    failedLoginsPerMinute: env.FAILED_LOGINS_PER_MINUTE,
+    failedLoginsPerMinute:
+      env.FAILED_LOGINS_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualFailedLogins),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
     trustedProxies: env.TRUST_PROXY ?? [],
     queryLimits: {

@@ -4,16 +4,17 @@ const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text)
 
 /** A whole number written in decimal digits, with its bounds; the default is given as text, as it would be in the environment. */
 export const integer = (preset: string, minimum: number, maximum: number) =>
+  z.string().default(preset).transform(wholeNumber).pipe(within(minimum, maximum));
+
+/** The same, with a default that depends on other settings. */
+export const optionalInteger = (minimum: number, maximum: number) =>
+  z.string().transform(wholeNumber).pipe(within(minimum, maximum)).optional();
+
+const within = (minimum: number, maximum: number) =>
   z
-    .string()
-    .default(preset)
-    .transform(wholeNumber)
-    .pipe(
-      z
-        .int(`must be a whole number from ${minimum} to ${maximum}`)
-        .min(minimum, `must be at least ${minimum}`)
-        .max(maximum, `must be at most ${maximum}`),
-    );
+    .int(`must be a whole number from ${minimum} to ${maximum}`)
+    .min(minimum, `must be at least ${minimum}`)
+    .max(maximum, `must be at most ${maximum}`);
 
 /** Whole seconds, comma-separated. */
 export const delays = (preset: string) =>

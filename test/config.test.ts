@@ -128,12 +128,18 @@ describe('limits', () => {
   test('have defaults', () => {
     expect(loadConfig({})).toMatchObject({
       requestsPerMinute: 300,
-      failedLoginsPerMinute: 20,
+      failedLoginsPerMinute: 100,
       maxConcurrentUploads: 100,
       queryLimits: { tokens: 2_000, depth: 12, aliases: 50, cost: 250_000 },
       introspection: true,
       sandbox: true,
     });
+  });
+
+  test('of bad credentials are off with those of good ones, unless they are given', () => {
+    expect(loadConfig({ RATE_LIMIT_PER_MINUTE: '0' }).failedLoginsPerMinute).toBe(0);
+    const given = { RATE_LIMIT_PER_MINUTE: '0', FAILED_LOGINS_PER_MINUTE: '7' };
+    expect(loadConfig(given).failedLoginsPerMinute).toBe(7);
   });
 
   test.each([

@@ -46,7 +46,7 @@ export async function agreeContentType(
 ): Promise<{ contentType: string } | { fault: ContentTypeFault }> {
   const { fileName, acceptedTypes } = claims;
   const extension = extensionOf(fileName);
-  const declared = readDeclared(claims.declared, extension);
+  const declared = readDeclared(claims.declared, fileName);
   if (declared === 'invalid') return { fault: invalidMediaType() };
   const content = await detectContentType(claims.head);
   const accepted = acceptedNames(acceptedTypes, extension).filter((type) => fitsContent(content, type));
@@ -78,13 +78,13 @@ export function extensionAgrees(contentType: string, fileName: string): boolean 
   return known.length === 0 || known.some((type) => mayBeCalled(standardType(contentType), type));
 }
 
-/** Null where nothing, or nothing that says anything, was declared. */
-function readDeclared(declared: string | null, extension: string): string | null {
+/** By its standard name, or 'invalid'; null where nothing, or nothing that says anything, was declared. */
+export function readDeclared(declared: string | null, fileName: string): string | null {
   if (declared === null || declared.trim() === '') return null;
   const parsed = parseMediaType(declared);
   if (parsed === null) return 'invalid';
   const type = standardType(parsed);
-  return isVagueType(parsed) || habitualTypes.get(extension) === type ? null : type;
+  return isVagueType(parsed) || habitualTypes.get(extensionOf(fileName)) === type ? null : type;
 }
 
 function acceptedNames(acceptedTypes: AcceptedTypes | null, extension: string): string[] {

@@ -1,5 +1,6 @@
 import type { FaultDetail } from '../errors.js';
 import { typesFor } from './agree-content-type.js';
+import { isContainerOf, isSameFormat } from './content-formats.js';
 import { extensionOf } from './extension-types.js';
 import type { AcceptedTypes, Policy } from './policy.js';
 
@@ -13,9 +14,12 @@ export interface CheckedFile {
   fileName: string;
 }
 
-/** FILE_TOO_LARGE of kind `file_too_large`; CONTENT_TYPE_NOT_ALLOWED of `content_type_not_allowed` or `extension_not_allowed`. */
+/**
+ * FILE_TOO_LARGE of kind `file_too_large`; CONTENT_TYPE_NOT_ALLOWED of `content_type_not_allowed` or `extension_not_allowed`;
+ * CONTENT_TYPE_MISMATCH of `declared_type_mismatch`.
+ */
 export interface PolicyFault extends FaultDetail {
-  code: 'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED';
+  code: 'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED' | 'CONTENT_TYPE_MISMATCH';
   /** In bytes. */
   limit?: number;
 }
@@ -25,13 +29,18 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
   return [...checkSize(policy, file), ...checkType(policy, file)];
 }
 
-function checkSize({ maxFileSize }: Policy, { size }: CheckedFile): PolicyFault[] {
+/** What of it can be said without a type. */
+export function checkSize({ maxFileSize }: Policy, { size }: Pick<CheckedFile, 'size'>): PolicyFault[] {
   if (size <= maxFileSize) return [];
   const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
   return [{ code: 'FILE_TOO_LARGE', loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
 }
 
-function checkType({ acceptedTypes }: Policy, { contentType, fileName }: CheckedFile): PolicyFault[] {
+/** What of it a new name can change. */
+export function checkType(
+  { acceptedTypes }: Policy,
+  { contentType, fileName }: Omit<CheckedFile, 'size'>,
+): PolicyFault[] {
   if (acceptedTypes === null) return [];
   const extension = extensionOf(fileName);
   const types = typesFor(contentType, fileName);
@@ -40,6 +49,26 @@ function checkType({ acceptedTypes }: Policy, { contentType, fileName }: Checked
   const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
   const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
   return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...fault }];
+}
+
+/**
+ * Where a policy has a table of types, what the client has declared must stand in it beside the extension, even where the
+ * bytes could be either. `declared` is a standard name; null says nothing.
+ */
+export function checkDeclared(
+  { acceptedTypes }: Policy,
+  declared: string | null,
+  { contentType, fileName }: Omit<CheckedFile, 'size'>,
+): PolicyFault[] {
+  if (acceptedTypes === null || declared === null || declared === contentType) return [];
+  const extensions = acceptedTypes.get(declared);
+  const extension = extensionOf(fileName);
+  if (extensions?.has(extension) || isSameFormat(declared, contentType)) return [];
+  if (!extensions && isContainerOf(declared, contentType)) return [];
+  const found = `declared to be ${declared}`;
+  if (!extensions) return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...ofContentType(found, acceptedTypes) }];
+  const msg = `The content is ${found}, which is named ${[...extensions].join(' ')} and not ${extension}.`;
+  return [{ code: 'CONTENT_TYPE_MISMATCH', loc: ['contentType'], type: 'declared_type_mismatch', msg }];
 }
 
 function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail {

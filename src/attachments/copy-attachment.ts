@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { Faults } from '../faults.js';
 import { checkNewName } from './check-new-name.js';
+import { mayCopy } from './may-download.js';
 import { notFound } from './not-found.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
@@ -21,7 +22,8 @@ export interface CopyAttachment {
 
 /**
  * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
- * whichever that is. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH.
+ * whichever that is. Throws NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME,
+ * CONTENT_TYPE_MISMATCH.
  */
 export async function copyAttachment(
   { database, clock, gracePeriodMs }: CopyAttachmentDependencies,
@@ -32,10 +34,15 @@ export async function copyAttachment(
     const source = await findAttachment(manager, viewer, attachmentId);
     if (!source) throw notFound(['input', 'attachmentId']);
     const faults = new Faults();
-    const name = checkNewName(faults, fileName, source.attachment);
+    const { attachment: original, blob } = source;
+    if (!mayCopy(viewer, blob.verdict, original.createdById)) {
+      const msg = 'It has not been approved yet.';
+      faults.add('NOT_APPROVED', ['input', 'attachmentId'], 'not_approved', msg);
+    }
+    const name = checkNewName(faults, fileName, original);
     faults.throwIfAny();
     const now = clock();
-    const attachment = Object.assign(new AttachmentRow(), source.attachment, {
+    const attachment = Object.assign(new AttachmentRow(), original, {
       id: uuidv7(),
       fileName: name,
       shared: false,
@@ -54,6 +61,6 @@ export async function copyAttachment(
       at: now,
       details: { fileName: name, copyOf: attachmentId },
     });
-    return { attachment, blob: source.blob };
+    return { attachment, blob };
   });
 }

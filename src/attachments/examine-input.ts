@@ -1,8 +1,8 @@
 import { Faults } from '../faults.js';
-import { agreeContentType } from './agree-content-type.js';
+import { agreeContentType, readDeclared } from './agree-content-type.js';
 import { checkDigest, type Digest } from './check-digest.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
-import { checkPolicy } from './check-policy.js';
+import { checkDeclared, checkSize, checkType } from './check-policy.js';
 import { chooseFileName } from './choose-file-name.js';
 import { choosePolicies } from './choose-policy.js';
 import { isSameType, isVagueType } from './content-type-names.js';
@@ -40,33 +40,42 @@ export interface Examined {
   fieldPolicy: Policy | null;
 }
 
+interface ExamineInputDependencies {
+  policies: PolicyBook;
+  verdicts: Pick<VerdictListener, 'check'>;
+}
+
 /** Checks everything about an input and its bytes, and throws every fault at once. */
 export async function examineInput(
-  { policies, verdicts }: { policies: PolicyBook; verdicts: Pick<VerdictListener, 'check'> },
+  deps: ExamineInputDependencies,
   input: CreationInput,
   intake: Intake,
 ): Promise<Examined> {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
-  checkDetails(faults, input, intake);
-  if (input.webhooks.length > 0) await verdicts.check(faults, input.webhooks, ['input', 'webhooks']);
-  const applicable = choosePolicies(faults, policies, input);
-  const contentType = await checkContentType(faults, input, intake, fileName, applicable[0] ?? null);
-  if (contentType !== null) {
-    const facts = { size: intake.size, contentType, fileName };
-    for (const policy of applicable) {
-      for (const { code, type, msg, limit, loc } of checkPolicy(policy, facts)) {
-        faults.add(code, ['input', ...loc], type, msg, limit);
-      }
-    }
-  }
+  if (input.digest) checkDigest(faults, input.digest, intake);
+  const applicable = await examineWords(faults, deps, input);
+  const contentType = await checkContent(faults, applicable, input, { ...intake, fileName });
   faults.throwIfAny();
   const fieldPolicy = input.field === null ? null : (applicable.at(-1) ?? null);
   return { fileName, contentType: contentType ?? '', fieldPolicy };
 }
 
-function checkDetails(faults: Faults, input: CreationInput, intake: Intake): void {
-  const { description, metadata, record, field, digest, idempotencyKey } = input;
+/** For content that could not be taken in: what else is wrong with its input. */
+export async function findOtherFaults(deps: ExamineInputDependencies, input: CreationInput): Promise<Faults> {
+  const faults = new Faults();
+  if (input.fileName !== null) chooseFileName(faults, input.fileName, null);
+  await examineWords(faults, deps, input);
+  return faults;
+}
+
+/** Notes what can be said of an input without its bytes. Returns the policies that hold for them. */
+async function examineWords(
+  faults: Faults,
+  { policies, verdicts }: ExamineInputDependencies,
+  input: CreationInput,
+): Promise<Policy[]> {
+  const { description, metadata, record, field, idempotencyKey, webhooks } = input;
   checkMetadata(faults, description, metadata);
   if (record) checkRecord(faults, record, ['input', 'record']);
   if (field !== null) {
@@ -74,23 +83,43 @@ function checkDetails(faults: Faults, input: CreationInput, intake: Intake): voi
     if (!record)
       faults.add('BAD_USER_INPUT', ['input', 'field'], 'missing_record', 'A field needs a record.');
   }
-  if (digest) checkDigest(faults, digest, intake);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
+  if (webhooks.length > 0) await verdicts.check(faults, webhooks, ['input', 'webhooks']);
+  return choosePolicies(faults, policies, input);
 }
 
-async function checkContentType(
+/** Its type; null where what is said of it does not agree. */
+async function checkContent(
   faults: Faults,
+  applicable: readonly Policy[],
   input: CreationInput,
-  intake: Intake,
-  fileName: string,
-  policy: Policy | null,
+  content: Intake & { fileName: string },
 ): Promise<string | null> {
-  const agreed = await agreeContentType({
-    head: intake.head,
-    fileName,
-    declared: chooseDeclaredType(faults, input.contentType, intake),
-    acceptedTypes: policy?.acceptedTypes ?? null,
-  });
+  const declared = chooseDeclaredType(faults, input.contentType, content);
+  const contentType = await agreeOnType(faults, applicable[0] ?? null, { ...content, declared });
+  const { fileName, size } = content;
+  for (const policy of applicable) {
+    const found = [
+      ...checkSize(policy, { size }),
+      ...(contentType === null ? [] : checkType(policy, { contentType, fileName })),
+    ];
+    if (contentType !== null && found.every(({ code }) => code === 'FILE_TOO_LARGE')) {
+      found.push(...checkDeclared(policy, readDeclared(declared, fileName), { contentType, fileName }));
+    }
+    for (const { code, type, msg, limit, loc } of found)
+      faults.add(code, ['input', ...loc], type, msg, limit);
+  }
+  return contentType;
+}
+
+async function agreeOnType(
+  faults: Faults,
+  policy: Policy | null,
+  content: { head: Uint8Array; fileName: string; declared: string | null },
+): Promise<string | null> {
+  const { head, fileName, declared } = content;
+  const acceptedTypes = policy?.acceptedTypes ?? null;
+  const agreed = await agreeContentType({ head, fileName, declared, acceptedTypes });
   if ('contentType' in agreed) return agreed.contentType;
   const { code, loc, type, msg } = agreed.fault;
   faults.add(code, ['input', ...loc], type, msg);

@@ -8,12 +8,15 @@ import type { Changes } from './changes.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkNewName } from './check-new-name.js';
 import { describeChanges } from './describe-changes.js';
+import type { PolicyBook } from './load-policies.js';
 import { notFound } from './not-found.js';
+import { recheckName } from './recheck-name.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface UpdateAttachmentDependencies {
   database: Database;
   clock: () => Date;
+  policies: PolicyBook;
   changes: Changes;
 }
 
@@ -25,7 +28,7 @@ export interface UpdateAttachment {
   metadata?: Metadata | null | undefined;
 }
 
-/** Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH, BAD_USER_INPUT. */
+/** Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, BAD_USER_INPUT. */
 export async function updateAttachment(
   deps: UpdateAttachmentDependencies,
   viewer: Viewer,
@@ -44,6 +47,10 @@ export async function updateAttachment(
         ? {}
         : { metadataType: metadata?.type ?? null, metadataAttributes: metadata?.attributes ?? null }),
     };
+    if (fileName !== undefined && changes.fileName !== '') {
+      const renamed = Object.assign(new AttachmentRow(), stored.attachment, { fileName: changes.fileName });
+      await recheckName(manager, deps.policies, faults, renamed);
+    }
     checkMetadata(faults, description ?? null, metadata ?? null);
     faults.throwIfAny();
     const { organizationId } = viewer;

@@ -10,8 +10,8 @@ import { welcome } from './welcome.js';
 export async function serve(config: Config, { work = true }: { work?: boolean } = {}): Promise<void> {
   const app = await createApp(config);
   stopOnSignal(() => app.close());
-  const publicUrl = await app.listen();
+  const { address, publicUrl, firstApiKey } = await app.listen();
   if (work) await app.work();
-  process.stdout.write(`Claimcheck listens on ${publicUrl}\n`);
-  if (app.firstApiKey !== null) process.stdout.write(welcome(publicUrl, app.firstApiKey));
+  process.stdout.write(`Claimcheck listens on ${address}\n`);
+  if (firstApiKey !== null) process.stdout.write(welcome(publicUrl, firstApiKey));
 }

@@ -3,13 +3,15 @@ import { cleanUp } from '../attachments/clean-up.js';
 import { listDue } from '../attachments/list-due.js';
 import { sweepStorage } from '../attachments/sweep-storage.js';
 import type { Config } from '../config.js';
+import type { Database } from '../database/database.js';
+import { OrganizationRow } from '../database/entities/organization.js';
 import { forgetWebhooks } from '../webhooks/forget-webhooks.js';
 import { silentLog } from '../wiring/log.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 
-/** Whoever asks for a sweep wants the last week looked at, even where that has been done. */
-const options = { lookBackMs: 7 * 86_400_000 };
+/** Bytes may be older than the rows: a store that was in use before, or a clock that has been set. */
+const leastLookBackMs = 31 * 86_400_000;
 
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
@@ -25,6 +27,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     auditRetentionMs: config.auditRetentionMs,
   };
   try {
+    const options = { lookBackMs: await ageOf(database) };
     let count = 0;
     for await (const { kind, id, reason } of listDue(deps, options)) {
       process.stdout.write(`${kind} ${id}: ${reason}\n`);
@@ -38,4 +41,11 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     await stopRelay();
     await database.close();
   }
+}
+
+/** Whoever asks for a sweep wants all looked at that can ever have been stored, even where that has been done. */
+async function ageOf(database: Database): Promise<number> {
+  const [oldest] = await database.read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
+  const sinceMs = oldest ? database.clock().getTime() - oldest.createdAt.getTime() : 0;
+  return sinceMs + leastLookBackMs;
 }

@@ -1,8 +1,9 @@
+import { type CreationInput, findOtherFaults } from '../attachments/examine-input.js';
 import type { Intake } from '../attachments/intake.js';
 import type { Door } from '../attachments/measure-upload.js';
 import { refuseText, type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
 import { takeStored } from '../attachments/take-stored.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, type AttachmentErrorCode, timeoutFault } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import type { AttachmentContentInput } from './types/creation-inputs.js';
 
@@ -26,6 +27,28 @@ export async function awaitContent(
   if (typeof dataUrl === 'string') return readAs('dataUrl', dataUrl);
   if (typeof documentKey === 'string') return takeStored(context.deps, context.viewer, documentKey);
   throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
+}
+
+/** Faults of the content itself, beside which others can be told. */
+const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
+  'BAD_USER_INPUT',
+  'INVALID_BASE64',
+  'FILE_TOO_LARGE',
+  'UPLOAD_NOT_FINISHED',
+  'DOCUMENT_KEY_UNKNOWN',
+  'NOT_APPROVED',
+]);
+
+/** Throws what the content has been refused with; a fault of the content together with all others of the input. */
+export async function refuseWithAll(
+  deps: GraphqlContext['deps'],
+  input: CreationInput,
+  error: unknown,
+): Promise<never> {
+  if (!(error instanceof AttachmentError) || !contentFaults.has(error.code)) throw error;
+  if (error.details.some(({ type }) => type === timeoutFault)) throw error;
+  const { details, limit } = await findOtherFaults(deps, input);
+  throw error.with(details, limit);
 }
 
 interface GivenText {

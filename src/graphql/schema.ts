@@ -17,7 +17,7 @@ import { DateTime } from './types/scalars.js';
 const errorCodesDescription = `
 Every refused request carries one of these in errors[].extensions.code, with
 extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
-once, and extensions.limit where a limit was passed.`.trim();
+once, and extensions.limit where a limit was passed. No path, SQL, stack or key ever leaves.`.trim();
 
 /** The whole API, guarded by the table of permissions. */
 export function createSchema(): GraphQLSchema {

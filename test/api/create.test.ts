@@ -114,6 +114,41 @@ describe('createAttachment', () => {
     expect(await storedFiles()).toEqual(filesBefore);
   });
 
+  const wrong = {
+    fileName: '../x',
+    description: 'd'.repeat(10_001),
+    field: 'files',
+    policy: 'nobody knows',
+  };
+  const all = ['path', 'too_long', 'missing_record', 'unknown_policy'];
+
+  test.each([
+    ['base64', { base64: 'e!' }, 'INVALID_BASE64', 'base64_invalid', 10_000],
+    ['data URL', { dataUrl: 'data:nothing' }, 'BAD_USER_INPUT', 'data_url_invalid', 10_000],
+    ['document key', { documentKey: 'none' }, 'DOCUMENT_KEY_UNKNOWN', 'document_key_unknown', 10_000],
+  ])('%s that is no good hides no other fault', async (_, content, code, type, limit) => {
+    const before = await storedFiles();
+    const { errors } = await service.client.graphql(
+      'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+      { input: { ...wrong, content } },
+    );
+    expect(errors?.[0]?.extensions).toMatchObject({ code, limit });
+    expect(errors?.[0]?.extensions.details.map((detail) => detail.type)).toEqual([type, ...all]);
+    expect(await storedFiles()).toEqual(before);
+  });
+
+  test('a file of another type than it says is told to be too large too', async () => {
+    const { errors } = await service.client.tryUpload(
+      { content: Buffer.alloc(2_097_153, 'x'), name: 'a.png', type: 'image/png' },
+      { policy: 'calendar' },
+    );
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'CONTENT_TYPE_MISMATCH', limit: 2_097_152 });
+    expect(errors?.[0]?.extensions.details.map(({ type }) => type)).toEqual([
+      'extension_mismatch',
+      'file_too_large',
+    ]);
+  });
+
   test('uses one part for two attachments over the same bytes', async () => {
     const mutation = `mutation ($file: Upload!, $again: Upload!) {
       a: createAttachment(input: { content: { upload: $file }, fileName: "a.bin" }) { attachment { id documentKey url } }

@@ -232,6 +232,6 @@ describe('direct upload', () => {
       ['input.contentType', 'invalid_media_type'],
       ['input.content', 'file_too_large'],
     ]);
-    expect(answer.errors?.[0]?.extensions.limit).toBeUndefined();
+    expect(answer.errors?.[0]?.extensions.limit).toBe(268_435_456);
   });
 });

@@ -115,19 +115,29 @@ async function fill(service: TestService) {
   await bring(brought, 'came');
   const removal = await addRemoval(ours);
   const orphan = await addBytes(hoursAgo(50), ours);
+  const oldOrphan = await addBytes(hoursAgo(24 * 30), ours);
   const [youngOrphan, foreign, lateWrite] = [
     await addBytes(hoursAgo(2), ours),
     await addBytes(hoursAgo(50), randomUUID()),
     await addUnfinished(hoursAgo(50), hoursAgo(2)),
   ];
   const oldWrite = await addUnfinished(hoursAgo(50), hoursAgo(30));
-  const going = [unclaimed.documentKey, unlinked.documentKey, brought.documentKey, removal, orphan, oldWrite];
+  const going = [
+    unclaimed.documentKey,
+    unlinked.documentKey,
+    brought.documentKey,
+    removal,
+    orphan,
+    oldOrphan,
+    oldWrite,
+  ];
   const staying = [claimed, keyed, linked].map(({ documentKey }) => documentKey);
   return {
     unclaimed,
     unlinked,
     removal,
     orphan,
+    oldOrphan,
     going,
     staying: [...staying, youngOrphan, foreign, lateWrite],
   };
@@ -135,7 +145,7 @@ async function fill(service: TestService) {
 
 test('a dry run says what would go, and why, and changes nothing; a real one removes exactly that', async () => {
   const service = await startThen();
-  const { unclaimed, unlinked, removal, orphan, going, staying } = await fill(service);
+  const { unclaimed, unlinked, removal, orphan, oldOrphan, going, staying } = await fill(service);
   await service.close();
   const [rows, files] = [await rowCounts(), await storedFiles(dataDirectory)];
   expect(files).toEqual([...going, ...staying].toSorted());
@@ -146,15 +156,16 @@ test('a dry run says what would go, and why, and changes nothing; a real one rem
     'upload target ',
     'idempotency key "offer 7": no retry is due any more; used at ',
     `bytes ${removal}: its last attachment was deleted`,
+    `bytes ${oldOrphan}: no row names it`,
     `bytes ${orphan}: no row names it`,
   ].map((start) => expect.stringContaining(start));
 
   const dry = await sweep('--dry-run');
-  expect([dry.status, dry.stderr, dry.lines]).toEqual([0, '', [...expected, '7 would go.']]);
+  expect([dry.status, dry.stderr, dry.lines]).toEqual([0, '', [...expected, '8 would go.']]);
   expect([await rowCounts(), await storedFiles(dataDirectory)]).toEqual([rows, files]);
 
   const real = await sweep();
-  expect([real.status, real.lines]).toEqual([0, [...expected, '7 have gone.']]);
+  expect([real.status, real.lines]).toEqual([0, [...expected, '8 have gone.']]);
   expect(await storedFiles(dataDirectory)).toEqual(staying.toSorted());
   const after = await rowCounts();
   const changed = Object.keys(rows).filter((name) => rows[name] !== after[name]);

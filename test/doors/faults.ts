@@ -82,12 +82,16 @@ const inputFaults: Fault[] = [
   {
     name: 'every fault at once',
     input: { fileName: 'a/b', description: 'd'.repeat(10_001), field: 'files', policy: 'nobody knows' },
-    refusal: refuse('INVALID_FILE_NAME', [
-      'input.fileName: path',
-      'input.description: too_long',
-      'input.field: missing_record',
-      'input.policy: unknown_policy',
-    ]),
+    refusal: refuse(
+      'INVALID_FILE_NAME',
+      [
+        'input.fileName: path',
+        'input.description: too_long',
+        'input.field: missing_record',
+        'input.policy: unknown_policy',
+      ],
+      10_000,
+    ),
   },
 ];
 

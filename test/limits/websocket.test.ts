@@ -28,6 +28,15 @@ describe('a WebSocket connection', () => {
     expect((await service.client.graphql('{ viewer { organizationId } }')).status).toBe(429);
   });
 
+  test('takes a key without a scheme too', async () => {
+    await using service = await startService();
+    const live = await LiveSocket.open(service.url);
+    live.say({ type: 'connection_init', payload: { authorization: service.key } });
+    await eventually(() => live.messages.length > 0);
+    expect(live.messages[0]).toMatchObject({ type: 'connection_ack' });
+    live.end();
+  });
+
   test('counts as a failed login where its credential is bad', async () => {
     await using service = await startService({ FAILED_LOGINS_PER_MINUTE: '2' });
     const codes: (number | null)[] = [];

@@ -44,6 +44,16 @@ describe('the command', () => {
     expect(files.stdout).toBe('');
   });
 
+  test('says where it listens, whatever URLs it hands out', async () => {
+    const service = await spawnService({ DATA_DIR: directory, PUBLIC_URL: 'https://files.example/base' });
+    const { client, url } = service;
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
+    expect((await client.upload({ content: 'x' })).url).toMatch(
+      /^https:\/\/files\.example\/base\/attachments\//,
+    );
+    await service.end('SIGTERM');
+  });
+
   test('ends at once with every fault of its settings, and no stack', async () => {
     const child = spawn(process.execPath, ['build/src/claimcheck.cjs', 'serve'], {
       env: {
@@ -52,6 +62,7 @@ describe('the command', () => {
         MAX_FILES: 'many',
         PUBLIC_URL: 'ftp://x',
         LOG_LEVEL: 'loud',
+        STORAGE_URL: 'file://elsewhere/files',
       },
     });
     let stderr = '';
@@ -60,7 +71,7 @@ describe('the command', () => {
     });
     const [code] = await once(child, 'exit');
     expect(code).toBe(1);
-    for (const name of ['PORT', 'MAX_FILES', 'PUBLIC_URL', 'LOG_LEVEL'])
+    for (const name of ['PORT', 'MAX_FILES', 'PUBLIC_URL', 'LOG_LEVEL', 'STORAGE_URL'])
       expect(stderr).toContain(`${name}: `);
     expect(stderr).not.toMatch(/\n\s+at /);
   });

@@ -179,6 +179,10 @@ describe('Cronofy', () => {
       ['CONTENT_TYPE_MISMATCH', real.pdf, 'a.png', 'application/pdf'],
       ['CONTENT_TYPE_MISMATCH', real.pdf, 'a.pdf', 'image/png'],
       ['CONTENT_TYPE_MISMATCH', real.zip, 'a.docx', `${ooxml}.wordprocessingml.document`],
+      ['CONTENT_TYPE_MISMATCH', real.text, 'a.txt', 'text/csv'],
+      ['CONTENT_TYPE_MISMATCH', real.text, 'a.csv', 'text/plain'],
+      ['CONTENT_TYPE_NOT_ALLOWED', real.text, 'a.txt', 'text/html'],
+      ['CONTENT_TYPE_NOT_ALLOWED', real.text, 'a.txt', 'application/json'],
       ['CONTENT_TYPE_NOT_ALLOWED', real.webp, 'a.webp', 'image/webp'],
       ['CONTENT_TYPE_NOT_ALLOWED', real.pdf, 'a', 'application/pdf'],
       ['CONTENT_TYPE_NOT_ALLOWED', real.text, 'a.py', 'text/plain'],
@@ -226,6 +230,23 @@ describe('Cronofy', () => {
       );
       expect(codeOf(sixth)).toBe('TOO_MANY_ATTACHMENTS');
       expect(await idsIn('full')).toEqual(ids.slice(0, 5));
+    });
+
+    test('no new name leads past the table', async () => {
+      const [id] = (await newIds(1)) as [string];
+      await set('renamed', [id]);
+      const rename = (fileName: string) =>
+        service.client.graphql(
+          'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { attachment { fileName } } }',
+          { input: { attachmentId: id, fileName } },
+        );
+      expect(refusalOf(await rename('notes.py'))).toMatchObject({
+        code: 'CONTENT_TYPE_NOT_ALLOWED',
+        details: [{ loc: ['input', 'fileName'], type: 'extension_not_allowed' }],
+      });
+      expect((await rename('notes.log')).errors).toBeUndefined();
+      await set('renamed', []);
+      expect((await rename('notes.py')).errors).toBeUndefined();
     });
 
     test('linked to two events, deleted from one, still in the other', async () => {

@@ -45,7 +45,7 @@ export async function startService(
     }),
     { logStream: { write: (line) => logLines.push(line) }, ...parts },
   );
-  const url = await app.listen();
+  const { publicUrl: url } = await app.listen();
   await app.work();
   const close = async () => {
     await app.close();

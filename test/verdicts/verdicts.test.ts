@@ -134,6 +134,42 @@ test('copies share the verdict, whichever comes first', async () => {
   });
 });
 
+test('a copy, or another attachment of its document key, shows nobody else a file without a verdict', async () => {
+  scanner.shut();
+  const { id } = await owner.upload(clean, { record: record('copied') });
+  const refused = await mutate('copyAttachment', { attachmentId: id }, reader);
+  expect(refused.errors?.[0]?.extensions).toMatchObject({
+    code: 'NOT_APPROVED',
+    details: [{ loc: ['input', 'attachmentId'], type: 'not_approved' }],
+  });
+  const own = await mutate('copyAttachment', { attachmentId: id });
+  expect(own.data?.['copyAttachment']?.attachment.status).toBe('PENDING');
+
+  const { createUploadTarget } = await owner.ask<{
+    createUploadTarget: { target: { url: string; documentKey: string } };
+  }>(
+    `mutation ($input: CreateUploadTargetInput!) {
+      createUploadTarget(input: $input) { target { url documentKey } } }`,
+    { input: { fileName: 'b.txt', contentType: 'text/plain', size: 5 } },
+  );
+  const { url, documentKey } = createUploadTarget.target;
+  const sent = await fetch(url, { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: 'hello' });
+  expect(sent.status).toBe(201);
+  const input = { content: { documentKey } };
+  const brought = await mutate('createAttachment', input);
+  expect(brought.errors).toBeUndefined();
+  expect((await mutate('createAttachment', input, reader)).errors?.[0]?.extensions).toMatchObject({
+    code: 'NOT_APPROVED',
+    details: [{ loc: ['input', 'content', 'documentKey'], type: 'not_approved' }],
+  });
+
+  scanner.open();
+  await until(id, 'APPROVED');
+  await until(brought.data?.['createAttachment']?.attachment.id ?? '', 'APPROVED');
+  expect((await mutate('copyAttachment', { attachmentId: id }, reader)).errors).toBeUndefined();
+  expect((await mutate('createAttachment', input, reader)).errors).toBeUndefined();
+});
+
 test('without a verdict after all attempts a file is SCAN_FAILED, and can be scanned again', async () => {
   scanner.outcome = { outcome: 'no verdict', reason: 'none today' };
   const before = scanner.scans;

@@ -10,7 +10,7 @@ import { linkAttachments } from '../../attachments/link-attachments.js';
 import { measureUpload } from '../../attachments/measure-upload.js';
 import { offerUpload } from '../../attachments/offer-upload.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
-import { awaitContent, doorOf } from '../await-content.js';
+import { awaitContent, doorOf, refuseWithAll } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
 import { readLinks } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
@@ -57,7 +57,10 @@ export class Mutations {
     const { record, field } = creation;
     if (record) await context.access.assertMayEdit(record, field, namedRecord);
     const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
-      const intake = await awaitContent(input.content, context, limitFileSize(deps.policies, creation));
+      const maxSize = limitFileSize(deps.policies, creation);
+      const intake = await awaitContent(input.content, context, maxSize).catch((error: unknown) =>
+        refuseWithAll(deps, creation, error),
+      );
       return createAttachment(deps, viewer, { ...creation, intake });
     });
     return { attachment: toAttachment(stored) };

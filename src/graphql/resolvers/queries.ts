@@ -25,7 +25,7 @@ export class Queries {
   @Query(() => Node, {
     nullable: true,
     description:
-      'The attachment or API key of this id; null where there is none or the viewer may not see it.',
+      'The attachment, API key or webhook delivery of this id; null where there is none or the viewer may not see it.',
   })
   node(@Arg('id', () => ID) id: string, @Ctx() context: GraphqlContext): Promise<Node | null> {
     return findNode(context, id);

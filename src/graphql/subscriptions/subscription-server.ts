@@ -118,7 +118,9 @@ async function connect(
 function readAuthorization(params: Record<string, unknown> = {}): string {
   const name = Object.keys(params).find((key) => key.toLowerCase() === 'authorization') ?? '';
   const value = params[name];
-  return typeof value === 'string' ? value : '';
+  if (typeof value !== 'string') return '';
+  // A credential alone, without the scheme that headers have.
+  return /^\S+$/.test(value) ? `Bearer ${value}` : value;
 }
 
 function refuse(connection: Connection, error: unknown): void {

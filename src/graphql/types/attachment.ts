@@ -43,6 +43,9 @@ export class Attachment extends Node {
   /** What the fields that other types and statements are needed for are read from. */
   stored!: StoredAttachment;
 
+  @Field(() => ID, { description: 'UUID version 7.' })
+  declare id: string;
+
   @Field(() => ID, { description: 'The tenant: taken from the credential, never from input.' })
   organizationId!: string;
 
