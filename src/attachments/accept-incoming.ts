@@ -24,7 +24,8 @@ const polls = 50;
 /**
  * Finishes a target whose bytes have been sent to the store itself, where they have come. One request at a time does so, for
  * not every store can be told to copy these bytes and no others: a copy that ran late could exchange what has been looked at.
- * The others wait a while for it, and one that has died is taken over from. Throws STORAGE_UNAVAILABLE.
+ * The others wait a while for it, and one that has died is taken over from. Also finishes one whose bytes have come to us, where
+ * that could not be written down. Throws STORAGE_UNAVAILABLE.
  */
 export async function acceptIncoming(
   deps: AcceptIncomingDependencies,
@@ -32,7 +33,7 @@ export async function acceptIncoming(
   documentKey: string,
 ): Promise<void> {
   const { direct } = deps.storage;
-  if (direct === null) return;
+  if (direct === null) return finishWhole(deps, organizationId, documentKey);
   for (let left = polls; left > 0; left -= 1) {
     const target = await deps.database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
     if (!target || target.state === 'FINISHED') return;
@@ -49,6 +50,18 @@ export async function acceptIncoming(
     await finish(deps.database, { ...target, ...lease }, copy);
     return;
   }
+}
+
+/** What was sent to us is at its key once it is whole, and stays as it is: only that may not be written down yet. */
+async function finishWhole(
+  { database, storage }: AcceptIncomingDependencies,
+  organizationId: string,
+  documentKey: string,
+): Promise<void> {
+  const receiving = { organizationId, documentKey, state: 'RECEIVING' as const };
+  const target = await database.read.findOneBy(UploadTargetRow, receiving);
+  if (!target || (await storage.size(documentKey)) !== target.size) return;
+  await database.write((manager) => manager.update(UploadTargetRow, receiving, { state: 'FINISHED' }));
 }
 
 /** In milliseconds. */

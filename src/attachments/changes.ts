@@ -16,6 +16,7 @@ export type ChangeListener = (changes: readonly Change[]) => void;
  */
 export class Changes {
   readonly #listeners = new Set<ChangeListener>();
+  readonly #gapListeners = new Set<() => void>();
   #relay: ChangeListener = () => {};
 
   /** To be called after the commit. */
@@ -28,6 +29,17 @@ export class Changes {
   /** Tells listeners here of what has been published elsewhere. */
   deliver(changes: readonly Change[]): void {
     for (const listener of [...this.#listeners]) listener(changes);
+  }
+
+  /** Tells that others may have published what was not heard here. */
+  deliverGap(): void {
+    for (const listener of [...this.#gapListeners]) listener();
+  }
+
+  /** The result ends it. */
+  listenForGaps(listener: () => void): () => void {
+    this.#gapListeners.add(listener);
+    return () => this.#gapListeners.delete(listener);
   }
 
   /** Has everything that is published here sent on, too. */

@@ -10,13 +10,21 @@ export interface CleanUpDependencies extends RemoveBytesDependencies, PurgeExpir
   auditRetentionMs: number;
 }
 
-/** Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys and audit events, bytes that are due or that no row names. */
+/**
+ * Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys and audit
+ * events, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
+ */
 export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
-  await purgeExpired(deps);
-  await dropUnusedTargets(deps.database, now);
-  await forgetCreations(deps.database, now);
-  await purgeEvents(deps.database, now, deps.auditRetentionMs);
-  await removeDueBytes(deps);
-  await sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) });
+  const steps: (() => Promise<unknown>)[] = [
+    () => purgeExpired(deps),
+    () => dropUnusedTargets(deps.database, now),
+    () => forgetCreations(deps.database, now),
+    () => purgeEvents(deps.database, now, deps.auditRetentionMs),
+    () => removeDueBytes(deps),
+    () => sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) }),
+  ];
+  const faults: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => faults.push(error));
+  if (faults.length > 0) throw faults[0];
 }

@@ -1,11 +1,14 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
+import { OutcomeUnknown } from '../database/database-fault.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
+import { lockRows } from '../database/row-locks.js';
+import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { announceVerdict } from './announce-verdict.js';
@@ -14,9 +17,10 @@ import type { Changes } from './changes.js';
 import { type CreationInput, type Examined, examineInput } from './examine-input.js';
 import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
+import { mayCopy } from './may-download.js';
 import { queueScan } from './queue-scan.js';
 import { recallCreation } from './recall-creation.js';
-import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+import { findAttachment, readWithVerdictsKept, type StoredAttachment } from './stored-attachment.js';
 import { assertFinished } from './upload-target.js';
 import type { VerdictListener } from './verdict-listener.js';
 
@@ -40,7 +44,8 @@ export interface CreateAttachment extends CreationInput {
 /**
  * Makes bytes that have been taken in an attachment of the viewer's. Using one intake twice gives two attachments over one
  * blob. Throws, with every fault of the input at once, INVALID_FILE_NAME, BAD_USER_INPUT, DIGEST_MISMATCH,
- * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT.
+ * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT; of bytes
+ * that others may have used or deleted already, NOT_APPROVED and NOT_FOUND.
  */
 export async function createAttachment(
   deps: CreateAttachmentDependencies,
@@ -51,17 +56,22 @@ export async function createAttachment(
   const now = deps.clock();
   const blob = toBlob(deps, viewer, intake, now);
   const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
-  const { stored, isNew } = await deps.database.write(async (manager) => {
+  const writing = deps.database.write(async (manager) => {
     const earlier = await recall(manager, viewer, input, intake, attachment);
     if (earlier) return { stored: earlier, isNew: false };
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
-    await insertRow(manager, BlobRow, blob, { orIgnore: true });
+    await ensureBlob(manager, intake, blob);
     await insertRow(manager, AttachmentRow, attachment);
     await recordCreation(manager, viewer, input, attachment);
     await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
     const made = await readBack(manager, viewer, { intake, input, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
     return { stored: made, isNew: true };
+  });
+  const { stored, isNew } = await writing.catch((error: unknown) => {
+    // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
+    if (error instanceof OutcomeUnknown) intake.used = true;
+    throw error;
   });
   if (!isNew) return stored;
   intake.used = true;
@@ -80,7 +90,24 @@ async function recordCreation(
   await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId, at, details });
 }
 
-/** Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts. */
+/** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
+async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
+  if (!intake.used || intake.fromUploadTarget) {
+    await insertRow(manager, BlobRow, blob, { orIgnore: true });
+    return;
+  }
+  const { id, organizationId } = blob;
+  await lockRows(manager, BlobRow, [id], 'SHARE');
+  if (await manager.existsBy(BlobRow, { id, organizationId })) return;
+  const msg = 'What was made of this content before has been deleted, and the content with it.';
+  const details = [{ loc: ['input', 'content'], msg, type: 'deleted' }];
+  throw new AttachmentError('NOT_FOUND', { details });
+}
+
+/**
+ * Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts, with the verdict
+ * kept as it is, so that whoever gives another finds this attachment.
+ */
 async function readBack(
   manager: EntityManager,
   viewer: Viewer,
@@ -88,7 +115,25 @@ async function readBack(
 ): Promise<StoredAttachment> {
   const isFirst = !intake.used && !intake.fromUploadTarget;
   if (isFirst && input.field === null) return { attachment, blob };
-  return (await findAttachment(manager, viewer, attachment.id)) ?? { attachment, blob };
+  const [found] = await readWithVerdictsKept(manager, viewer, [attachment.id]);
+  const made = found ?? { attachment, blob };
+  if (intake.broughtById !== undefined) await assertMayShow(manager, viewer, made, intake.broughtById);
+  return made;
+}
+
+/** Throws NOT_APPROVED where bytes without a verdict are already somebody else's. */
+async function assertMayShow(
+  manager: EntityManager,
+  viewer: Viewer,
+  { blob }: StoredAttachment,
+  broughtById: string,
+): Promise<void> {
+  if (mayCopy(viewer, blob.verdict, broughtById)) return;
+  const others = { blobId: blob.id, createdById: Not(viewer.principal.id) };
+  if (!(await manager.existsBy(AttachmentRow, { organizationId: viewer.organizationId, ...others }))) return;
+  const loc = ['input', 'content', 'documentKey'];
+  const msg = 'Its content has not been approved yet.';
+  throw new AttachmentError('NOT_APPROVED', { details: [{ loc, msg, type: 'not_approved' }] });
 }
 
 /** Has bytes without a verdict scanned. Where there is one already, those who have just subscribed learn of it now. */

@@ -18,6 +18,8 @@ export interface Intake {
   fromDataUrl?: boolean;
   /** True where the bytes came by way of an upload target, so that others may be using them too. */
   fromUploadTarget?: boolean;
+  /** Then: the principal who has brought them. */
+  broughtById?: string;
   /** Set once an attachment has been made of it: from then on the bytes belong to that. */
   used: boolean;
 }

@@ -57,8 +57,14 @@ export async function recallCreation(
   if (first.fingerprint !== fingerprint) throw conflict();
   if (await manager.existsBy(AttachmentRow, { id: first.attachmentId, organizationId }))
     return first.attachmentId;
-  await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
-  return null;
+  // Of two retries at once only one takes the place of what was deleted.
+  const { affected } = await manager.update(
+    IdempotencyKeyRow,
+    { ...key, organizationId, attachmentId: first.attachmentId },
+    { attachmentId, createdAt: now },
+  );
+  if (affected === 1) return null;
+  return (await manager.findOneByOrFail(IdempotencyKeyRow, key)).attachmentId;
 }
 
 /** Forgets keys that have outlived their use. */

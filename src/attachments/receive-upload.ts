@@ -32,7 +32,7 @@ export interface DirectUpload {
  * Stores the bytes of one upload target: exactly as many as agreed, once, while it lasts. Throws NOT_FOUND (also after the
  * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE, RATE_LIMITED where
  * the target's maker has too many uploads under way, BAD_USER_INPUT of type `timeoutFault` where the bytes come too slowly.
- * After a failure the target may be tried again.
+ * After a failure the target may be tried again, unless all of its bytes had come: then they can be used.
  * Returns how many bytes they were.
  */
 export async function receiveUpload(deps: ReceiveUploadDependencies, upload: DirectUpload): Promise<number> {
@@ -60,11 +60,12 @@ async function fill(
   const receiving = { id: target.id, state: 'RECEIVING' as const };
   try {
     await storeExactly(deps, content, target);
-    await change(deps.database, receiving, 'FINISHED');
   } catch (error) {
     await change(deps.database, receiving, 'OPEN').catch(() => undefined);
     throw error;
   }
+  // Never open again, now that the bytes are whole: where this fails, whoever makes an attachment of them does it.
+  await change(deps.database, receiving, 'FINISHED');
 }
 
 function checkHeaders({ contentLength, contentType }: DirectUpload, target: UploadTargetRow): void {

@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { BlobRow } from '../database/entities/blob.js';
 import { ReleaseRow } from '../database/entities/release.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
 import { notFound } from './not-found.js';
 import { judge, type RecordVerdictDependencies } from './record-verdict.js';
@@ -26,7 +28,10 @@ export async function releaseAttachment(
 ): Promise<StoredAttachment> {
   checkReason(reason);
   const { stored, changed } = await deps.database.write(async (manager) => {
-    const found = await findAttachment(manager, viewer, attachmentId);
+    const seen = await findAttachment(manager, viewer, attachmentId);
+    // With the blob locked: a scan that is asked for meanwhile would otherwise be for nothing, and the blob PENDING for good.
+    if (seen) await lockRows(manager, BlobRow, [seen.blob.id], 'UPDATE');
+    const found = seen && (await findAttachment(manager, viewer, attachmentId));
     if (!found) throw notFound(['input', 'attachmentId']);
     if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
     if (found.blob.verdict === 'PENDING') refusePending();

@@ -1,3 +1,4 @@
+import { MoreThan } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import type { Storage } from '../storage/storage.js';
@@ -20,17 +21,23 @@ export async function removeBytes(
 
 /**
  * Removes what a deletion, a crash or a failing storage has left due. Returns how many. What cannot be removed stays due and
- * holds no others up: all of its batch are tried before its fault is thrown.
+ * holds no others up: all are tried before its fault is thrown.
  */
 export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<number> {
-  for (let removed = 0; ; ) {
-    const due = await deps.database.read.find(RemovalRow, { order: { documentKey: 'ASC' }, take: batchSize });
-    const faults: unknown[] = [];
+  const faults: unknown[] = [];
+  for (let removed = 0, after = ''; ; ) {
+    const due = await deps.database.read.find(RemovalRow, {
+      where: { documentKey: MoreThan(after) },
+      order: { documentKey: 'ASC' },
+      take: batchSize,
+    });
     for (const { documentKey } of due) {
       await removeBytes(deps, documentKey).catch((error: unknown) => faults.push(error));
+      after = documentKey;
     }
-    if (faults.length > 0) throw faults[0];
     removed += due.length;
-    if (due.length < batchSize) return removed;
+    if (due.length === batchSize) continue;
+    if (faults.length > 0) throw faults[0];
+    return removed;
   }
 }

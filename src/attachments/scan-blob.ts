@@ -30,6 +30,7 @@ const concurrency = 8;
 /**
  * Scans one blob and writes its verdict. Without one from the scanner, or where the bytes are not all there, the attempt
  * fails and is made again; after the last, a blob that has no verdict yet is SCAN_FAILED, and any other keeps the one it has.
+ * What has been released is approved, whatever the scanner would say.
  */
 export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
   return {
@@ -39,7 +40,11 @@ export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
     run: async (payload, attempt) => {
       const { blobId } = payloadSchema.parse(payload);
       const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
-      if (!blob || (await deps.database.read.existsBy(ReleaseRow, { blobId }))) return;
+      if (!blob) return;
+      if (await deps.database.read.existsBy(ReleaseRow, { blobId })) {
+        await recordVerdict(deps, { blobId, from: blob.verdict, to: { verdict: 'APPROVED' } });
+        return;
+      }
       const judgement = await scan(deps, blob, attempt);
       if (!judgement) return;
       if (judgement.verdict !== 'PENDING') deps.onVerdict?.(outcomes[judgement.verdict]);

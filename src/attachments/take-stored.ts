@@ -8,7 +8,6 @@ import { acceptIncoming } from './accept-incoming.js';
 import { headSize } from './content-sink.js';
 import type { Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
-import { mayCopy } from './may-download.js';
 import { meterContent } from './meter-content.js';
 import { findFinished } from './upload-target.js';
 
@@ -21,8 +20,7 @@ export interface TakeStoredDependencies {
 
 /**
  * Takes in an object that an upload target has brought: reads it once, to measure, hash and sniff it as any other. What
- * attachments use already is known. Throws DOCUMENT_KEY_UNKNOWN, UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE; NOT_APPROVED where
- * only whoever has brought it may have its bytes.
+ * attachments use already is known. Throws DOCUMENT_KEY_UNKNOWN, UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
  */
 export async function takeStored(
   deps: TakeStoredDependencies,
@@ -35,21 +33,14 @@ export async function takeStored(
   const { fileName, contentType: declaredType, size } = target;
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
-  if (blob && !mayCopy(viewer, blob.verdict, target.principalId)) throw notApproved();
   const facts = blob
     ? { ...blob, head: await readHead(storage, blob) }
     : await measure(hasher, await open(storage, documentKey), size);
   const { md5, sha256, head } = facts;
   const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
   // Whether or not an attachment comes of it, the bytes are the target's to keep.
-  const bytesStay = { used: true, fromUploadTarget: true };
+  const bytesStay = { used: true, fromUploadTarget: true, broughtById: target.principalId };
   return { blobId, documentKey, size: facts.size, md5, sha256, head, fileName, declaredType, ...bytesStay };
-}
-
-function notApproved(): AttachmentError {
-  const loc = ['input', 'content', 'documentKey'];
-  const msg = 'Its content has not been approved yet.';
-  return new AttachmentError('NOT_APPROVED', { details: [{ loc, msg, type: 'not_approved' }] });
 }
 
 async function measure(hasher: Hasher, content: Readable, maxSize: number) {

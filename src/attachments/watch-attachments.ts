@@ -1,6 +1,9 @@
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
+import { maxPageSize } from '../database/page.js';
 import type { Change, Changes } from './changes.js';
+import { listAttachments } from './list-attachments.js';
 import { notFound } from './not-found.js';
 import type { RecordRef } from './record.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
@@ -18,8 +21,8 @@ export type WatchTarget = { attachmentId: string } | { record: RecordRef };
 /**
  * Everything that happens to an attachment, or to those of a record, from now on: each time the attachment as it is when it
  * is asked for. Of several changes to one that nobody has asked for meanwhile only the last state is told, so a slow reader
- * costs an id for each attachment. One that the viewer may not see is left out. It ends when the watched attachment is
- * deleted. Throws NOT_FOUND where that is not there, or not for this viewer.
+ * costs an id for each attachment; where changes in other processes may have been missed, all are told. One that the viewer may
+ * not see is left out. It ends when the watched attachment is deleted. Throws NOT_FOUND where that is not there, or not for this viewer.
  */
 export async function watchAttachments(
   deps: WatchDependencies,
@@ -48,6 +51,8 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
   /** Ids of what has changed and was not told yet. */
   readonly #changed = new Set<string>();
   readonly #stopListening: () => void;
+  /** Changes may have been missed. */
+  #hasGap = false;
   #hasEnded = false;
   #wake: () => void = () => {};
 
@@ -55,7 +60,13 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
     this.#deps = deps;
     this.#viewer = viewer;
     this.#target = target;
-    this.#stopListening = deps.changes.listen((changes) => this.#note(changes));
+    const stops = [
+      deps.changes.listen((changes) => this.#note(changes)),
+      deps.changes.listenForGaps(() => this.#noteGap()),
+    ];
+    this.#stopListening = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   [Symbol.asyncIterator](): this {
@@ -64,6 +75,7 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
 
   async next(): Promise<IteratorResult<StoredAttachment>> {
     while (!this.#hasEnded) {
+      if (this.#hasGap) await this.#closeGap();
       const [id] = this.#changed;
       if (id === undefined) await this.#change();
       else {
@@ -100,6 +112,22 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
     }
   }
 
+  #noteGap(): void {
+    this.#hasGap = true;
+    this.#wake();
+  }
+
+  /** Then everything that is watched counts as changed. */
+  async #closeGap(): Promise<void> {
+    this.#hasGap = false;
+    const { database } = this.#deps;
+    const ids =
+      'attachmentId' in this.#target
+        ? [this.#target.attachmentId]
+        : await idsOfRecord(database.read, this.#viewer, this.#target.record);
+    for (const id of ids) this.#changed.add(id);
+  }
+
   #change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -119,4 +147,11 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
     const { type, id } = this.#target.record;
     return records.some((record) => record.type === type && record.id === id);
   }
+}
+
+async function idsOfRecord(manager: EntityManager, viewer: Viewer, record: RecordRef): Promise<string[]> {
+  const page = { filter: { record }, first: maxPageSize, after: null };
+  const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
+  const { edges } = await listAttachments(manager, viewer, { ...page, orderBy });
+  return edges.map(({ node }) => node.attachment.id);
 }

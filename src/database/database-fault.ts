@@ -1,4 +1,8 @@
-import { QueryFailedError } from 'typeorm';
+import {
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 import { AttachmentError } from '../errors.js';
 
 /** Of SQLite: its file cannot be written or read just now. */
@@ -11,24 +15,31 @@ const sqliteFaults = new Set([
 ]);
 
 /**
- * Of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), statement
- * cancelled by its time limit (57014) or on a standby by what the primary has done (40001), given up to end a deadlock
+ * Of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), ended for
+ * its own idleness (25P03, 25P04), statement cancelled by its time limit (57014) or on a standby by what the primary has done (40001), given up to end a deadlock
  * (40P01), a standby or a read-only volume (25006), a failing disk (58).
  */
-const postgresFaults = /^(08|53|57P|58|57014|25006|40001|40P01)/;
+const postgresFaults = /^(08|53|57P|58|57014|25006|25P0[34]|40001|40P01)/;
 
 const socketFaults = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
 ]);
 
 /** What the driver and its pool say of lost connections, without a code. */
 const lostConnection =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Driver not Connected)/;
+
+/** What TypeORM throws of a connection that was lost between two statements, which it has put away then. */
+const putAway = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError];
 
 /** A text with the character U+0000, which PostgreSQL cannot keep. */
 const invalidText = '22021';
@@ -47,6 +58,13 @@ export function isConflict(error: unknown): boolean {
   return error instanceof QueryFailedError && conflicts.has(databaseCode(error) ?? '');
 }
 
+/** The connection was lost while a transaction was being committed: nobody here knows whether it was, or still will be. */
+export class OutcomeUnknown extends AttachmentError {
+  constructor(cause: unknown) {
+    super('STORAGE_UNAVAILABLE', { cause });
+  }
+}
+
 /** A full, failing or unreachable database is the operator's to mend and the client's to retry; anything else stays what it is. */
 export function toDatabaseFault(error: unknown): unknown {
   if (error instanceof AttachmentError) return error;
@@ -55,13 +73,14 @@ export function toDatabaseFault(error: unknown): unknown {
   return error;
 }
 
-function isUnavailable(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   const code = databaseCode(error) ?? '';
   if (error instanceof QueryFailedError && (sqliteFaults.has(code) || postgresFaults.test(code))) return true;
   return postgresFaults.test(code) || socketFaults.has(code) || isLostConnection(error);
 }
 
 function isLostConnection(error: unknown): boolean {
+  if (putAway.some((kind) => error instanceof kind)) return true;
   return error instanceof Error && lostConnection.test(error.message);
 }
 

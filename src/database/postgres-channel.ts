@@ -9,6 +9,8 @@ export interface PostgresChannelOptions {
   onText(text: string): void;
   /** Told when the connection is lost; it is made anew. */
   onFault(error: unknown): void;
+  /** Told when it has been made anew: what others have sent meanwhile was not heard. */
+  onReopened(): void;
 }
 
 /** PostgreSQL takes less than 8,000 bytes at once. */
@@ -131,7 +133,7 @@ export class PostgresChannel {
         () => true,
         () => false,
       );
-      if (isOpen) return;
+      if (isOpen) return this.#options.onReopened();
     }
   }
 }

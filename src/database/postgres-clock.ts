@@ -4,6 +4,8 @@ import type { DataSource } from 'typeorm';
 const intervalMs = 60_000;
 /** An answer that took longer says too little. */
 const longestAnswerMs = 1_000;
+/** Of a database that is busy while the process starts. */
+const firstTries = 10;
 
 /** The time of a database, known between two questions by what has passed since. */
 export interface DatabaseClock {
@@ -17,10 +19,14 @@ export interface DatabaseClock {
  */
 export async function followClock(source: Pick<DataSource, 'query'>): Promise<DatabaseClock> {
   let offsetMs = Date.now() - performance.now();
+  let isKnown = false;
   const measure = async () => {
-    offsetMs = (await measureOffset(source)) ?? offsetMs;
+    const measured = await measureOffset(source);
+    if (measured === null) return;
+    offsetMs = measured;
+    isKnown = true;
   };
-  await measure();
+  for (let left = firstTries; left > 0 && !isKnown; left -= 1) await measure();
   const timer = setInterval(() => void measure().catch(() => undefined), intervalMs).unref();
   return {
     now: () => new Date(offsetMs + performance.now()),

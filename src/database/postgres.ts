@@ -2,10 +2,11 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
 import type { Database } from './database.js';
-import { isConflict, toDatabaseFault } from './database-fault.js';
+import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
 import { type DatabaseClock, followClock } from './postgres-clock.js';
+import { guardedDriver } from './postgres-pool.js';
 import { Replica } from './replica.js';
 import type { Work } from './write-queue.js';
 
@@ -31,6 +32,7 @@ const maxAttempts = 10;
 export function postgresOptions(options: PostgresOptions, logger?: Logger): DataSourceOptions {
   return {
     type: 'postgres',
+    driver: guardedDriver,
     url: options.url,
     applicationName: 'claimcheck',
     poolSize: options.poolSize,
@@ -60,6 +62,7 @@ export async function openPostgres(
       ? await Replica.open({
           primary: source.manager,
           replica: postgresOptions({ ...options, url: options.readUrl }, logger),
+          longestReadMs: options.statementTimeoutMs,
           onLost: onReplicaLost,
         })
       : null;
@@ -132,14 +135,16 @@ async function writeUntilHeld<T>(source: DataSource, work: Work<T>): Promise<T> 
 
 async function transact<T>(source: DataSource, work: Work<T>): Promise<T> {
   const runner = source.createQueryRunner();
+  let isCommitting = false;
   try {
     await runner.startTransaction('READ COMMITTED');
     const value = await work(runner.manager);
+    isCommitting = true;
     await runner.commitTransaction();
     return value;
   } catch (error) {
     await runner.rollbackTransaction().catch(() => undefined);
-    throw error;
+    throw isCommitting && !isConflict(error) && isUnavailable(error) ? new OutcomeUnknown(error) : error;
   } finally {
     await runner.release().catch(() => undefined);
   }

@@ -5,6 +5,8 @@ export interface ReplicaOptions {
   /** What the replica follows. */
   primary: EntityManager;
   replica: DataSourceOptions;
+  /** So long a read may take, in milliseconds. */
+  longestReadMs: number;
   /** Told when it is given up for a while, and why. */
   onLost(error: unknown): void;
 }
@@ -25,6 +27,7 @@ export class Replica {
   #source: DataSource | null = null;
   #running: Promise<EntityManager> | null = null;
   #next: Promise<EntityManager> | null = null;
+  readonly #retired = new Set<DataSource>();
   #probe: NodeJS.Timeout | undefined;
 
   private constructor(options: ReplicaOptions) {
@@ -49,6 +52,7 @@ export class Replica {
     clearTimeout(this.#probe);
     await this.#running;
     await this.#source?.destroy();
+    await Promise.all([...this.#retired].map((source) => this.#end(source)));
   }
 
   #look(): Promise<EntityManager> {
@@ -75,8 +79,18 @@ export class Replica {
   #giveUp(source: DataSource, error: unknown): void {
     this.#source = null;
     this.#options.onLost(error);
-    void source.destroy().catch(() => undefined);
+    this.#retire(source);
     this.#probeLater();
+  }
+
+  /** Others are reading from it still. */
+  #retire(source: DataSource): void {
+    this.#retired.add(source);
+    setTimeout(() => void this.#end(source), 2 * this.#options.longestReadMs).unref();
+  }
+
+  async #end(source: DataSource): Promise<void> {
+    if (this.#retired.delete(source)) await source.destroy().catch(() => undefined);
   }
 
   #probeLater(): void {

@@ -18,6 +18,9 @@ export interface LaneOptions {
   onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
 }
 
+/** So long it may take to stop by itself. */
+const shutdownMs = 5_000;
+
 /** Thrown to graphile-worker for a job that has been put back. */
 const givenBack = new Error('The job has been put back.');
 
@@ -28,6 +31,7 @@ export class GraphileLane {
   readonly #handler: JobHandler;
   #runner: Runner | null = null;
   #workerId: string | null = null;
+  #onShutdown: () => void = () => {};
   /** What has been taken, by id, with the attempt it was taken for. */
   readonly #taken = new Map<string, number>();
 
@@ -70,12 +74,27 @@ export class GraphileLane {
     try {
       this.#runner = await this.#start();
       if (this.#options.signal.aborted) await this.#runner.stop();
-      await this.#runner.promise;
+      await Promise.race([this.#runner.promise, this.#shutdownFailed()]);
     } finally {
       this.#runner = null;
       this.#workerId = null;
       this.#taken.clear();
     }
+  }
+
+  /**
+   * Rejects where graphile-worker has begun to stop by itself and does not come to an end: that is how it is left at times by
+   * connections that end. What it has in hand goes on, and runs again elsewhere where it does not end either.
+   */
+  async #shutdownFailed(): Promise<never> {
+    await new Promise<void>((resolve) => {
+      this.#onShutdown = resolve;
+    });
+    const { signal } = this.#options;
+    // A stop that was asked for waits for running jobs, and is bounded elsewhere.
+    if (signal.aborted) await new Promise(() => undefined);
+    await sleep(shutdownMs, undefined, { ref: false, signal }).catch(() => undefined);
+    throw new Error('The worker has stopped without coming to an end, and is started anew.');
   }
 
   #start(): Promise<Runner> {
@@ -113,6 +132,8 @@ export class GraphileLane {
     events.on('pool:create', ({ workerPool }) => {
       this.#workerId = workerPool.id;
     });
+    events.on('pool:gracefulShutdown', () => this.#onShutdown());
+    events.on('pool:forcefulShutdown', () => this.#onShutdown());
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const { id, attempts } of jobs) this.#taken.set(id, attempts);
     });

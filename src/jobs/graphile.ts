@@ -10,6 +10,7 @@ import { createLogger, GraphileLane } from './graphile-lane.js';
 import { jobSchema, placeJob } from './graphile-rows.js';
 import { createLiveWorkers, freeAbandoned, freeUnheardOf, keepAlive, takeLeave } from './graphile-workers.js';
 import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
+import { keepRejections } from './keep-rejections.js';
 
 export interface GraphileJobsOptions {
   database: Database;
@@ -60,6 +61,7 @@ export class GraphileJobs implements Jobs {
   #running: Promise<unknown> = Promise.resolve();
   #heartbeat: NodeJS.Timeout | undefined;
   #housekeeping: Promise<void> = Promise.resolve();
+  #letRejectionsBe: () => void = () => {};
 
   constructor(options: GraphileJobsOptions) {
     this.#options = { leaseMs: 15_000, pollMs: 1_000, ...options };
@@ -72,9 +74,10 @@ export class GraphileJobs implements Jobs {
   }
 
   async work(handlers: JobHandlers): Promise<void> {
-    const { createPool, leaseMs } = this.#options;
+    const { createPool, leaseMs, onFailure } = this.#options;
     const pool = createPool();
     this.#pool = pool;
+    this.#letRejectionsBe = keepRejections((error) => onFailure(error, null));
     const options = { ...this.#options, pool, signal: this.#abort.signal };
     this.#lanes = Object.entries(handlers).map(([kind, handler]) => new GraphileLane(kind, handler, options));
     this.#running = Promise.all(this.#lanes.map((lane) => lane.run()));
@@ -108,6 +111,7 @@ export class GraphileJobs implements Jobs {
     await this.#housekeeping;
     this.#abort.abort();
     await Promise.race([this.#letEnd(), sleep(timeoutMs, undefined, { ref: false })]);
+    this.#letRejectionsBe();
   }
 
   async #letEnd(): Promise<void> {

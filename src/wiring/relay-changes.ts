@@ -22,6 +22,7 @@ export async function relayConfiguredChanges(
     name: 'claimcheck_changes',
     onFault: (err) =>
       log.warn({ err }, 'changes in other processes are not heard until the database is back'),
+    onReopened: () => changes.deliverGap(),
     onText: (text) => {
       const change = readChange(text);
       if (change) changes.deliver([change]);

@@ -177,6 +177,31 @@ describe('createAttachment', () => {
     }
   });
 
+  test('does not use content again that has been deleted with what was made of it', async () => {
+    const form = new FormData();
+    const query = `mutation ($first: CreateAttachmentInput!, $again: CreateAttachmentInput!, $record: RecordInput!) {
+      first: createAttachment(input: $first) { attachment { id } }
+      deleteRecordAttachments(input: { record: $record }) { deletedAttachmentIds }
+      again: createAttachment(input: $again) { attachment { id } } }`;
+    const record = { type: 'Task', id: 'gone at once' };
+    const content = { upload: null };
+    const variables = { first: { content, record }, again: { content }, record };
+    const map = { 0: ['variables.first.content.upload', 'variables.again.content.upload'] };
+    form.set('operations', JSON.stringify({ query, variables }));
+    form.set('map', JSON.stringify(map));
+    form.set('0', new Blob(['x'.repeat(5_000_000)]), 'a.txt');
+    const before = await storedFiles();
+    const headers = { ...service.client.headers, 'apollo-require-preflight': 'true' };
+    const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body: form });
+    const { data, errors } = (await response.json()) as {
+      data: Record<string, unknown> | null;
+      errors: { path: string[]; extensions: { code: string; details: { type: string }[] } }[];
+    };
+    expect(data).toBeNull();
+    expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([[['again'], 'NOT_FOUND']]);
+    expect(await storedFiles()).toEqual(before);
+  });
+
   test('takes 20 files in one request', async () => {
     const files = Array.from({ length: 20 }, (_, index) => ({
       content: randomBytes(1024 * (index + 1)),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { UploadTargetRow } from '../../src/database/entities/upload-target.js';
 import { errorTable } from '../../src/errors.js';
 import { Client } from '../support/client.js';
 import { report } from '../support/report.js';
@@ -98,6 +99,17 @@ describe('documentKey alone', () => {
     expect((await putTo(url, file)).status).toBe(201);
     await expectRefusal({ code: 'NOT_FOUND', faults: [] }, () => putTo(url, file));
     await expectRefusal({ code: 'NOT_FOUND', faults: [] }, () => putTo(`${url}x`, file));
+  });
+
+  test('bytes that came whole can be used, even where that could not be written down', async () => {
+    const { url, documentKey: key } = await newTarget();
+    expect((await putTo(url, file)).status).toBe(201);
+    const { database } = stage.ledger;
+    await database.write((manager) =>
+      manager.update(UploadTargetRow, { documentKey: key }, { state: 'RECEIVING' }),
+    );
+    expect((await createFrom(stage.owner, key)).errors).toBeUndefined();
+    await expectRefusal({ code: 'NOT_FOUND', faults: [] }, () => putTo(url, file));
   });
 
   test('UPLOAD_NOT_FINISHED', async () => {

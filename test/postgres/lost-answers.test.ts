@@ -1,0 +1,180 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { onAttachment, onRecord, openLive } from '../live/live-client.js';
+import { report } from '../support/report.js';
+import { startService, type TestService } from '../support/service.js';
+import { storedFiles } from '../support/stored-files.js';
+import { GatedScanner } from '../verdicts/gated-scanner.js';
+import { Cluster } from './cluster.js';
+
+let cluster: Cluster;
+const services: TestService[] = [];
+beforeAll(async () => {
+  cluster = await Cluster.open();
+});
+afterEach(async () => {
+  for (const service of services.splice(0)) await service.close();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+async function start(env: Record<string, string> = {}, scanner = new GatedScanner()): Promise<TestService> {
+  const service = await startService(cluster.env(env), { scanner });
+  services.push(service);
+  return service;
+}
+
+/** Stands before the database, and holds the commit of an upload back for a while after it has cut off who asked for it. */
+class CuttingProxy {
+  isArmed = false;
+  readonly #server: Server = createServer((client) => this.#join(client));
+  readonly #target: URL;
+
+  constructor(url: string) {
+    this.#target = new URL(url);
+  }
+
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const url = new URL(this.#target);
+    url.port = String((this.#server.address() as { port: number }).port);
+    return url.href;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  #join(client: Socket): void {
+    const server = connect(Number(this.#target.port), this.#target.hostname);
+    for (const socket of [client, server]) socket.on('error', () => undefined);
+    server.pipe(client);
+    let hasInserted = false;
+    client.on('data', (bytes: Buffer) => {
+      hasInserted ||= bytes.includes('INSERT INTO "attachments"');
+      if (!this.isArmed || !hasInserted || !bytes.includes('COMMIT')) return void server.write(bytes);
+      this.isArmed = false;
+      client.destroy();
+      setTimeout(() => server.end(bytes), 500);
+    });
+    client.on('end', () => server.end());
+  }
+}
+
+test('an upload whose commit was never answered is refused, and keeps its bytes for the row that is there after all', async () => {
+  const proxy = new CuttingProxy(cluster.postgres.url);
+  const service = await start({ DATABASE_URL: await proxy.open(), SCANNER: 'none' });
+  const content = Buffer.alloc(4 * 1024 * 1024, 'kept ');
+  const upload = () =>
+    service.client.tryUpload({ content, name: 'a.txt' }, { idempotencyKey: 'an upload cut off' });
+  proxy.isArmed = true;
+  const cut = await upload();
+  expect(cut.errors?.[0]?.extensions.code).toBe('STORAGE_UNAVAILABLE');
+  await pause(1_500);
+  const { data } = await upload();
+  const { url, documentKey } = data?.createAttachment.attachment ?? { url: '', documentKey: '' };
+  const response = await service.client.download(url);
+  expect(Buffer.from(await response.arrayBuffer()).equals(content)).toBe(true);
+  expect(await storedFiles(cluster.directory)).toContain(documentKey);
+  proxy.close();
+});
+
+test('connections that are ended under load refuse by type, and nothing else', async () => {
+  const service = await start();
+  const admin = new pg.Client({ connectionString: cluster.postgres.url });
+  await admin.connect();
+  let isOver = false;
+  const codes = new Map<string, number>();
+  const uploadOn = async () => {
+    while (!isOver) {
+      const { errors } = await service.client.tryUpload({ content: 'x'.repeat(20_000), name: 'a.txt' });
+      const code = errors?.[0]?.extensions.code ?? 'stored';
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+  };
+  const uploading = Array.from({ length: 8 }, uploadOn);
+  for (let round = 0; round < 30; round += 1) {
+    await pause(100);
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+    );
+  }
+  isOver = true;
+  await Promise.all(uploading);
+  await admin.end();
+  const { id } = await service.client.upload({ content: 'judged in the end', name: 'a.txt' });
+  const status = async () =>
+    (
+      await service.client.ask<{ attachment: { status: string } }>(
+        'query ($id: ID!) { attachment(id: $id) { status } }',
+        { id },
+      )
+    ).attachment.status;
+  for (let left = 150; left > 0 && (await status()) !== 'APPROVED'; left -= 1) await pause(100);
+  expect(await status()).toBe('APPROVED');
+  report(`connections ended 30 times: ${JSON.stringify(Object.fromEntries(codes))}`);
+  codes.delete('stored');
+  expect([...codes.keys()]).toEqual(['STORAGE_UNAVAILABLE']);
+});
+
+test('what changes while a process does not hear the others is told once it does again', async () => {
+  const [here, there] = [await start(), await start()];
+  const record = { type: 'Task', id: 'watched' };
+  const { id } = await there.client.upload({ content: 'x', name: 'a.txt' }, { record });
+  const live = await openLive(here.url, here.key);
+  const [ofOne, ofRecord] = [live.subscribe(onAttachment(id)), live.subscribe(onRecord(record))];
+  await live.settled();
+  await pause(500);
+  const [one, all] = [ofOne.events.length, ofRecord.events.length];
+  const admin = new pg.Client({ connectionString: cluster.postgres.url });
+  await admin.connect();
+  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE 'LISTEN "claimcheck%' OR query LIKE '%pg_notify%' AND pid <> pg_backend_pid()`);
+  await admin.end();
+  await there.client.ask(
+    `mutation ($id: ID!) { updateAttachment(input: { attachmentId: $id, fileName: "b.txt" }) { __typename } }`,
+    { id },
+  );
+  await ofOne.settle(() => ofOne.events.length > one);
+  await ofRecord.settle(() => ofRecord.events.length > all);
+  live.close();
+});
+
+test('releasing and rescanning at once never leaves a file waiting for good', async () => {
+  const scanner = new GatedScanner();
+  const service = await start({ SCAN_RETRY_SECONDS: '0' }, scanner);
+  const status = async (id: string) =>
+    (
+      await service.client.ask<{ attachment: { status: string } }>(
+        'query ($id: ID!) { attachment(id: $id) { status } }',
+        { id },
+      )
+    ).attachment.status;
+  const until = async (id: string, accepts: (status: string) => boolean) => {
+    for (let left = 400; left > 0; left -= 1) {
+      if (accepts(await status(id))) return;
+      await pause(25);
+    }
+    throw new Error(`It is ${await status(id)}.`);
+  };
+  const act = (name: string, id: string, more = '') =>
+    service.client.graphql(
+      `mutation ($id: ID!) { ${name}(input: { attachmentId: $id ${more} }) { __typename } }`,
+      { id },
+    );
+  let released = 0;
+  for (let round = 0; round < 15; round += 1) {
+    scanner.outcome = { outcome: 'no verdict', reason: 'down' };
+    const { id } = await service.client.upload({ content: `${round}`, name: 'a.txt' });
+    await until(id, (now) => now === 'SCAN_FAILED');
+    scanner.outcome = null;
+    const answers = await Promise.all([
+      act('rescanAttachment', id),
+      act('releaseAttachment', id, ', reason: "known"'),
+      act('rescanAttachment', id),
+    ]);
+    released += answers[1]?.errors ? 0 : 1;
+    await until(id, (now) => now === 'APPROVED');
+  }
+  report(`15 rounds of a release between two rescans: ${released} released, all approved in the end`);
+});
