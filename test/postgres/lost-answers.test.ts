@@ -79,8 +79,8 @@ test('an upload whose commit was never answered is refused, and keeps its bytes 
   proxy.close();
 });
 
-test('connections that are ended under load refuse by type, and nothing else', async () => {
-  const service = await start();
+test('connections that are ended under load refuse by type, end no process, and its jobs go on', async () => {
+  const service = await cluster.serve();
   const admin = new pg.Client({ connectionString: cluster.postgres.url });
   await admin.connect();
   let isOver = false;
@@ -110,15 +110,22 @@ test('connections that are ended under load refuse by type, and nothing else', a
         { id },
       )
     ).attachment.status;
+  expect(service.process.exitCode).toBeNull();
   for (let left = 150; left > 0 && (await status()) !== 'APPROVED'; left -= 1) await pause(100);
   expect(await status()).toBe('APPROVED');
+  expect(await service.end('SIGTERM')).toBe(0);
   report(`connections ended 30 times: ${JSON.stringify(Object.fromEntries(codes))}`);
   codes.delete('stored');
   expect([...codes.keys()]).toEqual(['STORAGE_UNAVAILABLE']);
 });
 
 test('what changes while a process does not hear the others is told once it does again', async () => {
-  const [here, there] = [await start(), await start()];
+  const here = await start();
+  const admin = new pg.Client({ connectionString: cluster.postgres.url });
+  await admin.connect();
+  const listening = `SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN "claimcheck_changes%' OR query LIKE '%pg_notify%' AND pid <> pg_backend_pid()`;
+  const ofOthers = await admin.query<{ pid: number }>(listening);
+  const there = await start();
   const record = { type: 'Task', id: 'watched' };
   const { id } = await there.client.upload({ content: 'x', name: 'a.txt' }, { record });
   const live = await openLive(here.url, here.key);
@@ -126,10 +133,9 @@ test('what changes while a process does not hear the others is told once it does
   await live.settled();
   await pause(500);
   const [one, all] = [ofOne.events.length, ofRecord.events.length];
-  const admin = new pg.Client({ connectionString: cluster.postgres.url });
-  await admin.connect();
-  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE query LIKE 'LISTEN "claimcheck%' OR query LIKE '%pg_notify%' AND pid <> pg_backend_pid()`);
+  await admin.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [
+    ofOthers.rows.map(({ pid }) => pid),
+  ]);
   await admin.end();
   await there.client.ask(
     `mutation ($id: ID!) { updateAttachment(input: { attachmentId: $id, fileName: "b.txt" }) { __typename } }`,
