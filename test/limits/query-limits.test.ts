@@ -1,6 +1,7 @@
 import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
 import { createField, operationsOf } from '../pitfalls/upload-session.js';
 import { newClient } from '../support/keys.js';
+import { report } from '../support/report.js';
 import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 
@@ -190,12 +191,21 @@ describe('an operation', () => {
     expect(await storedFiles(service.dataDirectory)).toEqual(before);
   });
 
-  test('thousands of aliases cost little, client and all: less than 40 ms of a processor', async () => {
-    const query = aliased(5_000);
-    const start = process.cpuUsage();
-    for (let index = 0; index < 20; index += 1) await expectRefused(`${query} #${index}`, 'tokens');
-    const { user } = process.cpuUsage(start);
-    expect(user / 1_000 / 20).toBeLessThan(40);
+  test('thousands of aliases cost little more than the forty that are allowed, client and all', async () => {
+    const cpuMs = async (work: () => Promise<unknown>) => {
+      const start = process.cpuUsage();
+      for (let index = 0; index < 4; index += 1) await work();
+      return process.cpuUsage(start).user / 4_000;
+    };
+    const [refused, allowed]: [number[], number[]] = [[], []];
+    // In turn, and the least of each: what else runs on the machine costs both.
+    for (let round = 0; round < 8; round += 1) {
+      refused.push(await cpuMs(() => expectRefused(`${aliased(5_000)} #${round}`, 'tokens')));
+      allowed.push(await cpuMs(() => service.client.ask(`${aliased(40)} #${round}`)));
+    }
+    const [most, least] = [Math.min(...refused), Math.min(...allowed)];
+    report(`5,000 aliases refused: ${most.toFixed(1)} ms; 40 answered: ${least.toFixed(1)} ms`);
+    expect(most / least).toBeLessThan(5);
   });
 
   test('that asks for the schema passes, as Sandbox and code generators do; one that digs in it does not', async () => {
