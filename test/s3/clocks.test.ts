@@ -8,6 +8,7 @@ import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import type { SpawnedService } from '../support/spawned-service.js';
 import { storageEnvironment } from './s3-stage.js';
+import { bringToStore } from './store-upload.js';
 
 describeWithProgram('radosgw', cephPackages, () => {
   let cluster: Cluster;
@@ -30,17 +31,7 @@ describeWithProgram('radosgw', cephPackages, () => {
   ])('URLs of the store that a machine %s has signed are good from now on', async (_, minutes) => {
     await startShifted(minutes);
     const content = randomBytes(4 * 1024 * 1024);
-    const input = { fileName: 'a.bin', contentType: 'application/octet-stream', size: content.length };
-    const { createUploadTarget } = await service.client.ask<{
-      createUploadTarget: { target: { url: string; documentKey: string } };
-    }>(
-      `mutation ($input: CreateUploadTargetInput!) {
-        createUploadTarget(input: $input) { target { url documentKey } } }`,
-      { input },
-    );
-    const { url, documentKey } = createUploadTarget.target;
-    const headers = { 'content-type': input.contentType };
-    expect((await fetch(url, { method: 'PUT', body: content, headers })).status).toBe(200);
+    const documentKey = await bringToStore(service.client, content);
     const { createAttachment } = await service.client.ask<{
       createAttachment: { attachment: { id: string; url: string } };
     }>(

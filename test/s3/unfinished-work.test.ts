@@ -14,6 +14,7 @@ import { describeWithProgram } from '../support/skip-without.js';
 import { newKey } from '../support/stored-objects.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket, storageEnvironment } from './s3-stage.js';
+import { bringToStore } from './store-upload.js';
 
 const timeouts = { connection: 500, silence: 1_200 };
 const faults: Fault[] = ['error 500', 'no answer', 'half the answer', 'answer lost'];
@@ -68,21 +69,7 @@ describeWithProgram('radosgw', cephPackages, () => {
 
   describe('bytes that a client has brought to the store', () => {
     const content = randomBytes(300_000);
-    async function bring(): Promise<string> {
-      const input = { fileName: 'a.bin', contentType: 'application/octet-stream', size: content.length };
-      const { createUploadTarget } = await service.client.ask<{
-        createUploadTarget: { target: { url: string; documentKey: string } };
-      }>(
-        `mutation ($input: CreateUploadTargetInput!) {
-          createUploadTarget(input: $input) { target { url documentKey } } }`,
-        { input },
-      );
-      const { url, documentKey } = createUploadTarget.target;
-      const headers = { 'content-type': input.contentType };
-      const response = await fetch(url, { method: 'PUT', body: content, headers });
-      expect(response.status).toBe(200);
-      return documentKey;
-    }
+    const bring = () => bringToStore(service.client, content);
     const create = (documentKey: string) =>
       service.client.graphql<{ createAttachment: { attachment: AttachmentData } }>(
         createMutation,
