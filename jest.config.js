@@ -5,29 +5,26 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
 
-/** Tests in which the database matters run on PostgreSQL too. */
-const onPostgres = /\/test\/(access|api|auth|doors|live|recipes|verdicts)\//;
-
-/** Of these, what is about requests, permissions, load or other programs is the same on both. */
-const onlyOnce =
-  /\/(permissions|record-authorizer|key-command|incomplete-bytes|token-abuse|token-settings|tokens|doors-faults|fuzz|doors-limits|text-limits|own-variable|load|hostile|metrics|keep-alive|clamd-service|pages)\.test\./;
+/** Every test runs on PostgreSQL too, except where no database is opened, or the test is about one of them. */
+const withoutDatabase =
+  /\/test\/(base64|download|intake|multipart|names|policies|scanner|storage|types)\/|\/(address-guard|architecture|check-webhooks|config|keep-alive|large-body|memory-rate-limiter|pages|plan-next|random-documents|read-json-body|skip-without|token-settings)\.test\./;
+const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test\./;
 
 /** Tests that keep bytes in an S3-compatible store. */
 const onCeph = /\/test\/(s3|moving)\//;
 
-/** With it, whatever starts a service runs on PostgreSQL: that takes too long for every day. */
-const wholeSuite = process.env.WHOLE_SUITE_ON_POSTGRES === 'true';
+const others = [withoutDatabase, ofOneDatabase, onCeph];
 
-const isAboutRows = (path) => onPostgres.test(path) && !onlyOnce.test(path);
-const canRunOnPostgres = (path) => !onCeph.test(path) && !/\/test\/postgres\//.test(path);
-
-const project = { roots: ['<rootDir>/build/test'], transform: {} };
+const project = {
+  roots: ['<rootDir>/build/test'],
+  transform: {},
+  runner: 'jest-light-runner/child-process',
+  setupFilesAfterEnv: ['<rootDir>/build/test/support/limit-tests.js'],
+};
 
 export default {
-  // Many tests wait for programs, so there may be more of them than cores. The modules of past tests are never freed.
+  // Many tests wait for programs, so there may be more of them than cores.
   maxWorkers: 3,
-  workerIdleMemoryLimit: '1GB',
-  testTimeout: 60_000,
   projects: [
     { ...project, displayName: 'sqlite', testMatch: testMatch.filter((path) => !onCeph.test(path)) },
     {
@@ -40,7 +37,7 @@ export default {
     {
       ...project,
       displayName: 'postgres',
-      testMatch: testMatch.filter(wholeSuite ? canRunOnPostgres : isAboutRows),
+      testMatch: testMatch.filter((path) => !others.some((kind) => kind.test(path))),
       globalSetup: '<rootDir>/jest.shared-postgres.js',
       globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
       setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],

@@ -4,21 +4,11 @@ import { type Ceph, startCeph } from '../test/support/ceph.js';
 import { type Postgres, startPostgres } from '../test/support/postgres.js';
 import { createBucket } from '../test/support/s3-store.js';
 import { type LoadRequest, runLoad } from './load.js';
-import { formatNumber, formatTable } from './report.js';
 import { textContent } from './scenarios.js';
 import { makeScratchDirectory } from './scratch.js';
 import { createApiKey, type ServiceProcess, startService } from './server-process.js';
 import { uploadRequest } from './service-requests.js';
-import { median } from './statistics.js';
-
-/** How many uploads of 1 KiB a second one way of running the service takes. */
-export interface EngineRate {
-  name: string;
-  /** In the median round. */
-  rate: number;
-  /** By the embedded default in the round beside it, in the median. */
-  ratio: number;
-}
+import { type Standing, takeTurns } from './take-turns.js';
 
 /** Processes that share what they store, and take the same load in equal parts. */
 interface Setup {
@@ -29,26 +19,19 @@ interface Setup {
 const bounds = { requests: 1200, concurrency: 16, seconds: 6 };
 
 /** Takes the embedded default and what stands in its place beyond one machine in turn, all in one run. */
-export async function measureEngines(rounds: number): Promise<EngineRate[]> {
+export async function measureEngines(rounds: number): Promise<Standing[]> {
   const postgres = await startPostgres();
   const ceph = await startCeph();
   const setups: Setup[] = [];
   try {
     for (const open of openers(postgres, ceph)) setups.push(await open());
-    const rates = await takeTurns(setups, rounds);
-    return setups.map(({ name }, index) => toEngineRate(name, rates[index] ?? [], rates[0] ?? []));
+    const contenders = setups.map((setup) => ({ name: setup.name, run: () => uploadMany(setup) }));
+    return await takeTurns(contenders, rounds);
   } finally {
     await Promise.all(setups.flatMap(({ services }) => services.map((service) => service.stop())));
     await ceph.stop();
     await postgres.stop();
   }
-}
-
-export function formatEngines(engines: readonly EngineRate[]): string {
-  return formatTable(
-    ['uploads of 1 KiB, 16 at once', 'a second', 'by the first'],
-    engines.map(({ name, rate, ratio }) => [name, formatNumber(rate), ratio.toFixed(2)]),
-  );
 }
 
 function openers(postgres: Postgres, ceph: Ceph): (() => Promise<Setup>)[] {
@@ -85,18 +68,6 @@ async function startAlike(count: number, environment: Record<string, string>): P
   return services;
 }
 
-/** The rates of each setup; the first round does not count. */
-async function takeTurns(setups: readonly Setup[], rounds: number): Promise<number[][]> {
-  const rates: number[][] = setups.map(() => []);
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const [index, setup] of setups.entries()) {
-      const rate = await uploadMany(setup);
-      if (round > 0) rates[index]?.push(rate);
-    }
-  }
-  return rates;
-}
-
 async function uploadMany({ services }: Setup): Promise<number> {
   const share = {
     ...bounds,
@@ -111,8 +82,4 @@ async function uploadMany({ services }: Setup): Promise<number> {
 
 function smallUpload(service: ServiceProcess): LoadRequest {
   return uploadRequest(service, { content: textContent(1024), fileName: 'ticket.txt' });
-}
-
-function toEngineRate(name: string, rates: readonly number[], first: readonly number[]): EngineRate {
-  return { name, rate: median(rates), ratio: median(rates.map((rate, round) => rate / (first[round] ?? 0))) };
 }

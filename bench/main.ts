@@ -1,14 +1,15 @@
 import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
 import { type Comparison, compare } from './compare.js';
-import { formatEngines, measureEngines } from './engines.js';
+import { measureEngines } from './engines.js';
 import { footprintLimit, measureFootprint } from './footprint.js';
 import { formatGrowth, type GrowthPair, growthLimits, measureGrowth } from './growth.js';
 import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
+import { measureLibraries } from './libraries.js';
 import { isMissed, type Limit } from './limit.js';
 import { formatPages, measurePages, pageLimits } from './pages.js';
 import { profileScenario } from './profile.js';
-import { formatComparisons, formatLimits, formatNumber, toMebibytes } from './report.js';
+import { formatComparisons, formatLimits, formatNumber, formatStandings, toMebibytes } from './report.js';
 import { type Scenario, scenarios } from './scenarios.js';
 import { measureSettings } from './settings-cost.js';
 import { measureStart, startLimit } from './start-up.js';
@@ -35,6 +36,7 @@ const names = [
   'base64',
   'start',
   'settings',
+  'libraries',
   'engines',
   'pages',
   'growth',
@@ -56,6 +58,7 @@ if (options.profile) {
     ...(await runPages()),
     ...(await runGrowth()),
   ];
+  await runLibraries();
   await runEngines();
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
@@ -121,10 +124,16 @@ async function runSettings(): Promise<Limit[]> {
   return measureSettings(rounds);
 }
 
+async function runLibraries(): Promise<void> {
+  if (!isChosen('libraries')) return;
+  console.error('libraries …');
+  console.log(`\n${formatStandings(await measureLibraries(rounds))}`);
+}
+
 async function runEngines(): Promise<void> {
   if (!isChosen('engines')) return;
   console.error('engines …');
-  console.log(`\n${formatEngines(await measureEngines(rounds))}`);
+  console.log(`\n${formatStandings(await measureEngines(rounds))}`);
 }
 
 async function runPages(): Promise<Limit[]> {

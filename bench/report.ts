@@ -1,5 +1,6 @@
 import type { Comparison } from './compare.js';
 import { isMissed, type Limit } from './limit.js';
+import type { Standing } from './take-turns.js';
 
 /** Rows as text, every column as wide as its widest cell; numbers stand right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -46,6 +47,13 @@ export function formatComparisons(comparisons: readonly Comparison[]): string {
       formatNumber(bare.cpuMsPerRequest),
       formatNumber(toMebibytes(service.peakRssBytes)),
     ]),
+  );
+}
+
+export function formatStandings(standings: readonly Standing[]): string {
+  return formatTable(
+    ['uploads of 1 KiB, 16 at once', 'a second', 'by the first'],
+    standings.map(({ name, rate, ratio }) => [name, formatNumber(rate), ratio.toFixed(2)]),
   );
 }
 

@@ -55,9 +55,14 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   return { ...server, stop, apiKey };
 }
 
-export async function startBareServer(): Promise<ServerProcess> {
-  const directory = makeScratchDirectory('bare');
-  const server = await startServer([benchProgram('bare-server.js'), directory], process.env);
+export const startBareServer = () => startYardstick('bare');
+
+export const startMinimalServer = () => startYardstick('minimal');
+
+/** A server of the benchmarks themselves, with a directory of its own. */
+async function startYardstick(name: 'bare' | 'minimal'): Promise<ServerProcess> {
+  const directory = makeScratchDirectory(name);
+  const server = await startServer([benchProgram(`${name}-server.js`), directory], process.env);
   const stop = async () => {
     await server.stop();
     removeScratchDirectory(directory);

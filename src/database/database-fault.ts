@@ -34,9 +34,9 @@ const socketFaults = new Set([
   'ETIMEDOUT',
 ]);
 
-/** What the driver and its pool say of lost connections, without a code. */
+/** What the driver and its pool say of connections that are lost or answer nothing, without a code. */
 const lostConnection =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Driver not Connected)/;
+  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Driver not Connected)/;
 
 /** What TypeORM throws of a connection that was lost between two statements, which it has put away then. */
 const putAway = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError];

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { keepAlive } from './postgres-pool.js';
 
 export interface PostgresChannelOptions {
   url: string;
@@ -49,7 +50,7 @@ export class PostgresChannel {
       application_name: 'claimcheck',
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: answerTimeoutMs,
-      keepAlive: true,
+      ...keepAlive,
     });
     client.on('error', (error) => this.#lose(client, error));
     client.on('end', () => this.#lose(client, new Error('The connection for notices has ended.')));

@@ -1,6 +1,8 @@
 import pg from 'pg';
 
 const connectTimeoutMs = 5_000;
+/** Without a delay the system asks after two hours, and then once a second, ten times. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /**
  * Its connections may end at any moment, also in the one between being handed out and being used, when nobody else listens:
@@ -11,20 +13,48 @@ class GuardedPool extends pg.Pool {
   constructor(config?: pg.PoolConfig) {
     super(config);
     this.on('error', () => undefined);
-    this.on('connect', (client) => client.on('error', () => undefined));
+    this.on('connect', (client) => {
+      client.on('error', () => undefined);
+      endWhereUnanswered(client);
+    });
   }
 }
 
 /** The driver, for TypeORM. */
 export const guardedDriver: typeof pg = Object.create(pg, { Pool: { value: GuardedPool, enumerable: true } });
 
-/** Connections of their own, for what cannot go through TypeORM. A lost one is replaced at the next use. */
-export function createPostgresPool(url: string, max: number): pg.Pool {
+/**
+ * Connections of their own, for what cannot go through TypeORM. A lost one is replaced at the next use; and one that answers
+ * nothing for `longestAnswerMs` is lost, where that is not 0: of a network that swallows what is sent the system says nothing
+ * for a quarter of an hour.
+ */
+export function createPostgresPool(url: string, max: number, longestAnswerMs: number): pg.Pool {
   return new GuardedPool({
     connectionString: url,
     application_name: 'claimcheck',
     max,
     connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: true,
+    ...keepAlive,
+    query_timeout: longestAnswerMs,
   });
+}
+
+/** The driver tells whoever waits that there is no answer, and would use the connection on. */
+function endWhereUnanswered(client: pg.PoolClient): void {
+  const query: (...words: unknown[]) => unknown = client.query.bind(client);
+  const watched = (...words: unknown[]) => {
+    const answer = query(...words);
+    if (answer instanceof Promise) answer.catch((error: unknown) => endWhereTimedOut(client, error));
+    return answer;
+  };
+  Object.assign(client, { query: watched });
+}
+
+/** As the driver calls it, which gives it no code. */
+const unanswered = 'Query read timeout';
+
+function endWhereTimedOut(client: pg.PoolClient, error: unknown): void {
+  if (!(error instanceof Error && error.message === unanswered)) return;
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
 }

@@ -6,7 +6,7 @@ import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './da
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
 import { type DatabaseClock, followClock } from './postgres-clock.js';
-import { guardedDriver } from './postgres-pool.js';
+import { guardedDriver, keepAlive } from './postgres-pool.js';
 import { Replica } from './replica.js';
 import type { Work } from './write-queue.js';
 
@@ -17,16 +17,22 @@ export interface PostgresOptions {
   readUrl?: string | null;
   /** Connections of this process. */
   poolSize: number;
-  /** Statements that take longer are cancelled. */
+  /** Statements that take longer are cancelled; with 0 none is. */
   statementTimeoutMs: number;
 }
 
 const connectTimeoutMs = 5_000;
+/** How much longer than a statement may take its answer is waited for. */
+const answerMarginMs = 5_000;
 /** While a transaction waits for nothing but us, it holds locks: a process that hangs must let go of them. */
 const idleTransactionTimeoutMs = 30_000;
 /** Any number will do as long as it is always the same: whoever migrates holds this lock. */
 const migrationLock = 4_277_009_102;
 const maxAttempts = 10;
+
+/** After which a connection is lost; 0 is never. */
+export const longestAnswerMs = (statementTimeoutMs: number) =>
+  statementTimeoutMs === 0 ? 0 : statementTimeoutMs + answerMarginMs;
 
 /** How TypeORM reaches PostgreSQL. */
 export function postgresOptions(options: PostgresOptions, logger?: Logger): DataSourceOptions {
@@ -43,7 +49,8 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
     extra: {
       statement_timeout: options.statementTimeoutMs,
       idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
-      keepAlive: true,
+      ...keepAlive,
+      query_timeout: longestAnswerMs(options.statementTimeoutMs),
     },
     ...(logger ? { logger, logging: true } : {}),
   };
@@ -55,9 +62,9 @@ export async function openPostgres(
   logger?: Logger,
   onReplicaLost: (error: unknown) => void = () => undefined,
 ): Promise<Database> {
+  await migrate(options, logger);
   const source = await new DataSource(postgresOptions(options, logger)).initialize().catch(rethrow);
   try {
-    await migrate(source);
     const replica = options.readUrl
       ? await Replica.open({
           primary: source.manager,
@@ -91,17 +98,22 @@ function rethrow(error: unknown): never {
   throw toDatabaseFault(error);
 }
 
-async function migrate(source: DataSource): Promise<void> {
-  const keeper = source.createQueryRunner();
+/** On connections of its own: of many rows an index takes longer than any statement of a request may. */
+async function migrate(options: PostgresOptions, logger?: Logger): Promise<void> {
+  const patient = { ...options, poolSize: 2, statementTimeoutMs: 0 };
+  const source = await new DataSource(postgresOptions(patient, logger)).initialize().catch(rethrow);
   try {
-    await keeper.query('SET statement_timeout = 0');
-    await keeper.query('SELECT pg_advisory_lock($1)', [migrationLock]);
-    await source.runMigrations();
-    await compareByBytes(keeper);
+    const keeper = source.createQueryRunner();
+    try {
+      // Goes with its connection.
+      await keeper.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+      await source.runMigrations();
+      await compareByBytes(keeper);
+    } finally {
+      await keeper.release();
+    }
   } finally {
-    await keeper.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => undefined);
-    await keeper.query(`SET statement_timeout = DEFAULT`).catch(() => undefined);
-    await keeper.release();
+    await source.destroy();
   }
 }
 

@@ -25,8 +25,10 @@ export async function openConfiguredJobs({ postgres }: Config, deps: JobDependen
   };
   if (postgres === null) return new EmbeddedJobs(options);
   const { createPostgresPool } = await import('../database/postgres-pool.js');
+  const { longestAnswerMs } = await import('../database/postgres.js');
   const { GraphileJobs, migrateGraphileJobs } = await import('../jobs/graphile.js');
-  const onPostgres = { ...options, createPool: () => createPostgresPool(postgres.url, connections) };
-  await migrateGraphileJobs(onPostgres);
-  return new GraphileJobs(onPostgres);
+  const { url, statementTimeoutMs } = postgres;
+  await migrateGraphileJobs({ ...options, createPool: () => createPostgresPool(url, connections, 0) });
+  const createPool = () => createPostgresPool(url, connections, longestAnswerMs(statementTimeoutMs));
+  return new GraphileJobs({ ...options, createPool });
 }

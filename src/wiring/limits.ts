@@ -9,6 +9,8 @@ import { UploadSlots } from '../limits/upload-slots.js';
 const windowSeconds = 60;
 /** For counting requests, beside the pool of everything else. */
 const connections = 2;
+/** After which each process counts for itself. */
+const longestAnswerMs = 3_000;
 
 export interface Limits {
   admit: Admit;
@@ -54,7 +56,7 @@ async function shareLimits(
 ): Promise<LimiterSource> {
   const { createPostgresPool } = await import('../database/postgres-pool.js');
   const { createPostgresRateLimiter } = await import('../limits/postgres-rate-limiter.js');
-  const pool = createPostgresPool(url, connections);
+  const pool = createPostgresPool(url, connections, longestAnswerMs);
   return {
     open: (name, limit) => createPostgresRateLimiter({ pool, clock, name, limit, windowSeconds }),
     closeLimits: () => pool.end(),

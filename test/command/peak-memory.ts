@@ -25,13 +25,13 @@ export async function peakOf({ dataDirectory }: TestService, count: number): Pro
 async function fillBlobs(dataDirectory: string, count: number): Promise<void> {
   const database = await openTestDatabase(dataDirectory);
   await database.write(async (manager) => {
-    await manager.clear(BlobRow);
+    await manager.createQueryBuilder().delete().from(BlobRow).execute();
     await manager.query(
       `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})
        INSERT INTO blobs (id, organization_id, document_key, size, md5, sha256, verdict, created_at)
-       SELECT printf('01890000-0000-7000-8000-%012d', n), 'acme',
-         printf('2026-01-01/00/acme/01890000-0000-7000-8000-%012d', n), 0, '', '', 'APPROVED', ${Date.now()}
-       FROM numbers`,
+       SELECT '01890000-0000-7000-8000-' || digits, 'acme',
+         '2026-01-01/00/acme/01890000-0000-7000-8000-' || digits, 0, '', '', 'APPROVED', ${Date.now()}
+       FROM (SELECT substr(CAST(1000000000000 + n AS text), 2) AS digits FROM numbers) AS ids`,
     );
   });
   await database.close();

@@ -33,7 +33,7 @@ async function openStage(): Promise<JobsStage & { settings: GraphileJobsOptions 
   const database = await openPostgres({ url: url.href, poolSize: 20, statementTimeoutMs: 10_000 });
   const settings = {
     clock: database.clock,
-    createPool: () => createPostgresPool(url.href, 5),
+    createPool: () => createPostgresPool(url.href, 5, 0),
     onFailure: () => {},
     pollMs: 100,
   };

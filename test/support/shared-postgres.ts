@@ -1,3 +1,6 @@
+import { loadConfig } from '../../src/config.js';
+import { openConfiguredJobs } from '../../src/wiring/configured-jobs.js';
+import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
 import { type Postgres, startPostgres } from './postgres.js';
 
 let postgres: Postgres | undefined;
@@ -5,9 +8,20 @@ let postgres: Postgres | undefined;
 /** One PostgreSQL server for all test files that want one, started before the first and told of by the environment. */
 export async function startShared(): Promise<void> {
   postgres = await startPostgres({ maxConnections: 400 });
+  await migrate(postgres.url);
   process.env['SHARED_POSTGRES_URL'] = postgres.url;
 }
 
 export async function stopShared(): Promise<void> {
   await postgres?.stop();
+}
+
+/** The databases of the tests are copies of this one, which is faster than to migrate each. */
+async function migrate(url: string): Promise<void> {
+  const config = loadConfig({ DATABASE_URL: url });
+  const database = await openConfiguredDatabase(config);
+  const log = { error: () => {}, warn: () => {} };
+  const jobs = await openConfiguredJobs(config, { database, clock: () => new Date(), log });
+  await jobs.stop(0);
+  await database.close();
 }

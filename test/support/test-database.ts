@@ -41,11 +41,13 @@ export async function openTestDatabase(dataDirectory: string): Promise<Database>
   );
 }
 
+/** A copy of the database at `server`, to which nobody is connected. */
 async function createDatabase(server: string, name: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server });
+  const template = new URL(server).pathname.slice(1);
+  const client = new pg.Client({ connectionString: new URL('/postgres', server).href });
   await client.connect();
   try {
-    await client.query(`CREATE DATABASE ${name} TEMPLATE template0`).catch((error: { code?: string }) => {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`).catch((error: { code?: string }) => {
       // Somebody has made it before.
       if (error.code !== '42P04' && error.code !== '23505') throw error;
     });
