@@ -14,6 +14,12 @@ const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test
 const onCeph = /\/test\/(s3|moving)\//;
 
 const others = [withoutDatabase, ofOneDatabase, onCeph];
+const bothWays = testMatch.filter((path) => !others.some((kind) => kind.test(path)));
+
+const ceph = {
+  globalSetup: '<rootDir>/jest.shared-ceph.js',
+  globalTeardown: '<rootDir>/jest.shared-ceph-stop.js',
+};
 
 const project = {
   roots: ['<rootDir>/build/test'],
@@ -24,20 +30,26 @@ const project = {
 
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
-  maxWorkers: 3,
+  maxWorkers: 4,
   projects: [
     { ...project, displayName: 'sqlite', testMatch: testMatch.filter((path) => !onCeph.test(path)) },
     {
       ...project,
       displayName: 's3',
       testMatch: testMatch.filter((path) => onCeph.test(path)),
-      globalSetup: '<rootDir>/jest.shared-ceph.js',
-      globalTeardown: '<rootDir>/jest.shared-ceph-stop.js',
+      ...ceph,
+    },
+    {
+      ...project,
+      displayName: 'on-s3',
+      testMatch: bothWays,
+      ...ceph,
+      setupFiles: ['<rootDir>/build/test/support/use-s3.js'],
     },
     {
       ...project,
       displayName: 'postgres',
-      testMatch: testMatch.filter((path) => !others.some((kind) => kind.test(path))),
+      testMatch: bothWays,
       globalSetup: '<rootDir>/jest.shared-postgres.js',
       globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
       setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],

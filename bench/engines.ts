@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url';
-import { Bucket, storageEnvironment } from '../test/s3/s3-stage.js';
+import { Bucket } from '../test/s3/s3-stage.js';
 import { type Ceph, startCeph } from '../test/support/ceph.js';
 import { type Postgres, startPostgres } from '../test/support/postgres.js';
-import { createBucket } from '../test/support/s3-store.js';
+import { createBucket, storageEnvironment } from '../test/support/s3-store.js';
 import { type LoadRequest, runLoad } from './load.js';
 import { textContent } from './scenarios.js';
 import { makeScratchDirectory } from './scratch.js';

@@ -29,7 +29,7 @@ const settings = {
     'Connections of this process to PostgreSQL, beside up to 7 for jobs and notices.',
   ),
   DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
-    'Statements on PostgreSQL that take longer are cancelled.',
+    'Statements on PostgreSQL that take longer are cancelled, and connections that answer nothing for 5 seconds more given up.',
   ),
   STORAGE_URL: z
     .url({ protocol: /^(file|s3)$/, error: 'must be a file:// or s3:// URL' })

@@ -24,8 +24,6 @@ function runFixture(ci: string) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
-      '--experimental-vm-modules',
-      '--no-warnings',
       jest,
       '--json',
       '--selectProjects=sqlite',

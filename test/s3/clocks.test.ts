@@ -3,11 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Cluster } from '../postgres/cluster.js';
 import { cephPackages } from '../support/ceph.js';
-import { createBucket } from '../support/s3-store.js';
+import { createBucket, storageEnvironment } from '../support/s3-store.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import type { SpawnedService } from '../support/spawned-service.js';
-import { storageEnvironment } from './s3-stage.js';
 import { bringToStore } from './store-upload.js';
 
 describeWithProgram('radosgw', cephPackages, () => {

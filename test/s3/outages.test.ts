@@ -4,13 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
 import { report } from '../support/report.js';
-import { createBucket } from '../support/s3-store.js';
+import { createBucket, storageEnvironment } from '../support/s3-store.js';
 import type { TestService } from '../support/service.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { FaultyGateway } from './faulty-gateway.js';
-import { Bucket, startOnBucket, storageEnvironment } from './s3-stage.js';
+import { Bucket, startOnBucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

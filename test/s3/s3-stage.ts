@@ -2,22 +2,9 @@ import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from
 import type { S3Location } from '../../src/s3-location.js';
 import { createS3Storage } from '../../src/storage/s3.js';
 import { createS3Client } from '../../src/storage/s3-client.js';
+import { storageEnvironment } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
 import { mebibyte, newKey, put } from '../support/stored-objects.js';
-
-/** The settings of a service that keeps its bytes in this bucket. */
-export function storageEnvironment(
-  location: S3Location,
-  endpoint = location.endpoint,
-): Record<string, string> {
-  const { bucket, prefix, region, accessKeyId, secretAccessKey } = location;
-  const parameters = new URLSearchParams({ endpoint: endpoint ?? '', region, pathStyle: 'true' });
-  return {
-    STORAGE_URL: `s3://${bucket}/${prefix}?${parameters}`,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-  };
-}
 
 /** A bucket, seen past the service. */
 export class Bucket {

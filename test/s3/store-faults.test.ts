@@ -3,12 +3,12 @@ import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
 import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
-import { createBucket, type S3Store } from '../support/s3-store.js';
+import { createBucket, type S3Store, storageEnvironment } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
-import { Bucket, storageEnvironment } from './s3-stage.js';
+import { Bucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

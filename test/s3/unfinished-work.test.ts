@@ -7,13 +7,13 @@ import { createS3Storage } from '../../src/storage/s3.js';
 import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
 import { runCommand } from '../support/run-command.js';
-import { createBucket, type S3Store } from '../support/s3-store.js';
+import { createBucket, type S3Store, storageEnvironment } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { newKey } from '../support/stored-objects.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
-import { Bucket, storageEnvironment } from './s3-stage.js';
+import { Bucket } from './s3-stage.js';
 import { bringToStore } from './store-upload.js';
 
 const timeouts = { connection: 500, silence: 1_200 };

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { report } from '../support/report.js';
-import { createBucket } from '../support/s3-store.js';
+import { createBucket, storageEnvironment } from '../support/s3-store.js';
 import { randomKey } from '../support/service.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { type SpawnedService, spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
-import { Bucket, storageEnvironment } from './s3-stage.js';
+import { Bucket } from './s3-stage.js';
 import { newTarget, type StoreTarget, sendToStore } from './store-upload.js';
 
 const size = 4 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { databaseEnvironment, databaseSettings } from './test-database.js';
+import { storageSettings } from './test-storage.js';
 
 export interface CommandResult {
   /** The exit status, or the signal that ended it. */
@@ -17,8 +18,14 @@ export interface RunningCommand {
 
 /** Starts `claimcheck` with these words, on the database of a service with the same data directory. */
 export function startCommand(words: string[], env: Record<string, string>): RunningCommand {
+  const dataDirectory = env['DATA_DIR'] ?? '';
   const child = spawn(process.execPath, ['build/src/claimcheck.cjs', ...words], {
-    env: { PATH: process.env['PATH'], ...databaseSettings(env['DATA_DIR'] ?? ''), ...env },
+    env: {
+      PATH: process.env['PATH'],
+      ...databaseSettings(dataDirectory),
+      ...storageSettings(dataDirectory),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };

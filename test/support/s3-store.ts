@@ -26,3 +26,17 @@ export async function createBucket({ endpoint, accessKeyId, secretAccessKey }: S
   client.destroy();
   return location;
 }
+
+/** The settings of a service that keeps its bytes in this bucket. */
+export function storageEnvironment(
+  location: S3Location,
+  endpoint = location.endpoint,
+): Record<string, string> {
+  const { bucket, prefix, region, accessKeyId, secretAccessKey } = location;
+  const parameters = new URLSearchParams({ endpoint: endpoint ?? '', region, pathStyle: 'true' });
+  return {
+    STORAGE_URL: `s3://${bucket}/${prefix}?${parameters}`,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
+}

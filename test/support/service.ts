@@ -6,6 +6,7 @@ import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 import { databaseEnvironment } from './test-database.js';
+import { storageSettings } from './test-storage.js';
 
 export interface TestService extends AsyncDisposable {
   url: string;
@@ -41,6 +42,7 @@ export async function startService(
       BOOTSTRAP_API_KEY: key,
       ...unlimited,
       ...(await databaseEnvironment(dataDirectory)),
+      ...storageSettings(dataDirectory),
       ...env,
     }),
     { logStream: { write: (line) => logLines.push(line) }, ...parts },

@@ -5,6 +5,7 @@ import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { randomKey, unlimited } from './service.js';
 import { databaseEnvironment } from './test-database.js';
+import { storageSettings } from './test-storage.js';
 
 const main = 'build/src/claimcheck.cjs';
 
@@ -20,9 +21,9 @@ export interface SpawnedService {
 
 /** `claimcheck work` as a process of its own; resolves once it has begun. */
 export async function spawnWorker(env: Record<string, string>): Promise<ChildProcess> {
-  const database = await databaseEnvironment(env['DATA_DIR'] ?? '');
+  const stores = await storeEnvironment(env['DATA_DIR'] ?? '');
   const child = spawn(process.execPath, [main, 'work'], {
-    env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', ...database, ...env },
+    env: { PATH: process.env['PATH'], LOG_LEVEL: 'silent', ...stores, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(createInterface(child.stdout), 'line');
@@ -35,14 +36,14 @@ export async function spawnService(
   options: string[] = [],
 ): Promise<SpawnedService> {
   const key = env['BOOTSTRAP_API_KEY'] ?? randomKey();
-  const database = await databaseEnvironment(env['DATA_DIR'] ?? '');
+  const stores = await storeEnvironment(env['DATA_DIR'] ?? '');
   const child = spawn(process.execPath, [main, 'serve', ...options], {
     env: {
       PATH: process.env['PATH'],
       PORT: '0',
       LOG_LEVEL: 'warn',
       BOOTSTRAP_API_KEY: key,
-      ...database,
+      ...stores,
       ...unlimited,
       ...env,
     },
@@ -74,4 +75,8 @@ export async function spawnService(
       return code ?? endedBy;
     },
   };
+}
+
+async function storeEnvironment(dataDirectory: string): Promise<Record<string, string>> {
+  return { ...(await databaseEnvironment(dataDirectory)), ...storageSettings(dataDirectory) };
 }
