@@ -6,8 +6,9 @@ import { seededRandom } from '../support/seeded-random.js';
 import { randomKey } from '../support/service.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { runsOnPostgres } from '../support/test-database.js';
 
-const rounds = 20;
+const rounds = runsOnPostgres() ? 8 : 20;
 
 interface Acknowledged {
   id: string;
