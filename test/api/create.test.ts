@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startService, type TestService } from '../support/service.js';
+import { clockSlackMs } from '../support/test-database.js';
 
 const pdf = Buffer.concat([
   Buffer.from('%PDF-1.7\n%\xE2\xE3\xCF\xD3\n', 'latin1'),
@@ -54,7 +55,7 @@ describe('createAttachment', () => {
       new RegExp(`^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${attachment.organizationId}/[0-9a-f-]{36}$`),
     );
     const created = Date.parse(attachment.createdAt);
-    expect(created).toBeGreaterThanOrEqual(before);
+    expect(created).toBeGreaterThan(before - clockSlackMs);
     expect(Date.parse(attachment.expiresAt ?? '') - created).toBe(60 * 60_000);
     expect(attachment.url).toBe(`${service.url}/attachments/${attachment.id}/Report%202026.pdf`);
   });
