@@ -20,7 +20,7 @@ const bothWays = testMatch.filter((path) => !others.some((kind) => kind.test(pat
 const ofFiles =
   /\/(aborts|concurrent-uploads|doors-faults|doors-limits|full-disk|fuzz|incomplete-bytes|isolation|light|metrics|purge|purge-races|purge-targets|rate-limit|sweep|upload-target|verdicts|verify)\.test\./;
 /** Tests of the rest that put bytes in and get them out run on both stores; `WHOLE_SUITE_ON_S3=true` adds all others. */
-const ofBytes = process.env['WHOLE_SUITE_ON_S3'] === 'true' ? /./ : /\/test\/(api|clients|doors|recipes)\//;
+const ofBytes = process.env['WHOLE_SUITE_ON_S3'] === 'true' ? /./ : /\/test\/(api|doors|recipes)\//;
 
 const ceph = {
   globalSetup: '<rootDir>/jest.shared-ceph.js',
