@@ -33,7 +33,7 @@ export function describeWithProgram(
 }
 
 /** The path of the first executable file of that name in PATH or where daemons lie; null where there is none. */
-function findProgram(program: string): string | null {
+export function findProgram(program: string): string | null {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...daemonFolders];
   return folders.map((folder) => join(folder, program)).find(isExecutable) ?? null;
 }
