@@ -22,7 +22,8 @@ export type WatchTarget = { attachmentId: string } | { record: RecordRef };
  * Everything that happens to an attachment, or to those of a record, from now on: each time the attachment as it is when it
  * is asked for. Of several changes to one that nobody has asked for meanwhile only the last state is told, so a slow reader
  * costs an id for each attachment; where changes in other processes may have been missed, all are told. One that the viewer may
- * not see is left out. It ends when the watched attachment is deleted. Throws NOT_FOUND where that is not there, or not for this viewer.
+ * not see is left out. It ends when the watched attachment is deleted. Throws NOT_FOUND where that is not there, or not for
+ * this viewer.
  */
 export async function watchAttachments(
   deps: WatchDependencies,

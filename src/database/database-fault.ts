@@ -16,8 +16,8 @@ const sqliteFaults = new Set([
 
 /**
  * Of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), ended for
- * its own idleness (25P03, 25P04), statement cancelled by its time limit (57014) or on a standby by what the primary has done (40001), given up to end a deadlock
- * (40P01), a standby or a read-only volume (25006), a failing disk (58).
+ * its own idleness (25P03, 25P04), statement cancelled by its time limit (57014) or on a standby by what the primary has done
+ * (40001), given up to end a deadlock (40P01), a standby or a read-only volume (25006), a failing disk (58).
  */
 const postgresFaults = /^(08|53|57P|58|57014|25006|25P0[34]|40001|40P01)/;
 

@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { onAttachment, onRecord, openLive } from '../live/live-client.js';
@@ -7,6 +7,7 @@ import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { GatedScanner } from '../verdicts/gated-scanner.js';
 import { Cluster } from './cluster.js';
+import { DatabaseProxy } from './database-proxy.js';
 
 let cluster: Cluster;
 const services: TestService[] = [];
@@ -25,29 +26,10 @@ async function start(env: Record<string, string> = {}, scanner = new GatedScanne
 }
 
 /** Stands before the database, and holds the commit of an upload back for a while after it has cut off who asked for it. */
-class CuttingProxy {
+class CuttingProxy extends DatabaseProxy {
   isArmed = false;
-  readonly #server: Server = createServer((client) => this.#join(client));
-  readonly #target: URL;
 
-  constructor(url: string) {
-    this.#target = new URL(url);
-  }
-
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    const url = new URL(this.#target);
-    url.port = String((this.#server.address() as { port: number }).port);
-    return url.href;
-  }
-
-  close(): void {
-    this.#server.close();
-  }
-
-  #join(client: Socket): void {
-    const server = connect(Number(this.#target.port), this.#target.hostname);
-    for (const socket of [client, server]) socket.on('error', () => undefined);
+  protected join(client: Socket, server: Socket): void {
     server.pipe(client);
     let hasInserted = false;
     client.on('data', (bytes: Buffer) => {

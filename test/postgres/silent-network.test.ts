@@ -1,56 +1,33 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { report } from '../support/report.js';
 import { Cluster } from './cluster.js';
+import { DatabaseProxy } from './database-proxy.js';
 
-/** Stands before the database. In silence it takes what is sent and answers nothing, on what was open then for good. */
-class SwallowingProxy {
+/** In silence it takes what is sent and answers nothing, on connections that were open then for good. */
+class SwallowingProxy extends DatabaseProxy {
   isSilent = false;
   swallowed = 0;
-  readonly #server: Server = createServer((client) => this.#join(client));
-  readonly #target: URL;
-  readonly #sockets = new Set<Socket>();
-  readonly #lost = new Set<Socket>();
-
-  constructor(url: string) {
-    this.#target = new URL(url);
-  }
-
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    const url = new URL(this.#target);
-    url.port = String((this.#server.address() as { port: number }).port);
-    return url.href;
-  }
+  /** Silences so far: a connection carries nothing once there has been one more than at its beginning. */
+  #silences = 0;
 
   silence(): void {
     this.isSilent = true;
-    for (const socket of this.#sockets) this.#lost.add(socket);
+    this.#silences += 1;
   }
 
-  close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #join(client: Socket): void {
-    const server = connect(Number(this.#target.port), this.#target.hostname);
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      this.#sockets.add(from);
-      if (this.isSilent) this.#lost.add(from);
+  protected join(client: Socket, server: Socket): void {
+    const isLost = this.isSilent;
+    const silencesBefore = this.#silences;
+    const carry = (from: Socket, to: Socket) => {
       from.on('data', (bytes: Buffer) => {
-        if (this.#lost.has(from)) this.swallowed += bytes.length;
+        if (isLost || this.#silences > silencesBefore) this.swallowed += bytes.length;
         else to.write(bytes);
       });
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        this.#sockets.delete(from);
-        to.destroy();
-      });
-    }
+      from.on('close', () => to.destroy());
+    };
+    carry(client, server);
+    carry(server, client);
   }
 }
 

@@ -43,12 +43,15 @@ const limitedHook =
 const ownTest = globalThis.test as unknown as Register & { each: Each; only: Register; skip: Register };
 const { beforeAll, beforeEach, afterAll, afterEach } = globalThis as unknown as Record<string, Hook>;
 
+const test = Object.assign(limited(ownTest), {
+  each: limitedEach(ownTest.each),
+  only: limited(ownTest.only),
+  skip: ownTest.skip,
+});
+
 Object.assign(globalThis, {
-  test: Object.assign(limited(ownTest), {
-    each: limitedEach(ownTest.each),
-    only: limited(ownTest.only),
-    skip: ownTest.skip,
-  }),
+  test,
+  it: test,
   ...Object.fromEntries(
     Object.entries({ beforeAll, beforeEach, afterAll, afterEach }).map(([name, hook]) => [
       name,
