@@ -9,6 +9,9 @@ const serverUrl = () => process.env['TEST_POSTGRES_URL'];
 
 export const runsOnPostgres = () => serverUrl() !== undefined;
 
+/** The server's port; null on SQLite. */
+export const databasePort = () => (runsOnPostgres() ? Number(new URL(serverUrl() ?? '').port) : null);
+
 /** By how much the time of the service may differ from this process's: on PostgreSQL it is the database's, as far as known. */
 export const clockSlackMs = () => (runsOnPostgres() ? 1_000 : 0);
 
