@@ -1,3 +1,4 @@
+import type { StoredAttachment } from '../attachments/stored-attachment.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import type { GraphqlContext } from './context.js';
 import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
@@ -25,4 +26,13 @@ export async function readLinks(field: RecordField, context: GraphqlContext): Pr
       return attachment ? [toAttachmentLink(link, row, attachment.blob.verdict)] : [];
     })
     .filter(({ state }) => state !== 'REJECTED');
+}
+
+/** Those of the attachments that have been rejected, in this order. A rejected attachment has left every field. */
+export async function readRejected(
+  attachmentIds: readonly string[],
+  { loaders }: GraphqlContext,
+): Promise<StoredAttachment[]> {
+  const stored = await Promise.all(attachmentIds.map((id) => loaders.attachment.load(id)));
+  return stored.flatMap((one) => (one?.blob.verdict === 'REJECTED' ? one : []));
 }

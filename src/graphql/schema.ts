@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { GraphQLEnumType, GraphQLSchema, isInputObjectType } from 'graphql';
+import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
 import { guardRootFields } from './guard-root-fields.js';
@@ -41,6 +41,7 @@ export function createSchema(): GraphQLSchema {
     pubSub: { publish: noPubSub, subscribe: noPubSub },
   });
   markOneOf(schema, 'AttachmentContentInput');
+  letMutationsFailAlone(schema);
   guardRootFields(schema);
   // No field is of this type: it tells client generators what `extensions.code` can be.
   return new GraphQLSchema({
@@ -61,6 +62,13 @@ const AttachmentErrorCode = new GraphQLEnumType({
     Object.entries(errorTable).map(([code, { message }]) => [code, { description: message }]),
   ),
 });
+
+/** Makes the fields of `Mutation` nullable: one that fails must not take from the answer what the others have done. */
+function letMutationsFailAlone(schema: GraphQLSchema): void {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    field.type = getNullableType(field.type);
+  }
+}
 
 /** type-graphql has no `@oneOf`; graphql-js reads it from the type. */
 function markOneOf(schema: GraphQLSchema, name: string): void {

@@ -150,6 +150,31 @@ describe('createAttachment', () => {
     ]);
   });
 
+  test('answers with what was made where another field of the same request is refused', async () => {
+    const create = (name: string, fileName: string) =>
+      `${name}: createAttachment(input: { content: { upload: $file }, fileName: "${fileName}" }) { attachment { id } }`;
+    const { status, data, errors } = await service.client.multipart<
+      Record<string, { attachment: { id: string } } | null>
+    >(
+      {
+        query: `mutation ($file: Upload!) { ${create('a', 'a.bin')} ${create('b', '../b.bin')} ${create('c', 'c.bin')} }`,
+        variables: { file: null },
+      },
+      [{ content: randomBytes(100_000) }],
+      { 0: ['variables.file'] },
+    );
+    expect([status, data?.['b']]).toEqual([200, null]);
+    expect(errors?.map(({ path, extensions }) => [path, extensions.code])).toEqual([
+      [['b'], 'INVALID_FILE_NAME'],
+    ]);
+    const ids = ['a', 'c'].map((name) => data?.[name]?.attachment.id);
+    const { nodes } = await service.client.ask<{ nodes: { nodes: { id: string }[] } }>(
+      'query ($first: Int) { nodes: attachments(first: $first) { nodes { id } } }',
+      { first: 2 },
+    );
+    expect(nodes.nodes.map(({ id }) => id)).toEqual(ids.toReversed());
+  });
+
   test('uses one part for two attachments over the same bytes', async () => {
     const mutation = `mutation ($file: Upload!, $again: Upload!) {
       a: createAttachment(input: { content: { upload: $file }, fileName: "a.bin" }) { attachment { id documentKey url } }
@@ -195,10 +220,10 @@ describe('createAttachment', () => {
     const headers = { ...service.client.headers, 'apollo-require-preflight': 'true' };
     const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body: form });
     const { data, errors } = (await response.json()) as {
-      data: Record<string, unknown> | null;
+      data: Record<string, unknown>;
       errors: { path: string[]; extensions: { code: string; details: { type: string }[] } }[];
     };
-    expect(data).toBeNull();
+    expect(data).toMatchObject({ first: { attachment: {} }, again: null });
     expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([[['again'], 'NOT_FOUND']]);
     expect(await storedFiles()).toEqual(before);
   });
@@ -242,7 +267,7 @@ describe('createAttachment', () => {
     const { data, errors } = await strict.client.graphql<Record<string, unknown>>(
       `mutation { ${['a', 'b', 'c', 'd'].map(one).join(' ')} }`,
     );
-    expect(data ?? null).toBeNull();
+    expect(data).toMatchObject({ a: { attachment: {} }, c: { attachment: {} }, d: null });
     expect(errors?.map(({ path, extensions }) => [path, extensions.code, extensions.limit])).toEqual([
       [['d'], 'TOO_MANY_FILES', 3],
     ]);

@@ -136,7 +136,7 @@ export async function openTarget(
 ): Promise<Target | Creation> {
   const input = { fileName: name, contentType: type ?? vague, size: content.length };
   const answer = await client.graphql<{ createUploadTarget: { target: Target } }>(createTarget, { input });
-  return answer.data?.createUploadTarget.target ?? { ...answer, data: null };
+  return answer.data?.createUploadTarget?.target ?? { ...answer, data: null };
 }
 
 export async function putTo(url: string, { content, type }: SentFile): Promise<Creation> {

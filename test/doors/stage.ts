@@ -126,7 +126,7 @@ export class Stage implements AsyncDisposable {
 
 export function refusalOf({ errors = [], data }: Creation): Refusal {
   const [error] = errors;
-  if (errors.length !== 1 || !error || data)
+  if (errors.length !== 1 || !error || data?.createAttachment)
     throw new Error(`No refusal: ${JSON.stringify({ errors, data })}`);
   const { code, details, limit } = error.extensions;
   return { code, faults: details.map(({ loc, type }) => `${loc.join('.')}: ${type}`), limit };

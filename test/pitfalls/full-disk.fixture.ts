@@ -27,7 +27,7 @@ async function upload(request: Buffer, whileSending = async () => {}) {
   void connection.send(request.subarray(request.length >> 1));
   const { status, body } = await connection.response();
   const { data, errors } = JSON.parse(body);
-  if (data) stored.push(data.upload.attachment.url);
+  if (data?.upload) stored.push(data.upload.attachment.url);
   return {
     upload: `${status} ${errors?.[0].extensions.code ?? 'stored'}`,
     isQuick: performance.now() - start < 1_000,

@@ -54,7 +54,7 @@ test('an upload whose commit was never answered is refused, and keeps its bytes 
   expect(cut.errors?.[0]?.extensions.code).toBe('STORAGE_UNAVAILABLE');
   await pause(1_500);
   const { data } = await upload();
-  const { url, documentKey } = data?.createAttachment.attachment ?? { url: '', documentKey: '' };
+  const { url, documentKey } = data?.createAttachment?.attachment ?? { url: '', documentKey: '' };
   const response = await service.client.download(url);
   expect(Buffer.from(await response.arrayBuffer()).equals(content)).toBe(true);
   expect(await storedFiles(cluster.directory)).toContain(documentKey);

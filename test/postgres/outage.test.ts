@@ -21,7 +21,7 @@ async function uploadOn(client: Client, tally: Tally, name: string, isOver: () =
     let id: string | undefined;
     while (id === undefined) {
       const { data, errors } = await client.tryUpload({ content, name: 'a.txt' }, input);
-      id = data?.createAttachment.attachment.id;
+      id = data?.createAttachment?.attachment.id;
       const code = errors?.[0]?.extensions.code;
       if (code === undefined) continue;
       tally.refusals.set(code, (tally.refusals.get(code) ?? 0) + 1);

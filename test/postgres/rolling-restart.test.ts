@@ -37,7 +37,7 @@ class Uploaders {
     for (let attempt = 0; attempt < 50; attempt += 1) {
       const service = this.running[(attempt + Number.parseInt(name, 10)) % this.running.length];
       const answer = await service?.client.tryUpload(file, { idempotencyKey: name }).catch(toFault);
-      if (answer && 'data' in answer && answer.data) {
+      if (answer && 'data' in answer && answer.data?.createAttachment) {
         const { id } = answer.data.createAttachment.attachment;
         this.acknowledged.push({ id, sha256 });
         return;

@@ -26,7 +26,7 @@ async function uploadUntilKilled(
     const content = infected ? eicar : 'clean';
     const uploaded = await client.tryUpload({ content, name: 'a.txt' }, { webhooks }).catch(() => null);
     if (!uploaded) return;
-    const id = uploaded.data?.createAttachment.attachment.id;
+    const id = uploaded.data?.createAttachment?.attachment.id;
     if (id) acknowledged.set(id, infected ? 'REJECTED' : 'APPROVED');
   }
 }

@@ -55,10 +55,14 @@ const record = (id: string) => ({ type: 'WorkPackage', id });
 
 const link = (input: object, client = owner) =>
   client.graphql<{
-    linkAttachments: { links: { state: string }[]; field: { links: unknown[]; version: number } };
+    linkAttachments: {
+      links: { state: string }[];
+      rejected: { id: string; rejection: unknown }[];
+      field: { links: unknown[]; version: number };
+    };
   }>(
     `mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) {
-      links { state } field { version links { attachment { id } } } } }`,
+      links { state } rejected { id rejection { reason } } field { version links { attachment { id } } } } }`,
     { input },
   );
 
@@ -238,6 +242,9 @@ describe('holdSeconds', () => {
     setTimeout(() => scanner.open(), 500);
     const [answer, ms] = await linking;
     expect(answer.data?.linkAttachments.links).toEqual([{ state: 'ACTIVE' }]);
+    expect(answer.data?.linkAttachments.rejected).toMatchObject([
+      { id: bad.id, rejection: { reason: 'MALWARE' } },
+    ]);
     expect(ms).toBeGreaterThan(400);
     expect(ms).toBeLessThan(5_000);
   });
@@ -249,6 +256,7 @@ describe('holdSeconds', () => {
     const [answer, ms] = await timed(link(input));
     expect(answer.data?.linkAttachments).toMatchObject({
       links: [{ state: 'PENDING' }],
+      rejected: [],
       field: { links: [] },
     });
     expect(ms).toBeGreaterThan(950);

@@ -12,7 +12,7 @@ import { offerUpload } from '../../attachments/offer-upload.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { awaitContent, doorOf, refuseWithAll } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
-import { readLinks } from '../read-links.js';
+import { readLinks, readRejected } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
 import {
   CopyAttachmentInput,
@@ -132,7 +132,8 @@ export class Mutations {
     await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
     const field = Object.assign(new RecordField(), { record: input.record, name: input.field, row });
     const links = await readLinks(field, context);
-    return { field, links, unlinked: unlinked.map(toAttachment) };
+    const rejected = await readRejected(input.attachmentIds, context);
+    return { field, links, rejected: rejected.map(toAttachment), unlinked: unlinked.map(toAttachment) };
   }
 
   @Mutation(() => DeleteAttachmentPayload)

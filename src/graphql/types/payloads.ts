@@ -29,6 +29,11 @@ export class LinkAttachmentsPayload {
   @Field(() => [AttachmentLink])
   links!: AttachmentLink[];
 
+  @Field(() => [Attachment], {
+    description: 'Of the named ones, those that were rejected by the end of the hold.',
+  })
+  rejected!: Attachment[];
+
   @Field(() => [Attachment])
   unlinked!: Attachment[];
 }
