@@ -119,7 +119,8 @@ function describe({ contentType, form }: DetectedContent): string {
   return form === 'text' ? 'text' : 'of no known format';
 }
 
-function invalidMediaType(): ContentTypeFault {
+/** BAD_USER_INPUT for a declared type that `readDeclared` finds invalid. */
+export function invalidMediaType(): ContentTypeFault {
   const msg = 'The content type is not a media type such as image/png.';
   return { code: 'BAD_USER_INPUT', loc: ['contentType'], type: 'invalid_media_type', msg };
 }

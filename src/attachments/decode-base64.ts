@@ -14,6 +14,9 @@ const nothing = Buffer.alloc(0);
 
 /** INVALID_BASE64; its detail is where the text stands and the offset of the first character that no valid text has there. */
 export class InvalidBase64 extends AttachmentError {
+  /** The media type that the text's data URL says. */
+  declaredType: string | null = null;
+
   constructor(
     loc: readonly (string | number)[],
     offset: number,

@@ -1,5 +1,5 @@
 import { Faults } from '../faults.js';
-import { agreeContentType, readDeclared } from './agree-content-type.js';
+import { agreeContentType, invalidMediaType, readDeclared } from './agree-content-type.js';
 import { checkDigest, type Digest } from './check-digest.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkDeclared, checkSize, checkType } from './check-policy.js';
@@ -61,12 +61,43 @@ export async function examineInput(
   return { fileName, contentType: contentType ?? '', fieldPolicy };
 }
 
+/** What is known of content that could not be taken in. */
+export interface RefusedContent {
+  /** Whether it comes with a name of its own. */
+  hasName: boolean;
+  /** The media type that its data URL says. */
+  urlType: string | null;
+}
+
 /** For content that could not be taken in: what else is wrong with its input. */
-export async function findOtherFaults(deps: ExamineInputDependencies, input: CreationInput): Promise<Faults> {
+export async function findOtherFaults(
+  deps: ExamineInputDependencies,
+  input: CreationInput,
+  { hasName, urlType }: RefusedContent,
+): Promise<Faults> {
   const faults = new Faults();
-  if (input.fileName !== null) chooseFileName(faults, input.fileName, null);
-  await examineWords(faults, deps, input);
+  const isNamed = input.fileName !== null || !hasName;
+  const fileName = isNamed ? chooseFileName(faults, input.fileName, null) : '';
+  if (input.digest) checkDigest(faults, input.digest, null);
+  const applicable = await examineWords(faults, deps, input);
+  const content = { declaredType: urlType, fromDataUrl: urlType !== null };
+  const declared = readDeclared(chooseDeclaredType(faults, input.contentType, content), fileName);
+  if (declared === 'invalid') {
+    const { code, loc, type, msg } = invalidMediaType();
+    faults.add(code, ['input', ...loc], type, msg);
+  } else {
+    for (const policy of applicable) checkWithoutBytes(faults, policy, declared, fileName);
+  }
   return faults;
+}
+
+/** Notes a fault if the policy refuses the declared type, whichever accepted type the bytes were of. */
+function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | null, fileName: string): void {
+  const found = [...(policy.acceptedTypes?.keys() ?? [])].map((contentType) =>
+    checkDeclared(policy, declared, { contentType, fileName }),
+  );
+  if (fileName === '' || found.some((fault) => fault.length === 0)) return;
+  for (const { code, loc, type, msg } of found[0] ?? []) faults.add(code, ['input', ...loc], type, msg);
 }
 
 /** Notes what can be said of an input without its bytes. Returns the policies that hold for them. */
@@ -130,7 +161,7 @@ async function agreeOnType(
 function chooseDeclaredType(
   faults: Faults,
   given: string | null,
-  { declaredType: own, fromDataUrl }: Intake,
+  { declaredType: own, fromDataUrl }: Pick<Intake, 'declaredType' | 'fromDataUrl'>,
 ): string | null {
   const type = given === null ? null : parseMediaType(given);
   if (type === null || own === null || !fromDataUrl) return given ?? own;

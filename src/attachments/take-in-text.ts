@@ -1,6 +1,6 @@
 import { assertDecodedSize, decodeBase64, InvalidBase64, type TextPieces } from './decode-base64.js';
 import type { Intake } from './intake.js';
-import { parseDataUrl } from './parse-data-url.js';
+import { maxDataUrlHeader, parseDataUrl } from './parse-data-url.js';
 import { type TakeInDependencies, takeIn } from './take-in.js';
 
 /** How content is written as text. */
@@ -26,7 +26,11 @@ export async function takeInText(deps: TakeInDependencies, source: TextSource): 
       ? await parseDataUrl(text, loc)
       : { contentType: null, content: decodeBase64(text, loc) };
   const declaredType = contentType;
-  const intake = await takeIn(deps, { organizationId, content, maxSize, fileName: null, declaredType });
+  const taking = takeIn(deps, { organizationId, content, maxSize, fileName: null, declaredType });
+  const intake = await taking.catch((error: unknown) => {
+    if (error instanceof InvalidBase64) error.declaredType = declaredType;
+    throw error;
+  });
   return { ...intake, fromDataUrl: encoding === 'dataUrl' };
 }
 
@@ -37,6 +41,15 @@ export async function takeInText(deps: TakeInDependencies, source: TextSource): 
 export function refuseText(fault: unknown, maxSize: number): never {
   if (fault instanceof InvalidBase64) assertDecodedSize(fault.textLength, maxSize);
   throw fault;
+}
+
+/** The media type that a data URL says; null if it is none. */
+export async function typeOfDataUrl(text: string): Promise<string | null> {
+  const start = text.slice(0, maxDataUrlHeader + 1);
+  return parseDataUrl([start]).then(
+    ({ contentType }) => contentType,
+    () => null,
+  );
 }
 
 /** As `takeInText`, for a text that is there already: one that must come to too much is refused undecoded. */

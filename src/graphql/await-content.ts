@@ -1,7 +1,13 @@
+import { InvalidBase64 } from '../attachments/decode-base64.js';
 import { type CreationInput, findOtherFaults } from '../attachments/examine-input.js';
 import type { Intake } from '../attachments/intake.js';
 import type { Door } from '../attachments/measure-upload.js';
-import { refuseText, type TextEncoding, takeInWholeText } from '../attachments/take-in-text.js';
+import {
+  refuseText,
+  type TextEncoding,
+  takeInWholeText,
+  typeOfDataUrl,
+} from '../attachments/take-in-text.js';
 import { takeStored } from '../attachments/take-stored.js';
 import { AttachmentError, type AttachmentErrorCode, timeoutFault } from '../errors.js';
 import type { GraphqlContext } from './context.js';
@@ -43,11 +49,14 @@ const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
 export async function refuseWithAll(
   deps: GraphqlContext['deps'],
   input: CreationInput,
+  { base64, dataUrl }: AttachmentContentInput,
   error: unknown,
 ): Promise<never> {
   if (!(error instanceof AttachmentError) || !contentFaults.has(error.code)) throw error;
   if (error.details.some(({ type }) => type === timeoutFault)) throw error;
-  const { details, limit } = await findOtherFaults(deps, input);
+  const hasName = typeof base64 !== 'string' && typeof dataUrl !== 'string';
+  const urlType = error instanceof InvalidBase64 ? error.declaredType : await typeOfDataUrl(dataUrl ?? '');
+  const { details, limit } = await findOtherFaults(deps, input, { hasName, urlType });
   throw error.with(details, limit);
 }
 

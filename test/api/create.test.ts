@@ -120,12 +120,22 @@ describe('createAttachment', () => {
     description: 'd'.repeat(10_001),
     field: 'files',
     policy: 'nobody knows',
+    contentType: 'nonsense',
+    digest: { algorithm: 'MD5', hash: 'nonsense' },
   };
-  const all = ['path', 'too_long', 'missing_record', 'unknown_policy'];
+  const all = [
+    'path',
+    'invalid_digest',
+    'too_long',
+    'missing_record',
+    'unknown_policy',
+    'invalid_media_type',
+  ];
 
   test.each([
     ['base64', { base64: 'e!' }, 'INVALID_BASE64', 'base64_invalid', 10_000],
     ['data URL', { dataUrl: 'data:nothing' }, 'BAD_USER_INPUT', 'data_url_invalid', 10_000],
+    ['long base64', { base64: `${'A'.repeat(400_000)}!` }, 'INVALID_BASE64', 'base64_invalid', 10_000],
     ['document key', { documentKey: 'none' }, 'DOCUMENT_KEY_UNKNOWN', 'document_key_unknown', 10_000],
   ])('%s that is no good hides no other fault', async (_, content, code, type, limit) => {
     const before = await storedFiles();
@@ -136,6 +146,43 @@ describe('createAttachment', () => {
     expect(errors?.[0]?.extensions).toMatchObject({ code, limit });
     expect(errors?.[0]?.extensions.details.map((detail) => detail.type)).toEqual([type, ...all]);
     expect(await storedFiles()).toEqual(before);
+  });
+
+  test.each([
+    ['a short data URL', 4, 'INVALID_BASE64', 'base64_invalid'],
+    ['a long data URL', 400_000, 'INVALID_BASE64', 'base64_invalid'],
+    ['a data URL of too many bytes', 201_000, 'FILE_TOO_LARGE', 'file_too_large'],
+  ])('%s that is no good hides neither its type nor the lack of a name', async (_, length, code, type) => {
+    const dataUrl = `data:text/plain;base64,${'A'.repeat(length)}!`;
+    const input = { content: { dataUrl }, contentType: 'image/png' };
+    await using strict = await startService(code === 'FILE_TOO_LARGE' ? { MAX_FILE_SIZE: '100000' } : {});
+    const { errors } = await strict.client.graphql(
+      'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+      { input },
+    );
+    expect(errors?.[0]?.extensions.code).toBe(code);
+    expect(errors?.[0]?.extensions.details.map((detail) => detail.type)).toEqual([
+      type,
+      'empty',
+      'data_url_mismatch',
+    ]);
+  });
+
+  test('wrong base64 does not hide that the policy takes no file of the declared type', async () => {
+    const input = {
+      content: { base64: 'e!' },
+      fileName: 'a.exe',
+      contentType: 'application/x-unheard-of',
+      policy: 'calendar',
+    };
+    const { errors } = await service.client.graphql(
+      'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+      { input },
+    );
+    expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
+      ['input.content.base64.1', 'base64_invalid'],
+      ['input.contentType', 'content_type_not_allowed'],
+    ]);
   });
 
   test('a file of another type than it says is told to be too large too', async () => {
