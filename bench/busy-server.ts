@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { createFirstApiKey } from '../src/auth/api-keys.js';
+import { createFirstApiKey } from '../src/auth/first-api-key.js';
 import { loadConfig } from '../src/config.js';
 import { createServer } from '../src/http/server.js';
 import { addRoutes } from '../src/wiring/routes.js';
@@ -17,6 +17,7 @@ let origin = '';
 const services = await createServices(config, {}, server.log, () => origin);
 const { database, jobs } = services;
 await createFirstApiKey(services, config.bootstrapApiKey);
+services.openToKeys();
 let done = 0;
 // Before the service's own routes, each of which must be in the table of permissions.
 server.get('/jobs', async () => ({ done }));

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { createFirstApiKey } from './auth/api-keys.js';
-import type { Config } from './config.js';
+import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
+import { type Config, ConfigError } from './config.js';
 import { createServer } from './http/server.js';
+import { systemCode } from './storage/storage-fault.js';
 import { createHandlers, startCleaning } from './wiring/background-work.js';
 import { addRoutes } from './wiring/routes.js';
 import { type AppParts, createServices } from './wiring/services.js';
@@ -14,12 +15,14 @@ export interface Entrance {
   address: string;
   /** The base of the URLs handed out. */
   publicUrl: string;
-  /** The first API key, where this start has made it; nobody can read it again. */
-  firstApiKey: string | null;
+  firstApiKey: FirstApiKey;
 }
 
 export interface App {
-  /** Accepts requests from now on. */
+  /**
+   * Accepts requests from now on. Then makes the first API key if there is none, so that a start that cannot listen makes
+   * none. Throws ConfigError, naming the setting, where it cannot listen.
+   */
   listen(): Promise<Entrance>;
   /** Scans, delivers and cleans from now on. Any number of processes may do so on the same rows. */
   work(): Promise<void>;
@@ -38,10 +41,11 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
 
   return {
     listen: async () => {
-      // Not by a process that only works: nobody would see it.
-      const firstApiKey = await createFirstApiKey(services, config.bootstrapApiKey);
-      const address = await server.listen({ host: config.host, port: config.port });
+      const address = await bind(server, config);
       publicUrl ||= address;
+      // A process that only works makes no key: nobody would see it.
+      const firstApiKey = await createFirstApiKey(services, config.bootstrapApiKey);
+      services.openToKeys();
       return { address, publicUrl, firstApiKey };
     },
     work: async () => {
@@ -62,6 +66,23 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await database.close();
     },
   };
+}
+
+/** What of an address cannot be had, by the setting that says it. */
+const bindFaults: Readonly<Record<string, (address: string) => string>> = {
+  EADDRINUSE: (address) => `PORT: another program listens on ${address}`,
+  EACCES: (address) => `PORT: this user may not listen on ${address}`,
+  EADDRNOTAVAIL: (address) => `HOST: ${address} is no address of this machine`,
+  ENOTFOUND: (address) => `HOST: the name in ${address} is not known`,
+};
+
+async function bind(server: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const fault = bindFaults[systemCode(error) ?? '']?.(`${host}:${port}`);
+    throw fault === undefined ? error : new ConfigError([fault]);
+  }
 }
 
 /** Stops accepting, waits for requests under way, and cuts those off that take longer than `timeoutMs`. */

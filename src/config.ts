@@ -69,9 +69,9 @@ const settings = {
   ),
   BOOTSTRAP_API_KEY: z
     .string()
-    .regex(/^cck_[A-Za-z0-9_-]{8,128}$/, 'must be cck_ and 8 to 128 letters, digits, - or _')
+    .regex(/^cck_[A-Za-z0-9_-]{32,128}$/, 'must be cck_ and 32 to 128 letters, digits, - or _')
     .optional()
-    .describe('First API key, where the database has none yet; default: a random one, printed once.'),
+    .describe('First API key, if the database has none yet; default: a random one, printed once.'),
   JWT_SECRET: z
     .string()
     .refine((secret) => Buffer.byteLength(secret) >= 32, 'must have at least 32 bytes')

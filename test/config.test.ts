@@ -23,6 +23,27 @@ describe('RECORD_AUTHORIZER_URL', () => {
   });
 });
 
+describe('BOOTSTRAP_API_KEY', () => {
+  test.each([32, 128])('takes %i characters after cck_', (length) => {
+    const key = `cck_${'aB3-_'.repeat(30).slice(0, length)}`;
+    expect(loadConfig({ BOOTSTRAP_API_KEY: key }).bootstrapApiKey).toBe(key);
+  });
+
+  test.each([
+    'cck_password',
+    `cck_${'x'.repeat(31)}`,
+    `cck_${'x'.repeat(129)}`,
+    'x'.repeat(40),
+    `cck_${'x '.repeat(20)}`,
+  ])('refuses %j, and tells every other fault too', (key) => {
+    const faults = faultsOf({ BOOTSTRAP_API_KEY: key, PORT: '70000' });
+    expect(faults).toEqual([
+      expect.stringMatching(/^PORT: /),
+      'BOOTSTRAP_API_KEY: must be cck_ and 32 to 128 letters, digits, - or _',
+    ]);
+  });
+});
+
 describe('SCANNER', () => {
   test.each([
     'none',

@@ -2,14 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
-import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
-import { OrganizationRow } from '../database/entities/organization.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockTable } from '../database/row-locks.js';
-import { permissions } from './viewer.js';
 
+/** `cck_` and the first 8 characters of the secret: enough to tell keys apart, and at least 24 stay unknown. */
 const prefixLength = 12;
 
 /** Keys have 256 random bits, so one fast hash is enough: there is nothing to guess. */
@@ -58,34 +55,4 @@ export async function storeApiKey(
   const actor = { organizationId, principal: createdBy };
   await recordEvent(manager, actor, { ...creation, details: { name, permissions } });
   return row;
-}
-
-/**
- * Makes the first organization and its key, with all permissions, where the database has no key yet. Returns the key, which
- * nobody can read again; null where there was one before.
- */
-export async function createFirstApiKey(
-  { database, clock }: { database: Database; clock: () => Date },
-  given: string | null,
-): Promise<string | null> {
-  const key = given ?? generateApiKey();
-  const created = await database.write(async (manager) => {
-    await lockTable(manager, ApiKeyRow);
-    if (await manager.exists(ApiKeyRow)) return false;
-    const createdAt = clock();
-    const organizationId = uuidv7();
-    await insertRow(manager, OrganizationRow, { id: organizationId, name: 'default', createdAt });
-    const name = 'bootstrap';
-    await storeApiKey(manager, {
-      key,
-      organizationId,
-      createdBy: null,
-      name,
-      permissions,
-      createdAt,
-      expiresAt: null,
-    });
-    return true;
-  });
-  return created ? key : null;
 }

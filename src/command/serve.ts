@@ -11,7 +11,7 @@ export async function serve(config: Config, { work = true }: { work?: boolean } 
   const app = await createApp(config);
   stopOnSignal(() => app.close());
   const { address, publicUrl, firstApiKey } = await app.listen();
+  // Before anything else that can fail: nobody can read the key again.
+  process.stdout.write(`Claimcheck listens on ${address}\n${welcome(publicUrl, firstApiKey)}`);
   if (work) await app.work();
-  process.stdout.write(`Claimcheck listens on ${address}\n`);
-  if (firstApiKey !== null) process.stdout.write(welcome(publicUrl, firstApiKey));
 }

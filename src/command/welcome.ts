@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FirstApiKey } from '../auth/first-api-key.js';
+import { permissions } from '../auth/viewer.js';
 
 /** The folder that package.json lies in, wherever below it this was compiled to. */
 function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
@@ -14,21 +16,39 @@ const operations = JSON.stringify({
   variables: { file: null },
 });
 
-/** What the first start tells: the key, an upload to paste, and where to look around. */
-export function welcome(publicUrl: string, key: string): string {
+/** What a start tells of the first key. A key that the operator has given is not repeated. Empty if all is known. */
+export function welcome(publicUrl: string, firstApiKey: FirstApiKey): string {
+  switch (firstApiKey.state) {
+    case 'made':
+      return firstApiKey.key === null
+        ? `\nYour API key is the one in BOOTSTRAP_API_KEY.\n${tour(publicUrl, '"Authorization: Bearer $BOOTSTRAP_API_KEY"')}`
+        : `\nYour API key, shown this once:\n\n  ${firstApiKey.key}\n${tour(publicUrl, `'Authorization: Bearer ${firstApiKey.key}'`)}`;
+    case 'unused':
+      return `
+The first API key was made at ${firstApiKey.madeAt.toISOString()}, shown then, and has never been used. If nobody has it, make another and
+revoke that one, with the same settings as this service:
+
+  npx claimcheck keys create --permissions ${permissions.join(',')}
+  npx claimcheck keys revoke ${firstApiKey.id}
+`;
+    case 'not-taken':
+      return '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
+    case 'known':
+      return '';
+  }
+}
+
+/** An upload to paste, and where to look around. */
+function tour(publicUrl: string, header: string): string {
   const curl = [
     `curl ${publicUrl}/graphql`,
-    `-H 'Authorization: Bearer ${key}'`,
+    `-H ${header}`,
     `-H 'Apollo-Require-Preflight: true'`,
     `-F operations='${operations}'`,
     `-F map='{"0":["variables.file"]}'`,
     `-F '0=@"${join(packageRoot(), 'README.md')}"'`,
   ].join(' ');
   return `
-Your API key, shown this once:
-
-  ${key}
-
 Upload a file:
 
   ${curl}

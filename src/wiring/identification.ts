@@ -14,17 +14,35 @@ interface IdentityDependencies {
   log: Log;
 }
 
-/** Finds out who asks, by a key or a token. */
+/** Finds out who asks, by a key or a token, once `openToKeys` has been called. */
 export function createIdentification(
   config: Config,
   deps: IdentityDependencies,
-): { authenticate: Authenticate; usage: KeyUsage } {
+): { authenticate: Authenticate; usage: KeyUsage; openToKeys(): void } {
   const { database, clock, log } = deps;
   const onUsageLost = (err: unknown) => log.warn({ err }, 'use of keys not noted');
   const usage = createKeyUsage({ database, clock, onUsageLost });
   const identifyKey = createIdentifyKey({ database, clock, usage });
   const identifyToken = identifyTokens(config, deps);
-  return { authenticate: createAuthenticate({ identifyKey, identifyToken }), usage };
+  const { isOpen, openToKeys } = keyGate();
+  const authenticate = createAuthenticate({ identifyKey, identifyToken });
+  return {
+    authenticate: async (authorization) => {
+      await isOpen;
+      return authenticate(authorization);
+    },
+    usage,
+    openToKeys,
+  };
+}
+
+/** The service listens before the first key is made: credentials that come in between wait, instead of being refused. */
+function keyGate(): { isOpen: Promise<void>; openToKeys(): void } {
+  let openToKeys = () => {};
+  const isOpen = new Promise<void>((resolve) => {
+    openToKeys = resolve;
+  });
+  return { isOpen, openToKeys };
 }
 
 /** Null where no tokens are taken. */

@@ -57,12 +57,11 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const stopRelay = await relayConfiguredChanges(config, changes, log);
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
-  const { authenticate, usage } = createIdentification(config, { database, clock, log });
+  const identification = createIdentification(config, { database, clock, log });
   return {
     ...config,
-    ...(await openLimits(config, { authenticate, database })),
-    authenticate,
-    usage,
+    ...(await openLimits(config, { ...identification, database })),
+    ...identification,
     recordAuthorizer: await createConfiguredAuthorizer(config, log),
     database,
     storage,

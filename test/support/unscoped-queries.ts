@@ -37,7 +37,7 @@ const reasons = {
     'src/webhooks/forget-webhooks.ts forgetWebhooks',
   ],
   'an id that this request has made itself': ['src/attachments/discard-intake.ts discardIntake'],
-  'the first start asks whether there is any key at all': ['src/auth/api-keys.ts createFirstApiKey'],
+  'the first start asks whether there is any key at all': ['src/auth/first-api-key.ts createFirstApiKey'],
 };
 
 /** Each place that may ask for rows without naming an organization, and why. */
