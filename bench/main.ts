@@ -12,10 +12,11 @@ import { profileScenario } from './profile.js';
 import { formatComparisons, formatLimits, formatNumber, formatStandings, toMebibytes } from './report.js';
 import { type Scenario, scenarios } from './scenarios.js';
 import { measureSettings } from './settings-cost.js';
+import { formatStalls, measureStalls } from './stalls.js';
 import { measureStart, startLimit } from './start-up.js';
 
 /*
- * npm run bench -- [--only <scenario>]... [--quick] [--profile]
+ * npm run bench -- [--only <scenario>]... [--quick] [--profile] [--attack <part of a name, of stalls>]
  *
  * Measures the service against a bare node:http server that stores and serves the same bytes, in turn and in one run, so
  * that the machine cancels out. A limit that is missed makes the exit status 1. The files lie in the system's temporary
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
+    attack: { type: 'string' },
     profile: { type: 'boolean', default: false },
   },
 });
@@ -40,6 +42,7 @@ const names = [
   'engines',
   'pages',
   'growth',
+  'stalls',
 ];
 const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
@@ -60,6 +63,7 @@ if (options.profile) {
   ];
   await runLibraries();
   await runEngines();
+  await runStalls();
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
 }
@@ -156,4 +160,10 @@ async function runGrowth(): Promise<Limit[]> {
   }
   console.log(`\n${formatGrowth(pairs)}`);
   return growthLimits(pairs);
+}
+
+async function runStalls(): Promise<void> {
+  if (!isChosen('stalls')) return;
+  const stalls = await measureStalls(options.quick ? 0.1 : 1, options.attack);
+  console.log(`\n${formatStalls(stalls)}`);
 }

@@ -34,7 +34,7 @@ interface ServiceOptions {
 }
 
 const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const entrance = join(projectDirectory, 'dist', 'claimcheck.cjs');
+export const entrance = join(projectDirectory, 'dist', 'claimcheck.cjs');
 const startTimeoutMs = 15_000;
 const stopTimeoutMs = 15_000;
 

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { type Answer, exchange, type LoadRequest, openAgent } from './load.js';
+import type { ServiceProcess } from './server-process.js';
+import { downloadRequest, queryRequest, upload } from './service-requests.js';
+
+/*
+ * Clients that mean no good. Each function resolves with a word about what they were answered.
+ */
+
+/** No attack goes on longer. */
+const attackMs = 60_000;
+
+export function anonymous(query: string): LoadRequest {
+  const body = Buffer.from(JSON.stringify({ query }));
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+  return { method: 'POST', path: '/graphql', headers, body: [body] };
+}
+
+/** Sends the same request so many times at once. */
+export async function askAll(service: ServiceProcess, request: LoadRequest, count: number): Promise<string> {
+  const agent = openAgent(count);
+  try {
+    const asked = Array.from({ length: count }, () =>
+      exchange(agent, service.origin, request).catch((error: Error) => error.message),
+    );
+    return summarize(await Promise.all(asked));
+  } finally {
+    agent.destroy();
+  }
+}
+
+function summarize(answers: readonly (Answer | string)[]): string {
+  const words = answers.map((answer) => {
+    if (typeof answer === 'string') return answer;
+    const code = /"code":"(\w+)"/.exec(answer.text)?.[1];
+    const size = answer.size < 100_000 ? `${answer.size} B` : `${(answer.size / 1e6).toFixed(1)} MB`;
+    return `${answer.status}, ${code ?? size}`;
+  });
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts]
+    .slice(0, 3)
+    .map(([word, count]) => `${count} x ${word}`)
+    .join('; ');
+}
+
+/** Sends requests on connections of their own and reads nothing of the answers. */
+export async function sendUnread(
+  { origin }: ServiceProcess,
+  request: LoadRequest,
+  count: number,
+): Promise<string> {
+  const sockets = await Promise.all(Array.from({ length: count }, () => openUnread(origin, request)));
+  await sleep(15_000);
+  const open = sockets.filter((socket) => !socket.destroyed).length;
+  for (const socket of sockets) socket.destroy();
+  return `${open} of ${count} connections still open after 15 s`;
+}
+
+async function openUnread(origin: string, { method, path, headers, body }: LoadRequest): Promise<Socket> {
+  const { hostname, port } = new URL(origin);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.pause();
+  const lines = Object.entries({ Host: hostname, ...headers }).map(([name, value]) => `${name}: ${value}`);
+  socket.write([`${method} ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n'));
+  for (const piece of body) socket.write(piece);
+  return socket;
+}
+
+/** Creates an attachment of this description and reads its html five times. */
+export async function describeAndRead(service: ServiceProcess, description: string): Promise<string> {
+  const create = queryRequest(
+    service,
+    'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+    { input: { content: { base64: 'YQ==' }, fileName: 'a.txt', description } },
+  );
+  const agent = openAgent(1);
+  const created = await exchange(agent, service.origin, create);
+  const id = /"id":"([^"]+)"/.exec(created.text)?.[1];
+  const read = queryRequest(service, 'query ($id: ID!) { attachment(id: $id) { description { html } } }', {
+    id,
+  });
+  const answers: Answer[] = [created];
+  for (let time = 0; time < 5 && id !== undefined; time += 1)
+    answers.push(await exchange(agent, service.origin, read));
+  agent.destroy();
+  return summarize(answers);
+}
+
+export async function sendDistinctDocuments(service: ServiceProcess): Promise<string> {
+  const agent = openAgent(8);
+  const counts = new Map<number, number>();
+  let next = 0;
+  const send = async () => {
+    while (next < 24_000) {
+      next += 1;
+      const query = `{ ${`x${next}`.padEnd(160, 'y')}: viewer { organizationId } }`;
+      const request = service.apiKey === '' ? anonymous(query) : queryRequest(service, query);
+      const { status } = await exchange(agent, service.origin, request);
+      counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, send));
+  agent.destroy();
+  return [...counts].map(([status, count]) => `${count} x ${status}`).join('; ');
+}
+
+const spellings = ['Bearer ', 'bearer ', 'BEARER ', 'Basic ', 'basic ', 'Bearer  ', 'Basic  ', 'bEARER '];
+
+export async function openSockets({ origin, apiKey }: ServiceProcess): Promise<string> {
+  const sockets: WebSocket[] = [];
+  const end = performance.now() + attackMs;
+  for (let index = 0; index < 4_060 && performance.now() < end; index += 1) {
+    const authorization = `${spellings[index % spellings.length]}${apiKey}`;
+    sockets.push(openSocket(origin, authorization));
+    if (index % 20 === 19) await sleep(25);
+  }
+  await sleep(5_000);
+  const open = sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+  for (const socket of sockets) socket.terminate();
+  return `${open} of ${sockets.length} open`;
+}
+
+function openSocket(origin: string, authorization: string): WebSocket {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+  socket.on('error', () => undefined);
+  socket.once('open', () =>
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } })),
+  );
+  return socket;
+}
+
+export async function sendPings({ origin, apiKey }: ServiceProcess): Promise<string> {
+  const socket = openSocket(origin, `Bearer ${apiKey}`);
+  await once(socket, 'message');
+  let pongs = 0;
+  socket.on('message', () => {
+    pongs += 1;
+  });
+  for (let index = 0; index < 200_000 && socket.readyState === WebSocket.OPEN; index += 1) {
+    socket.send('{"type":"ping"}');
+    if (index % 20_000 === 0) await sleep(1);
+  }
+  const end = performance.now() + 20_000;
+  while (pongs < 200_000 && socket.readyState === WebSocket.OPEN && performance.now() < end) await sleep(20);
+  const word = `${pongs} pongs, ${socket.readyState === WebSocket.OPEN ? 'open' : 'closed'}`;
+  socket.terminate();
+  return word;
+}
+
+export async function stallDownloads(service: ServiceProcess): Promise<string> {
+  const content = [Buffer.alloc(16 * 1024 * 1024, 'Leave a file. ')];
+  const attachment = await upload(service, { content, fileName: 'large.txt' });
+  const descriptors = () => readdirSync(`/proc/${service.pid}/fd`).length;
+  const before = descriptors();
+  const request = downloadRequest(service, attachment);
+  const sockets = await Promise.all(Array.from({ length: 100 }, () => openUnread(service.origin, request)));
+  await sleep(2_000);
+  const soon = descriptors() - before;
+  await sleep(28_000);
+  const later = descriptors() - before;
+  for (const socket of sockets) socket.destroy();
+  return `${soon} descriptors after 2 s, ${later} after 30 s`;
+}
