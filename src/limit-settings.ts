@@ -17,6 +17,9 @@ export const limitSettings = {
   FAILED_LOGINS_PER_MINUTE: optionalInteger(0, 1_000_000).describe(
     'Bad credentials from one address in a minute; 0 is off; default: 100, or 0 where RATE_LIMIT_PER_MINUTE is 0.',
   ),
+  ANONYMOUS_RATE_LIMIT_PER_MINUTE: optionalInteger(0, 1_000_000).describe(
+    'Requests without a credential from one address in a minute; 0 is off; default: 300, or 0 where RATE_LIMIT_PER_MINUTE is 0.',
+  ),
   TRUST_PROXY: z
     .string()
     .transform((list) => list.split(',').map((network) => network.trim()))
@@ -39,13 +42,17 @@ export const limitSettings = {
 const schema = z.object(limitSettings);
 /** Nobody guesses a key, however often: this is for the database's sake. */
 const usualFailedLogins = 100;
+/** Enough for an office behind one address. */
+const usualAnonymousRequests = 300;
 
-/** The limits as the rest of the program uses them. 0 of the first three is off. */
+/** The limits as the rest of the program uses them. 0 of the first four is off. */
 export function shapeLimits(env: z.infer<typeof schema>) {
   return {
     requestsPerMinute: env.RATE_LIMIT_PER_MINUTE,
     failedLoginsPerMinute:
       env.FAILED_LOGINS_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualFailedLogins),
+    anonymousRequestsPerMinute:
+      env.ANONYMOUS_RATE_LIMIT_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualAnonymousRequests),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
     trustedProxies: env.TRUST_PROXY ?? [],
     queryLimits: {

@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admit } from '../auth/admit.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
-import type { Rate } from '../limits/rate-limiter.js';
+import type { NetworkRate } from '../limits/network-rate.js';
+import { type Rate, rateLimited } from '../limits/rate-limiter.js';
 
 /** Whose request this is; its answer, whichever it is, tells what is left of the credential's rate. */
 export async function admitRequest(
@@ -12,6 +13,23 @@ export async function admitRequest(
 ): Promise<Viewer> {
   if (authorization === undefined) throw new AttachmentError('UNAUTHENTICATED');
   return admit({ authorization, address, tell: (rate) => void reply.headers(rateHeaders(rate)) });
+}
+
+/**
+ * Counts a request that brings no credential, or none that is good, for the address it comes from. Its answer tells what is
+ * left of the rate. Throws RATE_LIMITED past it.
+ */
+export async function admitAnonymous(
+  anonymous: NetworkRate | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const rate = await anonymous?.count(request.ip);
+  if (!rate) return;
+  reply.headers(rateHeaders(rate));
+  if (!rate.isExceeded) return;
+  const msg = `At most ${rate.limit} requests a minute are answered for one address without a credential.`;
+  throw rateLimited(rate, msg, 'too_many_anonymous_requests');
 }
 
 /** `X-RateLimit-Reset` is an instant, in seconds since 1970. */

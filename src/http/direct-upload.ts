@@ -2,16 +2,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DirectUpload } from '../attachments/receive-upload.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import { AttachmentError } from '../errors.js';
+import type { NetworkRate } from '../limits/network-rate.js';
+import { admitAnonymous } from './admit-request.js';
 
 export interface DirectUploadDependencies {
   tokens: UploadTokens;
+  /** Counts wrong tokens; null for no limit. */
+  anonymous: NetworkRate | null;
   receive(upload: DirectUpload): Promise<void>;
 }
 
 /** Adds `PUT /uploads/{token}`: the token is the credential. 201 once the bytes are durable. */
 export function registerDirectUpload(
   server: FastifyInstance,
-  { tokens, receive }: DirectUploadDependencies,
+  { tokens, anonymous, receive }: DirectUploadDependencies,
 ): void {
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
@@ -19,7 +23,10 @@ export function registerDirectUpload(
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     scope.put<{ Params: { '*': string } }>('/uploads/*', async (request, reply) => {
       const targetId = tokens.verify(request.params['*']);
-      if (targetId === null) throw new AttachmentError('NOT_FOUND');
+      if (targetId === null) {
+        await admitAnonymous(anonymous, request, reply);
+        throw new AttachmentError('NOT_FOUND');
+      }
       await receive({ targetId, ...describe(request) });
       return reply.code(201).send();
     });

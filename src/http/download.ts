@@ -13,6 +13,8 @@ export interface DownloadDependencies<File extends DownloadableFile = Downloadab
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
   viewerOf(request: FastifyRequest, reply: FastifyReply): Viewer | Promise<Viewer>;
+  /** Throws RATE_LIMITED for an address that sends too many. */
+  countBadSignature(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /**
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
@@ -68,7 +70,12 @@ interface Access extends Omit<SendOptions, 'direct' | 'now'> {
 
 /** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
 async function authorize(
-  { urls, clock, viewerOf }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf'>,
+  {
+    urls,
+    clock,
+    viewerOf,
+    countBadSignature,
+  }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf' | 'countBadSignature'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
   file: { id: string; fileName: string },
@@ -77,6 +84,7 @@ async function authorize(
   if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
 
   const verified = urls.verify({ ...file, query });
+  if (verified === 'invalid') await countBadSignature(request, reply);
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
   if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');
   return signedAccess(verified, clock());

@@ -6,9 +6,10 @@ import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
+import type { NetworkRate } from '../limits/network-rate.js';
 import { principalKey } from '../limits/principal-key.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
-import { admitRequest } from './admit-request.js';
+import { admitAnonymous, admitRequest } from './admit-request.js';
 import { assertPreflighted } from './csrf.js';
 
 /** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
@@ -31,6 +32,8 @@ export interface OperationFacts<Content, Text> {
 export interface GraphqlRouteDependencies<Context extends BaseContext, Content, Text> {
   apollo: ApolloServer<Context>;
   admit: Admit;
+  /** Counts requests without a credential; null for no limit. */
+  anonymous: NetworkRate | null;
   uploadSlots: UploadSlots;
   /** Throws for an operation that is not to be executed. Its parameters come from the body or the URL. */
   screen(parameters: unknown): void;
@@ -71,7 +74,10 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     scope.removeAllContentTypeParsers();
     scope.addHook('onRequest', async (request, reply) => {
       assertPreflighted(request);
-      if (request.headers.authorization === undefined && !isMultipart(request)) return;
+      if (request.headers.authorization === undefined) {
+        await admitAnonymous(deps.anonymous, request, reply);
+        if (!isMultipart(request)) return;
+      }
       const viewer = await admitRequest(deps.admit, request, reply);
       facts(request).viewer = viewer;
       if (isMultipart(request)) assertPermitted(viewer, contentNeed);

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { NetworkRate } from '../limits/network-rate.js';
+import { admitAnonymous } from './admit-request.js';
 
 /** One answered request, in terms of which there are only a few. */
 export interface AnsweredRequest {
@@ -27,9 +29,11 @@ export function measureRequests(server: FastifyInstance, observe: (request: Answ
 /** Adds `GET /metrics`, open to everybody: what it says is of the service as a whole, never of a tenant. */
 export function registerMetrics(
   server: FastifyInstance,
+  anonymous: NetworkRate | null,
   scrape: () => Promise<{ contentType: string; text: string }>,
 ): void {
-  server.get('/metrics', async (_request, reply) => {
+  server.get('/metrics', async (request, reply) => {
+    await admitAnonymous(anonymous, request, reply);
     const { contentType, text } = await scrape();
     return reply.header('cache-control', 'no-store').type(contentType).send(text);
   });

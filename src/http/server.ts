@@ -7,6 +7,7 @@ import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
 import { loggedError } from './logged-error.js';
 import { loggedRequest, RequestLog } from './request-log.js';
+import { trustProxies } from './trust-proxies.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -71,7 +72,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
     requestIdHeader: false,
     return503OnClosing: false,
-    trustProxy: [...options.trustedProxies],
+    trustProxy: trustProxies(options.trustedProxies),
     // The router refuses paths that it cannot decode, and long parameters, before any hook has run.
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },

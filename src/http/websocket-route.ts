@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { v7 as uuidv7 } from 'uuid';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { trustProxies } from './trust-proxies.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
 /** What the protocol is told of a socket. */
@@ -48,7 +49,7 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     maxPayload: maxMessageSize,
     perMessageDeflate: false,
   });
-  const trust = proxyAddr.compile([...(deps.trustedProxies ?? [])]);
+  const trust = trustProxies(deps.trustedProxies ?? []);
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       keepAlive(accepted, deps.pingIntervalMs ?? usualPingIntervalMs);

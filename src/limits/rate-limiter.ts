@@ -1,3 +1,5 @@
+import { AttachmentError } from '../errors.js';
+
 /** How much of its limit a key has used up in its current window. */
 export interface Rate {
   limit: number;
@@ -17,7 +19,9 @@ export interface RateLimiter {
   look(key: string): Promise<Rate | null>;
 }
 
-/** How long to wait until the limit is there again, at least one second. */
-export function secondsToReset({ resetsInMs }: Rate): number {
-  return Math.max(1, Math.ceil(resetsInMs / 1_000));
+/** RATE_LIMITED, with the time after which the limit is there again: at least one second. `type` is that of its detail. */
+export function rateLimited({ limit, resetsInMs }: Rate, msg: string, type: string): AttachmentError {
+  const details = [{ loc: ['headers', 'authorization'], msg, type }];
+  const retryAfterSeconds = Math.max(1, Math.ceil(resetsInMs / 1_000));
+  return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds, details });
 }

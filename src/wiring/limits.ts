@@ -3,6 +3,7 @@ import type { Authenticate } from '../auth/authenticate.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
+import { createNetworkRate, type NetworkRate, type Shares } from '../limits/network-rate.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import { UploadSlots } from '../limits/upload-slots.js';
 
@@ -12,8 +13,15 @@ const connections = 2;
 /** After which each process counts for itself. */
 const longestAnswerMs = 3_000;
 
+/** A guess costs us a look into the database: whoever has many networks gets little more than who has one. */
+const sharesOfFailures: Shares = [1, 1.5, 2];
+/** Many clients may be in the networks around one. */
+const sharesOfAnonymous: Shares = [1, 2, 4];
+
 export interface Limits {
   admit: Admit;
+  /** Counts requests without a credential; null for no limit. By this process alone, so that none of them costs a statement. */
+  anonymous: NetworkRate | null;
   uploadSlots: UploadSlots;
   closeLimits(): Promise<void>;
 }
@@ -38,8 +46,9 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
     admit: createAdmit({
       authenticate,
       requests: await unlessOff(open, 'requests', config.requestsPerMinute),
-      failures: await unlessOff(open, 'failed_logins', config.failedLoginsPerMinute),
+      failures: await networkRate(open, 'failed_logins', config.failedLoginsPerMinute, sharesOfFailures),
     }),
+    anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
     uploadSlots: new UploadSlots(config.maxConcurrentUploads),
     closeLimits,
   };
@@ -66,4 +75,16 @@ async function shareLimits(
 /** A limit of 0 is off. */
 async function unlessOff(open: OpenLimiter, name: string, limit: number): Promise<RateLimiter | null> {
   return limit === 0 ? null : open(name, limit);
+}
+
+/** A limit of 0 is off. */
+async function networkRate(
+  open: OpenLimiter,
+  name: string,
+  limit: number,
+  shares: Shares,
+): Promise<NetworkRate | null> {
+  if (limit === 0) return null;
+  const suffixes = ['', '_around', '_widest'];
+  return createNetworkRate((width, ofWidth) => open(`${name}${suffixes[width]}`, ofWidth), limit, shares);
 }

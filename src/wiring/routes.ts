@@ -22,7 +22,7 @@ import { createSchema } from '../graphql/schema.js';
 import { createScreen } from '../graphql/screen-operation.js';
 import { screenRequest } from '../graphql/screen-request.js';
 import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
-import { admitRequest } from '../http/admit-request.js';
+import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { registerGraphql } from '../http/graphql-route.js';
@@ -30,6 +30,7 @@ import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
@@ -41,6 +42,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     jobs: Jobs;
     tokens: UploadTokens;
     admit: Admit;
+    anonymous: NetworkRate | null;
     uploadSlots: UploadSlots;
     authenticate: Authenticate;
     downloads: DownloadLog;
@@ -79,6 +81,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
   registerGraphql(server, {
     apollo,
     admit: deps.admit,
+    anonymous: deps.anonymous,
     uploadSlots: deps.uploadSlots,
     screen: (parameters) => screenRequest(screen, parameters),
     createContext: (facts) => new GraphqlContext(deps, facts),
@@ -96,13 +99,13 @@ function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Vie
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {
-  const { tokens, uploadMeter } = deps;
+  const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
   const receive = (upload: DirectUpload) =>
     measureUpload(uploadMeter, 'direct', async () =>
       uploadMeter.onStored('direct', await receiveUpload({ ...deps, pace }, upload)),
     );
-  registerDirectUpload(server, { tokens, receive });
+  registerDirectUpload(server, { tokens, anonymous, receive });
 }
 
 /** Told by this process alone; the jobs are those of all. */
@@ -110,14 +113,20 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   const kinds = [scanJob, deliverWebhookKind];
   const onCountFailed = (err: unknown) => server.log.warn({ err }, 'jobs not counted');
   measureJobs({ ...deps, kinds, onCountFailed });
-  registerMetrics(server, deps.scrape);
+  registerMetrics(server, deps.anonymous, deps.scrape);
 }
 
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
-    viewerOf: async (request, reply) =>
-      assertPermitted(await admitRequest(deps.admit, request, reply), routeNeeds['GET /attachments/:id/*']),
+    viewerOf: async (request, reply) => {
+      if (request.headers.authorization === undefined) await admitAnonymous(deps.anonymous, request, reply);
+      return assertPermitted(
+        await admitRequest(deps.admit, request, reply),
+        routeNeeds['GET /attachments/:id/*'],
+      );
+    },
+    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
     direct: deps.redirectDownloads ? deps.storage.direct : null,
     findDownload: async (id, viewer) => {
       if (viewer && (await accessOf(deps, viewer).hides(id))) return null;

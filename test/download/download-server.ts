@@ -93,6 +93,7 @@ export async function startDownloadServer(
     direct: null,
     clock,
     viewerOf,
+    countBadSignature: async () => undefined,
     onDownload: () => undefined,
     findDownload: async (id, asker) => findDownload(files, id, asker),
   });
