@@ -4,6 +4,7 @@ import { type Config, ConfigError } from './config.js';
 import { createServer } from './http/server.js';
 import { systemCode } from './storage/storage-fault.js';
 import { createHandlers, startCleaning } from './wiring/background-work.js';
+import { closeDataToOthers } from './wiring/private-data.js';
 import { addRoutes } from './wiring/routes.js';
 import { type AppParts, createServices } from './wiring/services.js';
 
@@ -34,6 +35,7 @@ export interface App {
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
   const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';
+  const stopClosing = await closeDataToOthers(config, server.log);
   const services = await createServices(config, parts, server.log, () => publicUrl);
   const { database, jobs, hasher, stopRelay, usage, recordAuthorizer, downloads, closeLimits } = services;
   const apollo = await addRoutes(server, config, services);
@@ -62,6 +64,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await downloads.close();
       await recordAuthorizer.close();
       await closeLimits();
+      await stopClosing();
       await stopRelay();
       await database.close();
     },

@@ -7,6 +7,9 @@ import { moveCommand } from './command/move-command.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config.js';
 
+/** Whatever is made here is for the user alone who runs it, be it by a library. */
+process.umask(0o077);
+
 const settings = settingDescriptions.map(({ name, meaning }) => `  ${name.padEnd(27)}${meaning}`).join('\n');
 
 // Each command loads what it needs, so that the small ones start at once.

@@ -1,31 +1,70 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { privateFile, privateFolder } from '../private-files.js';
+import { systemCode } from '../storage/storage-fault.js';
 
 const randomSecret = () => randomBytes(32).toString('base64url');
+const isLongEnough = (secret: string) => secret.length >= 16;
 
-/** The secret kept under this name in the data directory, readable by its owner only; made by `make` the first time. */
-export async function keepSecret(dataDirectory: string, name: string, make = randomSecret): Promise<string> {
-  const path = join(dataDirectory, name);
-  const kept = await readFile(path, 'utf8').catch(() => null);
-  if (kept) return kept.trim();
-  await mkdir(dataDirectory, { recursive: true });
-  await createWhole(path, make());
-  return (await readFile(path, 'utf8')).trim();
+/** How a secret is made, and what one that was kept must look like. */
+export interface SecretKind {
+  make(): string;
+  isGood(secret: string): boolean;
 }
 
-/** A crash leaves no half of it, and of two processes starting together one makes it and both use it. */
-async function createWhole(path: string, secret: string): Promise<void> {
-  const temporary = `${path}.${process.pid}`;
-  const file = await open(temporary, 'w', 0o600);
+/**
+ * The secret kept under this name in the data directory, readable by its owner only; made the first time. Throws, naming the
+ * file, for one that is empty or cut off: signing with that would let anybody forge.
+ */
+export async function keepSecret(
+  dataDirectory: string,
+  name: string,
+  { make, isGood }: SecretKind = { make: randomSecret, isGood: isLongEnough },
+): Promise<string> {
+  const path = join(dataDirectory, name);
+  const kept = await readKept(path);
+  if (kept === null) {
+    await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
+    await createWhole(dataDirectory, path, make());
+  }
+  const secret = kept ?? (await readKept(path)) ?? '';
+  if (!isGood(secret)) {
+    throw new Error(`${path} is damaged: put back the secret that it held, or remove it for a new one.`);
+  }
+  return secret;
+}
+
+async function readKept(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** A crash leaves no half of it, and of processes that start together, on any machine, one makes it and all use it. */
+async function createWhole(directory: string, path: string, secret: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    await writeDurably(temporary, secret);
+    await link(temporary, path).catch((error: unknown) => {
+      if (systemCode(error) !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  const folder = await open(directory, 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+async function writeDurably(path: string, secret: string): Promise<void> {
+  const file = await open(path, 'wx', privateFile);
   try {
     await file.writeFile(`${secret}\n`);
     await file.sync();
   } finally {
     await file.close();
   }
-  await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await rm(temporary, { force: true });
 }

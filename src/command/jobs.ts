@@ -2,7 +2,7 @@ import { loadConfig } from '../config.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
-import { openConfiguredDatabase } from '../wiring/open-stores.js';
+import { openExistingDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './align-columns.js';
 
 export const count = () => onJobs(countJobs);
@@ -39,7 +39,7 @@ async function retryExhausted(jobs: Jobs, id: string | null, all: boolean): Prom
 /** Prints the lines that `run` returns. */
 async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
   const config = loadConfig(process.env);
-  const database = await openConfiguredDatabase(config);
+  const database = await openExistingDatabase(config);
   try {
     const jobs = await openConfiguredJobs(config, { database, clock: database.clock, log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);

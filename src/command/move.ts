@@ -6,7 +6,11 @@ import { moveJobs } from '../moving/move-jobs.js';
 import { moveRows } from '../moving/move-rows.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import {
+  createConfiguredStorage,
+  openConfiguredDatabase,
+  openExistingDatabase,
+} from '../wiring/open-stores.js';
 import { createProgressBar } from './progress-bar.js';
 
 /** Where rows and bytes are, and where they are to be. What is the same in both stays where it is. */
@@ -21,7 +25,7 @@ export interface Move {
  */
 export async function move({ from, to }: Move): Promise<boolean> {
   if (from.postgres) throw new ConfigError(['DATABASE_URL: a move starts at the embedded database']);
-  const source = await openConfiguredDatabase(from);
+  const source = await openExistingDatabase(from);
   try {
     // The transaction does nothing but keep other writers out until everything has been copied.
     return await source.write(() => moveAll(source, { from, to }));

@@ -7,7 +7,7 @@ import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { forgetWebhooks } from '../webhooks/forget-webhooks.js';
 import { silentLog } from '../wiring/log.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { createConfiguredStorage, openExistingDatabase } from '../wiring/open-stores.js';
 import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 
 /** Bytes may be older than the rows: a store that was in use before, or a clock that has been set. */
@@ -15,7 +15,7 @@ const leastLookBackMs = 31 * 86_400_000;
 
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
-  const database = await openConfiguredDatabase(config);
+  const database = await openExistingDatabase(config);
   const changes = new Changes();
   const stopRelay = await relayConfiguredChanges(config, changes, silentLog);
   const deps = {

@@ -1,6 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { privateFile } from '../private-files.js';
 
 const count = z.int().min(0);
 
@@ -47,7 +48,7 @@ export class VerifyStateFile {
   /** Replaces the file as a whole: a kill leaves the old or the new one. */
   async save(state: VerifyState): Promise<void> {
     const unfinished = `${this.#path}.part`;
-    await writeFile(unfinished, JSON.stringify(state));
+    await writeFile(unfinished, JSON.stringify(state), { mode: privateFile });
     await rename(unfinished, this.#path);
   }
 

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../attachments/find-orphans.js';
 import { verifyBlobs } from '../attachments/verify-blobs.js';
@@ -6,7 +7,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import type { Storage } from '../storage/storage.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { createConfiguredStorage, openExistingDatabase } from '../wiring/open-stores.js';
 import { createPace } from './pace.js';
 import { createProgressBar, type ProgressBar } from './progress-bar.js';
 import { type VerifyState, VerifyStateFile } from './verify-state.js';
@@ -40,7 +41,8 @@ const saveIntervalMs = 500;
  * Changes neither. Resolves with whether all is well; once the signal is aborted, throws what to do about it.
  */
 export async function verify(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
-  const database = await openConfiguredDatabase(config);
+  await assertFolder(config.dataDirectory);
+  const database = await openExistingDatabase(config);
   const file = new VerifyStateFile(config.dataDirectory);
   try {
     const state = (options.resume ? await file.load() : null) ?? (await begin(database, options));
@@ -55,6 +57,14 @@ export async function verify(config: Config, options: VerifyOptions, signal: Abo
     return state.missing + state.damaged + state.orphaned === 0;
   } finally {
     await database.close();
+  }
+}
+
+/** The state is kept there also where database and bytes are elsewhere. */
+async function assertFolder(dataDirectory: string): Promise<void> {
+  const found = await stat(dataDirectory).catch(() => null);
+  if (!found?.isDirectory()) {
+    throw new Error(`There is no folder ${dataDirectory}: DATA_DIR must be that of the service.`);
   }
 }
 

@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { DataSource, type EntityManager, type Logger } from 'typeorm';
+import { privateFile, privateFolder } from '../private-files.js';
 import { toDatabaseFault } from './database-fault.js';
-import { sqliteOptions } from './sqlite.js';
+import { databaseFile, sqliteOptions } from './sqlite.js';
 import { fixStatistics } from './sqlite-statistics.js';
 import { type Work, WriteQueue } from './write-queue.js';
 
@@ -21,7 +22,9 @@ export interface Database {
 
 /** Opens the embedded database in `dataDirectory`, creating and migrating it as needed. */
 export async function openDatabase(dataDirectory: string, logger?: Logger): Promise<Database> {
-  await mkdir(dataDirectory, { recursive: true });
+  await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
+  // SQLite gives the files beside it the mode of this one.
+  await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
   const options = sqliteOptions(dataDirectory, logger);
   const writer = await new DataSource(options).initialize();
   try {

@@ -80,6 +80,19 @@ export async function openPostgres(
   }
 }
 
+/** Whether some version has made its tables there. */
+export async function hasTables(options: PostgresOptions): Promise<boolean> {
+  const source = await new DataSource(postgresOptions({ ...options, poolSize: 2 }))
+    .initialize()
+    .catch(rethrow);
+  try {
+    const [row] = await source.query(`SELECT to_regclass('api_keys') IS NOT NULL AS found`);
+    return row.found === true;
+  } finally {
+    await source.destroy();
+  }
+}
+
 function connect(source: DataSource, clock: DatabaseClock, replica: Replica | null): Database {
   return {
     read: source.manager,

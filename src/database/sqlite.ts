@@ -8,12 +8,15 @@ import { PreparingDatabase } from './prepared-statements.js';
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
 const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
 
+/** The file of the embedded database; SQLite adds `-wal` and `-shm` beside it. */
+export const databaseFile = (dataDirectory: string) => join(dataDirectory, 'claimcheck.sqlite');
+
 /** How TypeORM reaches the embedded database: one WAL file in the data directory. */
 export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourceOptions {
   return {
     type: 'sqlite',
     driver: quietDriver,
-    database: join(dataDirectory, 'claimcheck.sqlite'),
+    database: databaseFile(dataDirectory),
     enableWAL: true,
     busyTimeout: 5_000,
     entities,

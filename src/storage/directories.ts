@@ -1,6 +1,7 @@
 import { mkdir, open, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import { privateFolder } from '../private-files.js';
 import { shareSyncs } from './share-syncs.js';
 import { systemCode } from './storage-fault.js';
 
@@ -54,13 +55,13 @@ export class Directories {
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
     await this.#ensure(parent);
-    await mkdir(directory).catch(ignoreExisting);
+    await mkdir(directory, { mode: privateFolder }).catch(ignoreExisting);
     await this.sync(parent);
   }
 
   /** What lies above the root is the operator's and perhaps closed to us: it is synced only where it was made here. */
   async #makeRoot(): Promise<void> {
-    const topmost = await mkdir(this.#root, { recursive: true });
+    const topmost = await mkdir(this.#root, { recursive: true, mode: privateFolder });
     if (topmost === undefined) return;
     const above = dirname(topmost);
     for (let parent = dirname(this.#root); ; parent = dirname(parent)) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { privateFile } from '../private-files.js';
 import type { Directories } from './directories.js';
 import type { ReservedSpace } from './reserved-space.js';
 import type { ObjectWriter } from './storage.js';
@@ -24,7 +25,7 @@ export interface LocalWriterDependencies {
 export async function openLocalWriter(deps: LocalWriterDependencies, path: string): Promise<ObjectWriter> {
   const directory = dirname(path);
   const unfinishedPath = join(directory, `.${basename(path)}.${randomUUID()}.part`);
-  const file = await deps.directories.within(directory, () => open(unfinishedPath, 'wx'));
+  const file = await deps.directories.within(directory, () => open(unfinishedPath, 'wx', privateFile));
   return new LocalWriter(deps, file, unfinishedPath, path);
 }
 

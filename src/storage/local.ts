@@ -1,6 +1,7 @@
 import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { privateFile } from '../private-files.js';
 import { Directories } from './directories.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
 import { isUnfinishedName, openLocalWriter } from './local-writer.js';
@@ -91,7 +92,7 @@ class LocalStorage implements Storage {
     return onMedium(async () => {
       const probe = join(this.#root, '.probe');
       try {
-        await this.#directories.within(this.#root, () => writeFile(probe, '.'));
+        await this.#directories.within(this.#root, () => writeFile(probe, '.', { mode: privateFile }));
       } finally {
         await rm(probe, { force: true });
       }

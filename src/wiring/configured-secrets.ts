@@ -1,7 +1,10 @@
-import { keepSecret } from '../auth/secrets.js';
+import { keepSecret, type SecretKind } from '../auth/secrets.js';
 import type { Config } from '../config.js';
+import { isWebhookSecret } from '../setting-formats.js';
 import { makeWebhookSecret } from '../webhooks/sign.js';
 import type { Log } from './log.js';
+
+const webhookSecret: SecretKind = { make: makeWebhookSecret, isGood: isWebhookSecret };
 
 /** The first signs URLs and upload tokens, all are accepted. Made and kept in the data directory where none is set. */
 export async function configuredSigningSecrets(config: Config): Promise<[string, ...string[]]> {
@@ -13,9 +16,7 @@ export async function configuredSigningSecrets(config: Config): Promise<[string,
 
 /** Every one signs each delivery. Made and kept in the data directory where none is set. */
 export async function configuredWebhookSecrets(config: Config): Promise<readonly string[]> {
-  return (
-    config.webhookSecrets ?? [await keepSecret(config.dataDirectory, 'webhook-secret', makeWebhookSecret)]
-  );
+  return config.webhookSecrets ?? [await keepSecret(config.dataDirectory, 'webhook-secret', webhookSecret)];
 }
 
 /** Several processes may share a database: then each secret must be the same in all of them. */

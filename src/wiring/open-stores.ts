@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
 import type { Logger } from 'typeorm';
 import type { Config } from '../config.js';
 import { type Database, openDatabase } from '../database/database.js';
+import { databaseFile } from '../database/sqlite.js';
 import { createLocalStorage } from '../storage/local.js';
 import type { Storage } from '../storage/storage.js';
 
@@ -19,6 +21,29 @@ export async function openConfiguredDatabase(
   if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger);
   const { openPostgres } = await import('../database/postgres.js');
   return openPostgres(config.postgres, statementLogger, onReplicaLost);
+}
+
+/** Whether the database that the settings name is there, made by any version. Makes nothing. */
+export async function hasConfiguredDatabase({ postgres, dataDirectory }: Config): Promise<boolean> {
+  if (postgres === null) {
+    const size = await stat(databaseFile(dataDirectory)).then(
+      (found) => found.size,
+      () => 0,
+    );
+    return size > 0;
+  }
+  const { hasTables } = await import('../database/postgres.js');
+  return hasTables(postgres);
+}
+
+/** As `openConfiguredDatabase`, for commands that only make sense on what is there. Throws, naming the setting, and makes nothing. */
+export async function openExistingDatabase(config: Config): Promise<Database> {
+  if (await hasConfiguredDatabase(config)) return openConfiguredDatabase(config);
+  throw new Error(
+    config.postgres === null
+      ? `There is no database in ${config.dataDirectory}: is DATA_DIR the folder of the service?`
+      : 'The database in DATABASE_URL has no tables of Claimcheck: is it the one of the service?',
+  );
 }
 
 /** Where the settings say that bytes are kept. */

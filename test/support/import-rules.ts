@@ -5,7 +5,15 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 
 /** What lies in src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
 const levels: readonly (readonly string[])[] = [
-  ['config.ts', 'setting-formats.ts', 'limit-settings.ts', 's3-location.ts', 'errors.ts', 'faults.ts'],
+  [
+    'config.ts',
+    'setting-formats.ts',
+    'limit-settings.ts',
+    's3-location.ts',
+    'errors.ts',
+    'faults.ts',
+    'private-files.ts',
+  ],
   ['storage', 'scanner', 'database'],
   ['jobs', 'audit', 'limits'],
   ['attachments', 'webhooks', 'auth', 'moving'],

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keepSecret } from '../../src/auth/secrets.js';
 import { ConfigError, loadConfig } from '../../src/config.js';
+import { isWebhookSecret } from '../../src/setting-formats.js';
 import { createSign, makeWebhookSecret } from '../../src/webhooks/sign.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
@@ -43,8 +44,13 @@ test('the other settings of webhooks', () => {
 
 test('a secret that is kept is made once, fit to sign with and to be given to receivers', async () => {
   const directory = await makeTemporaryDirectory();
-  const kept = await keepSecret(directory, 'webhook-secret', makeWebhookSecret);
-  expect(await keepSecret(directory, 'webhook-secret', makeWebhookSecret)).toBe(kept);
+  const kept = await keepSecret(directory, 'webhook-secret', {
+    make: makeWebhookSecret,
+    isGood: isWebhookSecret,
+  });
+  expect(
+    await keepSecret(directory, 'webhook-secret', { make: makeWebhookSecret, isGood: isWebhookSecret }),
+  ).toBe(kept);
   expect(loadConfig({ WEBHOOK_SECRET: kept }).webhookSecrets).toEqual([kept]);
   expect((await stat(join(directory, 'webhook-secret'))).mode & 0o777).toBe(0o600);
 });
