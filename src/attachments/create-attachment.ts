@@ -45,13 +45,14 @@ export interface CreateAttachment extends CreationInput {
  * Makes bytes that have been taken in an attachment of the viewer's. Using one intake twice gives two attachments over one
  * blob. Throws, with every fault of the input at once, INVALID_FILE_NAME, BAD_USER_INPUT, DIGEST_MISMATCH,
  * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT; of bytes
- * that others may have used or deleted already, NOT_APPROVED and NOT_FOUND.
+ * that others may have used or deleted already, NOT_APPROVED and NOT_FOUND. A replay is what an earlier call with the same
+ * idempotency key has made: perhaps it may not be viewed any more.
  */
 export async function createAttachment(
   deps: CreateAttachmentDependencies,
   viewer: Viewer,
   { intake, ...input }: CreateAttachment,
-): Promise<StoredAttachment> {
+): Promise<StoredAttachment & { isReplay: boolean }> {
   const examined = await examineInput(deps, input, intake);
   const now = deps.clock();
   const blob = toBlob(deps, viewer, intake, now);
@@ -73,11 +74,11 @@ export async function createAttachment(
     if (error instanceof OutcomeUnknown) intake.used = true;
     throw error;
   });
-  if (!isNew) return stored;
+  if (!isNew) return { ...stored, isReplay: true };
   intake.used = true;
   const { id: attachmentId, organizationId } = stored.attachment;
   deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
-  return stored;
+  return { ...stored, isReplay: false };
 }
 
 async function recordCreation(

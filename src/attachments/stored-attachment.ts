@@ -28,7 +28,38 @@ export async function readAttachments(
     .map((row) => ({ attachment: row, blob: row.blob }));
 }
 
-/** The same; the verdicts stay as they are read until the transaction ends. */
+/** More attachments of one blob are not looked at. */
+const maxOfBlob = 1_000;
+
+/** The newest 1,000 attachments of a blob, of those that the viewer's organization sees and the viewer's own. */
+export async function readAttachmentsOfBlob(
+  manager: EntityManager,
+  viewer: Viewer,
+  blobId: string,
+): Promise<StoredAttachment[]> {
+  const { organizationId } = viewer;
+  const blob = await manager.findOneBy(BlobRow, { id: blobId, organizationId });
+  if (!blob) return [];
+  const rows = await manager
+    .createQueryBuilder(AttachmentRow, 'attachment')
+    .where('attachment.blobId = :blobId AND attachment.organizationId = :organizationId', {
+      blobId,
+      organizationId,
+    })
+    .andWhere('(attachment.shared = :shared OR attachment.createdById = :viewer)', {
+      shared: true,
+      viewer: viewer.principal.id,
+    })
+    .orderBy('attachment.createdAt', 'DESC')
+    .addOrderBy('attachment.id', 'DESC')
+    .limit(maxOfBlob)
+    .getMany();
+  return rows
+    .filter((attachment) => isVisible(viewer, attachment))
+    .map((attachment) => ({ attachment, blob }));
+}
+
+/** As `readAttachments`; the verdicts stay as they are read until the transaction ends. */
 export async function readWithVerdictsKept(
   manager: EntityManager,
   viewer: Viewer,

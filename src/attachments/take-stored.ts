@@ -9,18 +9,22 @@ import { headSize } from './content-sink.js';
 import type { Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import { meterContent } from './meter-content.js';
-import { findFinished } from './upload-target.js';
+import type { StoredAttachment } from './stored-attachment.js';
+import { assertMayUse, findFinished } from './upload-target.js';
 
 export interface TakeStoredDependencies {
   database: Database;
   storage: Storage;
   hasher: Hasher;
   clock: () => Date;
+  /** Whether the viewer may see one of these now. Never called inside a transaction. */
+  seesAny(stored: readonly StoredAttachment[]): Promise<boolean>;
 }
 
 /**
- * Takes in an object that an upload target has brought: reads it once, to measure, hash and sniff it as any other. What
- * attachments use already is known. Throws DOCUMENT_KEY_UNKNOWN, UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
+ * Takes in an object that an upload target has brought: reads it once, to measure, hash and sniff it as any other. If
+ * attachments use it already, it is known. Throws DOCUMENT_KEY_UNKNOWN, also for a viewer who may not use the key,
+ * UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
  */
 export async function takeStored(
   deps: TakeStoredDependencies,
@@ -28,6 +32,7 @@ export async function takeStored(
   documentKey: string,
 ): Promise<Intake> {
   const { database, storage, hasher } = deps;
+  await assertMayUse(deps, viewer, documentKey);
   await acceptIncoming(deps, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
   const { fileName, contentType: declaredType, size } = target;

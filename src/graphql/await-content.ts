@@ -8,7 +8,7 @@ import {
   takeInWholeText,
   typeOfDataUrl,
 } from '../attachments/take-in-text.js';
-import { takeStored } from '../attachments/take-stored.js';
+import { type TakeStoredDependencies, takeStored } from '../attachments/take-stored.js';
 import { AttachmentError, type AttachmentErrorCode, timeoutFault } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import type { AttachmentContentInput } from './types/creation-inputs.js';
@@ -31,7 +31,10 @@ export async function awaitContent(
     readText(context, { encoding, text, maxSize: Math.min(maxSize, context.deps.maxFileSize) });
   if (typeof base64 === 'string') return readAs('base64', base64);
   if (typeof dataUrl === 'string') return readAs('dataUrl', dataUrl);
-  if (typeof documentKey === 'string') return takeStored(context.deps, context.viewer, documentKey);
+  if (typeof documentKey === 'string') {
+    const seesAny: TakeStoredDependencies['seesAny'] = (stored) => context.access.seesAny(stored);
+    return takeStored({ ...context.deps, seesAny }, context.viewer, documentKey);
+  }
   throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
 }
 

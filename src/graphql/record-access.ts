@@ -14,6 +14,12 @@ interface Place {
   field: string | null;
 }
 
+/** What an input says of where an attachment is to be created. */
+interface Creation {
+  record: RecordRef | null;
+  field: string | null;
+}
+
 /** More places than these are not looked at. */
 const maxPlaces = 1_000;
 
@@ -48,6 +54,11 @@ export class RecordAccess {
     return new Set(items.filter((_, index) => views[index]));
   }
 
+  /** Whether one of these may be viewed. */
+  async seesAny(items: readonly StoredAttachment[]): Promise<boolean> {
+    return items.length > 0 && (await this.visible(items)).size > 0;
+  }
+
   /** The attachment, or null where it may not be viewed. */
   async view(stored: StoredAttachment | null): Promise<StoredAttachment | null> {
     return stored && (await this.visible([stored])).has(stored) ? stored : null;
@@ -72,6 +83,18 @@ export class RecordAccess {
     const hidden = await Promise.all(ids.map((id) => this.hides(id)));
     const details = hidden.flatMap((isHidden, index) => (isHidden ? notFound(locOf(index)).details : []));
     if (details.length > 0) throw new AttachmentError('NOT_FOUND', { details });
+  }
+
+  /**
+   * Throws NOT_FOUND if what was created earlier under an idempotency key may not be viewed now. Whoever may only write
+   * gets the answer again as long as the attachment is where the creation has put it.
+   */
+  async assertMayReplay(stored: StoredAttachment, { record, field }: Creation): Promise<void> {
+    if (!this.isActive || (await this.view(stored))) return;
+    const places = await this.#placesOf(stored);
+    const isPlace = (place: Place) =>
+      place.record.type === record?.type && place.record.id === record.id && place.field === field;
+    if (!places.some(isPlace)) throw notFound(['input', 'idempotencyKey']);
   }
 
   /** Whether the viewer is to be told that there is no such attachment. */

@@ -90,7 +90,7 @@ describe.each(cases)('$name($leaf.path) with the id of $kind', ({ operation, lea
   test("another organization's is as good as none", () => compare(stage.mallory, operation, leaf, kind));
 
   // What everybody of an organization has done is for its administrators to see.
-  const isPrivate = kind === 'unclaimed' || kind === 'idempotencyKey';
+  const isPrivate = kind === 'unclaimed' || kind === 'idempotencyKey' || kind === 'uploadedKey';
   if (isPrivate && operation.name !== 'auditLog') {
     test("a colleague's is as good as none", () => compare(stage.bob, operation, leaf, kind));
   }

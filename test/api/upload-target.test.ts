@@ -176,8 +176,6 @@ describe('direct upload', () => {
   test('knows no key but those of its own organization that a target has given out', async () => {
     const target = await newTarget(4);
     await send(target, Buffer.from('mine'));
-    const colleague = await newClient(service);
-    expect((await create(target.documentKey, {}, colleague)).errors).toBeUndefined();
     const foreigner = await newClient(service, { organizationId: uuidv7() });
     const uploaded = await service.client.upload({ content: 'x' });
     const keys = [
@@ -197,6 +195,33 @@ describe('direct upload', () => {
     expect(answers.map(({ errors }) => errors?.[0]?.extensions.code)).toEqual(
       answers.map(() => 'DOCUMENT_KEY_UNKNOWN'),
     );
+  });
+
+  test("is nobody else's until a record has claimed or linked it, finished or not", async () => {
+    const colleague = await newClient(service);
+    const target = await newTarget(4);
+    const codesOf = async (...clients: Client[]) =>
+      (await Promise.all(clients.map((client) => create(target.documentKey, {}, client)))).map(
+        ({ errors }) => errors?.[0]?.extensions.code,
+      );
+    expect(await codesOf(colleague)).toEqual(['DOCUMENT_KEY_UNKNOWN']);
+    await send(target, Buffer.from('mine'));
+    expect(await codesOf(colleague)).toEqual(['DOCUMENT_KEY_UNKNOWN']);
+    const made = (await create(target.documentKey)).data?.createAttachment.attachment;
+    expect(await codesOf(colleague, service.client)).toEqual(['DOCUMENT_KEY_UNKNOWN', undefined]);
+    await service.client.ask(
+      'mutation ($input: ClaimAttachmentInput!) { claimAttachment(input: $input) { alreadyClaimed } }',
+      { input: { attachmentId: made?.id, record: { type: 'Expense', id: '7' } } },
+    );
+    expect(await codesOf(colleague)).toEqual([undefined]);
+    await service.client.ask(remove, { id: made?.id });
+    const third = await newClient(service);
+    // The colleague has one of its own over the same bytes, and the target is still whose it was.
+    expect(await codesOf(third, colleague, service.client)).toEqual([
+      'DOCUMENT_KEY_UNKNOWN',
+      undefined,
+      undefined,
+    ]);
   });
 
   test('checks the token: altered, cut or made up ones are not found, and store nothing', async () => {

@@ -186,7 +186,7 @@ describe('Light', () => {
       const documentKey = await putNew(pdf);
       const colleague = await newClient(service);
       const [mine, theirs] = [
-        await registered(documentKey),
+        await registered(documentKey, { record: newExpense() }),
         await registered(documentKey, { record: newExpense() }, colleague),
       ];
       expect(theirs.organizationId).toBe(mine.organizationId);

@@ -160,7 +160,7 @@ test('a copy, or another attachment of its document key, shows nobody else a fil
   const sent = await fetch(url, { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: 'hello' });
   expect(sent.status).toBe(201);
   const input = { content: { documentKey } };
-  const brought = await mutate('createAttachment', input);
+  const brought = await mutate('createAttachment', { ...input, record: record('brought') });
   expect(brought.errors).toBeUndefined();
   expect((await mutate('createAttachment', input, reader)).errors?.[0]?.extensions).toMatchObject({
     code: 'NOT_APPROVED',

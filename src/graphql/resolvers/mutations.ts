@@ -63,6 +63,7 @@ export class Mutations {
       );
       return createAttachment(deps, viewer, { ...creation, intake });
     });
+    if (stored.isReplay) await context.access.assertMayReplay(stored, creation);
     return { attachment: toAttachment(stored) };
   }
 
@@ -127,13 +128,20 @@ export class Mutations {
     const { deps, viewer, access } = context;
     await access.assertMayEdit(input.record, input.field, namedRecord);
     await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
+    // Asked before: nothing that the answer tells of the field is left open once it is changed.
+    const seesField = await access.mayView(input.record, input.field);
     const expectedVersion = input.expectedVersion ?? null;
     const { field: row, unlinked } = await linkAttachments(deps, viewer, { ...input, expectedVersion });
     await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
     const field = Object.assign(new RecordField(), { record: input.record, name: input.field, row });
     const links = await readLinks(field, context);
     const rejected = await readRejected(input.attachmentIds, context);
-    return { field, links, rejected: rejected.map(toAttachment), unlinked: unlinked.map(toAttachment) };
+    return {
+      field,
+      links,
+      rejected: rejected.map(toAttachment),
+      unlinked: seesField ? unlinked.map(toAttachment) : [],
+    };
   }
 
   @Mutation(() => DeleteAttachmentPayload)
