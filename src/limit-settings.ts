@@ -35,6 +35,7 @@ export const limitSettings = {
   MAX_QUERY_DEPTH: integer('12', 1, 1_000).describe('Levels of fields in an operation.'),
   MAX_QUERY_ALIASES: integer('50', 0, 1_000_000).describe('Aliases in an operation.'),
   MAX_QUERY_COST: integer('250000', 1, 2 ** 40).describe('Values the answer to an operation may have.'),
+  MAX_ANSWER_SIZE: integer('33554432', 1024, 2 ** 30).describe('Bytes the answer to an operation may have.'),
   INTROSPECTION: flag('true').describe('Whether clients may ask for the schema: true or false.'),
   SANDBOX: flag('true').describe('Whether GET /graphql shows browsers Apollo Sandbox: true or false.'),
 } as const;
@@ -60,6 +61,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
       depth: env.MAX_QUERY_DEPTH,
       aliases: env.MAX_QUERY_ALIASES,
       cost: env.MAX_QUERY_COST,
+      bytes: env.MAX_ANSWER_SIZE,
     },
     introspection: env.INTROSPECTION,
     sandbox: env.SANDBOX,

@@ -7,7 +7,8 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { GraphQLSchema } from 'graphql';
 import { challenge, errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
-import { formatError, internalCause } from './format-error.js';
+import { formatError, formatWithoutSuggestions, internalCause } from './format-error.js';
+import { validationOptions } from './screen-operation.js';
 
 /** Logs, with the request's id, what was masked in the answer. */
 const logInternalErrors: ApolloServerPlugin<GraphqlContext> = {
@@ -17,6 +18,16 @@ const logInternalErrors: ApolloServerPlugin<GraphqlContext> = {
         const cause = internalCause(error);
         if (cause) contextValue.logError(cause);
       }
+    },
+  }),
+};
+
+/** Hands Apollo what has been parsed and validated already. Apollo parses only what it has to refuse. */
+const reuseDocument: ApolloServerPlugin<GraphqlContext> = {
+  requestDidStart: async () => ({
+    didResolveSource: async (requestContext) => {
+      const { document } = requestContext.contextValue;
+      if (document?.loc?.source.body === requestContext.source) Object.assign(requestContext, { document });
     },
   }),
 };
@@ -54,8 +65,11 @@ export function createApollo(
 ): ApolloServer<GraphqlContext> {
   return new ApolloServer<GraphqlContext>({
     schema,
-    formatError,
+    formatError: introspection ? formatError : formatWithoutSuggestions,
     introspection,
+    // Documents are remembered by the screen, within bounds.
+    documentStore: null,
+    validationOptions: validationOptions(introspection),
     includeStacktraceInErrorResponses: false,
     persistedQueries: false,
     stopOnTerminationSignals: false,
@@ -65,6 +79,7 @@ export function createApollo(
         : ApolloServerPluginLandingPageDisabled(),
       // Unused here, and it would wrap every resolver of every field.
       ApolloServerPluginCacheControlDisabled(),
+      reuseDocument,
       logInternalErrors,
       challengeUnauthenticated,
       readQueriesElsewhere,

@@ -1,3 +1,4 @@
+import type { DocumentNode } from 'graphql';
 import type { EntityManager } from 'typeorm';
 import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
@@ -14,9 +15,9 @@ import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
+import { type QueryLimits, tooComplex } from './cost/query-limits.js';
 import type { LongText } from './json-body/read-json-body.js';
 import { createLoaders, type Loaders } from './loaders.js';
-import { type QueryLimits, tooComplex } from './query-limits.js';
 import type { TakenText } from './read-request.js';
 import { RecordAccess } from './record-access.js';
 
@@ -54,6 +55,8 @@ export interface RequestFacts {
   longTexts: ReadonlyMap<string, LongText<TakenText>>;
   /** Everything taken in for this request; what no attachment uses in the end is removed. */
   taken: Intake[];
+  /** What is executed, found valid; null where the server has to say why it is not. */
+  document: DocumentNode | null;
   /** Logs, under the request's id, what its answer masks. */
   logError(error: unknown): void;
   /** For operations that last: throws where the credential is not good any more. */
@@ -88,6 +91,10 @@ export class GraphqlContext {
 
   get longTexts(): RequestFacts['longTexts'] {
     return this.facts.longTexts;
+  }
+
+  get document(): DocumentNode | null {
+    return this.facts.document;
   }
 
   get taken(): Intake[] {

@@ -31,6 +31,16 @@ export function internalCause(error: GraphQLError): unknown {
   return internal ? (masked ?? original) : null;
 }
 
+const suggestion = / ?Did you mean [^?]*\?$/;
+
+/** The same without suggestions, which tell of a schema that is kept back. */
+export function formatWithoutSuggestions(
+  formatted: GraphQLFormattedError,
+  error: unknown,
+): GraphQLFormattedError {
+  return formatError({ ...formatted, message: formatted.message.replace(suggestion, '') }, error);
+}
+
 /** What leaves of an error: one of our codes with its details, and nothing of the inside. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const original = toDatabaseFault(unwrapResolverError(error));

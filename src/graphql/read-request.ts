@@ -50,7 +50,7 @@ export function createMultipartReader(
   const multipartLimits = { ...defaultMultipartLimits, ...limits, minBytesPerSecond, maxRequestSize };
   return (request, { organizationId }) =>
     processMultipart<Intake>(request, multipartLimits, {
-      screen: deps.screen,
+      screen: (operation) => deps.screen(operation, true) !== null,
       receive: ({ stream: content, fileName, declaredType: declared }) => {
         const declaredType = declared === undeclared ? null : declared;
         return measured(deps.uploadMeter, 'multipart', () =>

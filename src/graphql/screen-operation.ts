@@ -1,23 +1,27 @@
-import { costLimitRule } from '@escape.tech/graphql-armor-cost-limit';
-import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
-import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
 import { MaxTokensParserWLexer } from '@escape.tech/graphql-armor-max-tokens';
 import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
+  specifiedRules,
   validate,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
-import { limitRepeats } from './limit-repeats.js';
-import { pageSizeVariables, writePageSizes } from './page-sizes.js';
-import { type QueryLimits, tooComplex } from './query-limits.js';
+import { costOf, costVariables, type OperationCost } from './cost/operation-cost.js';
+import { assertShape } from './cost/operation-shape.js';
+import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
 
-/** Characters of the documents that are remembered: an application's own; a hostile client's must not fill the memory. */
-const maxRemembered = 500_000;
+/** Documents that are remembered, and bytes of memory that they may take: an application's own. */
+const maxRemembered = 1_000;
+const maxRememberedBytes = 8 * 1024 * 1024;
+
+/** Bytes of memory that a parsed document takes, measured: its nodes, tokens and places. */
+const bytesPerToken = 400;
+const bytesPerDocument = 1_000;
 
 /** Of each document: few page sizes are in use. */
 const maxAffordable = 20;
@@ -29,110 +33,115 @@ export interface Operation {
   variables?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** An operation that can be executed. */
+export interface ScreenedOperation {
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  /** Values that it asks of the schema. */
+  introspection: number;
+}
+
 /**
- * Tells, before anything is done for it, whether an operation can be executed at all. Where it cannot, the server's own answer
- * says why. Throws QUERY_TOO_COMPLEX for one that passes a limit, the cheapest limits first.
+ * Tells, before anything is done for it, whether an operation can be executed at all. If it cannot, the result is null, and
+ * the server's own answer says why. Throws QUERY_TOO_COMPLEX for one that passes a limit, the cheapest limits first. Remembers
+ * documents only of those who are known.
  */
-export type Screen = (operation: Operation) => boolean;
+export type Screen = (operation: Operation, isKnown: boolean) => ScreenedOperation | null;
 
-/** What is known of a document. */
+/** What is known of a valid document. */
 interface Screened {
-  /** Null where it cannot be executed. */
-  document: DocumentNode | null;
+  document: DocumentNode;
   /** The variables on which its cost depends. */
-  sizeVariables: readonly string[];
-  /** Operations of it, with the values of these variables, that were found to cost no more than allowed. */
-  affordable: Set<string>;
-  /** The limit that it passes in itself. */
-  fault: AttachmentError | null;
+  variables: readonly string[];
+  /** Costs of operations of it with the values of these variables, where they were found to be no more than allowed. */
+  affordable: Map<string, OperationCost>;
+  /** Bytes of memory. */
+  weight: number;
 }
 
-export function createScreen(schema: GraphQLSchema, limits: QueryLimits): Screen {
+export interface ScreenOptions {
+  limits: QueryLimits;
+  introspection: boolean;
+}
+
+export function createScreen(schema: GraphQLSchema, { limits, introspection }: ScreenOptions): Screen {
   const known = new LRUCache<string, Screened>({
-    maxSize: maxRemembered,
-    sizeCalculation: (_, query) => query.length + 1,
+    max: maxRemembered,
+    maxSize: maxRememberedBytes,
+    sizeCalculation: ({ weight }) => weight,
   });
-  const examine = createExamination(schema, limits);
-  const assertAffordable = createCostCheck(schema, limits);
-  return ({ query, operationName, variables }) => {
-    if (query === undefined) return false;
+  const rules = validationRules(introspection);
+  const examine = (query: string): Screened | null => {
+    const document = tryParse(limits, query);
+    if (!document) return null;
+    assertShape(document, limits);
+    if (validate(schema, document, rules, { ...validationOptions(introspection), maxErrors: 0 }).length > 0) {
+      return null;
+    }
+    return { document, variables: costVariables(document), affordable: new Map(), weight: weigh(document) };
+  };
+  return ({ query, operationName, variables = {} }, isKnown) => {
+    if (query === undefined) return null;
     const screened = known.get(query) ?? examine(query);
-    known.set(query, screened);
-    if (screened.fault) throw screened.fault;
-    const operation = screened.document && getOperationAST(screened.document, operationName);
-    if (!operation) return false;
-    assertAffordable(screened, operation, variables);
-    return true;
+    const operation = screened && getOperationAST(screened.document, operationName);
+    if (!operation) return null;
+    const cost = assertAffordable(schema, limits, { screened, operation, variables });
+    if (isKnown && !known.has(query)) known.set(query, screened);
+    return { document: screened.document, operation, introspection: cost.introspection };
   };
 }
 
-/** All that can be said of a document without its variables. */
-function createExamination(schema: GraphQLSchema, limits: QueryLimits): (query: string) => Screened {
-  const shapeRules = [
-    maxAliasesRule({ n: limits.aliases, ...refusal(limits, 'aliases') }),
-    limitRepeats(limits),
-    maxDepthRule({ n: limits.depth, flattenFragments: true, ...refusal(limits, 'depth') }),
-  ];
-  const examine = (query: string): DocumentNode | null => {
-    const document = parseWithin(limits, query);
-    validate(schema, document, shapeRules);
-    return validate(schema, document).length === 0 ? document : null;
-  };
-  return (query) => {
-    try {
-      const document = examine(query);
-      const sizeVariables = document ? pageSizeVariables(document) : [];
-      return { document, sizeVariables, affordable: new Set(), fault: null };
-    } catch (error) {
-      return { document: null, sizeVariables: [], affordable: new Set(), fault: toFault(error, limits) };
-    }
-  };
+export function validationRules(introspection: boolean) {
+  return introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+}
+
+/** For a document that is refused. Suggestions would tell of a schema that is kept back. */
+export function validationOptions(introspection: boolean) {
+  return { maxErrors: maxValidationErrors, hideSuggestions: !introspection };
 }
 
 /** Null for what the server's own answer explains best. */
-function toFault(error: unknown, limits: QueryLimits): AttachmentError | null {
-  if (error instanceof AttachmentError) return error;
-  // The parser has gone too deep into brackets within brackets.
-  if (error instanceof RangeError) return tooComplex(limits, 'depth');
-  if (error instanceof GraphQLError) return null;
-  throw error;
-}
-
-/** Every value counts one, each as often as the lists around it are long. */
-function createCostCheck(schema: GraphQLSchema, limits: QueryLimits) {
-  const rule = costLimitRule({
-    maxCost: limits.cost,
-    objectCost: 1,
-    scalarCost: 1,
-    depthCostFactor: 1,
-    flattenFragments: true,
-    ...refusal(limits, 'cost'),
-  });
-  return (
-    { document, sizeVariables, affordable }: Screened,
-    operation: OperationDefinitionNode,
-    variables: Operation['variables'] = {},
-  ): void => {
-    // What is null is no default, as what is absent may be.
-    const sizes = sizeVariables.map((name) => (Object.hasOwn(variables, name) ? [variables[name]] : []));
-    const key = JSON.stringify([operation.name?.value, sizes]);
-    if (document === null || affordable.has(key)) return;
-    validate(schema, writePageSizes(schema, document, operation, variables), [rule]);
-    if (affordable.size < maxAffordable && key.length < maxKeyLength) affordable.add(key);
-  };
-}
-
-function parseWithin(limits: QueryLimits, query: string): DocumentNode {
+function tryParse(limits: QueryLimits, query: string): DocumentNode | null {
   const refuse = () => {
     throw tooComplex(limits, 'tokens');
   };
-  return new MaxTokensParserWLexer(query, { n: limits.tokens, onReject: [refuse] }).parseDocument();
+  try {
+    return new MaxTokensParserWLexer(query, { n: limits.tokens, onReject: [refuse] }).parseDocument();
+  } catch (error) {
+    // The parser has gone too deep into brackets within brackets.
+    if (error instanceof RangeError) throw tooComplex(limits, 'depth');
+    if (error instanceof AttachmentError || !(error instanceof GraphQLError)) throw error;
+    return null;
+  }
 }
 
-/** The rules' own errors would be told as syntax errors. */
-function refusal(limits: QueryLimits, passed: keyof QueryLimits) {
-  const refuse = () => {
-    throw tooComplex(limits, passed);
-  };
-  return { onReject: [refuse], exposeLimits: false };
+function weigh({ loc }: DocumentNode): number {
+  let tokens = 0;
+  for (let token = loc?.startToken; token; token = token.next ?? undefined) tokens += 1;
+  const characters = loc?.source.body.length ?? 0;
+  const costs = maxAffordable * (maxKeyLength + 100);
+  return bytesPerDocument + bytesPerToken * tokens + 2 * characters + costs;
+}
+
+interface Candidate {
+  screened: Screened;
+  operation: OperationDefinitionNode;
+  variables: Readonly<Record<string, unknown>>;
+}
+
+function assertAffordable(
+  schema: GraphQLSchema,
+  limits: QueryLimits,
+  { screened: { document, variables: names, affordable }, operation, variables }: Candidate,
+): OperationCost {
+  // What is null is no default, as what is absent may be.
+  const sizes = names.map((name) => (Object.hasOwn(variables, name) ? [variables[name]] : []));
+  const key = JSON.stringify([operation.name?.value, sizes]);
+  const known = affordable.get(key);
+  if (known) return known;
+  const cost = costOf(schema, document, operation, variables);
+  // Not even where so much was counted that it is no number any more.
+  if (!(cost.values - cost.introspection <= limits.cost)) throw tooComplex(limits, 'cost');
+  if (affordable.size < maxAffordable && key.length < maxKeyLength) affordable.set(key, cost);
+  return cost;
 }

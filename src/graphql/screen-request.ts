@@ -1,16 +1,20 @@
-import type { Screen } from './screen-operation.js';
+import type { Screen, ScreenedOperation } from './screen-operation.js';
 
 /**
- * Screens what a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. What is
- * no operation at all is left to the server to refuse.
+ * Screens what a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. Null for
+ * what is no operation at all: the server refuses it.
  */
-export function screenRequest(screen: Screen, parameters: unknown): void {
-  if (!isObject(parameters)) return;
+export function screenRequest(
+  screen: Screen,
+  parameters: unknown,
+  isKnown: boolean,
+): ScreenedOperation | null {
+  if (!isObject(parameters)) return null;
   const { query, operationName, variables } = parameters;
-  if (typeof query !== 'string') return;
+  if (typeof query !== 'string') return null;
   const name = typeof operationName === 'string' ? operationName : undefined;
   const given = typeof variables === 'string' ? parseQuietly(variables) : variables;
-  screen({ query, operationName: name, variables: isObject(given) ? given : undefined });
+  return screen({ query, operationName: name, variables: isObject(given) ? given : undefined }, isKnown);
 }
 
 function isObject(value: unknown): value is Record<'query' | 'operationName' | 'variables', unknown> {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DocumentNode } from 'graphql';
 import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import { contentNeed } from '../auth/permission-table.js';
@@ -26,6 +27,8 @@ export interface OperationFacts<Content, Text> {
   longTexts: ReadonlyMap<string, Text>;
   /** The operation adds what it takes in itself. */
   taken: Content[];
+  /** Parsed and valid; null if it is not, which the server's own answer explains. */
+  document: DocumentNode | null;
   logError(error: unknown): void;
 }
 
@@ -35,8 +38,11 @@ export interface GraphqlRouteDependencies<Context extends BaseContext, Content, 
   /** Counts requests without a credential; null for no limit. */
   anonymous: NetworkRate | null;
   uploadSlots: UploadSlots;
-  /** Throws for an operation that is not to be executed. Its parameters come from the body or the URL. */
-  screen(parameters: unknown): void;
+  /**
+   * The document of an operation that can be executed. Throws for one that must not be. Its parameters come from the body or
+   * the URL.
+   */
+  screen(parameters: unknown, viewer: Viewer | null): DocumentNode | null;
   createContext(facts: OperationFacts<Content, Text>): Context;
   readMultipart(request: IncomingMessage, viewer: Viewer): Promise<ReadBody<Content, Text>>;
   readJson(request: IncomingMessage, viewer: Viewer | null): Promise<ReadBody<Content, Text>>;
@@ -90,7 +96,10 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>
       keep(request, await deps.readJson(request.raw, facts(request).viewer)),
     );
-    scope.addHook('preHandler', async ({ body, query }) => deps.screen(body ?? query));
+    scope.addHook('preHandler', async (request) => {
+      const known = facts(request);
+      known.document = deps.screen(request.body ?? request.query, known.viewer);
+    });
     scope.addHook('onSend', async (request, reply) => {
       if (isPage(reply)) reply.header('content-security-policy', pagePolicy);
       await Promise.all(facts(request).taken.map((content) => discardQuietly(deps, request, content)));
@@ -121,6 +130,7 @@ function noFacts<Content, Text>({ log }: FastifyRequest): OperationFacts<Content
     viewer: null,
     longTexts: new Map(),
     taken: [],
+    document: null,
     logError: (err) => log.error({ err }, 'masked error'),
   };
 }

@@ -76,20 +76,24 @@ export async function addRoutes(
 async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDependencies) {
   const schema = createSchema();
   const apollo = createApollo(schema, config);
-  const screen = createScreen(schema, config.queryLimits);
+  const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });
   await apollo.start();
   registerGraphql(server, {
     apollo,
     admit: deps.admit,
     anonymous: deps.anonymous,
     uploadSlots: deps.uploadSlots,
-    screen: (parameters) => screenRequest(screen, parameters),
+    screen: (parameters, viewer) => screenRequest(screen, parameters, viewer !== null)?.document ?? null,
     createContext: (facts) => new GraphqlContext(deps, facts),
     readMultipart: createMultipartReader({ ...deps, screen }, config),
     readJson: createJsonReader(deps, config),
     discard: (intake) => discardIntake(deps, intake),
   });
-  const subscriptions = createSubscriptionServer(schema, { ...deps, screen });
+  const subscriptions = createSubscriptionServer(schema, {
+    ...deps,
+    screen,
+    introspection: config.introspection,
+  });
   measureSockets(deps, registerWebSockets(server, { subscriptions, trustedProxies: config.trustedProxies }));
   return apollo;
 }

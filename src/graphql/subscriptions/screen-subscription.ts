@@ -1,49 +1,52 @@
-import {
-  type ExecutionArgs,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-  parse,
-  validate,
-} from 'graphql';
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { AttachmentError } from '../../errors.js';
-import type { Operation, Screen } from '../screen-operation.js';
+import {
+  type Operation,
+  type Screen,
+  type ScreenedOperation,
+  validationOptions,
+  validationRules,
+} from '../screen-operation.js';
 
 /** Tells what to execute for a message, or why not. */
 export type ScreenSubscription = (payload: SubscribePayload) => ExecutionArgs | readonly GraphQLError[];
 
 /** Lets one subscription through and nothing else: queries and mutations have their limits and their answers over HTTP. */
-export function createSubscriptionScreen(schema: GraphQLSchema, screen: Screen): ScreenSubscription {
+export function createSubscriptionScreen(
+  schema: GraphQLSchema,
+  { screen, introspection }: { screen: Screen; introspection: boolean },
+): ScreenSubscription {
   return ({ query, operationName, variables }) => {
-    const tooMuch = passedLimit(screen, {
-      query,
-      operationName: operationName ?? undefined,
-      variables: variables ?? undefined,
-    });
-    if (tooMuch) return [tooMuch];
-    const document = tryParse(query);
-    if (document instanceof GraphQLError) return [document];
-    const faults = validate(schema, document);
-    if (faults.length > 0) return faults.map((fault) => withCode(fault, 'GRAPHQL_VALIDATION_FAILED'));
-    const operation = getOperationAST(document, operationName);
-    if (!operation) return [refusal('The document does not tell which operation is meant.')];
-    if (operation.operation !== 'subscription') {
+    const name = operationName ?? undefined;
+    const screened = orRefusal(screen, { query, operationName: name, variables: variables ?? undefined });
+    if (screened instanceof GraphQLError) return [screened];
+    if (!screened) return explain(schema, query, introspection);
+    if (screened.operation.operation !== 'subscription') {
       return [refusal('Only subscriptions are served over WebSocket; send the rest by POST.')];
     }
+    const { document } = screened;
     return { schema, document, operationName: operationName ?? null, variableValues: variables ?? {} };
   };
 }
 
 /** The limits are those of operations over HTTP. */
-function passedLimit(screen: Screen, operation: Operation): GraphQLError | null {
+function orRefusal(screen: Screen, operation: Operation): ScreenedOperation | GraphQLError | null {
   try {
-    screen(operation);
-    return null;
+    return screen(operation, true);
   } catch (error) {
     if (error instanceof AttachmentError) return new GraphQLError(error.message, { originalError: error });
     throw error;
   }
+}
+
+/** Why a document, which is within the limits, cannot be executed. */
+function explain(schema: GraphQLSchema, query: string, introspection: boolean): readonly GraphQLError[] {
+  const document = tryParse(query);
+  if (document instanceof GraphQLError) return [document];
+  const faults = validate(schema, document, validationRules(introspection), validationOptions(introspection));
+  if (faults.length > 0) return faults.map((fault) => withCode(fault, 'GRAPHQL_VALIDATION_FAILED'));
+  return [refusal('The document does not tell which operation is meant.')];
 }
 
 function tryParse(query: string) {

@@ -7,7 +7,7 @@ import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
-import { formatError, internalCause } from '../format-error.js';
+import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import type { Screen } from '../screen-operation.js';
 import { CredentialWatch } from './credential-watch.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
@@ -18,6 +18,8 @@ export interface SubscriptionServerDependencies extends GraphqlDependencies {
   /** Asked again and again while it is open. */
   authenticate: Authenticate;
   screen: Screen;
+  /** Whether clients may learn the schema, be it by suggestions. */
+  introspection: boolean;
 }
 
 /** A connection, as the transport gives it. */
@@ -52,14 +54,15 @@ export function createSubscriptionServer(
 ): Server<Connection> {
   const credentials = new CredentialWatch(deps);
   const sessions = new WeakMap<Connection, Session>();
-  const screen = createSubscriptionScreen(schema, deps.screen);
+  const screen = createSubscriptionScreen(schema, deps);
+  const format = deps.introspection ? formatError : formatWithoutSuggestions;
   const sessionOf = ({ extra }: ConnectionContext): Session => {
     const session = sessions.get(extra);
     if (!session) throw new AttachmentError('UNAUTHENTICATED');
     return session;
   };
   const mask = ({ extra }: ConnectionContext, errors: readonly GraphQLError[]) =>
-    errors.map((error) => maskError(error, (cause) => extra.logError(cause)));
+    errors.map((error) => maskError(error, format, (cause) => extra.logError(cause)));
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
     onConnect: async ({ connectionParams, extra }) => {
@@ -77,6 +80,7 @@ export function createSubscriptionServer(
         viewer,
         longTexts: new Map(),
         taken: [],
+        document: screened.document,
         logError: (error: unknown) => ctx.extra.logError(error),
         assertStillGood: () => credentials.assertStillGood(authorization),
       };
@@ -145,13 +149,17 @@ function tooManySubscriptions(): GraphQLError {
 }
 
 /** As over HTTP. What a subscription itself has thrown comes without a path, and is unwrapped here. */
-function maskError(error: GraphQLError, logError: (error: unknown) => void): GraphQLFormattedError {
+function maskError(
+  error: GraphQLError,
+  format: typeof formatError,
+  logError: (error: unknown) => void,
+): GraphQLFormattedError {
   const { originalError } = error;
   if (originalError instanceof AttachmentError) {
     if (originalError.status >= 500) logError(originalError.cause ?? originalError);
-    return formatError(error.toJSON(), originalError);
+    return format(error.toJSON(), originalError);
   }
   const cause = internalCause(error);
   if (cause) logError(cause);
-  return formatError(error.toJSON(), error);
+  return format(error.toJSON(), error);
 }

@@ -1,6 +1,6 @@
-import { AttachmentError } from '../errors.js';
+import { AttachmentError } from '../../errors.js';
 
-/** What an operation may be made of. */
+/** What an operation may be made of, and what its answer may cost. */
 export interface QueryLimits {
   /** Lexical tokens of the whole document. */
   tokens: number;
@@ -8,9 +8,17 @@ export interface QueryLimits {
   depth: number;
   /** Also bounds fields and fragments that are given again in the same place. */
   aliases: number;
-  /** Values that the answer may have, as far as page sizes tell. */
+  /** Values of the answer, weighed by what each costs. */
   cost: number;
+  /** Bytes of the answer. */
+  bytes: number;
 }
+
+/** Limits of every introspection: its answer is made in one go. The usual queries need a third of it. */
+export const introspectionLimits = { depth: 20, cost: 25_000, bytes: 2 * 1024 * 1024 } as const;
+
+/** Validation errors that are told. Each one costs time, and nobody reads more. */
+export const maxValidationErrors = 10;
 
 const faults: Record<keyof QueryLimits, (limit: number) => { msg: string; type: string }> = {
   tokens: (limit) => ({ msg: `A document may have at most ${limit} tokens.`, type: 'too_many_tokens' }),
@@ -23,11 +31,15 @@ const faults: Record<keyof QueryLimits, (limit: number) => { msg: string; type: 
     msg: `The answer might have more than ${limit} values: ask for smaller pages or fewer fields.`,
     type: 'too_costly',
   }),
+  bytes: (limit) => ({
+    msg: `The answer would have more than ${limit} bytes: ask for smaller pages or fewer fields.`,
+    type: 'answer_too_large',
+  }),
 };
 
 /** QUERY_TOO_COMPLEX, naming the limit that was passed. */
-export function tooComplex(limits: QueryLimits, passed: keyof QueryLimits): AttachmentError {
-  const limit = limits[passed];
+export function tooComplex(limits: Partial<QueryLimits>, passed: keyof QueryLimits): AttachmentError {
+  const limit = limits[passed] ?? 0;
   const fault = faults[passed](limit);
   const details = [{ loc: ['query'], ...fault }];
   return new AttachmentError('QUERY_TOO_COMPLEX', { message: fault.msg, limit, details });

@@ -1,0 +1,80 @@
+import { createSchema } from '../../src/graphql/schema.js';
+import { createScreen } from '../../src/graphql/screen-operation.js';
+import { Client } from '../support/client.js';
+import { collectGarbage } from '../support/collect-garbage.js';
+import { startService } from '../support/service.js';
+
+const repeat = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join(' ');
+
+const strangeFields = `{ ${repeat(1_900, (index) => `attachment${index}`)} }`;
+const strangeVariables = 'query ($input: ClaimAttachmentInput!) { __typename }';
+const suggestion = /Did you mean/;
+
+describe('a document with many faults', () => {
+  test('is told of the first of them, with suggestions while clients may ask for the schema', async () => {
+    await using service = await startService();
+    const anybody = new Client(service.url, null);
+    const { status, errors = [] } = await anybody.graphql(strangeFields);
+    expect(status).toBe(400);
+    expect(errors.length).toBeLessThanOrEqual(11);
+    expect(errors[0]?.message).toMatch(suggestion);
+    expect(errors.at(-1)?.message).toMatch(/error limit reached/);
+  });
+
+  test.each([
+    ['fields', strangeFields, {}],
+    ['arguments', '{ attachments(fist: 1) { totalCount } }', {}],
+    ['types', 'query ($a: Attachmen) { __typename }', {}],
+    ['enums', '{ attachments(filter: { status: [APPROVE] }) { totalCount } }', {}],
+    [
+      'variables',
+      strangeVariables.replace('__typename', 'attachments { totalCount }'),
+      { input: { attachmentI: 'x' } },
+    ],
+  ])('learns nothing by suggestions while the schema is kept back: %s', async (_, query, variables) => {
+    await using service = await startService({ INTROSPECTION: 'false' });
+    for (const client of [new Client(service.url, null), service.client]) {
+      const { errors = [] } = await client.graphql(query, variables);
+      expect(errors.length).toBeGreaterThan(0);
+      expect(errors.length).toBeLessThanOrEqual(11);
+      expect(JSON.stringify(errors)).not.toMatch(suggestion);
+    }
+  });
+});
+
+describe('the memory of documents', () => {
+  const limits = { tokens: 2_000, depth: 12, aliases: 50, cost: 250_000, bytes: 1_000_000 };
+  const fields = 'id fileName contentType size status createdAt updatedAt claimedAt expiresAt url';
+  const distinct = (index: number) => `{ attachments(first: 10) { nodes { ${fields} } } } # ${index}`;
+
+  /** Bytes of the heap that are kept after so many distinct documents. */
+  function keptAfter(count: number, isKnown: boolean): number {
+    const screen = createScreen(createSchema(), { limits, introspection: true });
+    screen({ query: distinct(-1) }, isKnown);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < count; index += 1) screen({ query: distinct(index) }, isKnown);
+    collectGarbage();
+    const kept = process.memoryUsage().heapUsed - before;
+    expect(screen({ query: distinct(count) }, isKnown)).not.toBeNull();
+    return kept;
+  }
+
+  test('is bounded, and the same whatever their number', () => {
+    const mebibyte = 1024 * 1024;
+    expect(keptAfter(5_000, true)).toBeLessThan(12 * mebibyte);
+    expect(keptAfter(5_000, false)).toBeLessThan(mebibyte);
+  });
+
+  test('keeps none that was refused', () => {
+    const screen = createScreen(createSchema(), { limits: { ...limits, cost: 5 }, introspection: true });
+    const refused = `{ attachments(first: 10) { nodes { id } } }`;
+    for (const _ of [1, 2]) expect(() => screen({ query: refused }, true)).toThrow(/more than 5 values/);
+    expect(screen({ query: '{ strange }' }, true)).toBeNull();
+    const valid = screen({ query: '{ viewer { organizationId } }' }, true);
+    expect(screen({ query: '{ viewer { organizationId } }' }, true)?.document).toBe(valid?.document);
+    const unknown = screen({ query: '{ viewer { permissions } }' }, false);
+    expect(screen({ query: '{ viewer { permissions } }' }, false)?.document).not.toBe(unknown?.document);
+  });
+});
