@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IsNull } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
-import { at } from '../database/instants.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
 import type { Storage } from '../storage/storage.js';
+import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 
 export interface AcceptIncomingDependencies {
   database: Database;
@@ -36,7 +35,7 @@ export async function acceptIncoming(
   if (direct === null) return finishWhole(deps, organizationId, documentKey);
   for (let left = polls; left > 0; left -= 1) {
     const target = await deps.database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
-    if (!target || target.state === 'FINISHED') return;
+    if (!target || !isUnfinished(target)) return;
     if (isInHand(target, deps.clock())) {
       await sleep(pollMs);
       continue;
@@ -61,7 +60,7 @@ async function finishWhole(
   const receiving = { organizationId, documentKey, state: 'RECEIVING' as const };
   const target = await database.read.findOneBy(UploadTargetRow, receiving);
   if (!target || (await storage.size(documentKey)) !== target.size) return;
-  await database.write((manager) => manager.update(UploadTargetRow, receiving, { state: 'FINISHED' }));
+  await database.write((manager) => finishTarget(manager, target));
 }
 
 /** In milliseconds. */
@@ -82,14 +81,22 @@ interface Lease {
   acceptingUntil: Date;
 }
 
+/** One that is not finished yet. */
+type Unfinished = UploadTargetRow & { state: 'OPEN' | 'RECEIVING' };
+
+function isUnfinished(target: UploadTargetRow): target is Unfinished {
+  return target.state !== 'FINISHED';
+}
+
 /** Null where somebody else has been quicker. */
 async function take(
   { database, clock }: AcceptIncomingDependencies,
-  target: UploadTargetRow,
+  target: Unfinished,
 ): Promise<Lease | null> {
   const acceptingUntil = new Date(clock().getTime() + leaseOf(target));
   const lease = { state: 'RECEIVING' as const, acceptingUntil };
-  return (await change(database, target, lease)) ? lease : null;
+  const isTaken = await database.write((manager) => moveTarget(manager, unchanged(target), lease));
+  return isTaken ? lease : null;
 }
 
 /** With the lease in hand: after a failure the next may try at once. */
@@ -98,24 +105,12 @@ async function finish(
   target: UploadTargetRow & Lease,
   copy: (signal: AbortSignal) => Promise<boolean>,
 ): Promise<void> {
-  const release = (state: UploadTargetState) => change(database, target, { state, acceptingUntil: null });
+  const release = (state: 'OPEN' | 'FINISHED') =>
+    database.write((manager) => moveTarget(manager, unchanged(target), { state, acceptingUntil: null }));
   const signal = AbortSignal.timeout(leaseOf(target) - reserveMs);
   const isCopied = await copy(signal).catch(async (error: unknown) => {
     await release('OPEN').catch(() => undefined);
     throw error;
   });
   await release(isCopied ? 'FINISHED' : 'OPEN');
-}
-
-/** Unless it has changed meanwhile. */
-async function change(
-  database: Database,
-  { id, organizationId, state, acceptingUntil }: UploadTargetRow,
-  to: { state: UploadTargetState; acceptingUntil: Date | null },
-): Promise<boolean> {
-  const unchanged = { acceptingUntil: acceptingUntil === null ? IsNull() : at(acceptingUntil) };
-  const { affected } = await database.write((manager) =>
-    manager.update(UploadTargetRow, { id, organizationId, state, ...unchanged }, to),
-  );
-  return affected === 1;
 }

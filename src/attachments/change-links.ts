@@ -36,6 +36,8 @@ export interface ChangedLinks {
   unlinked: string[];
   /** Ids of those that it has put into the field, or elsewhere in it. */
   placed: string[];
+  /** Ids of all that the field holds now, in order. */
+  next: string[];
 }
 
 /**
@@ -56,13 +58,13 @@ export async function changeLinks(
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
-  if (!plan.changes) return { field, unlinked: [], placed: [] };
+  if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next };
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
   await recordLinks(manager, viewer, change, plan);
-  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed };
+  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed, next: plan.next };
 }
 
 async function recordLinks(

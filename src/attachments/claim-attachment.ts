@@ -1,11 +1,11 @@
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import type { AttachmentRow } from '../database/entities/attachment.js';
 import { Faults } from '../faults.js';
 import type { Changes } from './changes.js';
 import { choosePolicy } from './choose-policy.js';
-import { claimForRecord } from './claim-for-record.js';
+import { claimOne } from './claim-for-record.js';
 import { describeChanges } from './describe-changes.js';
 import type { PolicyBook } from './load-policies.js';
 import { notFound } from './not-found.js';
@@ -41,19 +41,10 @@ export async function claimAttachment(
   const policy = choosePolicy(faults, policies, { record });
   faults.throwIfAny();
   const { changed, ...claimed } = await database.write(async (manager) => {
-    const before = await manager.findOneBy(AttachmentRow, {
-      id: attachmentId,
-      organizationId: viewer.organizationId,
-    });
     const now = clock();
-    const alreadyClaimed = before?.recordType === record.type && before.recordId === record.id;
+    const locOf = () => ['input', 'attachmentId'];
+    const alreadyClaimed = !(await claimOne(manager, viewer, { record, attachmentId, now, locOf }));
     if (!alreadyClaimed) {
-      await claimForRecord(manager, viewer, {
-        record,
-        ids: [attachmentId],
-        now,
-        locOf: () => ['input', 'attachmentId'],
-      });
       const claim = { action: 'ATTACHMENT_CLAIMED', subjectId: attachmentId } as const;
       await recordEvent(manager, viewer, { ...claim, at: now, details: { record } });
     }

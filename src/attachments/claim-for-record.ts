@@ -26,22 +26,29 @@ export const isRecords = '(record_type = :recordType AND record_id = :recordId)'
  * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
  */
 export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  const { record, now } = taking;
   const updated = await updateAll(manager, viewer, taking, (update) =>
-    update
-      .set({
-        recordType: record.type,
-        recordId: record.id,
-        shared: true,
-        claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
-        expiresAt: null,
-        updatedAt: now,
-      })
-      .andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`)
-      .setParameter('claimedAt', now.getTime()),
+    own(update, taking).andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`),
   );
   if (updated) return;
   await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
+}
+
+/**
+ * Makes a record the owner of one attachment. False: it was the record's before, and nothing has changed. Throws NOT_FOUND or
+ * ALREADY_CLAIMED; the surrounding transaction must then be undone.
+ */
+export async function claimOne(
+  manager: EntityManager,
+  viewer: Viewer,
+  { attachmentId, ...taking }: Omit<Taking, 'ids'> & { attachmentId: string },
+): Promise<boolean> {
+  const one = { ...taking, ids: [attachmentId] };
+  // Of two claims at once the second waits here, and then finds an owner.
+  const isNew = await updateAll(manager, viewer, one, (update) =>
+    own(update, one).andWhere('record_id IS NULL AND created_by_id = :creator'),
+  );
+  if (!isNew) await refuse(manager, viewer, one, () => false);
+  return isNew;
 }
 
 /**
@@ -59,6 +66,19 @@ export async function shareWithRecord(manager: EntityManager, viewer: Viewer, ta
 }
 
 type AttachmentUpdate = UpdateQueryBuilder<AttachmentRow>;
+
+function own(update: AttachmentUpdate, { record, now }: Taking): AttachmentUpdate {
+  return update
+    .set({
+      recordType: record.type,
+      recordId: record.id,
+      shared: true,
+      claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
+      expiresAt: null,
+      updatedAt: now,
+    })
+    .setParameter('claimedAt', now.getTime());
+}
 
 /** Returns whether all of them have been updated. */
 async function updateAll(

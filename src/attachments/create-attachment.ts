@@ -20,7 +20,7 @@ import type { PolicyBook } from './load-policies.js';
 import { mayCopy } from './may-download.js';
 import { queueScan } from './queue-scan.js';
 import { recallCreation } from './recall-creation.js';
-import { findAttachment, readWithVerdictsKept, type StoredAttachment } from './stored-attachment.js';
+import { readWithVerdictsKept, type StoredAttachment } from './stored-attachment.js';
 import { assertFinished } from './upload-target.js';
 import type { VerdictListener } from './verdict-listener.js';
 
@@ -163,9 +163,12 @@ async function recall(
   const { idempotencyKey, ...rest } = input;
   if (idempotencyKey === null) return null;
   const described = { ...rest, sha256: intake.sha256, partName: intake.fileName };
-  const creation = { idempotencyKey, input: described, attachmentId: id, now: createdAt };
-  const earlier = await recallCreation(manager, viewer, creation);
-  return earlier === null ? null : findAttachment(manager, viewer, earlier);
+  return recallCreation(manager, viewer, {
+    idempotencyKey,
+    input: described,
+    attachmentId: id,
+    now: createdAt,
+  });
 }
 
 /** Appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */

@@ -19,6 +19,22 @@ export interface LinkAttachmentsDependencies {
   unlinkedRetentionMs: number;
   policies: PolicyBook;
   changes: Changes;
+  /** Told how many links the field then has. Throws where those are too many to answer with: nothing is done then. */
+  assertAnswerable(linkCount: number): void;
+}
+
+/** A link of the field as the transaction that has changed it has left it. */
+export interface StoredLink {
+  /** Counts from 0. */
+  position: number;
+  stored: StoredAttachment;
+}
+
+export interface LinkedAttachments {
+  field: RecordFieldRow;
+  /** All that the field holds now, in order. */
+  links: StoredLink[];
+  unlinked: StoredAttachment[];
 }
 
 export interface LinkAttachments {
@@ -31,26 +47,32 @@ export interface LinkAttachments {
   holdSeconds: number;
 }
 
-/** Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. */
+/**
+ * Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. What it returns is
+ * what its transaction has seen.
+ */
 export async function linkAttachments(
-  { database, clock, unlinkedRetentionMs, policies, changes }: LinkAttachmentsDependencies,
+  deps: LinkAttachmentsDependencies,
   viewer: Viewer,
   input: LinkAttachments,
-): Promise<{ field: RecordFieldRow; unlinked: StoredAttachment[] }> {
+): Promise<LinkedAttachments> {
+  const { database, clock, unlinkedRetentionMs, policies, changes } = deps;
   const policy = checkInput(policies, input);
   const { changed, ...linked } = await database.write(async (manager) => {
     if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
-    const { field, unlinked, placed } = await changeLinks(manager, viewer, {
+    const { field, unlinked, placed, next } = await changeLinks(manager, viewer, {
       ...input,
       policy,
       retentionMs: unlinkedRetentionMs,
       now: clock(),
       locOf: (index) => ['input', 'attachmentIds', index],
     });
-    const concerned = await readAttachments(manager, viewer, [...unlinked, ...placed]);
-    const rows = concerned.map(({ attachment }) => attachment);
-    const changed = await describeChanges(manager, rows, [input.record]);
-    return { field, unlinked: inOrder(unlinked, concerned), changed };
+    deps.assertAnswerable(next.length);
+    const concerned = await readAttachments(manager, viewer, [...unlinked, ...next]);
+    const moved = inOrder([...unlinked, ...placed], concerned).map(({ attachment }) => attachment);
+    const changed = await describeChanges(manager, moved, [input.record]);
+    const links = inOrder(next, concerned).map((stored, position) => ({ position, stored }));
+    return { field, links, unlinked: inOrder(unlinked, concerned), changed };
   });
   changes.publish(changed);
   return linked;

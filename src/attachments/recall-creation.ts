@@ -4,9 +4,12 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { insertRow } from '../database/insert-row.js';
 import { before } from '../database/instants.js';
+import { lockRows } from '../database/row-locks.js';
 import { AttachmentError } from '../errors.js';
 import type { Faults } from '../faults.js';
+import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 /** So long a retry finds what the first request has made. */
 const lifetimeMs = 24 * 60 * 60 * 1_000;
@@ -32,39 +35,45 @@ export function checkIdempotencyKey(faults: Faults, key: string): void {
 }
 
 /**
- * Remembers, inside the transaction that creates it, what is created under a key. Returns the id of what the same principal
- * has created under it before, from the same input, and null where there is none: then this is the first. Throws
- * IDEMPOTENCY_CONFLICT where the input was another.
+ * Remembers, inside the transaction that creates it, what is created under a key. Returns what the same principal has created
+ * under it before, from the same input; it stays until that transaction ends. Null: there is none, or it has been deleted, and
+ * this is the first. Throws IDEMPOTENCY_CONFLICT if the input was another.
  */
 export async function recallCreation(
   manager: EntityManager,
-  { organizationId, principal }: Viewer,
+  viewer: Viewer,
   { idempotencyKey, input, attachmentId, now }: Creation,
-): Promise<string | null> {
-  const key = { organizationId, principalId: principal.id, key: idempotencyKey };
+): Promise<StoredAttachment | null> {
+  const key = {
+    organizationId: viewer.organizationId,
+    principalId: viewer.principal.id,
+    key: idempotencyKey,
+  };
   const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
   await manager.delete(IdempotencyKeyRow, { ...key, ...isOutlived(now) });
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(IdempotencyKeyRow)
-    .values({ ...key, fingerprint, attachmentId, createdAt: now })
-    .orIgnore()
-    .updateEntity(false)
-    .execute();
+  const row = { ...key, fingerprint, attachmentId, createdAt: now };
+  // The cleaning may take an outlived key away between the two.
+  do await insertRow(manager, IdempotencyKeyRow, row, { orIgnore: true });
+  while (!(await lockKey(manager, key)));
   const first = await manager.findOneByOrFail(IdempotencyKeyRow, key);
   if (first.attachmentId === attachmentId) return null;
   if (first.fingerprint !== fingerprint) throw conflict();
-  if (await manager.existsBy(AttachmentRow, { id: first.attachmentId, organizationId }))
-    return first.attachmentId;
-  // Of two retries at once only one takes the place of what was deleted.
-  const { affected } = await manager.update(
-    IdempotencyKeyRow,
-    { ...key, organizationId, attachmentId: first.attachmentId },
-    { attachmentId, createdAt: now },
-  );
-  if (affected === 1) return null;
-  return (await manager.findOneByOrFail(IdempotencyKeyRow, key)).attachmentId;
+  // A deletion has either been committed, or waits until the retry has its answer.
+  await lockRows(manager, AttachmentRow, [first.attachmentId], 'SHARE');
+  const earlier = await findAttachment(manager, viewer, first.attachmentId);
+  if (earlier === null) await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
+  return earlier;
+}
+
+/** An update that changes nothing takes the row's lock: of several retries at once each sees what the one before has made. */
+async function lockKey(
+  manager: EntityManager,
+  key: Pick<IdempotencyKeyRow, 'organizationId' | 'principalId' | 'key'>,
+): Promise<boolean> {
+  const { organizationId } = key;
+  const unchanged = { attachmentId: () => 'attachment_id' };
+  const { affected } = await manager.update(IdempotencyKeyRow, { ...key, organizationId }, unchanged);
+  return affected === 1;
 }
 
 /** Forgets keys that have outlived their use. */

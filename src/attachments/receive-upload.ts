@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { after } from '../database/instants.js';
@@ -10,6 +9,7 @@ import type { UploadSlots } from '../limits/upload-slots.js';
 import { watchPace } from '../limits/watch-pace.js';
 import type { Storage } from '../storage/storage.js';
 import { meterContent } from './meter-content.js';
+import { finishTarget, moveTarget } from './upload-target.js';
 
 export interface ReceiveUploadDependencies {
   database: Database;
@@ -44,7 +44,11 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   const release = deps.uploadSlots.take(principalKey(target.organizationId, target.principalId));
   try {
     // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
-    await change(database, open, 'RECEIVING');
+    const { organizationId } = target;
+    const isOurs = await database.write((manager) =>
+      moveTarget(manager, { ...open, organizationId }, { state: 'RECEIVING' }),
+    );
+    if (!isOurs) throw new AttachmentError('NOT_FOUND');
     await fill(deps, upload.content, target);
     return target.size;
   } finally {
@@ -57,15 +61,18 @@ async function fill(
   content: Readable,
   target: UploadTargetRow,
 ): Promise<void> {
-  const receiving = { id: target.id, state: 'RECEIVING' as const };
+  const { id, organizationId } = target;
+  const receiving = { id, organizationId, state: 'RECEIVING' as const };
   try {
     await storeExactly(deps, content, target);
   } catch (error) {
-    await change(deps.database, receiving, 'OPEN').catch(() => undefined);
+    await deps.database
+      .write((manager) => moveTarget(manager, receiving, { state: 'OPEN' }))
+      .catch(() => undefined);
     throw error;
   }
   // Never open again, now that the bytes are whole: where this fails, whoever makes an attachment of them does it.
-  await change(deps.database, receiving, 'FINISHED');
+  await deps.database.write((manager) => finishTarget(manager, target));
 }
 
 function checkHeaders({ contentLength, contentType }: DirectUpload, target: UploadTargetRow): void {
@@ -76,15 +83,6 @@ function checkHeaders({ contentLength, contentType }: DirectUpload, target: Uplo
   throw new AttachmentError('CONTENT_TYPE_MISMATCH', {
     details: [{ loc: ['headers', 'content-type'], msg, type: 'content_type_mismatch' }],
   });
-}
-
-async function change(
-  database: Database,
-  from: Parameters<Database['read']['findOneBy']>[1],
-  state: UploadTargetRow['state'],
-): Promise<void> {
-  const { affected } = await database.write((manager) => manager.update(UploadTargetRow, from, { state }));
-  if (affected !== 1) throw new AttachmentError('NOT_FOUND');
 }
 
 async function storeExactly(

@@ -38,9 +38,14 @@ export async function takeStored(
   const { fileName, contentType: declaredType, size } = target;
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
-  const facts = blob
-    ? { ...blob, head: await readHead(storage, blob) }
-    : await measure(hasher, await open(storage, documentKey), size);
+  const reading = blob
+    ? readHead(storage, blob).then((head) => ({ ...blob, head }))
+    : open(storage, documentKey).then((content) => measure(hasher, content, size));
+  const facts = await reading.catch(async (error: unknown) => {
+    // A deletion takes the target along before the bytes: then nothing is wrong with the storage.
+    await findFinished(database.read, viewer, documentKey);
+    throw error;
+  });
   const { md5, sha256, head } = facts;
   const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
   // Whether or not an attachment comes of it, the bytes are the target's to keep.

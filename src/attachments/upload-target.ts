@@ -1,7 +1,8 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, type FindOptionsWhere, IsNull } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
+import { at } from '../database/instants.js';
 import { AttachmentError } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from './stored-attachment.js';
 
@@ -33,6 +34,73 @@ export async function assertMayUse(
 }
 
 /**
+ * Which states may follow which. A PUT to us, or a copy that the store makes, takes an OPEN target in hand and finishes it or
+ * opens it again. A copy whose maker has died is taken over: RECEIVING follows itself. FINISHED follows itself where an
+ * attachment comes to use the bytes. A target ends by being deleted.
+ */
+const transitions = {
+  OPEN: ['RECEIVING'],
+  RECEIVING: ['RECEIVING', 'OPEN', 'FINISHED'],
+  FINISHED: ['FINISHED'],
+} as const satisfies Record<UploadTargetState, readonly UploadTargetState[]>;
+
+/** Which target is to move. Each member that is given must still be so. */
+export type TargetBefore<State extends UploadTargetState> = FindOptionsWhere<UploadTargetRow> & {
+  organizationId: string;
+  state: State;
+};
+
+/** What it then is. What is left out stays as it is. */
+export type TargetAfter<State extends UploadTargetState> = Partial<
+  Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt'>
+> & { state: (typeof transitions)[State][number] };
+
+/**
+ * Moves one upload target to its next state, in one conditional update. False: it was not, or no longer, as `before` says, and
+ * nothing has changed.
+ */
+export async function moveTarget<State extends UploadTargetState>(
+  manager: EntityManager,
+  before: TargetBefore<State>,
+  after: TargetAfter<State>,
+): Promise<boolean> {
+  const { organizationId } = before;
+  const { affected } = await manager.update(UploadTargetRow, { ...before, organizationId }, after);
+  return affected === 1;
+}
+
+/** For `TargetBefore`: exactly as the row was read, its lease included. */
+export function unchanged<State extends UploadTargetState>({
+  id,
+  organizationId,
+  state,
+  acceptingUntil,
+}: UploadTargetRow & { state: State }): TargetBefore<State> {
+  return {
+    id,
+    organizationId,
+    state,
+    acceptingUntil: acceptingUntil === null ? IsNull() : at(acceptingUntil),
+  };
+}
+
+/**
+ * Marks a target as finished, now that its bytes are whole at their key. Whoever asks for the bytes meanwhile may have done so
+ * first, used them, and deleted them with their target. Returns the target as it is now; null where it is gone.
+ */
+export async function finishTarget(
+  manager: EntityManager,
+  { id, organizationId }: UploadTargetRow,
+): Promise<UploadTargetRow | null> {
+  await moveTarget(
+    manager,
+    { id, organizationId, state: 'RECEIVING' },
+    { state: 'FINISHED', acceptingUntil: null },
+  );
+  return manager.findOneBy(UploadTargetRow, { id, organizationId });
+}
+
+/**
  * The finished target that the viewer's organization has this key from. Throws DOCUMENT_KEY_UNKNOWN for whatever key
  * is not from such a target, UPLOAD_NOT_FINISHED where its bytes have not all come yet.
  */
@@ -57,12 +125,9 @@ export async function assertFinished(
   { organizationId }: Viewer,
   documentKey: string,
 ): Promise<void> {
-  const { affected } = await manager.update(
-    UploadTargetRow,
-    { organizationId, documentKey, state: 'FINISHED' },
-    { expiresAt: null },
-  );
-  if (affected !== 1) throw unknownKey();
+  const finished = { organizationId, documentKey, state: 'FINISHED' as const };
+  const isThere = await moveTarget(manager, finished, { state: 'FINISHED', expiresAt: null });
+  if (!isThere) throw unknownKey();
 }
 
 function unknownKey(): AttachmentError {

@@ -17,18 +17,18 @@ interface FoundLink {
 /** One page of the links of an attachment that the viewer may see. */
 export async function connectLinks(
   { loaders, access }: GraphqlContext,
-  { attachment, blob }: StoredAttachment,
+  stored: StoredAttachment,
   request: PageRequest,
 ): Promise<ConnectionOf<AttachmentLink>> {
   const readPage = async ({ first, after }: PageRequest): Promise<Page<FoundLink>> => {
     checkPageSize(first);
     const afterFieldId = after === null ? '' : decodeCursor(order, after).id;
-    const slice = { attachmentId: attachment.id, limit: first + 1, afterFieldId };
+    const slice = { attachmentId: stored.attachment.id, limit: first + 1, afterFieldId };
     const links = await loaders.linksOfAttachment.load(slice);
     const fields = await Promise.all(links.map(({ fieldId }) => loaders.fieldById.load(fieldId)));
     const found = links.flatMap((link, index) => {
       const field = fields[index];
-      return field ? [{ fieldId: field.id, link: toAttachmentLink(link, field, blob.verdict) }] : [];
+      return field ? [{ fieldId: field.id, link: toAttachmentLink(link, field, stored) }] : [];
     });
     return toPage({ first, after }, found, ({ fieldId: id }) => encodeCursor(order, { value: 0, id }));
   };
@@ -36,7 +36,7 @@ export async function connectLinks(
     const page = await listVisible(request, readPage, (items) => visibleLinks(access, items));
     return toConnection(page, ({ link }) => link, refuseTotal);
   }
-  const count = () => loaders.linkCount.load(attachment.id);
+  const count = () => loaders.linkCount.load(stored.attachment.id);
   return toConnection(await readPage(request), ({ link }) => link, count);
 }
 

@@ -1,3 +1,4 @@
+import type { StoredLink } from '../attachments/link-attachments.js';
 import type { StoredAttachment } from '../attachments/stored-attachment.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import type { GraphqlContext } from './context.js';
@@ -16,15 +17,9 @@ export async function readField(
 export async function readLinks(field: RecordField, context: GraphqlContext): Promise<AttachmentLink[]> {
   const row = await readField(field, context);
   if (!row) return [];
-  const { loaders } = context;
-  const links = await loaders.linksOfField.load(row.id);
-  context.spend(links.length);
-  const stored = await Promise.all(links.map(({ attachmentId }) => loaders.attachment.load(attachmentId)));
+  const links = field.linked ?? (await readStored(row, context));
   return links
-    .flatMap((link, index) => {
-      const attachment = stored[index];
-      return attachment ? [toAttachmentLink(link, row, attachment.blob.verdict)] : [];
-    })
+    .map(({ stored, position }) => toAttachmentLink({ position }, row, stored))
     .filter(({ state }) => state !== 'REJECTED');
 }
 
@@ -35,4 +30,16 @@ export async function readRejected(
 ): Promise<StoredAttachment[]> {
   const stored = await Promise.all(attachmentIds.map((id) => loaders.attachment.load(id)));
   return stored.flatMap((one) => (one?.blob.verdict === 'REJECTED' ? one : []));
+}
+
+/** One that is deleted between the two statements is left out. */
+async function readStored({ id }: RecordFieldRow, context: GraphqlContext): Promise<StoredLink[]> {
+  const { loaders } = context;
+  const links = await loaders.linksOfField.load(id);
+  context.spend(links.length);
+  const found = await Promise.all(links.map(({ attachmentId }) => loaders.attachment.load(attachmentId)));
+  return links.flatMap(({ position }, index) => {
+    const stored = found[index];
+    return stored ? [{ position, stored }] : [];
+  });
 }

@@ -46,7 +46,12 @@ export function registerDownload<File extends DownloadableFile>(
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       const signature = access.viewer ? null : String(request.query['signature']);
       if (request.method === 'GET') deps.onDownload(file, { viewer: access.viewer, signature });
-      await sendFile(reply, deps.storage, file, { ...access, direct: deps.direct, now: deps.clock() });
+      const options = { ...access, direct: deps.direct, now: deps.clock() };
+      await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
+        // A deletion takes the row before the bytes: then nothing is wrong with the storage.
+        if ((await deps.findDownload(id, access.viewer)) === null) throw new AttachmentError('NOT_FOUND');
+        throw error;
+      });
       return reply;
     },
   });

@@ -76,7 +76,7 @@ test('an attachment that is made of brought bytes has them, or they are gone', a
     purge.now += 2 * day;
     const answer = await start(() => createFrom(owner, key, { record: { type: 'Task', id: key } }));
     const won = answer.errors === undefined;
-    if (!won) expect(['DOCUMENT_KEY_UNKNOWN', 'STORAGE_UNAVAILABLE']).toContain(faultsOf(answer)?.code);
+    if (!won) expect(faultsOf(answer)?.code).toBe('DOCUMENT_KEY_UNKNOWN');
     expect(await purge.stored(key)).toEqual([won]);
     return won;
   });

@@ -23,7 +23,6 @@ const reasons = {
     'src/auth/identify-key.ts readKey',
     'src/attachments/find-download.ts findSigned',
     'src/attachments/receive-upload.ts receiveUpload',
-    'src/attachments/receive-upload.ts change',
   ],
   'read by ids and held against the viewer right after, since SQLite would otherwise walk the organization': [
     'src/attachments/stored-attachment.ts readAttachments',

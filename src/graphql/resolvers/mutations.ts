@@ -130,17 +130,19 @@ export class Mutations {
     await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
     // Asked before: nothing that the answer tells of the field is left open once it is changed.
     const seesField = await access.mayView(input.record, input.field);
+    const assertAnswerable = (linkCount: number) => context.spend(linkCount);
     const expectedVersion = input.expectedVersion ?? null;
-    const { field: row, unlinked } = await linkAttachments(deps, viewer, { ...input, expectedVersion });
-    await deps.verdictWatch.hold(input.attachmentIds, input.holdSeconds * 1_000);
-    const field = Object.assign(new RecordField(), { record: input.record, name: input.field, row });
+    const change = { ...input, expectedVersion };
+    const linked = await linkAttachments({ ...deps, assertAnswerable }, viewer, change);
+    const field = Object.assign(new RecordField(), { record: input.record, name: input.field });
+    Object.assign(field, await awaitVerdicts(context, input, { row: linked.field, linked: linked.links }));
     const links = await readLinks(field, context);
     const rejected = await readRejected(input.attachmentIds, context);
     return {
       field,
       links,
       rejected: rejected.map(toAttachment),
-      unlinked: seesField ? unlinked.map(toAttachment) : [],
+      unlinked: seesField ? linked.unlinked.map(toAttachment) : [],
     };
   }
 
@@ -153,4 +155,16 @@ export class Mutations {
     await deleteAttachment(deps, viewer, attachmentId);
     return { deletedAttachmentId: attachmentId };
   }
+}
+
+/** What the transaction has left in the field; if a verdict was waited for, what is there now. */
+async function awaitVerdicts(
+  { deps, loaders }: GraphqlContext,
+  { record, field: name, attachmentIds, holdSeconds }: LinkAttachmentsInput,
+  field: Required<Pick<RecordField, 'row' | 'linked'>>,
+): Promise<Pick<RecordField, 'row' | 'linked'>> {
+  const isPending = field.linked.some(({ stored }) => stored.blob.verdict === 'PENDING');
+  if (holdSeconds === 0 || !isPending) return field;
+  await deps.verdictWatch.hold(attachmentIds, holdSeconds * 1_000);
+  return { row: (await loaders.field.load({ record, name })) ?? field.row };
 }

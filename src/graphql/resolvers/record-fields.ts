@@ -1,6 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { findPolicy } from '../../attachments/choose-policy.js';
-import { AttachmentError } from '../../errors.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { readField, readLinks } from '../read-links.js';
@@ -83,12 +82,7 @@ export class RecordFieldFields {
 @Resolver(() => AttachmentLink)
 export class AttachmentLinkFields {
   @FieldResolver(() => Attachment)
-  async attachment(
-    @Root() { attachmentId }: AttachmentLink,
-    @Ctx() { loaders }: GraphqlContext,
-  ): Promise<Attachment> {
-    const stored = await loaders.attachment.load(attachmentId);
-    if (!stored) throw new AttachmentError('NOT_FOUND');
+  attachment(@Root() { stored }: AttachmentLink): Attachment {
     return toAttachment(stored);
   }
 }

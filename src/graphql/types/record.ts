@@ -1,6 +1,7 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { StoredLink } from '../../attachments/link-attachments.js';
 import type { RecordRef } from '../../attachments/record.js';
-import type { Verdict } from '../../database/entities/blob.js';
+import type { StoredAttachment } from '../../attachments/stored-attachment.js';
 import type { LinkRow } from '../../database/entities/link.js';
 import type { RecordFieldRow } from '../../database/entities/record-field.js';
 import { connectionType } from './connection.js';
@@ -23,6 +24,8 @@ export class RecordField {
   record!: RecordRef;
   /** Undefined where it has not been read yet, null where the field was never linked to. */
   row?: RecordFieldRow | null;
+  /** What the transaction that has changed the field has seen in it; undefined: read the rows. */
+  linked?: readonly StoredLink[];
 
   @Field(() => String)
   name!: string;
@@ -30,7 +33,8 @@ export class RecordField {
 
 @ObjectType({ description: "An attachment at a position in a record's field.", simpleResolvers: true })
 export class AttachmentLink {
-  attachmentId!: string;
+  /** As it was read together with the link: read again, it may be gone. */
+  stored!: StoredAttachment;
 
   @Field(() => RecordType)
   record!: RecordType;
@@ -54,12 +58,16 @@ const states = {
   REJECTED: 'REJECTED',
 } as const;
 
-export function toAttachmentLink(link: LinkRow, field: RecordFieldRow, verdict: Verdict): AttachmentLink {
+export function toAttachmentLink(
+  { position }: Pick<LinkRow, 'position'>,
+  field: RecordFieldRow,
+  stored: StoredAttachment,
+): AttachmentLink {
   return Object.assign(new AttachmentLink(), {
-    attachmentId: link.attachmentId,
+    stored,
     record: { type: field.recordType, id: field.recordId },
     field: field.name,
-    position: link.position,
-    state: states[verdict],
+    position,
+    state: states[stored.blob.verdict],
   });
 }
