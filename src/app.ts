@@ -3,7 +3,7 @@ import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
 import { type Config, ConfigError } from './config.js';
 import { createServer } from './http/server.js';
 import { systemCode } from './storage/storage-fault.js';
-import { createHandlers, startCleaning } from './wiring/background-work.js';
+import { createHandlers, startRepeatedWork } from './wiring/background-work.js';
 import { closeDataToOthers } from './wiring/private-data.js';
 import { addRoutes } from './wiring/routes.js';
 import { type AppParts, createServices } from './wiring/services.js';
@@ -37,9 +37,10 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   let publicUrl = config.publicUrl ?? '';
   const stopClosing = await closeDataToOthers(config, server.log);
   const services = await createServices(config, parts, server.log, () => publicUrl);
-  const { database, jobs, hasher, stopRelay, usage, recordAuthorizer, downloads, closeLimits } = services;
+  const { database, jobs, hasher, renderer, stopRelay, usage, recordAuthorizer, downloads, closeLimits } =
+    services;
   const apollo = await addRoutes(server, config, services);
-  let stopCleaning = async () => {};
+  let stopRepeatedWork = async () => {};
 
   return {
     listen: async () => {
@@ -51,13 +52,15 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       return { address, publicUrl, firstApiKey };
     },
     work: async () => {
-      stopCleaning = startCleaning(services);
+      stopRepeatedWork = startRepeatedWork(services);
       await jobs.work(createHandlers(services));
     },
     close: async () => {
       await closeServer(server, config.shutdownTimeoutMs);
       await jobs.stop(config.shutdownTimeoutMs);
-      await stopCleaning();
+      const stopped = stopRepeatedWork();
+      await renderer.close();
+      await stopped;
       await apollo.stop();
       await hasher.close();
       await usage.close();

@@ -7,15 +7,10 @@ export interface Metadata {
   attributes: Record<string, unknown> | null;
 }
 
-export const maxDescriptionLength = 10_000;
 export const maxAttributesBytes = 16_384;
 
-/** Notes every fault of a description and of metadata given as `input.description` and `input.metadata`. */
-export function checkMetadata(faults: Faults, description: string | null, metadata: Metadata | null): void {
-  if (description !== null && description.length > maxDescriptionLength) {
-    const msg = `The description has ${description.length} characters; at most ${maxDescriptionLength} are allowed.`;
-    faults.add('BAD_USER_INPUT', ['input', 'description'], 'too_long', msg, maxDescriptionLength);
-  }
+/** Notes every fault of metadata given as `input.metadata`. */
+export function checkMetadata(faults: Faults, metadata: Metadata | null): void {
   if (!metadata) return;
   checkName(faults, metadata.type, ['input', 'metadata', 'type']);
   const bytes = metadata.attributes ? Buffer.byteLength(JSON.stringify(metadata.attributes)) : 0;

@@ -7,6 +7,7 @@ import { Faults } from '../faults.js';
 import { checkNewName } from './check-new-name.js';
 import { mayCopy } from './may-download.js';
 import { notFound } from './not-found.js';
+import { readDescriptions } from './read-descriptions.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface CopyAttachmentDependencies {
@@ -42,7 +43,8 @@ export async function copyAttachment(
     const name = checkNewName(faults, fileName, original);
     faults.throwIfAny();
     const now = clock();
-    const attachment = Object.assign(new AttachmentRow(), original, {
+    const description = (await readDescriptions(manager, viewer, [attachmentId])).get(attachmentId);
+    const attachment = Object.assign(new AttachmentRow(), original, description, {
       id: uuidv7(),
       fileName: name,
       shared: false,

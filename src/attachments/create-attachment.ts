@@ -10,6 +10,7 @@ import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
 import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { announceVerdict } from './announce-verdict.js';
 import { changeLinks } from './change-links.js';
@@ -28,6 +29,7 @@ export interface CreateAttachmentDependencies {
   database: Database;
   clock: () => Date;
   policies: PolicyBook;
+  renderer: Pick<MarkdownRenderer, 'render'>;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   jobs: Pick<Jobs, 'enqueue'>;
@@ -53,7 +55,7 @@ export async function createAttachment(
   viewer: Viewer,
   { intake, ...input }: CreateAttachment,
 ): Promise<StoredAttachment & { isReplay: boolean }> {
-  const examined = await examineInput(deps, input, intake);
+  const examined = await examineInput(deps, viewer, input, intake);
   const now = deps.clock();
   const blob = toBlob(deps, viewer, intake, now);
   const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
@@ -118,6 +120,7 @@ async function readBack(
   if (isFirst && input.field === null) return { attachment, blob };
   const [found] = await readWithVerdictsKept(manager, viewer, [attachment.id]);
   const made = found ?? { attachment, blob };
+  made.attachment.descriptionHtml = attachment.descriptionHtml ?? null;
   if (intake.broughtById !== undefined) await assertMayShow(manager, viewer, made, intake.broughtById);
   return made;
 }
@@ -229,6 +232,7 @@ function toAttachment(
     contentType: examined.contentType,
     size: blob.size,
     description,
+    descriptionHtml: examined.descriptionHtml,
     metadataType: metadata?.type ?? null,
     metadataAttributes: metadata?.attributes ?? null,
     recordType: owner?.type ?? null,

@@ -1,4 +1,6 @@
+import type { Viewer } from '../auth/viewer.js';
 import { Faults } from '../faults.js';
+import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { agreeContentType, invalidMediaType, readDeclared } from './agree-content-type.js';
 import { checkDigest, type Digest } from './check-digest.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
@@ -12,6 +14,7 @@ import { parseMediaType } from './parse-media-type.js';
 import type { Policy } from './policy.js';
 import { checkIdempotencyKey } from './recall-creation.js';
 import { checkName, checkRecord, type RecordRef } from './record.js';
+import { checkDescription, renderDescription } from './render-description.js';
 import type { Subscription, VerdictListener } from './verdict-listener.js';
 
 /** What a client says of bytes that it wants to be an attachment. */
@@ -36,29 +39,32 @@ export interface CreationInput {
 export interface Examined {
   fileName: string;
   contentType: string;
+  descriptionHtml: string | null;
   /** What the record's field accepts; null without a field. */
   fieldPolicy: Policy | null;
 }
 
 interface ExamineInputDependencies {
+  renderer: Pick<MarkdownRenderer, 'render'>;
   policies: PolicyBook;
   verdicts: Pick<VerdictListener, 'check'>;
 }
 
-/** Checks everything about an input and its bytes, and throws every fault at once. */
+/** Checks everything about an input and its bytes, and throws every fault at once. Not for a transaction: it renders. */
 export async function examineInput(
   deps: ExamineInputDependencies,
+  viewer: Viewer,
   input: CreationInput,
   intake: Intake,
 ): Promise<Examined> {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
   if (input.digest) checkDigest(faults, input.digest, intake);
-  const applicable = await examineWords(faults, deps, input);
+  const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
   const contentType = await checkContent(faults, applicable, input, { ...intake, fileName });
   faults.throwIfAny();
   const fieldPolicy = input.field === null ? null : (applicable.at(-1) ?? null);
-  return { fileName, contentType: contentType ?? '', fieldPolicy };
+  return { fileName, contentType: contentType ?? '', descriptionHtml, fieldPolicy };
 }
 
 /** What is known of content that could not be taken in. */
@@ -72,6 +78,7 @@ export interface RefusedContent {
 /** For content that could not be taken in: what else is wrong with its input. */
 export async function findOtherFaults(
   deps: ExamineInputDependencies,
+  viewer: Viewer,
   input: CreationInput,
   { hasName, urlType }: RefusedContent,
 ): Promise<Faults> {
@@ -79,7 +86,7 @@ export async function findOtherFaults(
   const isNamed = input.fileName !== null || !hasName;
   const fileName = isNamed ? chooseFileName(faults, input.fileName, null) : '';
   if (input.digest) checkDigest(faults, input.digest, null);
-  const applicable = await examineWords(faults, deps, input);
+  const { applicable } = await examineWords(faults, deps, viewer, input);
   const content = { declaredType: urlType, fromDataUrl: urlType !== null };
   const declared = readDeclared(chooseDeclaredType(faults, input.contentType, content), fileName);
   if (declared === 'invalid') {
@@ -100,14 +107,16 @@ function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | nu
   for (const { code, loc, type, msg } of found[0] ?? []) faults.add(code, ['input', ...loc], type, msg);
 }
 
-/** Notes what can be said of an input without its bytes. Returns the policies that hold for them. */
+/** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
 async function examineWords(
   faults: Faults,
-  { policies, verdicts }: ExamineInputDependencies,
+  { policies, verdicts, renderer }: ExamineInputDependencies,
+  viewer: Viewer,
   input: CreationInput,
-): Promise<Policy[]> {
+): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
   const { description, metadata, record, field, idempotencyKey, webhooks } = input;
-  checkMetadata(faults, description, metadata);
+  const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, description));
+  checkMetadata(faults, metadata);
   if (record) checkRecord(faults, record, ['input', 'record']);
   if (field !== null) {
     checkName(faults, field, ['input', 'field']);
@@ -116,7 +125,7 @@ async function examineWords(
   }
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
   if (webhooks.length > 0) await verdicts.check(faults, webhooks, ['input', 'webhooks']);
-  return choosePolicies(faults, policies, input);
+  return { applicable: choosePolicies(faults, policies, input), descriptionHtml };
 }
 
 /** Its type; null where what is said of it does not agree. */

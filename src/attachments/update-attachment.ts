@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
+import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from './changes.js';
 import { checkMetadata, type Metadata } from './check-metadata.js';
 import { checkNewName } from './check-new-name.js';
@@ -11,12 +12,14 @@ import { describeChanges } from './describe-changes.js';
 import type { PolicyBook } from './load-policies.js';
 import { notFound } from './not-found.js';
 import { recheckName } from './recheck-name.js';
+import { checkDescription, renderDescription } from './render-description.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface UpdateAttachmentDependencies {
   database: Database;
   clock: () => Date;
   policies: PolicyBook;
+  renderer: Pick<MarkdownRenderer, 'render'>;
   changes: Changes;
 }
 
@@ -34,6 +37,7 @@ export async function updateAttachment(
   viewer: Viewer,
   { attachmentId, fileName, description, metadata }: UpdateAttachment,
 ): Promise<StoredAttachment> {
+  const rendered = await renderDescription(deps.renderer, viewer, description ?? null);
   const { changed, ...updated } = await deps.database.write(async (manager) => {
     await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
@@ -42,7 +46,6 @@ export async function updateAttachment(
     const changes = {
       fileName: checkNewName(faults, fileName ?? null, stored.attachment),
       updatedAt: deps.clock(),
-      ...(description === undefined ? {} : { description }),
       ...(metadata === undefined
         ? {}
         : { metadataType: metadata?.type ?? null, metadataAttributes: metadata?.attributes ?? null }),
@@ -51,14 +54,16 @@ export async function updateAttachment(
       const renamed = Object.assign(new AttachmentRow(), stored.attachment, { fileName: changes.fileName });
       await recheckName(manager, deps.policies, faults, renamed);
     }
-    checkMetadata(faults, description ?? null, metadata ?? null);
+    const descriptionHtml = checkDescription(faults, rendered);
+    const described = description === undefined ? {} : { description, descriptionHtml };
+    checkMetadata(faults, metadata ?? null);
     faults.throwIfAny();
     const { organizationId } = viewer;
-    await manager.update(AttachmentRow, { id: attachmentId, organizationId }, changes);
+    await manager.update(AttachmentRow, { id: attachmentId, organizationId }, { ...changes, ...described });
     const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
     const details = { changed: namesOfGiven({ fileName, description, metadata }) };
     await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
-    const attachment = Object.assign(stored.attachment, changes);
+    const attachment = Object.assign(stored.attachment, changes, described);
     return { ...stored, attachment, changed: await describeChanges(manager, [attachment]) };
   });
   deps.changes.publish(changed);

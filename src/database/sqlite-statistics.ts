@@ -17,6 +17,7 @@ const statistics: readonly Statistic[] = [
   ['attachments', 'ix_attachments_only_linked', '1000 1000 1000 1 1'],
   ['attachments', 'ix_attachments_record', '950000 950000 950000 10 1 1'],
   ['attachments', 'ix_attachments_size', '950000 950000 1 1'],
+  ['attachments', 'ix_attachments_unrendered', '1000 1'],
   ['attachments', 'sqlite_autoindex_attachments_1', '1000000 1'],
   ['blobs', 'ix_blobs_document_key', '1000000 1'],
   ['blobs', 'ix_blobs_not_approved', '2000 2000 1000'],

@@ -50,7 +50,7 @@ const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
 
 /** Throws what the content has been refused with; a fault of the content together with all others of the input. */
 export async function refuseWithAll(
-  deps: GraphqlContext['deps'],
+  { deps, viewer }: GraphqlContext,
   input: CreationInput,
   { base64, dataUrl }: AttachmentContentInput,
   error: unknown,
@@ -59,7 +59,7 @@ export async function refuseWithAll(
   if (error.details.some(({ type }) => type === timeoutFault)) throw error;
   const hasName = typeof base64 !== 'string' && typeof dataUrl !== 'string';
   const urlType = error instanceof InvalidBase64 ? error.declaredType : await typeOfDataUrl(dataUrl ?? '');
-  const { details, limit } = await findOtherFaults(deps, input, { hasName, urlType });
+  const { details, limit } = await findOtherFaults(deps, viewer, input, { hasName, urlType });
   throw error.with(details, limit);
 }
 

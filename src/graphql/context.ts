@@ -13,6 +13,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { type QueryLimits, tooComplex } from './cost/query-limits.js';
@@ -26,6 +27,7 @@ export interface GraphqlDependencies {
   database: Database;
   storage: Storage;
   hasher: Hasher;
+  renderer: Pick<MarkdownRenderer, 'render'>;
   clock: () => Date;
   policies: PolicyBook;
   jobs: Pick<Jobs, 'enqueue'>;

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { type EntityManager, In } from 'typeorm';
+import { readDescriptionHtml } from '../attachments/read-descriptions.js';
 import {
   countLinks,
   type FieldKey,
@@ -11,6 +12,7 @@ import {
 import type { RecordRef } from '../attachments/record.js';
 import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
+import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
@@ -29,6 +31,9 @@ export type Loaders = ReturnType<typeof createLoaders>;
 /** Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. */
 const uncached = { cache: false } as const;
 
+/** Of these a statement brings some megabytes at most, between two of which the event loop goes on. */
+const descriptionBatch = 50;
+
 const fieldId = ({ record, name }: FieldKey) => JSON.stringify([record.type, record.id, name]);
 const recordId = ({ type, id }: RecordRef) => JSON.stringify([type, id]);
 const idOfField = (row: RecordFieldRow) =>
@@ -42,6 +47,10 @@ export function createLoaders(read: EntityManager, viewer: Viewer) {
       (ids) => readAttachments(read, viewer, ids),
       (id) => id,
       ({ attachment }) => attachment.id,
+    ),
+    descriptionHtml: new DataLoader<AttachmentRow, string>(
+      (rows) => readDescriptionHtml(read, viewer, rows),
+      { ...uncached, maxBatchSize: descriptionBatch },
     ),
     rejection: byKey<string, RejectionRow>(
       (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),

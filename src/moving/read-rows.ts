@@ -6,6 +6,9 @@ export type Row = ObjectLiteral;
 /** Few enough that a statement may name all their keys. */
 const batchSize = 200;
 
+/** All of them, also those that other queries read only by name. */
+const columnNames = (table: EntityMetadata) => table.columns.map(({ propertyName }) => propertyName);
+
 const keyNames = (table: EntityMetadata) => table.primaryColumns.map(({ propertyName }) => propertyName);
 
 /** Every row of a table in batches, by its primary key: no batch costs more than another, however many there are. */
@@ -14,7 +17,10 @@ export async function* readBatches(manager: EntityManager, table: EntityMetadata
   const columns = names.map((name) => `row.${name}`);
   let last: Row | undefined;
   for (;;) {
-    const query = manager.createQueryBuilder(table.target, 'row').limit(batchSize);
+    const query = manager
+      .createQueryBuilder(table.target, 'row')
+      .select(columnNames(table).map((name) => `row.${name}`))
+      .limit(batchSize);
     for (const column of columns) query.addOrderBy(column, 'ASC');
     if (last !== undefined) {
       const row = last;
@@ -35,7 +41,8 @@ export async function readSame(
   rows: readonly Row[],
 ): Promise<Map<string, Row>> {
   const where = rows.map((row) => keyWhere(table, row));
-  const found: Row[] = await manager.find(table.target, { where });
+  const select = columnNames(table);
+  const found: Row[] = await manager.find(table.target, { where, select });
   return new Map(found.map((row) => [keyOf(table, row), row]));
 }
 

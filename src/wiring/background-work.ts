@@ -1,5 +1,6 @@
 import { type CleanUpDependencies, cleanUp } from '../attachments/clean-up.js';
 import { scanJob } from '../attachments/queue-scan.js';
+import { type RenderStoredDependencies, renderStored } from '../attachments/render-stored.js';
 import { createScanBlob, type ScanBlobDependencies } from '../attachments/scan-blob.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
@@ -8,7 +9,7 @@ import { createDeliverWebhook, type DeliverWebhookDependencies } from '../webhoo
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import type { Log } from './log.js';
 
-const cleaningIntervalMs = 60_000;
+const intervalMs = 60_000;
 
 /** What is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
@@ -24,19 +25,41 @@ export function testScanner(scanner: Scanner, log: Log): () => Promise<void> {
   return () => trust.assertTrusted();
 }
 
-interface CleaningDependencies extends CleanUpDependencies {
+interface RepeatedDependencies extends CleanUpDependencies, RenderStoredDependencies {
   onRemovalDelayed(error: unknown): void;
+  onRenderingDelayed(error: unknown): void;
 }
 
-/** Cleans at once and then regularly; what fails is logged and tried again the next time. The result ends it. */
-export function startCleaning(deps: CleaningDependencies): () => Promise<void> {
-  let running = Promise.resolve();
-  const stop = new AbortController();
-  const clean = () => {
-    running = running.then(() => cleanUp(deps, stop.signal)).catch(deps.onRemovalDelayed);
+/** Cleans, and renders what has not been, at once and then regularly. The result ends it. */
+export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<void> {
+  const stops = [
+    repeat((signal) => cleanUp(deps, signal), deps.onRemovalDelayed),
+    repeat((signal) => renderStored(deps, signal), deps.onRenderingDelayed),
+  ];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
   };
-  const timer = setInterval(clean, cleaningIntervalMs);
-  clean();
+}
+
+/** What fails is told to `onFault` and tried again the next time. */
+function repeat(
+  work: (signal: AbortSignal) => Promise<unknown>,
+  onFault: (error: unknown) => void,
+): () => Promise<unknown> {
+  let running: Promise<unknown> = Promise.resolve();
+  let isRunning = false;
+  const stop = new AbortController();
+  const run = () => {
+    if (isRunning) return;
+    isRunning = true;
+    running = work(stop.signal)
+      .catch(onFault)
+      .finally(() => {
+        isRunning = false;
+      });
+  };
+  const timer = setInterval(run, intervalMs);
+  run();
   return () => {
     clearInterval(timer);
     stop.abort();

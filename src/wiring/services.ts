@@ -7,6 +7,7 @@ import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
+import { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
@@ -32,6 +33,7 @@ export interface AppParts {
   clock?: () => Date;
   storage?: Storage;
   scanner?: Scanner;
+  renderer?: MarkdownRenderer;
   /** Sees every SQL statement. */
   statementLogger?: Logger;
   logStream?: { write(line: string): void };
@@ -78,6 +80,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     verdicts: createWebhooks({ jobs, resolveName, webhookAllowPrivate: config.webhookAllowPrivate }),
     webhookSecrets,
     hasher: createHasher(),
+    renderer: parts.renderer ?? new MarkdownRenderer(),
     downloads: createDownloadLog({
       database,
       clock,
@@ -86,6 +89,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     tokens,
     urls: createAttachmentUrls({ publicUrl, secrets, clock }),
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
+    onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
   };
 }

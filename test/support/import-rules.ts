@@ -14,7 +14,7 @@ const levels: readonly (readonly string[])[] = [
     'faults.ts',
     'private-files.ts',
   ],
-  ['storage', 'scanner', 'database'],
+  ['storage', 'scanner', 'database', 'markdown'],
   ['jobs', 'audit', 'limits'],
   ['attachments', 'webhooks', 'auth', 'moving'],
   ['graphql', 'http'],

@@ -18,6 +18,7 @@ import { BlobRow } from './blob.js';
 })
 @Index('ix_attachments_blob', ['blobId'])
 @Index('ix_attachments_expires_at', ['expiresAt', 'id'], { where: 'expires_at IS NOT NULL' })
+@Index('ix_attachments_unrendered', ['id'], { where: 'description IS NOT NULL AND description_html IS NULL' })
 export class AttachmentRow {
   @PrimaryColumn(idColumn('id'))
   id!: string;
@@ -45,6 +46,13 @@ export class AttachmentRow {
 
   @Column({ type: 'text', name: 'description', nullable: true })
   description!: string | null;
+
+  /**
+   * The description as HTML; null until it is rendered. It can have 100,000 characters, so no query reads it that does not
+   * ask for it by name.
+   */
+  @Column({ type: 'text', name: 'description_html', nullable: true, select: false })
+  descriptionHtml?: string | null;
 
   @Column({ ...textColumn('metadata_type', 255), nullable: true })
   metadataType!: string | null;

@@ -7,6 +7,7 @@ import { Sweeps1763700000004 } from './1763700000004-sweeps.js';
 import { AuditEvents1763700000005 } from './1763700000005-audit-events.js';
 import { Acceptances1763700000006 } from './1763700000006-acceptances.js';
 import { PartialIndexes1763700000007 } from './1763700000007-partial-indexes.js';
+import { DescriptionHtml1763700000008 } from './1763700000008-description-html.js';
 import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
 
 /** How the tables came to be, on every engine. */
@@ -20,5 +21,6 @@ export const migrations = [
   AuditEvents1763700000005,
   Acceptances1763700000006,
   PartialIndexes1763700000007,
+  DescriptionHtml1763700000008,
   KeyPrefixes1763700000015,
 ];

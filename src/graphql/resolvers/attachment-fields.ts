@@ -1,5 +1,4 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
-import { renderMarkdown } from '../../attachments/render-markdown.js';
 import { checkPageSize } from '../../database/page.js';
 import { connectLinks } from '../connect-links.js';
 import type { GraphqlContext } from '../context.js';
@@ -89,7 +88,7 @@ export class AttachmentFields {
 @Resolver(() => FormattedText)
 export class FormattedTextFields {
   @FieldResolver(() => String)
-  html(@Root() { raw }: FormattedText): string {
-    return renderMarkdown(raw);
+  async html(@Root() { attachment }: FormattedText, @Ctx() { loaders }: GraphqlContext): Promise<string> {
+    return attachment.descriptionHtml ?? loaders.descriptionHtml.load(attachment);
   }
 }

@@ -59,7 +59,7 @@ export class Mutations {
     const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
       const maxSize = limitFileSize(deps.policies, creation);
       const intake = await awaitContent(input.content, context, maxSize).catch((error: unknown) =>
-        refuseWithAll(deps, creation, input.content, error),
+        refuseWithAll(context, creation, input.content, error),
       );
       return createAttachment(deps, viewer, { ...creation, intake });
     });

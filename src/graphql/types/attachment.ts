@@ -1,5 +1,6 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import type { StoredAttachment } from '../../attachments/stored-attachment.js';
+import type { AttachmentRow } from '../../database/entities/attachment.js';
 import { connectionType } from './connection.js';
 import { AttachmentStatus, DigestAlgorithm, TextFormat } from './enums.js';
 import { Node } from './node.js';
@@ -24,6 +25,9 @@ export class FormattedText {
 
   @Field(() => String)
   raw!: string;
+
+  /** What the HTML is read from. */
+  attachment!: AttachmentRow;
 }
 
 @ObjectType({
@@ -100,7 +104,7 @@ export function toAttachment(stored: StoredAttachment): Attachment {
     fileName: attachment.fileName,
     contentType: attachment.contentType,
     size: attachment.size,
-    description: description === null ? null : { format: TextFormat.MARKDOWN, raw: description },
+    description: description === null ? null : { format: TextFormat.MARKDOWN, raw: description, attachment },
     metadata: metadataType === null ? null : { type: metadataType, attributes: metadataAttributes },
     documentKey: blob.documentKey,
     status: blob.verdict,

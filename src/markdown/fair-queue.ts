@@ -1,0 +1,113 @@
+/** Whose work it is, and whose time it takes. */
+export interface Owner {
+  organizationId: string;
+  principalId: string;
+}
+
+/** Time for which work has run, after which all earlier use counts half. */
+const halfLifeMs = 10_000;
+const forgottenBelowMs = 1;
+
+/**
+ * Work that waits for one place to run. The organization that has used least time lately comes first, within it the
+ * principal that has, within that the first to come. So who brings slow work waits, and the others wait for one piece of it
+ * at most, however many there are. Past `capacity`, the longest line loses its last place.
+ */
+export class FairQueue<Item> {
+  readonly #capacity: number;
+  readonly #lines = new Map<string, Map<string, Item[]>>();
+  readonly #usedMs = new Map<string, number>();
+  #sinceHalvingMs = 0;
+  #size = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Returns what has lost its place, which may be the same item; null while there is room. */
+  add({ organizationId, principalId }: Owner, item: Item): Item | null {
+    const line = getOrAdd(this.#lines, organizationId, () => new Map<string, Item[]>());
+    getOrAdd(line, principalId, () => []).push(item);
+    this.#size += 1;
+    return this.#size > this.#capacity ? this.#dropLast() : null;
+  }
+
+  /** Removes and returns what is to run next, with its owner; null if nothing waits. */
+  take(): (Owner & { item: Item }) | null {
+    const organizationId = this.#leastUsing(this.#lines.keys(), (id) => id);
+    if (organizationId === null) return null;
+    const line = this.#lines.get(organizationId);
+    const principalId = this.#leastUsing(line?.keys() ?? [], (id) => principalKey(organizationId, id));
+    if (!line || principalId === null) return null;
+    const item = this.#remove(organizationId, line, principalId, (items) => items.shift());
+    return item === undefined ? null : { organizationId, principalId, item };
+  }
+
+  /** Notes that work has run for so long. */
+  use({ organizationId, principalId }: Owner, ms: number): void {
+    for (const key of [organizationId, principalKey(organizationId, principalId)])
+      this.#usedMs.set(key, (this.#usedMs.get(key) ?? 0) + ms);
+    this.#sinceHalvingMs += ms;
+    if (this.#sinceHalvingMs >= halfLifeMs) this.#halve();
+  }
+
+  #halve(): void {
+    this.#sinceHalvingMs = 0;
+    for (const [key, ms] of this.#usedMs) {
+      if (ms < forgottenBelowMs) this.#usedMs.delete(key);
+      else this.#usedMs.set(key, ms / 2);
+    }
+  }
+
+  #leastUsing(ids: Iterable<string>, keyOf: (id: string) => string): string | null {
+    let least: string | null = null;
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const id of ids) {
+      const ms = this.#usedMs.get(keyOf(id)) ?? 0;
+      if (ms >= leastMs) continue;
+      least = id;
+      leastMs = ms;
+    }
+    return least;
+  }
+
+  #dropLast(): Item | null {
+    const [organizationId, line] = longest(this.#lines, (principals) =>
+      [...principals.values()].reduce((sum, items) => sum + items.length, 0),
+    );
+    const [principalId] = longest(line, (items) => items.length);
+    return this.#remove(organizationId, line, principalId, (items) => items.pop()) ?? null;
+  }
+
+  #remove(
+    organizationId: string,
+    line: Map<string, Item[]>,
+    principalId: string,
+    pick: (items: Item[]) => Item | undefined,
+  ): Item | undefined {
+    const items = line.get(principalId) ?? [];
+    const item = pick(items);
+    if (items.length === 0) line.delete(principalId);
+    if (line.size === 0) this.#lines.delete(organizationId);
+    this.#size -= 1;
+    return item;
+  }
+}
+
+const principalKey = (organizationId: string, principalId: string) =>
+  JSON.stringify([organizationId, principalId]);
+
+function getOrAdd<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
+}
+
+/** Of a map that is not empty. */
+function longest<Value>(map: Map<string, Value>, lengthOf: (value: Value) => number): [string, Value] {
+  return [...map].reduce((one, other) => (lengthOf(other[1]) > lengthOf(one[1]) ? other : one));
+}

@@ -1,0 +1,85 @@
+import { AttachmentError } from '../errors.js';
+import { FairQueue, type Owner } from './fair-queue.js';
+import { MarkdownThread } from './markdown-thread.js';
+import { type Rendering, renderingLimits } from './rendering.js';
+
+/** Texts that wait, of 10,000 characters at most. */
+const capacity = 1_000;
+
+export interface MarkdownRendererOptions {
+  workerFile?: URL;
+  limitMs?: number;
+}
+
+interface Waiting {
+  markdown: string;
+  resolve(rendering: Rendering): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Renders Markdown on a thread of its own, one text at a time, so that the event loop goes on and all of it together takes one
+ * core at most. A text that takes too long costs the thread its life, and the next one starts another.
+ */
+export class MarkdownRenderer {
+  readonly #queue = new FairQueue<Waiting>(capacity);
+  readonly #startThread: () => MarkdownThread;
+  #thread: MarkdownThread | null = null;
+  #draining: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor({ workerFile, limitMs = renderingLimits.milliseconds }: MarkdownRendererOptions = {}) {
+    const file = workerFile ?? new URL('./markdown-worker.js', import.meta.url);
+    this.#startThread = () => new MarkdownThread(file, limitMs);
+  }
+
+  /**
+   * Renders a text of at most 10,000 characters, when it is its owner's turn. Throws RATE_LIMITED if too many of the owner's
+   * wait, INTERNAL_SERVER_ERROR if the thread breaks.
+   */
+  render(owner: Owner, markdown: string): Promise<Rendering> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw closed();
+      this.#queue.add(owner, { markdown, resolve, reject })?.reject(queueIsFull());
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  /** Ends the thread. What waits fails. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (let next = this.#queue.take(); next; next = this.#queue.take()) next.item.reject(closed());
+    await this.#thread?.close();
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    for (let next = this.#queue.take(); next; next = this.#queue.take()) {
+      const { item, ...owner } = next;
+      const start = performance.now();
+      await this.#render(item.markdown).then(item.resolve, item.reject);
+      this.#queue.use(owner, performance.now() - start);
+    }
+    this.#draining = null;
+  }
+
+  #render(markdown: string): Promise<Rendering> {
+    if (this.#thread === null || this.#thread.isOver) this.#thread = this.#startThread();
+    return this.#thread.render(markdown);
+  }
+}
+
+function queueIsFull(): AttachmentError {
+  const msg = `More than ${capacity} descriptions wait to be rendered, most of them yours.`;
+  const details = [{ loc: ['input', 'description'], msg, type: 'too_many_descriptions' }];
+  return new AttachmentError('RATE_LIMITED', {
+    message: msg,
+    limit: capacity,
+    retryAfterSeconds: 10,
+    details,
+  });
+}
+
+function closed(): AttachmentError {
+  return new AttachmentError('INTERNAL_SERVER_ERROR', { cause: new Error('The renderer has been closed.') });
+}

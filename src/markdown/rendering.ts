@@ -1,0 +1,28 @@
+/** What a description may cost. */
+export const renderingLimits = {
+  /** Characters of the HTML: ten for each that a description may have. */
+  htmlLength: 100_000,
+  /** Quotes, list items, links and emphasis inside each other. */
+  levels: 100,
+  /** Milliseconds of computing. Ordinary text of the greatest length takes less than a third of them. */
+  milliseconds: 1_000,
+} as const;
+
+/** HTML that is safe to show, or why there is none. Says nothing of who may see it. */
+export type Rendering = { html: string } | { fault: RenderingFault };
+
+/** `too_costly`: in time or memory. */
+export type RenderingFault = 'html_too_long' | 'too_deep' | 'too_costly' | 'not_renderable';
+
+const { htmlLength, levels, milliseconds } = renderingLimits;
+
+/** What to tell a client of each fault; `limit` is the bound that was passed. */
+export const renderingFaults: Record<RenderingFault, { msg: string; limit?: number }> = {
+  html_too_long: { msg: `Its HTML would have more than ${htmlLength} characters.`, limit: htmlLength },
+  too_deep: { msg: `It is nested more than ${levels} levels deep.`, limit: levels },
+  too_costly: {
+    msg: `Rendering it takes more than ${milliseconds} milliseconds of computing.`,
+    limit: milliseconds,
+  },
+  not_renderable: { msg: 'It cannot be rendered.' },
+};
