@@ -8,7 +8,7 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
 
 /** Every test runs on PostgreSQL too, except where no database is opened, or the test is about one of them. */
 const withoutDatabase =
-  /\/test\/(base64|download|intake|multipart|names|policies|scanner|storage|types)\/|\/(address-guard|architecture|check-webhooks|config|keep-alive|large-body|memory-rate-limiter|pages|plan-next|random-documents|read-json-body|skip-without|token-settings)\.test\./;
+  /\/test\/(base64|download|intake|markdown|multipart|names|policies|scanner|storage|types)\/|\/(address-guard|architecture|check-webhooks|config|keep-alive|large-body|memory-rate-limiter|pages|plan-next|random-documents|read-json-body|skip-without|token-settings)\.test\./;
 const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test\./;
 
 /** Tests that keep bytes in an S3-compatible store. */

@@ -12,6 +12,7 @@ import { permissions } from '../src/auth/viewer.js';
 import { loadConfig, settingDescriptions } from '../src/config.js';
 import { maxPageSize } from '../src/database/page.js';
 import { errorTable } from '../src/errors.js';
+import { renderingLimits } from '../src/markdown/rendering.js';
 import { openLive } from './live/live-client.js';
 import { readPage } from './recipes/doc-page.js';
 import { startService, type TestService } from './support/service.js';
@@ -77,7 +78,9 @@ describe('README.md names what the code has', () => {
 
   test('limits', () => {
     const limits = tableOf('what').flat().join(' ');
-    const lengths = [maxFileNameBytes, maxDescriptionLength, maxAttributesBytes];
+    const { htmlLength, levels, milliseconds } = renderingLimits;
+    const rendering = [htmlLength, levels, milliseconds];
+    const lengths = [maxFileNameBytes, maxDescriptionLength, maxAttributesBytes, ...rendering];
     for (const bound of [...lengths, maxLinks, maxPageSize, maxExpiresIn]) {
       expect(limits).toContain(` ${bound.toLocaleString('en-US')}`);
     }

@@ -24,7 +24,7 @@ const secrets = {
 /** A page of everything, with what a move could lose. */
 const everything = `{ attachments(first: 100) { totalCount nodes {
   id fileName contentType size status createdAt claimedAt expiresAt url record { type id } createdBy { id kind name }
-  digest { hash } metadata { type attributes } description { raw }
+  digest { hash } metadata { type attributes } description { raw html }
   links { nodes { field position state record { type id } } } } } }`;
 
 interface Moved extends AttachmentData {
@@ -85,7 +85,8 @@ describeWithProgram('radosgw', cephPackages, () => {
       const record = { type: 'Order', id: String(index % 3) };
       const place = index % 3 === 0 ? {} : index % 3 === 1 ? { record } : { record, field: 'papers' };
       const metadata = { type: 'AR', attributes: { index, ü: '🙂' } };
-      await client.upload({ content, name: `Datei ${index}.bin` }, { ...place, metadata });
+      const description = index % 2 === 0 ? `**${index}**` : null;
+      await client.upload({ content, name: `Datei ${index}.bin` }, { ...place, metadata, description });
     }
   }
 

@@ -44,6 +44,18 @@ describe('the command', () => {
     expect(files.stdout).toBe('');
   });
 
+  test('renders descriptions on a thread that lets it end', async () => {
+    const service = await spawnService({ DATA_DIR: directory });
+    const attachment = await service.client.upload({ content: 'x' }, { description: '**a**' });
+    expect(attachment.description?.html).toBe('<p><strong>a</strong></p>');
+    const unanswered = service.client.tryUpload({ content: 'x' }, { description: '*_'.repeat(5_000) });
+    const outcome = unanswered.catch(() => null);
+    await sleep(100);
+    expect(await service.end('SIGTERM')).toBe(0);
+    expect((await outcome)?.errors?.[0]?.extensions.code ?? 'BAD_USER_INPUT').toBe('BAD_USER_INPUT');
+    expect(service.output().stderr).toBe('');
+  });
+
   test('says where it listens, whatever URLs it hands out', async () => {
     const service = await spawnService({ DATA_DIR: directory, PUBLIC_URL: 'https://files.example/base' });
     const { client, url } = service;
