@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { Bucket } from '../s3/s3-stage.js';
 import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData, Client } from '../support/client.js';
@@ -34,6 +35,17 @@ interface Moved extends AttachmentData {
 
 interface Everything {
   attachments: { totalCount: number; nodes: Moved[] };
+}
+
+/** Descriptions in a database where no service has begun to work yet, and those that came with their HTML. */
+async function countDescriptions(connectionString: string): Promise<{ all: number; rendered: number }> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const { rows } = await client.query<{ all: number; rendered: number }>(
+    'SELECT count(description)::int AS all, count(description_html)::int AS rendered FROM attachments',
+  );
+  await client.end();
+  return rows[0] ?? { all: 0, rendered: 0 };
 }
 
 describeWithProgram('radosgw', cephPackages, () => {
@@ -113,6 +125,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     const again = await runCommand(options, moving());
     expect(again.stdout).toContain('Files: 0 copied, 24 there before');
     expect(again.stdout).toMatch(/Rows: \d+ the same in both, 0 of them written now/);
+    expect(await countDescriptions(target['DATABASE_URL'] ?? '')).toEqual({ all: 12, rendered: 12 });
     const second = await start({ ...target, SCANNER: 'eicar' });
     try {
       expect(before.attachments.nodes.map(({ status }) => status)).toEqual(Array(24).fill('PENDING'));
