@@ -7,10 +7,14 @@ import { type Actor, type AuditEvent, recordEvent } from './record-event.js';
 export interface FetchedFile {
   attachmentId: string;
   organizationId: string;
-  /** Null: the URL was signed. */
-  principalId: string | null;
-  /** Null: there was a credential. */
-  signature: string | null;
+  /** Who had a credential, or which signed URL it was, and who had made that. */
+  by: { principalId: string } | { link: SignedLink };
+}
+
+export interface SignedLink {
+  signature: string;
+  /** `keyId` is null for a user with a JSON Web Token. */
+  maker: { principalId: string; keyId: string | null };
 }
 
 /** Records downloads: once for each principal or signed URL, file and day (UTC), and none of them has to wait for it. */
@@ -62,16 +66,22 @@ export function createDownloadLog({
   };
 }
 
-function keyOf({ attachmentId, organizationId, principalId, signature }: FetchedFile, at: Date): string {
+/** Who came with the link is not known, but whose it was. */
+function detailsOf({ maker: { principalId, keyId } }: SignedLink): object {
+  return { by: 'SIGNED_URL', madeBy: principalId, ...(keyId === null ? {} : { apiKeyId: keyId }) };
+}
+
+function keyOf({ attachmentId, organizationId, by }: FetchedFile, at: Date): string {
   const day = at.toISOString().slice(0, 10);
+  const [principalId, signature] = 'link' in by ? [null, by.link.signature] : [by.principalId, null];
   const what = JSON.stringify([day, organizationId, attachmentId, principalId, signature]);
   return createHash('sha256').update(what).digest('hex');
 }
 
 function toEvent(fetched: FetchedFile, at: Date, onceKey: string): [Actor, AuditEvent] {
-  const { attachmentId: subjectId, organizationId, principalId } = fetched;
-  const principal = principalId === null ? null : { id: principalId };
-  const details = { by: principal ? 'CREDENTIAL' : 'SIGNED_URL' };
+  const { attachmentId: subjectId, organizationId, by } = fetched;
+  const principal = 'link' in by ? null : { id: by.principalId };
+  const details = 'link' in by ? detailsOf(by.link) : { by: 'CREDENTIAL' };
   return [
     { organizationId, principal },
     { action: 'ATTACHMENT_DOWNLOADED', subjectId, at, details, onceKey },

@@ -1,8 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
+import { readMaker, type UrlMaker, writeMaker } from './url-makers.js';
 
 /** Longest life of a signed URL, in seconds: a week. */
 export const maxExpiresIn = 604_800;
+
+/** In seconds. */
+const maxWindow = 3_600;
+
+/** So many queries are remembered, since an answer may ask for the same one again and again. */
+const maxRemembered = 2_000;
 
 export type Disposition = 'ATTACHMENT' | 'INLINE';
 
@@ -13,9 +21,10 @@ export interface NamedFile {
 }
 
 export interface SigningOptions {
-  /** Seconds, a whole number from 1 to 604800. */
+  /** Seconds, a whole number from 1 to 604800. The URL lives at least so long, and a quarter of that or an hour longer at most. */
   expiresIn: number;
   disposition: Disposition;
+  maker: UrlMaker;
 }
 
 /** A request for a file: the decoded parts of its path, and its parsed query. */
@@ -27,13 +36,18 @@ export interface SignedRequest extends NamedFile {
 export interface SignedAccess {
   disposition: Disposition;
   expiresAt: Date;
+  /** Whoever asks must see that its credential is still good. */
+  maker: UrlMaker;
 }
 
 /** Makes the addresses attachments are downloaded from, and tells which signed ones are good. */
 export interface AttachmentUrls {
   /** The stable address, `<publicUrl>/attachments/<id>/<fileName>`; good only with a credential. */
   url(file: NamedFile): string;
-  /** The same with a signature, good without a credential for a while. Throws BAD_USER_INPUT where `expiresIn` is out of bounds. */
+  /**
+   * The same with a signature, good without a credential for a while. Calls at about the same time get the same URL, so that
+   * it can be cached. Throws BAD_USER_INPUT where `expiresIn` is out of bounds.
+   */
   signedUrl(file: NamedFile, options: SigningOptions): string;
   /** Whether the query carries a signature; where it does, `verify` alone decides. */
   isSigned(query: SignedRequest['query']): boolean;
@@ -50,6 +64,7 @@ interface AttachmentUrlsOptions {
 }
 
 export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): AttachmentUrls {
+  const made = new LRUCache<string, string>({ max: maxRemembered });
   const base = () => publicUrl().replace(/\/+$/, '');
   const url = ({ id, fileName }: NamedFile) =>
     `${base()}/attachments/${encodeURIComponent(id)}/${encodeURIComponent(fileName)}`;
@@ -57,11 +72,18 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
   return {
     url,
 
-    signedUrl(file, { expiresIn, disposition }) {
+    signedUrl({ id, fileName }, { expiresIn, disposition, maker }) {
       assertExpiresIn(expiresIn);
-      const expires = String(clock().getTime() + expiresIn * 1000);
-      const signature = sign(secrets[0], file, disposition, expires);
-      return `${url(file)}?${new URLSearchParams({ expires, disposition, signature })}`;
+      const expires = String(roundedEnd(clock(), expiresIn));
+      const parts = JSON.stringify([id, fileName, disposition, expires, maker]);
+      let query = made.get(parts);
+      if (query === undefined) {
+        const by = writeMaker(secrets[0], maker);
+        const signature = sign(secrets[0], { id, fileName }, { disposition, expires, by });
+        query = `expires=${expires}&disposition=${disposition}&by=${by}&signature=${signature}`;
+        made.set(parts, query);
+      }
+      return `${url({ id, fileName })}?${query}`;
     },
 
     isSigned: (query) => 'signature' in query,
@@ -69,15 +91,23 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
     verify(request) {
       const query = readSignedQuery(request.query);
       if (query === null) return 'invalid';
-      const { expires, disposition, signature } = query;
-      const genuine = secrets.some((secret) =>
-        isSameText(signature, sign(secret, request, disposition, expires)),
-      );
-      if (!genuine) return 'invalid';
-      const expiresAt = new Date(Number(expires));
-      return clock() < expiresAt ? { disposition, expiresAt } : 'expired';
+      const { signature, ...terms } = query;
+      const secret = secrets.find((one) => isSameText(signature, sign(one, request, terms)));
+      const maker = secret === undefined ? null : readMaker(secret, terms.by);
+      if (!maker) return 'invalid';
+      const expiresAt = new Date(Number(terms.expires) * 1000);
+      return clock() < expiresAt ? { disposition: terms.disposition, expiresAt, maker } : 'expired';
     },
   };
+}
+
+/**
+ * When a URL ends that is to live so many seconds, in seconds since 1970: rounded up, by a quarter of them and an hour at most,
+ * so that all that are made within that time end together.
+ */
+function roundedEnd(now: Date, expiresIn: number): number {
+  const window = Math.min(maxWindow, Math.max(1, Math.floor(expiresIn / 4)));
+  return Math.ceil((now.getTime() / 1000 + expiresIn) / window) * window;
 }
 
 function assertExpiresIn(expiresIn: number): void {
@@ -89,13 +119,18 @@ function assertExpiresIn(expiresIn: number): void {
   });
 }
 
-/** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in milliseconds since 1970. */
+/** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in seconds since 1970. */
 function readSignedQuery(query: SignedRequest['query']) {
-  const { expires, disposition, signature, ...others } = query;
+  const { expires, disposition, by, signature, ...others } = query;
   if (Object.keys(others).length > 0) return null;
-  if (typeof expires !== 'string' || typeof signature !== 'string' || !isDisposition(disposition))
-    return null;
-  return { expires, disposition, signature };
+  if (typeof expires !== 'string' || typeof by !== 'string' || typeof signature !== 'string') return null;
+  return isDisposition(disposition) ? { expires, disposition, by, signature } : null;
+}
+
+interface Terms {
+  disposition: Disposition;
+  expires: string;
+  by: string;
 }
 
 function isDisposition(value: unknown): value is Disposition {
@@ -103,13 +138,8 @@ function isDisposition(value: unknown): value is Disposition {
 }
 
 /** JSON keeps the parts apart whatever they contain; its first word keeps this use of the secret apart from every other. */
-function sign(
-  secret: string,
-  { id, fileName }: NamedFile,
-  disposition: Disposition,
-  expires: string,
-): string {
-  const text = JSON.stringify(['attachment-url', id, fileName, disposition, expires]);
+function sign(secret: string, { id, fileName }: NamedFile, { disposition, expires, by }: Terms): string {
+  const text = JSON.stringify(['attachment-url', id, fileName, disposition, expires, by]);
   return createHmac('sha256', secret).update(text).digest('base64url');
 }
 

@@ -17,6 +17,7 @@ export function readClaims(claims: JWTPayload): Viewer | null {
     principal: { id: sub, kind: 'USER', name: isCleanText(name) ? name : null },
     organizationId,
     permissions: toPermissions(names),
+    keyId: null,
   };
 }
 

@@ -5,12 +5,19 @@ import { ApiKeyRow } from '../database/entities/api-key.js';
 import { AttachmentError, errorTable } from '../errors.js';
 import type { Viewer } from './viewer.js';
 
+interface RevocationDependencies {
+  database: Database;
+  clock: () => Date;
+  /** Called after the commit. */
+  onKeyRevoked?(keyId: string): void;
+}
+
 /**
- * Ends a key, within a second also in other processes. One that was revoked before keeps the instant of that. Throws
+ * Ends a key: at once for whoever hears `onKeyRevoked`, within a second in every process. One that was revoked before keeps the instant of that. Throws
  * NOT_FOUND where the viewer's organization (without a viewer: any) has no such key.
  */
 export async function revokeApiKey(
-  { database, clock }: { database: Database; clock: () => Date },
+  { database, clock, onKeyRevoked }: RevocationDependencies,
   viewer: Pick<Viewer, 'organizationId' | 'principal'> | null,
   id: string,
 ): Promise<ApiKeyRow> {
@@ -25,7 +32,10 @@ export async function revokeApiKey(
     }
     return revoked;
   });
-  if (row) return row;
+  if (row) {
+    onKeyRevoked?.(id);
+    return row;
+  }
   throw new AttachmentError('NOT_FOUND', {
     details: [{ loc: ['input', 'id'], msg: errorTable.NOT_FOUND.message, type: 'not_found' }],
   });

@@ -19,6 +19,8 @@ export interface Viewer {
   principal: Principal;
   organizationId: string;
   permissions: ReadonlySet<Permission>;
+  /** The API key that speaks; null for a JSON Web Token. */
+  keyId: string | null;
 }
 
 /** Those of `names` that are permissions. */

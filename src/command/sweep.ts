@@ -17,7 +17,7 @@ const leastLookBackMs = 31 * 86_400_000;
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
   const database = await openExistingDatabase(config);
   const changes = new Changes();
-  const stopRelay = await relayConfiguredChanges(config, changes, silentLog);
+  const stopRelay = await relayConfiguredChanges(config, { changes }, silentLog);
   const deps = {
     database,
     storage: await createConfiguredStorage(config),

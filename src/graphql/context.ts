@@ -8,6 +8,7 @@ import type { UploadMeter } from '../attachments/measure-upload.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
+import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { RecordAuthorizer } from '../auth/record-authorizer.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
@@ -37,6 +38,7 @@ export interface GraphqlDependencies {
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;
   urls: AttachmentUrls;
+  revocations: KeyRevocations;
   uploadMeter: UploadMeter;
   /** Where the bytes of an upload target are sent to. */
   uploadUrl(targetId: string): string;

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
+import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
@@ -20,9 +21,22 @@ export interface DownloadDependencies<File extends DownloadableFile = Downloadab
    * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
    */
   findDownload(id: string, viewer: Viewer | null): Promise<File | null>;
-  /** Told, before they leave, whose bytes go to whom: to a viewer, or to whoever has this signature. Must not throw. */
-  onDownload(file: File, receiver: { viewer: Viewer | null; signature: string | null }): void;
+  /** The maker of a signed URL; null once its credential is not good any more. */
+  findMaker(maker: UrlMaker): Promise<LiveMaker | null>;
+  /** Told, before they leave, whose bytes go to whom. Must not throw. */
+  onDownload(file: File, receiver: Receiver): void;
 }
+
+export interface LiveMaker {
+  principalId: string;
+  /** Null for a JSON Web Token. */
+  keyId: string | null;
+  /** When its credential ends; null where that does not end the URL. */
+  expiresAt: Date | null;
+}
+
+/** A viewer, or whoever has this signed URL, which somebody else has made. */
+export type Receiver = { viewer: Viewer } | { signature: string; maker: LiveMaker };
 
 /** The last part is a wildcard, because a named one takes no more than 100 characters. */
 interface DownloadRoute {
@@ -42,14 +56,15 @@ export function registerDownload<File extends DownloadableFile>(
       setRefusalHeaders(reply);
       const { id, '*': fileName } = request.params;
       const access = await authorize(deps, request, reply, { id, fileName });
-      const file = await deps.findDownload(id, access.viewer);
+      const { receiver } = access;
+      const viewer = 'viewer' in receiver ? receiver.viewer : null;
+      const file = await deps.findDownload(id, viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
-      const signature = access.viewer ? null : String(request.query['signature']);
-      if (request.method === 'GET') deps.onDownload(file, { viewer: access.viewer, signature });
+      if (request.method === 'GET') deps.onDownload(file, receiver);
       const options = { ...access, direct: deps.direct, now: deps.clock() };
       await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
         // A deletion takes the row before the bytes: then nothing is wrong with the storage.
-        if ((await deps.findDownload(id, access.viewer)) === null) throw new AttachmentError('NOT_FOUND');
+        if ((await deps.findDownload(id, viewer)) === null) throw new AttachmentError('NOT_FOUND');
         throw error;
       });
       return reply;
@@ -70,7 +85,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
 }
 
 interface Access extends Omit<SendOptions, 'direct' | 'now'> {
-  viewer: Viewer | null;
+  receiver: Receiver;
 }
 
 /** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
@@ -79,8 +94,9 @@ async function authorize(
     urls,
     clock,
     viewerOf,
+    findMaker,
     countBadSignature,
-  }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf' | 'countBadSignature'>,
+  }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
   file: { id: string; fileName: string },
@@ -92,13 +108,18 @@ async function authorize(
   if (verified === 'invalid') await countBadSignature(request, reply);
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
   if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');
-  return signedAccess(verified, clock());
+  const maker = await findMaker(verified.maker);
+  if (!maker) {
+    const message = 'The credential that made the signed URL is not good any more.';
+    throw refusal('signature', message, 'signature_revoked');
+  }
+  return signedAccess(verified, { signature: String(query['signature']), maker }, clock());
 }
 
 /** A download, kept by the browser but checked anew each time, since permissions change. */
 function credentialAccess(viewer: Viewer): Access {
   return {
-    viewer,
+    receiver: { viewer },
     disposition: 'ATTACHMENT',
     cacheControl: 'private, no-cache',
     resourcePolicy: 'same-origin',
@@ -106,10 +127,15 @@ function credentialAccess(viewer: Viewer): Access {
 }
 
 /** Whoever has the URL may show the file in a page of theirs, and keep it for as long as the URL is good. */
-function signedAccess({ disposition, expiresAt }: SignedAccess, now: Date): Access {
-  const secondsLeft = Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
+function signedAccess(
+  { disposition, expiresAt }: SignedAccess,
+  receiver: Extract<Receiver, { maker: LiveMaker }>,
+  now: Date,
+): Access {
+  const end = Math.min(expiresAt.getTime(), receiver.maker.expiresAt?.getTime() ?? Infinity);
+  const secondsLeft = Math.max(0, Math.floor((end - now.getTime()) / 1000));
   return {
-    viewer: null,
+    receiver,
     disposition,
     cacheControl: `private, max-age=${secondsLeft}`,
     resourcePolicy: 'cross-origin',

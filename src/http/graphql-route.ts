@@ -7,6 +7,7 @@ import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { principalKey } from '../limits/principal-key.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
@@ -38,6 +39,8 @@ export interface GraphqlRouteDependencies<Context extends BaseContext, Content, 
   /** Counts requests without a credential; null for no limit. */
   anonymous: NetworkRate | null;
   uploadSlots: UploadSlots;
+  /** Whether the API key of this id is still good. */
+  isKeyGood(keyId: string): Promise<boolean>;
   /**
    * The document of an operation that can be executed. Throws for one that must not be. Its parameters come from the body or
    * the URL.
@@ -98,6 +101,7 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     );
     scope.addHook('preHandler', async (request) => {
       const known = facts(request);
+      if (mayBringContent(request)) await assertKeyStillGood(deps, known.viewer);
       known.document = deps.screen(request.body ?? request.query, known.viewer);
     });
     scope.addHook('onSend', async (request, reply) => {
@@ -113,6 +117,14 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     });
     done();
   });
+}
+
+/** Content takes its time to arrive, and the key that came before it may have been revoked or have expired meanwhile. */
+async function assertKeyStillGood(
+  { isKeyGood }: { isKeyGood(keyId: string): Promise<boolean> },
+  viewer: Viewer | null,
+): Promise<void> {
+  if (viewer?.keyId && !(await isKeyGood(viewer.keyId))) throw new AttachmentError('UNAUTHENTICATED');
 }
 
 function mayBringContent(request: FastifyRequest): boolean {

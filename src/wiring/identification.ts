@@ -1,12 +1,22 @@
 import { type Authenticate, createAuthenticate, type Identify } from '../auth/authenticate.js';
 import { createIdentifyKey } from '../auth/identify-key.js';
 import { createIdentifyToken } from '../auth/identify-token.js';
+import { KeyRevocations } from '../auth/key-revocations.js';
 import { createKeyUsage, type KeyUsage } from '../auth/key-usage.js';
+import { createKnownKeys, type KnownKeys } from '../auth/known-keys.js';
 import { createMeetPrincipal } from '../auth/meet-principal.js';
 import { createTokenVerifier } from '../auth/verify-token.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
 import type { Log } from './log.js';
+
+export interface Identification {
+  authenticate: Authenticate;
+  keys: KnownKeys;
+  revocations: KeyRevocations;
+  usage: KeyUsage;
+  openToKeys(): void;
+}
 
 interface IdentityDependencies {
   database: Database;
@@ -15,14 +25,13 @@ interface IdentityDependencies {
 }
 
 /** Finds out who asks, by a key or a token, once `openToKeys` has been called. */
-export function createIdentification(
-  config: Config,
-  deps: IdentityDependencies,
-): { authenticate: Authenticate; usage: KeyUsage; openToKeys(): void } {
+export function createIdentification(config: Config, deps: IdentityDependencies): Identification {
   const { database, clock, log } = deps;
   const onUsageLost = (err: unknown) => log.warn({ err }, 'use of keys not noted');
   const usage = createKeyUsage({ database, clock, onUsageLost });
-  const identifyKey = createIdentifyKey({ database, clock, usage });
+  const revocations = new KeyRevocations();
+  const keys = createKnownKeys({ database, clock, revocations });
+  const identifyKey = createIdentifyKey({ keys, usage });
   const identifyToken = identifyTokens(config, deps);
   const { isOpen, openToKeys } = keyGate();
   const authenticate = createAuthenticate({ identifyKey, identifyToken });
@@ -31,6 +40,8 @@ export function createIdentification(
       await isOpen;
       return authenticate(authorization);
     },
+    keys,
+    revocations,
     usage,
     openToKeys,
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Change, Changes } from '../attachments/changes.js';
+import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Config } from '../config.js';
 import type { Log } from './log.js';
 
@@ -9,10 +10,17 @@ const changeText = z.object({
   records: z.array(z.object({ type: z.string(), id: z.string() })),
 });
 
-/** Joins `changes` with those of all other processes on the same database, where it can be shared. The result ends it. */
+const revocationText = z.object({ revokedKeyId: z.string() });
+
+export interface Relayed {
+  changes: Changes;
+  revocations?: KeyRevocations;
+}
+
+/** Joins these with those of all other processes on the same database, if it can be shared. The result ends it. */
 export async function relayConfiguredChanges(
   { postgres }: Config,
-  changes: Changes,
+  { changes, revocations }: Relayed,
   log: Pick<Log, 'warn'>,
 ): Promise<() => Promise<void>> {
   if (postgres === null) return async () => {};
@@ -24,14 +32,16 @@ export async function relayConfiguredChanges(
       log.warn({ err }, 'changes in other processes are not heard until the database is back'),
     onReopened: () => changes.deliverGap(),
     onText: (text) => {
-      const change = readChange(text);
-      if (change) changes.deliver([change]);
+      const read = readText(text);
+      if (read && 'revokedKeyId' in read) revocations?.deliver(read.revokedKeyId);
+      else if (read) changes.deliver([read]);
     },
   });
   await channel.open();
   changes.relayTo((published) =>
     channel.send(published.flatMap((change) => writeChange(change, maxTextBytes))),
   );
+  revocations?.relayTo((revokedKeyId) => channel.send([JSON.stringify({ revokedKeyId })]));
   return () => channel.close();
 }
 
@@ -48,9 +58,9 @@ function writeChange(change: Change, maxTextBytes: number): string[] {
 }
 
 /** Null for what no process of this version has sent. */
-function readChange(text: string): Change | null {
+function readText(text: string): Change | z.infer<typeof revocationText> | null {
   try {
-    return changeText.parse(JSON.parse(text));
+    return z.union([changeText, revocationText]).parse(JSON.parse(text));
   } catch {
     return null;
   }

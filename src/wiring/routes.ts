@@ -9,6 +9,7 @@ import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
 import { assertPermitted } from '../auth/assert-permitted.js';
 import type { Authenticate } from '../auth/authenticate.js';
+import type { KnownKeys } from '../auth/known-keys.js';
 import { assertListedRoute, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -45,6 +46,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     anonymous: NetworkRate | null;
     uploadSlots: UploadSlots;
     authenticate: Authenticate;
+    keys: KnownKeys;
     downloads: DownloadLog;
     assertTrusted(): Promise<void>;
     redirectDownloads: boolean;
@@ -83,6 +85,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     admit: deps.admit,
     anonymous: deps.anonymous,
     uploadSlots: deps.uploadSlots,
+    isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
     screen: (parameters, viewer) => screenRequest(screen, parameters, viewer !== null)?.document ?? null,
     createContext: (facts) => new GraphqlContext(deps, facts),
     readMultipart: createMultipartReader({ ...deps, screen }, config),
@@ -136,9 +139,14 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
       if (viewer && (await accessOf(deps, viewer).hides(id))) return null;
       return findDownload(deps.database.read, id, viewer);
     },
-    onDownload: ({ id: attachmentId, organizationId }, { viewer, signature }) => {
-      const principalId = viewer?.principal.id ?? null;
-      deps.downloads.note({ attachmentId, organizationId, principalId, signature });
+    findMaker: async (maker) => {
+      if ('userId' in maker) return { principalId: maker.userId, keyId: null, expiresAt: null };
+      const key = await deps.keys.byId(maker.keyId);
+      return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
+    },
+    onDownload: ({ id: attachmentId, organizationId }, receiver) => {
+      const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
+      deps.downloads.note({ attachmentId, organizationId, by });
     },
   });
 }

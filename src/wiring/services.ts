@@ -56,10 +56,10 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const jobs = await openConfiguredJobs(config, { database, clock, log });
   const scanner = parts.scanner ?? createScanner(config.scanner);
   const changes = new Changes();
-  const stopRelay = await relayConfiguredChanges(config, changes, log);
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
   const identification = createIdentification(config, { database, clock, log });
+  const stopRelay = await relayConfiguredChanges(config, { changes, ...identification }, log);
   return {
     ...config,
     ...(await openLimits(config, { ...identification, database })),

@@ -24,6 +24,7 @@ const viewer: Viewer = {
   principal: { id: 'anna', kind: 'USER', name: 'Anna' },
   organizationId: 'acme',
   permissions: new Set(),
+  keyId: null,
 };
 const question = (change: Partial<RecordQuestion> = {}): RecordQuestion => ({
   action: 'view',

@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { createAttachmentUrls, type SignedRequest } from '../../src/auth/attachment-urls.js';
+import type { UrlMaker } from '../../src/auth/url-makers.js';
 
 const now = new Date('2025-11-20T10:00:00.250Z');
+const maker = { keyId: '0190f2d4-0000-7000-8000-00000000000a' };
 const file = { id: '0190f2d4-0000-7000-8000-000000000001', fileName: 'Q3 "final" 50% 📎.pdf' };
 
 function createUrls(secrets: readonly [string, ...string[]] = ['first'], time = now) {
@@ -22,7 +24,7 @@ function received(url: string): SignedRequest {
 }
 
 function signedRequest(secret = 'first', expiresIn = 60): SignedRequest {
-  return received(createUrls([secret]).signedUrl(file, { expiresIn, disposition: 'ATTACHMENT' }));
+  return received(createUrls([secret]).signedUrl(file, { expiresIn, disposition: 'ATTACHMENT', maker }));
 }
 
 function altered(changes: Partial<SignedRequest>, query: Record<string, unknown> = {}): SignedRequest {
@@ -40,6 +42,7 @@ function without(name: string): SignedRequest {
 
 const signature = String(signedRequest().query['signature']);
 const expires = String(signedRequest().query['expires']);
+const by = String(signedRequest().query['by']);
 
 describe('addresses', () => {
   it('name the file under the public URL, encoded', () => {
@@ -48,19 +51,49 @@ describe('addresses', () => {
     );
   });
 
-  it('grant what they were signed for, until exactly expiresIn seconds later', () => {
-    const url = createUrls().signedUrl(file, { expiresIn: 60, disposition: 'INLINE' });
+  it('grant what they were signed for, until the window that ends next after expiresIn seconds', () => {
+    const url = createUrls().signedUrl(file, { expiresIn: 60, disposition: 'INLINE', maker });
     const verifiedAt = (time: string) => createUrls(['first'], new Date(time)).verify(received(url));
-    const granted = { disposition: 'INLINE', expiresAt: new Date('2025-11-20T10:01:00.250Z') };
+    const granted = { disposition: 'INLINE', expiresAt: new Date('2025-11-20T10:01:15.000Z'), maker };
     expect(verifiedAt('2025-11-20T10:00:00.250Z')).toEqual(granted);
-    expect(verifiedAt('2025-11-20T10:01:00.249Z')).toEqual(granted);
-    expect(verifiedAt('2025-11-20T10:01:00.250Z')).toBe('expired');
+    expect(verifiedAt('2025-11-20T10:01:14.999Z')).toEqual(granted);
+    expect(verifiedAt('2025-11-20T10:01:15.000Z')).toBe('expired');
+  });
+
+  it('are equal within a window, and live at least expiresIn and at most a quarter and an hour longer', () => {
+    const instant = fc.integer({ min: 0, max: 4e12 });
+    fc.assert(
+      fc.property(instant, fc.integer({ min: 1, max: 604_800 }), (at, expiresIn) => {
+        const sign = (time: number) =>
+          createUrls(['first'], new Date(time)).signedUrl(file, { expiresIn, disposition: 'INLINE', maker });
+        const end = Number(new URL(sign(at)).searchParams.get('expires')) * 1_000;
+        const longest = Math.min(expiresIn + Math.max(1, expiresIn / 4), expiresIn + 3_600);
+        expect((end - at) / 1_000).toBeGreaterThanOrEqual(expiresIn);
+        expect((end - at) / 1_000).toBeLessThanOrEqual(longest);
+        expect(sign(end - expiresIn * 1_000)).toBe(sign(at));
+        expect(sign(end - expiresIn * 1_000 + 1)).not.toBe(sign(at));
+      }),
+    );
+  });
+
+  it('are short, and name a user without showing the id', () => {
+    const sign = (by: UrlMaker) =>
+      createUrls().signedUrl(file, { expiresIn: 300, disposition: 'INLINE', maker: by });
+    expect(new URL(sign(maker)).search.length).toBeLessThan(120);
+    const user = { userId: 'anna@example.com' };
+    expect(createUrls().verify(received(sign(user)))).toMatchObject({ maker: user });
+    expect(decodeURIComponent(sign(user))).not.toContain('anna');
+    expect(
+      Buffer.from(new URL(sign(user)).searchParams.get('by') ?? '', 'base64url').toString(),
+    ).not.toContain('anna');
+    expect(sign(user)).toBe(sign(user));
+    expect(sign({ userId: 'bob' })).not.toBe(sign({ userId: 'bobby' }));
   });
 
   it.each([0, -1, 604_801, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
     'cannot live %p seconds',
     (expiresIn) => {
-      expect(() => createUrls().signedUrl(file, { expiresIn, disposition: 'INLINE' })).toThrow(
+      expect(() => createUrls().signedUrl(file, { expiresIn, disposition: 'INLINE', maker })).toThrow(
         expect.objectContaining({
           code: 'BAD_USER_INPUT',
           limit: 604_800,
@@ -87,13 +120,17 @@ describe('a signature', () => {
   });
 
   it('is made with the first secret', () => {
-    const url = createUrls(['first', 'second']).signedUrl(file, { expiresIn: 60, disposition: 'ATTACHMENT' });
+    const url = createUrls(['first', 'second']).signedUrl(file, {
+      expiresIn: 60,
+      disposition: 'ATTACHMENT',
+      maker,
+    });
     expect(createUrls(['first']).verify(received(url))).toHaveProperty('disposition');
     expect(createUrls(['second']).verify(received(url))).toBe('invalid');
   });
 
   it('is an HMAC-SHA256 in base64url over every part', () => {
-    const text = JSON.stringify(['attachment-url', file.id, file.fileName, 'ATTACHMENT', expires]);
+    const text = JSON.stringify(['attachment-url', file.id, file.fileName, 'ATTACHMENT', expires, by]);
     expect(signature).toBe(createHmac('sha256', 'first').update(text).digest('base64url'));
   });
 
@@ -122,6 +159,10 @@ describe('a signature', () => {
     ['no signature', without('signature')],
     ['no expiry', without('expires')],
     ['no disposition', without('disposition')],
+    ['no maker', without('by')],
+    ['another maker', altered({}, { by: flip(by, 5) })],
+    ['a user for a key', altered({}, { by: `u${by.slice(1)}` })],
+    ['a repeated maker', altered({}, { by: [by, by] })],
     ['another secret', signedRequest('other')],
     ['another secret, expired', altered({}, { expires: '1' })],
   ])('is invalid with %s', (_what, request) => {
@@ -133,7 +174,7 @@ describe('a signature', () => {
     fc.assert(
       fc.property(part, part, part, part, (id, fileName, otherId, otherName) => {
         fc.pre(id !== otherId || fileName !== otherName);
-        const url = createUrls().signedUrl({ id, fileName }, { expiresIn: 60, disposition: 'INLINE' });
+        const url = createUrls().signedUrl({ id, fileName }, { expiresIn: 60, disposition: 'INLINE', maker });
         const { query } = received(url);
         expect(createUrls().verify({ id, fileName, query })).toHaveProperty('disposition', 'INLINE');
         expect(createUrls().verify({ id: otherId, fileName: otherName, query })).toBe('invalid');

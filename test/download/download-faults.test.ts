@@ -13,6 +13,7 @@ import {
   type DownloadServer,
   errorOf,
   goodCredential,
+  maker,
   startDownloadServer,
 } from './download-server.js';
 
@@ -28,7 +29,7 @@ afterEach(() => server?.close());
 /** Serves the one file with its bytes coming from `read`, and returns its signed URL, the most cacheable one. */
 async function serve(read: Read): Promise<string> {
   server = await startDownloadServer([file], { storage: { read } });
-  return server.urls.signedUrl(file, { expiresIn: 600, disposition: 'ATTACHMENT' });
+  return server.urls.signedUrl(file, { expiresIn: 600, disposition: 'ATTACHMENT', maker });
 }
 
 function get(url: string) {

@@ -4,6 +4,7 @@ import {
   createFile,
   type DownloadServer,
   goodCredential,
+  maker,
   type StoredFile,
   startDownloadServer,
 } from './download-server.js';
@@ -23,7 +24,7 @@ function addFile(overrides: Parameters<typeof createFile>[1]): StoredFile {
 }
 
 function signedUrl(file: StoredFile, disposition: Disposition = 'ATTACHMENT'): string {
-  return server.urls.signedUrl(file, { expiresIn: 60, disposition });
+  return server.urls.signedUrl(file, { expiresIn: 60, disposition, maker });
 }
 
 describe('in place', () => {

@@ -13,7 +13,11 @@ const viewer: Viewer = {
   principal: { id: 'clerk', kind: 'SERVICE', name: null },
   organizationId: randomUUID(),
   permissions: new Set(['attachments:read']),
+  keyId: null,
 };
+
+/** Of every signed URL. */
+export const maker = { userId: 'clerk' };
 
 /** A credential that may read, as the header value. */
 export const goodCredential = 'Basic good';
@@ -94,6 +98,7 @@ export async function startDownloadServer(
     clock,
     viewerOf,
     countBadSignature: async () => undefined,
+    findMaker: async () => ({ principalId: 'clerk', keyId: null, expiresAt: null }),
     onDownload: () => undefined,
     findDownload: async (id, asker) => findDownload(files, id, asker),
   });

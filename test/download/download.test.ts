@@ -5,6 +5,7 @@ import {
   type DownloadServer,
   errorOf,
   goodCredential,
+  maker,
   type StoredFile,
   startDownloadServer,
 } from './download-server.js';
@@ -35,7 +36,7 @@ function addFile(overrides: Parameters<typeof createFile>[1], bytes = Buffer.fro
 }
 
 function signedUrl(file: StoredFile, disposition: Disposition = 'ATTACHMENT', expiresIn = 60): string {
-  return server.urls.signedUrl(file, { expiresIn, disposition });
+  return server.urls.signedUrl(file, { expiresIn, disposition, maker });
 }
 
 describe('with a credential', () => {
@@ -143,7 +144,7 @@ describe('with a signature', () => {
     ['for an unknown file, altered', () => `${signedUrl(createFile(Buffer.of()))}A`, 'signature_invalid'],
   ])('one that is %s is refused', async (_what, url, type) => {
     const target = url();
-    now = new Date(now.getTime() + 1000);
+    now = new Date(now.getTime() + 2_000);
     const answer = await server.get(target, { authorization });
     expect(answer.status).toBe(403);
     expect(errorOf(answer)).toEqual({ code: 'FORBIDDEN', types: [type] });
@@ -168,7 +169,7 @@ describe('with a signature', () => {
   function forgedUrl(file: StoredFile): string {
     const secrets = ['another secret'] as const;
     const urls = createAttachmentUrls({ publicUrl: () => server.origin, secrets, clock: () => now });
-    return urls.signedUrl(file, { expiresIn: 60, disposition: 'ATTACHMENT' });
+    return urls.signedUrl(file, { expiresIn: 60, disposition: 'ATTACHMENT', maker });
   }
 });
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type Change, Changes } from '../../src/attachments/changes.js';
+import { KeyRevocations } from '../../src/auth/key-revocations.js';
 import { loadConfig } from '../../src/config.js';
 import { relayConfiguredChanges } from '../../src/wiring/relay-changes.js';
 import { until } from '../support/jobs-contract.js';
@@ -21,14 +22,17 @@ afterAll(async () => {
 /** The changes of one process. */
 async function join() {
   const changes = new Changes();
+  const revocations = new KeyRevocations();
   const heard: Change[] = [];
   const faults: unknown[] = [];
   const config = loadConfig({ DATABASE_URL: postgres.url });
-  const stop = await relayConfiguredChanges(config, changes, {
-    warn: (fault: unknown) => faults.push(fault),
-  });
+  const stop = await relayConfiguredChanges(
+    config,
+    { changes, revocations },
+    { warn: (fault: unknown) => faults.push(fault) },
+  );
   changes.listen((more) => heard.push(...more));
-  return { changes, heard, faults, [Symbol.asyncDispose]: stop };
+  return { changes, revocations, heard, faults, [Symbol.asyncDispose]: stop };
 }
 
 const change = (attachmentId: string, records: Change['records'] = []): Change => ({
@@ -45,6 +49,18 @@ test('what one process publishes all hear once, in order', async () => {
   for (const each of published) one.changes.publish([each]);
   await until(() => other.heard.length >= 1_200 && third.heard.length >= 1_200);
   for (const { heard } of [one, other, third]) expect(heard).toEqual(published);
+});
+
+test('a key that one process revokes is known to be revoked in all', async () => {
+  await using one = await join();
+  await using other = await join();
+  const told: string[] = [];
+  other.revocations.listen((keyId) => told.push(keyId));
+  one.revocations.publish('key-1');
+  one.changes.publish([change('a')]);
+  await until(() => other.heard.length >= 1 && told.length >= 1);
+  expect(told).toEqual(['key-1']);
+  expect([one, other].map(({ revocations }) => revocations.has('key-1'))).toEqual([true, true]);
 });
 
 test('a change about more records than a notice has room for comes in several, with each record once', async () => {

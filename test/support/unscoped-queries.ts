@@ -20,7 +20,7 @@ const reasons = {
     'src/webhooks/settle-delivery.ts dropIfForgotten',
   ],
   'the credential itself names the row: a key by its hash, a signed id, a signed token': [
-    'src/auth/identify-key.ts readKey',
+    'src/auth/known-keys.ts readKey',
     'src/attachments/find-download.ts findSigned',
     'src/attachments/receive-upload.ts receiveUpload',
   ],

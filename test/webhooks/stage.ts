@@ -33,6 +33,7 @@ export const viewerOf = (organizationId: string): Viewer => ({
   principal: { id: 'tester', kind: 'USER', name: null },
   organizationId,
   permissions: new Set(),
+  keyId: null,
 });
 
 const waitsForBoth: WebhookInteraction[] = ['ATTACHMENT_APPROVED', 'ATTACHMENT_REJECTED'];

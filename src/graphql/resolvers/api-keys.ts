@@ -37,7 +37,8 @@ export class ApiKeys {
     @Arg('input', () => RevokeApiKeyInput) { id }: RevokeApiKeyInput,
     @Ctx() { deps, viewer }: GraphqlContext,
   ): Promise<RevokeApiKeyPayload> {
-    return { apiKey: toApiKey(await revokeApiKey(deps, viewer, id)) };
+    const onKeyRevoked = (keyId: string) => deps.revocations.publish(keyId);
+    return { apiKey: toApiKey(await revokeApiKey({ ...deps, onKeyRevoked }, viewer, id)) };
   }
 
   @Query(() => ApiKeyConnection, {

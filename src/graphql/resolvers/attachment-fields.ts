@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import { makerOf } from '../../auth/url-makers.js';
 import { checkPageSize } from '../../database/page.js';
 import { connectLinks } from '../connect-links.js';
 import type { GraphqlContext } from '../context.js';
@@ -78,7 +79,7 @@ export class AttachmentFields {
     @Arg('disposition', () => Disposition, { defaultValue: Disposition.ATTACHMENT }) disposition: Disposition,
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<string | null> {
-    const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition });
+    const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition, maker: makerOf(viewer) });
     // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
     const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
     return permitted && (await access.view(stored)) ? url : null;

@@ -66,7 +66,7 @@ export function createSubscriptionServer(
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
     onConnect: async ({ connectionParams, extra }) => {
-      const session = await connect(deps.admit, credentials, connectionParams, extra);
+      const session = await connect(deps, credentials, connectionParams, extra);
       if (session) sessions.set(extra, session);
       return session !== null;
     },
@@ -95,7 +95,7 @@ export function createSubscriptionServer(
 
 /** Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission. */
 async function connect(
-  admit: Admit,
+  { admit, revocations }: Pick<SubscriptionServerDependencies, 'admit' | 'revocations'>,
   credentials: CredentialWatch,
   params: Record<string, unknown> | undefined,
   connection: Connection,
@@ -111,7 +111,16 @@ async function connect(
     if (!connection.isOpen()) return null;
     // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
     const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
-    return { viewer, authorization, release: credentials.hold(authorization, onRevoked) };
+    const letGo = credentials.hold(authorization, onRevoked);
+    // At once; the watch finds out within seconds about what is not heard.
+    const stopListening = revocations.listen((keyId) => {
+      if (keyId === viewer.keyId) onRevoked();
+    });
+    const release = () => {
+      stopListening();
+      letGo();
+    };
+    return { viewer, authorization, release };
   } catch (error) {
     refuse(connection, error);
     return null;
