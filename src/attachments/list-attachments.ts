@@ -38,7 +38,8 @@ export async function listAttachments(
 ): Promise<Page<StoredAttachment>> {
   checkPageSize(first);
   const order = `${orderBy.field} ${orderBy.direction}`;
-  const from = after === null ? null : decodeCursor(order, after);
+  const from =
+    after === null ? null : decodeCursor(order, after, orderBy.field === 'FILE_NAME' ? 'string' : 'number');
   const read = (half: Half) =>
     readPositions(selectHalf(manager, viewer, half, filter), orderBy, from, first + 1);
   const positions = merge(await Promise.all(halvesOf(filter).map(read)), orderBy);

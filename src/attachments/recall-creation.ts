@@ -9,6 +9,7 @@ import { before } from '../database/instants.js';
 import { lockRows } from '../database/row-locks.js';
 import { AttachmentError } from '../errors.js';
 import type { Faults } from '../faults.js';
+import { checkCharacters } from './check-characters.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 /** So long a retry finds what the first request has made. */
@@ -29,6 +30,7 @@ export interface Creation {
 
 /** Notes a fault of `input.idempotencyKey`. */
 export function checkIdempotencyKey(faults: Faults, key: string): void {
+  checkCharacters(faults, key, ['input', 'idempotencyKey']);
   if (key.length > 0 && key.length <= maxKeyLength) return;
   const msg = `Must have from 1 to ${maxKeyLength} characters.`;
   faults.add('BAD_USER_INPUT', ['input', 'idempotencyKey'], 'out_of_range', msg, maxKeyLength);

@@ -5,6 +5,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { ReleaseRow } from '../database/entities/release.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../faults.js';
+import { checkCharacters } from './check-characters.js';
 import { notFound } from './not-found.js';
 import { judge, type RecordVerdictDependencies } from './record-verdict.js';
 import { findAttachment, type StoredAttachment } from './stored-attachment.js';
@@ -15,7 +16,7 @@ export interface ReleaseAttachment {
   reason: string;
 }
 
-const maxReasonLength = 1_000;
+export const maxReasonLength = 1_000;
 
 /**
  * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. One that is
@@ -67,6 +68,7 @@ function checkReason(reason: string): void {
     const msg = `Must have from 1 to ${maxReasonLength} characters.`;
     faults.add('BAD_USER_INPUT', ['input', 'reason'], 'out_of_range', msg, maxReasonLength);
   }
+  checkCharacters(faults, reason, ['input', 'reason']);
   faults.throwIfAny();
 }
 

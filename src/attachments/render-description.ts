@@ -2,6 +2,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Faults } from '../faults.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { renderingFaults } from '../markdown/rendering.js';
+import { characterFault } from './check-characters.js';
 
 export const maxDescriptionLength = 10_000;
 
@@ -21,6 +22,8 @@ export async function renderDescription(
     const msg = `The description has ${description.length} characters; at most ${maxDescriptionLength} are allowed.`;
     return { fault: { type: 'too_long', msg, limit: maxDescriptionLength } };
   }
+  const fault = characterFault(description);
+  if (fault) return { fault };
   const rendered = await renderer.render({ organizationId, principalId: principal.id }, description);
   if ('html' in rendered) return rendered;
   const { fault: type } = rendered;

@@ -1,5 +1,5 @@
 import { Faults } from '../faults.js';
-import { isCleanText } from './clean-text.js';
+import { isCleanText, maxTextLength } from './clean-text.js';
 import { type Permission, permissions } from './viewer.js';
 
 /** What a key is to be called, may do, and until when; without an end where `expiresAt` is null. */
@@ -9,14 +9,14 @@ export interface NewApiKey {
   expiresAt: Date | null;
 }
 
-const maxPermissions = 20;
+export const maxPermissions = 20;
 
 /** Throws every fault of `input` at once; nobody can give a key a permission that is not in `givable`. */
 export function checkNewApiKey(input: NewApiKey, givable: ReadonlySet<Permission>, now: Date): void {
   const faults = new Faults();
   if (!isCleanText(input.name)) {
     const msg = 'Must be 1 to 255 characters, without control characters.';
-    faults.add('BAD_USER_INPUT', ['input', 'name'], 'invalid_name', msg);
+    faults.add('BAD_USER_INPUT', ['input', 'name'], 'invalid_name', msg, maxTextLength);
   }
   checkPermissions(faults, input.permissions, givable);
   if (input.expiresAt && !(input.expiresAt > now)) {

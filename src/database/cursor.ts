@@ -11,11 +11,14 @@ export function encodeCursor(order: string, { value, id }: Position): string {
   return Buffer.from(JSON.stringify([order, value, id])).toString('base64url');
 }
 
-/** Throws BAD_USER_INPUT for whatever `encodeCursor` has not made for this order. */
-export function decodeCursor(order: string, cursor: string): Position {
+const textual = /^[^\0\p{Cs}]*$/u;
+const isStorable = (value: unknown): value is string => typeof value === 'string' && textual.test(value);
+
+/** Throws BAD_USER_INPUT for whatever `encodeCursor` has not made for this order, of values of this kind. */
+export function decodeCursor(order: string, cursor: string, kind: 'number' | 'string' = 'number'): Position {
   const [madeFor, value, id, ...rest] = parse(cursor);
-  const wellFormed = (typeof value === 'string' || Number.isSafeInteger(value)) && typeof id === 'string';
-  if (madeFor !== order || !wellFormed || rest.length > 0) {
+  const isOfKind = kind === 'string' ? isStorable(value) : Number.isSafeInteger(value);
+  if (madeFor !== order || !isOfKind || !isStorable(id) || rest.length > 0) {
     const msg = 'Not a cursor of this list in this order.';
     throw new AttachmentError('BAD_USER_INPUT', {
       details: [{ loc: ['after'], msg, type: 'invalid_cursor' }],

@@ -1,5 +1,6 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { cutText } from '../cut-text.js';
 import { toDatabaseFault } from '../database/database-fault.js';
 import { AttachmentError, errorExtensions, errorTable, type FaultDetail } from '../errors.js';
 
@@ -14,10 +15,24 @@ const requestFaults = new Set([
   'BAD_REQUEST',
 ]);
 
-/** Whether the fault is the client's, so that its message may be shown. graphql-js points at the document only for those. */
-function isRequestFault(error: unknown, code: unknown): boolean {
+/** Characters of a message: graphql-js repeats in it what the client has sent. */
+const maxMessage = 1_000;
+
+/** graphql-js ends its list of faults of variables with this. */
+const endOfList = /^Too many errors processing variables/;
+const maxVariableFaults = 50;
+
+/** Whether the fault is the client's, so that its message may be shown. */
+function isRequestFault(error: unknown, outer: unknown, code: unknown): boolean {
   if (typeof code === 'string' && requestFaults.has(code)) return true;
-  return error instanceof GraphQLError && error.nodes !== undefined && error.nodes.length > 0;
+  if (!(error instanceof GraphQLError)) return false;
+  // graphql-js points at the document for a fault of the request, or stops before it asks any resolver.
+  return (error.nodes !== undefined && error.nodes.length > 0) || isOfWholeRequest(outer);
+}
+
+/** A resolver's error has a path, and one of the server's own comes with what was thrown. */
+function isOfWholeRequest(error: unknown): boolean {
+  return error instanceof GraphQLError && error.path === undefined && error.originalError === undefined;
 }
 
 /** The error where it is nobody's fault but ours, to be logged; null otherwise. */
@@ -27,7 +42,7 @@ export function internalCause(error: GraphQLError): unknown {
   const internal =
     original instanceof AttachmentError
       ? original.status >= 500
-      : !isRequestFault(original, error.extensions['code']);
+      : !isRequestFault(original, error, error.extensions['code']);
   return internal ? (masked ?? original) : null;
 }
 
@@ -38,7 +53,11 @@ export function formatWithoutSuggestions(
   formatted: GraphQLFormattedError,
   error: unknown,
 ): GraphQLFormattedError {
-  return formatError({ ...formatted, message: formatted.message.replace(suggestion, '') }, error);
+  // A suggestion comes last, so a message that is cut has none; and the search of a long one would take long.
+  return formatError(
+    { ...formatted, message: cutText(formatted.message, maxMessage).replace(suggestion, '') },
+    error,
+  );
 }
 
 /** What leaves of an error: one of our codes with its details, and nothing of the inside. */
@@ -47,9 +66,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
   if (original instanceof AttachmentError) {
     return { ...formatted, message: original.message, extensions: errorExtensions(original) };
   }
-  if (isRequestFault(original, formatted.extensions?.['code'])) {
-    return { ...formatted, extensions: { code: 'BAD_USER_INPUT', details: [requestDetail(formatted)] } };
-  }
+  if (isRequestFault(original, error, formatted.extensions?.['code'])) return requestFault(formatted);
   const { path, locations } = formatted;
   return {
     message: errorTable.INTERNAL_SERVER_ERROR.message,
@@ -57,6 +74,17 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     ...(locations ? { locations } : {}),
     extensions: { code: 'INTERNAL_SERVER_ERROR', details: [] },
   };
+}
+
+function requestFault(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (endOfList.test(formatted.message)) {
+    const msg = `The variables have more faults; the first ${maxVariableFaults} are listed.`;
+    const details = [{ loc: ['variables'], msg, type: 'too_many_faults' }];
+    return { message: msg, extensions: { code: 'BAD_USER_INPUT', details, limit: maxVariableFaults } };
+  }
+  const message = cutText(formatted.message, maxMessage);
+  const details = [requestDetail({ ...formatted, message })];
+  return { ...formatted, message, extensions: { code: 'BAD_USER_INPUT', details } };
 }
 
 function requestDetail({ message, locations, extensions }: GraphQLFormattedError): FaultDetail {

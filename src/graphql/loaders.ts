@@ -28,8 +28,11 @@ export interface LinkSlice {
 /** What fields of many objects ask for at the same moment, fetched in one statement each. */
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/** Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. */
-const uncached = { cache: false } as const;
+/**
+ * Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. Each key becomes a parameter of
+ * a statement, or a few, and SQLite allows 32,766.
+ */
+const uncached = { cache: false, maxBatchSize: 5_000 } as const;
 
 /** Of these a statement brings some megabytes at most, between two of which the event loop goes on. */
 const descriptionBatch = 50;

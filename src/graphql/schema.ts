@@ -3,6 +3,7 @@ import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType } fr
 import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
 import { guardRootFields } from './guard-root-fields.js';
+import { boundInputs } from './input-bounds.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
@@ -42,6 +43,7 @@ export function createSchema(): GraphQLSchema {
   });
   markOneOf(schema, 'AttachmentContentInput');
   letMutationsFailAlone(schema);
+  boundInputs(schema);
   guardRootFields(schema);
   // No field is of this type: it tells client generators what `extensions.code` can be.
   return new GraphQLSchema({

@@ -1,4 +1,10 @@
 import { types } from 'node:util';
+import { cutText } from '../cut-text.js';
+
+/** Characters of what is logged, for a client can have a part in its length. */
+const maxMessage = 1_000;
+const maxStack = 8_000;
+const maxOther = 2_000;
 
 /** Causes of causes beyond that are left out. */
 const maxCauses = 5;
@@ -21,10 +27,14 @@ export function loggedError(error: unknown, causes = maxCauses): LoggedError {
   if (!types.isNativeError(error))
     return { type: typeof error, message: 'Something that is no error was thrown.', stack: '' };
   const { name, message, stack = '', cause } = error;
+  const shortMessage = cutText(message, maxMessage);
   return {
     type: name,
-    message,
-    stack,
+    message: shortMessage,
+    stack: cutText(
+      stack.replace(message, () => shortMessage),
+      maxStack,
+    ),
     ...textOf(error, 'code'),
     ...textOf(error, 'query'),
     ...(cause === undefined || causes === 0 ? {} : { cause: loggedError(cause, causes - 1) }),
@@ -34,6 +44,6 @@ export function loggedError(error: unknown, causes = maxCauses): LoggedError {
 function textOf<Name extends 'code' | 'query'>(error: object, name: Name): { [key in Name]?: string } {
   const value: unknown = Reflect.get(error, name);
   const text: { [key in Name]?: string } = {};
-  if (typeof value === 'string') text[name] = value;
+  if (typeof value === 'string') text[name] = cutText(value, maxOther);
   return text;
 }

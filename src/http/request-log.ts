@@ -1,7 +1,11 @@
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { cutText } from '../cut-text.js';
 
 /** A signed URL's query is as good as a credential, however its question mark is written. */
 const queryStart = /\?|%3f/i;
+
+/** Characters of a path, which may have thousands. */
+const maxPath = 500;
 
 /** Keys, and runs as long as signatures are: a path may be a mistaken one. */
 const secretLike = /cck_[\w-]+|[\w-]{40,}/g;
@@ -26,5 +30,6 @@ export class RequestLog extends LogController {
 /** What of a request may be logged. Behind /uploads/ comes a token. */
 export function loggedRequest({ method, originalUrl }: FastifyRequest) {
   const [path = ''] = originalUrl.split(queryStart, 1);
-  return { method, path: path.replace(/(\/uploads\/).*/, '$1').replace(secretLike, '…') };
+  const shown = path.replace(/(\/uploads\/).*/, '$1').replace(secretLike, '…');
+  return { method, path: cutText(shown, maxPath) };
 }

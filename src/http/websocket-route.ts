@@ -85,9 +85,11 @@ function serve(
       send: (text) => send(socket, text),
       close,
       onMessage: (receive) =>
-        socket.on('message', (data) => {
+        socket.on('message', (data, isBinary) => {
           // Of what came before the close some may still be on its way here.
-          if (socket.readyState === socket.OPEN) receive(String(data)).catch(fail);
+          if (socket.readyState !== socket.OPEN) return;
+          if (isBinary) close(CloseCode.BadRequest, 'Invalid message received');
+          else receive(String(data)).catch(fail);
         }),
     },
     {

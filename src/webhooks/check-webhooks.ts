@@ -40,7 +40,10 @@ export async function checkWebhooks(
   const uriFaults = await Promise.all(webhooks.map(({ uri }) => findUriFault(deps, uri)));
   for (const [index, { interactions }] of webhooks.entries()) {
     const fault = uriFaults[index];
-    if (fault) faults.add('WEBHOOK_URI_NOT_ALLOWED', [...loc, index, 'uri'], fault.type, fault.msg);
+    if (fault) {
+      const { type, msg, limit } = fault;
+      faults.add('WEBHOOK_URI_NOT_ALLOWED', [...loc, index, 'uri'], type, msg, limit);
+    }
     if (interactions.length === 0) {
       const msg = 'Must name at least one interaction.';
       faults.add('BAD_USER_INPUT', [...loc, index, 'interactions'], 'empty', msg);
@@ -51,17 +54,26 @@ export async function checkWebhooks(
 interface UriFault {
   type: string;
   msg: string;
+  limit?: number;
 }
 
 const notPublic: UriFault = { type: 'address_not_public', msg: 'Must lead to a public address.' };
 
 async function findUriFault(deps: CheckWebhooksDependencies, uri: string): Promise<UriFault | null> {
   if (uri.length > maxUriLength || !URL.canParse(uri)) {
-    return { type: 'invalid_url', msg: `Must be an absolute URL of at most ${maxUriLength} characters.` };
+    return {
+      type: 'invalid_url',
+      msg: `Must be an absolute URL of at most ${maxUriLength} characters.`,
+      limit: maxUriLength,
+    };
   }
   const url = new URL(uri);
   if (url.href.length > maxUriLength) {
-    return { type: 'invalid_url', msg: `Must have at most ${maxUriLength} characters once encoded.` };
+    return {
+      type: 'invalid_url',
+      msg: `Must have at most ${maxUriLength} characters once encoded.`,
+      limit: maxUriLength,
+    };
   }
   if (!/^https?:$/.test(url.protocol)) return { type: 'invalid_scheme', msg: 'Must be http or https.' };
   if (url.username || url.password) {

@@ -172,7 +172,7 @@ describe('linkAttachments', () => {
       record,
       attachmentIds: Array.from({ length: 1_001 }, (_, index) => `id-${index}`),
     });
-    expect(many.errors?.[0]?.extensions).toMatchObject({ code: 'TOO_MANY_ATTACHMENTS', limit: 1_000 });
+    expect(many.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', limit: 1_000 });
   });
 
   test('writers on one field, each with the version it has seen, lose no acknowledged update', async () => {

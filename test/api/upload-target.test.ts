@@ -185,7 +185,7 @@ describe('direct upload', () => {
       target.documentKey.replace(/.$/, (last) => (last === '0' ? '1' : '0')),
       uploaded.documentKey,
       '',
-      'x'.repeat(5_000),
+      'x'.repeat(1_024),
       '/etc/passwd',
     ];
     const answers = await Promise.all([

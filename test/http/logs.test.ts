@@ -244,3 +244,17 @@ function inlineUpload(base64: string): string {
     createAttachment(input: { content: { base64: $base64 }, fileName: "plan.txt" }) { attachment { id } } }`;
   return JSON.stringify({ query, variables: { base64 } });
 }
+
+test('a line is short however long the error is, and keeps its stack', async () => {
+  const storage = createMemoryStorage();
+  const create = async () => {
+    throw new Error('long '.repeat(24_000), { cause: new Error('cause '.repeat(24_000)) });
+  };
+  await using service = await startService({}, { storage: { ...storage, create } });
+  const { errors } = await service.client.tryUpload({ content: 'x', name: 'x.txt' });
+  expect(errors?.[0]?.extensions.code).toBe('INTERNAL_SERVER_ERROR');
+  const line = service.logLines.find((each) => each.includes('long long'));
+  expect(line?.length).toBeLessThan(20_000);
+  expect(line).toContain('(120000 characters)');
+  expect(line).toMatch(/ at .*take-in/);
+});

@@ -60,6 +60,21 @@ describe('frames', () => {
       },
       1009,
     ],
+    [
+      'what only a server says: next',
+      (live) => live.say({ type: 'next', id: '1', payload: { data: {} } }),
+      4400,
+    ],
+    [
+      'what only a server says: error',
+      (live) => live.say({ type: 'error', id: '1', payload: [{ message: 'x' }] }),
+      4400,
+    ],
+    ['what only a server says: connection_ack', (live) => live.say({ type: 'connection_ack' }), 4400],
+    ['a binary frame', ({ socket }) => socket.send(Buffer.from('{"type":"ping"}'), { binary: true }), 4400],
+    ['10,000 brackets', ({ socket }) => socket.send(`{"type":"ping","payload":${'['.repeat(10_000)}`), 4400],
+    ['no type', (live) => live.say({ id: '1' }), 4400],
+    ['a payload that is a list', (live) => live.say({ type: 'ping', payload: [] }), 4400],
     ['a second connection_init', (live) => live.say({ type: 'connection_init' }), 4429],
   ])('%s closes the connection', async (_what, act, code) => {
     const live = await LiveSocket.acknowledged(service.url, service.key);

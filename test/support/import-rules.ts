@@ -13,6 +13,7 @@ const levels: readonly (readonly string[])[] = [
     'errors.ts',
     'faults.ts',
     'private-files.ts',
+    'cut-text.ts',
   ],
   ['storage', 'scanner', 'database', 'markdown'],
   ['jobs', 'audit', 'limits'],

@@ -90,7 +90,10 @@ export class Queries {
 const toRecord = (type: string | null | undefined) =>
   type === null || type === undefined ? null : { type, id: '' };
 
-/** A condition given as null is none. */
+/** A condition given as null is none. Throws BAD_USER_INPUT for a record that cannot be. */
 function toFilter(input: AttachmentFilterInput): AttachmentFilter {
+  const faults = new Faults();
+  if (input.record) checkRecord(faults, input.record, ['filter', 'record']);
+  faults.throwIfAny();
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
 }

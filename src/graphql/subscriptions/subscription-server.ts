@@ -1,5 +1,5 @@
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
-import { CloseCode, type Context, makeServer, type Server } from 'graphql-ws';
+import { CloseCode, type Context, MessageType, makeServer, type Server } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
 import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
@@ -65,6 +65,7 @@ export function createSubscriptionServer(
     errors.map((error) => maskError(error, format, (cause) => extra.logError(cause)));
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
+    jsonMessageReviver: refuseServerMessages,
     onConnect: async ({ connectionParams, extra }) => {
       const session = await connect(deps, credentials, connectionParams, extra);
       if (session) sessions.set(extra, session);
@@ -91,6 +92,20 @@ export function createSubscriptionServer(
       errors && { ...(data === undefined ? {} : { data }), errors: mask(ctx, errors) },
     onClose: ({ extra }) => sessions.get(extra)?.release(),
   });
+}
+
+/** What only a server may send. The library closes a connection for a message that cannot be read, but fails at one of these. */
+const serverMessages: ReadonlySet<unknown> = new Set([
+  MessageType.ConnectionAck,
+  MessageType.Next,
+  MessageType.Error,
+]);
+
+/** For JSON.parse: throws for the message as a whole, which comes last and under no name. */
+function refuseServerMessages(key: string, value: unknown): unknown {
+  const isMessage = key === '' && typeof value === 'object' && value !== null && 'type' in value;
+  if (isMessage && serverMessages.has(value.type)) throw new SyntaxError('Only a server sends this.');
+  return value;
 }
 
 /** Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission. */

@@ -71,7 +71,7 @@ export class CreateAttachmentInput {
   })
   contentType?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Markdown, at most 10,000 characters.' })
+  @Field(() => String, { nullable: true, description: 'Markdown.' })
   description?: string | null;
 
   @Field(() => AttachmentMetadataInput, optional)

@@ -1,0 +1,183 @@
+import {
+  defaultFieldResolver,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  GraphQLID,
+  type GraphQLInputField,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  GraphQLString,
+  getNamedType,
+  getNullableType,
+  isInputObjectType,
+  isListType,
+  isObjectType,
+} from 'graphql';
+import { maxLinks } from '../attachments/change-links.js';
+import { checkCharacters } from '../attachments/check-characters.js';
+import { maxAttributesBytes } from '../attachments/check-metadata.js';
+import { maxFileNameBytes } from '../attachments/clean-file-name.js';
+import { maxReasonLength } from '../attachments/release-attachment.js';
+import { maxDescriptionLength } from '../attachments/render-description.js';
+import { maxPermissions } from '../auth/check-new-api-key.js';
+import { Faults } from '../faults.js';
+import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
+import type { GraphqlContext } from './context.js';
+
+/** How much one input may hold. */
+export interface InputBound {
+  /** Items of a list. */
+  items: number;
+  /** Of a text, or of each text in a list; null: the limits of files hold. */
+  size: number | null;
+  unit: 'characters' | 'bytes of UTF-8' | 'bytes of JSON';
+  /** The verb itself refuses what is too much, together with all other faults of its input. */
+  isCheckedByVerb: boolean;
+}
+
+const usual: InputBound = { items: 100, size: 255, unit: 'characters', isCheckedByVerb: false };
+const byVerb = { isCheckedByVerb: true };
+const fileName = { size: maxFileNameBytes, unit: 'bytes of UTF-8', ...byVerb } as const;
+const description = { size: maxDescriptionLength, ...byVerb };
+const content = { size: null };
+
+/** Of every argument `after`: a cursor can hold a file name. */
+const cursor = { size: 2_048 };
+
+/**
+ * The bounds that are not the usual one, by the place in the schema: `Type.field` of an input type, `Type.field.argument`
+ * otherwise. With the usual one and that of cursors they bound every list and every text that a client can send.
+ */
+const bounds: Readonly<Record<string, Partial<InputBound>>> = {
+  'AttachmentContentInput.base64': content,
+  'AttachmentContentInput.dataUrl': content,
+  'AttachmentContentInput.documentKey': { size: 1_024 },
+  'AttachmentMetadataInput.attributes': { size: maxAttributesBytes, unit: 'bytes of JSON', ...byVerb },
+  'AttachmentMetadataInput.type': byVerb,
+  'CopyAttachmentInput.fileName': fileName,
+  'CreateApiKeyInput.name': byVerb,
+  'CreateApiKeyInput.permissions': { items: maxPermissions, ...byVerb },
+  'CreateAttachmentInput.contentType': { size: 1_024 },
+  'CreateAttachmentInput.description': description,
+  'CreateAttachmentInput.field': byVerb,
+  'CreateAttachmentInput.fileName': fileName,
+  'CreateAttachmentInput.idempotencyKey': byVerb,
+  'CreateAttachmentInput.webhooks': { items: maxWebhooks, ...byVerb },
+  'CreateUploadTargetInput.contentType': { size: 1_024 },
+  'CreateUploadTargetInput.fileName': fileName,
+  'LinkAttachmentsInput.attachmentIds': { items: maxLinks },
+  'LinkAttachmentsInput.field': byVerb,
+  'Query.record.id': byVerb,
+  'Query.record.type': byVerb,
+  'RecordInput.id': byVerb,
+  'RecordInput.type': byVerb,
+  'ReleaseAttachmentInput.reason': { size: maxReasonLength, ...byVerb },
+  'UpdateAttachmentInput.description': description,
+  'UpdateAttachmentInput.fileName': fileName,
+  'WebhookSubscriptionInput.uri': { size: maxUriLength, ...byVerb },
+};
+
+/** The bound of the input at this place. */
+export function boundOf(place: string): InputBound {
+  return {
+    ...usual,
+    ...(place.endsWith('.after') && !/^\w+Filter\./.test(place) ? cursor : {}),
+    ...bounds[place],
+  };
+}
+
+type AnyField = GraphQLField<unknown, GraphqlContext>;
+type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
+
+/**
+ * Has every field refuse arguments that hold more than their bounds, with BAD_USER_INPUT that names each of them, before it
+ * does anything; and has the descriptions tell the bounds. Throws if there is a bound of what is no input.
+ */
+export function boundInputs(schema: GraphQLSchema): void {
+  const stale = new Set(Object.keys(bounds));
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (type.name.startsWith('__') || !(isInputObjectType(type) || isObjectType(type))) continue;
+    for (const field of Object.values<GraphQLInputField | AnyField>(type.getFields())) {
+      const inputs = 'args' in field ? field.args : [field];
+      for (const input of inputs) {
+        const place =
+          'args' in field ? `${type.name}.${field.name}.${input.name}` : `${type.name}.${input.name}`;
+        describeBound(input, place);
+        stale.delete(place);
+      }
+      if ('args' in field) guardArguments(field, type.name);
+    }
+  }
+  if (stale.size > 0) throw new Error(`These bounds are of no input: ${[...stale].join(', ')}.`);
+}
+
+const count = (number: number) => number.toLocaleString('en');
+const isText = (type: GraphQLInputType) => type === GraphQLString || type === GraphQLID;
+
+function describeBound(input: GraphQLInputField | GraphQLArgument, place: string): void {
+  const { items, size, unit } = boundOf(place);
+  const type = getNullableType(input.type);
+  const hasSize = size !== null && (isText(getNamedType(type)) || bounds[place]?.size !== undefined);
+  const parts = [
+    isListType(type) ? [`${count(items)} items`] : [],
+    hasSize ? [`${count(size)} ${unit}`] : [],
+  ].flat();
+  if (parts.length === 0) return;
+  const bound = `At most ${parts.join(' of ')}.`;
+  input.description = input.description ? `${input.description} ${bound}` : bound;
+}
+
+function guardArguments(field: AnyField, typeName: string): void {
+  const bounded = field.args.filter(({ type }) => mayHoldMuch(type));
+  if (bounded.length === 0) return;
+  const guard =
+    (inner: Resolve): Resolve =>
+    (source, args, context, info) => {
+      const faults = new Faults();
+      for (const { name, type } of bounded) {
+        checkValue(faults, { type, place: `${typeName}.${field.name}.${name}`, loc: [name] }, args[name]);
+      }
+      faults.throwIfAny();
+      return inner(source, args, context, info);
+    };
+  if (field.subscribe) field.subscribe = guard(field.subscribe);
+  else field.resolve = guard(field.resolve ?? defaultFieldResolver);
+}
+
+function mayHoldMuch(type: GraphQLInputType): boolean {
+  const inner = getNullableType(type);
+  return isListType(inner) || isInputObjectType(inner) || isText(inner);
+}
+
+/** What verbs check together with other faults is refused at once from so many times the bound. */
+const verbSlack = 10;
+
+interface Place {
+  type: GraphQLInputType;
+  place: string;
+  loc: (string | number)[];
+}
+
+function checkValue(faults: Faults, { type: given, place, loc }: Place, value: unknown): void {
+  const type = getNullableType(given);
+  const { items, size, isCheckedByVerb } = boundOf(place);
+  const allowed = isCheckedByVerb ? verbSlack : 1;
+  if (isListType(type) && Array.isArray(value)) {
+    if (value.length > items * allowed)
+      faults.add('BAD_USER_INPUT', loc, 'too_many', `At most ${items} are allowed.`, items);
+    else {
+      for (const [index, item] of value.entries())
+        checkValue(faults, { type: type.ofType, place, loc: [...loc, index] }, item);
+    }
+  } else if (isInputObjectType(type) && typeof value === 'object' && value !== null) {
+    for (const { name, type: inner } of Object.values(type.getFields())) {
+      const member: unknown = Reflect.get(value, name);
+      checkValue(faults, { type: inner, place: `${type.name}.${name}`, loc: [...loc, name] }, member);
+    }
+  } else if (isText(type) && typeof value === 'string' && size !== null) {
+    if (value.length > size * allowed)
+      faults.add('BAD_USER_INPUT', loc, 'too_long', `Must have at most ${size} characters.`, size);
+    else if (!isCheckedByVerb) checkCharacters(faults, value, loc);
+  }
+}
