@@ -106,7 +106,7 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.madeLoaders ??= createLoaders(this.reader, this.viewer);
+    this.madeLoaders ??= createLoaders(this.reader, this.viewer, this.deps.queryLimits.bytes);
     return this.madeLoaders;
   }
 

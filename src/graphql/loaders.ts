@@ -1,6 +1,5 @@
 import DataLoader from 'dataloader';
 import { type EntityManager, In } from 'typeorm';
-import { readDescriptionHtml } from '../attachments/read-descriptions.js';
 import {
   countLinks,
   type FieldKey,
@@ -12,11 +11,11 @@ import {
 import type { RecordRef } from '../attachments/record.js';
 import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
-import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
+import { createDescriptionLoader } from './description-loader.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {
@@ -34,16 +33,14 @@ export type Loaders = ReturnType<typeof createLoaders>;
  */
 const uncached = { cache: false, maxBatchSize: 5_000 } as const;
 
-/** Of these a statement brings some megabytes at most, between two of which the event loop goes on. */
-const descriptionBatch = 50;
-
 const fieldId = ({ record, name }: FieldKey) => JSON.stringify([record.type, record.id, name]);
 const recordId = ({ type, id }: RecordRef) => JSON.stringify([type, id]);
 const idOfField = (row: RecordFieldRow) =>
   fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
-export function createLoaders(read: EntityManager, viewer: Viewer) {
+/** `maxBytes` bounds what one answer may have. */
+export function createLoaders(read: EntityManager, viewer: Viewer, maxBytes: number) {
   const { organizationId } = viewer;
   return {
     attachment: byKey<string, StoredAttachment>(
@@ -51,10 +48,7 @@ export function createLoaders(read: EntityManager, viewer: Viewer) {
       (id) => id,
       ({ attachment }) => attachment.id,
     ),
-    descriptionHtml: new DataLoader<AttachmentRow, string>(
-      (rows) => readDescriptionHtml(read, viewer, rows),
-      { ...uncached, maxBatchSize: descriptionBatch },
-    ),
+    descriptionHtml: createDescriptionLoader(read, viewer, maxBytes),
     rejection: byKey<string, RejectionRow>(
       (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
       (id) => id,

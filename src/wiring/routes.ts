@@ -101,8 +101,9 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
   return apollo;
 }
 
-function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
-  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database.read, viewer));
+function accessOf(deps: RouteDependencies, viewer: Viewer): RecordAccess {
+  const { recordAuthorizer, database, queryLimits } = deps;
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database.read, viewer, queryLimits.bytes));
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

@@ -78,7 +78,27 @@ describe('the HTML of descriptions', () => {
     expect(renderer.count).toBe(1);
     // The HTML of 50 descriptions is read at a time.
     expect(await statements.fewest(list)).toBeLessThan(40);
-  }, 60_000);
+    const aliases = Array.from({ length: 40 }, (_, index) => `a${index}: html`).join(' ');
+    const repeated = `{ attachments(first: 1000) { nodes { description { ${aliases} } } } }`;
+    expect(await statements.fewest(() => client.ask(repeated))).toBeLessThan(40);
+  }, 180_000);
+
+  test('of a whole page is read no further than an answer may be long', async () => {
+    const statements = new StatementCounter();
+    const settings = { DATA_DIR: directory, MAX_ANSWER_SIZE: '50000' };
+    await using service = await startService(settings, { statementLogger: statements });
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' });
+    await age(id, ['long '.repeat(200)], 999);
+    let code = '';
+    const used = await statements.during(async () => {
+      const { errors } = await service.client.graphql(
+        '{ attachments(first: 1000) { nodes { description { html } } } }',
+      );
+      code = errors?.at(-1)?.extensions.code ?? '';
+    });
+    expect(code).toBe('QUERY_TOO_COMPLEX');
+    expect(used.filter((sql) => /SELECT .*description_html.* FROM/s.test(sql)).length).toBeLessThan(5);
+  });
 
   test('is not read by those who do not ask for it', async () => {
     const statements = new StatementCounter();
