@@ -31,8 +31,17 @@ export const errorTable = {
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
-/** The `WWW-Authenticate` header of every UNAUTHENTICATED answer. */
+/** The `WWW-Authenticate` header of an answer to a request without a credential. */
 export const challenge = 'Bearer realm="claimcheck", Basic realm="claimcheck"';
+
+/** The `WWW-Authenticate` header of an UNAUTHENTICATED answer; `parameters` say more about a bearer token (RFC 6750). */
+export function challengeOf({ challengeParameters }: AttachmentError): string {
+  const more = Object.entries(challengeParameters).map(([name, value]) => `, ${name}="${quotable(value)}"`);
+  return challenge.replace(',', () => `${more.join('')},`);
+}
+
+/** What may stand within a quoted parameter: ASCII without quotation marks and backslashes. */
+const quotable = (text: string) => text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 export type AttachmentErrorCode = keyof typeof errorTable;
 
@@ -53,6 +62,8 @@ interface AttachmentErrorOptions {
   limit?: number;
   /** When the same may be tried again; in HTTP's terms, Retry-After. */
   retryAfterSeconds?: number;
+  /** For `WWW-Authenticate`. */
+  challengeParameters?: Readonly<Record<string, string>>;
   cause?: unknown;
 }
 
@@ -62,6 +73,7 @@ export class AttachmentError extends Error {
   readonly details: FaultDetail[];
   readonly limit: number | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly challengeParameters: Readonly<Record<string, string>>;
 
   constructor(code: AttachmentErrorCode, options: AttachmentErrorOptions = {}) {
     super(options.message ?? errorTable[code].message, { cause: options.cause });
@@ -70,6 +82,7 @@ export class AttachmentError extends Error {
     this.details = options.details ?? [];
     this.limit = options.limit;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.challengeParameters = options.challengeParameters ?? {};
   }
 
   /** The same, with more that is wrong; `otherLimit` is told where none of its own was passed. */

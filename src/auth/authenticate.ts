@@ -1,7 +1,8 @@
 import { AttachmentError } from '../errors.js';
+import { TokenRefusal } from './token-refusal.js';
 import type { Viewer } from './viewer.js';
 
-/** Turns an Authorization header into a viewer. Throws UNAUTHENTICATED for whatever is not a good credential. */
+/** Turns an Authorization header into a viewer. Throws UNAUTHENTICATED for whatever is not a good credential; of a token it says why. */
 export type Authenticate = (authorization: string) => Promise<Viewer>;
 
 /** Whose a credential is, null for a bad one. */
@@ -29,7 +30,9 @@ async function identify(
 ): Promise<Viewer | null> {
   const key = keyPattern.exec(authorization)?.[1];
   if (key !== undefined) return identifyKey(key);
-  if (!identifyToken || authorization.length > maxTokenLength) return null;
+  if (!identifyToken || !/^Bearer /i.test(authorization)) return null;
+  if (authorization.length > maxTokenLength) throw new TokenRefusal('token_too_long');
   const token = tokenPattern.exec(authorization)?.[1];
-  return token === undefined ? null : identifyToken(token);
+  if (token === undefined) throw new TokenRefusal('token_malformed');
+  return identifyToken(token);
 }

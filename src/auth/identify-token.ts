@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Identify } from './authenticate.js';
 import type { MeetPrincipal } from './meet-principal.js';
 import { readClaims } from './read-claims.js';
+import { TokenRefusal } from './token-refusal.js';
 import { clockSkewSeconds, type VerifyToken } from './verify-token.js';
 import type { Viewer } from './viewer.js';
 
@@ -21,7 +22,7 @@ interface IdentityDependencies {
   clock: () => Date;
 }
 
-/** Whose a JSON Web Token is. */
+/** Whose a JSON Web Token is. Throws TokenRefusal for one that is no good. */
 export function createIdentifyToken({ verify, meet, clock }: IdentityDependencies): Identify {
   const cache = new LRUCache<string, KnownToken>({ max: 10_000, ttl: cacheMs });
   return async (token) => {
@@ -29,8 +30,8 @@ export function createIdentifyToken({ verify, meet, clock }: IdentityDependencie
     const known = cache.get(hash);
     if (known && known.expiresAt > clock().getTime()) return known.viewer;
     const claims = await verify(token);
-    const viewer = claims && readClaims(claims);
-    if (!viewer || !(await meet(viewer))) return null;
+    const viewer = readClaims(claims);
+    if (!(await meet(viewer))) throw new TokenRefusal('token_service_account');
     cache.set(hash, { viewer, expiresAt: expiryOf(claims) });
     return viewer;
   };

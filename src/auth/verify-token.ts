@@ -1,11 +1,11 @@
 import {
   createRemoteJWKSet,
   decodeProtectedHeader,
-  errors,
   type JWTPayload,
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
+import { TokenRefusal, toTokenRefusal } from './token-refusal.js';
 
 /** How the tokens that are taken are signed, by whom, and for whom. */
 export interface TokenSettings {
@@ -38,8 +38,8 @@ const jwksOptions = {
   cacheMaxAge: 600_000,
 };
 
-/** The claims of a good token, null for any other. Keys that cannot be fetched make every token a bad one. */
-export type VerifyToken = (token: string) => Promise<JWTPayload | null>;
+/** The claims of a good token. Throws TokenRefusal for any other; keys that cannot be fetched make every token a bad one. */
+export type VerifyToken = (token: string) => Promise<JWTPayload>;
 
 export function createTokenVerifier(settings: TokenSettings, deps: TokenDependencies): VerifyToken {
   const { key, issuer, audience } = settings;
@@ -51,12 +51,14 @@ export function createTokenVerifier(settings: TokenSettings, deps: TokenDependen
   };
   const verify = 'secret' in key ? withSecret(key.secret) : withJwks(key.jwksUrl);
   return async (token) => {
-    if (!isCanonical(token)) return null;
+    if (!isCanonical(token)) throw new TokenRefusal('token_malformed');
     try {
       return await verify(token, { ...options, currentDate: deps.clock() });
     } catch (error) {
-      if (!isTokensOwnFault(error)) deps.onKeysUnusable(error);
-      return null;
+      const refusal = toTokenRefusal(error);
+      if (refusal) throw refusal;
+      deps.onKeysUnusable(error);
+      throw new TokenRefusal('token_keys_unavailable', { cause: error });
     }
   };
 }
@@ -82,7 +84,7 @@ function withJwks(url: string): Verify {
 function assertPlainHeader(token: string): string {
   const header = readHeader(token);
   const refused = refusedMembers.find((member) => Object.hasOwn(header, member));
-  if (refused !== undefined) throw new errors.JWSInvalid(`The header has ${refused}.`);
+  if (refused !== undefined) throw new TokenRefusal('token_header');
   return token;
 }
 
@@ -90,27 +92,11 @@ function readHeader(token: string): object {
   try {
     return decodeProtectedHeader(token);
   } catch (cause) {
-    throw new errors.JWSInvalid('The header cannot be read.', { cause });
+    throw new TokenRefusal('token_malformed', { cause });
   }
 }
 
 /** Base64url has spare bits at its end: without this check a token could be altered there and still be good. */
 function isCanonical(token: string): boolean {
   return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part);
-}
-
-const tokensOwnFaults = [
-  errors.JWTInvalid,
-  errors.JWTExpired,
-  errors.JWTClaimValidationFailed,
-  errors.JWSInvalid,
-  errors.JWSSignatureVerificationFailed,
-  errors.JOSEAlgNotAllowed,
-  errors.JOSENotSupported,
-  errors.JWKSNoMatchingKey,
-  errors.JWKSMultipleMatchingKeys,
-];
-
-function isTokensOwnFault(error: unknown): boolean {
-  return tokensOwnFaults.some((kind) => error instanceof kind);
 }

@@ -9,7 +9,7 @@ import { type DownloadableFile, type SendOptions, sendFile } from './send-file.j
 export interface DownloadDependencies<File extends DownloadableFile = DownloadableFile> {
   storage: Pick<Storage, 'read'>;
   /** The store, where clients are sent to it; null where the bytes come through us. */
-  direct: DirectAccess | null;
+  direct: Pick<DirectAccess, 'downloadUrl'> | null;
   urls: AttachmentUrls;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
@@ -92,11 +92,10 @@ interface Access extends Omit<SendOptions, 'direct' | 'now'> {
 async function authorize(
   {
     urls,
-    clock,
     viewerOf,
     findMaker,
     countBadSignature,
-  }: Pick<DownloadDependencies, 'urls' | 'clock' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
+  }: Pick<DownloadDependencies, 'urls' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
   file: { id: string; fileName: string },
@@ -113,7 +112,7 @@ async function authorize(
     const message = 'The credential that made the signed URL is not good any more.';
     throw refusal('signature', message, 'signature_revoked');
   }
-  return signedAccess(verified, { signature: String(query['signature']), maker }, clock());
+  return signedAccess(verified, { signature: String(query['signature']), maker });
 }
 
 /** A download, kept by the browser but checked anew each time, since permissions change. */
@@ -121,7 +120,7 @@ function credentialAccess(viewer: Viewer): Access {
   return {
     receiver: { viewer },
     disposition: 'ATTACHMENT',
-    cacheControl: 'private, no-cache',
+    cacheControl: () => 'private, no-cache',
     resourcePolicy: 'same-origin',
   };
 }
@@ -130,14 +129,13 @@ function credentialAccess(viewer: Viewer): Access {
 function signedAccess(
   { disposition, expiresAt }: SignedAccess,
   receiver: Extract<Receiver, { maker: LiveMaker }>,
-  now: Date,
 ): Access {
   const end = Math.min(expiresAt.getTime(), receiver.maker.expiresAt?.getTime() ?? Infinity);
-  const secondsLeft = Math.max(0, Math.floor((end - now.getTime()) / 1000));
+  const secondsLeft = (at: Date) => Math.max(0, Math.floor((end - at.getTime()) / 1000));
   return {
     receiver,
     disposition,
-    cacheControl: `private, max-age=${secondsLeft}`,
+    cacheControl: (at) => `private, max-age=${secondsLeft(at)}`,
     resourcePolicy: 'cross-origin',
   };
 }

@@ -22,12 +22,12 @@ export interface DownloadableFile {
 
 export interface SendOptions {
   disposition: Disposition;
-  /** Cache-Control of an answer that carries or confirms the file; any other is not to be stored. */
-  cacheControl: string;
+  /** Cache-Control of an answer at that time that carries or confirms the file; any other is not to be stored. */
+  cacheControl(at: Date): string;
   /** Whose pages may embed the file. */
   resourcePolicy: 'same-origin' | 'cross-origin';
   /** The store, where it is to send the bytes itself. */
-  direct: DirectAccess | null;
+  direct: Pick<DirectAccess, 'downloadUrl'> | null;
   now: Date;
 }
 
@@ -63,18 +63,24 @@ export async function sendFile(
 /** Long enough to follow the redirect; the client's Range goes with it. */
 const redirectSeconds = 60;
 
+/** All that is sent on within such a span gets the same URL, so that browsers can cache what the store sends. */
+const redirectWindowSeconds = 30;
+
 async function redirectToStore(
   reply: FastifyReply,
-  direct: DirectAccess,
+  direct: Pick<DirectAccess, 'downloadUrl'>,
   { documentKey, fileName, contentType }: DownloadableFile,
   { disposition, cacheControl, resourcePolicy, now }: SendOptions,
 ): Promise<void> {
   const presentation = presentationOf(contentType, disposition);
+  const windowMs = redirectWindowSeconds * 1_000;
+  const from = new Date(Math.floor(now.getTime() / windowMs) * windowMs);
+  const end = new Date(from.getTime() + windowMs);
   const url = await direct.downloadUrl(documentKey, {
     contentType: presentation.contentType,
     contentDisposition: contentDisposition(fileName, { type: presentation.type }),
-    cacheControl,
-    validity: { from: now, seconds: redirectSeconds },
+    cacheControl: cacheControl(end),
+    validity: { from, seconds: redirectSeconds + redirectWindowSeconds },
   });
   reply.header('cross-origin-resource-policy', resourcePolicy).redirect(url, 307);
 }
@@ -126,7 +132,7 @@ function fileHeaders(
     etag: validators.etag,
     'last-modified': validators.lastModified,
     'accept-ranges': 'bytes',
-    'cache-control': options.cacheControl,
+    'cache-control': options.cacheControl(options.now),
     'content-disposition': contentDisposition(fileName, { type }),
     'content-security-policy': contentSecurityPolicy,
     'cross-origin-resource-policy': options.resourcePolicy,

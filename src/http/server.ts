@@ -32,6 +32,7 @@ const exposedHeaders = [
   'X-RateLimit-Remaining',
   'X-RateLimit-Reset',
   'Retry-After',
+  'WWW-Authenticate',
 ];
 
 /** Of every answer that has none of its own: what is no page runs nothing, and is shown in no frame. */

@@ -5,6 +5,7 @@ import { KeyRevocations } from '../auth/key-revocations.js';
 import { createKeyUsage, type KeyUsage } from '../auth/key-usage.js';
 import { createKnownKeys, type KnownKeys } from '../auth/known-keys.js';
 import { createMeetPrincipal } from '../auth/meet-principal.js';
+import { type TokenFault, TokenRefusal } from '../auth/token-refusal.js';
 import { createTokenVerifier } from '../auth/verify-token.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
@@ -34,16 +35,34 @@ export function createIdentification(config: Config, deps: IdentityDependencies)
   const identifyKey = createIdentifyKey({ keys, usage });
   const identifyToken = identifyTokens(config, deps);
   const { isOpen, openToKeys } = keyGate();
+  const tellRefusal = createRefusalLog(log);
   const authenticate = createAuthenticate({ identifyKey, identifyToken });
   return {
     authenticate: async (authorization) => {
       await isOpen;
-      return authenticate(authorization);
+      return authenticate(authorization).catch((error: unknown) => {
+        if (error instanceof TokenRefusal) tellRefusal(error);
+        throw error;
+      });
     },
     keys,
     revocations,
     usage,
     openToKeys,
+  };
+}
+
+const refusalIntervalMs = 60_000;
+
+/** Logs why tokens are refused, each reason once a minute with how often it came since: whoever sends bad ones writes no log. */
+function createRefusalLog(log: Pick<Log, 'info'>): (refusal: TokenRefusal) => void {
+  const told = new Map<TokenFault, { at: number; since: number }>();
+  return ({ fault, reason }) => {
+    const { at, since } = told.get(fault) ?? { at: Number.NEGATIVE_INFINITY, since: 0 };
+    const now = performance.now();
+    const isDue = now - at >= refusalIntervalMs;
+    told.set(fault, isDue ? { at: now, since: 0 } : { at, since: since + 1 });
+    if (isDue) log.info({ fault, reason, alsoSinceThen: since }, 'a token was refused');
   };
 }
 

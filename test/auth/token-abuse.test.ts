@@ -9,6 +9,30 @@ import { audience, claims, issuer, joined, seconds, secret, secretKey, sign, sig
 /** Tokens by what is wrong with them. */
 type Abuses = Record<string, () => string | Promise<string>>;
 
+/** The reasons that are told, for some of the tokens. */
+const reasons: Record<string, string> = {
+  'no exp': 'token_claim_missing',
+  'exp as text': 'token_claim_invalid',
+  'exp beyond the skew': 'token_expired',
+  'nbf beyond the skew': 'token_early',
+  'another issuer': 'token_issuer',
+  'no issuer': 'token_claim_missing',
+  'another audience': 'token_audience',
+  'no sub': 'token_claim_missing',
+  'no org': 'token_claim_missing',
+  'org of dots': 'token_claim_invalid',
+  'permissions as text': 'token_claim_invalid',
+  'scope as array': 'token_claim_invalid',
+  'alg none': 'token_malformed',
+  'alg none with a signature': 'token_algorithm',
+  'another secret': 'token_signature',
+  'an unknown key': 'token_key_unknown',
+  "a stranger's key of that name": 'token_signature',
+  'a crit header': 'token_header',
+  'a huge token': 'token_too_long',
+  garbage: 'token_malformed',
+};
+
 /** What is wrong with the claims does not depend on how they are signed. */
 const badClaims: Record<string, Record<string, unknown>> = {
   'no exp': { exp: undefined },
@@ -66,9 +90,14 @@ async function refusals(service: TestService, abuses: Abuses): Promise<number> {
     });
     const { status, headers, errors } = answer;
     expect({ name, status, download: download.status }).toEqual({ name, status: 401, download: 401 });
-    expect(headers.get('www-authenticate')).toBe('Bearer realm="claimcheck", Basic realm="claimcheck"');
+    const [detail] = errors?.[0]?.extensions.details ?? [];
     const message = 'A valid credential is needed.';
-    expect(errors).toEqual([{ message, extensions: { code: 'UNAUTHENTICATED', details: [] } }]);
+    expect(errors).toEqual([{ message, extensions: { code: 'UNAUTHENTICATED', details: [detail] } }]);
+    expect(headers.get('www-authenticate')).toBe(
+      `Bearer realm="claimcheck", error="invalid_token", error_description="${detail?.msg}", Basic realm="claimcheck"`,
+    );
+    expect(detail?.msg).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/);
+    expect({ name, type: detail?.type }).toEqual({ name, type: reasons[name] ?? detail?.type });
   }
   return Object.keys(abuses).length;
 }
@@ -80,7 +109,7 @@ const withBadClaims = (signed: (payload: Record<string, unknown>) => Promise<str
 
 const names = { JWT_ISSUER: issuer, JWT_AUDIENCE: audience };
 
-describe('bad tokens are refused, and nothing is told of why', () => {
+describe('bad tokens are refused, and told why', () => {
   let rsa: IssuerKey;
   let stranger: IssuerKey;
   let jwks: JwksServer;
@@ -161,6 +190,26 @@ describe('bad tokens are refused, and nothing is told of why', () => {
     report(`${count} bad tokens under public keys: all 401; ${jwks.requests()} fetches of the keys`);
     expect(service.logLines.join('')).not.toContain(good);
   });
+});
+
+test('why tokens are refused is logged once for each reason, however many come, and nothing of them', async () => {
+  await using service = await startService({ JWT_SECRET: secret, ...names });
+  const tokens = await Promise.all(
+    ['ada', 'bob', 'eve'].flatMap((sub) => [
+      sign(claims({ sub, exp: seconds(-100) })),
+      sign(claims({ sub, iss: 'https://evil.example' })),
+    ]),
+  );
+  for (let time = 0; time < 5; time += 1) {
+    for (const token of tokens) await new Client(service.url, token).graphql('{ viewer { organizationId } }');
+  }
+  const told = service.logLines.filter((line) => line.includes('a token was refused'));
+  expect(told.map((line) => (JSON.parse(line) as { fault: string }).fault)).toEqual([
+    'token_expired',
+    'token_issuer',
+  ]);
+  for (const token of tokens) expect(service.logLines.join('')).not.toContain(token.split('.')[1]);
+  expect(service.logLines.join('')).not.toContain('evil.example');
 });
 
 /** As `sign`, also where jose would decline. */

@@ -73,6 +73,7 @@ export interface DownloadServer {
 interface ServerOptions {
   storage?: DownloadDependencies['storage'];
   clock?: () => Date;
+  direct?: DownloadDependencies['direct'];
 }
 
 /** A server on a free port with the download route, behind the same plugins as the real one. */
@@ -94,7 +95,7 @@ export async function startDownloadServer(
   registerDownload(server, {
     storage: options.storage ?? memoryReader(files),
     urls: createAttachmentUrls({ publicUrl: () => 'http://not.used', secrets, clock }),
-    direct: null,
+    direct: options.direct ?? null,
     clock,
     viewerOf,
     countBadSignature: async () => undefined,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createAttachmentUrls, type Disposition } from '../../src/auth/attachment-urls.js';
+import type { DirectDownload } from '../../src/storage/storage.js';
 import {
   createFile,
   type DownloadServer,
@@ -171,6 +172,31 @@ describe('with a signature', () => {
     const urls = createAttachmentUrls({ publicUrl: () => server.origin, secrets, clock: () => now });
     return urls.signedUrl(file, { expiresIn: 60, disposition: 'ATTACHMENT', maker });
   }
+});
+
+it('is sent to the store by one URL for half a minute, good for a minute at least and not kept for longer than the signature', async () => {
+  const direct = {
+    downloadUrl: async (key: string, { cacheControl, validity }: DirectDownload) =>
+      `http://store.example/${key}?${new URLSearchParams({ cacheControl, from: validity.from.toISOString(), seconds: String(validity.seconds) })}`,
+  };
+  const sending = await startDownloadServer(files, { clock: () => now, direct });
+  const locationAt = async (seconds: number) => {
+    now = new Date(Date.parse('2025-11-20T10:00:00.000Z') + seconds * 1_000);
+    const { status, headers } = await sending.get(signed);
+    expect([status, headers['cache-control']]).toEqual([307, 'no-store']);
+    return new URL(String(headers.location));
+  };
+  const signed = sending.urls.signedUrl(report, { expiresIn: 600, disposition: 'ATTACHMENT', maker });
+  const first = await locationAt(0);
+  for (const seconds of [1, 15, 29.999]) expect((await locationAt(seconds)).href).toBe(first.href);
+  const next = await locationAt(30);
+  expect(next.href).not.toBe(first.href);
+  expect(Object.fromEntries(next.searchParams)).toEqual({
+    cacheControl: 'private, max-age=540',
+    from: '2025-11-20T10:00:30.000Z',
+    seconds: '90',
+  });
+  await sending.close();
 });
 
 it.each(['POST', 'PUT', 'DELETE', 'PATCH'])('%s is not answered', async (method) => {
