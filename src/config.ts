@@ -26,7 +26,7 @@ const settings = {
     .optional()
     .describe('A streaming replica that queries are read from; default: none.'),
   DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe(
-    'Connections of this process to PostgreSQL, beside up to 7 for jobs and notices.',
+    'Connections of this process to PostgreSQL, beside up to 9 for jobs, notices and health.',
   ),
   DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
     'Statements on PostgreSQL that take longer are cancelled, and connections that answer nothing for 5 seconds more given up.',

@@ -2,7 +2,16 @@ import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { decodeCursor, encodeCursor, type Position } from '../database/cursor.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
+import {
+  checkPageSize,
+  countUpTo,
+  maxTotal,
+  type Page,
+  type PageRequest,
+  type Total,
+  toPage,
+  toTotal,
+} from '../database/page.js';
 import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
 import { readAttachments, type StoredAttachment } from './stored-attachment.js';
 
@@ -40,9 +49,11 @@ export async function listAttachments(
   const order = `${orderBy.field} ${orderBy.direction}`;
   const from =
     after === null ? null : decodeCursor(order, after, orderBy.field === 'FILE_NAME' ? 'string' : 'number');
-  const read = (half: Half) =>
-    readPositions(selectHalf(manager, viewer, half, filter), orderBy, from, first + 1);
-  const positions = merge(await Promise.all(halvesOf(filter).map(read)), orderBy);
+  const halves: Position[][] = [];
+  // One after the other: a list takes one connection.
+  for (const half of halvesOf(filter))
+    halves.push(await readPositions(selectHalf(manager, viewer, half, filter), orderBy, from, first + 1));
+  const positions = merge(halves, orderBy);
   const page = toPage({ first, after }, positions, (position) => encodeCursor(order, position));
   const ids = page.edges.map(({ node }) => node.id);
   const stored = new Map(
@@ -55,16 +66,18 @@ export async function listAttachments(
   return { ...page, edges };
 }
 
-/** How many the viewer may see in all. Unlike a page, this costs the more the more there are. */
+/** How many the viewer may see in all. Rows beyond the greatest total are not looked for. */
 export async function countAttachments(
   manager: EntityManager,
   viewer: Viewer,
   filter: AttachmentFilter,
-): Promise<number> {
-  const counts = await Promise.all(
-    halvesOf(filter).map((half) => selectHalf(manager, viewer, half, filter).getCount()),
-  );
-  return counts.reduce((sum, count) => sum + count, 0);
+): Promise<Total> {
+  let counted = 0;
+  for (const half of halvesOf(filter)) {
+    const left = maxTotal + 1 - counted;
+    if (left > 0) counted += await countUpTo(manager, selectHalf(manager, viewer, half, filter), left);
+  }
+  return toTotal(counted);
 }
 
 function selectHalf(

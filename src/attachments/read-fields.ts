@@ -1,7 +1,9 @@
 import { type EntityManager, In } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
+import { maxTotal, type Total, toTotal } from '../database/page.js';
 import type { RecordRef } from './record.js';
 
 export interface FieldKey {
@@ -94,13 +96,13 @@ export async function readLinksOfAttachments(
 export async function countLinks(
   manager: EntityManager,
   attachmentIds: readonly string[],
-): Promise<Map<string, number>> {
+): Promise<Map<string, Total>> {
+  const counted = `(SELECT COUNT(*) FROM (SELECT 1 FROM links WHERE links.attachment_id = a.id LIMIT :most) l)`;
   const rows = await manager
-    .createQueryBuilder(LinkRow, 'link')
-    .select('link.attachment_id', 'attachmentId')
-    .addSelect('COUNT(*)', 'count')
-    .where('link.attachment_id IN (:...attachmentIds)', { attachmentIds })
-    .groupBy('link.attachment_id')
-    .getRawMany<{ attachmentId: string; count: number | string }>();
-  return new Map(rows.map(({ attachmentId, count }) => [attachmentId, Number(count)]));
+    .createQueryBuilder(AttachmentRow, 'a')
+    .select('a.id', 'id')
+    .addSelect(counted, 'count')
+    .where('a.id IN (:...attachmentIds)', { attachmentIds, most: maxTotal + 1 })
+    .getRawMany<{ id: string; count: number | string }>();
+  return new Map(rows.map(({ id, count }) => [id, toTotal(Number(count))]));
 }

@@ -6,6 +6,8 @@ import type { Change, Changes } from './changes.js';
 
 /** A verdict that another process has written shows at the next look. */
 const lookMs = 1_000;
+/** A statement takes only so many parameters. */
+const idsAtOnce = 1_000;
 
 interface Holder {
   /** Ids of the attachments whose verdict is outstanding, as far as known. */
@@ -86,6 +88,14 @@ export class VerdictWatch {
   }
 
   async #findPending(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (let from = 0; from < ids.length; from += idsAtOnce) {
+      for (const id of await this.#pendingAmong(ids.slice(from, from + idsAtOnce))) found.add(id);
+    }
+    return found;
+  }
+
+  async #pendingAmong(ids: readonly string[]): Promise<string[]> {
     const rows = await this.#database.read
       .createQueryBuilder(AttachmentRow, 'a')
       .innerJoin(BlobRow, 'b', 'b.id = a.blobId')
@@ -93,6 +103,6 @@ export class VerdictWatch {
       .where({ id: In([...ids]) })
       .andWhere(`b.verdict = 'PENDING'`)
       .getRawMany<{ id: string }>();
-    return new Set(rows.map(({ id }) => id));
+    return rows.map(({ id }) => id);
   }
 }

@@ -1,5 +1,6 @@
 import { type EntityManager, LessThan } from 'typeorm';
 import { ApiKeyRow } from '../database/entities/api-key.js';
+import { countRows, type Total } from '../database/page.js';
 
 /** Up to `limit` of an organization's keys, revoked and expired ones too, newest first; those after the key `afterId`. */
 export function listApiKeys(
@@ -14,8 +15,8 @@ export function listApiKeys(
   });
 }
 
-export function countApiKeys(read: EntityManager, organizationId: string): Promise<number> {
-  return read.countBy(ApiKeyRow, { organizationId });
+export function countApiKeys(read: EntityManager, organizationId: string): Promise<Total> {
+  return countRows(read, read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }));
 }
 
 /** Null where the organization has no such key. */

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config.js';
-import type { Jobs } from '../jobs/jobs.js';
+import { type Jobs, maxJobCount } from '../jobs/jobs.js';
 import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
 import { openExistingDatabase } from '../wiring/open-stores.js';
@@ -13,10 +13,13 @@ export const retry = (id: string | null, all: boolean) => onJobs((jobs) => retry
 async function countJobs(jobs: Jobs): Promise<string[]> {
   const counts = (await jobs.counts()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
   const rows = counts.map(({ kind, waiting, running, exhausted, oldestDueAt }) => {
-    return [kind, ...[waiting, running, exhausted].map(String), oldestDueAt?.toISOString() ?? '-'];
+    return [kind, ...[waiting, running, exhausted].map(show), oldestDueAt?.toISOString() ?? '-'];
   });
   return alignColumns([['KIND', 'WAITING', 'RUNNING', 'EXHAUSTED', 'OLDEST DUE'], ...rows]);
 }
+
+/** A number that was not counted to its end says so. */
+const show = (count: number) => (count < maxJobCount ? String(count) : `${count}+`);
 
 async function describeFailed(jobs: Jobs, limit: number): Promise<string[]> {
   const failed = await jobs.exhausted(limit);

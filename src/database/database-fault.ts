@@ -12,6 +12,7 @@ const sqliteFaults = new Set([
   'SQLITE_READONLY',
   'SQLITE_CANTOPEN',
   'SQLITE_BUSY',
+  'SQLITE_INTERRUPT',
 ]);
 
 /**
@@ -44,6 +45,9 @@ const putAway = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyRele
 /** A text with the character U+0000, which PostgreSQL cannot keep. */
 const invalidText = '22021';
 
+/** A statement has used up its time: interrupted by us on SQLite, cancelled by PostgreSQL. */
+const timeLimits = new Set(['SQLITE_INTERRUPT', '57014']);
+
 /** The transaction met another one; run again, it may well succeed. */
 const conflicts = new Set(['40001', '40P01', '23505', '23503']);
 
@@ -56,6 +60,17 @@ export function databaseCode(error: unknown): string | null {
 
 export function isConflict(error: unknown): boolean {
   return error instanceof QueryFailedError && conflicts.has(databaseCode(error) ?? '');
+}
+
+export function isTimeLimit(error: unknown): boolean {
+  return error instanceof QueryFailedError && timeLimits.has(databaseCode(error) ?? '');
+}
+
+/** QUERY_TOO_COMPLEX, for a list or a count that has to search through more rows than there is time for. */
+export function tookTooLong(limitMs: number, cause: unknown): AttachmentError {
+  const msg = `Finding or counting these takes longer than ${limitMs / 1_000} seconds: narrow the filter.`;
+  const details = [{ loc: ['query'], msg, type: 'took_too_long' }];
+  return new AttachmentError('QUERY_TOO_COMPLEX', { message: msg, details, cause });
 }
 
 /** The connection was lost while a transaction was being committed: nobody here knows whether it was, or still will be. */

@@ -1,17 +1,29 @@
 import { mkdir, open } from 'node:fs/promises';
 import { DataSource, type EntityManager, type Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../private-files.js';
-import { toDatabaseFault } from './database-fault.js';
+import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
+import { FairTurns } from './fair-turns.js';
 import { databaseFile, sqliteOptions } from './sqlite.js';
+import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { fixStatistics } from './sqlite-statistics.js';
 import { type Work, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
 export interface Database {
-  /** For reading only. */
+  /** For reading only, by keys. */
   readonly read: EntityManager;
   /** For reading only, elsewhere than `read` where that has all that is committed now. Never throws. */
   reader(): Promise<EntityManager>;
+  /**
+   * Lists and counts: what may search through many rows. They run on few connections, which organizations share fairly.
+   * `from` is where they read instead of `read`, as `reader` has said. Throws QUERY_TOO_COMPLEX if a statement takes too
+   * long, and RATE_LIMITED if other lists of the organization do.
+   */
+  list<T>(organizationId: string, from: EntityManager, work: (read: EntityManager) => Promise<T>): Promise<T>;
+  /** For what the service asks itself, such as its own health. No client's statement comes before it. */
+  readonly aside: Pick<EntityManager, 'query'>;
+  /** Throws unless rows can be read and written now. */
+  check(): Promise<void>;
   /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
   write<T>(work: Work<T>): Promise<T>;
   /** The time by which rows are dated and expire, the same for all processes on the database. */
@@ -20,17 +32,23 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Others than these wait for a list at most so long, in milliseconds. */
+export const listPatienceMs = 10_000;
+
 /** Opens the embedded database in `dataDirectory`, creating and migrating it as needed. */
-export async function openDatabase(dataDirectory: string, logger?: Logger): Promise<Database> {
+export async function openDatabase(
+  dataDirectory: string,
+  logger?: Logger,
+  limits: Partial<ReadLimits> = {},
+): Promise<Database> {
   await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
   // SQLite gives the files beside it the mode of this one.
   await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
-  const options = sqliteOptions(dataDirectory, logger);
-  const writer = await new DataSource(options).initialize();
+  const writer = await new DataSource(sqliteOptions(dataDirectory, logger)).initialize();
   try {
     await migrate(writer);
-    const reader = await new DataSource(options).initialize();
-    return connect(reader, writer);
+    const allLimits = { ...readLimits, ...limits };
+    return connect(await openReaders(dataDirectory, logger, allLimits), writer, allLimits);
   } catch (error) {
     await writer.destroy();
     throw error;
@@ -46,17 +64,49 @@ async function migrate(writer: DataSource): Promise<void> {
   await fixStatistics(writer);
 }
 
-function connect(reader: DataSource, writer: DataSource): Database {
+function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits): Database {
   const queue = new WriteQueue(writer.createQueryRunner());
+  const turns = new FairTurns({
+    seats: readers.lists,
+    seatsOfOneKey: readers.lists.length - 1,
+    patienceMs: listPatienceMs,
+  });
   return {
-    read: reader.manager,
-    reader: async () => reader.manager,
+    read: readers.point,
+    reader: async () => readers.point,
+    list: (organizationId, _from, work) => turns.run(organizationId, inTime(work, limits.list)),
+    aside: readers.aside,
+    check: async () => {
+      await readers.aside.query('SELECT 1 FROM organizations LIMIT 1');
+      await queue.addFirst(touch);
+    },
     clock: () => new Date(),
     write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error))),
     close: async () => {
       await queue.idle();
-      await reader.destroy();
+      await readers.close();
       await writer.destroy();
     },
   };
+}
+
+/** Says of lists and counts that take too long what clients can do about it. */
+export function inTime<T>(
+  work: (read: EntityManager) => Promise<T>,
+  limitMs: number,
+): (read: EntityManager) => Promise<T> {
+  return async (read) => {
+    try {
+      return await work(read);
+    } catch (error) {
+      throw isTimeLimit(error) ? tookTooLong(limitMs, error) : error;
+    }
+  };
+}
+
+const secondsOfALap = 2 ** 31;
+
+/** Writes a number in the file's header, which is of no other use: a commit as any other, which a full disk refuses. */
+async function touch(manager: EntityManager): Promise<void> {
+  await manager.query(`PRAGMA user_version = ${Math.floor(Date.now() / 1_000) % secondsOfALap}`);
 }

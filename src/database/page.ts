@@ -1,3 +1,4 @@
+import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { AttachmentError } from '../errors.js';
 
 /** How many items of a list are wanted, and after which. */
@@ -36,4 +37,37 @@ export function toPage<T>(
     hasNextPage: found.length > first,
     hasPreviousPage: after !== null,
   };
+}
+
+/** How many rows a list has: `count` of them, or more if it is not exact. */
+export interface Total {
+  count: number;
+  isExact: boolean;
+}
+
+/** Nobody counts further. */
+export const maxTotal = 10_000;
+
+/** Counts the rows of a query, whose order and page are not set, and stops at one more than `maxTotal`. */
+export async function countRows<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  query: SelectQueryBuilder<Row>,
+): Promise<Total> {
+  return toTotal(await countUpTo(manager, query, maxTotal + 1));
+}
+
+/** The number of rows, `limit` at most: the rows after those are not looked for. */
+export async function countUpTo<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  query: SelectQueryBuilder<Row>,
+  limit: number,
+): Promise<number> {
+  const [sql, parameters] = query.select('1', 'one').limit(limit).getQueryAndParameters();
+  const counted = `SELECT COUNT(*) AS count FROM (${sql}) counted`;
+  const [row] = await manager.query<{ count: number | string }[]>(counted, parameters);
+  return Number(row?.count ?? 0);
+}
+
+export function toTotal(counted: number): Total {
+  return { count: Math.min(counted, maxTotal), isExact: counted <= maxTotal };
 }

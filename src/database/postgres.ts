@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
-import type { Database } from './database.js';
+import { type Database, inTime, listPatienceMs } from './database.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
+import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
 import { type DatabaseClock, followClock } from './postgres-clock.js';
 import { guardedDriver, keepAlive } from './postgres-pool.js';
@@ -29,6 +30,10 @@ const idleTransactionTimeoutMs = 30_000;
 /** Any number will do as long as it is always the same: whoever migrates holds this lock. */
 const migrationLock = 4_277_009_102;
 const maxAttempts = 10;
+/** Connections of the pool that no list takes. */
+const notForLists = 2;
+/** Connections beside the pool, for what the service asks itself; a statement may take so long there. */
+const aside = { poolSize: 2, statementTimeoutMs: 2_000 };
 
 /** After which a connection is lost; 0 is never. */
 export const longestAnswerMs = (statementTimeoutMs: number) =>
@@ -64,7 +69,13 @@ export async function openPostgres(
 ): Promise<Database> {
   await migrate(options, logger);
   const source = await new DataSource(postgresOptions(options, logger)).initialize().catch(rethrow);
+  const own = new DataSource({
+    ...postgresOptions({ ...options, ...aside }, logger),
+    entities: [],
+    migrations: [],
+  });
   try {
+    await own.initialize().catch(rethrow);
     const replica = options.readUrl
       ? await Replica.open({
           primary: source.manager,
@@ -73,9 +84,10 @@ export async function openPostgres(
           onLost: onReplicaLost,
         })
       : null;
-    return connect(source, await followClock(source), replica);
+    return connect(options, { source, own, replica, clock: await followClock(source) });
   } catch (error) {
     await source.destroy();
+    if (own.isInitialized) await own.destroy();
     throw error;
   }
 }
@@ -93,18 +105,52 @@ export async function hasTables(options: PostgresOptions): Promise<boolean> {
   }
 }
 
-function connect(source: DataSource, clock: DatabaseClock, replica: Replica | null): Database {
+interface Parts {
+  source: DataSource;
+  own: DataSource;
+  replica: Replica | null;
+  clock: DatabaseClock;
+}
+
+function connect(options: PostgresOptions, { source, own, replica, clock }: Parts): Database {
+  const turns = listTurns(options);
   return {
     read: source.manager,
     reader: async () => replica?.reader() ?? source.manager,
+    list: (organizationId, from, work) =>
+      turns.run(organizationId, () => inTime(work, options.statementTimeoutMs)(from)),
+    aside: own.manager,
+    check: () => checkWritable(own),
     write: (work) => writeUntilHeld(source, work),
     clock: () => clock.now(),
     close: async () => {
       clock.stop();
       await replica?.close();
+      await own.destroy();
       await source.destroy();
     },
   };
+}
+
+function listTurns({ poolSize }: PostgresOptions): FairTurns<number> {
+  const count = Math.max(1, poolSize - notForLists);
+  return new FairTurns({
+    seats: Array.from({ length: count }, (_, seat) => seat),
+    seatsOfOneKey: Math.max(1, Math.floor((count * 3) / 4)),
+    patienceMs: listPatienceMs,
+  });
+}
+
+/** A server that follows another one, a read-only one and one without room for a row refuse this. Nothing is kept of it. */
+async function checkWritable(own: DataSource): Promise<void> {
+  const runner = own.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    await runner.query(`INSERT INTO sweeps (name, swept_until) VALUES ('check ' || pg_backend_pid(), 0)`);
+  } finally {
+    await runner.rollbackTransaction().catch(() => undefined);
+    await runner.release().catch(() => undefined);
+  }
 }
 
 function rethrow(error: unknown): never {

@@ -12,10 +12,10 @@ const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => qu
 export const databaseFile = (dataDirectory: string) => join(dataDirectory, 'claimcheck.sqlite');
 
 /** How TypeORM reaches the embedded database: one WAL file in the data directory. */
-export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourceOptions {
+export function sqliteOptions(dataDirectory: string, logger?: Logger) {
   return {
     type: 'sqlite',
-    driver: quietDriver,
+    driver: quietDriver as object,
     database: databaseFile(dataDirectory),
     enableWAL: true,
     busyTimeout: 5_000,
@@ -23,5 +23,5 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger): DataSourc
     migrations,
     migrationsTransactionMode: 'each',
     ...(logger ? { logger, logging: true } : {}),
-  };
+  } satisfies DataSourceOptions;
 }

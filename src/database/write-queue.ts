@@ -30,8 +30,17 @@ export class WriteQueue {
   }
 
   add<T>(work: Work<T>): Promise<T> {
+    return this.#add(work, (waiting) => this.#waiting.push(waiting));
+  }
+
+  /** The same, before all that waits already. */
+  addFirst<T>(work: Work<T>): Promise<T> {
+    return this.#add(work, (waiting) => this.#waiting.unshift(waiting));
+  }
+
+  #add<T>(work: Work<T>, place: (waiting: Waiting) => void): Promise<T> {
     const done = new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject });
+      place({ work, resolve: (value) => resolve(value as T), reject });
     });
     this.#draining ??= this.#drain();
     return done;

@@ -8,16 +8,18 @@ import { type ConnectionOf, toConnection } from './types/connection.js';
 
 /** One page of the attachments that the viewer may see. */
 export async function connectAttachments(
-  { reader, viewer, access }: GraphqlContext,
+  context: GraphqlContext,
   request: PageRequest,
   list: Omit<AttachmentList, keyof PageRequest>,
 ): Promise<ConnectionOf<Attachment>> {
-  const readPage = (page: PageRequest) => listAttachments(reader, viewer, { ...page, ...list });
+  const { viewer, access } = context;
+  const readPage = (page: PageRequest) =>
+    context.list((read) => listAttachments(read, viewer, { ...page, ...list }));
   if (access.isActive) {
     const page = await listVisible(request, readPage, (items) => access.visible(items));
     return toConnection(page, toAttachment, refuseTotal);
   }
   return toConnection(await readPage(request), toAttachment, () =>
-    countAttachments(reader, viewer, list.filter),
+    context.list((read) => countAttachments(read, viewer, list.filter)),
   );
 }

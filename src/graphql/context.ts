@@ -93,6 +93,11 @@ export class GraphqlContext {
     this.reader = await this.deps.database.reader();
   }
 
+  /** Runs a list or a count, which may search through many rows, beside those of other organizations. */
+  list<T>(work: (read: EntityManager) => Promise<T>): Promise<T> {
+    return this.deps.database.list(this.viewer.organizationId, this.reader, work);
+  }
+
   get longTexts(): RequestFacts['longTexts'] {
     return this.facts.longTexts;
   }
@@ -106,7 +111,8 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.madeLoaders ??= createLoaders(this.reader, this.viewer, this.deps.queryLimits.bytes);
+    const { database, queryLimits } = this.deps;
+    this.madeLoaders ??= createLoaders(database, this.reader, this.viewer, queryLimits.bytes);
     return this.madeLoaders;
   }
 

@@ -11,11 +11,13 @@ import {
 import type { RecordRef } from '../attachments/record.js';
 import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
 import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
 import { createDescriptionLoader } from './description-loader.js';
+import type { Total } from '../database/page.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {
@@ -40,8 +42,14 @@ const idOfField = (row: RecordFieldRow) =>
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
 /** `maxBytes` bounds what one answer may have. */
-export function createLoaders(read: EntityManager, viewer: Viewer, maxBytes: number) {
+export function createLoaders(
+  database: Pick<Database, 'list'>,
+  read: EntityManager,
+  viewer: Viewer,
+  maxBytes: number,
+) {
   const { organizationId } = viewer;
+  const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
   return {
     attachment: byKey<string, StoredAttachment>(
       (ids) => readAttachments(read, viewer, ids),
@@ -59,26 +67,33 @@ export function createLoaders(read: EntityManager, viewer: Viewer, maxBytes: num
       (id) => id,
       ({ id }) => id,
     ),
-    field: byKey<FieldKey, RecordFieldRow>((keys) => readFields(read, viewer, keys), fieldId, idOfField),
+    field: byKey<FieldKey, RecordFieldRow>(
+      (keys) => list((lists) => readFields(lists, viewer, keys)),
+      fieldId,
+      idOfField,
+    ),
     fieldById: byKey<string, RecordFieldRow>(
       (ids) => read.findBy(RecordFieldRow, { organizationId, id: In(ids) }),
       (id) => id,
       ({ id }) => id,
     ),
     fieldsOfRecord: groupsByKey<RecordRef, RecordFieldRow>(
-      (records) => readFieldsOfRecords(read, viewer, records),
+      (records) => list((lists) => readFieldsOfRecords(lists, viewer, records)),
       recordId,
       idOfRecord,
     ),
     linksOfField: groupsByKey<string, LinkRow>(
-      (ids) => readLinksOfFields(read, ids),
+      (ids) => list((lists) => readLinksOfFields(lists, ids)),
       (id) => id,
       (link) => link.fieldId,
     ),
-    linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>((slices) => readSlices(read, slices), uncached),
-    linkCount: new DataLoader<string, number>(async (ids) => {
-      const counts = await countLinks(read, unique(ids));
-      return ids.map((id) => counts.get(id) ?? 0);
+    linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>(
+      (slices) => list((lists) => readSlices(lists, slices)),
+      uncached,
+    ),
+    linkCount: new DataLoader<string, Total>(async (ids) => {
+      const counts = await list((lists) => countLinks(lists, unique(ids)));
+      return ids.map((id) => counts.get(id) ?? { count: 0, isExact: true });
     }, uncached),
   };
 }

@@ -157,7 +157,7 @@ function forbidden(loc: Loc): AttachmentError {
 }
 
 /** FORBIDDEN, for a total while an authorizer decides: it would count what it hides. */
-export async function refuseTotal(): Promise<number> {
+export async function refuseTotal(): Promise<never> {
   const message = 'There is no total while a record authorizer decides what is shown.';
   throw new AttachmentError('FORBIDDEN', {
     message,

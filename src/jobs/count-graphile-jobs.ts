@@ -6,7 +6,7 @@ import type { JobCounts } from './jobs.js';
 type State = 'waiting' | 'running' | 'exhausted';
 
 /** Counts jobs by kind. */
-export async function countGraphileJobs(manager: EntityManager): Promise<JobCounts[]> {
+export async function countGraphileJobs(manager: Pick<EntityManager, 'query'>): Promise<JobCounts[]> {
   const rows = await query<{ kind: string; oldestDueAt: Date | null } & Record<State, string>>(
     manager,
     `SELECT task.identifier AS kind,

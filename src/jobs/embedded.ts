@@ -113,7 +113,7 @@ export class EmbeddedJobs implements Jobs {
   }
 
   counts(): Promise<JobCounts[]> {
-    return countJobs(this.#options.database.read, this.#options.clock());
+    return countJobs(this.#options.database.aside, this.#options.clock());
   }
 
   async exhausted(limit: number): Promise<ExhaustedJob[]> {

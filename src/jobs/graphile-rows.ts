@@ -159,7 +159,7 @@ function describe(error: unknown): string {
 }
 
 export async function query<Row>(
-  manager: EntityManager,
+  manager: Pick<EntityManager, 'query'>,
   sql: string,
   parameters: unknown[] = [],
 ): Promise<readonly Row[]> {

@@ -128,7 +128,7 @@ export class GraphileJobs implements Jobs {
   }
 
   counts(): Promise<JobCounts[]> {
-    return countGraphileJobs(this.#options.database.read);
+    return countGraphileJobs(this.#options.database.aside);
   }
 
   exhausted(limit: number): Promise<ExhaustedJob[]> {

@@ -49,6 +49,9 @@ export interface ExhaustedJob {
   failedAt: Date;
 }
 
+/** Of jobs of one kind and state, no more are counted. */
+export const maxJobCount = 100_000;
+
 /** How many jobs of a kind wait or run, how many are exhausted, and since when the oldest that is due has been. */
 export interface JobCounts {
   kind: string;

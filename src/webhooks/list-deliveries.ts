@@ -2,7 +2,14 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { decodeCursor, encodeCursor } from '../database/cursor.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
-import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
+import {
+  checkPageSize,
+  countRows,
+  type Page,
+  type PageRequest,
+  type Total,
+  toPage,
+} from '../database/page.js';
 
 const order = 'DELIVERIES';
 
@@ -41,8 +48,11 @@ export function countDeliveries(
   manager: EntityManager,
   { organizationId }: Viewer,
   attachmentId: string,
-): Promise<number> {
-  return manager.countBy(WebhookDeliveryRow, { attachmentId, organizationId });
+): Promise<Total> {
+  return countRows(
+    manager,
+    manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId }),
+  );
 }
 
 /** Null where the viewer's organization has none of this id. */

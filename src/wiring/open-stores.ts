@@ -3,12 +3,15 @@ import type { Logger } from 'typeorm';
 import type { Config } from '../config.js';
 import { type Database, openDatabase } from '../database/database.js';
 import { databaseFile } from '../database/sqlite.js';
+import type { ReadLimits } from '../database/sqlite-readers.js';
 import { createLocalStorage } from '../storage/local.js';
 import type { Storage } from '../storage/storage.js';
 
 export interface DatabaseObservers {
   /** Sees every SQL statement. */
   statementLogger?: Logger | undefined;
+  /** Other time limits than usual, of the embedded database. */
+  readLimits?: Partial<ReadLimits> | undefined;
   /** Told when the replica cannot be read, once until it can be again. */
   onReplicaLost?(error: unknown): void;
 }
@@ -16,9 +19,9 @@ export interface DatabaseObservers {
 /** Opens the database that the settings name, creating and migrating it as needed. */
 export async function openConfiguredDatabase(
   config: Config,
-  { statementLogger, onReplicaLost }: DatabaseObservers = {},
+  { statementLogger, readLimits, onReplicaLost }: DatabaseObservers = {},
 ): Promise<Database> {
-  if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger);
+  if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger, readLimits);
   const { openPostgres } = await import('../database/postgres.js');
   return openPostgres(config.postgres, statementLogger, onReplicaLost);
 }

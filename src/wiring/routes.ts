@@ -103,7 +103,7 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
 
 function accessOf(deps: RouteDependencies, viewer: Viewer): RecordAccess {
   const { recordAuthorizer, database, queryLimits } = deps;
-  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database.read, viewer, queryLimits.bytes));
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, database.read, viewer, queryLimits.bytes));
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

@@ -7,6 +7,7 @@ import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config.js';
+import type { ReadLimits } from '../database/sqlite-readers.js';
 import { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
@@ -36,6 +37,8 @@ export interface AppParts {
   renderer?: MarkdownRenderer;
   /** Sees every SQL statement. */
   statementLogger?: Logger;
+  /** How long statements on the embedded database may take. */
+  readLimits?: Partial<ReadLimits>;
   logStream?: { write(line: string): void };
 }
 
@@ -49,12 +52,12 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const webhookSecrets = await configuredWebhookSecrets(config);
   warnOfUnsharedSecrets(config, log);
   const database = await openConfiguredDatabase(config, {
-    statementLogger: parts.statementLogger,
+    ...parts,
     onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
   });
   const clock = parts.clock ?? database.clock;
   const jobs = await openConfiguredJobs(config, { database, clock, log });
-  const scanner = parts.scanner ?? createScanner(config.scanner);
+  const scanner = testScanner(parts.scanner ?? createScanner(config.scanner), log);
   const changes = new Changes();
   const metrics = createMetrics();
   const tokens = createUploadTokens(secrets);
@@ -71,7 +74,6 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     policies,
     jobs,
     scanner,
-    assertTrusted: testScanner(scanner, log),
     changes,
     stopRelay,
     ...metrics,

@@ -41,6 +41,9 @@ function setPostgresStage() {
   const database: Database = {
     read: manager,
     reader: async () => manager,
+    list: (_organizationId, from, work) => work(from),
+    aside: manager,
+    check: async () => undefined,
     write: (work) => manager.transaction(work),
     clock: () => new Date(),
     close: async () => undefined,

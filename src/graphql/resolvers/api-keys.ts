@@ -46,16 +46,18 @@ export class ApiKeys {
   })
   async apiKeys(
     @Args(() => PageArgs) { first, after }: PageArgs,
-    @Ctx() { reader, viewer: { organizationId } }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<ApiKey>> {
     const page = { first: first ?? 50, after: after ?? null };
     checkPageSize(page.first);
     const afterId = page.after === null ? null : decodeCursor(order, page.after).id;
-    const rows = await listApiKeys(reader, organizationId, { limit: page.first + 1, afterId });
+    const { organizationId } = context.viewer;
+    const keys = { limit: page.first + 1, afterId };
+    const rows = await context.list((read) => listApiKeys(read, organizationId, keys));
     return toConnection(
       toPage(page, rows, ({ id }) => encodeCursor(order, { value: 0, id })),
       toApiKey,
-      () => countApiKeys(reader, organizationId),
+      () => context.list((read) => countApiKeys(read, organizationId)),
     );
   }
 

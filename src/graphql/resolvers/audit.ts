@@ -14,11 +14,14 @@ export class Audit {
   async auditLog(
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('filter', () => AuditFilterInput, { nullable: true }) filter: AuditFilterInput | null | undefined,
-    @Ctx() { reader, viewer: { organizationId } }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AuditEvent>> {
     const page = { first: first ?? 50, after: after ?? null };
-    const events = await listEvents(reader, organizationId, filter ?? {}, page);
-    return toConnection(events, toAuditEvent, () => countEvents(reader, organizationId, filter ?? {}));
+    const { organizationId } = context.viewer;
+    const events = await context.list((read) => listEvents(read, organizationId, filter ?? {}, page));
+    return toConnection(events, toAuditEvent, () =>
+      context.list((read) => countEvents(read, organizationId, filter ?? {})),
+    );
   }
 
   @FieldResolver(() => Principal, {

@@ -23,12 +23,12 @@ export class Webhooks {
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<WebhookDelivery>> {
     await assertVisible(context, attachmentId, ['attachmentId']);
-    const { reader, viewer } = context;
-    const page = await listDeliveries(reader, viewer, attachmentId, {
-      first: first ?? 50,
-      after: after ?? null,
-    });
-    return toConnection(page, toWebhookDelivery, () => countDeliveries(reader, viewer, attachmentId));
+    const { viewer } = context;
+    const request = { first: first ?? 50, after: after ?? null };
+    const page = await context.list((read) => listDeliveries(read, viewer, attachmentId, request));
+    return toConnection(page, toWebhookDelivery, () =>
+      context.list((read) => countDeliveries(read, viewer, attachmentId)),
+    );
   }
 
   @Mutation(() => RedeliverWebhookPayload)

@@ -1,5 +1,7 @@
 import { type ClassType, Field, Int, ObjectType } from 'type-graphql';
-import type { Page } from '../../database/page.js';
+import { maxTotal, type Page, type Total } from '../../database/page.js';
+
+const maxTotalText = maxTotal.toLocaleString('en');
 
 @ObjectType({ simpleResolvers: true })
 export class PageInfo {
@@ -27,13 +29,17 @@ export interface ConnectionOf<Value> {
   nodes: Value[];
   pageInfo: PageInfo;
   totalCount: () => Promise<number>;
+  totalCountIsExact: () => Promise<boolean>;
 }
 
 export function toConnection<From, Value>(
   { edges, hasNextPage, hasPreviousPage }: Page<From>,
   present: (node: From) => Value,
-  totalCount: () => Promise<number>,
+  count: () => Promise<Total>,
 ): ConnectionOf<Value> {
+  let counted: Promise<Total> | null = null;
+  // Counted once, if both fields are asked for.
+  const total = () => (counted ??= count());
   const shown = edges.map(({ cursor, node }) => ({ cursor, node: present(node) }));
   return {
     edges: shown,
@@ -44,7 +50,8 @@ export function toConnection<From, Value>(
       startCursor: shown[0]?.cursor ?? null,
       endCursor: shown.at(-1)?.cursor ?? null,
     },
-    totalCount,
+    totalCount: async () => (await total()).count,
+    totalCountIsExact: async () => (await total()).isExact,
   };
 }
 
@@ -70,8 +77,11 @@ export function connectionType<Value extends object>(name: string, node: ClassTy
     @Field(() => PageInfo)
     pageInfo!: PageInfo;
 
-    @Field(() => Int)
+    @Field(() => Int, { description: `Of all that match; counted to ${maxTotalText} at most.` })
     totalCount!: () => Promise<number>;
+
+    @Field(() => Boolean, { description: 'False where there are more than totalCount says.' })
+    totalCountIsExact!: () => Promise<boolean>;
   }
 
   return ConnectionType;

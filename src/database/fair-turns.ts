@@ -1,0 +1,107 @@
+import { AttachmentError } from '../errors.js';
+
+export interface FairTurnsOptions<Seat> {
+  /** What work runs on, one piece at a time each. */
+  seats: readonly Seat[];
+  /** At most so many are one key's, so that others find one free. */
+  seatsOfOneKey: number;
+  /** Whoever waits longer is refused, in milliseconds. */
+  patienceMs: number;
+}
+
+interface Waiting<Seat> {
+  begin(seat: Seat): void;
+}
+
+/**
+ * Shares a few seats between many keys. A key that fills its seats makes its own work wait, and nobody else's: keys that
+ * wait are served in turn, whatever each of them has waiting.
+ */
+export class FairTurns<Seat> {
+  readonly #options: FairTurnsOptions<Seat>;
+  readonly #free: Seat[];
+  readonly #running = new Map<string, number>();
+  /** By key; the first has not been served for longest. */
+  readonly #waiting = new Map<string, Waiting<Seat>[]>();
+
+  constructor(options: FairTurnsOptions<Seat>) {
+    this.#options = options;
+    this.#free = [...options.seats];
+  }
+
+  /** Runs `work` once a seat is free. Throws RATE_LIMITED if none is in time. */
+  async run<T>(key: string, work: (seat: Seat) => Promise<T>): Promise<T> {
+    const seat = this.#hasRoom(key) ? this.#take() : undefined;
+    const mine = seat === undefined ? await this.#wait(key) : this.#begin(key, seat);
+    try {
+      return await work(mine);
+    } finally {
+      this.#end(key, mine);
+    }
+  }
+
+  #hasRoom(key: string): boolean {
+    return (this.#running.get(key) ?? 0) < this.#options.seatsOfOneKey;
+  }
+
+  #take(): Seat | undefined {
+    return this.#free.shift();
+  }
+
+  #begin(key: string, seat: Seat): Seat {
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
+    return seat;
+  }
+
+  #end(key: string, seat: Seat): void {
+    const left = (this.#running.get(key) ?? 1) - 1;
+    if (left > 0) this.#running.set(key, left);
+    else this.#running.delete(key);
+    this.#free.push(seat);
+    this.#serve();
+  }
+
+  #serve(): void {
+    for (const [key, waiting] of this.#waiting) {
+      if (!this.#hasRoom(key)) continue;
+      const seat = this.#take();
+      if (seat === undefined) return;
+      const next = waiting.shift();
+      this.#waiting.delete(key);
+      if (waiting.length > 0) this.#waiting.set(key, waiting);
+      next?.begin(this.#begin(key, seat));
+    }
+  }
+
+  #wait(key: string): Promise<Seat> {
+    return new Promise((resolve, reject) => {
+      const own = this.#waiting.get(key) ?? [];
+      const timer = setTimeout(() => {
+        this.#leave(key, entry);
+        reject(waitedTooLong());
+      }, this.#options.patienceMs);
+      const entry: Waiting<Seat> = {
+        begin: (seat) => {
+          clearTimeout(timer);
+          resolve(seat);
+        },
+      };
+      own.push(entry);
+      this.#waiting.set(key, own);
+    });
+  }
+
+  #leave(key: string, entry: Waiting<Seat>): void {
+    const left = (this.#waiting.get(key) ?? []).filter((each) => each !== entry);
+    if (left.length > 0) this.#waiting.set(key, left);
+    else this.#waiting.delete(key);
+  }
+}
+
+function waitedTooLong(): AttachmentError {
+  const msg = 'Too many lists and counts of your organization wait for the database.';
+  return new AttachmentError('RATE_LIMITED', {
+    retryAfterSeconds: 1,
+    details: [{ loc: ['query'], msg, type: 'lists_waiting' }],
+  });
+}

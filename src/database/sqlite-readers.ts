@@ -1,0 +1,134 @@
+import sqlite3 from 'sqlite3';
+import { DataSource, type EntityManager, type Logger } from 'typeorm';
+import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js';
+import { SqliteQueryRunner } from 'typeorm/driver/sqlite/SqliteQueryRunner.js';
+import { databaseFile, sqliteOptions } from './sqlite.js';
+import { TimedConnection } from './timed-connection.js';
+
+/** For rows that are found by a key, which takes microseconds. */
+const pointConnections = 2;
+/** For lists and counts. Each takes a core while it runs, and a thread of those that also read and write files. */
+const listConnections = 3;
+
+/** A statement may take so long, in milliseconds. */
+export interface ReadLimits {
+  point: number;
+  list: number;
+  aside: number;
+}
+
+export const readLimits: ReadLimits = { point: 30_000, list: 5_000, aside: 2_000 };
+
+/** The connections of the embedded database that only read. All of them share one set of TypeORM's metadata. */
+export interface SqliteReaders {
+  /** Reads by a key. */
+  point: EntityManager;
+  /** Each runs lists and counts on a connection of its own. */
+  lists: EntityManager[];
+  /** What the service asks itself, on a connection of its own. */
+  aside: EntityManager;
+  close(): Promise<void>;
+}
+
+/** Opens them on a database that has its tables. */
+export async function openReaders(
+  dataDirectory: string,
+  logger: Logger | undefined,
+  limits: ReadLimits,
+): Promise<SqliteReaders> {
+  const path = databaseFile(dataDirectory);
+  const opened: TimedConnection[] = [];
+  const open = async (limitMs: number) => {
+    const connection = await TimedConnection.open(path, limitMs);
+    opened.push(connection);
+    return connection;
+  };
+  const source = new DataSource({
+    ...sqliteOptions(dataDirectory, logger),
+    driver: driverOf(() => openSeveral(pointConnections, () => open(limits.point))),
+  });
+  const closeAll = async () => {
+    if (source.isInitialized) await source.destroy();
+    await Promise.all(opened.map(closeConnection));
+  };
+  try {
+    await source.initialize();
+    const managerOn = (connection: TimedConnection) =>
+      source.createEntityManager(new ConnectionRunner(source.driver as SqliteDriver, connection));
+    const lists = await openSeveral(listConnections, () => open(limits.list));
+    return {
+      point: source.manager,
+      lists: lists.map(managerOn),
+      aside: managerOn(await open(limits.aside)),
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function openSeveral(count: number, open: () => Promise<TimedConnection>): Promise<TimedConnection[]> {
+  return Promise.all(Array.from({ length: count }, open));
+}
+
+function closeConnection(connection: TimedConnection): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.close((error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Runs TypeORM's statements on a connection of ours. */
+class ConnectionRunner extends SqliteQueryRunner {
+  readonly #connection: TimedConnection;
+
+  constructor(driver: SqliteDriver, connection: TimedConnection) {
+    super(driver);
+    this.#connection = connection;
+  }
+
+  override connect(): Promise<TimedConnection> {
+    return Promise.resolve(this.#connection);
+  }
+}
+
+type Done = (error: Error | null) => void;
+
+/** Several connections, which TypeORM takes for the one that it knows of. Whoever opens them closes them. */
+class SharedConnections {
+  #connections: TimedConnection[] = [];
+
+  constructor(open: () => Promise<TimedConnection[]>, opened: Done) {
+    open().then((connections) => {
+      this.#connections = connections;
+      opened(null);
+    }, opened);
+  }
+
+  /** TypeORM's settings of a connection: these have theirs. */
+  run(_sql: string, done: Done): void {
+    done(null);
+  }
+
+  all(sql: string, ...rest: unknown[]): void {
+    const idlest = this.#connections.reduce((one, other) => (other.load < one.load ? other : one));
+    idlest.all(sql, ...rest);
+  }
+
+  close(done: Done): void {
+    done(null);
+  }
+}
+
+function driverOf(open: () => Promise<TimedConnection[]>) {
+  const driver = {
+    ...sqlite3,
+    Database: class extends SharedConnections {
+      constructor(_path: string, opened: Done) {
+        super(open, opened);
+      }
+    },
+    verbose: () => driver,
+  };
+  return driver;
+}
