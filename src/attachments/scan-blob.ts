@@ -2,18 +2,17 @@ import { z } from 'zod';
 import { BlobRow } from '../database/entities/blob.js';
 import { ReleaseRow } from '../database/entities/release.js';
 import type { Attempt, JobHandler } from '../jobs/jobs.js';
-import type { Scanner } from '../scanner/scanner.js';
+import type { ScannerTrust } from '../scanner/trust.js';
 import type { Storage } from '../storage/storage.js';
 import { type Judgement, type RecordVerdictDependencies, recordVerdict } from './record-verdict.js';
 import { wholeContent } from './whole-content.js';
 
 export interface ScanBlobDependencies extends RecordVerdictDependencies {
   storage: Pick<Storage, 'read' | 'size'>;
-  scanner: Scanner;
+  /** Throws, or gives no verdict, while it has not shown that it finds what it must. */
+  scanner: Pick<ScannerTrust, 'scan' | 'assertTrusted'>;
   /** Milliseconds between attempts. */
   scanRetryMs: readonly number[];
-  /** Throws while the scanner has not shown that it finds what it must: then nothing is approved. */
-  assertTrusted(): Promise<void>;
   /** Told what each scan has come to in the end. */
   onVerdict?(outcome: VerdictOutcome): void;
 }
@@ -69,7 +68,7 @@ async function scan(
   { signal, isLast }: Attempt,
 ): Promise<Judgement | null> {
   try {
-    await deps.assertTrusted();
+    await deps.scanner.assertTrusted();
     return await judge(deps, blob, signal);
   } catch (error) {
     const { id, organizationId } = blob;

@@ -16,8 +16,8 @@ import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
-import { createDescriptionLoader } from './description-loader.js';
 import type { Total } from '../database/page.js';
+import { createDescriptionLoader } from './description-loader.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {

@@ -1,37 +1,79 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 
-/** Each check is named, and throws where its part does not work. */
+/** Each check is named, and throws if its part does not work. */
 export type Checks = Record<string, () => Promise<unknown>>;
 
+/** A check that takes longer, in milliseconds, has failed. */
+const longestMs = 3_000;
+/** So long an answer stands, in milliseconds: anybody may ask, and looking writes to the database and the storage. */
+const freshMs = 1_000;
+const retryAfterSeconds = 5;
+
 /**
- * GET /health/live: the process answers. GET /health/ready: it can do its work, or 503 with the names of what cannot. Anybody may
- * ask and a look writes to the storage, so those who ask at once share one.
+ * GET /health/live: the process answers. GET /health/ready: it can do its work, or 503 with the names of what cannot. Those who
+ * ask within a second share one look.
  */
 export function registerHealth(server: FastifyInstance, checks: Checks): void {
-  let underWay: Promise<string[]> | null = null;
+  const parts = Object.entries(checks).map(([name, check]) => ({ name, part: new WatchedPart(check) }));
+  let latest: Promise<string[]> | null = null;
   const look = async (log: FastifyBaseLogger) => {
-    const failing = await findFailing(checks, log);
-    underWay = null;
+    const failing = await findFailing(parts, log);
+    setTimeout(() => {
+      latest = null;
+    }, freshMs).unref();
     return failing;
   };
   server.get('/health/live', async () => ({ status: 'ok' }));
   server.get('/health/ready', async (request, reply) => {
-    underWay ??= look(request.log);
-    const failing = await underWay;
+    latest ??= look(request.log);
+    const failing = await latest;
     if (failing.length === 0) return { status: 'ok' };
+    reply.header('retry-after', retryAfterSeconds);
     return reply.code(503).send({ status: 'unavailable', failing });
   });
 }
 
-async function findFailing(checks: Checks, log: FastifyBaseLogger): Promise<string[]> {
-  const failing: string[] = [];
-  for (const [name, check] of Object.entries(checks)) {
+async function findFailing(
+  parts: readonly { name: string; part: WatchedPart }[],
+  log: FastifyBaseLogger,
+): Promise<string[]> {
+  const works = await Promise.all(
+    parts.map(async ({ name, part }) => {
+      try {
+        await part.check();
+        return true;
+      } catch (err) {
+        log.error({ err, check: name }, 'not ready');
+        return false;
+      }
+    }),
+  );
+  return parts.filter((_, index) => !works[index]).map(({ name }) => name);
+}
+
+/** A check with a time limit. One that hangs is not begun again before it has ended. */
+class WatchedPart {
+  readonly #check: () => Promise<unknown>;
+  #running: Promise<unknown> | null = null;
+
+  constructor(check: () => Promise<unknown>) {
+    this.#check = check;
+  }
+
+  async check(): Promise<void> {
+    this.#running ??= Promise.resolve()
+      .then(this.#check)
+      .finally(() => {
+        this.#running = null;
+      });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`No answer in ${longestMs} ms.`)), longestMs);
+    });
     try {
-      await check();
-    } catch (err) {
-      log.error({ err, check: name }, 'not ready');
-      failing.push(name);
+      await Promise.race([this.#running, late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
-  return failing;
 }

@@ -16,13 +16,13 @@ export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDepend
   return { [scanJob]: createScanBlob(deps), [deliverWebhookKind]: createDeliverWebhook(deps) };
 }
 
-/** Tests the scanner now; the result throws while it has not passed. */
-export function testScanner(scanner: Scanner, log: Log): () => Promise<void> {
+/** Tests the scanner now, and around each scan. */
+export function testScanner(scanner: Scanner, log: Log): ScannerTrust {
   const trust = new ScannerTrust(scanner, (err) =>
     log.error({ err }, 'the scanner has failed its self-test: nothing is approved'),
   );
   void trust.assertTrusted().catch(() => undefined);
-  return () => trust.assertTrusted();
+  return trust;
 }
 
 interface RepeatedDependencies extends CleanUpDependencies, RenderStoredDependencies {

@@ -34,6 +34,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
+import type { ScannerTrust } from '../scanner/trust.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets } from './metrics.js';
@@ -48,7 +49,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     authenticate: Authenticate;
     keys: KnownKeys;
     downloads: DownloadLog;
-    assertTrusted(): Promise<void>;
+    scanner: Pick<ScannerTrust, 'check' | 'isActive'>;
     redirectDownloads: boolean;
   };
 
@@ -67,9 +68,9 @@ export async function addRoutes(
   addDirectUpload(server, config, deps);
   addDownload(server, deps);
   registerHealth(server, {
-    database: () => deps.database.read.query('SELECT 1'),
+    database: () => deps.database.check(),
     storage: () => deps.storage.check(),
-    scanner: deps.assertTrusted,
+    scanner: () => deps.scanner.check(),
   });
   addMetrics(server, deps);
   return apollo;
@@ -103,7 +104,11 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
 
 function accessOf(deps: RouteDependencies, viewer: Viewer): RecordAccess {
   const { recordAuthorizer, database, queryLimits } = deps;
-  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, database.read, viewer, queryLimits.bytes));
+  return new RecordAccess(
+    recordAuthorizer,
+    viewer,
+    createLoaders(database, database.read, viewer, queryLimits.bytes),
+  );
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AttachmentError } from '../../src/errors.js';
 import { createMemoryStorage } from '../../src/storage/memory.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -16,6 +17,8 @@ describe('health', () => {
     const answer = await fetch(`${service.url}/health/${path}`);
     return { status: answer.status, body: await answer.text() };
   };
+  /** An answer stands for a second. */
+  const untilForgotten = () => pause(1_100);
   const good = { status: 200, body: '{"status":"ok"}' };
 
   test('is live and ready, for anybody', async () => {
@@ -39,6 +42,7 @@ describe('health', () => {
       expect(service.logLines.filter((line) => line.includes('ENOSPC /var/secret'))).toHaveLength(1);
 
       storage.check = check;
+      await untilForgotten();
       expect(await ask('ready')).toEqual(good);
     },
   );
@@ -51,5 +55,27 @@ describe('health', () => {
       status: 503,
       body: '{"status":"unavailable","failing":["storage"]}',
     });
+  });
+
+  test('a flood is answered by one look, and a part that hangs is not asked again', async () => {
+    let looks = 0;
+    let release: () => void = () => undefined;
+    storage.check = () => {
+      looks += 1;
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    const unready = { status: 503, body: '{"status":"unavailable","failing":["storage"]}' };
+    const flood = async () =>
+      new Set((await Promise.all(Array.from({ length: 50 }, () => ask('ready')))).map(({ body }) => body));
+    expect(await flood()).toEqual(new Set([unready.body]));
+    await untilForgotten();
+    expect(await flood()).toEqual(new Set([unready.body]));
+    expect(looks).toBe(1);
+    release();
+    storage.check = async () => undefined;
+    await untilForgotten();
+    expect(await ask('ready')).toEqual(good);
   });
 });
