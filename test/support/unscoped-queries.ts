@@ -28,10 +28,11 @@ const reasons = {
     'src/attachments/stored-attachment.ts readAttachments',
   ],
   'ids that have just been linked in the name of the viewer; nothing but an id comes out': [
-    'src/attachments/verdict-watch.ts #findPending',
+    'src/attachments/verdict-watch.ts #pendingAmong',
   ],
   'what goes with an attachment whose organization has been asked for': [
     'src/attachments/describe-changes.ts readPlaces',
+    'src/attachments/read-fields.ts countLinks',
     'src/attachments/unlink-everywhere.ts unlinkFromField',
     'src/webhooks/forget-webhooks.ts forgetWebhooks',
   ],
