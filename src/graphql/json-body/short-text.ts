@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { assertExactNumbers } from '../exact-numbers.js';
 import { bodyFault, bodyTooLarge } from './body-fault.js';
 import type { JsonBodyLimits } from './json-body-limits.js';
 import { findStringEnd } from './json-string.js';
@@ -66,9 +67,11 @@ export class ShortText {
     return null;
   }
 
-  /** The value, with tokens for long texts. */
+  /** The value, with tokens for long texts. Throws BAD_USER_INPUT for numbers among the variables that would be changed. */
   parse(): unknown {
-    return parseJson(this.#text);
+    const value = parseJson(this.#text);
+    assertExactNumbers(this.#text.toString());
+    return value;
   }
 
   /** Up to the first byte of a string, or the end. */

@@ -1,4 +1,9 @@
+import { assertExactNumbers } from '../exact-numbers.js';
+import { defaultJsonBodyLimits } from '../json-body/json-body-limits.js';
 import { multipartFault } from './multipart-fault.js';
+
+/** Levels of a field's JSON, as in a JSON body. */
+const { maxDepth } = defaultJsonBodyLimits;
 
 export type JsonObject = Record<string, unknown>;
 
@@ -14,6 +19,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** The JSON object that the form field `field` holds, or INVALID_MULTIPART. */
 export function parseJsonObject(field: 'operations' | 'map', text: string): JsonObject {
   const value = parseJson(field, text);
+  if (field === 'operations') assertExactNumbers(text);
   if (isJsonObject(value)) return value;
   if (field === 'operations' && Array.isArray(value))
     throw multipartFault([field], 'batch_unsupported', 'Batching of operations is not supported.');
@@ -21,9 +27,22 @@ export function parseJsonObject(field: 'operations' | 'map', text: string): Json
 }
 
 function parseJson(field: string, text: string): unknown {
+  const value = tryParse(field, text);
+  if (isDeeper(value, maxDepth))
+    throw multipartFault([field], 'json_too_deep', `"${field}" is nested deeper than ${maxDepth} levels.`);
+  return value;
+}
+
+function tryParse(field: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw multipartFault([field], 'json_invalid', `"${field}" is not valid JSON.`);
   }
+}
+
+/** Goes no deeper than `levels`. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (!isContainer(value)) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

@@ -1,6 +1,7 @@
 import { GraphQLScalarType } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLURL } from 'graphql-scalars';
 import { GraphQLUpload } from 'graphql-upload-minimal';
+import { assertExactLiterals } from '../exact-numbers.js';
 
 const described = (scalar: GraphQLScalarType, description: string): GraphQLScalarType =>
   new GraphQLScalarType({ ...scalar.toConfig(), description });
@@ -8,5 +9,13 @@ const described = (scalar: GraphQLScalarType, description: string): GraphQLScala
 export const DateTime = described(GraphQLDateTime, 'RFC 3339 instant, UTC, millisecond precision.');
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
 export const Url = described(GraphQLURL, 'An absolute URL.');
-export const JsonObject = described(GraphQLJSONObject, 'A JSON object.');
+/** A literal's numbers must survive; those of variables have been checked where their text was read. */
+export const JsonObject = new GraphQLScalarType({
+  ...GraphQLJSONObject.toConfig(),
+  description: 'A JSON object. A number that a double cannot hold exactly is refused.',
+  parseLiteral: (node, variables) => {
+    assertExactLiterals(node);
+    return GraphQLJSONObject.parseLiteral(node, variables);
+  },
+});
 export const Upload = described(GraphQLUpload, 'A file part of a GraphQL multipart request.');

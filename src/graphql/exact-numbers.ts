@@ -1,0 +1,115 @@
+import { GraphQLError, Kind, type ValueNode } from 'graphql';
+import { cutText } from '../cut-text.js';
+import { AttachmentError } from '../errors.js';
+
+/** More faults are not listed. */
+const maxFaults = 50;
+const maxShown = 60;
+
+/** Whatever has up to 15 digits and no exponent is kept exactly. Also true of some texts. */
+const mayBeInexact = /[\d.]{16}|\d[eE]/;
+const numberToken = /-?\d[\d.eE+-]*/y;
+
+/** A number that would be changed, and where in the JSON value it stands. */
+export interface InexactNumber {
+  path: (string | number)[];
+  token: string;
+}
+
+/** An object or array that is open: of an object the bounds of the last key, of an array the index. */
+interface Container {
+  isObject: boolean;
+  awaitsKey: boolean;
+  key: [start: number, end: number];
+  index: number;
+}
+
+/** Whether a number as JSON writes it has the same value once it is a double: -0 is 0, 1.50 is 1.5, and 1e400 is nothing. */
+export function isExact(token: string): boolean {
+  const double = Number(token);
+  if (double === 0) return !/^-?[0.]*[1-9]/.test(token);
+  return Number.isFinite(double) && normalize(token) === normalize(String(double));
+}
+
+/** The sign, the digits without zeros around them, and the power of ten behind them; not for 0. */
+function normalize(token: string): string {
+  const [mantissa = '', exponent = '0'] = token.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  let end = digits.length;
+  while (digits.charAt(end - 1) === '0') end -= 1;
+  const power = Number(exponent) - fraction.length + digits.length - end;
+  return `${mantissa.startsWith('-') ? '-' : ''}${digits.slice(0, end)}e${power}`;
+}
+
+/** The numbers in a valid JSON text that a double cannot hold, up to 50. */
+export function findInexactNumbers(text: string): InexactNumber[] {
+  const found: InexactNumber[] = [];
+  if (!mayBeInexact.test(text)) return found;
+  const containers: Container[] = [];
+  for (let at = 0; at < text.length && found.length < maxFaults; at += 1) {
+    const character = text.charAt(at);
+    const container = containers.at(-1);
+    if (character === '"') {
+      const end = endOfString(text, at);
+      if (container?.awaitsKey) Object.assign(container, { awaitsKey: false, key: [at, end] });
+      at = end - 1;
+    } else if (character === '{' || character === '[') {
+      const isObject = character === '{';
+      containers.push({ isObject, awaitsKey: isObject, key: [0, 0], index: 0 });
+    } else if (character === '}' || character === ']') {
+      containers.pop();
+    } else if (character === ',' && container) {
+      container.awaitsKey = container.isObject;
+      container.index += 1;
+    } else if (character === '-' || (character >= '0' && character <= '9')) {
+      numberToken.lastIndex = at;
+      const [token = character] = numberToken.exec(text) ?? [];
+      if (!isExact(token)) found.push({ path: pathOf(text, containers), token });
+      at += token.length - 1;
+    }
+  }
+  return found;
+}
+
+function pathOf(text: string, containers: readonly Container[]): (string | number)[] {
+  return containers.map(({ isObject, key, index }) =>
+    isObject ? String(JSON.parse(text.slice(...key))) : index,
+  );
+}
+
+/** Behind the closing quote of the string that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+    let backslash = quote;
+    while (text.charAt(backslash - 1) === '\\') backslash -= 1;
+    if ((quote - backslash) % 2 === 0) return quote + 1;
+  }
+  return text.length;
+}
+
+/**
+ * Throws BAD_USER_INPUT for numbers among the variables of a request that would be changed, naming each: an id or a value of
+ * the client's must not become another one without a word. `text` is the request as valid JSON.
+ */
+export function assertExactNumbers(text: string): void {
+  const found = findInexactNumbers(text).filter(({ path }) => path[0] === 'variables');
+  if (found.length === 0) return;
+  const details = found.map(({ path, token }) => ({
+    loc: path.slice(1),
+    msg: describe(token),
+    type: 'inexact_number',
+  }));
+  throw new AttachmentError('BAD_USER_INPUT', { message: details[0]?.msg ?? '', details });
+}
+
+/** The same for a literal in a document. Throws a GraphQLError that points at the first. */
+export function assertExactLiterals(node: ValueNode): void {
+  if (node.kind === Kind.OBJECT) for (const { value } of node.fields) assertExactLiterals(value);
+  if (node.kind === Kind.LIST) for (const value of node.values) assertExactLiterals(value);
+  if ((node.kind === Kind.INT || node.kind === Kind.FLOAT) && !isExact(node.value))
+    throw new GraphQLError(describe(node.value), { nodes: node });
+}
+
+const describe = (token: string) =>
+  `The number ${cutText(token, maxShown)} does not survive as a double: send it as a text.`;
