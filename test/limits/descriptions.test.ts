@@ -79,7 +79,7 @@ const tokens = [
     'a',
     'b ',
     'ä',
-    '🙂',
+    'ツ',
     'www.a.b',
     'http://a.b/',
     'a@b.c',
@@ -155,7 +155,7 @@ describe('a description that is dear to render', () => {
   test('whatever it is made of', async () => {
     const random = seededRandom();
     let stored = 0;
-    const rounds = 40;
+    const rounds = 25;
     for (let round = 0; round < rounds; round += 1) stored += (await attempt(randomAttack(random))) ? 1 : 0;
     report(`seed ${random.seed}: ${stored} stored, ${rounds - stored} refused`);
   }, 240_000);
