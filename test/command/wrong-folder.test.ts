@@ -53,16 +53,17 @@ describe('with an empty database of PostgreSQL', () => {
   });
   afterAll(() => postgres?.stop());
 
-  test('each names DATABASE_URL and makes nothing', async () => {
-    const env = { DATA_DIR: directory, DATABASE_URL: postgres?.url ?? '' };
-    for (const words of [['jobs'], ['verify'], ['sweep'], ['keys', 'list'], ['jobs', 'retry', '--all']]) {
+  test.each([['jobs'], ['verify'], ['keys', 'list']])(
+    '%s %s names DATABASE_URL and makes nothing',
+    async (...words: string[]) => {
+      const env = { DATA_DIR: directory, DATABASE_URL: postgres?.url ?? '' };
       const { status, stdout, stderr } = await startCommand(words, env).result;
-      expect({ words, status, stdout }).toEqual({ words, status: words[0] === 'verify' ? 2 : 1, stdout: '' });
+      expect({ status, stdout }).toEqual({ status: words[0] === 'verify' ? 2 : 1, stdout: '' });
       expect(stderr).toMatch(/^[^\n]*DATABASE_URL[^\n]*\n$/);
       expect(stderr).not.toContain('password@');
-    }
-    expect(await readdir(directory)).toEqual([]);
-  });
+      expect(await readdir(directory)).toEqual([]);
+    },
+  );
 
   test('verify says that it needs DATA_DIR for its own state', async () => {
     const none = join(directory, 'none');

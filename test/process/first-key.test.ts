@@ -66,14 +66,10 @@ test('a key that was made and never shown is told of at each start until another
   await createFirstApiKey({ database, clock: database.clock }, null);
   await database.close();
   const [lost] = await storedKeys();
-  for (let time = 0; time < 2; time += 1) {
-    const told = await toldBy(await start());
-    expect(keyIn(told)).toBe('');
-    expect(told).toContain(`keys revoke ${lost?.id}`);
-    const create = /claimcheck (keys create .+)/.exec(told)?.[1] ?? '';
-    expect(create).toContain('--permissions attachments:read,');
-    await running.pop()?.end('SIGTERM');
-  }
+  const told = await toldBy(await start());
+  expect(keyIn(told)).toBe('');
+  expect(told).toContain(`keys revoke ${lost?.id}`);
+  expect(told).toContain('claimcheck keys create --permissions attachments:read,');
   const made = await runCommand(['keys', 'create', '--permissions', 'keys:admin'], { DATA_DIR: directory });
   const service = await start();
   expect(await toldBy(service)).toBe(`Claimcheck listens on ${service.url}\n`);
