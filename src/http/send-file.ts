@@ -60,7 +60,7 @@ export async function sendFile(
   }
 }
 
-/** Long enough to follow the redirect; the client's Range goes with it. */
+/** A client has at least half of it to follow the redirect; its Range goes with it. */
 const redirectSeconds = 60;
 
 /** All that is sent on within such a span gets the same URL, so that browsers can cache what the store sends. */
@@ -80,7 +80,7 @@ async function redirectToStore(
     contentType: presentation.contentType,
     contentDisposition: contentDisposition(fileName, { type: presentation.type }),
     cacheControl: cacheControl(end),
-    validity: { from, seconds: redirectSeconds + redirectWindowSeconds },
+    validity: { from, seconds: redirectSeconds },
   });
   reply.header('cross-origin-resource-policy', resourcePolicy).redirect(url, 307);
 }

@@ -174,7 +174,7 @@ describe('with a signature', () => {
   }
 });
 
-it('is sent to the store by one URL for half a minute, good for a minute at least and not kept for longer than the signature', async () => {
+it('is sent to the store by one URL for half a minute, good for as long again and not kept for longer than the signature', async () => {
   const direct = {
     downloadUrl: async (key: string, { cacheControl, validity }: DirectDownload) =>
       `http://store.example/${key}?${new URLSearchParams({ cacheControl, from: validity.from.toISOString(), seconds: String(validity.seconds) })}`,
@@ -194,7 +194,7 @@ it('is sent to the store by one URL for half a minute, good for a minute at leas
   expect(Object.fromEntries(next.searchParams)).toEqual({
     cacheControl: 'private, max-age=540',
     from: '2025-11-20T10:00:30.000Z',
-    seconds: '90',
+    seconds: '60',
   });
   await sending.close();
 });
