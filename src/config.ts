@@ -89,6 +89,9 @@ const settings = {
     .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
     .optional()
     .describe('Decision of Open Policy Agent that says who may see and change which record; default: off.'),
+  RECORD_AUTHORIZER_BATCH: flag('false').describe(
+    'Whether that decision takes an array of questions and answers with an array: true or false.',
+  ),
   SIGNING_SECRET: z
     .string()
     .transform((list) => list.split(','))
@@ -165,6 +168,7 @@ function shape(env: Settings) {
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
     recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,
+    recordAuthorizerBatch: env.RECORD_AUTHORIZER_BATCH,
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,

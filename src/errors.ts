@@ -28,6 +28,10 @@ export const errorTable = {
   RATE_LIMITED: { status: 429, message: 'Too many requests.' },
   QUERY_TOO_COMPLEX: { status: 400, message: 'The operation is too complex.' },
   STORAGE_UNAVAILABLE: { status: 503, message: 'The storage cannot be reached or is full. Try again later.' },
+  AUTHORIZER_UNAVAILABLE: {
+    status: 503,
+    message: 'Who may see or change the record cannot be asked just now.',
+  },
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
@@ -100,6 +104,11 @@ export class AttachmentError extends Error {
   get status(): number {
     return errorTable[this.code].status;
   }
+}
+
+/** Whether each single one is worth a line in the log. What lasts for a while is logged once, by whoever notices it. */
+export function isLogged({ code, status }: AttachmentError): boolean {
+  return status >= 500 && code !== 'AUTHORIZER_UNAVAILABLE';
 }
 
 /** What leaves in `errors[].extensions`, over GraphQL and over every other route alike. */

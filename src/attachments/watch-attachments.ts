@@ -29,7 +29,7 @@ export async function watchAttachments(
   deps: WatchDependencies,
   viewer: Viewer,
   target: WatchTarget,
-): Promise<AsyncIterableIterator<StoredAttachment>> {
+): Promise<AttachmentWatch> {
   const watch = new AttachmentWatch(deps, viewer, target);
   if ('record' in target) return watch;
   // Listening has begun: whatever happens while the row is read is told.
@@ -45,7 +45,7 @@ export async function watchAttachments(
 }
 
 /** Not a generator, which could not be ended while it waits. To be asked for one at a time. */
-class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
+export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
   readonly #deps: WatchDependencies;
   readonly #viewer: Viewer;
   readonly #target: WatchTarget;
@@ -96,6 +96,11 @@ class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
     this.#stopListening();
     this.#wake();
     return { done: true, value: undefined };
+  }
+
+  /** Tells of this attachment once more, as it is by then. */
+  putBack(id: string): void {
+    if (!this.#hasEnded) this.#changed.add(id);
   }
 
   async throw(error: unknown): Promise<never> {

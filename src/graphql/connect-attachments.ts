@@ -1,8 +1,8 @@
+import { listVisible } from '../access/list-visible.js';
+import { refuseTotal } from '../access/record-access.js';
 import { type AttachmentList, countAttachments, listAttachments } from '../attachments/list-attachments.js';
 import type { PageRequest } from '../database/page.js';
 import type { GraphqlContext } from './context.js';
-import { listVisible } from './list-visible.js';
-import { refuseTotal } from './record-access.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
 import { type ConnectionOf, toConnection } from './types/connection.js';
 
@@ -16,7 +16,10 @@ export async function connectAttachments(
   const readPage = (page: PageRequest) =>
     context.list((read) => listAttachments(read, viewer, { ...page, ...list }));
   if (access.isActive) {
-    const page = await listVisible(request, readPage, (items) => access.visible(items));
+    const page = await listVisible(request, readPage, {
+      show: (items) => access.visible(items),
+      asked: () => access.asked,
+    });
     return toConnection(page, toAttachment, refuseTotal);
   }
   return toConnection(await readPage(request), toAttachment, () =>

@@ -1,9 +1,9 @@
+import { listVisible } from '../access/list-visible.js';
+import { type RecordAccess, refuseTotal } from '../access/record-access.js';
 import type { StoredAttachment } from '../attachments/stored-attachment.js';
 import { decodeCursor, encodeCursor } from '../database/cursor.js';
 import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
 import type { GraphqlContext } from './context.js';
-import { listVisible } from './list-visible.js';
-import { type RecordAccess, refuseTotal } from './record-access.js';
 import { type ConnectionOf, toConnection } from './types/connection.js';
 import { type AttachmentLink, toAttachmentLink } from './types/record.js';
 
@@ -33,7 +33,10 @@ export async function connectLinks(
     return toPage({ first, after }, found, ({ fieldId: id }) => encodeCursor(order, { value: 0, id }));
   };
   if (access.isActive) {
-    const page = await listVisible(request, readPage, (items) => visibleLinks(access, items));
+    const page = await listVisible(request, readPage, {
+      show: (items) => visibleLinks(access, items),
+      asked: () => access.asked,
+    });
     return toConnection(page, ({ link }) => link, refuseTotal);
   }
   const count = () => loaders.linkCount.load(stored.attachment.id);

@@ -1,5 +1,8 @@
 import type { DocumentNode } from 'graphql';
 import type { EntityManager } from 'typeorm';
+import { createLoaders, type Loaders } from '../access/loaders.js';
+import { RecordAccess } from '../access/record-access.js';
+import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
@@ -9,7 +12,6 @@ import type { VerdictListener } from '../attachments/verdict-listener.js';
 import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
-import type { RecordAuthorizer } from '../auth/record-authorizer.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
@@ -18,10 +20,9 @@ import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { type QueryLimits, tooComplex } from './cost/query-limits.js';
+import { createDescriptionLoader, type DescriptionLoader } from './description-loader.js';
 import type { LongText } from './json-body/read-json-body.js';
-import { createLoaders, type Loaders } from './loaders.js';
 import type { TakenText } from './read-request.js';
-import { RecordAccess } from './record-access.js';
 
 /** What resolvers hand on to the verbs of the service. */
 export interface GraphqlDependencies {
@@ -71,6 +72,7 @@ export interface RequestFacts {
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
+  private madeDescriptions: DescriptionLoader | null = null;
   private listedItems = 0;
   /** What resolvers read rows from. */
   reader: EntityManager;
@@ -111,15 +113,28 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    const { database, queryLimits } = this.deps;
-    this.madeLoaders ??= createLoaders(database, this.reader, this.viewer, queryLimits.bytes);
+    this.madeLoaders ??= createLoaders(this.deps.database, this.reader, this.viewer);
     return this.madeLoaders;
+  }
+
+  /** The HTML of descriptions. */
+  get descriptions(): DescriptionLoader {
+    const { bytes } = this.deps.queryLimits;
+    this.madeDescriptions ??= createDescriptionLoader(this.reader, this.viewer, bytes);
+    return this.madeDescriptions;
   }
 
   /** What the viewer may see and change of records. */
   get access(): RecordAccess {
     this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
     return this.madeAccess;
+  }
+
+  /** For operations that last: what is told next is decided and counted anew. */
+  startNext(): void {
+    this.madeAccess = null;
+    this.madeDescriptions = null;
+    this.listedItems = 0;
   }
 
   /**

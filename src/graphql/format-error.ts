@@ -2,7 +2,7 @@ import { unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { cutText } from '../cut-text.js';
 import { toDatabaseFault } from '../database/database-fault.js';
-import { AttachmentError, errorExtensions, errorTable, type FaultDetail } from '../errors.js';
+import { AttachmentError, errorExtensions, errorTable, type FaultDetail, isLogged } from '../errors.js';
 
 /** Apollo's and graphql-js's own codes for requests that cannot be executed as they stand. */
 const requestFaults = new Set([
@@ -41,7 +41,7 @@ export function internalCause(error: GraphQLError): unknown {
   const masked = original instanceof AttachmentError ? original.cause : original;
   const internal =
     original instanceof AttachmentError
-      ? original.status >= 500
+      ? isLogged(original)
       : !isRequestFault(original, error, error.extensions['code']);
   return internal ? (masked ?? original) : null;
 }

@@ -3,7 +3,14 @@ import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { toDatabaseFault } from '../database/database-fault.js';
-import { AttachmentError, challengeOf, errorExtensions, timeoutFault, toAttachmentError } from '../errors.js';
+import {
+  AttachmentError,
+  challengeOf,
+  errorExtensions,
+  isLogged,
+  timeoutFault,
+  toAttachmentError,
+} from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
 
 /** What Fastify itself refuses, in our words. */
@@ -66,7 +73,7 @@ function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   const error = toClientError(thrown, request.routeOptions.bodyLimit ?? 0);
-  if (error.status >= 500) request.log.error({ err: error.cause ?? thrown }, error.message);
+  if (isLogged(error)) request.log.error({ err: error.cause ?? thrown }, error.message);
   settleConnection(error, request, reply);
   if (error.status === 401) reply.header('www-authenticate', challengeOf(error));
   const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? unavailableSeconds : undefined);

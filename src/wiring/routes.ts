@@ -1,5 +1,7 @@
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
+import { createLoaders } from '../access/loaders.js';
+import { RecordAccess } from '../access/record-access.js';
 import { discardIntake } from '../attachments/discard-intake.js';
 import { findDownload } from '../attachments/find-download.js';
 import { measureUpload } from '../attachments/measure-upload.js';
@@ -16,9 +18,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
-import { createLoaders } from '../graphql/loaders.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
-import { RecordAccess } from '../graphql/record-access.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen } from '../graphql/screen-operation.js';
 import { screenRequest } from '../graphql/screen-request.js';
@@ -102,13 +102,8 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
   return apollo;
 }
 
-function accessOf(deps: RouteDependencies, viewer: Viewer): RecordAccess {
-  const { recordAuthorizer, database, queryLimits } = deps;
-  return new RecordAccess(
-    recordAuthorizer,
-    viewer,
-    createLoaders(database, database.read, viewer, queryLimits.bytes),
-  );
+function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
+  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, database.read, viewer));
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

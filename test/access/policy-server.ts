@@ -13,9 +13,11 @@ export interface Asked {
 export interface PolicyServer extends AsyncDisposable {
   url: string;
   asked: Asked[];
+  /** How many questions each request had, of those that were arrays. */
+  batches: number[];
   /** The most questions that were open at once. */
   mostAtOnce: number;
-  /** What it says of a question. */
+  /** What it says of a question; throwing is a fault of the policy. */
   decide: (input: Asked) => boolean | Promise<boolean>;
   /** Set, this answers instead. */
   misbehave: ((response: ServerResponse) => void) | null;
@@ -33,11 +35,16 @@ export async function startPolicyServer(): Promise<PolicyServer> {
     });
     let body = '';
     for await (const chunk of request) body += String(chunk);
-    const { input } = JSON.parse(body) as { input: Asked };
-    policy.asked.push(input);
+    const { input } = JSON.parse(body) as { input: Asked | Asked[] };
+    policy.asked.push(...[input].flat());
+    if (Array.isArray(input)) policy.batches.push(input.length);
     if (policy.misbehave) return policy.misbehave(response);
+    const answers = Promise.all([input].flat().map(async (one) => policy.decide(one)));
+    const results = await answers.catch(() => null);
+    if (results === null) return response.writeHead(500).end();
+    const result = Array.isArray(input) ? results : results[0];
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ decision_id: 'x', result: await policy.decide(input) }));
+    return response.end(JSON.stringify({ decision_id: 'x', result }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = async () => {
@@ -47,6 +54,7 @@ export async function startPolicyServer(): Promise<PolicyServer> {
   const policy: PolicyServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/data/records/allow`,
     asked: [],
+    batches: [],
     mostAtOnce: 0,
     decide: () => true,
     misbehave: null,

@@ -289,18 +289,6 @@ test('a page asks once for each record, and costs as many statements however lon
   expect(await counter.fewest(page(30))).toBeLessThanOrEqual(small + 4);
 });
 
-test('while there is no answer nothing is shown or changed, and then it is again', async () => {
-  const record = newRecord();
-  const { id } = await upload({ record });
-  await new Promise((resolve) => setTimeout(resolve, 3_050));
-  policy.misbehave = (response) => response.writeHead(500).end();
-  expect(await find(id)).toBeNull();
-  expect((await service.client.tryUpload(file(), { record })).errors?.[0]?.extensions.code).toBe('FORBIDDEN');
-  expect(service.logLines.some((line) => line.includes('no answer of the record authorizer'))).toBe(true);
-  policy.misbehave = null;
-  expect((await find(id))?.record).toEqual({ id: record.id });
-});
-
 test('it is never asked while a transaction is open', async () => {
   const record = newRecord();
   let insideTransaction = 0;

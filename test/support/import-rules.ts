@@ -18,6 +18,7 @@ const levels: readonly (readonly string[])[] = [
   ['storage', 'scanner', 'database', 'markdown'],
   ['jobs', 'audit', 'limits'],
   ['attachments', 'webhooks', 'auth', 'moving'],
+  ['access'],
   ['graphql', 'http'],
   ['wiring'],
   ['app.ts'],

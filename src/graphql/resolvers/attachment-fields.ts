@@ -89,7 +89,7 @@ export class AttachmentFields {
 @Resolver(() => FormattedText)
 export class FormattedTextFields {
   @FieldResolver(() => String)
-  async html(@Root() { attachment }: FormattedText, @Ctx() { loaders }: GraphqlContext): Promise<string> {
-    return attachment.descriptionHtml ?? loaders.descriptionHtml.load(attachment);
+  async html(@Root() { attachment }: FormattedText, @Ctx() context: GraphqlContext): Promise<string> {
+    return attachment.descriptionHtml ?? context.descriptions.load(attachment);
   }
 }

@@ -5,7 +5,7 @@ import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
 import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
-import { AttachmentError } from '../../errors.js';
+import { AttachmentError, isLogged } from '../../errors.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import type { Screen } from '../screen-operation.js';
@@ -180,7 +180,7 @@ function maskError(
 ): GraphQLFormattedError {
   const { originalError } = error;
   if (originalError instanceof AttachmentError) {
-    if (originalError.status >= 500) logError(originalError.cause ?? originalError);
+    if (isLogged(originalError)) logError(originalError.cause ?? originalError);
     return format(error.toJSON(), originalError);
   }
   const cause = internalCause(error);

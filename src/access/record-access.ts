@@ -1,10 +1,10 @@
 import { notFound } from '../attachments/not-found.js';
 import type { RecordRef } from '../attachments/record.js';
 import type { StoredAttachment } from '../attachments/stored-attachment.js';
-import type { RecordAuthorizer } from '../auth/record-authorizer.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { Loaders } from './loaders.js';
+import type { RecordAuthorizer } from './record-authorizer.js';
 
 type Loc = (string | number)[];
 
@@ -22,13 +22,18 @@ interface Creation {
 
 /** More places than these are not looked at. */
 const maxPlaces = 1_000;
+/** Different questions that one request may lead to. */
+const maxQuestions = 10_000;
 
 /**
  * What the record authorizer lets a viewer see and change, asked before anything is shown or written and outside of every
- * transaction. An attachment is seen by whoever may view one of its places, and changed by whoever may edit all of them; one
+ * transaction. Each different question is asked once; make another one of these for what is to be decided anew. All methods
+ * throw AUTHORIZER_UNAVAILABLE for what cannot be decided: it is neither hidden nor shown. An attachment is seen by whoever may view one of its places, and changed by whoever may edit all of them; one
  * that is neither claimed nor linked is its creator's alone, and nobody is asked.
  */
 export class RecordAccess {
+  readonly #answers = new Map<string, Promise<boolean>>();
+
   constructor(
     private readonly authorizer: RecordAuthorizer,
     private readonly viewer: Viewer,
@@ -43,8 +48,13 @@ export class RecordAccess {
     return this.authorizer.isActive;
   }
 
+  /** How many different questions there were. */
+  get asked(): number {
+    return this.#answers.size;
+  }
+
   mayView(record: RecordRef, field: string | null): Promise<boolean> {
-    return this.authorizer.may(this.viewer, { action: 'view', record, field });
+    return this.#ask('view', { record, field });
   }
 
   /** Those of `items` whose attachment may be viewed. */
@@ -56,7 +66,8 @@ export class RecordAccess {
 
   /** Whether one of these may be viewed. */
   async seesAny(items: readonly StoredAttachment[]): Promise<boolean> {
-    return items.length > 0 && (await this.visible(items)).size > 0;
+    if (!this.isActive) return items.length > 0;
+    return anyOf(items, (item) => this.#mayViewAttachment(item));
   }
 
   /** The attachment, or null where it may not be viewed. */
@@ -66,15 +77,17 @@ export class RecordAccess {
 
   /** Throws FORBIDDEN where the viewer may not change the record, or this field of it. */
   async assertMayEdit(record: RecordRef, field: string | null, loc: Loc): Promise<void> {
-    if (!(await this.#mayEdit({ record, field }))) throw forbidden(loc);
+    if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
   /** The same for a record and every field that it has. */
   async assertMayEditAll(record: RecordRef, loc: Loc): Promise<void> {
     if (!this.isActive) return;
     const fields = await this.loaders.fieldsOfRecord.load(record);
-    for (const name of [null, ...fields.map((field) => field.name)])
-      await this.assertMayEdit(record, name, loc);
+    await this.#assertMayEditEach(
+      [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field })),
+      loc,
+    );
   }
 
   /** Throws NOT_FOUND for each of these that may not be viewed, or is not there: nobody learns which. */
@@ -109,12 +122,26 @@ export class RecordAccess {
     const stored = await this.loaders.attachment.load(id);
     if (!stored?.attachment.shared) return;
     const places = await this.#placesOf(stored);
-    const edits = await Promise.all(places.map((place) => this.#mayEdit(place)));
-    if (edits.includes(false) || places.length >= maxPlaces) throw forbidden(loc);
+    await this.#assertMayEditEach(places, loc);
+    if (places.length >= maxPlaces) throw forbidden(loc);
   }
 
-  #mayEdit({ record, field }: Place): Promise<boolean> {
-    return this.authorizer.may(this.viewer, { action: 'edit', record, field });
+  /** A no counts even if another place cannot be decided. */
+  async #assertMayEditEach(places: readonly Place[], loc: Loc): Promise<void> {
+    const edits = await Promise.allSettled(places.map((place) => this.#ask('edit', place)));
+    if (edits.some((edit) => edit.status === 'fulfilled' && !edit.value)) throw forbidden(loc);
+    throwUndecided(edits);
+  }
+
+  #ask(action: 'view' | 'edit', { record, field }: Place): Promise<boolean> {
+    if (!this.isActive) return Promise.resolve(true);
+    const key = JSON.stringify([action, record.type, record.id, field]);
+    const known = this.#answers.get(key);
+    if (known) return known;
+    if (this.#answers.size >= maxQuestions) return Promise.reject(tooManyQuestions());
+    const answer = this.authorizer.may(this.viewer, { action, record, field });
+    this.#answers.set(key, answer);
+    return answer;
   }
 
   /** One that was shared and has lost its last link without an owner is nowhere: then it is its creator's again. */
@@ -124,8 +151,7 @@ export class RecordAccess {
     if (!shared) return isCreators;
     const places = await this.#placesOf(stored);
     if (places.length === 0) return isCreators;
-    const views = await Promise.all(places.map(({ record, field }) => this.mayView(record, field)));
-    return views.includes(true);
+    return anyOf(places, ({ record, field }) => this.mayView(record, field));
   }
 
   /** Its links; and its owner, where it is in no field of that. */
@@ -146,6 +172,34 @@ export class RecordAccess {
       ? linked
       : [...linked, { record: { type: recordType, id: recordId }, field: null }];
   }
+}
+
+/**
+ * Whether one of these may be: asked in waves, so that the first yes spares the others. A yes counts even if others cannot be
+ * decided; without one this throws what they threw.
+ */
+async function anyOf<Item>(items: readonly Item[], may: (item: Item) => Promise<boolean>): Promise<boolean> {
+  const undecided: PromiseSettledResult<boolean>[] = [];
+  for (let from = 0, size = 1; from < items.length; from += size, size *= 8) {
+    const answers = await Promise.allSettled(items.slice(from, from + size).map(may));
+    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value)) return true;
+    undecided.push(...answers);
+  }
+  throwUndecided(undecided);
+  return false;
+}
+
+function throwUndecided(answers: readonly PromiseSettledResult<boolean>[]): void {
+  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+}
+
+function tooManyQuestions(): AttachmentError {
+  const message = `The operation leads to more than ${maxQuestions} different questions to the record authorizer.`;
+  return new AttachmentError('QUERY_TOO_COMPLEX', {
+    message,
+    limit: maxQuestions,
+    details: [{ loc: ['query'], msg: message, type: 'too_many_questions' }],
+  });
 }
 
 function forbidden(loc: Loc): AttachmentError {

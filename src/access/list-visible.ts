@@ -6,22 +6,33 @@ export type ReadPage<Item> = (request: PageRequest) => Promise<Page<Item>>;
 
 const leastRead = 100;
 const maxRounds = 10;
+/** Once a page has led to so many questions, no more rows are read for it. */
+const maxAsked = 2_000;
+
+/** Knows what may be shown. */
+export interface Visibility<Item> {
+  show(items: readonly Item[]): Promise<ReadonlySet<Item>>;
+  /** Questions so far, of this page and others. */
+  asked(): number;
+}
 
 /**
- * A full page of what `show` keeps: what is hidden leaves no gap, and is not what a cursor points at. Throws BAD_USER_INPUT
- * where a thousand and more items in a row are hidden: the list is to be narrowed then.
+ * A full page of what `show` keeps: what is hidden leaves no gap, and is not what a cursor points at. The rows and questions
+ * for one page are bounded: past the bound the page may be short, with a next one. If nothing is shown by then, this throws
+ * BAD_USER_INPUT: the list is to be narrowed. What `show` throws fails the page as a whole.
  */
 export async function listVisible<Item>(
   request: PageRequest,
   read: ReadPage<Item>,
-  show: (items: readonly Item[]) => Promise<ReadonlySet<Item>>,
+  { show, asked }: Visibility<Item>,
 ): Promise<Page<Item>> {
   const { first } = request;
   checkPageSize(first);
   const hasPreviousPage = request.after !== null;
   const shown: Page<Item>['edges'] = [];
   let { after } = request;
-  for (let round = 0; round < maxRounds; round += 1) {
+  const askedBefore = asked();
+  for (let round = 0; round < maxRounds && asked() - askedBefore < maxAsked; round += 1) {
     const page = await read({ first: Math.min(Math.max(first + 1, leastRead), maxPageSize), after });
     const visible = await show(page.edges.map(({ node }) => node));
     shown.push(...page.edges.filter(({ node }) => visible.has(node)));

@@ -1,4 +1,4 @@
-import type { Viewer } from './viewer.js';
+import type { Viewer } from '../auth/viewer.js';
 
 /** What somebody wants to do with a record or one of its fields. */
 export interface RecordQuestion {
@@ -12,7 +12,9 @@ export interface RecordQuestion {
 export interface RecordAuthorizer {
   /** False: it permits everything, so nobody needs to gather what to ask. */
   readonly isActive: boolean;
-  /** Whether the viewer may. Never rejects: where there is no answer in time it is no. */
+  /** Questions that have not been sent yet. */
+  readonly waiting: number;
+  /** Whether the viewer may. Rejects with AUTHORIZER_UNAVAILABLE if there is no answer, which is neither yes nor no. */
   may(viewer: Viewer, question: RecordQuestion): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -20,6 +22,7 @@ export interface RecordAuthorizer {
 /** Within an organization everybody may see and change every record. */
 export const allowAll: RecordAuthorizer = {
   isActive: false,
+  waiting: 0,
   may: async () => true,
   close: async () => {},
 };

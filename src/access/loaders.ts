@@ -17,7 +17,6 @@ import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
 import type { Total } from '../database/page.js';
-import { createDescriptionLoader } from './description-loader.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {
@@ -41,13 +40,7 @@ const idOfField = (row: RecordFieldRow) =>
   fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
-/** `maxBytes` bounds what one answer may have. */
-export function createLoaders(
-  database: Pick<Database, 'list'>,
-  read: EntityManager,
-  viewer: Viewer,
-  maxBytes: number,
-) {
+export function createLoaders(database: Pick<Database, 'list'>, read: EntityManager, viewer: Viewer) {
   const { organizationId } = viewer;
   const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
   return {
@@ -56,7 +49,6 @@ export function createLoaders(
       (id) => id,
       ({ attachment }) => attachment.id,
     ),
-    descriptionHtml: createDescriptionLoader(read, viewer, maxBytes),
     rejection: byKey<string, RejectionRow>(
       (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
       (id) => id,
