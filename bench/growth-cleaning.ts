@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Changes } from '../src/attachments/changes.js';
+import { IntakeLeases } from '../src/attachments/intake-leases.js';
 import { purgeExpired } from '../src/attachments/purge-expired.js';
 import { sweepStorage } from '../src/attachments/sweep-storage.js';
 import { loadConfig } from '../src/config.js';
@@ -27,6 +28,7 @@ export async function timeCleaning(engine: GrowthEngine, seed: Seed): Promise<Cl
     clock: () => new Date(),
     changes: new Changes(),
     verdicts: { forget: async () => {} },
+    leases: new IntakeLeases(database),
   };
   try {
     await expireSome(engine);

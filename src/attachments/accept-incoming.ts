@@ -3,12 +3,15 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import type { Storage } from '../storage/storage.js';
+import { condemnKeys } from './condemn-keys.js';
+import type { IntakeLeases } from './intake-leases.js';
 import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 
 export interface AcceptIncomingDependencies {
   database: Database;
   storage: Pick<Storage, 'direct' | 'size'>;
   clock: () => Date;
+  leases: Pick<IntakeLeases, 'hold' | 'release'>;
 }
 
 /** A process that has a target in hand counts as dead after so long, and a bit longer for large ones. */
@@ -46,21 +49,32 @@ export async function acceptIncoming(
     const lease = await take(deps, target);
     if (lease === null) continue;
     const copy = async (signal: AbortSignal) => !incoming || direct.accept(documentKey, incoming.tag, signal);
-    await finish(deps.database, { ...target, ...lease }, copy);
+    await finishHeld(deps, { ...target, ...lease }, copy);
     return;
   }
 }
 
+/** However long the copy takes, no sweep touches it. If the target has gone meanwhile, the copy must go too. */
+async function finishHeld(
+  { database, leases, clock }: AcceptIncomingDependencies,
+  target: UploadTargetRow & Lease,
+  copy: (signal: AbortSignal) => Promise<boolean>,
+): Promise<void> {
+  leases.hold(target.documentKey);
+  const isSettled = await finish(database, target, copy).finally(() => leases.release(target.documentKey));
+  if (!isSettled) await condemnKeys(database, [target.documentKey], clock());
+}
+
 /** What was sent to us is at its key once it is whole, and stays as it is: only that may not be written down yet. */
 async function finishWhole(
-  { database, storage }: AcceptIncomingDependencies,
+  { database, storage, clock }: AcceptIncomingDependencies,
   organizationId: string,
   documentKey: string,
 ): Promise<void> {
   const receiving = { organizationId, documentKey, state: 'RECEIVING' as const };
   const target = await database.read.findOneBy(UploadTargetRow, receiving);
   if (!target || (await storage.size(documentKey)) !== target.size) return;
-  await database.write((manager) => finishTarget(manager, target));
+  await database.write((manager) => finishTarget(manager, target, clock()));
 }
 
 /** In milliseconds. */
@@ -99,12 +113,12 @@ async function take(
   return isTaken ? lease : null;
 }
 
-/** With the lease in hand: after a failure the next may try at once. */
+/** With the lease in hand: after a failure the next may try at once. Returns whether the target was still there for it. */
 async function finish(
   database: Database,
   target: UploadTargetRow & Lease,
   copy: (signal: AbortSignal) => Promise<boolean>,
-): Promise<void> {
+): Promise<boolean> {
   const release = (state: 'OPEN' | 'FINISHED') =>
     database.write((manager) => moveTarget(manager, unchanged(target), { state, acceptingUntil: null }));
   const signal = AbortSignal.timeout(leaseOf(target) - reserveMs);
@@ -112,5 +126,5 @@ async function finish(
     await release('OPEN').catch(() => undefined);
     throw error;
   });
-  await release(isCopied ? 'FINISHED' : 'OPEN');
+  return release(isCopied ? 'FINISHED' : 'OPEN');
 }

@@ -1,13 +1,16 @@
 import { purgeEvents } from '../audit/purge-events.js';
+import { forgetSweptKeys } from './condemn-keys.js';
 import { dropUnusedTargets } from './drop-unused-targets.js';
+import type { IntakeLeases } from './intake-leases.js';
 import { type PurgeExpiredDependencies, purgeExpired } from './purge-expired.js';
 import { forgetCreations } from './recall-creation.js';
-import { type RemoveBytesDependencies, removeDueBytes } from './remove-bytes.js';
-import { sweepStorage } from './sweep-storage.js';
+import { removeDueBytes } from './remove-bytes.js';
+import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
 
-export interface CleanUpDependencies extends RemoveBytesDependencies, PurgeExpiredDependencies {
+export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpiredDependencies {
   /** How long audit events are kept; 0 is for good. */
   auditRetentionMs: number;
+  leases: Pick<IntakeLeases, 'isHeld' | 'dead'>;
 }
 
 /**
@@ -18,10 +21,12 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
   const now = deps.clock();
   const steps: (() => Promise<unknown>)[] = [
     () => purgeExpired(deps),
-    () => dropUnusedTargets(deps.database, now),
+    () => dropUnusedTargets(deps, now),
     () => forgetCreations(deps.database, now),
     () => purgeEvents(deps.database, now, deps.auditRetentionMs),
     () => removeDueBytes(deps),
+    () => sweepDeadIntakes(deps),
+    () => forgetSweptKeys(deps.database, now),
     () => sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) }),
   ];
   const faults: unknown[] = [];

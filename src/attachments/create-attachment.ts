@@ -12,9 +12,11 @@ import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Scanner } from '../scanner/scanner.js';
+import type { Storage } from '../storage/storage.js';
 import { announceVerdict } from './announce-verdict.js';
 import { changeLinks } from './change-links.js';
 import type { Changes } from './changes.js';
+import { assertNotSwept, assertStillStored } from './condemn-keys.js';
 import { type CreationInput, type Examined, examineInput } from './examine-input.js';
 import type { Intake } from './intake.js';
 import type { PolicyBook } from './load-policies.js';
@@ -27,6 +29,7 @@ import type { VerdictListener } from './verdict-listener.js';
 
 export interface CreateAttachmentDependencies {
   database: Database;
+  storage: Pick<Storage, 'size'>;
   clock: () => Date;
   policies: PolicyBook;
   renderer: Pick<MarkdownRenderer, 'render'>;
@@ -57,6 +60,7 @@ export async function createAttachment(
 ): Promise<StoredAttachment & { isReplay: boolean }> {
   const examined = await examineInput(deps, viewer, input, intake);
   const now = deps.clock();
+  await assertStillStored(deps.storage, intake, now);
   const blob = toBlob(deps, viewer, intake, now);
   const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
   const writing = deps.database.write(async (manager) => {
@@ -97,6 +101,7 @@ async function recordCreation(
 async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
   if (!intake.used || intake.fromUploadTarget) {
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
+    if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
     return;
   }
   const { id, organizationId } = blob;

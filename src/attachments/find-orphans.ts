@@ -1,10 +1,7 @@
-import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { BlobRow } from '../database/entities/blob.js';
-import { RemovalRow } from '../database/entities/removal.js';
-import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
+import { withoutRow } from './condemn-keys.js';
 
 export interface FindOrphansDependencies {
   database: Database;
@@ -12,7 +9,7 @@ export interface FindOrphansDependencies {
 }
 
 export const hourMs = 3_600_000;
-/** What is younger may be on its way to its row. */
+/** Only to keep away from what is new: what is on its way, whatever its age, has a lease (see intake-leases.ts). */
 export const orphanAgeMs = 24 * hourMs;
 const batchSize = 500;
 
@@ -42,21 +39,10 @@ export async function* findOrphans(
   for await (const key of storage.list(hourPartition(hour))) {
     batch.push(key);
     if (batch.length < batchSize) continue;
-    yield await stillStored(storage, await withoutRow(database, batch));
+    yield await stillStored(storage, await withoutRow(database.read, batch));
     batch = [];
   }
-  yield await stillStored(storage, await withoutRow(database, batch));
-}
-
-/** Removals are read last: what a deletion has taken from the rows before is there, until it is gone from the storage too. */
-async function withoutRow({ read }: Database, keys: string[]): Promise<string[]> {
-  if (keys.length === 0) return [];
-  const named = { where: { documentKey: In(keys) }, select: { documentKey: true } } as const;
-  const known = new Set<string>();
-  for (const entity of [UploadTargetRow, BlobRow, RemovalRow]) {
-    for (const { documentKey } of await read.find(entity, named)) known.add(documentKey);
-  }
-  return keys.filter((key) => !known.has(key));
+  yield await stillStored(storage, await withoutRow(database.read, batch));
 }
 
 async function stillStored(storage: Pick<Storage, 'size'>, keys: string[]): Promise<string[]> {

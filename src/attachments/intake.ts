@@ -20,6 +20,8 @@ export interface Intake {
   fromUploadTarget?: boolean;
   /** Then: the principal who has brought them. */
   broughtById?: string;
+  /** When its first byte came: by the service's clock, and in milliseconds by one that nobody can set. */
+  begun?: { at: Date; tick: number };
   /** Set once an attachment has been made of it: from then on the bytes belong to that. */
   used: boolean;
 }

@@ -8,6 +8,8 @@ import { principalKey } from '../limits/principal-key.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
 import { watchPace } from '../limits/watch-pace.js';
 import type { Storage } from '../storage/storage.js';
+import { condemnKeys } from './condemn-keys.js';
+import type { IntakeLeases } from './intake-leases.js';
 import { meterContent } from './meter-content.js';
 import { finishTarget, moveTarget } from './upload-target.js';
 
@@ -17,6 +19,7 @@ export interface ReceiveUploadDependencies {
   clock: () => Date;
   uploadSlots: UploadSlots;
   pace: PaceLimits;
+  leases: Pick<IntakeLeases, 'hold' | 'release'>;
 }
 
 /** A request that brings a target's bytes, as far as its headers tell. */
@@ -42,6 +45,8 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   if (!target) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);
   const release = deps.uploadSlots.take(principalKey(target.organizationId, target.principalId));
+  // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
+  deps.leases.hold(target.documentKey);
   try {
     // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
     const { organizationId } = target;
@@ -53,6 +58,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
     return target.size;
   } finally {
     release();
+    await deps.leases.release(target.documentKey);
   }
 }
 
@@ -72,7 +78,11 @@ async function fill(
     throw error;
   }
   // Never open again, now that the bytes are whole: where this fails, whoever makes an attachment of them does it.
-  await deps.database.write((manager) => finishTarget(manager, target));
+  const isThere = await deps.database.write((manager) => finishTarget(manager, target, deps.clock()));
+  if (isThere) return;
+  // Used and deleted already, or given up for dead: nothing can come to use the bytes any more.
+  await deps.leases.release(target.documentKey);
+  await condemnKeys(deps.database, [target.documentKey], deps.clock());
 }
 
 function checkHeaders({ contentLength, contentType }: DirectUpload, target: UploadTargetRow): void {

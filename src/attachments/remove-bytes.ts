@@ -5,7 +5,7 @@ import type { Storage } from '../storage/storage.js';
 
 export interface RemoveBytesDependencies {
   database: Database;
-  storage: Storage;
+  storage: Pick<Storage, 'remove'>;
 }
 
 const batchSize = 500;

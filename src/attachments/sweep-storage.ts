@@ -1,15 +1,20 @@
 import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
+import { IntakeRow } from '../database/entities/intake.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { SweepRow } from '../database/entities/sweep.js';
-import { hourPartition, organizationOf } from '../storage/document-key.js';
+import { hourPartition, organizationOf, partitionOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
+import { condemnDeadIntake, condemnKeys } from './condemn-keys.js';
 import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
+import type { IntakeLeases } from './intake-leases.js';
+import { removeBytes } from './remove-bytes.js';
 
 export interface SweepStorageDependencies {
   database: Database;
   storage: Pick<Storage, 'list' | 'size' | 'remove' | 'removeUnfinished'>;
   clock: () => Date;
+  leases: Pick<IntakeLeases, 'isHeld'>;
 }
 
 export interface SweepOptions {
@@ -72,17 +77,39 @@ async function* ofHours(
 }
 
 async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
-  const { storage } = deps;
-  const orphans = await orphansOf(deps, hour);
-  for (const key of orphans) await storage.remove(key);
-  await storage.removeUnfinished(hourPartition(hour), unfinishedAgeMs);
+  const { database } = deps;
+  const orphans = await condemnKeys(database, await orphansOf(deps, hour), deps.clock());
+  for (const key of orphans) await removeBytes(deps, key);
+  await removeUnfinished(deps, hourPartition(hour));
   return orphans;
+}
+
+async function removeUnfinished(
+  { database, storage, leases }: SweepStorageDependencies,
+  partition: string,
+): Promise<void> {
+  await storage.removeUnfinished(
+    partition,
+    unfinishedAgeMs,
+    async (key) => leases.isHeld(key) || (await database.read.existsBy(IntakeRow, { documentKey: key })),
+  );
+}
+
+/** Removes what processes that have died had on its way: its hour may have been swept while their leases were still good. */
+export async function sweepDeadIntakes(
+  deps: SweepStorageDependencies & { leases: Pick<IntakeLeases, 'dead'> },
+): Promise<void> {
+  for (const intake of await deps.leases.dead()) {
+    for (const key of await condemnDeadIntake(deps.database, intake, deps.clock()))
+      await removeBytes(deps, key);
+    await removeUnfinished(deps, partitionOf(intake.documentKey));
+  }
 }
 
 async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
   const orphans: string[] = [];
   for await (const keys of findOrphans(deps, hour)) orphans.push(...(await ours(deps, keys)));
-  return orphans;
+  return orphans.filter((key) => !deps.leases.isHeld(key));
 }
 
 /**

@@ -3,12 +3,14 @@ import { createDocumentKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
+import type { IntakeLeases } from './intake-leases.js';
 import { meterContent } from './meter-content.js';
 
 export interface TakeInDependencies {
   storage: Pick<Storage, 'create'>;
   clock: () => Date;
   hasher: Hasher;
+  leases: Pick<IntakeLeases, 'hold' | 'release'>;
 }
 
 export interface ContentSource {
@@ -27,23 +29,31 @@ export interface ContentSource {
  * then; a Readable is not destroyed, so that whoever opened it may drain it instead.
  */
 export async function takeIn(
-  { storage, clock, hasher }: TakeInDependencies,
+  { storage, clock, hasher, leases }: TakeInDependencies,
   source: ContentSource,
   signal?: AbortSignal,
 ): Promise<Intake> {
   const stream = toReadable(source.content);
-  const documentKey = createDocumentKey(source.organizationId, clock());
-  const writer = await storage.create(documentKey);
+  const begun = { at: clock(), tick: performance.now() };
+  const documentKey = createDocumentKey(source.organizationId, begun.at);
+  // Until `discardIntake` lets go of it, or this fails.
+  leases.hold(documentKey);
+  const writer = await storage.create(documentKey).catch(async (error: unknown) => {
+    await leases.release(documentKey);
+    throw error;
+  });
   const hash = hasher.start();
   try {
     const stored = await store(stream, source.maxSize, { writer, hash, signal });
     signal?.throwIfAborted();
     await writer.commit();
     const { fileName, declaredType } = source;
-    return { blobId: lastPartOf(documentKey), documentKey, ...stored, fileName, declaredType, used: false };
+    const blobId = lastPartOf(documentKey);
+    return { blobId, documentKey, begun, ...stored, fileName, declaredType, used: false };
   } catch (error) {
     hash.forget();
     await writer.abort();
+    await leases.release(documentKey);
     throw signal?.aborted ? signal.reason : error;
   } finally {
     if (stream !== source.content) stream.destroy();

@@ -8,6 +8,7 @@ import { acceptIncoming } from './accept-incoming.js';
 import { headSize } from './content-sink.js';
 import type { Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
+import type { IntakeLeases } from './intake-leases.js';
 import { meterContent } from './meter-content.js';
 import type { StoredAttachment } from './stored-attachment.js';
 import { assertMayUse, findFinished } from './upload-target.js';
@@ -17,6 +18,7 @@ export interface TakeStoredDependencies {
   storage: Storage;
   hasher: Hasher;
   clock: () => Date;
+  leases: Pick<IntakeLeases, 'hold' | 'release'>;
   /** Whether the viewer may see one of these now. Never called inside a transaction. */
   seesAny(stored: readonly StoredAttachment[]): Promise<boolean>;
 }

@@ -86,18 +86,22 @@ export function unchanged<State extends UploadTargetState>({
 
 /**
  * Marks a target as finished, now that its bytes are whole at their key. Whoever asks for the bytes meanwhile may have done so
- * first, used them, and deleted them with their target. Returns the target as it is now; null where it is gone.
+ * first, used them, and deleted them with their target. If the bytes have come late, the day for their attachment begins now.
+ * Returns whether the target is there.
  */
 export async function finishTarget(
   manager: EntityManager,
-  { id, organizationId }: UploadTargetRow,
-): Promise<UploadTargetRow | null> {
-  await moveTarget(
-    manager,
-    { id, organizationId, state: 'RECEIVING' },
-    { state: 'FINISHED', acceptingUntil: null },
-  );
-  return manager.findOneBy(UploadTargetRow, { id, organizationId });
+  { id, organizationId, expiresAt }: UploadTargetRow,
+  now: Date,
+): Promise<boolean> {
+  const receiving = { id, organizationId, state: 'RECEIVING' as const };
+  const isLate = expiresAt !== null && expiresAt < now;
+  await moveTarget(manager, receiving, {
+    state: 'FINISHED',
+    acceptingUntil: null,
+    ...(isLate ? { expiresAt: now } : {}),
+  });
+  return manager.existsBy(UploadTargetRow, { id, organizationId });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Changes } from '../attachments/changes.js';
 import { cleanUp } from '../attachments/clean-up.js';
+import { IntakeLeases } from '../attachments/intake-leases.js';
 import { listDue } from '../attachments/list-due.js';
 import { sweepStorage } from '../attachments/sweep-storage.js';
 import type { Config } from '../config.js';
@@ -24,6 +25,7 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
     clock: database.clock,
     verdicts: { forget: forgetWebhooks },
     changes,
+    leases: new IntakeLeases(database),
     auditRetentionMs: config.auditRetentionMs,
   };
   try {

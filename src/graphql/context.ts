@@ -6,6 +6,7 @@ import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { Changes } from '../attachments/changes.js';
 import type { Hasher } from '../attachments/hash-content.js';
 import type { Intake } from '../attachments/intake.js';
+import type { IntakeLeases } from '../attachments/intake-leases.js';
 import type { PolicyBook } from '../attachments/load-policies.js';
 import type { UploadMeter } from '../attachments/measure-upload.js';
 import type { VerdictListener } from '../attachments/verdict-listener.js';
@@ -30,6 +31,7 @@ export interface GraphqlDependencies {
   storage: Storage;
   hasher: Hasher;
   renderer: Pick<MarkdownRenderer, 'render'>;
+  leases: IntakeLeases;
   clock: () => Date;
   policies: PolicyBook;
   jobs: Pick<Jobs, 'enqueue'>;

@@ -31,6 +31,11 @@ export function hourPartition(now: Date): string {
   return `${iso.slice(0, 10)}/${iso.slice(11, 13)}`;
 }
 
+/** The hour partition that the object of this key lies in. */
+export function partitionOf(key: string): string {
+  return key.split('/').slice(0, 2).join('/');
+}
+
 export function isDocumentKey(key: string): boolean {
   return documentKeyPattern.test(key);
 }

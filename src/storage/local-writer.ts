@@ -16,6 +16,11 @@ export function isUnfinishedName(name: string): boolean {
   return unfinishedName.test(name);
 }
 
+/** What the file is called once it is whole. */
+export function finishedNameOf(unfinished: string): string {
+  return unfinished.split('.')[1] ?? '';
+}
+
 export interface LocalWriterDependencies {
   directories: Directories;
   reserved: ReservedSpace;

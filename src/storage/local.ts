@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { privateFile } from '../private-files.js';
 import { Directories } from './directories.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
-import { isUnfinishedName, openLocalWriter } from './local-writer.js';
+import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
 import { readFileRange } from './read-file-range.js';
 import { ReservedSpace } from './reserved-space.js';
 import type { ByteRange, ObjectWriter, Storage } from './storage.js';
@@ -78,11 +78,16 @@ class LocalStorage implements Storage {
     }
   }
 
-  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+  async removeUnfinished(
+    partition: string,
+    olderThanMs: number,
+    isOnItsWay: (key: string) => Promise<boolean> = async () => false,
+  ): Promise<number> {
     let count = 0;
     for await (const { name, directory } of this.#filesOf(partition)) {
       if (!isUnfinishedName(name)) continue;
       const path = join(this.#root, partition, directory, name);
+      if (await isOnItsWay(`${partition}/${directory}/${finishedNameOf(name)}`)) continue;
       if (await onMedium(() => removeWhereOlder(path, olderThanMs))) count += 1;
     }
     return count;

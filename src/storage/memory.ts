@@ -44,13 +44,19 @@ class MemoryStorage implements Storage {
     for (const key of this.#objects.keys()) if (key.startsWith(`${partition}/`)) yield key;
   }
 
-  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+  async removeUnfinished(
+    partition: string,
+    olderThanMs: number,
+    isOnItsWay: (key: string) => Promise<boolean> = async () => false,
+  ): Promise<number> {
     assertHourPartition(partition);
     const due = [...this.#unfinished].filter(
       ({ key, lastWriteAt }) => key.startsWith(`${partition}/`) && Date.now() - lastWriteAt >= olderThanMs,
     );
-    for (const writer of due) this.#unfinished.delete(writer);
-    return due.length;
+    let count = 0;
+    for (const writer of due)
+      if (!(await isOnItsWay(writer.key)) && this.#unfinished.delete(writer)) count += 1;
+    return count;
   }
 
   async check(): Promise<void> {}

@@ -10,24 +10,29 @@ import type { S3Location } from '../s3-location.js';
 import { nullWhereMissing } from './s3-client.js';
 import { incomingFolder } from './s3-direct-access.js';
 
+export interface DueUploads {
+  partition: string;
+  before: Date;
+  /** Of a document key. */
+  isOnItsWay(key: string): Promise<boolean>;
+}
+
 /** Ends multipart uploads of an hour, and removes what was sent directly in it and never asked for, where begun before. Returns how many. */
 export async function removeUnfinishedUploads(
   client: S3Client,
   location: S3Location,
-  partition: string,
-  before: Date,
+  due: DueUploads,
 ): Promise<number> {
-  const uploads = await abortUploads(client, location, `${location.prefix}${partition}/`, before);
-  const incoming = `${location.prefix}${incomingFolder}${partition}/`;
-  return uploads + (await removeObjects(client, location.bucket, incoming, before));
+  const uploads = await abortUploads(client, location, due);
+  return uploads + (await removeIncoming(client, location, due));
 }
 
 async function abortUploads(
   client: S3Client,
-  { bucket: Bucket }: S3Location,
-  Prefix: string,
-  before: Date,
+  { bucket: Bucket, prefix }: S3Location,
+  { partition, before, isOnItsWay }: DueUploads,
 ): Promise<number> {
+  const Prefix = `${prefix}${partition}/`;
   let count = 0;
   let next: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | null = {};
   while (next !== null) {
@@ -36,6 +41,7 @@ async function abortUploads(
     );
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       if (!Initiated || Initiated > before) continue;
+      if (await isOnItsWay((Key ?? '').slice(prefix.length))) continue;
       await nullWhereMissing(client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })));
       count += 1;
     }
@@ -45,16 +51,18 @@ async function abortUploads(
   return count;
 }
 
-async function removeObjects(
+async function removeIncoming(
   client: S3Client,
-  Bucket: string,
-  Prefix: string,
-  before: Date,
+  { bucket: Bucket, prefix }: S3Location,
+  { partition, before, isOnItsWay }: DueUploads,
 ): Promise<number> {
+  const folder = `${prefix}${incomingFolder}`;
+  const Prefix = `${folder}${partition}/`;
   let count = 0;
   for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, Prefix })) {
     for (const { Key, LastModified } of Contents) {
       if (!LastModified || LastModified > before) continue;
+      if (await isOnItsWay((Key ?? '').slice(folder.length))) continue;
       await client.send(new DeleteObjectCommand({ Bucket, Key }));
       count += 1;
     }

@@ -96,10 +96,14 @@ class S3Storage implements Storage {
     }
   }
 
-  async removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
+  async removeUnfinished(
+    partition: string,
+    olderThanMs: number,
+    isOnItsWay: (key: string) => Promise<boolean> = async () => false,
+  ): Promise<number> {
     assertHourPartition(partition);
-    const before = new Date(Date.now() - olderThanMs);
-    return onStore(() => removeUnfinishedUploads(this.#client, this.#location, partition, before));
+    const due = { partition, before: new Date(Date.now() - olderThanMs), isOnItsWay };
+    return onStore(() => removeUnfinishedUploads(this.#client, this.#location, due));
   }
 
   async check(): Promise<void> {

@@ -29,8 +29,15 @@ export interface Storage {
   /** Keys of all whole objects of one hour partition (`yyyy-mm-dd/hh`), in no particular order; unfinished writes are not listed. */
   list(partition: string): AsyncIterable<string>;
 
-  /** Removes what writers that never finished left in one hour partition more than `olderThanMs` ago. Returns how many. */
-  removeUnfinished(partition: string, olderThanMs: number): Promise<number>;
+  /**
+   * Removes what writers that never finished left in one hour partition more than `olderThanMs` ago, and what was sent directly
+   * and never accepted, but for keys that are still on their way. Returns how many.
+   */
+  removeUnfinished(
+    partition: string,
+    olderThanMs: number,
+    isOnItsWay?: (key: string) => Promise<boolean>,
+  ): Promise<number>;
 
   /** Throws STORAGE_UNAVAILABLE when objects cannot be written at present. */
   check(): Promise<void>;

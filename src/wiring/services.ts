@@ -1,6 +1,7 @@
 import type { Logger } from 'typeorm';
 import { Changes } from '../attachments/changes.js';
 import { createHasher } from '../attachments/hash-content.js';
+import { IntakeLeases, type IntakeLeaseTimes } from '../attachments/intake-leases.js';
 import { loadPolicies } from '../attachments/load-policies.js';
 import { VerdictWatch } from '../attachments/verdict-watch.js';
 import { createDownloadLog } from '../audit/download-log.js';
@@ -39,6 +40,7 @@ export interface AppParts {
   statementLogger?: Logger;
   /** How long statements on the embedded database may take. */
   readLimits?: Partial<ReadLimits>;
+  intakeLeaseTimes?: Partial<IntakeLeaseTimes>;
   logStream?: { write(line: string): void };
 }
 
@@ -83,6 +85,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     webhookSecrets,
     hasher: createHasher(),
     renderer: parts.renderer ?? new MarkdownRenderer(),
+    leases: new IntakeLeases(database, parts.intakeLeaseTimes),
     downloads: createDownloadLog({
       database,
       clock,

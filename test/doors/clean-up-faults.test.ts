@@ -1,5 +1,6 @@
 import { Changes } from '../../src/attachments/changes.js';
 import { cleanUp } from '../../src/attachments/clean-up.js';
+import { IntakeLeases } from '../../src/attachments/intake-leases.js';
 import { RemovalRow } from '../../src/database/entities/removal.js';
 import { SweepRow } from '../../src/database/entities/sweep.js';
 import { createMemoryStorage } from '../../src/storage/memory.js';
@@ -29,6 +30,7 @@ test('six hundred objects that cannot be removed keep no others, and no sweep, f
     clock: () => new Date(),
     verdicts: { forget: forgetWebhooks },
     changes: new Changes(),
+    leases: new IntakeLeases(database),
     auditRetentionMs: 0,
   };
   await expect(cleanUp(deps)).rejects.toThrow('Permission denied');

@@ -50,8 +50,8 @@ export class FragileStorage implements Storage {
     return this.#storage.list(partition);
   }
 
-  removeUnfinished(partition: string, olderThanMs: number): Promise<number> {
-    return this.#storage.removeUnfinished(partition, olderThanMs);
+  removeUnfinished(...due: Parameters<Storage['removeUnfinished']>): Promise<number> {
+    return this.#storage.removeUnfinished(...due);
   }
 
   check(): Promise<void> {

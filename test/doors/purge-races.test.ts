@@ -91,9 +91,9 @@ test('a copy has the bytes of what is purged, or there is none', async () => {
     const { id } = await purge.upload();
     purge.now += 2 * minute;
     const answer = await start(() => owner.graphql(query, { input: { attachmentId: id } }));
-    const made = answer.data as { copyAttachment: { attachment: { url: string } } } | null;
+    const made = answer.data as { copyAttachment: { attachment: { url: string } } | null } | null;
     expect(await purge.left({ id })).toEqual([false]);
-    if (!made) return false;
+    if (!made?.copyAttachment) return false;
     const bytes = await owner.download(made.copyAttachment.attachment.url);
     expect(await bytes.text()).toBe('not for long');
     return true;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Changes } from '../../src/attachments/changes.js';
 import { cleanUp } from '../../src/attachments/clean-up.js';
+import { IntakeLeases } from '../../src/attachments/intake-leases.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
 import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
 import type { AttachmentData } from '../support/client.js';
@@ -20,6 +21,7 @@ export class PurgeStage implements AsyncDisposable {
   readonly stage: Stage;
   readonly storage: FragileStorage;
   readonly #time: { now: number };
+  #leases: IntakeLeases | null = null;
 
   private constructor(stage: Stage, storage: FragileStorage, time: { now: number }) {
     this.stage = stage;
@@ -55,8 +57,10 @@ export class PurgeStage implements AsyncDisposable {
     const verdicts = { forget: forgetWebhooks };
     const clock = () => new Date(this.now);
     const { database } = stage.ledger;
+    this.#leases ??= new IntakeLeases(database);
+    const leases = this.#leases;
     const changes = new Changes();
-    return cleanUp({ database, storage, clock, verdicts, changes, auditRetentionMs: 0 });
+    return cleanUp({ database, storage, clock, verdicts, changes, leases, auditRetentionMs: 0 });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

@@ -21,7 +21,12 @@ export class TestedIntake {
 
   take(content: Content, source: Partial<ContentSource> = {}, signal?: AbortSignal): Promise<Intake> {
     return takeIn(
-      { storage: this.storage, hasher: this.#hasher, clock: () => hour },
+      {
+        storage: this.storage,
+        hasher: this.#hasher,
+        clock: () => hour,
+        leases: { hold() {}, release: async () => {} },
+      },
       { organizationId, content, maxSize: 2 ** 30, fileName: 'a.txt', declaredType: 'text/plain', ...source },
       signal,
     );

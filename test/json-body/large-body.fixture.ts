@@ -16,7 +16,12 @@ import { createLocalStorage } from '../../src/storage/local.js';
  * with the longest pause of the event loop during the request and the most memory that the process has held.
  */
 const [, , directory = ''] = process.argv;
-const deps = { storage: createLocalStorage(directory), clock: () => new Date(), hasher: createHasher() };
+const deps = {
+  storage: createLocalStorage(directory),
+  clock: () => new Date(),
+  hasher: createHasher(),
+  leases: { hold() {}, release: async () => {} },
+};
 const maxSize = 256 * 1024 * 1024;
 const limits = { ...defaultJsonBodyLimits, maxFiles: 2, maxRequestSize: maxJsonRequestSize(2, maxSize) };
 const organizationId = '0190b5a4-0000-7000-8000-000000000000';

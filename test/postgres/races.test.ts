@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Changes } from '../../src/attachments/changes.js';
 import { cleanUp } from '../../src/attachments/clean-up.js';
+import { IntakeLeases } from '../../src/attachments/intake-leases.js';
 import { loadConfig } from '../../src/config.js';
 import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../../src/wiring/open-stores.js';
@@ -146,6 +147,7 @@ test('three cleanings and claims at once: each file is either claimed or purged,
     clock: () => new Date(now),
     verdicts: { forget: forgetWebhooks },
     changes: new Changes(),
+    leases: new IntakeLeases(ledger.database),
     auditRetentionMs: 0,
   };
   now += 2 * minute;

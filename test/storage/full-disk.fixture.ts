@@ -43,7 +43,7 @@ async function fileNames(): Promise<string[]> {
 
 const bigUpload = () =>
   takeIn(
-    { storage, hasher, clock: () => now },
+    { storage, hasher, clock: () => now, leases: { hold() {}, release: async () => {} } },
     {
       organizationId,
       content: Readable.from(Array.from({ length: 16 }, () => Buffer.alloc(1024 * 1024, 2))),

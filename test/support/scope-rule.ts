@@ -4,7 +4,14 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 import { unscopedQueries } from './unscoped-queries.js';
 
 /** Tables that belong to no organization. Every other one does, a new one too. */
-const commonTables = new Set(['JobRow', 'OrganizationRow', 'RemovalRow', 'SweepRow']);
+const commonTables = new Set([
+  'IntakeRow',
+  'JobRow',
+  'OrganizationRow',
+  'RemovalRow',
+  'SweepRow',
+  'SweptKeyRow',
+]);
 
 /** Where the operator acts, on the service as a whole, and where tables themselves are made. */
 const operators = /^src\/(command|database|moving)\//;

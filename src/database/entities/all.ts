@@ -3,6 +3,7 @@ import { AttachmentRow } from './attachment.js';
 import { AuditEventRow } from './audit-event.js';
 import { BlobRow } from './blob.js';
 import { IdempotencyKeyRow } from './idempotency-key.js';
+import { IntakeRow } from './intake.js';
 import { JobRow } from './job.js';
 import { LinkRow } from './link.js';
 import { OrganizationRow } from './organization.js';
@@ -12,6 +13,7 @@ import { RejectionRow } from './rejection.js';
 import { ReleaseRow } from './release.js';
 import { RemovalRow } from './removal.js';
 import { SweepRow } from './sweep.js';
+import { SweptKeyRow } from './swept-key.js';
 import { UploadTargetRow } from './upload-target.js';
 import { WebhookDeliveryRow } from './webhook-delivery.js';
 import { WebhookSubscriptionRow } from './webhook-subscription.js';
@@ -25,12 +27,14 @@ export const entities = [
   AttachmentRow,
   RecordFieldRow,
   LinkRow,
+  IntakeRow,
   JobRow,
   RejectionRow,
   ReleaseRow,
   RemovalRow,
   SweepRow,
   IdempotencyKeyRow,
+  SweptKeyRow,
   UploadTargetRow,
   WebhookDeliveryRow,
   WebhookSubscriptionRow,

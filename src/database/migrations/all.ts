@@ -8,6 +8,7 @@ import { AuditEvents1763700000005 } from './1763700000005-audit-events.js';
 import { Acceptances1763700000006 } from './1763700000006-acceptances.js';
 import { PartialIndexes1763700000007 } from './1763700000007-partial-indexes.js';
 import { DescriptionHtml1763700000008 } from './1763700000008-description-html.js';
+import { Intakes1763700000009 } from './1763700000009-intakes.js';
 import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
 
 /** How the tables came to be, on every engine. */
@@ -22,5 +23,6 @@ export const migrations = [
   Acceptances1763700000006,
   PartialIndexes1763700000007,
   DescriptionHtml1763700000008,
+  Intakes1763700000009,
   KeyPrefixes1763700000015,
 ];
