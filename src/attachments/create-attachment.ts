@@ -108,8 +108,7 @@ async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow)
   await lockRows(manager, BlobRow, [id], 'SHARE');
   if (await manager.existsBy(BlobRow, { id, organizationId })) return;
   const msg = 'What was made of this content before has been deleted, and the content with it.';
-  const details = [{ loc: ['input', 'content'], msg, type: 'deleted' }];
-  throw new AttachmentError('NOT_FOUND', { details });
+  throw new AttachmentError('NOT_FOUND', { details: [{ loc: ['input', 'content'], msg, type: 'deleted' }] });
 }
 
 /**
