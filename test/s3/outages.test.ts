@@ -9,6 +9,7 @@ import type { TestService } from '../support/service.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
+import { untilReadyIs } from '../support/until-ready.js';
 import { FaultyGateway } from './faulty-gateway.js';
 import { Bucket, startOnBucket } from './s3-stage.js';
 
@@ -49,12 +50,12 @@ describeWithProgram('radosgw', cephPackages, () => {
     const refused = await service.client.tryUpload({ content });
     expect(refused.errors?.map(({ extensions }) => extensions.code)).toEqual(['STORAGE_UNAVAILABLE']);
     expect(await totalCount(service)).toBe(0);
-    expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);
+    expect(await untilReadyIs(service.url, 503)).toBe(503);
 
     await ceph.startGateway();
     const stored = await service.client.upload({ content });
     expect(await fetched(service, stored)).toBe(sha256(content));
-    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+    expect(await untilReadyIs(service.url, 200)).toBe(200);
     await service.close();
     gateway.close();
   }, 120_000);

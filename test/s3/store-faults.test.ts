@@ -7,6 +7,7 @@ import { createBucket, type S3Store, storageEnvironment } from '../support/s3-st
 import { startService, type TestService } from '../support/service.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
+import { untilReadyIs } from '../support/until-ready.js';
 import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket } from './s3-stage.js';
 
@@ -179,13 +180,14 @@ describeWithProgram('radosgw', cephPackages, () => {
 
   test('a store that does not answer makes the service unready within seconds, and only as long', async () => {
     gateway.faultOf = () => 'no answer';
+    await untilReadyIs(service.url, 503);
     const unready = await fetch(`${service.url}/health/ready`);
     expect([unready.status, await unready.json()]).toEqual([
       503,
       { status: 'unavailable', failing: ['storage'] },
     ]);
     gateway.faultOf = () => null;
-    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+    expect(await untilReadyIs(service.url, 200)).toBe(200);
     expect((await bucket.keys()).filter((key) => key.includes('probe-'))).toEqual([]);
   });
 
