@@ -1,4 +1,4 @@
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
@@ -28,12 +28,16 @@ async function policiesOf(
   policies: PolicyBook,
   { id: attachmentId, organizationId, recordType }: AttachmentRow,
 ): Promise<Policy[]> {
-  const links = await manager.findBy(LinkRow, { attachmentId });
-  const fields = await manager.findBy(RecordFieldRow, {
-    organizationId,
-    id: In(links.map(({ fieldId }) => fieldId)),
-  });
-  const places = fields.map(({ recordType, name }) => ({ recordType, field: name as string | null }));
+  // Joined, not listed: a shared attachment may have more fields than a statement has parameters.
+  const places = await manager
+    .createQueryBuilder(RecordFieldRow, 'field')
+    .innerJoin(LinkRow, 'link', 'link.fieldId = field.id')
+    .select('field.recordType', 'recordType')
+    .addSelect('field.name', 'field')
+    .distinct(true)
+    .where('link.attachmentId = :attachmentId', { attachmentId })
+    .andWhere('field.organizationId = :organizationId', { organizationId })
+    .getRawMany<{ recordType: string; field: string | null }>();
   if (recordType !== null) places.push({ recordType, field: null });
   const found = places.map((place) => resolvePolicy(policies, place));
   return [...new Set(found.flatMap((one) => ('policy' in one ? one.policy : [])))];
