@@ -11,6 +11,7 @@ const exposed = [
   'X-RateLimit-Remaining',
   'X-RateLimit-Reset',
   'Retry-After',
+  'WWW-Authenticate',
 ];
 
 describe('CORS', () => {
