@@ -1,5 +1,6 @@
 import type { EntityManager, EntityMetadata } from 'typeorm';
 import type { Database } from '../database/database.js';
+import { IntakeRow } from '../database/entities/intake.js';
 import { JobRow } from '../database/entities/job.js';
 import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
 import { tableOrder } from './table-order.js';
@@ -11,8 +12,8 @@ export interface MovedRows {
   written: number;
 }
 
-/** Jobs belong to the engine that runs them; see move-jobs.ts. */
-const ownTables: readonly unknown[] = [JobRow];
+/** Jobs belong to the engine that runs them (see move-jobs.ts), and intakes to the processes that hold them. */
+const ownTables: readonly unknown[] = [IntakeRow, JobRow];
 
 /**
  * Makes the target's tables the same as the source's, which must not change meanwhile. Only what differs is written, so that
