@@ -12,6 +12,7 @@ import {
   toPage,
   toTotal,
 } from '../database/page.js';
+import { hasRowLocks } from '../database/row-locks.js';
 import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
 import { readAttachments, type StoredAttachment } from './stored-attachment.js';
 
@@ -75,7 +76,11 @@ export async function countAttachments(
   let counted = 0;
   for (const half of halvesOf(filter)) {
     const left = maxTotal + 1 - counted;
-    if (left > 0) counted += await countUpTo(manager, selectHalf(manager, viewer, half, filter), left);
+    if (left === 0) break;
+    const query = selectHalf(manager, viewer, half, filter);
+    // SQLite would walk any index of the organization, whose rows lie in no order: those of one age lie side by side.
+    if (!hasRowLocks(manager)) query.orderBy('a.created_at', 'DESC');
+    counted += await countUpTo(manager, query, left);
   }
   return toTotal(counted);
 }

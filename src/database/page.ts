@@ -48,7 +48,7 @@ export interface Total {
 /** Nobody counts further. */
 export const maxTotal = 10_000;
 
-/** Counts the rows of a query, whose order and page are not set, and stops at one more than `maxTotal`. */
+/** Counts the rows of a query, whose page is not set, and stops at one more than `maxTotal`. */
 export async function countRows<Row extends ObjectLiteral>(
   manager: EntityManager,
   query: SelectQueryBuilder<Row>,

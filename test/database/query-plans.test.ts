@@ -78,4 +78,25 @@ describe('a database that began empty finds rows among a million as one that has
       order === 'CREATED_AT' ? /ix_attachments_creator / : new RegExp(`ix_attachments_creator_${index} `),
     );
   });
+
+  test('a count walks rows of one age, which lie side by side', async () => {
+    const from = recorder.statements.length;
+    await service.client.ask('{ attachments(first: 0, filter: { status: [APPROVED] }) { totalCount } }');
+    const counts = recorder.statements.slice(from).filter((sql) => sql.startsWith('SELECT COUNT(*)'));
+    expect(counts).toHaveLength(2);
+    const database = await openTestDatabase(service.dataDirectory);
+    const plans = await Promise.all(
+      counts.map((sql) =>
+        database.read.query<{ detail: string }[]>(
+          `EXPLAIN QUERY PLAN ${sql}`,
+          recorder.parameters[recorder.statements.indexOf(sql, from)],
+        ),
+      ),
+    );
+    await database.close();
+    const indexes = plans
+      .flat()
+      .flatMap(({ detail }) => /^SEARCH a USING .*INDEX (\w+)/.exec(detail)?.[1] ?? []);
+    expect(indexes).toEqual(['ix_attachments_created_at', 'ix_attachments_creator']);
+  });
 });
