@@ -3,6 +3,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { v7 as uuidv7 } from 'uuid';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Shares } from '../limits/network-rate.js';
+import { NetworkPlaces } from '../limits/places.js';
+import { answerPings, boundReading } from './bound-reading.js';
 import { trustProxies } from './trust-proxies.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
@@ -11,6 +14,8 @@ export interface SocketConnection {
   /** The client's IP address. */
   address: string;
   isOpen(): boolean;
+  /** To be called once its credential has been found good. */
+  identified(): void;
   close(code: number, reason: string): void;
   logError(error: unknown): void;
 }
@@ -31,6 +36,13 @@ export const maxMessageSize = 64 * 1024;
 const maxSockets = 10_000;
 const maxUnsent = 1024 * 1024;
 
+/** Sockets of one address, and by its shares of the networks around it, whose credential is not known yet. */
+const maxUnidentified = 250;
+const sharesOfUnidentified: Shares = [1, 2, 4];
+
+/** A message may come in so many pieces. */
+const maxFragments = 512;
+
 const usualPingIntervalMs = 12_000;
 const goingAway = 1001;
 const tryAgainLater = 1013;
@@ -47,17 +59,24 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     noServer: true,
     handleProtocols,
     maxPayload: maxMessageSize,
+    maxFragments,
     perMessageDeflate: false,
+    allowSynchronousEvents: false,
+    autoPong: false,
   });
   const trust = trustProxies(deps.trustedProxies ?? []);
+  const unidentified = new NetworkPlaces(maxUnidentified, sharesOfUnidentified);
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
+    const address = proxyAddr(request, trust);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
+      boundReading(accepted, socket);
+      answerPings(accepted);
       keepAlive(accepted, deps.pingIntervalMs ?? usualPingIntervalMs);
-      if (sockets.clients.size > maxSockets) accepted.close(tryAgainLater, 'Too many connections');
-      else {
-        const log = server.log.child({ reqId: uuidv7() });
-        serve(accepted, deps.subscriptions, { log, address: proxyAddr(request, trust) });
-      }
+      const identified = sockets.clients.size > maxSockets ? null : unidentified.take(address);
+      if (!identified) return refuse(accepted);
+      accepted.once('close', identified);
+      const log = server.log.child({ reqId: uuidv7() });
+      serve(accepted, deps.subscriptions, { log, address, identified });
     });
     socket.on('error', () => socket.destroy());
   });
@@ -65,20 +84,28 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
   return () => sockets.clients.size;
 }
 
+function refuse(socket: WebSocket): void {
+  socket.on('error', () => socket.terminate());
+  closeSoon(socket, tryAgainLater, 'Too many connections');
+}
+
+/** Closes a socket, and cuts it off if its client does not answer. */
+function closeSoon(socket: WebSocket, code?: number, reason?: string): void {
+  socket.close(code, reason);
+  setTimeout(() => socket.terminate(), closingMs).unref();
+}
+
 /** Lets the protocol talk over a socket. It sends one message of a subscription after the other, each once the last is gone. */
 function serve(
   socket: WebSocket,
   protocol: Server<SocketConnection>,
-  { log, address }: { log: FastifyBaseLogger; address: string },
+  { log, address, identified }: { log: FastifyBaseLogger; address: string; identified(): void },
 ): void {
   const fail = (err: unknown) => {
     log.error({ err }, 'masked error');
-    socket.close(CloseCode.InternalServerError, 'Internal server error');
+    closeSoon(socket, CloseCode.InternalServerError, 'Internal server error');
   };
-  const close = (code?: number, reason?: string) => {
-    socket.close(code, reason);
-    setTimeout(() => socket.terminate(), closingMs).unref();
-  };
+  const close = (code?: number, reason?: string) => closeSoon(socket, code, reason);
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
@@ -95,6 +122,7 @@ function serve(
     {
       address,
       isOpen: () => socket.readyState === socket.OPEN,
+      identified,
       close,
       logError: (err) => log.error({ err }, 'masked error'),
     },

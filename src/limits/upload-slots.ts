@@ -1,34 +1,22 @@
 import { AttachmentError } from '../errors.js';
-
-/** Frees the slot; a second call does nothing. */
-export type Release = () => void;
+import { Places, type Release } from './places.js';
 
 /** Bounds how many uploads of one principal are under way at once in this process. */
 export class UploadSlots {
   readonly #max: number;
-  readonly #taken = new Map<string, number>();
+  readonly #places: Places;
 
   /** 0 is no bound. */
   constructor(max: number) {
     this.#max = max;
+    this.#places = new Places(max);
   }
 
   /** Takes a slot, or throws RATE_LIMITED where all are taken. */
   take(principal: string): Release {
-    const taken = this.#taken.get(principal) ?? 0;
-    if (this.#max > 0 && taken >= this.#max) throw tooManyUploads(this.#max);
-    this.#taken.set(principal, taken + 1);
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#free(principal);
-      isHeld = false;
-    };
-  }
-
-  #free(principal: string): void {
-    const left = (this.#taken.get(principal) ?? 1) - 1;
-    if (left > 0) this.#taken.set(principal, left);
-    else this.#taken.delete(principal);
+    const release = this.#places.take(principal);
+    if (!release) throw tooManyUploads(this.#max);
+    return release;
   }
 }
 

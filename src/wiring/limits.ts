@@ -13,6 +13,9 @@ const connections = 2;
 /** After which each process counts for itself. */
 const longestAnswerMs = 3_000;
 
+/** A page begins its subscriptions together. */
+const subscriptionsPerRequest = 10;
+
 /** A guess costs us a look into the database: whoever has many networks gets little more than who has one. */
 const sharesOfFailures: Shares = [1, 1.5, 2];
 /** Many clients may be in the networks around one. */
@@ -22,6 +25,8 @@ export interface Limits {
   admit: Admit;
   /** Counts requests without a credential; null for no limit. By this process alone, so that none of them costs a statement. */
   anonymous: NetworkRate | null;
+  /** Counts subscriptions that begin, by this process alone; null for no limit. */
+  subscribing: RateLimiter | null;
   uploadSlots: UploadSlots;
   closeLimits(): Promise<void>;
 }
@@ -49,6 +54,7 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
       failures: await networkRate(open, 'failed_logins', config.failedLoginsPerMinute, sharesOfFailures),
     }),
     anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
+    subscribing: await unlessOff(ownLimits.open, '', subscriptionsPerRequest * config.requestsPerMinute),
     uploadSlots: new UploadSlots(config.maxConcurrentUploads),
     closeLimits,
   };

@@ -33,6 +33,7 @@ import { registerWebSockets } from '../http/websocket-route.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
+import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
@@ -45,6 +46,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     tokens: UploadTokens;
     admit: Admit;
     anonymous: NetworkRate | null;
+    subscribing: RateLimiter | null;
     uploadSlots: UploadSlots;
     authenticate: Authenticate;
     keys: KnownKeys;

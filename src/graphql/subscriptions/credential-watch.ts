@@ -13,8 +13,9 @@ export type OnRevoked = () => void;
 
 const intervalMs = 1_000;
 
-/** So many credentials are looked at in one interval; where there are more, they take turns. */
+/** So many credentials are looked at in one interval. If there are more they take turns, each within so many intervals. */
 const checksPerInterval = 100;
+const mostIntervals = 10;
 
 /** Holds as long as its credential is good: looks at each every second, at the cost of one look for all holders of it. */
 export class CredentialWatch {
@@ -31,10 +32,6 @@ export class CredentialWatch {
   /** Throws UNAUTHENTICATED, FORBIDDEN. */
   async identify(authorization: string): Promise<Viewer> {
     return assertPermitted(await this.#authenticate(authorization), subscriptionNeed);
-  }
-
-  countOf(authorization: string): number {
-    return this.#holders.get(authorization)?.size ?? 0;
   }
 
   /** The result ends it. */
@@ -66,7 +63,8 @@ export class CredentialWatch {
   async #check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
-    for (const authorization of [...this.#holders.keys()].slice(0, checksPerInterval)) {
+    const checks = Math.max(checksPerInterval, Math.ceil(this.#holders.size / mostIntervals));
+    for (const authorization of [...this.#holders.keys()].slice(0, checks)) {
       // What cannot be found out now is asked again the next time.
       await this.assertStillGood(authorization).catch(() => undefined);
       const holders = this.#holders.get(authorization);

@@ -1,4 +1,4 @@
-import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { CloseCode, type Context, MessageType, makeServer, type Server } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
 import { assertPermitted } from '../../auth/assert-permitted.js';
@@ -6,6 +6,9 @@ import type { Authenticate } from '../../auth/authenticate.js';
 import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError, isLogged } from '../../errors.js';
+import { Places, type Release } from '../../limits/places.js';
+import { principalKey } from '../../limits/principal-key.js';
+import { type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import type { Screen } from '../screen-operation.js';
@@ -17,6 +20,8 @@ export interface SubscriptionServerDependencies extends GraphqlDependencies {
   admit: Admit;
   /** Asked again and again while it is open. */
   authenticate: Authenticate;
+  /** Counts the subscriptions of each principal that begin; null for no limit. */
+  subscribing: RateLimiter | null;
   screen: Screen;
   /** Whether clients may learn the schema, be it by suggestions. */
   introspection: boolean;
@@ -27,6 +32,8 @@ export interface Connection {
   /** The client's IP address. */
   address: string;
   isOpen(): boolean;
+  /** Called once its credential has been found good. */
+  identified(): void;
   close(code: number, reason: string): void;
   logError(error: unknown): void;
 }
@@ -35,13 +42,18 @@ export interface Connection {
 interface Session {
   viewer: Viewer;
   authorization: string;
+  /** What the principal's connections and subscriptions are counted under. */
+  principal: string;
+  /** Of the subscriptions on this connection, each its place among those of the principal. */
+  places: Release[];
   release(): void;
 }
 
 type ConnectionContext = Context<Record<string, unknown>, Connection>;
 
 const maxSubscriptions = 100;
-const maxConnectionsPerCredential = 1_000;
+const maxConnectionsOfPrincipal = 1_000;
+const maxSubscriptionsOfPrincipal = 10_000;
 const initTimeoutMs = 3_000;
 
 /** Standard code: come back later. */
@@ -53,40 +65,40 @@ export function createSubscriptionServer(
   deps: SubscriptionServerDependencies,
 ): Server<Connection> {
   const credentials = new CredentialWatch(deps);
+  const connections = new Places(maxConnectionsOfPrincipal);
+  const subscriptions = new Places(maxSubscriptionsOfPrincipal);
   const sessions = new WeakMap<Connection, Session>();
   const screen = createSubscriptionScreen(schema, deps);
   const format = deps.introspection ? formatError : formatWithoutSuggestions;
-  const sessionOf = ({ extra }: ConnectionContext): Session => {
-    const session = sessions.get(extra);
-    if (!session) throw new AttachmentError('UNAUTHENTICATED');
-    return session;
-  };
   const mask = ({ extra }: ConnectionContext, errors: readonly GraphQLError[]) =>
     errors.map((error) => maskError(error, format, (cause) => extra.logError(cause)));
   return makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
     jsonMessageReviver: refuseServerMessages,
     onConnect: async ({ connectionParams, extra }) => {
-      const session = await connect(deps, credentials, connectionParams, extra);
+      const session = await connect({ ...deps, credentials, connections }, connectionParams, extra);
       if (session) sessions.set(extra, session);
       return session !== null;
     },
-    onSubscribe: (ctx, _id, payload) => {
+    onSubscribe: async (ctx, _id, payload) => {
       // The one that is asked for is counted already.
-      if (Object.keys(ctx.subscriptions).length > maxSubscriptions) return [tooManySubscriptions()];
-      const { viewer, authorization } = sessionOf(ctx);
+      const isFull = Object.keys(ctx.subscriptions).length > maxSubscriptions;
+      if (isFull) return [tooManySubscriptions(maxSubscriptions, 'on one connection')];
+      const session = sessions.get(ctx.extra);
+      if (!session) throw new AttachmentError('UNAUTHENTICATED');
+      const tooOften = await countSubscribing(deps.subscribing, session);
+      if (tooOften) return [tooOften];
       const screened = screen(payload);
       if (!('document' in screened)) return screened;
-      const facts = {
-        viewer,
-        longTexts: new Map(),
-        taken: [],
-        document: screened.document,
-        logError: (error: unknown) => ctx.extra.logError(error),
-        assertStillGood: () => credentials.assertStillGood(authorization),
+      const place = ctx.extra.isOpen() ? subscriptions.take(session.principal) : null;
+      if (!place) return [tooManySubscriptions(maxSubscriptionsOfPrincipal, 'of one principal')];
+      session.places.push(place);
+      return {
+        ...screened,
+        contextValue: contextOf(deps, ctx, { credentials, session, document: screened.document }),
       };
-      return { ...screened, contextValue: new GraphqlContext(deps, facts) };
     },
+    onComplete: ({ extra }) => sessions.get(extra)?.places.pop()?.(),
     onError: (ctx, _id, _payload, errors) => mask(ctx, errors),
     onNext: (ctx, _id, _payload, _args, { data, errors }) =>
       errors && { ...(data === undefined ? {} : { data }), errors: mask(ctx, errors) },
@@ -108,22 +120,52 @@ function refuseServerMessages(key: string, value: unknown): unknown {
   return value;
 }
 
-/** Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission. */
+function contextOf(
+  deps: SubscriptionServerDependencies,
+  { extra }: ConnectionContext,
+  {
+    credentials,
+    session,
+    document,
+  }: { credentials: CredentialWatch; session: Session; document: DocumentNode },
+): GraphqlContext {
+  const { viewer, authorization } = session;
+  return new GraphqlContext(deps, {
+    viewer,
+    longTexts: new Map(),
+    taken: [],
+    document,
+    logError: (error: unknown) => extra.logError(error),
+    assertStillGood: () => credentials.assertStillGood(authorization),
+  });
+}
+
+interface ConnectDependencies extends Pick<SubscriptionServerDependencies, 'admit' | 'revocations'> {
+  credentials: CredentialWatch;
+  connections: Places;
+}
+
+/**
+ * Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission, 1013
+ * past a limit. Connections are counted by their principal, however its credential is written.
+ */
 async function connect(
-  { admit, revocations }: Pick<SubscriptionServerDependencies, 'admit' | 'revocations'>,
-  credentials: CredentialWatch,
+  { admit, revocations, credentials, connections }: ConnectDependencies,
   params: Record<string, unknown> | undefined,
   connection: Connection,
 ): Promise<Session | null> {
   const authorization = readAuthorization(params);
-  if (credentials.countOf(authorization) >= maxConnectionsPerCredential) {
-    connection.close(tryAgainLater, 'Too many connections');
-    return null;
-  }
   try {
     const admitted = await admit({ authorization, address: connection.address });
     const viewer = assertPermitted(admitted, subscriptionNeed);
     if (!connection.isOpen()) return null;
+    const principal = principalKey(viewer.organizationId, viewer.principal.id);
+    const place = connections.take(principal);
+    if (!place) {
+      connection.close(tryAgainLater, 'Too many connections');
+      return null;
+    }
+    connection.identified();
     // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
     const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
     const letGo = credentials.hold(authorization, onRevoked);
@@ -131,15 +173,26 @@ async function connect(
     const stopListening = revocations.listen((keyId) => {
       if (keyId === viewer.keyId) onRevoked();
     });
+    const places: Release[] = [];
     const release = () => {
-      stopListening();
-      letGo();
+      for (const each of [stopListening, letGo, place, ...places.splice(0)]) each();
     };
-    return { viewer, authorization, release };
+    return { viewer, authorization, principal, places, release };
   } catch (error) {
     refuse(connection, error);
     return null;
   }
+}
+
+/** Each is worth a request, but one page may begin many of them at once. */
+async function countSubscribing(
+  subscribing: RateLimiter | null,
+  { principal }: Session,
+): Promise<GraphQLError | null> {
+  const rate = await subscribing?.count(principal);
+  if (!rate?.isExceeded) return null;
+  const msg = `At most ${rate.limit} subscriptions of one principal may begin in a minute.`;
+  return new GraphQLError(msg, { originalError: rateLimited(rate, msg, 'too_many_requests') });
 }
 
 /** The member is found whatever its case, since tools pass their headers on as they were typed. */
@@ -147,8 +200,10 @@ function readAuthorization(params: Record<string, unknown> = {}): string {
   const name = Object.keys(params).find((key) => key.toLowerCase() === 'authorization') ?? '';
   const value = params[name];
   if (typeof value !== 'string') return '';
-  // A credential alone, without the scheme that headers have.
-  return /^\S+$/.test(value) ? `Bearer ${value}` : value;
+  // A credential alone, without the scheme that headers have, is one too. Schemes are written in one way.
+  const [, scheme = 'Bearer', credential] = /^(?:(Basic|Bearer) +)?(\S+)$/i.exec(value) ?? [];
+  if (credential === undefined) return value;
+  return `${scheme.toLowerCase() === 'basic' ? 'Basic' : 'Bearer'} ${credential}`;
 }
 
 function refuse(connection: Connection, error: unknown): void {
@@ -161,12 +216,12 @@ function refuse(connection: Connection, error: unknown): void {
   }
 }
 
-function tooManySubscriptions(): GraphQLError {
-  const msg = `At most ${maxSubscriptions} subscriptions are allowed on one connection.`;
+function tooManySubscriptions(limit: number, where: string): GraphQLError {
+  const msg = `At most ${limit} subscriptions are allowed ${where}.`;
   const details = [{ loc: ['id'], msg, type: 'too_many_subscriptions' }];
   const originalError = new AttachmentError('BAD_USER_INPUT', {
     message: msg,
-    limit: maxSubscriptions,
+    limit,
     details,
   });
   return new GraphQLError(msg, { originalError });
