@@ -120,7 +120,7 @@ const settings = {
     'A request must have sent its operation (a JSON body, or the fields before the first file) by then.',
   ),
   STALL_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
-    'Over any such span, an upload must bring 1 KiB a second on average.',
+    'Over any such span, an upload must bring, and an answer be taken at, 1 KiB a second on average.',
   ),
   SHUTDOWN_TIMEOUT_SECONDS: integer('30', 0, 3_600).describe(
     'Running requests get this long to finish at shutdown.',

@@ -31,6 +31,9 @@ export const limitSettings = {
   MAX_CONCURRENT_UPLOADS: integer('100', 0, 1_000_000).describe(
     'Uploads of one credential under way at once; 0 is off.',
   ),
+  MAX_CONCURRENT_DOWNLOADS: integer('100', 0, 1_000_000).describe(
+    'Downloads of one credential, or by signed URLs from one address, under way at once; 0 is off.',
+  ),
   MAX_QUERY_TOKENS: integer('2000', 1, 1_000_000).describe('Lexical tokens of a GraphQL document.'),
   MAX_QUERY_DEPTH: integer('12', 1, 1_000).describe('Levels of fields in an operation.'),
   MAX_QUERY_ALIASES: integer('50', 0, 1_000_000).describe('Aliases in an operation.'),
@@ -46,7 +49,7 @@ const usualFailedLogins = 100;
 /** Enough for an office behind one address. */
 const usualAnonymousRequests = 300;
 
-/** The limits as the rest of the program uses them. 0 of the first four is off. */
+/** The limits as the rest of the program uses them. 0 of the first five is off. */
 export function shapeLimits(env: z.infer<typeof schema>) {
   return {
     requestsPerMinute: env.RATE_LIMIT_PER_MINUTE,
@@ -55,6 +58,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
     anonymousRequestsPerMinute:
       env.ANONYMOUS_RATE_LIMIT_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualAnonymousRequests),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
+    maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
     trustedProxies: env.TRUST_PROXY ?? [],
     queryLimits: {
       tokens: env.MAX_QUERY_TOKENS,

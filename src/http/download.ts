@@ -3,6 +3,8 @@ import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
+import type { DownloadPlaces, Taker } from '../limits/download-places.js';
+import { principalKey } from '../limits/principal-key.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 
@@ -11,6 +13,8 @@ export interface DownloadDependencies<File extends DownloadableFile = Downloadab
   /** The store, where clients are sent to it; null where the bytes come through us. */
   direct: Pick<DirectAccess, 'downloadUrl'> | null;
   urls: AttachmentUrls;
+  /** Bounds how many are sent through us at once. */
+  places: Pick<DownloadPlaces, 'take'>;
   clock: () => Date;
   /** Throws UNAUTHENTICATED without a good credential, FORBIDDEN without attachments:read. */
   viewerOf(request: FastifyRequest, reply: FastifyReply): Viewer | Promise<Viewer>;
@@ -61,7 +65,8 @@ export function registerDownload<File extends DownloadableFile>(
       const file = await deps.findDownload(id, viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       if (request.method === 'GET') deps.onDownload(file, receiver);
-      const options = { ...access, direct: deps.direct, now: deps.clock() };
+      const begin = () => deps.places.take(takerOf(viewer, request));
+      const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
       await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
         // A deletion takes the row before the bytes: then nothing is wrong with the storage.
         if ((await deps.findDownload(id, viewer)) === null) throw new AttachmentError('NOT_FOUND');
@@ -70,6 +75,10 @@ export function registerDownload<File extends DownloadableFile>(
       return reply;
     },
   });
+}
+
+function takerOf(viewer: Viewer | null, { ip: address }: FastifyRequest): Taker {
+  return viewer ? { principal: principalKey(viewer.organizationId, viewer.principal.id) } : { address };
 }
 
 /** What holds for every answer, and for errors to the end: nothing is sniffed, run, stored or told to the next site. */
@@ -84,7 +93,7 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
-interface Access extends Omit<SendOptions, 'direct' | 'now'> {
+interface Access extends Omit<SendOptions, 'begin' | 'direct' | 'now'> {
   receiver: Receiver;
 }
 

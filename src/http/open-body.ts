@@ -1,12 +1,16 @@
 import type { ServerResponse } from 'node:http';
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { AttachmentError } from '../errors.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
+
+/** A client that takes nothing for so long keeps no stored object open. */
+const restMs = 1_000;
 
 /**
  * Opens a part of a stored object for sending and waits for its first bytes, so that a fault shows while an error can
  * still be answered: STORAGE_UNAVAILABLE where the object is missing or unreadable. Later the stream either gives every
- * byte of the range or fails, and it is closed with the client's connection.
+ * byte of the range or fails, and it is closed with the client's connection. The object is open only while the client takes
+ * bytes: it is closed after its last byte has been read, and while a client rests.
  */
 export async function openBody(
   storage: Pick<Storage, 'read'>,
@@ -14,30 +18,82 @@ export async function openBody(
   range: ByteRange,
   client: ServerResponse,
 ): Promise<Readable> {
-  const source = await storage.read(documentKey, range);
-  if (source === null) throw unreadable(new Error('The storage has no such object.'));
-
-  // Whatever fails, fails `body` too, and its reader learns of it there.
-  const body = pipeline(source, exactly(range.end - range.start + 1), () => {});
+  const body = new StoredRange((rest) => storage.read(documentKey, rest), range);
   if (client.destroyed) body.destroy();
   client.once('close', () => body.destroy());
   await firstBytes(body);
   return body;
 }
 
-/** Passes `length` bytes on; fails where more or fewer come, since the header has promised that many. */
-function exactly(length: number): Transform {
-  let missing = length;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      missing -= chunk.byteLength;
-      if (missing < 0) done(new Error('The stored object is longer than its row says.'));
-      else done(null, chunk);
-    },
-    flush(done) {
-      done(missing > 0 ? new Error('The stored object is shorter than its row says.') : null);
-    },
-  });
+/** Reads a range of an object, piece by piece as they are asked for. Fails where more or fewer bytes come than the range has. */
+class StoredRange extends Readable {
+  readonly #open: (rest: ByteRange) => Promise<Readable | null>;
+  readonly #end: number;
+  #position: number;
+  #source: { stream: Readable; chunks: AsyncIterator<Uint8Array> } | null = null;
+  #rest: NodeJS.Timeout | undefined;
+
+  constructor(open: (rest: ByteRange) => Promise<Readable | null>, { start, end }: ByteRange) {
+    // Nothing is read ahead: the store's stream has the next piece at hand.
+    super({ highWaterMark: 0 });
+    this.#open = open;
+    this.#position = start;
+    this.#end = end;
+  }
+
+  override _read(): void {
+    clearTimeout(this.#rest);
+    // As a microtask, so that a stream which fails at once is listened to before it does.
+    Promise.resolve()
+      .then(() => this.#pass())
+      .catch((error: unknown) => this.destroy(toError(error)));
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#rest);
+    this.#close();
+    done(error);
+  }
+
+  async #pass(): Promise<void> {
+    const chunk = await this.#next();
+    if (this.destroyed) return;
+    this.#position += chunk.byteLength;
+    const missing = this.#end + 1 - this.#position;
+    if (missing < 0) throw new Error('The stored object is longer than its row says.');
+    if (missing === 0) this.#close();
+    else this.#rest = setTimeout(() => this.#close(), restMs).unref();
+    this.push(chunk);
+    if (missing === 0) this.push(null);
+  }
+
+  async #next(): Promise<Uint8Array> {
+    const source = this.#source ?? (await this.#reopen());
+    this.#source = source;
+    for (;;) {
+      const { done, value } = await source.chunks.next();
+      if (done) throw new Error('The stored object is shorter than its row says.');
+      if (value.byteLength > 0) return value;
+    }
+  }
+
+  async #reopen() {
+    const stream = await this.#open({ start: this.#position, end: this.#end });
+    if (stream === null) throw new Error('The storage has no such object.');
+    // Whoever waits for its next chunk is told of a fault; nobody else needs to be.
+    stream.on('error', () => undefined);
+    if (this.destroyed) stream.destroy();
+    return { stream, chunks: stream[Symbol.asyncIterator]() };
+  }
+
+  #close(): void {
+    this.#source?.stream.destroy();
+    this.#source = null;
+  }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('The stored object cannot be read.', { cause: thrown });
 }
 
 /** Settles with the first bytes, or once the client has gone. */

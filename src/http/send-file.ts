@@ -3,6 +3,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Disposition } from '../auth/attachment-urls.js';
+import type { Release } from '../limits/places.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { readByteRange } from './byte-range.js';
 import { evaluatePreconditions, isRangeCurrent, type Validators } from './conditional-request.js';
@@ -29,6 +30,8 @@ export interface SendOptions {
   /** The store, where it is to send the bytes itself. */
   direct: Pick<DirectAccess, 'downloadUrl'> | null;
   now: Date;
+  /** Called before bytes are sent through us; throws where too many are on their way. The result ends it. */
+  begin(): Release;
 }
 
 /** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
@@ -53,9 +56,13 @@ export async function sendFile(
         await redirectToStore(reply, options.direct, file, options);
         break;
       }
-      await sendBytes(reply, storage, file, requestedRange(reply.request, validators, file.size), {
-        ...common,
-        'content-type': presentationOf(file.contentType, options.disposition).contentType,
+      await sendBytes(reply, storage, file, {
+        range: requestedRange(reply.request, validators, file.size),
+        headers: {
+          ...common,
+          'content-type': presentationOf(file.contentType, options.disposition).contentType,
+        },
+        begin: options.begin,
       });
   }
 }
@@ -99,12 +106,17 @@ function requestedRange({ method, headers }: FastifyRequest, validators: Validat
   return method === 'GET' && isRangeCurrent(headers, validators) ? readByteRange(headers.range, size) : null;
 }
 
+interface Sending {
+  range: ReturnType<typeof readByteRange>;
+  headers: OutgoingHttpHeaders;
+  begin(): Release;
+}
+
 async function sendBytes(
   reply: FastifyReply,
   storage: Pick<Storage, 'read'>,
   { documentKey, size }: DownloadableFile,
-  range: ReturnType<typeof readByteRange>,
-  headers: OutgoingHttpHeaders,
+  { range, headers, begin }: Sending,
 ): Promise<void> {
   if (range === 'UNSATISFIABLE') {
     reply.code(416).header('content-range', `bytes */${size}`).send();
@@ -112,6 +124,7 @@ async function sendBytes(
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const isBodiless = reply.request.method === 'HEAD' || size === 0;
+  if (!isBodiless) reply.raw.once('close', begin());
   const body = isBodiless ? undefined : await openBody(storage, documentKey, { start, end }, reply.raw);
 
   if (range !== null) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);

@@ -3,6 +3,8 @@ import cors from '@fastify/cors';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
+import { AnswerPace } from '../limits/answer-pace.js';
+import { minBytesPerSecond } from '../limits/pace-watch.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
 import { loggedError } from './logged-error.js';
@@ -12,6 +14,8 @@ import { trustProxies } from './trust-proxies.js';
 export interface ServerOptions {
   corsOrigins: readonly string[];
   headersTimeoutMs: number;
+  /** Whoever takes an answer more slowly than the minimum rate over so long is cut off. */
+  stallTimeoutMs: number;
   /** Addresses and networks whose X-Forwarded-For is believed. */
   trustedProxies: readonly string[];
   logLevel: string;
@@ -79,6 +83,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: maxHeaderSize },
   });
   registerAnswerHooks(server);
+  watchAnswers(server, options.stallTimeoutMs);
   await server.register(helmet, securityHeaders);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
@@ -102,6 +107,17 @@ function registerAnswerHooks(server: FastifyInstance): void {
     // A server that stops would wait for connections that are merely kept for a next request.
     if (!server.server.listening) reply.header('connection', 'close');
   });
+}
+
+/** Clients that do not read would hold on to their answers' memory, and downloads to the store. */
+function watchAnswers(server: FastifyInstance, stallTimeoutMs: number): void {
+  const pace = new AnswerPace({ stallTimeoutMs, minBytesPerSecond });
+  server.addHook('onSend', async ({ log }, reply) =>
+    pace.watch(reply.raw, () => {
+      log.info('the answer is not taken');
+      reply.raw.destroy();
+    }),
+  );
 }
 
 function isDecodable(url: string): boolean {

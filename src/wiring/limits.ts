@@ -2,6 +2,7 @@ import { type Admit, createAdmit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/database.js';
+import { DownloadPlaces } from '../limits/download-places.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
 import { createNetworkRate, type NetworkRate, type Shares } from '../limits/network-rate.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
@@ -28,6 +29,7 @@ export interface Limits {
   /** Counts subscriptions that begin, by this process alone; null for no limit. */
   subscribing: RateLimiter | null;
   uploadSlots: UploadSlots;
+  places: DownloadPlaces;
   closeLimits(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
     anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
     subscribing: await unlessOff(ownLimits.open, '', subscriptionsPerRequest * config.requestsPerMinute),
     uploadSlots: new UploadSlots(config.maxConcurrentUploads),
+    places: new DownloadPlaces(config.maxConcurrentDownloads),
     closeLimits,
   };
 }

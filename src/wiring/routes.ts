@@ -31,6 +31,7 @@ import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
@@ -48,6 +49,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
     anonymous: NetworkRate | null;
     subscribing: RateLimiter | null;
     uploadSlots: UploadSlots;
+    places: DownloadPlaces;
     authenticate: Authenticate;
     keys: KnownKeys;
     downloads: DownloadLog;

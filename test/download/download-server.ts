@@ -8,6 +8,7 @@ import type { Viewer } from '../../src/auth/viewer.js';
 import { AttachmentError, errorExtensions, toAttachmentError } from '../../src/errors.js';
 import { type DownloadDependencies, registerDownload } from '../../src/http/download.js';
 import type { DownloadableFile } from '../../src/http/send-file.js';
+import { DownloadPlaces } from '../../src/limits/download-places.js';
 
 const viewer: Viewer = {
   principal: { id: 'clerk', kind: 'SERVICE', name: null },
@@ -98,6 +99,7 @@ export async function startDownloadServer(
     direct: options.direct ?? null,
     clock,
     viewerOf,
+    places: new DownloadPlaces(0),
     countBadSignature: async () => undefined,
     findMaker: async () => ({ principalId: 'clerk', keyId: null, expiresAt: null }),
     onDownload: () => undefined,
