@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { flag, integer, optionalInteger } from './setting-formats.js';
+import { parseWebhookPorts } from './webhook-ports.js';
 
 /** An IP address, alone or with the length of its network's prefix. */
 function isNetwork(text: string): boolean {
@@ -34,6 +35,18 @@ export const limitSettings = {
   MAX_CONCURRENT_DOWNLOADS: integer('100', 0, 1_000_000).describe(
     'Downloads of one credential, or by signed URLs from one address, under way at once; 0 is off.',
   ),
+  WEBHOOK_PORTS: z
+    .string()
+    .transform((list, context) => {
+      const ports = parseWebhookPorts(list);
+      if (ports) return ports;
+      context.addIssue({ code: 'custom', message: 'must be ports or ranges of them such as 443,8000-8999' });
+      return z.NEVER;
+    })
+    .optional()
+    .describe(
+      'Ports that webhooks may be sent to, comma-separated, such as 443,8000-8999; default: 80, 443 and those above 1023 but for well-known ones of databases and the like, or all with WEBHOOK_ALLOW_PRIVATE.',
+    ),
   MAX_QUERY_TOKENS: integer('2000', 1, 1_000_000).describe('Lexical tokens of a GraphQL document.'),
   MAX_QUERY_DEPTH: integer('12', 1, 1_000).describe('Levels of fields in an operation.'),
   MAX_QUERY_ALIASES: integer('50', 0, 1_000_000).describe('Aliases in an operation.'),
@@ -59,6 +72,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
       env.ANONYMOUS_RATE_LIMIT_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualAnonymousRequests),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
     maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
+    webhookPorts: env.WEBHOOK_PORTS ?? null,
     trustedProxies: env.TRUST_PROXY ?? [],
     queryLimits: {
       tokens: env.MAX_QUERY_TOKENS,

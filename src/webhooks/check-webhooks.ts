@@ -1,5 +1,6 @@
 import type { WebhookInteraction } from '../database/entities/webhook-subscription.js';
 import type { Faults } from '../faults.js';
+import { allowedPorts, portOf, type WebhookPorts } from '../webhook-ports.js';
 import { isForbiddenHost, isPublicAddress, literalAddress } from './address-guard.js';
 import type { ResolveName } from './resolve-name.js';
 
@@ -12,6 +13,8 @@ export interface WebhookSubscription {
 export interface CheckWebhooksDependencies {
   /** Lets webhooks reach private and loopback addresses. */
   webhookAllowPrivate: boolean;
+  /** To which webhooks may go; the usual ones if left out. */
+  webhookPorts?: WebhookPorts | null;
   resolveName: ResolveName;
 }
 
@@ -79,8 +82,13 @@ async function findUriFault(deps: CheckWebhooksDependencies, uri: string): Promi
   if (url.username || url.password) {
     return { type: 'credentials_in_url', msg: 'Must not hold a user name or password.' };
   }
+  if (!deps.webhookAllowPrivate && isForbiddenHost(url.hostname)) return notPublic;
+  const ports = allowedPorts(deps);
+  if (!ports.allows(portOf(url))) {
+    const msg = `Port ${portOf(url)} is not allowed. Allowed are ${ports.description}.`;
+    return { type: 'port_not_allowed', msg };
+  }
   if (deps.webhookAllowPrivate) return null;
-  if (isForbiddenHost(url.hostname)) return notPublic;
   return (await resolvesToForbidden(deps.resolveName, url.hostname)) ? notPublic : null;
 }
 

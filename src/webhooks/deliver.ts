@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import type { JobHandler, Jobs } from '../jobs/jobs.js';
+import { allowedPorts, type WebhookPorts } from '../webhook-ports.js';
 import { readDeliveryJob } from './delivery-job.js';
 import { OriginTurns } from './origin-turns.js';
 import { planNext } from './plan-next.js';
@@ -18,6 +19,8 @@ export interface DeliverWebhookDependencies {
   /** Between attempts; after the last of them a delivery has failed. */
   webhookRetryDelaysMs: readonly number[];
   webhookAllowPrivate: boolean;
+  /** To which webhooks may go; the usual ones if left out. */
+  webhookPorts?: WebhookPorts | null;
   resolveName: ResolveName;
   /** For a whole attempt; 15 seconds where left out. */
   webhookTimeoutMs?: number;
@@ -78,11 +81,12 @@ function createAttempt(deps: DeliverWebhookDependencies) {
 
 /** Not before the first delivery: a service that sends none spares the memory. */
 async function loadClient(
-  { resolveName, webhookAllowPrivate }: DeliverWebhookDependencies,
+  { resolveName, webhookAllowPrivate, webhookPorts = null }: DeliverWebhookDependencies,
   timeoutMs: number,
 ) {
   const { postWebhook } = await import('./post-webhook.js');
   const { createGuardedConnector, createOpenConnector } = await import('./guarded-connector.js');
   const createConnector = webhookAllowPrivate ? createOpenConnector : createGuardedConnector;
-  return { postWebhook, connect: createConnector(resolveName, timeoutMs) };
+  const ports = allowedPorts({ webhookPorts, webhookAllowPrivate });
+  return { postWebhook, connect: createConnector(resolveName, timeoutMs, ports) };
 }

@@ -1,7 +1,17 @@
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
+import { allowedPorts, portOf, type WebhookPorts } from '../webhook-ports.js';
 import { ForbiddenAddressError, isForbiddenHost, isPublicAddress } from './address-guard.js';
+import { skipInformational } from './informational-answers.js';
 import type { ResolvedAddress, ResolveName } from './resolve-name.js';
+
+/** The connection was refused by us for its port. */
+export class ForbiddenPortError extends Error {
+  constructor() {
+    super('The port is not allowed.');
+    this.name = 'ForbiddenPortError';
+  }
+}
 
 /**
  * Opens connections to public addresses only. A name is resolved once, every address it has is checked, and the connection goes
@@ -11,8 +21,9 @@ import type { ResolvedAddress, ResolveName } from './resolve-name.js';
 export function createGuardedConnector(
   resolveName: ResolveName,
   timeoutMs: number,
+  ports = allowedPorts({ webhookAllowPrivate: false }),
 ): buildConnector.connector {
-  const connect = buildConnector({ lookup: createGuardedLookup(resolveName), timeout: timeoutMs });
+  const connect = createConnector(createGuardedLookup(resolveName), timeoutMs, ports);
   return (options, callback) =>
     isForbiddenHost(options.hostname)
       ? callback(new ForbiddenAddressError(), null)
@@ -20,8 +31,27 @@ export function createGuardedConnector(
 }
 
 /** As guarded, but lets every address pass. */
-export function createOpenConnector(resolveName: ResolveName, timeoutMs: number): buildConnector.connector {
-  return buildConnector({ lookup: createLookup(resolveName), timeout: timeoutMs });
+export function createOpenConnector(
+  resolveName: ResolveName,
+  timeoutMs: number,
+  ports = allowedPorts({ webhookAllowPrivate: true }),
+): buildConnector.connector {
+  return createConnector(createLookup(resolveName), timeoutMs, ports);
+}
+
+function createConnector(
+  lookup: LookupFunction,
+  timeoutMs: number,
+  ports: WebhookPorts,
+): buildConnector.connector {
+  const connect = buildConnector({ lookup, timeout: timeoutMs });
+  return (options, callback) => {
+    if (!ports.allows(portOf(options))) return callback(new ForbiddenPortError(), null);
+    return connect(options, (...outcome) => {
+      if (outcome[1]) skipInformational(outcome[1]);
+      callback(...outcome);
+    });
+  };
 }
 
 /** Resolves names for a connection; fails where any of their addresses is not public. */

@@ -1,5 +1,6 @@
 import { type buildConnector, Client } from 'undici';
 import { ForbiddenAddressError } from './address-guard.js';
+import { ForbiddenPortError } from './guarded-connector.js';
 
 /** What an attempt came to. */
 export type Answer =
@@ -80,7 +81,7 @@ const timeoutSentence = (timeoutMs: number) => `No answer within ${timeoutMs / 1
 
 /** An error's message may hold addresses and more; its code does not. */
 function describe(error: unknown): string {
-  if (error instanceof ForbiddenAddressError) return error.message;
+  if (error instanceof ForbiddenAddressError || error instanceof ForbiddenPortError) return error.message;
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code)
     ? `The connection failed: ${code}.`
