@@ -97,6 +97,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 }
 
 function registerAnswerHooks(server: FastifyInstance): void {
+  let isStopping = false;
   server.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
   });
@@ -105,7 +106,11 @@ function registerAnswerHooks(server: FastifyInstance): void {
       raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0;
     if (hasBody) void drainRequest(raw);
     // A server that stops would wait for connections that are merely kept for a next request.
-    if (!server.server.listening) reply.header('connection', 'close');
+    if (isStopping || !server.server.listening) reply.header('connection', 'close');
+  });
+  // Before the first connection is closed.
+  server.addHook('preClose', async () => {
+    isStopping = true;
   });
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LiveSocket } from '../live/live-socket.js';
 import { RawConnection, requestHead } from '../support/raw-http.js';
 import { startService } from '../support/service.js';
 
@@ -38,5 +39,35 @@ describe('at shutdown', () => {
     expect({ status, connection: headers.get('connection') }).toEqual({ status: 404, connection: 'close' });
     expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] });
     await Promise.all([closed, connection.closed()]);
+  });
+
+  test('answers say so before connections are closed, whether they are good or refusals', async () => {
+    const service = await startService();
+    // It keeps the service closing for a moment, since it does not answer.
+    const mute = await LiveSocket.open(service.url);
+    mute.socket.pause();
+    const connections = await Promise.all(
+      Array.from({ length: 2 }, async () => {
+        const connection = await RawConnection.open(service.url);
+        await connection.send(json(typename).slice(0, -5));
+        return connection;
+      }),
+    );
+    await service.client.graphql('{ __typename }');
+    const closed = service.close();
+    await sleep(100);
+    await connections[0]?.send(typename.slice(-5));
+    await connections[1]?.send('"x"]}');
+    const told: [number, string | undefined][] = [];
+    for (const connection of connections) {
+      const { status, headers } = await connection.response();
+      told.push([status, headers.get('connection')]);
+    }
+    expect(told).toEqual([
+      [200, 'close'],
+      [400, 'close'],
+    ]);
+    await closed;
+    mute.end();
   });
 });
