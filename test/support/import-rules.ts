@@ -10,6 +10,7 @@ const levels: readonly (readonly string[])[] = [
     'setting-formats.ts',
     'limit-settings.ts',
     's3-location.ts',
+    'webhook-ports.ts',
     'errors.ts',
     'faults.ts',
     'private-files.ts',
