@@ -229,6 +229,24 @@ test('several inputs that hold too much are all named', async () => {
   ]);
 });
 
+test.each([
+  ['CREATED_AT', 'abc'],
+  ['SIZE', ''],
+  ['SIZE', 1.5],
+  ['FILE_NAME', 7],
+  ['FILE_NAME', 'a\0'],
+])('a cursor of the order %s whose value is %j is no cursor', async (field, value) => {
+  const after = Buffer.from(JSON.stringify([`${field} DESC`, value, 'x'])).toString('base64url');
+  const { errors } = await service.client.graphql(
+    'query ($order: AttachmentOrder, $after: String) { attachments(orderBy: $order, after: $after) { nodes { id } } }',
+    { order: { field }, after },
+  );
+  expect(errors?.[0]?.extensions).toMatchObject({
+    code: 'BAD_USER_INPUT',
+    details: [{ type: 'invalid_cursor' }],
+  });
+});
+
 describe('faults of variables', () => {
   const query = 'query ($filter: AttachmentFilter) { attachments(filter: $filter) { totalCount } }';
   const refuse = async (filter: object) => {
