@@ -55,11 +55,13 @@ describe('downloads that are not read', () => {
   });
   afterEach(() => service.close());
 
-  async function stall(target: string, headers: Record<string, string> = {}): Promise<RawConnection> {
-    const connection = await RawConnection.open(service.url);
-    connection.stopReading();
-    await connection.send(get(target, headers));
-    return connection;
+  /** Resolves once the answer has begun; nothing more is read of it. */
+  async function stall(target: string, headers: Record<string, string> = {}): Promise<Socket> {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname).on('error', () => undefined);
+    socket.write(get(target, headers));
+    await new Promise<void>((resolve) => socket.once('readable', resolve));
+    return socket;
   }
 
   test('are refused past a bound, leave no file open, and are cut off', async () => {
@@ -84,8 +86,7 @@ describe('downloads that are not read', () => {
     await until(206, () => fetch(signed, { headers: { range: 'bytes=0-9' } }));
     const cutOff = () => service.logLines.filter((line) => line.includes('the answer is not taken'));
     await eventually(() => cutOff().length === stalled.length, 30_000);
-    for (const connection of stalled) connection.startReading();
-    await Promise.all(stalled.map((connection) => connection.closed()));
+    for (const socket of stalled) socket.destroy();
   }, 60_000);
 
   test('of a credential are counted by its principal, however it is written', async () => {
@@ -97,17 +98,14 @@ describe('downloads that are not read', () => {
     );
     const own = () => fetch(url, { headers: { ...service.client.headers, range: 'bytes=0-9' } });
     await until(429, own);
-    for (const connection of stalled) connection.abort();
+    for (const socket of stalled) socket.resetAndDestroy();
     await until(206, own);
   }, 60_000);
 
   test('for a while go on where they were, also after the file was closed', async () => {
-    const { hostname, port } = new URL(service.url);
-    const socket: Socket = connect(Number(port), hostname);
+    const socket = await stall(signed, { Connection: 'close' });
     const chunks: Buffer[] = [];
     let received = 0;
-    socket.write(get(signed, { Connection: 'close' }));
-    await new Promise<void>((resolve) => socket.once('readable', resolve));
     await eventually(() => openFiles(service.dataDirectory) === 0);
     // Slower than the service sends, and with a rest on the way, but above the minimum.
     for await (const chunk of socket) {
