@@ -28,11 +28,16 @@ export interface LinkSlice {
 /** What fields of many objects ask for at the same moment, fetched in one statement each. */
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/**
- * Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. Each key becomes a parameter of
- * a statement, or a few, and SQLite allows 32,766.
- */
-const uncached = { cache: false, maxBatchSize: 5_000 } as const;
+/** Calls back once nothing more is about to be asked for. */
+export type ScheduleBatch = (dispatch: () => void) => void;
+
+type Options = { cache: false; maxBatchSize: number; batchScheduleFn?: ScheduleBatch };
+
+/** Each key becomes a parameter of a statement, or a few, and databases bound those. */
+const maxBatchSize = 1_000;
+
+/** Fields whose links are read at once: each may have a thousand, and they are counted between the reads. */
+const maxFieldsAtOnce = 100;
 
 const fieldId = ({ record, name }: FieldKey) => JSON.stringify([record.type, record.id, name]);
 const recordId = ({ type, id }: RecordRef) => JSON.stringify([type, id]);
@@ -40,53 +45,67 @@ const idOfField = (row: RecordFieldRow) =>
   fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
-export function createLoaders(database: Pick<Database, 'list'>, read: EntityManager, viewer: Viewer) {
+export function createLoaders(
+  database: Pick<Database, 'list'>,
+  read: EntityManager,
+  viewer: Viewer,
+  schedule?: ScheduleBatch,
+) {
   const { organizationId } = viewer;
   const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
+  // Nothing is kept from one batch to the next, so that what a mutation changes is seen at once.
+  const options: Options = { cache: false, maxBatchSize, ...(schedule ? { batchScheduleFn: schedule } : {}) };
   return {
     attachment: byKey<string, StoredAttachment>(
       (ids) => readAttachments(read, viewer, ids),
       (id) => id,
       ({ attachment }) => attachment.id,
+      options,
     ),
     rejection: byKey<string, RejectionRow>(
       (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
       (id) => id,
       ({ blobId }) => blobId,
+      options,
     ),
     principal: byKey<string, PrincipalRow>(
       (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),
       (id) => id,
       ({ id }) => id,
+      options,
     ),
     field: byKey<FieldKey, RecordFieldRow>(
       (keys) => list((lists) => readFields(lists, viewer, keys)),
       fieldId,
       idOfField,
+      options,
     ),
     fieldById: byKey<string, RecordFieldRow>(
       (ids) => read.findBy(RecordFieldRow, { organizationId, id: In(ids) }),
       (id) => id,
       ({ id }) => id,
+      options,
     ),
     fieldsOfRecord: groupsByKey<RecordRef, RecordFieldRow>(
       (records) => list((lists) => readFieldsOfRecords(lists, viewer, records)),
       recordId,
       idOfRecord,
+      options,
     ),
     linksOfField: groupsByKey<string, LinkRow>(
       (ids) => list((lists) => readLinksOfFields(lists, ids)),
       (id) => id,
       (link) => link.fieldId,
+      { ...options, maxBatchSize: maxFieldsAtOnce },
     ),
     linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>(
       (slices) => list((lists) => readSlices(lists, slices)),
-      uncached,
+      options,
     ),
     linkCount: new DataLoader<string, Total>(async (ids) => {
       const counts = await list((lists) => countLinks(lists, unique(ids)));
       return ids.map((id) => counts.get(id) ?? { count: 0, isExact: true });
-    }, uncached),
+    }, options),
   };
 }
 
@@ -97,12 +116,13 @@ function byKey<Key, Value>(
   read: (keys: Key[]) => Promise<Value[]>,
   name: (key: Key) => string,
   nameOf: (value: Value) => string,
+  options: Options,
 ): DataLoader<Key, Value | null> {
   return new DataLoader(async (keys) => {
     const distinct = new Map(keys.map((key) => [name(key), key]));
     const values = new Map((await read([...distinct.values()])).map((value) => [nameOf(value), value]));
     return keys.map((key) => values.get(name(key)) ?? null);
-  }, uncached);
+  }, options);
 }
 
 /** All values of each key, in the order they were read. */
@@ -110,12 +130,13 @@ function groupsByKey<Key, Value>(
   read: (keys: Key[]) => Promise<Value[]>,
   name: (key: Key) => string,
   nameOf: (value: Value) => string,
+  options: Options,
 ): DataLoader<Key, Value[]> {
   return new DataLoader(async (keys) => {
     const distinct = new Map(keys.map((key) => [name(key), key]));
     const groups = groupBy(await read([...distinct.values()]), nameOf);
     return keys.map((key) => groups.get(name(key)) ?? []);
-  }, uncached);
+  }, options);
 }
 
 function groupBy<Value>(values: readonly Value[], nameOf: (value: Value) => string): Map<string, Value[]> {

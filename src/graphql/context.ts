@@ -17,10 +17,15 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
+import { principalKey } from '../limits/principal-key.js';
+import type { Turns } from '../limits/turns.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
-import { type QueryLimits, tooComplex } from './cost/query-limits.js';
+import { AnswerBudget } from './cost/answer-budget.js';
+import { type Cost, free } from './cost/introspection-cost.js';
+import type { QueryLimits } from './cost/query-limits.js';
 import { createDescriptionLoader, type DescriptionLoader } from './description-loader.js';
 import type { LongText } from './json-body/read-json-body.js';
 import type { TakenText } from './read-request.js';
@@ -48,6 +53,8 @@ export interface GraphqlDependencies {
   maxFileSize: number;
   maxFiles: number;
   queryLimits: QueryLimits;
+  turns: Turns;
+  answerSpace: AnswerSpace;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
@@ -63,7 +70,13 @@ export interface RequestFacts {
   /** Everything taken in for this request; what no attachment uses in the end is removed. */
   taken: Intake[];
   /** What is executed, found valid; null where the server has to say why it is not. */
-  document: DocumentNode | null;
+  screened: { document: DocumentNode; introspection: Cost } | null;
+  /** The client's IP address. */
+  address: string;
+  /** The answer, if it is too large to be written in one go. */
+  pieces: Buffer[] | null;
+  /** Calls back once the answer has been sent or its client has gone. Left out where no answer waits for its client. */
+  onClosed?(callback: () => void): void;
   /** Logs, under the request's id, what its answer masks. */
   logError(error: unknown): void;
   /** For operations that last: throws where the credential is not good any more. */
@@ -75,7 +88,7 @@ export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
   private madeDescriptions: DescriptionLoader | null = null;
-  private listedItems = 0;
+  readonly budget: AnswerBudget;
   /** What resolvers read rows from. */
   reader: EntityManager;
 
@@ -84,6 +97,13 @@ export class GraphqlContext {
     private readonly facts: RequestFacts,
   ) {
     this.reader = deps.database.read;
+    const client = clientOf(facts);
+    this.budget = new AnswerBudget({
+      limits: deps.queryLimits,
+      turns: deps.turns,
+      key: turnOf(facts.viewer),
+      reserve: reserveIn(deps.answerSpace, client, facts),
+    });
   }
 
   /** Who asks. Throws UNAUTHENTICATED without a credential. */
@@ -107,7 +127,16 @@ export class GraphqlContext {
   }
 
   get document(): DocumentNode | null {
-    return this.facts.document;
+    return this.facts.screened?.document ?? null;
+  }
+
+  /** What the operation asks of the schema. */
+  get introspection(): Cost {
+    return this.facts.screened?.introspection ?? free;
+  }
+
+  set pieces(pieces: Buffer[]) {
+    this.facts.pieces = pieces;
   }
 
   get taken(): Intake[] {
@@ -115,7 +144,9 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.madeLoaders ??= createLoaders(this.deps.database, this.reader, this.viewer);
+    this.madeLoaders ??= createLoaders(this.deps.database, this.reader, this.viewer, (dispatch) =>
+      this.budget.afterItems(dispatch),
+    );
     return this.madeLoaders;
   }
 
@@ -136,7 +167,7 @@ export class GraphqlContext {
   startNext(): void {
     this.madeAccess = null;
     this.madeDescriptions = null;
-    this.listedItems = 0;
+    this.budget.restart();
   }
 
   /**
@@ -144,9 +175,7 @@ export class GraphqlContext {
    * once all lists together pass the cost of an operation, this throws QUERY_TOO_COMPLEX.
    */
   spend(items: number): void {
-    const { queryLimits } = this.deps;
-    this.listedItems += items;
-    if (this.listedItems > queryLimits.cost) throw tooComplex(queryLimits, 'cost');
+    if (!this.budget.spend(items, 0) && this.budget.fault) throw this.budget.fault;
   }
 
   logError(error: unknown): void {
@@ -156,4 +185,26 @@ export class GraphqlContext {
   async assertStillGood(): Promise<void> {
     await this.facts.assertStillGood?.();
   }
+}
+
+/** Whoever has no credential shares one row: there may be many addresses. */
+export function turnOf(viewer: Viewer | null): string {
+  return viewer ? principalKey(viewer.organizationId, viewer.principal.id) : 'anonymous';
+}
+
+function clientOf({ viewer, address }: RequestFacts): AnswerClient {
+  return viewer ? { kind: 'known', id: turnOf(viewer) } : { kind: 'anonymous', id: address };
+}
+
+function reserveIn(space: AnswerSpace, client: AnswerClient, facts: RequestFacts) {
+  const { onClosed } = facts;
+  if (!onClosed) return () => {};
+  let held: HeldSpace | null = null;
+  return (bytes: number): void => {
+    if (!held) {
+      held = space.hold(client);
+      onClosed(held.release);
+    }
+    held.take(bytes);
+  };
 }

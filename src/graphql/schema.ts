@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
+import { meterFields } from './cost/meter-fields.js';
 import { guardRootFields } from './guard-root-fields.js';
 import { boundInputs } from './input-bounds.js';
 import { ApiKeys } from './resolvers/api-keys.js';
@@ -45,6 +46,7 @@ export function createSchema(): GraphQLSchema {
   letMutationsFailAlone(schema);
   boundInputs(schema);
   guardRootFields(schema);
+  meterFields(schema);
   // No field is of this type: it tells client generators what `extensions.code` can be.
   return new GraphQLSchema({
     ...schema.toConfig(),

@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
+import type { Cost } from './cost/introspection-cost.js';
 import { costOf, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
 import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
@@ -37,8 +38,8 @@ export interface Operation {
 export interface ScreenedOperation {
   document: DocumentNode;
   operation: OperationDefinitionNode;
-  /** Values that it asks of the schema. */
-  introspection: number;
+  /** What it asks of the schema. */
+  introspection: Cost;
 }
 
 /**
@@ -141,7 +142,7 @@ function assertAffordable(
   if (known) return known;
   const cost = costOf(schema, document, operation, variables);
   // Not even where so much was counted that it is no number any more.
-  if (!(cost.values - cost.introspection <= limits.cost)) throw tooComplex(limits, 'cost');
+  if (!(cost.values - cost.introspection.values <= limits.cost)) throw tooComplex(limits, 'cost');
   if (affordable.size < maxAffordable && key.length < maxKeyLength) affordable.set(key, cost);
   return cost;
 }

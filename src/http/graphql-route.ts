@@ -9,16 +9,24 @@ import { contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
+import type { PaceLimits } from '../limits/pace-watch.js';
 import { principalKey } from '../limits/principal-key.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
 import { assertPreflighted } from './csrf.js';
+import { sendPieces } from './send-pieces.js';
 
 /** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
 export interface ReadBody<Content, Text> {
   body: unknown;
   taken: Content[];
   longTexts?: ReadonlyMap<string, Text>;
+}
+
+/** What is executed, and what it asks of the schema. */
+export interface ScreenedDocument {
+  document: DocumentNode;
+  introspection: { values: number; bytes: number };
 }
 
 /** What an operation is told of its request. */
@@ -29,7 +37,13 @@ export interface OperationFacts<Content, Text> {
   /** The operation adds what it takes in itself. */
   taken: Content[];
   /** Parsed and valid; null if it is not, which the server's own answer explains. */
-  document: DocumentNode | null;
+  screened: ScreenedDocument | null;
+  /** The client's IP address. */
+  address: string;
+  /** The answer, if it is too large to be written in one go. */
+  pieces: Buffer[] | null;
+  /** Calls back once the answer has been sent or its client has gone. */
+  onClosed(callback: () => void): void;
   logError(error: unknown): void;
 }
 
@@ -45,10 +59,12 @@ export interface GraphqlRouteDependencies<Context extends BaseContext, Content, 
    * The document of an operation that can be executed. Throws for one that must not be. Its parameters come from the body or
    * the URL.
    */
-  screen(parameters: unknown, viewer: Viewer | null): DocumentNode | null;
+  screen(parameters: unknown, viewer: Viewer | null): Promise<ScreenedDocument | null>;
   createContext(facts: OperationFacts<Content, Text>): Context;
   readMultipart(request: IncomingMessage, viewer: Viewer): Promise<ReadBody<Content, Text>>;
   readJson(request: IncomingMessage, viewer: Viewer | null): Promise<ReadBody<Content, Text>>;
+  /** How fast clients must read large answers. */
+  answerPace: PaceLimits;
   /** Removes content that the operation has made no use of. */
   discard(content: Content): Promise<void>;
 }
@@ -79,6 +95,10 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     factsOf.set(request, { ...facts(request), taken, ...(longTexts ? { longTexts } : {}) });
     return body;
   };
+  const execute = fastifyApolloHandler(deps.apollo, {
+    context: async (request, reply) =>
+      deps.createContext(Object.assign(facts(request), heldUntilClosed(reply))),
+  });
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addHook('onRequest', async (request, reply) => {
@@ -102,7 +122,7 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     scope.addHook('preHandler', async (request) => {
       const known = facts(request);
       if (mayBringContent(request)) await assertKeyStillGood(deps, known.viewer);
-      known.document = deps.screen(request.body ?? request.query, known.viewer);
+      known.screened = await deps.screen(request.body ?? request.query, known.viewer);
     });
     scope.addHook('onSend', async (request, reply) => {
       if (isPage(reply)) reply.header('content-security-policy', pagePolicy);
@@ -111,9 +131,11 @@ export function registerGraphql<Context extends BaseContext, Content, Text>(
     scope.route({
       method: ['GET', 'POST'],
       url: '/graphql',
-      handler: fastifyApolloHandler(deps.apollo, {
-        context: async (request) => deps.createContext(facts(request)),
-      }),
+      handler: async function (request, reply) {
+        const answer = await execute.call(this, request, reply);
+        const { pieces } = facts(request);
+        return pieces ? sendPieces(reply, pieces, deps.answerPace) : answer;
+      },
     });
     done();
   });
@@ -137,13 +159,26 @@ function holdSlot(slots: UploadSlots, { organizationId, principal }: Viewer, { r
   raw.once('close', slots.take(principalKey(organizationId, principal.id)));
 }
 
-function noFacts<Content, Text>({ log }: FastifyRequest): OperationFacts<Content, Text> {
+function noFacts<Content, Text>({ log, ip }: FastifyRequest): OperationFacts<Content, Text> {
   return {
     viewer: null,
     longTexts: new Map(),
     taken: [],
-    document: null,
+    screened: null,
+    address: ip,
+    pieces: null,
+    onClosed: () => {},
     logError: (err) => log.error({ err }, 'masked error'),
+  };
+}
+
+/** A client may be gone before its operation begins. */
+function heldUntilClosed({ raw }: FastifyReply) {
+  return {
+    onClosed: (callback: () => void): void => {
+      if (raw.destroyed) callback();
+      else raw.once('close', callback);
+    },
   };
 }
 

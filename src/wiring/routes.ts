@@ -17,7 +17,7 @@ import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config.js';
 import { createApollo } from '../graphql/apollo.js';
-import { GraphqlContext, type GraphqlDependencies } from '../graphql/context.js';
+import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen } from '../graphql/screen-operation.js';
@@ -31,17 +31,19 @@ import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { AnswerSpace } from '../limits/answer-space.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace-watch.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
+import { Turns } from '../limits/turns.js';
 import type { UploadSlots } from '../limits/upload-slots.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets } from './metrics.js';
 
-export type RouteDependencies = Omit<GraphqlDependencies, 'jobs'> &
+export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'answerSpace'> &
   Metrics & {
     jobs: Jobs;
     tokens: UploadTokens;
@@ -80,7 +82,8 @@ export async function addRoutes(
   return apollo;
 }
 
-async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDependencies) {
+async function addGraphql(server: FastifyInstance, config: Config, services: RouteDependencies) {
+  const deps = { ...services, turns: new Turns(), answerSpace: new AnswerSpace() };
   const schema = createSchema();
   const apollo = createApollo(schema, config);
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });
@@ -91,7 +94,12 @@ async function addGraphql(server: FastifyInstance, config: Config, deps: RouteDe
     anonymous: deps.anonymous,
     uploadSlots: deps.uploadSlots,
     isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
-    screen: (parameters, viewer) => screenRequest(screen, parameters, viewer !== null)?.document ?? null,
+    // A document that nobody has sent before is work, too.
+    screen: async (parameters, viewer) => {
+      await deps.turns.next(turnOf(viewer));
+      return screenRequest(screen, parameters, viewer !== null);
+    },
+    answerPace: { stallTimeoutMs: config.stallTimeoutMs, minBytesPerSecond },
     createContext: (facts) => new GraphqlContext(deps, facts),
     readMultipart: createMultipartReader({ ...deps, screen }, config),
     readJson: createJsonReader(deps, config),

@@ -42,9 +42,9 @@ export function costVariables(document: DocumentNode): string[] {
   return [...names];
 }
 
-/** The cost of an answer, and of the introspection in it, in values. Bytes are known of introspection only. */
+/** The cost of an answer, and of the introspection in it. Bytes are known of introspection only. */
 export interface OperationCost extends Cost {
-  introspection: number;
+  introspection: Cost;
 }
 
 /**
@@ -58,10 +58,10 @@ export function costOf(
   variables: Readonly<Record<string, unknown>>,
 ): OperationCost {
   const root = schema.getRootType(operation.operation);
-  if (!root) return { ...free, introspection: 0 };
+  if (!root) return { ...free, introspection: free };
   const walk = new CostWalk(schema, document, resolveWith(operation, variables));
   const cost = walk.ofSelections(operation.selectionSet, root, null);
-  return { ...cost, introspection: walk.introspected.values };
+  return { ...cost, introspection: walk.introspected };
 }
 
 type Resolve = (value: ValueNode | undefined) => unknown;

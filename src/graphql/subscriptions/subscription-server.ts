@@ -10,6 +10,7 @@ import { Places, type Release } from '../../limits/places.js';
 import { principalKey } from '../../limits/principal-key.js';
 import { type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
+import { free } from '../cost/introspection-cost.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import type { Screen } from '../screen-operation.js';
 import { CredentialWatch } from './credential-watch.js';
@@ -134,7 +135,9 @@ function contextOf(
     viewer,
     longTexts: new Map(),
     taken: [],
-    document,
+    screened: { document, introspection: free },
+    address: extra.address,
+    pieces: null,
     logError: (error: unknown) => extra.logError(error),
     assertStillGood: () => credentials.assertStillGood(authorization),
   });

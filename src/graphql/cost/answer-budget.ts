@@ -1,0 +1,89 @@
+import type { AttachmentError } from '../../errors.js';
+import type { Turns } from '../../limits/turns.js';
+import { addCosts, type Cost, free } from './introspection-cost.js';
+import { type QueryLimits, tooComplex } from './query-limits.js';
+
+/** Bytes of memory that a value takes while an answer is made, beside its text. */
+const memoryPerValue = 100;
+
+/** Memory is taken in steps of so many bytes. */
+const memoryStep = 64 * 1024;
+
+export interface AnswerBudgetOptions {
+  limits: Pick<QueryLimits, 'cost' | 'bytes'>;
+  turns: Turns;
+  /** Whose answer it is. */
+  key: string;
+  /** Takes memory for answers under way. Throws if there is none left for this client. */
+  reserve(bytes: number): void;
+}
+
+/** Counts an answer while it is made, and says when to stop: what was estimated before does not bind a database. */
+export class AnswerBudget {
+  values = 0;
+  bytes = 0;
+  introspected = free;
+  /** Why the answer is not made, or made no further. */
+  fault: AttachmentError | null = null;
+  #reserved = 0;
+
+  constructor(private readonly options: AnswerBudgetOptions) {}
+
+  get turns(): Turns {
+    return this.options.turns;
+  }
+
+  get key(): string {
+    return this.options.key;
+  }
+
+  get limits(): AnswerBudgetOptions['limits'] {
+    return this.options.limits;
+  }
+
+  /** Calls back after the items of this client's answers that wait for their turn, so that their loads share a statement. */
+  afterItems(callback: () => void): void {
+    const { turns, key } = this.options;
+    const go = () => (turns.isWaiting(key) ? turns.enqueue(key, callback) : callback());
+    void Promise.resolve().then(() => process.nextTick(go));
+  }
+
+  /** False once a limit is passed. */
+  spend(values: number, bytes: number): boolean {
+    if (this.fault) return false;
+    this.values += values;
+    this.bytes += bytes;
+    const { limits } = this.options;
+    if (this.values > limits.cost) this.fault = tooComplex(limits, 'cost');
+    else if (this.bytes > limits.bytes) this.fault = tooComplex(limits, 'bytes');
+    else this.fault = this.#reserve();
+    return this.fault === null;
+  }
+
+  /** Counts what graphql-js adds of the schema; that has limits of its own, which hold before it is executed. */
+  addIntrospection({ values, bytes }: Cost): void {
+    this.introspected = addCosts(this.introspected, { values, bytes });
+    this.fault ??= this.#reserve();
+  }
+
+  /** For an answer that comes in several parts, each of which may have as much. */
+  restart(): void {
+    this.values = 0;
+    this.bytes = 0;
+    this.fault = null;
+  }
+
+  #reserve(): AttachmentError | null {
+    const { values, bytes } = addCosts(this, this.introspected);
+    const needed = bytes + memoryPerValue * values;
+    if (needed <= this.#reserved) return null;
+    const step = needed - this.#reserved + memoryStep;
+    try {
+      this.options.reserve(step);
+    } catch (error) {
+      return error as AttachmentError;
+    }
+    this.#reserved += step;
+    return null;
+  }
+}

@@ -1,0 +1,137 @@
+import {
+  defaultFieldResolver,
+  type FieldNode,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  getNamedType,
+  isCompositeType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
+import type { AnswerBudget } from './answer-budget.js';
+import { weightOf } from './field-weights.js';
+
+/** What resolvers are handed. */
+interface MeteredContext {
+  budget: AnswerBudget;
+}
+
+type Field = GraphQLField<unknown, MeteredContext>;
+type Resolve = GraphQLFieldResolver<unknown, MeteredContext>;
+
+/** An error costs as much as so many values: it has a path, a place, details, and a line in the log. */
+const errorWeight = 100;
+const errorBytes = 500;
+
+/** Bytes around a value beside its name: quotation marks, colon, comma, and a number or a word. */
+const framing = 12;
+
+/** Shorter lists are completed in one go, as long as there is time. */
+const shortList = 16;
+
+/**
+ * Counts every value of every answer as it is made, and hands the items of long lists and the results of statements on in turns.
+ * Once the budget is used up, no resolver runs any more: nullable fields are null, others fail.
+ */
+export function meterFields(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) || type.name.startsWith('__')) continue;
+    const isSubscription = type === schema.getSubscriptionType();
+    for (const field of Object.values(type.getFields())) meterField(field, type.name, isSubscription);
+  }
+}
+
+function meterField(field: Field, typeName: string, isSubscription: boolean): void {
+  const inner: Resolve = field.resolve ?? defaultFieldResolver;
+  const weight = weightOf(typeName, field.name);
+  const isRequired = isNonNullType(field.type);
+  const settle = createSettle(field);
+  const stop = ({ fault }: AnswerBudget): null => {
+    if (isRequired && fault) throw fault;
+    return null;
+  };
+  const fail = (budget: AnswerBudget, error: unknown): never => {
+    budget.spend(errorWeight, errorBytes);
+    throw error;
+  };
+  field.resolve = (source, args, context, info) => {
+    const { budget } = context;
+    if (isSubscription) budget.restart();
+    if (!budget.spend(weight, framing + info.fieldName.length)) return stop(budget);
+    const go = (value: unknown) => (budget.fault ? stop(budget) : settle(value, budget, info));
+    try {
+      const result = inner(source, args, context, info);
+      if (!(result instanceof Promise)) return go(result);
+      return result.then(
+        (value) => {
+          const turn = budget.turns.next(budget.key);
+          return turn ? turn.then(() => go(value)) : go(value);
+        },
+        (error: unknown) => fail(budget, error),
+      );
+    } catch (error) {
+      return fail(budget, error);
+    }
+  };
+}
+
+/** Counts what a field has resolved to. */
+function createSettle(field: Field) {
+  const isComposite = isCompositeType(getNamedType(field.type));
+  return (value: unknown, budget: AnswerBudget, { fieldNodes, fragments }: GraphQLResolveInfo): unknown => {
+    if (value === null || value === undefined) return value;
+    if (!isComposite) {
+      budget.spend(Array.isArray(value) ? value.length : 0, bytesOf(value));
+      return value;
+    }
+    const typenames = fieldNodes.reduce((sum, node) => sum + countTypenames(node, fragments), 0);
+    if (!Array.isArray(value)) {
+      budget.spend(typenames, typenames * 30);
+      return value;
+    }
+    budget.spend(value.length * (1 + typenames), value.length * (2 + typenames * 30));
+    if (budget.fault) throw budget.fault;
+    return value.length <= shortList && !budget.turns.isOver() ? value : handOut(value, budget);
+  };
+}
+
+/** Each item becomes a promise that resolves when it is its turn; graphql-js completes it then. */
+function handOut(items: readonly unknown[], budget: AnswerBudget): Promise<unknown>[] {
+  return items.map(
+    (item) =>
+      new Promise((resolve, reject) => {
+        budget.turns.enqueue(budget.key, () => (budget.fault ? reject(budget.fault) : resolve(item)));
+      }),
+  );
+}
+
+function bytesOf(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value !== 'object' || value instanceof Date) return 24;
+  return Buffer.byteLength(JSON.stringify(value) ?? '');
+}
+
+/** Per selection of a field: graphql-js answers `__typename` by itself. */
+const knownTypenames = new WeakMap<FieldNode, number>();
+
+function countTypenames(node: FieldNode, fragments: GraphQLResolveInfo['fragments']): number {
+  const known = knownTypenames.get(node);
+  if (known !== undefined) return known;
+  const seen = new Set<SelectionSetNode>();
+  const count = (selectionSet: SelectionSetNode | undefined): number => {
+    if (!selectionSet || seen.has(selectionSet)) return 0;
+    seen.add(selectionSet);
+    return selectionSet.selections.reduce((sum, selection) => {
+      if (selection.kind === Kind.FIELD) return sum + (selection.name.value === '__typename' ? 1 : 0);
+      if (selection.kind === Kind.INLINE_FRAGMENT) return sum + count(selection.selectionSet);
+      return sum + count(fragments[selection.name.value]?.selectionSet);
+    }, 0);
+  };
+  const counted = count(node.selectionSet);
+  knownTypenames.set(node, counted);
+  return counted;
+}
