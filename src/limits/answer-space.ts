@@ -6,11 +6,12 @@ export interface AnswerClient {
   id: string;
 }
 
-/** Bytes of memory that answers under way may take: one client's, and those of all clients of a kind. */
-const spaces = {
-  known: { each: 128 * 1024 * 1024, all: 512 * 1024 * 1024 },
-  anonymous: { each: 16 * 1024 * 1024, all: 64 * 1024 * 1024 },
-} as const;
+/** Answers of the largest size that a principal's, and those of all principals together, may take the memory of. */
+const largestEach = 4;
+const largestInAll = 16;
+
+/** Bytes for those of an address without a credential, and of all of these. */
+const anonymous = { each: 16 * 1024 * 1024, all: 64 * 1024 * 1024 } as const;
 
 const retryAfterSeconds = 2;
 
@@ -24,10 +25,16 @@ export interface HeldSpace {
 /** Bounds the memory of answers that are being made, or wait for their clients to read them. */
 export class AnswerSpace {
   readonly #taken = new Map<string, number>();
+  readonly #spaces: Record<AnswerClient['kind'], { each: number; all: number }>;
   readonly #totals = { known: 0, anonymous: 0 };
 
+  /** `largest`: bytes that an answer may have. */
+  constructor(largest: number) {
+    this.#spaces = { known: { each: largestEach * largest, all: largestInAll * largest }, anonymous };
+  }
+
   hold({ kind, id }: AnswerClient): HeldSpace {
-    const { each, all } = spaces[kind];
+    const { each, all } = this.#spaces[kind];
     const key = `${kind} ${id}`;
     let held = 0;
     let isReleased = false;

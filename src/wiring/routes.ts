@@ -83,7 +83,7 @@ export async function addRoutes(
 }
 
 async function addGraphql(server: FastifyInstance, config: Config, services: RouteDependencies) {
-  const deps = { ...services, turns: new Turns(), answerSpace: new AnswerSpace() };
+  const deps = { ...services, turns: new Turns(), answerSpace: new AnswerSpace(config.queryLimits.bytes) };
   const schema = createSchema();
   const apollo = createApollo(schema, config);
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });

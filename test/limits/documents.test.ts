@@ -63,8 +63,8 @@ describe('the memory of documents', () => {
 
   test('is bounded, and the same whatever their number', () => {
     const mebibyte = 1024 * 1024;
-    expect(keptAfter(5_000, true)).toBeLessThan(12 * mebibyte);
-    expect(keptAfter(5_000, false)).toBeLessThan(mebibyte);
+    expect(keptAfter(2_000, true)).toBeLessThan(12 * mebibyte);
+    expect(keptAfter(2_000, false)).toBeLessThan(mebibyte);
   });
 
   test('keeps none that was refused', () => {

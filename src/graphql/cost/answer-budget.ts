@@ -26,6 +26,7 @@ export class AnswerBudget {
   /** Why the answer is not made, or made no further. */
   fault: AttachmentError | null = null;
   #reserved = 0;
+  readonly #made = new Map<string, unknown>();
 
   constructor(private readonly options: AnswerBudgetOptions) {}
 
@@ -71,6 +72,13 @@ export class AnswerBudget {
     this.values = 0;
     this.bytes = 0;
     this.fault = null;
+    this.#made.clear();
+  }
+
+  /** What `make` returns, made once in an answer for each name. */
+  once<Value>(name: string, make: () => Value): Value {
+    if (!this.#made.has(name)) this.#made.set(name, make());
+    return this.#made.get(name) as Value;
   }
 
   #reserve(): AttachmentError | null {

@@ -73,16 +73,18 @@ export class AttachmentFields {
     description:
       'Signed and short-lived; needs no credential. Null unless APPROVED. expiresIn in seconds, 1 to 604800.',
   })
-  async downloadUrl(
+  downloadUrl(
     @Root() { stored }: Attachment,
     @Arg('expiresIn', () => Int, { defaultValue: 300 }) expiresIn: number,
     @Arg('disposition', () => Disposition, { defaultValue: Disposition.ATTACHMENT }) disposition: Disposition,
-    @Ctx() { deps, viewer, access }: GraphqlContext,
+    @Ctx() { deps, viewer, access, budget }: GraphqlContext,
   ): Promise<string | null> {
-    const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition, maker: makerOf(viewer) });
-    // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
-    const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
-    return permitted && (await access.view(stored)) ? url : null;
+    return budget.once(`${stored.attachment.id} ${expiresIn} ${disposition}`, async () => {
+      const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition, maker: makerOf(viewer) });
+      // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
+      const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
+      return permitted && (await access.view(stored)) ? url : null;
+    });
   }
 }
 
