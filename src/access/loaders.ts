@@ -53,8 +53,7 @@ export function createLoaders(
 ) {
   const { organizationId } = viewer;
   const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
-  // Nothing is kept from one batch to the next, so that what a mutation changes is seen at once.
-  const options: Options = { cache: false, maxBatchSize, ...(schedule ? { batchScheduleFn: schedule } : {}) };
+  const options = createOptions(schedule);
   return {
     attachment: byKey<string, StoredAttachment>(
       (ids) => readAttachments(read, viewer, ids),
@@ -74,8 +73,8 @@ export function createLoaders(
       ({ id }) => id,
       options,
     ),
-    field: byKey<FieldKey, RecordFieldRow>(
-      (keys) => list((lists) => readFields(lists, viewer, keys)),
+    field: byKey(
+      (keys: FieldKey[]) => list((lists) => readFields(lists, viewer, keys)),
       fieldId,
       idOfField,
       options,
@@ -107,6 +106,11 @@ export function createLoaders(
       return ids.map((id) => counts.get(id) ?? { count: 0, isExact: true });
     }, options),
   };
+}
+
+/** Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. */
+function createOptions(schedule: ScheduleBatch | undefined): Options {
+  return { cache: false, maxBatchSize, ...(schedule ? { batchScheduleFn: schedule } : {}) };
 }
 
 const unique = <Key>(keys: readonly Key[]): Key[] => [...new Set(keys)];

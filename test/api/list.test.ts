@@ -170,9 +170,9 @@ describe('attachments', () => {
     );
     const small = await counter.fewest(() => service.client.ask(wide, { first: 3 }));
     const large = await counter.fewest(() => service.client.ask(wide, { first: 100 }));
-    // Loads that become due together may share a statement or not.
-    expect(large).toBeLessThanOrEqual(small + 3);
-    expect(large).toBeLessThanOrEqual(22);
+    // Loads that become due together may share a statement or not, as may those of two slices of a page.
+    expect(large).toBeLessThanOrEqual(small + 6);
+    expect(large).toBeLessThanOrEqual(25);
   });
 });
 
