@@ -101,10 +101,7 @@ export function createLoaders(
       (slices) => list((lists) => readSlices(lists, slices)),
       options,
     ),
-    linkCount: new DataLoader<string, Total>(async (ids) => {
-      const counts = await list((lists) => countLinks(lists, unique(ids)));
-      return ids.map((id) => counts.get(id) ?? { count: 0, isExact: true });
-    }, options),
+    linkCount: totalByKey((ids) => list((lists) => countLinks(lists, ids)), options),
   };
 }
 
@@ -114,6 +111,17 @@ function createOptions(schedule: ScheduleBatch | undefined): Options {
 }
 
 const unique = <Key>(keys: readonly Key[]): Key[] => [...new Set(keys)];
+
+/** The total of each key. */
+function totalByKey(
+  count: (ids: string[]) => Promise<ReadonlyMap<string, Total>>,
+  options: Options,
+): DataLoader<string, Total> {
+  return new DataLoader(async (ids) => {
+    const counts = await count(unique(ids));
+    return ids.map((id) => counts.get(id) ?? { count: 0, isExact: true });
+  }, options);
+}
 
 /** One value, or null, for each key; equal keys are asked for once. */
 function byKey<Key, Value>(
