@@ -30,7 +30,7 @@ export const errorTable = {
   STORAGE_UNAVAILABLE: { status: 503, message: 'The storage cannot be reached or is full. Try again later.' },
   AUTHORIZER_UNAVAILABLE: {
     status: 503,
-    message: 'Who may see or change the record cannot be asked just now.',
+    message: 'What this credential may do cannot be asked just now.',
   },
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
 } as const satisfies Record<string, { status: number; message: string }>;

@@ -16,7 +16,6 @@ const reasons = {
   token_claim_missing: 'The token lacks a claim: ',
   token_claim_invalid: 'A claim of the token is not valid: ',
   token_service_account: 'The token names a service account, which has keys.',
-  token_keys_unavailable: 'The keys to verify tokens with cannot be had at the moment.',
 } as const;
 
 export type TokenFault = keyof typeof reasons;

@@ -5,6 +5,7 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
+import { AttachmentError } from '../errors.js';
 import { TokenRefusal, toTokenRefusal } from './token-refusal.js';
 
 /** How the tokens that are taken are signed, by whom, and for whom. */
@@ -25,6 +26,9 @@ export interface TokenDependencies {
 /** Seconds that an issuer's clock may differ from ours. */
 export const clockSkewSeconds = 60;
 
+/** When a token is worth another try while the keys cannot be fetched. */
+const retryAfterSeconds = 5;
+
 /** Never both kinds at once: a public key must not be taken for a shared secret. */
 const algorithms = { secret: ['HS256'], jwks: ['RS256', 'PS256', 'ES256', 'EdDSA'] };
 
@@ -38,7 +42,10 @@ const jwksOptions = {
   cacheMaxAge: 600_000,
 };
 
-/** The claims of a good token. Throws TokenRefusal for any other; keys that cannot be fetched make every token a bad one. */
+/**
+ * The claims of a good token. Throws TokenRefusal for any other, and AUTHORIZER_UNAVAILABLE while the keys cannot be fetched:
+ * a token that nobody can verify is neither good nor bad.
+ */
 export type VerifyToken = (token: string) => Promise<JWTPayload>;
 
 export function createTokenVerifier(settings: TokenSettings, deps: TokenDependencies): VerifyToken {
@@ -58,9 +65,19 @@ export function createTokenVerifier(settings: TokenSettings, deps: TokenDependen
       const refusal = toTokenRefusal(error);
       if (refusal) throw refusal;
       deps.onKeysUnusable(error);
-      throw new TokenRefusal('token_keys_unavailable', { cause: error });
+      throw keysUnavailable(error);
     }
   };
+}
+
+function keysUnavailable(cause: unknown): AttachmentError {
+  const msg = 'The keys to verify tokens with cannot be had at the moment.';
+  return new AttachmentError('AUTHORIZER_UNAVAILABLE', {
+    message: msg,
+    details: [{ loc: ['headers', 'authorization'], msg, type: 'token_keys_unavailable' }],
+    retryAfterSeconds,
+    cause,
+  });
 }
 
 type Verify = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;

@@ -169,17 +169,15 @@ describe('JSON Web Tokens under public keys', () => {
     expect(jwks.requests()).toBe(2);
   });
 
-  test('keys that cannot be fetched refuse every token, in bounded time, and the log says why', async () => {
+  test('while the keys cannot be fetched a token is neither good nor bad: 503, and no failed login', async () => {
     const key = await newIssuerKey('one');
     await using jwks = await startJwksServer(key);
     jwks.hang();
-    await using service = await startService({ JWT_JWKS_URL: jwks.url });
+    await using service = await startService({ JWT_JWKS_URL: jwks.url, FAILED_LOGINS_PER_MINUTE: '3' });
     const token = await signWith(key);
-    const started = performance.now();
     const statuses = [1, 2, 3].map(() => statusOf(new Client(service.url, token)));
     expect(await statusOf(service.client)).toBe(200);
-    expect(await Promise.all(statuses)).toEqual([401, 401, 401]);
-    expect(performance.now() - started).toBeLessThan(7_000);
+    expect(await Promise.all(statuses)).toEqual([503, 503, 503]);
     expect(jwks.requests()).toBe(1);
     expect(service.logLines.join('')).toContain('no keys to verify tokens with');
     jwks.publish(key);
