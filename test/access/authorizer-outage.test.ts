@@ -129,6 +129,29 @@ describe.each([
     });
   });
 
+  test('what is created is never answered without its id', async () => {
+    const record = newRecord();
+    policy.decide = ({ action }) => {
+      if (action === 'view') throw new Error('undecided');
+      return true;
+    };
+    const { data, errors } = await reader.graphql(
+      `mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) {
+        attachment { id links { nodes { field } } } } }`,
+      { input: { content: { base64: 'eA==' }, fileName: 'x.txt', record, field: 'files' } },
+    );
+    expect([data, errors?.map(({ extensions }) => extensions)]).toEqual([
+      { createAttachment: null },
+      [unavailable],
+    ]);
+    policy.decide = () => true;
+    expect(
+      await service.client.ask(
+        `{ record(type: "Case", id: "${record.id}") { attachments { nodes { id } } fields { name } } }`,
+      ),
+    ).toEqual({ record: { attachments: { nodes: [] }, fields: [] } });
+  });
+
   test('a list with one item that cannot be decided fails as a whole', async () => {
     const [open, dark] = [newRecord(), newRecord()];
     for (const record of [open, dark, open])

@@ -56,6 +56,8 @@ export class Mutations {
     const creation = toCreation(input);
     const { record, field } = creation;
     if (record) await context.access.assertMayEdit(record, field, namedRecord);
+    // Asked before: `links` cannot be null, so an answer that is missing later would take the new id with it.
+    if (record && field !== null) await context.access.mayView(record, field);
     const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
       const maxSize = limitFileSize(deps.policies, creation);
       const intake = await awaitContent(input.content, context, maxSize).catch((error: unknown) =>
