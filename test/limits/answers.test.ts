@@ -1,14 +1,12 @@
 import { getIntrospectionQuery } from 'graphql';
 import { Client } from '../support/client.js';
-import { newClient } from '../support/keys.js';
-import { RawConnection, requestHead } from '../support/raw-http.js';
 import { startService, type TestService } from '../support/service.js';
 
 const repeat = (count: number, text: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => text(index)).join(' ');
 
 const files = 30;
-const text = 'A line of a description, with "quotes" and ünïcödé.\n'.repeat(200);
+const text = 'A line of a description, with "quotes" and ünïcödé.\n'.repeat(185);
 
 async function fill(service: TestService): Promise<void> {
   for (let index = 0; index < files; index += 1) {
@@ -28,7 +26,7 @@ type Listed = { attachments: { nodes: { id: string; [alias: string]: string | { 
 describe('an answer', () => {
   let service: TestService;
   beforeAll(async () => {
-    service = await startService({ MAX_ANSWER_SIZE: '9000000', STALL_TIMEOUT_SECONDS: '4' });
+    service = await startService({ MAX_ANSWER_SIZE: '9000000' });
     await fill(service);
   });
   afterAll(() => service.close());
@@ -127,30 +125,6 @@ describe('an answer', () => {
     expect(longest).toBeLessThan((performance.now() - begin) / 3);
   });
 
-  test('that nobody reads is given up, and its memory is free again', async () => {
-    const reader = service.client;
-    const bystander = await newClient(service);
-    const body = JSON.stringify({ query: descriptions(24) });
-    const head = requestHead('/graphql', {
-      Authorization: `Bearer ${reader.key}`,
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(body),
-    });
-    const connections = await Promise.all(Array.from({ length: 6 }, () => RawConnection.open(service.url)));
-    for (const connection of connections) {
-      connection.stopReading();
-      await connection.send(`${head}${body}`);
-    }
-    // All together are more than a client's answers may take.
-    const refused = await eventually(async () => (await refusalOf(descriptions(24), reader)).status === 429);
-    expect(refused).toBe(true);
-    expect((await bystander.graphql('{ attachments { totalCount } }')).status).toBe(200);
-    expect(await eventually(async () => (await refusalOf(descriptions(24), reader)).status === 200)).toBe(
-      true,
-    );
-    for (const connection of connections) connection.destroy();
-  });
-
   test('without a credential is the schema at most', async () => {
     const anybody = new Client(service.url, null);
     const answers = await Promise.all(
@@ -159,11 +133,3 @@ describe('an answer', () => {
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   });
 });
-
-async function eventually(look: () => Promise<boolean>): Promise<boolean> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (await look()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  return false;
-}
