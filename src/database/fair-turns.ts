@@ -7,7 +7,11 @@ export interface FairTurnsOptions<Seat> {
   seatsOfOneKey: number;
   /** Whoever waits longer is refused, in milliseconds. */
   patienceMs: number;
+  /** At most so much of one key waits; what comes beyond is refused at once. */
+  waitingOfOneKey?: number;
 }
+
+const mostWaiting = 2_000;
 
 interface Waiting<Seat> {
   begin(seat: Seat): void;
@@ -21,15 +25,15 @@ export class FairTurns<Seat> {
   readonly #options: FairTurnsOptions<Seat>;
   readonly #free: Seat[];
   readonly #running = new Map<string, number>();
-  /** By key; the first has not been served for longest. */
-  readonly #waiting = new Map<string, Waiting<Seat>[]>();
+  /** By key; the first has not been served for longest. Sets, for thousands may give up at the same moment. */
+  readonly #waiting = new Map<string, Set<Waiting<Seat>>>();
 
   constructor(options: FairTurnsOptions<Seat>) {
     this.#options = options;
     this.#free = [...options.seats];
   }
 
-  /** Runs `work` once a seat is free. Throws RATE_LIMITED if none is in time. */
+  /** Runs `work` once a seat is free. Throws RATE_LIMITED if none is in time, or too much of the key waits. */
   async run<T>(key: string, work: (seat: Seat) => Promise<T>): Promise<T> {
     const seat = this.#hasRoom(key) ? this.#take() : undefined;
     const mine = seat === undefined ? await this.#wait(key) : this.#begin(key, seat);
@@ -66,35 +70,38 @@ export class FairTurns<Seat> {
       if (!this.#hasRoom(key)) continue;
       const seat = this.#take();
       if (seat === undefined) return;
-      const next = waiting.shift();
+      const [next] = waiting;
+      if (next) waiting.delete(next);
       this.#waiting.delete(key);
-      if (waiting.length > 0) this.#waiting.set(key, waiting);
+      if (waiting.size > 0) this.#waiting.set(key, waiting);
       next?.begin(this.#begin(key, seat));
     }
   }
 
   #wait(key: string): Promise<Seat> {
+    const { patienceMs, waitingOfOneKey = mostWaiting } = this.#options;
+    const own = this.#waiting.get(key) ?? new Set();
+    if (own.size >= waitingOfOneKey) return Promise.reject(waitedTooLong());
     return new Promise((resolve, reject) => {
-      const own = this.#waiting.get(key) ?? [];
       const timer = setTimeout(() => {
         this.#leave(key, entry);
         reject(waitedTooLong());
-      }, this.#options.patienceMs);
+      }, patienceMs);
       const entry: Waiting<Seat> = {
         begin: (seat) => {
           clearTimeout(timer);
           resolve(seat);
         },
       };
-      own.push(entry);
+      own.add(entry);
       this.#waiting.set(key, own);
     });
   }
 
   #leave(key: string, entry: Waiting<Seat>): void {
-    const left = (this.#waiting.get(key) ?? []).filter((each) => each !== entry);
-    if (left.length > 0) this.#waiting.set(key, left);
-    else this.#waiting.delete(key);
+    const own = this.#waiting.get(key);
+    own?.delete(entry);
+    if (own?.size === 0) this.#waiting.delete(key);
   }
 }
 

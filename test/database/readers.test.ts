@@ -120,6 +120,22 @@ describe('turns', () => {
     await Promise.all(running);
   });
 
+  test('of one key are refused at once past a bound, and those of others are not', async () => {
+    const options = { seats: ['one'], seatsOfOneKey: 1, patienceMs: 3_600_000, waitingOfOneKey: 3 };
+    const turns = new FairTurns(options);
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const first = turns.run('a', () => opened);
+    const waiting = ['a', 'a', 'a', 'b'].map((key) => turns.run(key, async () => key));
+    expect(await turns.run('a', async () => 'a').catch(codeOf)).toBe('RATE_LIMITED');
+    open();
+    await first;
+    expect(await Promise.all(waiting)).toEqual(['a', 'a', 'a', 'b']);
+    expect(await turns.run('a', async () => 'a')).toBe('a');
+  });
+
   test('that come too late are refused, and the others come', async () => {
     const turns = new FairTurns({ seats: ['one'], seatsOfOneKey: 1, patienceMs: 100 });
     let open: () => void = () => undefined;
