@@ -2,6 +2,7 @@ import { opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Config } from '../config.js';
 import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../private-files.js';
+import { systemCode } from '../storage/storage-fault.js';
 import type { Log } from './log.js';
 
 /** What the service itself puts right into DATA_DIR, whatever else may be there. */
@@ -63,7 +64,7 @@ async function closeStoredFiles(root: string, tell: Tell): Promise<() => Promise
     lookedAt += 1;
     if (lookedAt === lookedAtFirst) letGo();
   };
-  const closing = closeDays(root, close, stop.signal).catch(() => undefined);
+  const closing = closeDays(root, { close, tell }, stop.signal).catch(() => undefined);
   await Promise.race([closing, enough]);
   return () => {
     stop.abort();
@@ -73,10 +74,23 @@ async function closeStoredFiles(root: string, tell: Tell): Promise<() => Promise
 
 type Close = (path: string) => Promise<void>;
 
-async function closeDays(root: string, close: Close, stop: AbortSignal): Promise<void> {
-  for await (const { name } of await opendir(root)) {
-    if (dayFolder.test(name)) await closeTree(join(root, name), close, stop);
+/** A folder that cannot be looked through is told, and leaves the others to be closed; one may also be removed meanwhile. */
+async function closeDays(
+  root: string,
+  { close, tell }: { close: Close; tell: Tell },
+  stop: AbortSignal,
+): Promise<void> {
+  for await (const entry of await opendir(root)) {
     if (stop.aborted) return;
+    if (!entry.isDirectory() || !dayFolder.test(entry.name)) continue;
+    const path = join(root, entry.name);
+    try {
+      await closeTree(path, close, stop);
+    } catch (error) {
+      const mode = await modeOf(path);
+      const reason = `it cannot be looked through (${systemCode(error) ?? 'unknown'})`;
+      if (mode !== null) tell({ path, mode: (mode & 0o777).toString(8), reason });
+    }
   }
 }
 

@@ -84,6 +84,22 @@ test('a file whose mode cannot be changed is named, with the reason', async () =
   expect(await closeToOthers(join(directory, 'nothing'))).toBeNull();
 });
 
+test('files that bear the names of folders keep no other from being closed', async () => {
+  const storage = join(directory, 'files');
+  await mkdir(join(storage, '2025-01-01', '00'), { recursive: true });
+  await mkdir(join(storage, '2025-02-01', '00'), { recursive: true });
+  await writeFile(join(storage, '2025-02-01', '00', 'file'), 'x');
+  const strays = Array.from({ length: 31 }, (_, index) =>
+    join(storage, `2024-03-${`${index + 1}`.padStart(2, '0')}`),
+  );
+  await Promise.all(strays.map((path) => writeFile(path, 'x')));
+  await makeOpen(directory);
+  const end = await closeDataToOthers({ dataDirectory: directory, storage }, { warn: () => {} });
+  await end();
+  expect(await openBelow(join(storage, '2025-01-01'))).toEqual([]);
+  expect(await openBelow(join(storage, '2025-02-01'))).toEqual([]);
+});
+
 test('of many files the start waits for some, and goes on where it was ended', async () => {
   const storage = join(directory, 'files');
   const hour = join(storage, '2025-01-01', '00', 'acme');
