@@ -12,7 +12,7 @@ export type FirstApiKey =
   /** This start has made it. Nobody can read it again. Null: it is the operator's, who knows it. */
   | { state: 'made'; key: string | null }
   /** The only key of the database has never been used, so perhaps nobody has it: a start may end before it shows its key. */
-  | { state: 'unused'; id: string; madeAt: Date }
+  | { state: 'unused'; id: string; madeAt: Date; isGivenRefused: boolean }
   /** The operator names a key that this database does not have: it has had others before. */
   | { state: 'not-taken' }
   | { state: 'known' };
@@ -32,8 +32,9 @@ export async function createFirstApiKey(
     if (first) {
       const isKnown = given !== null && (await manager.existsBy(ApiKeyRow, { hash: hashApiKey(given) }));
       if (isKnown) return { state: 'known' };
-      const isUnused = !second && first.lastUsedAt === null;
-      if (isUnused) return { state: 'unused', id: first.id, madeAt: first.createdAt };
+      const { id, createdAt: madeAt, lastUsedAt } = first;
+      if (!second && lastUsedAt === null)
+        return { state: 'unused', id, madeAt, isGivenRefused: given !== null };
       return { state: given === null ? 'known' : 'not-taken' };
     }
     const createdAt = clock();

@@ -16,6 +16,9 @@ const operations = JSON.stringify({
   variables: { file: null },
 });
 
+const refused =
+  '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
+
 /** What a start tells of the first key. A key that the operator has given is not repeated. Empty if all is known. */
 export function welcome(publicUrl: string, firstApiKey: FirstApiKey): string {
   switch (firstApiKey.state) {
@@ -24,7 +27,7 @@ export function welcome(publicUrl: string, firstApiKey: FirstApiKey): string {
         ? `\nYour API key is the one in BOOTSTRAP_API_KEY.\n${tour(publicUrl, '"Authorization: Bearer $BOOTSTRAP_API_KEY"')}`
         : `\nYour API key, shown this once:\n\n  ${firstApiKey.key}\n${tour(publicUrl, `'Authorization: Bearer ${firstApiKey.key}'`)}`;
     case 'unused':
-      return `
+      return `${firstApiKey.isGivenRefused ? refused : ''}
 The first API key was made at ${firstApiKey.madeAt.toISOString()}, shown then, and has never been used. If nobody has it, make another and
 revoke that one, with the same settings as this service:
 
@@ -32,7 +35,7 @@ revoke that one, with the same settings as this service:
   npx claimcheck keys revoke ${firstApiKey.id}
 `;
     case 'not-taken':
-      return '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
+      return refused;
     case 'known':
       return '';
   }

@@ -70,6 +70,10 @@ test('a key that was made and never shown is told of at each start until another
   expect(keyIn(told)).toBe('');
   expect(told).toContain(`keys revoke ${lost?.id}`);
   expect(told).toContain('claimcheck keys create --permissions attachments:read,');
+  expect(told).not.toContain('BOOTSTRAP_API_KEY');
+  const toldWithKey = await toldBy(await start({ BOOTSTRAP_API_KEY: randomKey() }));
+  expect(toldWithKey).toContain('BOOTSTRAP_API_KEY is not one of this database');
+  expect(toldWithKey).toContain(`keys revoke ${lost?.id}`);
   const made = await runCommand(['keys', 'create', '--permissions', 'keys:admin'], { DATA_DIR: directory });
   const service = await start();
   expect(await toldBy(service)).toBe(`Claimcheck listens on ${service.url}\n`);
