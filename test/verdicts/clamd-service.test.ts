@@ -179,7 +179,7 @@ describeWithProgram('clamd', installClamd, (program) => {
     await rescanToItsEnd(service, infected);
     expect(await statusOf(service, infected.id)).toBe('REJECTED');
     report(`${nonsense.length} kinds of nonsense approved nothing`);
-  }, 60_000);
+  }, 180_000);
 
   /** Returns once the last attempt has come to nothing. */
   async function rescanToItsEnd(service: TestService, { id }: AttachmentData): Promise<void> {
