@@ -25,7 +25,7 @@ export class IntakeLeases {
   readonly #database: Database;
   readonly #times: IntakeLeaseTimes;
   /** By document key. */
-  readonly #held = new Map<string, { since: number; hasRow: boolean }>();
+  readonly #held = new Map<string, { holders: number; since: number; hasRow: boolean }>();
   /** What others' rows were when this process first saw them so. */
   #watched = new Map<string, { beat: number; since: number }>();
   #timer: NodeJS.Timeout | null = null;
@@ -36,8 +36,11 @@ export class IntakeLeases {
     this.#times = { ...usualTimes, ...times };
   }
 
+  /** Each call asks for one `release`: requests for one upload target may meet. */
   hold(documentKey: string): void {
-    this.#held.set(documentKey, { since: performance.now(), hasRow: false });
+    const held = this.#held.get(documentKey);
+    if (held) held.holders += 1;
+    else this.#held.set(documentKey, { holders: 1, since: performance.now(), hasRow: false });
     // A renewal that fails is made up for by the next one.
     this.#timer ??= setInterval(() => void this.renew().catch(() => undefined), this.#times.beatMs).unref();
   }
@@ -45,12 +48,15 @@ export class IntakeLeases {
   /** Once the content has its row, or is gone. A row that cannot be deleted now counts as a dead process's later on. */
   async release(documentKey: string): Promise<void> {
     const held = this.#held.get(documentKey);
+    if (!held) return;
+    held.holders -= 1;
+    if (held.holders > 0) return;
     this.#held.delete(documentKey);
     if (this.#held.size === 0 && this.#timer) {
       clearInterval(this.#timer);
       this.#timer = null;
     }
-    if (held?.hasRow) await this.#drop([documentKey]).catch(() => undefined);
+    if (held.hasRow) await this.#drop([documentKey]).catch(() => undefined);
   }
 
   /** By this process. */

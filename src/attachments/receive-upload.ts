@@ -47,6 +47,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   const release = deps.uploadSlots.take(principalKey(target.organizationId, target.principalId));
   // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
   deps.leases.hold(target.documentKey);
+  let isThere: boolean;
   try {
     // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
     const { organizationId } = target;
@@ -54,19 +55,22 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
       moveTarget(manager, { ...open, organizationId }, { state: 'RECEIVING' }),
     );
     if (!isOurs) throw new AttachmentError('NOT_FOUND');
-    await fill(deps, upload.content, target);
-    return target.size;
+    isThere = await fill(deps, upload.content, target);
   } finally {
     release();
     await deps.leases.release(target.documentKey);
   }
+  // Used and deleted already, or given up for dead: nothing can come to use the bytes any more.
+  if (!isThere) await condemnKeys(database, [target.documentKey], clock());
+  return target.size;
 }
 
+/** Returns whether the target is there still. */
 async function fill(
   deps: ReceiveUploadDependencies,
   content: Readable,
   target: UploadTargetRow,
-): Promise<void> {
+): Promise<boolean> {
   const { id, organizationId } = target;
   const receiving = { id, organizationId, state: 'RECEIVING' as const };
   try {
@@ -78,11 +82,7 @@ async function fill(
     throw error;
   }
   // Never open again, now that the bytes are whole: where this fails, whoever makes an attachment of them does it.
-  const isThere = await deps.database.write((manager) => finishTarget(manager, target, deps.clock()));
-  if (isThere) return;
-  // Used and deleted already, or given up for dead: nothing can come to use the bytes any more.
-  await deps.leases.release(target.documentKey);
-  await condemnKeys(deps.database, [target.documentKey], deps.clock());
+  return deps.database.write((manager) => finishTarget(manager, target, deps.clock()));
 }
 
 function checkHeaders({ contentLength, contentType }: DirectUpload, target: UploadTargetRow): void {

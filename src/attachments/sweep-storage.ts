@@ -30,6 +30,8 @@ const longestGapMs = 31 * 24 * hourMs;
 const unfinishedAgeMs = 12 * hourMs;
 /** Most hours are empty, and to be told so by a store takes longer than anything else about them. */
 const hoursAtOnce = 16;
+/** Creations wait while keys are condemned, and a statement names all of a batch. */
+const batchSize = 200;
 const sweepName = 'storage';
 
 /**
@@ -41,7 +43,7 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
   const until = comeOfAge(clock());
   const removed: string[] = [];
   for await (const keys of ofHours(await firstHour(deps, options), until, (hour) => sweepHour(deps, hour))) {
-    removed.push(...keys);
+    for (const key of keys) removed.push(key);
     if (options.signal?.aborted) return removed;
   }
   await database.write((manager) =>
@@ -77,11 +79,17 @@ async function* ofHours(
 }
 
 async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
-  const { database } = deps;
-  const orphans = await condemnKeys(database, await orphansOf(deps, hour), deps.clock());
-  for (const key of orphans) await removeBytes(deps, key);
+  const found = await orphansOf(deps, hour);
+  const removed: string[] = [];
+  for (let start = 0; start < found.length; start += batchSize) {
+    const keys = found.slice(start, start + batchSize);
+    for (const key of await condemnKeys(deps.database, keys, deps.clock())) {
+      await removeBytes(deps, key);
+      removed.push(key);
+    }
+  }
   await removeUnfinished(deps, hourPartition(hour));
-  return orphans;
+  return removed;
 }
 
 async function removeUnfinished(

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Changes } from '../../src/attachments/changes.js';
 import { cleanUp } from '../../src/attachments/clean-up.js';
 import { IntakeLeases, type IntakeLeaseTimes } from '../../src/attachments/intake-leases.js';
+import { sweepStorage } from '../../src/attachments/sweep-storage.js';
 import { IntakeRow } from '../../src/database/entities/intake.js';
+import { SweptKeyRow } from '../../src/database/entities/swept-key.js';
 import { createLocalStorage } from '../../src/storage/local.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
@@ -210,6 +212,71 @@ test('a PUT that takes longer than its target lives keeps the target, and its by
   expect(
     (await putTo(target.url, { content: Buffer.from('12345678'), name: 'a', type: 'text/plain' })).status,
   ).toBe(404);
+});
+
+test('of two PUTs at once to one target the refused one leaves the other its lease', async () => {
+  await using swept = await SweepStage.open({ registerAfterMs: 0, beatMs: 20 });
+  const { owner, ledger } = swept.stage;
+  const file = { content: Buffer.from('12345678'), name: 'a.txt', type: 'text/plain' };
+  for (let round = 0; round < 5; round += 1) {
+    const target = await openTarget(owner, file);
+    if (!('documentKey' in target)) throw new Error('There is no target.');
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const put = () => {
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(Buffer.from('1234'));
+          await gate;
+          controller.enqueue(Buffer.from('5678'));
+          controller.close();
+        },
+      });
+      const init = { method: 'PUT', headers: { 'content-type': 'text/plain' }, body, duplex: 'half' };
+      return fetch(target.url, init as RequestInit);
+    };
+    const puts = [put(), put()];
+    expect((await Promise.race(puts)).status).toBe(404);
+    const { documentKey } = target;
+    // Several beats, in which a lease that is lost has gone.
+    await sleep(200);
+    expect(await ledger.database.read.findBy(IntakeRow, { documentKey })).toHaveLength(1);
+    swept.now += 50 * hour;
+    await swept.cleanUp();
+    open();
+    expect((await Promise.all(puts)).map(({ status }) => status).toSorted()).toEqual([201, 404]);
+    expect(await check(swept, '12345678', await createFrom(owner, documentKey))).toBe('acknowledged');
+  }
+});
+
+test('an hour with more orphans than a statement may name is swept, in batches', async () => {
+  await using swept = await SweepStage.open({});
+  const { ledger, owner } = swept.stage;
+  const { documentKey } = await owner.upload(
+    { content: 'kept', name: 'a.txt' },
+    { record: { type: 'T', id: '1' } },
+  );
+  const start = documentKey.slice(0, -12);
+  const keys = Array.from({ length: 70_000 }, (_, index) => start + String(index).padStart(12, '0'));
+  const files = createLocalStorage(join(swept.stage.service.dataDirectory, 'files'));
+  const storage = overrideStorage(files, {
+    list: async function* (partition: string) {
+      if (documentKey.startsWith(partition)) yield* keys;
+    },
+    size: async () => 1,
+    remove: async () => {
+      throw new Error('The first removal.');
+    },
+  });
+  swept.now += 27 * hour;
+  const clock = () => new Date(swept.now);
+  const leases = new IntakeLeases(ledger.database);
+  const sweeping = sweepStorage({ database: ledger.database, storage, clock, leases }, { lookBackMs: 0 });
+  await expect(sweeping).rejects.toThrow('The first removal.');
+  // Creations wait for so many at most.
+  expect(await ledger.database.read.count(SweptKeyRow)).toBe(200);
 });
 
 test('the leases of a process that has died end, and what it had on its way goes', async () => {
