@@ -16,19 +16,28 @@ export interface InexactNumber {
   token: string;
 }
 
-/** An object or array that is open: of an object the bounds of the last key, of an array the index. */
+/** An object or array that is open: of an object the bounds of the last key, and the key once it is asked for, of an array the index. */
 interface Container {
   isObject: boolean;
   awaitsKey: boolean;
   key: [start: number, end: number];
+  name: string | null;
   index: number;
 }
 
-/** Whether a number as JSON writes it has the same value once it is a double: -0 is 0, 1.50 is 1.5, and 1e400 is nothing. */
+/** Programs that know no shorter text of a double write so many digits. */
+const digitsOfDouble = 17;
+
+/**
+ * Whether a number as JSON writes it has the same value once it is a double: -0 is 0, 1.50 is 1.5, and 1e400 is nothing.
+ * 0.10000000000000001 is a double's own text, although JSON writes it as 0.1.
+ */
 export function isExact(token: string): boolean {
   const double = Number(token);
   if (double === 0) return !/^-?[0.]*[1-9]/.test(token);
-  return Number.isFinite(double) && normalize(token) === normalize(String(double));
+  if (!Number.isFinite(double)) return false;
+  const given = normalize(token);
+  return given === normalize(String(double)) || given === normalize(double.toPrecision(digitsOfDouble));
 }
 
 /** The sign, the digits without zeros around them, and the power of ten behind them; not for 0. */
@@ -42,8 +51,8 @@ function normalize(token: string): string {
   return `${mantissa.startsWith('-') ? '-' : ''}${digits.slice(0, end)}e${power}`;
 }
 
-/** The numbers in a valid JSON text that a double cannot hold, up to 50. */
-export function findInexactNumbers(text: string): InexactNumber[] {
+/** The numbers in a valid JSON text, at or below the member that `below` leads to, that a double cannot hold; up to 50. */
+export function findInexactNumbers(text: string, below: readonly string[] = []): InexactNumber[] {
   const found: InexactNumber[] = [];
   if (!mayBeInexact.test(text)) return found;
   const containers: Container[] = [];
@@ -52,11 +61,11 @@ export function findInexactNumbers(text: string): InexactNumber[] {
     const container = containers.at(-1);
     if (character === '"') {
       const end = endOfString(text, at);
-      if (container?.awaitsKey) Object.assign(container, { awaitsKey: false, key: [at, end] });
+      if (container?.awaitsKey) Object.assign(container, { awaitsKey: false, key: [at, end], name: null });
       at = end - 1;
     } else if (character === '{' || character === '[') {
       const isObject = character === '{';
-      containers.push({ isObject, awaitsKey: isObject, key: [0, 0], index: 0 });
+      containers.push({ isObject, awaitsKey: isObject, key: [0, 0], name: null, index: 0 });
     } else if (character === '}' || character === ']') {
       containers.pop();
     } else if (character === ',' && container) {
@@ -65,17 +74,29 @@ export function findInexactNumbers(text: string): InexactNumber[] {
     } else if (character === '-' || (character >= '0' && character <= '9')) {
       numberToken.lastIndex = at;
       const [token = character] = numberToken.exec(text) ?? [];
-      if (!isExact(token)) found.push({ path: pathOf(text, containers), token });
+      if (isBelow(text, containers, below) && !isExact(token))
+        found.push({ path: pathOf(text, containers), token });
       at += token.length - 1;
     }
   }
   return found;
 }
 
+function isBelow(text: string, containers: readonly Container[], below: readonly string[]): boolean {
+  return below.every((name, level) => {
+    const container = containers[level];
+    return container?.isObject && stepOf(text, container) === name;
+  });
+}
+
 function pathOf(text: string, containers: readonly Container[]): (string | number)[] {
-  return containers.map(({ isObject, key, index }) =>
-    isObject ? String(JSON.parse(text.slice(...key))) : index,
-  );
+  return containers.map((container) => stepOf(text, container));
+}
+
+function stepOf(text: string, container: Container): string | number {
+  if (!container.isObject) return container.index;
+  container.name ??= String(JSON.parse(text.slice(...container.key)));
+  return container.name;
 }
 
 /** Behind the closing quote of the string that begins at `start`. */
@@ -90,13 +111,13 @@ function endOfString(text: string, start: number): number {
 
 /**
  * Throws BAD_USER_INPUT for numbers among the variables of a request that would be changed, naming each: an id or a value of
- * the client's must not become another one without a word. `text` is the request as valid JSON.
+ * the client's must not become another one without a word. `text` is the request as valid JSON; `variables` leads to them.
  */
-export function assertExactNumbers(text: string): void {
-  const found = findInexactNumbers(text).filter(({ path }) => path[0] === 'variables');
+export function assertExactNumbers(text: string, variables: readonly string[] = ['variables']): void {
+  const found = findInexactNumbers(text, variables);
   if (found.length === 0) return;
   const details = found.map(({ path, token }) => ({
-    loc: path.slice(1),
+    loc: path.slice(variables.length),
     msg: describe(token),
     type: 'inexact_number',
   }));

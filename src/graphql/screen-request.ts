@@ -1,8 +1,10 @@
+import { assertExactNumbers } from './exact-numbers.js';
 import type { Screen, ScreenedOperation } from './screen-operation.js';
 
 /**
  * Screens what a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. Null for
- * what is no operation at all: the server refuses it.
+ * what is no operation at all: the server refuses it. Throws what the screen throws, and BAD_USER_INPUT for numbers in a URL
+ * that would be changed.
  */
 export function screenRequest(
   screen: Screen,
@@ -14,6 +16,7 @@ export function screenRequest(
   if (typeof query !== 'string') return null;
   const name = typeof operationName === 'string' ? operationName : undefined;
   const given = typeof variables === 'string' ? parseQuietly(variables) : variables;
+  if (typeof variables === 'string' && given !== undefined) assertExactNumbers(variables, []);
   return screen({ query, operationName: name, variables: isObject(given) ? given : undefined }, isKnown);
 }
 

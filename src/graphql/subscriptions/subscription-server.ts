@@ -14,6 +14,7 @@ import { free } from '../cost/introspection-cost.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import type { Screen } from '../screen-operation.js';
 import { CredentialWatch } from './credential-watch.js';
+import { ExactMessages } from './exact-messages.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
 
 export interface SubscriptionServerDependencies extends GraphqlDependencies {
@@ -73,7 +74,8 @@ export function createSubscriptionServer(
   const format = deps.introspection ? formatError : formatWithoutSuggestions;
   const mask = ({ extra }: ConnectionContext, errors: readonly GraphQLError[]) =>
     errors.map((error) => maskError(error, format, (cause) => extra.logError(cause)));
-  return makeServer<Record<string, unknown>, Connection>({
+  const messages = new ExactMessages<Connection>();
+  const server = makeServer<Record<string, unknown>, Connection>({
     connectionInitWaitTimeout: initTimeoutMs,
     jsonMessageReviver: refuseServerMessages,
     onConnect: async ({ connectionParams, extra }) => {
@@ -81,7 +83,8 @@ export function createSubscriptionServer(
       if (session) sessions.set(extra, session);
       return session !== null;
     },
-    onSubscribe: async (ctx, _id, payload) => {
+    onSubscribe: async (ctx, id, payload) => {
+      const inexact = messages.take(ctx.extra, id);
       // The one that is asked for is counted already.
       const isFull = Object.keys(ctx.subscriptions).length > maxSubscriptions;
       if (isFull) return [tooManySubscriptions(maxSubscriptions, 'on one connection')];
@@ -89,6 +92,7 @@ export function createSubscriptionServer(
       if (!session) throw new AttachmentError('UNAUTHENTICATED');
       const tooOften = await countSubscribing(deps.subscribing, session);
       if (tooOften) return [tooOften];
+      if (inexact) return [inexact];
       const screened = screen(payload);
       if (!('document' in screened)) return screened;
       const place = ctx.extra.isOpen() ? subscriptions.take(session.principal) : null;
@@ -105,6 +109,7 @@ export function createSubscriptionServer(
       errors && { ...(data === undefined ? {} : { data }), errors: mask(ctx, errors) },
     onClose: ({ extra }) => sessions.get(extra)?.release(),
   });
+  return messages.watch(server);
 }
 
 /** What only a server may send. The library closes a connection for a message that cannot be read, but fails at one of these. */
@@ -222,11 +227,7 @@ function refuse(connection: Connection, error: unknown): void {
 function tooManySubscriptions(limit: number, where: string): GraphQLError {
   const msg = `At most ${limit} subscriptions are allowed ${where}.`;
   const details = [{ loc: ['id'], msg, type: 'too_many_subscriptions' }];
-  const originalError = new AttachmentError('BAD_USER_INPUT', {
-    message: msg,
-    limit,
-    details,
-  });
+  const originalError = new AttachmentError('BAD_USER_INPUT', { message: msg, limit, details });
   return new GraphQLError(msg, { originalError });
 }
 
