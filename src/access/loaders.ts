@@ -45,6 +45,11 @@ const idOfField = (row: RecordFieldRow) =>
   fieldId({ record: { type: row.recordType, id: row.recordId }, name: row.name });
 const idOfRecord = (row: RecordFieldRow) => recordId({ type: row.recordType, id: row.recordId });
 
+/** For what must not fail because lists of the organization wait, such as the answer of a write that is done. */
+export const beforeLists = (database: Pick<Database, 'list'>): Pick<Database, 'list'> => ({
+  list: (organizationId, from, work) => database.list(organizationId, from, work, true),
+});
+
 export function createLoaders(
   database: Pick<Database, 'list'>,
   read: EntityManager,

@@ -17,9 +17,14 @@ export interface Database {
   /**
    * Lists and counts: what may search through many rows. They run on few connections, which organizations share fairly.
    * `from` is where they read instead of `read`, as `reader` has said. Throws QUERY_TOO_COMPLEX if a statement takes too
-   * long, and RATE_LIMITED if other lists of the organization do.
+   * long, and RATE_LIMITED if other lists of the organization do. `isUrgent`: comes before those, and is not refused for them.
    */
-  list<T>(organizationId: string, from: EntityManager, work: (read: EntityManager) => Promise<T>): Promise<T>;
+  list<T>(
+    organizationId: string,
+    from: EntityManager,
+    work: (read: EntityManager) => Promise<T>,
+    isUrgent?: boolean,
+  ): Promise<T>;
   /** For what the service asks itself, such as its own health. No client's statement comes before it. */
   readonly aside: Pick<EntityManager, 'query'>;
   /** Throws unless rows can be read and written now. */
@@ -31,9 +36,6 @@ export interface Database {
   /** Waits for writes under way. */
   close(): Promise<void>;
 }
-
-/** Others than these wait for a list at most so long, in milliseconds. */
-export const listPatienceMs = 10_000;
 
 /** Opens the embedded database in `dataDirectory`, creating and migrating it as needed. */
 export async function openDatabase(
@@ -69,12 +71,13 @@ function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits)
   const turns = new FairTurns({
     seats: readers.lists,
     seatsOfOneKey: readers.lists.length - 1,
-    patienceMs: listPatienceMs,
+    patienceMs: limits.patience,
   });
   return {
     read: readers.point,
     reader: async () => readers.point,
-    list: (organizationId, _from, work) => turns.run(organizationId, inTime(work, limits.list)),
+    list: (organizationId, _from, work, isUrgent) =>
+      turns.run(organizationId, inTime(work, limits.list), isUrgent),
     aside: readers.aside,
     check: async () => {
       await readers.aside.query('SELECT 1 FROM organizations LIMIT 1');

@@ -17,6 +17,12 @@ interface Waiting<Seat> {
   begin(seat: Seat): void;
 }
 
+/** What waits of one key. Sets, for thousands may give up at the same moment. */
+interface Line<Seat> {
+  urgent: Set<Waiting<Seat>>;
+  usual: Set<Waiting<Seat>>;
+}
+
 /**
  * Shares a few seats between many keys. A key that fills its seats makes its own work wait, and nobody else's: keys that
  * wait are served in turn, whatever each of them has waiting.
@@ -25,18 +31,21 @@ export class FairTurns<Seat> {
   readonly #options: FairTurnsOptions<Seat>;
   readonly #free: Seat[];
   readonly #running = new Map<string, number>();
-  /** By key; the first has not been served for longest. Sets, for thousands may give up at the same moment. */
-  readonly #waiting = new Map<string, Set<Waiting<Seat>>>();
+  /** By key; the first has not been served for longest. */
+  readonly #waiting = new Map<string, Line<Seat>>();
 
   constructor(options: FairTurnsOptions<Seat>) {
     this.#options = options;
     this.#free = [...options.seats];
   }
 
-  /** Runs `work` once a seat is free. Throws RATE_LIMITED if none is in time, or too much of the key waits. */
-  async run<T>(key: string, work: (seat: Seat) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` once a seat is free. Throws RATE_LIMITED if none is in time, or too much of the key waits. What is urgent
+   * comes before all else of its key, and waits as long as it takes.
+   */
+  async run<T>(key: string, work: (seat: Seat) => Promise<T>, isUrgent = false): Promise<T> {
     const seat = this.#hasRoom(key) ? this.#take() : undefined;
-    const mine = seat === undefined ? await this.#wait(key) : this.#begin(key, seat);
+    const mine = seat === undefined ? await this.#wait(key, isUrgent) : this.#begin(key, seat);
     try {
       return await work(mine);
     } finally {
@@ -66,42 +75,46 @@ export class FairTurns<Seat> {
   }
 
   #serve(): void {
-    for (const [key, waiting] of this.#waiting) {
+    for (const [key, line] of this.#waiting) {
       if (!this.#hasRoom(key)) continue;
       const seat = this.#take();
       if (seat === undefined) return;
-      const [next] = waiting;
-      if (next) waiting.delete(next);
+      const [next] = line.urgent.size > 0 ? line.urgent : line.usual;
+      // Its next turn comes after everybody else's.
       this.#waiting.delete(key);
-      if (waiting.size > 0) this.#waiting.set(key, waiting);
+      this.#waiting.set(key, line);
+      if (next) this.#leave(key, next);
       next?.begin(this.#begin(key, seat));
     }
   }
 
-  #wait(key: string): Promise<Seat> {
+  #wait(key: string, isUrgent: boolean): Promise<Seat> {
     const { patienceMs, waitingOfOneKey = mostWaiting } = this.#options;
-    const own = this.#waiting.get(key) ?? new Set();
-    if (own.size >= waitingOfOneKey) return Promise.reject(waitedTooLong());
+    const line = this.#waiting.get(key) ?? { urgent: new Set(), usual: new Set() };
+    if (!isUrgent && line.usual.size >= waitingOfOneKey) return Promise.reject(waitedTooLong());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         this.#leave(key, entry);
         reject(waitedTooLong());
-      }, patienceMs);
+      };
+      const timer = isUrgent ? undefined : setTimeout(giveUp, patienceMs);
       const entry: Waiting<Seat> = {
         begin: (seat) => {
           clearTimeout(timer);
           resolve(seat);
         },
       };
-      own.add(entry);
-      this.#waiting.set(key, own);
+      line[isUrgent ? 'urgent' : 'usual'].add(entry);
+      this.#waiting.set(key, line);
     });
   }
 
   #leave(key: string, entry: Waiting<Seat>): void {
-    const own = this.#waiting.get(key);
-    own?.delete(entry);
-    if (own?.size === 0) this.#waiting.delete(key);
+    const line = this.#waiting.get(key);
+    if (!line) return;
+    line.urgent.delete(entry);
+    line.usual.delete(entry);
+    if (line.urgent.size + line.usual.size === 0) this.#waiting.delete(key);
   }
 }
 

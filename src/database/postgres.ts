@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
-import { type Database, inTime, listPatienceMs } from './database.js';
+import { type Database, inTime } from './database.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
 import { FairTurns } from './fair-turns.js';
@@ -9,6 +9,7 @@ import { migrations } from './migrations/all.js';
 import { type DatabaseClock, followClock } from './postgres-clock.js';
 import { guardedDriver, keepAlive } from './postgres-pool.js';
 import { Replica } from './replica.js';
+import { readLimits } from './sqlite-readers.js';
 import type { Work } from './write-queue.js';
 
 export interface PostgresOptions {
@@ -117,8 +118,8 @@ function connect(options: PostgresOptions, { source, own, replica, clock }: Part
   return {
     read: source.manager,
     reader: async () => replica?.reader() ?? source.manager,
-    list: (organizationId, from, work) =>
-      turns.run(organizationId, () => inTime(work, options.statementTimeoutMs)(from)),
+    list: (organizationId, from, work, isUrgent) =>
+      turns.run(organizationId, () => inTime(work, options.statementTimeoutMs)(from), isUrgent),
     aside: own.manager,
     check: () => checkWritable(own),
     write: (work) => writeUntilHeld(source, work),
@@ -137,7 +138,7 @@ function listTurns({ poolSize }: PostgresOptions): FairTurns<number> {
   return new FairTurns({
     seats: Array.from({ length: count }, (_, seat) => seat),
     seatsOfOneKey: Math.max(1, Math.floor((count * 3) / 4)),
-    patienceMs: listPatienceMs,
+    patienceMs: readLimits.patience,
   });
 }
 

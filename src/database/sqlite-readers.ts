@@ -10,14 +10,15 @@ const pointConnections = 2;
 /** For lists and counts. Each takes a core while it runs, and a thread of those that also read and write files. */
 const listConnections = 3;
 
-/** A statement may take so long, in milliseconds. */
+/** A statement may take so long, in milliseconds; and so long may a list wait for its connection. */
 export interface ReadLimits {
   point: number;
   list: number;
   aside: number;
+  patience: number;
 }
 
-export const readLimits: ReadLimits = { point: 30_000, list: 5_000, aside: 2_000 };
+export const readLimits: ReadLimits = { point: 30_000, list: 5_000, aside: 2_000, patience: 10_000 };
 
 /** The connections of the embedded database that only read. All of them share one set of TypeORM's metadata. */
 export interface SqliteReaders {

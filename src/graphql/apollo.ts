@@ -89,6 +89,7 @@ const readQueriesElsewhere: ApolloServerPlugin<GraphqlContext> = {
   requestDidStart: async () => ({
     didResolveOperation: async ({ operation, contextValue }) => {
       if (operation?.operation === 'query') await contextValue.readElsewhere();
+      else contextValue.startWriting();
     },
   }),
 };

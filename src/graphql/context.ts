@@ -1,6 +1,6 @@
 import type { DocumentNode } from 'graphql';
 import type { EntityManager } from 'typeorm';
-import { createLoaders, type Loaders } from '../access/loaders.js';
+import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { Changes } from '../attachments/changes.js';
@@ -88,6 +88,7 @@ export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
   private madeDescriptions: DescriptionLoader | null = null;
+  private isWriting = false;
   readonly budget: AnswerBudget;
   /** What resolvers read rows from. */
   reader: EntityManager;
@@ -117,6 +118,11 @@ export class GraphqlContext {
     this.reader = await this.deps.database.reader();
   }
 
+  /** For operations that change something: their answers do not fail because lists wait. */
+  startWriting(): void {
+    this.isWriting = true;
+  }
+
   /** Runs a list or a count, which may search through many rows, beside those of other organizations. */
   list<T>(work: (read: EntityManager) => Promise<T>): Promise<T> {
     return this.deps.database.list(this.viewer.organizationId, this.reader, work);
@@ -144,7 +150,9 @@ export class GraphqlContext {
   }
 
   get loaders(): Loaders {
-    this.madeLoaders ??= createLoaders(this.deps.database, this.reader, this.viewer, (dispatch) =>
+    const { database } = this.deps;
+    const lists = this.isWriting ? beforeLists(database) : database;
+    this.madeLoaders ??= createLoaders(lists, this.reader, this.viewer, (dispatch) =>
       this.budget.afterItems(dispatch),
     );
     return this.madeLoaders;

@@ -1,6 +1,6 @@
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
-import { createLoaders } from '../access/loaders.js';
+import { beforeLists, createLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import { discardIntake } from '../attachments/discard-intake.js';
 import { findDownload } from '../attachments/find-download.js';
@@ -115,7 +115,8 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
 }
 
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
-  return new RecordAccess(recordAuthorizer, viewer, createLoaders(database, database.read, viewer));
+  const loaders = createLoaders(beforeLists(database), database.read, viewer);
+  return new RecordAccess(recordAuthorizer, viewer, loaders);
 }
 
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {

@@ -146,6 +146,31 @@ describe('with little time for a search', () => {
   });
 });
 
+describe('with little patience', () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage({ patience: 1 });
+  });
+  afterAll(() => stage[Symbol.asyncDispose]());
+
+  test('a write answers with its id while lists of its organization wait in vain', async () => {
+    const { client } = stage.service;
+    const searches = Array.from({ length: 20 }, () => client.graphql(total, { filter: inNoName }));
+    const input = { content: { base64: 'eA==' }, fileName: 'x.txt', record: { type: 'Case', id: '1' } };
+    const created = Array.from({ length: 5 }, () =>
+      client.ask(
+        `mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) {
+          attachment { links { totalCount nodes { field } } } } }`,
+        { input: { ...input, field: 'files' } },
+      ),
+    );
+    const payload = { attachment: { links: { totalCount: 1, nodes: [{ field: 'files' }] } } };
+    expect(await Promise.all(created)).toEqual(created.map(() => ({ createAttachment: payload })));
+    const codes = (await Promise.all(searches)).map(({ errors }) => errors?.[0]?.extensions.code);
+    expect(codes).toContain('RATE_LIMITED');
+  });
+});
+
 async function durationOf(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();

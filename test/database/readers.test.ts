@@ -136,6 +136,25 @@ describe('turns', () => {
     expect(await turns.run('a', async () => 'a')).toBe('a');
   });
 
+  test('that are urgent come before the others of their key, and are not refused for them', async () => {
+    const options = { seats: ['one'], seatsOfOneKey: 1, patienceMs: 100, waitingOfOneKey: 1 };
+    const turns = new FairTurns(options);
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const order: string[] = [];
+    const first = turns.run('a', () => opened);
+    const late = turns.run('a', async () => order.push('late')).catch(codeOf);
+    const urgent = ['x', 'y'].map((name) => turns.run('a', async () => order.push(name), true));
+    expect(await late).toBe('RATE_LIMITED');
+    const usual = turns.run('a', async () => order.push('usual')).catch(codeOf);
+    urgent.push(turns.run('a', async () => order.push('z'), true));
+    open();
+    await Promise.all([first, usual, ...urgent]);
+    expect(order).toEqual(['x', 'y', 'z', 'usual']);
+  });
+
   test('that come too late are refused, and the others come', async () => {
     const turns = new FairTurns({ seats: ['one'], seatsOfOneKey: 1, patienceMs: 100 });
     let open: () => void = () => undefined;
