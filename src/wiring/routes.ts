@@ -97,7 +97,11 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     // A document that nobody has sent before is work, too.
     screen: async (parameters, viewer) => {
       await deps.turns.next(turnOf(viewer));
-      return screenRequest(screen, parameters, viewer !== null);
+      return screenRequest(
+        { schema, screen, hideSuggestions: !config.introspection },
+        parameters,
+        viewer !== null,
+      );
     },
     answerPace: { stallTimeoutMs: config.stallTimeoutMs, minBytesPerSecond },
     createContext: (facts) => new GraphqlContext(deps, facts),

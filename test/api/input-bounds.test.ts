@@ -271,7 +271,7 @@ describe('faults of variables', () => {
   test('do not repeat all that was sent', async () => {
     const members = Array.from({ length: 60 }, (_, index) => [`member${index}`, 'x'.repeat(10_000)]);
     const errors = await refuse(Object.fromEntries(members));
-    expect(errors).toHaveLength(51);
+    expect(errors.flatMap(({ extensions }) => extensions.details)).toHaveLength(51);
     expect(JSON.stringify(errors).length).toBeLessThan(200_000);
   });
 

@@ -6,6 +6,7 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql';
+import { hasManyComparisons, maxComparisons } from './comparisons.js';
 import { introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
 /** What can be said of selections without a schema. Fragments count as often as they are spread. */
@@ -32,6 +33,7 @@ export function assertShape(document: DocumentNode, limits: QueryLimits): void {
     const allowed = Math.max(limits.depth, introspectionLimits.depth);
     if (introspectionDepth > allowed) throw tooComplex({ depth: allowed }, 'depth');
   }
+  if (hasManyComparisons(document)) throw tooComplex({ comparisons: maxComparisons }, 'comparisons');
 }
 
 /** Selections that name the same thing as an earlier one beside them, as no client needs to. */

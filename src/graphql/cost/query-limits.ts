@@ -20,12 +20,22 @@ export const introspectionLimits = { depth: 20, cost: 25_000, bytes: 2 * 1024 * 
 /** Validation errors that are told. Each one costs time, and nobody reads more. */
 export const maxValidationErrors = 10;
 
-const faults: Record<keyof QueryLimits, (limit: number) => { msg: string; type: string }> = {
+/** A limit that may be passed. */
+type Limited = Partial<QueryLimits> & {
+  /** Pairs of fields and fragments in one place. */
+  comparisons?: number;
+};
+
+const faults: Record<keyof Limited, (limit: number) => { msg: string; type: string }> = {
   tokens: (limit) => ({ msg: `A document may have at most ${limit} tokens.`, type: 'too_many_tokens' }),
   depth: (limit) => ({ msg: `Fields may be nested at most ${limit} levels deep.`, type: 'too_deep' }),
   aliases: (limit) => ({
     msg: `An operation may have at most ${limit} aliases, or fields and fragments given again.`,
     type: 'too_many_aliases',
+  }),
+  comparisons: (limit) => ({
+    msg: `The fields and fragments that meet in one place may make at most ${limit} pairs: spread fewer fragments there.`,
+    type: 'too_many_comparisons',
   }),
   cost: (limit) => ({
     msg: `The answer might have more than ${limit} values: ask for smaller pages or fewer fields.`,
@@ -38,7 +48,7 @@ const faults: Record<keyof QueryLimits, (limit: number) => { msg: string; type: 
 };
 
 /** QUERY_TOO_COMPLEX, naming the limit that was passed. */
-export function tooComplex(limits: Partial<QueryLimits>, passed: keyof QueryLimits): AttachmentError {
+export function tooComplex(limits: Limited, passed: keyof Limited): AttachmentError {
   const limit = limits[passed] ?? 0;
   const fault = faults[passed](limit);
   const details = [{ loc: ['query'], ...fault }];

@@ -1,8 +1,8 @@
 import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { AttachmentError } from '../../errors.js';
+import { checkVariables } from '../check-variables.js';
 import {
-  type Operation,
   type Screen,
   type ScreenedOperation,
   validationOptions,
@@ -19,7 +19,12 @@ export function createSubscriptionScreen(
 ): ScreenSubscription {
   return ({ query, operationName, variables }) => {
     const name = operationName ?? undefined;
-    const screened = orRefusal(screen, { query, operationName: name, variables: variables ?? undefined });
+    const screened = orRefusal(() => {
+      const found = screen({ query, operationName: name, variables: variables ?? undefined }, true);
+      if (found)
+        checkVariables(schema, found.operation, variables ?? {}, { hideSuggestions: !introspection });
+      return found;
+    });
     if (screened instanceof GraphQLError) return [screened];
     if (!screened) return explain(schema, query, introspection);
     if (screened.operation.operation !== 'subscription') {
@@ -31,9 +36,9 @@ export function createSubscriptionScreen(
 }
 
 /** The limits are those of operations over HTTP. */
-function orRefusal(screen: Screen, operation: Operation): ScreenedOperation | GraphQLError | null {
+function orRefusal(screen: () => ScreenedOperation | null): ScreenedOperation | GraphQLError | null {
   try {
-    return screen(operation, true);
+    return screen();
   } catch (error) {
     if (error instanceof AttachmentError) return new GraphQLError(error.message, { originalError: error });
     throw error;

@@ -1,0 +1,55 @@
+import { coerceInputValue, type GraphQLSchema, type OperationDefinitionNode, typeFromAST } from 'graphql';
+import { cutText } from '../cut-text.js';
+import { Faults } from '../faults.js';
+
+/** Characters of JSON: graphql-js itself tells the faults of fewer, each with the whole value that it is in. */
+const fewCharacters = 10_000;
+
+const maxFaults = 50;
+const maxMessage = 1_000;
+
+/** Thrown where more faults have been found than are told. */
+const enough = new Error('There are more faults than are told.');
+
+export interface VariablesOptions {
+  /** Suggestions tell of the schema. */
+  hideSuggestions: boolean;
+}
+
+/**
+ * Throws BAD_USER_INPUT for long variables that are not of their types. graphql-js would write the value around a fault out
+ * again for each fault; here no value is written out.
+ */
+export function checkVariables(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+  { hideSuggestions }: VariablesOptions,
+): void {
+  if (JSON.stringify(variables).length <= fewCharacters) return;
+  const faults = new Faults();
+  let count = 0;
+  const add = (loc: (string | number)[], msg: string) => {
+    count += 1;
+    if (count > maxFaults) throw enough;
+    faults.add('BAD_USER_INPUT', ['variables', ...loc], 'bad_user_input', cutText(msg, maxMessage));
+  };
+  try {
+    for (const { variable, type: node } of operation.variableDefinitions ?? []) {
+      const name = variable.name.value;
+      const type = typeFromAST(schema, node as Parameters<typeof typeFromAST>[1]);
+      if (!type || !Object.hasOwn(variables, name)) continue;
+      coerceInputValue(
+        variables[name],
+        type as Parameters<typeof coerceInputValue>[1],
+        (path, _value, { message }) => add([name, ...path], message),
+        hideSuggestions,
+      );
+    }
+  } catch (error) {
+    if (error !== enough) throw error;
+    const msg = `The variables have more faults; the first ${maxFaults} are listed.`;
+    faults.add('BAD_USER_INPUT', ['variables'], 'too_many_faults', msg, maxFaults);
+  }
+  faults.throwIfAny();
+}
