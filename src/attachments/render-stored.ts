@@ -11,29 +11,38 @@ export interface RenderStoredDependencies {
 /** Few, so that little is lost if the process ends. */
 const batchSize = 20;
 
+/** After so many faults something is wrong with the renderer, and not with the texts. */
+const maxFaults = 20;
+
 /** A tenant of its own on the rendering thread: all old descriptions together wait like one more organization. */
 const background = { organizationId: '', principalId: '' };
 
 /**
  * Renders the descriptions that have no HTML yet, as those that an earlier version stored, and returns how many. What cannot
- * be rendered within the limits is stored as it was typed, escaped. Once all are rendered this costs one look at an index.
+ * be rendered within the limits is stored as it was typed, escaped. A text at which the renderer breaks keeps no other from
+ * being rendered, and is tried again the next time; then this throws. Once all are rendered this costs one look at an index.
  */
 export async function renderStored(deps: RenderStoredDependencies, signal: AbortSignal): Promise<number> {
   let count = 0;
   let last = '';
-  while (!signal.aborted) {
+  const faults: unknown[] = [];
+  while (!signal.aborted && faults.length < maxFaults) {
     const rows = await findUnrendered(deps.database, last);
     const rendered: AttachmentRow[] = [];
     for (const row of rows) {
-      const descriptionHtml = await render(deps, row, signal);
-      if (descriptionHtml === null) break;
-      rendered.push(Object.assign(row, { descriptionHtml }));
+      try {
+        rendered.push(Object.assign(row, { descriptionHtml: await render(deps, row, signal) }));
+      } catch (error) {
+        if (signal.aborted) break;
+        faults.push(error);
+      }
     }
     await store(deps.database, rendered);
     count += rendered.length;
     last = rows.at(-1)?.id ?? last;
     if (rows.length < batchSize) break;
   }
+  if (faults.length > 0) throw faults[0];
   return count;
 }
 
@@ -48,21 +57,16 @@ function findUnrendered({ read }: Database, after: string): Promise<AttachmentRo
     .getMany();
 }
 
-/** Null if `signal` says to stop, at which the renderer may be closed too. */
+/** Throws what the renderer throws, and once `signal` says to stop, at which the renderer may be closed too. */
 async function render(
   { renderer }: RenderStoredDependencies,
   { description }: AttachmentRow,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<string> {
+  signal.throwIfAborted();
   const text = description ?? '';
-  try {
-    signal.throwIfAborted();
-    const rendering = await renderer.render(background, text);
-    return 'html' in rendering ? rendering.html : plainHtml(text);
-  } catch (error) {
-    if (signal.aborted) return null;
-    throw error;
-  }
+  const rendering = await renderer.render(background, text);
+  return 'html' in rendering ? rendering.html : plainHtml(text);
 }
 
 /** Unless the description has changed, and so been rendered, meanwhile. */

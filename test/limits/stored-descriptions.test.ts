@@ -19,6 +19,13 @@ class CountingRenderer extends MarkdownRenderer {
   }
 }
 
+/** Breaks at one text. */
+class FragileRenderer extends MarkdownRenderer {
+  override render(...args: Parameters<MarkdownRenderer['render']>): ReturnType<MarkdownRenderer['render']> {
+    return args[1] === 'broken' ? Promise.reject(new Error('The thread has ended.')) : super.render(...args);
+  }
+}
+
 const fields = 'id description { raw html }';
 
 async function htmlOf(client: Client, id: string): Promise<string | undefined> {
@@ -148,6 +155,20 @@ describe('the HTML of descriptions', () => {
     expect(await htmlOf(third.client, tooSlow)).toBe(plainHtml(slow));
     await third.close();
   }, 120_000);
+
+  test('is made of all the others if the renderer breaks at one, which is told', async () => {
+    const first = await startService({ DATA_DIR: directory });
+    const { client } = first;
+    const { id } = await client.upload({ content: 'x', name: 'a.txt' });
+    const [broken = '', ...others] = await age(id, ['broken', ...Array(49).fill('*old*')], 50);
+    await first.close();
+    const env = { DATA_DIR: directory, BOOTSTRAP_API_KEY: client.key ?? '' };
+    await using second = await startService(env, { renderer: new FragileRenderer() });
+    while ((await htmlOf(second.client, others.at(-1) ?? '')) !== '<p><em>old</em></p>') await sleep(50);
+    expect(await htmlOf(second.client, others[0] ?? '')).toBe('<p><em>old</em></p>');
+    expect(await htmlOf(second.client, broken)).toBe('<p>broken</p>');
+    while (!second.logLines.some((line) => line.includes('descriptions not rendered yet'))) await sleep(50);
+  });
 
   test('follows its text: another one, none, and left alone', async () => {
     await using service = await startService({ DATA_DIR: directory });
