@@ -28,9 +28,10 @@ export class AnswerSpace {
   readonly #spaces: Record<AnswerClient['kind'], { each: number; all: number }>;
   readonly #totals = { known: 0, anonymous: 0 };
 
-  /** `largest`: bytes that an answer may have. */
-  constructor(largest: number) {
-    this.#spaces = { known: { each: largestEach * largest, all: largestInAll * largest }, anonymous };
+  /** `largest`: bytes that an answer may have. `memory`: those that making one may take, for which there is always room. */
+  constructor(largest: number, memory = largest) {
+    const each = Math.max(largestEach * largest, memory);
+    this.#spaces = { known: { each, all: Math.max(largestInAll * largest, memory) }, anonymous };
   }
 
   hold({ kind, id }: AnswerClient): HeldSpace {

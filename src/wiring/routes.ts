@@ -18,6 +18,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
+import { answerMemory } from '../graphql/cost/answer-budget.js';
 import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen } from '../graphql/screen-operation.js';
@@ -83,7 +84,9 @@ export async function addRoutes(
 }
 
 async function addGraphql(server: FastifyInstance, config: Config, services: RouteDependencies) {
-  const deps = { ...services, turns: new Turns(), answerSpace: new AnswerSpace(config.queryLimits.bytes) };
+  const { queryLimits } = config;
+  const answerSpace = new AnswerSpace(queryLimits.bytes, answerMemory(queryLimits));
+  const deps = { ...services, turns: new Turns(), answerSpace };
   const schema = createSchema();
   const apollo = createApollo(schema, config);
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });

@@ -1,13 +1,19 @@
 import type { AttachmentError } from '../../errors.js';
 import type { Turns } from '../../limits/turns.js';
 import { addCosts, type Cost, free } from './introspection-cost.js';
-import { type QueryLimits, tooComplex } from './query-limits.js';
+import { introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
 /** Bytes of memory that a value takes while an answer is made, beside its text. */
 const memoryPerValue = 100;
 
 /** Memory is taken in steps of so many bytes. */
 const memoryStep = 64 * 1024;
+
+/** Bytes of memory that one answer within these limits may take. */
+export function answerMemory({ bytes, cost }: Pick<QueryLimits, 'cost' | 'bytes'>): number {
+  const own = bytes + memoryPerValue * cost;
+  return own + introspectionLimits.bytes + memoryPerValue * introspectionLimits.cost + memoryStep;
+}
 
 export interface AnswerBudgetOptions {
   limits: Pick<QueryLimits, 'cost' | 'bytes'>;
