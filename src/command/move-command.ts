@@ -6,7 +6,7 @@ The settings say where things are now: the embedded database, and any storage. B
 compared with its digest, and then the rows. Meanwhile a running service answers what only reads, and refuses the rest with
 STORAGE_UNAVAILABLE. Broken off, or repeated, it copies only what is missing or different. So move once while the service
 runs, stop the service, move again what has come since, and start the service with the new settings, and with SIGNING_SECRET
-and WEBHOOK_SECRET as they are in DATA_DIR.
+and WEBHOOK_SECRET as they are in DATA_DIR. While a service runs on the database to move to, nothing is moved.
 
 Exit status: 0 everything is in its new place, 1 some files were missing or damaged where they were, or it failed.`;
 

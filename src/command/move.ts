@@ -35,6 +35,7 @@ export async function move({ from, to }: Move): Promise<boolean> {
 }
 
 async function moveAll(source: Database, { from, to }: Move): Promise<boolean> {
+  await assertUnused(to);
   const isWhole = isSameStorage(from, to) || (await moveStorage(source, from, to));
   if (to.postgres) await moveDatabase(source, to);
   return isWhole;
@@ -62,6 +63,8 @@ async function moveStorage({ read }: Database, from: Config, to: Config): Promis
 }
 
 async function moveDatabase(source: Database, to: Config): Promise<void> {
+  // Somebody may have started a service while bytes were copied.
+  await assertUnused(to);
   const target = await openConfiguredDatabase(to);
   try {
     await assertOurs(source, target);
@@ -74,6 +77,13 @@ async function moveDatabase(source: Database, to: Config): Promise<void> {
   } finally {
     await target.close();
   }
+}
+
+/** A service that runs there takes bytes whose rows have not come yet for nobody's, and rows that it makes would be removed. */
+async function assertUnused({ postgres }: Config): Promise<void> {
+  if (!postgres) return;
+  const { isInUse } = await import('../database/postgres.js');
+  if (await isInUse(postgres)) throw new Error('A service runs on the database to move to: stop it first.');
 }
 
 /** What a move does not bring it removes: the database of another service is no place for it. */

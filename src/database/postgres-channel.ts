@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { keepAlive } from './postgres-pool.js';
+import { applicationName, keepAlive } from './postgres-pool.js';
 
 export interface PostgresChannelOptions {
   url: string;
@@ -47,7 +47,7 @@ export class PostgresChannel {
     const { url, name } = this.#options;
     const client = new pg.Client({
       connectionString: url,
-      application_name: 'claimcheck',
+      application_name: applicationName,
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: answerTimeoutMs,
       ...keepAlive,

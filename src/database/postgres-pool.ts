@@ -1,5 +1,8 @@
 import pg from 'pg';
 
+/** By which connections of this program are told from others. */
+export const applicationName = 'claimcheck';
+
 const connectTimeoutMs = 5_000;
 /** Without a delay the system asks after two hours, and then once a second, ten times. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
@@ -31,7 +34,7 @@ export const guardedDriver: typeof pg = Object.create(pg, { Pool: { value: Guard
 export function createPostgresPool(url: string, max: number, longestAnswerMs: number): pg.Pool {
   return new GuardedPool({
     connectionString: url,
-    application_name: 'claimcheck',
+    application_name: applicationName,
     max,
     connectionTimeoutMillis: connectTimeoutMs,
     ...keepAlive,

@@ -7,7 +7,7 @@ import { entities } from './entities/all.js';
 import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
 import { type DatabaseClock, followClock } from './postgres-clock.js';
-import { guardedDriver, keepAlive } from './postgres-pool.js';
+import { applicationName, guardedDriver, keepAlive } from './postgres-pool.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
 import type { Work } from './write-queue.js';
@@ -46,7 +46,7 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
     type: 'postgres',
     driver: guardedDriver,
     url: options.url,
-    applicationName: 'claimcheck',
+    applicationName,
     poolSize: options.poolSize,
     connectTimeoutMS: connectTimeoutMs,
     entities,
@@ -101,6 +101,25 @@ export async function hasTables(options: PostgresOptions): Promise<boolean> {
   try {
     const [row] = await source.query(`SELECT to_regclass('api_keys') IS NOT NULL AS found`);
     return row.found === true;
+  } finally {
+    await source.destroy();
+  }
+}
+
+/** A connection that has been closed is there for a moment. */
+const patienceMs = 3_000;
+
+/** Whether another process has this database open. */
+export async function isInUse({ url }: PostgresOptions): Promise<boolean> {
+  const sql = `SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = $1 LIMIT 1`;
+  const options: DataSourceOptions = { type: 'postgres', driver: guardedDriver, url, poolSize: 1 };
+  const source = await new DataSource(options).initialize().catch(rethrow);
+  try {
+    for (const end = performance.now() + patienceMs; ; await sleep(100)) {
+      const others: unknown[] = await source.query(sql, [applicationName]);
+      if (others.length === 0 || performance.now() > end) return others.length > 0;
+    }
   } finally {
     await source.destroy();
   }

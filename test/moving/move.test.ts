@@ -214,6 +214,26 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(await bucket.keys()).toHaveLength(3);
   });
 
+  test('while a service runs on the database to move to, nothing is moved', async () => {
+    const first = await start(embedded);
+    await fill(first.client, 3);
+    await first.end('SIGTERM');
+    expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
+    const second = await start(target);
+    const bucket = new Bucket({ ...(await createBucket(store)), bucket: new URL(options[2] ?? '').hostname });
+    const before = await bucket.keys();
+    const again = await start(embedded);
+    await again.client.upload({ content: 'since', name: 'since.txt' });
+    await again.end('SIGTERM');
+    const moved = await runCommand(options, moving());
+    expect([moved.status, moved.stdout]).toEqual([1, '']);
+    expect(moved.stderr).toBe('A service runs on the database to move to: stop it first.\n');
+    expect(await bucket.keys()).toEqual(before);
+    await second.end('SIGTERM');
+    expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
+    expect(await bucket.keys()).toHaveLength(4);
+  });
+
   test('the database of another service is left alone', async () => {
     const other = await start({ ...target, DATA_DIR: await makeTemporaryDirectory() });
     await other.end('SIGTERM');
