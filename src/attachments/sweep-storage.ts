@@ -108,9 +108,13 @@ export async function sweepDeadIntakes(
   deps: SweepStorageDependencies & { leases: Pick<IntakeLeases, 'dead'> },
 ): Promise<void> {
   for (const intake of await deps.leases.dead()) {
-    for (const key of await condemnDeadIntake(deps.database, intake, deps.clock()))
+    const partition = partitionOf(intake.documentKey);
+    for (const key of await condemnDeadIntake(deps.database, intake, deps.clock())) {
       await removeBytes(deps, key);
-    await removeUnfinished(deps, partitionOf(intake.documentKey));
+      // However new: no later sweep may come to this hour.
+      await deps.storage.removeUnfinished(partition, 0, async (other) => other !== key);
+    }
+    await removeUnfinished(deps, partition);
   }
 }
 

@@ -287,18 +287,28 @@ test('the leases of a process that has died end, and what it had on its way goes
     { record: { type: 'Task', id: '1' } },
   );
   const lostKey = `${documentKey.slice(0, -36)}0190b5a4-0000-7000-8000-000000000000`;
-  const writer = await createLocalStorage(join(swept.stage.service.dataDirectory, 'files')).create(lostKey);
+  const unfinishedKey = `${documentKey.slice(0, -36)}0190b5a4-0000-7000-8000-000000000001`;
+  const files = createLocalStorage(join(swept.stage.service.dataDirectory, 'files'));
+  const writer = await files.create(lostKey);
   await writer.write([Buffer.from('lost')]);
   await writer.commit();
-  const rows = [
-    { documentKey, beat: 3 },
-    { documentKey: lostKey, beat: 3 },
-  ];
+  const unfinished = await files.create(unfinishedKey);
+  await unfinished.write([Buffer.from('unfinished')]);
+  const ofOthers = `${documentKey.slice(0, -36)}0190b5a4-0000-7000-8000-000000000002`;
+  const other = await files.create(ofOthers);
+  await other.write([Buffer.from('on its way')]);
+  const rows = [documentKey, lostKey, unfinishedKey].map((key) => ({ documentKey: key, beat: 3 }));
   await ledger.database.write((manager) => manager.insert(IntakeRow, rows));
   swept.now += 27 * hour;
   await swept.cleanUp();
-  expect((await ledger.files()).toSorted()).toEqual([documentKey, lostKey].toSorted());
+  const isPart = (name: string) => name.endsWith('.part');
+  const stored = await ledger.files();
+  expect(stored.filter((name) => !isPart(name)).toSorted()).toEqual([documentKey, lostKey].toSorted());
+  expect(stored.filter(isPart)).toHaveLength(2);
   await sleep(2_100);
   await swept.cleanUp();
-  expect([await ledger.files(), await ledger.database.read.count(IntakeRow)]).toEqual([[documentKey], 0]);
+  await other.commit();
+  expect((await ledger.files()).toSorted()).toEqual([documentKey, ofOthers].toSorted());
+  await unfinished.abort();
+  expect(await ledger.database.read.count(IntakeRow)).toBe(0);
 });
