@@ -159,6 +159,7 @@ export class OpaAuthorizer implements RecordAuthorizer {
   async #send(questions: readonly Question[]): Promise<void> {
     const organizationId = questions[0]?.organizationId ?? '';
     this.#countSending(organizationId, 1);
+    const before = this.#outage.answers;
     try {
       const sentAt = this.#now();
       const answers = await this.#client.ask(questions.map(({ input }) => input));
@@ -167,7 +168,7 @@ export class OpaAuthorizer implements RecordAuthorizer {
       for (const [index, question] of questions.entries())
         this.#settle(question, answers[index] ?? false, ttl);
     } catch (error) {
-      this.#fail(questions, error);
+      this.#fail(questions, error, before);
     } finally {
       this.#countSending(organizationId, -1);
       this.#schedule();
@@ -181,13 +182,14 @@ export class OpaAuthorizer implements RecordAuthorizer {
     resolve(answer);
   }
 
-  #fail(questions: readonly Question[], error: unknown): void {
+  /** `answers`: how many there had been when these were sent. */
+  #fail(questions: readonly Question[], error: unknown, answers: number): void {
     for (const { reject } of questions) {
       this.#onQuestion('unanswered');
       reject(unavailable(error));
     }
     if (this.#isClosed) return;
-    this.#outage.failed(error, questions.length, isSilence(error));
+    this.#outage.failed(error, questions.length, { isSilent: isSilence(error), answers });
     if (!this.#outage.isDead) return;
     this.#turnAway(this.#queue.takeAll());
     const input = this.#answered ?? questions[0]?.input ?? '';
@@ -201,9 +203,11 @@ export class OpaAuthorizer implements RecordAuthorizer {
       this.#looking = undefined;
     } else if (this.#looks < maxLooks) {
       this.#looks += 1;
+      const { answers } = this.#outage;
       await this.#client.ask([input]).then(
         () => this.#outage.answered(),
-        (error: unknown) => !this.#isClosed && this.#outage.failed(error, 0, isSilence(error)),
+        (error: unknown) =>
+          !this.#isClosed && this.#outage.failed(error, 0, { isSilent: isSilence(error), answers }),
       );
       this.#looks -= 1;
     }

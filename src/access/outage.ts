@@ -5,6 +5,12 @@ export interface OutageListener {
   onRecovery(unanswered: number): void;
 }
 
+export interface Failure {
+  isSilent: boolean;
+  /** `answers` when the request was sent. */
+  answers: number;
+}
+
 /** So many requests in a row on which nothing came in time, and the authorizer counts as dead. */
 const deadAfter = 8;
 /** An outage is over once there has been none without an answer for so long. */
@@ -15,6 +21,7 @@ export class Outage {
   readonly #listener: OutageListener;
   readonly #now: () => number;
   #silent = 0;
+  #answers = 0;
   #unanswered = 0;
   #lastAt = 0;
 
@@ -28,7 +35,13 @@ export class Outage {
     return this.#silent >= deadAfter;
   }
 
+  /** How many answers there were: to be remembered when a request is sent, and given to `failed`. */
+  get answers(): number {
+    return this.#answers;
+  }
+
   answered(): void {
+    this.#answers += 1;
     this.#silent = 0;
     if (this.#unanswered === 0 || this.#now() - this.#lastAt < quietMs) return;
     const unanswered = this.#unanswered;
@@ -36,9 +49,13 @@ export class Outage {
     this.#listener.onRecovery(unanswered);
   }
 
-  /** `isSilent`: nothing came in time. Any other failure is as quick as an answer, and nothing piles up behind it. */
-  failed(error: unknown, questions: number, isSilent: boolean): void {
-    this.#silent = isSilent ? this.#silent + 1 : 0;
+  /**
+   * `isSilent`: nothing came in time. Any other failure is as quick as an answer, and nothing piles up behind it. If others
+   * were answered since this was sent, then only this question is slow: nobody else is to suffer from it.
+   */
+  failed(error: unknown, questions: number, { isSilent, answers }: Failure): void {
+    if (!isSilent) this.#silent = 0;
+    else if (answers === this.#answers) this.#silent += 1;
     const isFirst = this.#unanswered === 0;
     this.#unanswered += questions;
     this.#lastAt = this.#now();

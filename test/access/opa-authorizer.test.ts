@@ -287,6 +287,30 @@ describe('while nothing answers', () => {
     expect(isBack).toBe(true);
   });
 
+  test('to one organization, and another is answered, nobody counts as dead', async () => {
+    await reopen({ retryMs: 60_000, timeoutMs: 300 });
+    const slow = { ...viewer, organizationId: 'slow' };
+    const answers: boolean[] = [];
+    policy.decide = ({ organizationId }) =>
+      organizationId === 'slow' ? new Promise<boolean>(() => undefined) : true;
+    let isOver = false;
+    const ended = Promise.allSettled(
+      Array.from({ length: 48 }, (_, index) =>
+        authorizer.may(slow, question({ record: { type: 'Case', id: `${index}` } })),
+      ),
+    ).finally(() => {
+      isOver = true;
+    });
+    for (let round = 0; !isOver; round += 1) {
+      const ids = Array.from({ length: 10 }, (_, index) => `other ${round} ${index}`);
+      const asked = ids.map((id) => authorizer.may(viewer, question({ record: { type: 'Case', id } })));
+      answers.push(...(await Promise.all(asked)));
+    }
+    expect((await ended).map(({ status }) => status)).toEqual(Array(48).fill('rejected'));
+    expect(new Set(answers)).toEqual(new Set([true]));
+    expect(outcomes).not.toContain('turned_away');
+  });
+
   test('the first single question after its return is answered', async () => {
     await reopen({ retryMs: 60_000, timeoutMs: 1_000 });
     policy.misbehave = () => undefined;
