@@ -18,6 +18,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
+import { networksOf } from '../limits/networks.js';
 import { principalKey } from '../limits/principal-key.js';
 import type { Turns } from '../limits/turns.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -201,7 +202,9 @@ export function turnOf(viewer: Viewer | null): string {
 }
 
 function clientOf({ viewer, address }: RequestFacts): AnswerClient {
-  return viewer ? { kind: 'known', id: turnOf(viewer) } : { kind: 'anonymous', id: address };
+  if (viewer) return { kind: 'known', id: turnOf(viewer), group: viewer.organizationId };
+  const networks = networksOf(address).map(({ key }) => key);
+  return { kind: 'anonymous', id: networks[0] ?? '', group: networks.at(-1) ?? '' };
 }
 
 function reserveIn(space: AnswerSpace, client: AnswerClient, facts: RequestFacts) {

@@ -4,14 +4,30 @@ import { AttachmentError } from '../errors.js';
 export interface AnswerClient {
   kind: 'known' | 'anonymous';
   id: string;
+  /** Its organization, or the network around its address. */
+  group: string;
 }
 
-/** Answers of the largest size that a principal's, and those of all principals together, may take the memory of. */
+/** Answers of the largest size that a principal's, an organization's, and all of them together may take the memory of. */
 const largestEach = 4;
+const largestInGroup = 8;
 const largestInAll = 16;
 
-/** Bytes for those of an address without a credential, and of all of these. */
-const anonymous = { each: 16 * 1024 * 1024, all: 64 * 1024 * 1024 } as const;
+const mebibyte = 1024 * 1024;
+
+/** Bytes that an organization has in any case, whatever others hold: small answers are made while large ones wait. */
+const ownShare = mebibyte;
+
+interface Space {
+  each: number;
+  group: number;
+  all: number;
+  /** Bytes that each group has beside those of all. */
+  own: number;
+}
+
+/** Bytes for those of an address without a credential, of a network, and of all of these. */
+const anonymous: Space = { each: 16 * mebibyte, group: 32 * mebibyte, all: 64 * mebibyte, own: 0 };
 
 const retryAfterSeconds = 2;
 
@@ -25,38 +41,50 @@ export interface HeldSpace {
 /** Bounds the memory of answers that are being made, or wait for their clients to read them. */
 export class AnswerSpace {
   readonly #taken = new Map<string, number>();
-  readonly #spaces: Record<AnswerClient['kind'], { each: number; all: number }>;
-  readonly #totals = { known: 0, anonymous: 0 };
+  readonly #spaces: Record<AnswerClient['kind'], Space>;
 
   /** `largest`: bytes that an answer may have. `memory`: those that making one may take, for which there is always room. */
   constructor(largest: number, memory = largest) {
-    const each = Math.max(largestEach * largest, memory);
-    this.#spaces = { known: { each, all: Math.max(largestInAll * largest, memory) }, anonymous };
+    // A small answer takes more memory than it has bytes.
+    const size = Math.max(largest, mebibyte);
+    const room = (answers: number) => Math.max(answers * size, memory);
+    const known = { each: room(largestEach), group: room(largestInGroup), all: room(largestInAll) };
+    this.#spaces = { known: { ...known, own: ownShare }, anonymous };
   }
 
-  hold({ kind, id }: AnswerClient): HeldSpace {
-    const { each, all } = this.#spaces[kind];
-    const key = `${kind} ${id}`;
+  hold({ kind, id, group }: AnswerClient): HeldSpace {
+    const { each, own, ...of } = this.#spaces[kind];
+    const keys = { each: `${kind} each ${id}`, group: `${kind} group ${group}`, all: kind };
+    const whose = kind === 'known' ? 'of one organization' : 'of one network';
     let held = 0;
     let isReleased = false;
+    const add = (bytes: number) => {
+      held += bytes;
+      for (const key of Object.values(keys)) this.#add(key, bytes);
+    };
     return {
       take: (bytes) => {
-        const taken = this.#taken.get(key) ?? 0;
-        if (isReleased || taken + bytes > each) throw noSpace(each, 'of one client');
-        if (this.#totals[kind] + bytes > all) throw noSpace(all, 'in all');
-        this.#taken.set(key, taken + bytes);
-        this.#totals[kind] += bytes;
-        held += bytes;
+        if (isReleased || this.#of(keys.each) + bytes > each) throw noSpace(each, 'of one client');
+        const ofGroup = this.#of(keys.group) + bytes;
+        if (ofGroup > of.group) throw noSpace(of.group, whose);
+        if (ofGroup > own && this.#of(keys.all) + bytes > of.all) throw noSpace(of.all, 'in all');
+        add(bytes);
       },
       release: () => {
         isReleased = true;
-        const left = (this.#taken.get(key) ?? 0) - held;
-        if (left > 0) this.#taken.set(key, left);
-        else this.#taken.delete(key);
-        this.#totals[kind] -= held;
-        held = 0;
+        add(-held);
       },
     };
+  }
+
+  #of(key: string): number {
+    return this.#taken.get(key) ?? 0;
+  }
+
+  #add(key: string, bytes: number): void {
+    const taken = this.#of(key) + bytes;
+    if (taken > 0) this.#taken.set(key, taken);
+    else this.#taken.delete(key);
   }
 }
 

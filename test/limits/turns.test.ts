@@ -1,5 +1,6 @@
 import { AnswerSpace } from '../../src/limits/answer-space.js';
 import { Turns } from '../../src/limits/turns.js';
+import { startService } from '../support/service.js';
 
 /** Keeps the processor busy. */
 function work(ms: number): void {
@@ -65,15 +66,16 @@ describe('turns', () => {
 
 describe('the space of answers', () => {
   const mebibyte = 1024 * 1024;
-  const client = { kind: 'anonymous', id: '192.0.2.1' } as const;
+  const stranger = (id: string, group = id) => ({ kind: 'anonymous', id, group }) as const;
+  const principal = (id: string, group: string) => ({ kind: 'known', id, group }) as const;
 
   test('is bounded for each client, and free again when an answer is gone', () => {
     const space = new AnswerSpace(mebibyte);
-    const first = space.hold(client);
+    const first = space.hold(stranger('192.0.2.1'));
     first.take(16 * mebibyte);
-    const next = space.hold(client);
+    const next = space.hold(stranger('192.0.2.1'));
     expect(() => next.take(1)).toThrow(/of one client/);
-    space.hold({ kind: 'known', id: '192.0.2.1' }).take(mebibyte);
+    space.hold(principal('192.0.2.1', 'a')).take(mebibyte);
     first.release();
     next.take(mebibyte);
     expect(() => first.take(1)).toThrow();
@@ -82,8 +84,37 @@ describe('the space of answers', () => {
   test('is bounded in all', () => {
     const space = new AnswerSpace(mebibyte);
     const addresses = Array.from({ length: 4 }, (_, index) => `192.0.2.${index}`);
-    for (const id of addresses) space.hold({ kind: 'anonymous', id }).take(16 * mebibyte);
-    expect(() => space.hold({ kind: 'anonymous', id: '192.0.2.9' }).take(1)).toThrow(/in all/);
-    space.hold({ kind: 'known', id: 'a' }).take(mebibyte);
+    for (const id of addresses) space.hold(stranger(id)).take(16 * mebibyte);
+    expect(() => space.hold(stranger('192.0.2.9')).take(1)).toThrow(/in all/);
+    space.hold(principal('a', 'a')).take(mebibyte);
   });
+
+  test('is bounded for each network', () => {
+    const space = new AnswerSpace(mebibyte);
+    for (const id of ['a', 'b']) space.hold(stranger(id, '2001:db8::/48')).take(16 * mebibyte);
+    expect(() => space.hold(stranger('c', '2001:db8::/48')).take(1)).toThrow(/of one network/);
+    space.hold(stranger('d')).take(mebibyte);
+  });
+
+  test('is never all taken by one organization, whatever the number of its credentials', () => {
+    const space = new AnswerSpace(mebibyte);
+    for (const id of ['a', 'b']) space.hold(principal(id, 'large')).take(4 * mebibyte);
+    expect(() => space.hold(principal('c', 'large')).take(1)).toThrow(/of one organization/);
+    space.hold(principal('d', 'other')).take(4 * mebibyte);
+  });
+
+  test('leaves each organization a share for small answers, whatever the others hold', () => {
+    const space = new AnswerSpace(mebibyte);
+    for (const group of ['a', 'b'])
+      for (const id of ['1', '2']) space.hold(principal(`${group}/${id}`, group)).take(4 * mebibyte);
+    const small = space.hold(principal('c/1', 'c'));
+    small.take(mebibyte);
+    expect(() => small.take(1)).toThrow(/in all/);
+  });
+});
+
+test('answers are made however few bytes the largest may have', async () => {
+  await using service = await startService({ MAX_ANSWER_SIZE: '1024' });
+  const { status, errors } = await service.client.graphql('{ viewer { organizationId } }');
+  expect({ status, errors }).toEqual({ status: 200, errors: undefined });
 });
