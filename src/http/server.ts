@@ -8,6 +8,7 @@ import { minBytesPerSecond } from '../limits/pace-watch.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
 import { loggedError } from './logged-error.js';
+import { takePipelinedInTurns } from './pipelining.js';
 import { loggedRequest, RequestLog } from './request-log.js';
 import { trustProxies } from './trust-proxies.js';
 
@@ -82,6 +83,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
   });
+  takePipelinedInTurns(server.server);
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);
   await server.register(helmet, securityHeaders);

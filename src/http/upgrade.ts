@@ -51,6 +51,13 @@ function answerWithoutUpgrade(server: Server, request: IncomingMessage, socket: 
   }
   // Between two answers Node counts how long the connection is idle.
   socket.setTimeout(0);
-  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-  server.emit('connection', socket);
+  // Others have their turns before the next of many such requests.
+  const onError = () => socket.destroy();
+  socket.once('error', onError);
+  setImmediate(() => {
+    socket.off('error', onError);
+    if (socket.destroyed) return;
+    socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+    server.emit('connection', socket);
+  });
 }

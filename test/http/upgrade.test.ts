@@ -76,3 +76,21 @@ test('a WebSocket handshake behind other requests is accepted after their answer
   expect(await answers(2)).toEqual(['200 a', '200 b']);
   expect(connection.isOpen).toBe(true);
 });
+
+test.each([
+  ['plain requests', ''],
+  ['requests that offer HTTP/2', offer],
+])('%s that come together are answered in rounds of the event loop of their own', async (_, headers) => {
+  const count = 300;
+  let rounds = 0;
+  let isOver = false;
+  const goRound = () => {
+    rounds += 1;
+    if (!isOver) setImmediate(goRound);
+  };
+  goRound();
+  await connection.send(get('/health/live', headers).repeat(count));
+  expect(await answers(count)).toHaveLength(count);
+  isOver = true;
+  expect(rounds).toBeGreaterThanOrEqual(count);
+});
