@@ -26,7 +26,7 @@ export function checkVariables(
   variables: Readonly<Record<string, unknown>>,
   { hideSuggestions }: VariablesOptions,
 ): void {
-  if (JSON.stringify(variables).length <= fewCharacters) return;
+  if (JSON.stringify(variables, leaveFilesOut).length <= fewCharacters) return;
   const faults = new Faults();
   let count = 0;
   const add = (loc: (string | number)[], msg: string) => {
@@ -52,4 +52,11 @@ export function checkVariables(
     faults.add('BAD_USER_INPUT', ['variables'], 'too_many_faults', msg, maxFaults);
   }
   faults.throwIfAny();
+}
+
+/** A file part stands in the variables as an object of ours. */
+function leaveFilesOut(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? value : null;
 }

@@ -150,19 +150,20 @@ export class GraphqlContext {
     return this.facts.taken;
   }
 
+  /** What is loaded for the items of a list is loaded once those that are ready have asked. */
+  private readonly schedule = (dispatch: () => void) => this.budget.afterItems(dispatch);
+
   get loaders(): Loaders {
     const { database } = this.deps;
     const lists = this.isWriting ? beforeLists(database) : database;
-    this.madeLoaders ??= createLoaders(lists, this.reader, this.viewer, (dispatch) =>
-      this.budget.afterItems(dispatch),
-    );
+    this.madeLoaders ??= createLoaders(lists, this.reader, this.viewer, this.schedule);
     return this.madeLoaders;
   }
 
   /** The HTML of descriptions. */
   get descriptions(): DescriptionLoader {
     const { bytes } = this.deps.queryLimits;
-    this.madeDescriptions ??= createDescriptionLoader(this.reader, this.viewer, bytes);
+    this.madeDescriptions ??= createDescriptionLoader(this.reader, this.viewer, bytes, this.schedule);
     return this.madeDescriptions;
   }
 

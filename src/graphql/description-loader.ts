@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { EntityManager } from 'typeorm';
+import type { ScheduleBatch } from '../access/loaders.js';
 import { readDescriptionHtml } from '../attachments/read-descriptions.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
@@ -21,6 +22,7 @@ export function createDescriptionLoader(
   read: EntityManager,
   viewer: Viewer,
   maxBytes: number,
+  schedule: ScheduleBatch,
 ): DescriptionLoader {
   const known = new WeakMap<AttachmentRow, Promise<string>>();
   let turn: Promise<unknown> = Promise.resolve();
@@ -47,7 +49,7 @@ export function createDescriptionLoader(
       turn = mine.catch(() => undefined);
       return mine;
     },
-    { cache: false, maxBatchSize: batchSize },
+    { cache: false, maxBatchSize: batchSize, batchScheduleFn: schedule },
   );
 
   return {

@@ -18,7 +18,13 @@ export async function openBody(
   range: ByteRange,
   client: ServerResponse,
 ): Promise<Readable> {
-  const body = new StoredRange((rest) => storage.read(documentKey, rest), range);
+  const open = async (rest: ByteRange) => {
+    const stream = await storage.read(documentKey, rest);
+    if (stream === null) throw unreadable(new Error('The storage has no such object.'));
+    return stream;
+  };
+  // Here a fault that is none of the storage's stays what it is.
+  const body = new StoredRange(open, range, await open(range));
   if (client.destroyed) body.destroy();
   client.once('close', () => body.destroy());
   await firstBytes(body);
@@ -27,18 +33,19 @@ export async function openBody(
 
 /** Reads a range of an object, piece by piece as they are asked for. Fails where more or fewer bytes come than the range has. */
 class StoredRange extends Readable {
-  readonly #open: (rest: ByteRange) => Promise<Readable | null>;
+  readonly #open: (rest: ByteRange) => Promise<Readable>;
   readonly #end: number;
   #position: number;
   #source: { stream: Readable; chunks: AsyncIterator<Uint8Array> } | null = null;
   #rest: NodeJS.Timeout | undefined;
 
-  constructor(open: (rest: ByteRange) => Promise<Readable | null>, { start, end }: ByteRange) {
+  constructor(open: (rest: ByteRange) => Promise<Readable>, { start, end }: ByteRange, first: Readable) {
     // Nothing is read ahead: the store's stream has the next piece at hand.
     super({ highWaterMark: 0 });
     this.#open = open;
     this.#position = start;
     this.#end = end;
+    this.#source = this.#take(first);
   }
 
   override _read(): void {
@@ -68,7 +75,7 @@ class StoredRange extends Readable {
   }
 
   async #next(): Promise<Uint8Array> {
-    const source = this.#source ?? (await this.#reopen());
+    const source = this.#source ?? this.#take(await this.#open({ start: this.#position, end: this.#end }));
     this.#source = source;
     for (;;) {
       const { done, value } = await source.chunks.next();
@@ -77,9 +84,7 @@ class StoredRange extends Readable {
     }
   }
 
-  async #reopen() {
-    const stream = await this.#open({ start: this.#position, end: this.#end });
-    if (stream === null) throw new Error('The storage has no such object.');
+  #take(stream: Readable) {
     // Whoever waits for its next chunk is told of a fault; nobody else needs to be.
     stream.on('error', () => undefined);
     if (this.destroyed) stream.destroy();
