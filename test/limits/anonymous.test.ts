@@ -160,9 +160,10 @@ describe('bad credentials', () => {
     expect(await guess(service.url, '203.0.113.1')).toBe(401);
   });
 
-  test('that come together are counted one by one, and a good one among them gets in', async () => {
+  test('that come together are counted one by one, and one that has been good gets in among them', async () => {
     await using service = await startService({ ...settings, FAILED_LOGINS_PER_MINUTE: '5' });
     const from = '192.0.2.1';
+    expect(await guess(service.url, from, service.key)).toBe(200);
     const [good, ...bad] = await Promise.all([
       guess(service.url, from, service.key),
       ...Array.from({ length: 40 }, () => guess(service.url, from)),

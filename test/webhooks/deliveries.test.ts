@@ -133,8 +133,12 @@ describe('redelivery', () => {
 
   test('during an attempt leaves one outcome', async () => {
     await using stage = await setStage();
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
     await using receiver = await startReceiver((response) => {
-      setTimeout(() => response.writeHead(200).end(), 200);
+      void asked.then(() => response.writeHead(200).end());
     });
     const id = await stage.subscribed(receiver.uri);
     await stage.approve(id);
@@ -143,6 +147,7 @@ describe('redelivery', () => {
     await Promise.all(
       Array.from({ length: 5 }, () => redeliverWebhook(stage.deps, stage.viewer, delivery?.id ?? '')),
     );
+    answer();
     await stage.until(id, { state: 'DELIVERED', attempts: 1 });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(receiver.received).toHaveLength(1);
