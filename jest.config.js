@@ -6,7 +6,7 @@ const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: tru
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
 
-/** Every test runs on PostgreSQL too, except where no database is opened, or the test is about one of them. */
+/** Every test runs on PostgreSQL too, except where no database is opened or matters, or the test is about one of them. */
 const withoutDatabase =
   /\/test\/(base64|download|intake|markdown|multipart|names|policies|scanner|storage|types)\/|\/(address-guard|architecture|check-webhooks|config|keep-alive|large-body|memory-rate-limiter|pages|plan-next|random-documents|read-json-body|skip-without|token-settings)\.test\./;
 const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test\./;
@@ -14,7 +14,11 @@ const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test
 /** Tests that keep bytes in an S3-compatible store. */
 const onCeph = /\/test\/(s3|moving)\//;
 
-const others = [withoutDatabase, ofOneDatabase, onCeph];
+/** What is about documents, connections, browsers or the scanner: the database only stands by, so one is enough. */
+const besideDatabase =
+  /\/test\/(browser|clients|json-body|markdown)\/|\/(answers|clamd-service|cors|csrf|documents|floods|hardening|introspection|ports-and-informational|query-limits|scanner-trust|slow-client|slow-clients|slow-requests|socket-bounds|stalled-downloads|turns|upgrade)\.test\./;
+
+const others = [withoutDatabase, besideDatabase, ofOneDatabase, onCeph];
 const bothWays = testMatch.filter((path) => !others.some((kind) => kind.test(path)));
 
 /** What is about the files themselves, or about upload targets, which an S3-compatible store answers in its own way. */
