@@ -11,6 +11,7 @@ import {
   sendPings,
   sendUnread,
   stallDownloads,
+  tellSubscribers,
 } from './stall-clients.js';
 
 /** Something that one client does to stop the service for others. */
@@ -134,6 +135,7 @@ export const attacks: readonly Attack[] = [
   },
   { name: '4,060 WebSockets of one key', run: openSockets },
   { name: '200,000 pings', run: sendPings },
+  { name: 'five changes before 2,000 subscribers of one key', run: tellSubscribers },
   { name: '100 downloads that nobody reads', run: stallDownloads },
   {
     name: 'a filter of 20,000 types',

@@ -168,3 +168,34 @@ export async function stallDownloads(service: ServiceProcess): Promise<string> {
   for (const socket of sockets) socket.destroy();
   return `${soon} descriptors after 2 s, ${later} after 30 s`;
 }
+
+/** Subscribes 2,000 times to one attachment, on 20 sockets, and changes it. */
+export async function tellSubscribers(service: ServiceProcess): Promise<string> {
+  const { id } = await upload(service, { content: [Buffer.from('a')], fileName: 'a.txt' });
+  const payload = {
+    query: `subscription { attachmentChanged(attachmentId: "${id}") { id fileName updatedAt } }`,
+  };
+  let heard = 0;
+  const sockets = Array.from({ length: 20 }, () => openSocket(service.origin, `Bearer ${service.apiKey}`));
+  await Promise.all(sockets.map((socket) => once(socket, 'message')));
+  for (const socket of sockets) {
+    socket.on('message', (data) => {
+      if (String(data).includes('"next"')) heard += 1;
+    });
+    for (let index = 0; index < 100; index += 1) {
+      socket.send(JSON.stringify({ type: 'subscribe', id: String(index), payload }));
+    }
+  }
+  await sleep(3_000);
+  const agent = openAgent(1);
+  for (let change = 0; change < 5; change += 1) {
+    const input = { attachmentId: id, fileName: `${change}.txt` };
+    const rename =
+      'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { __typename } }';
+    await exchange(agent, service.origin, queryRequest(service, rename, { input }));
+    await sleep(1_000);
+  }
+  agent.destroy();
+  for (const socket of sockets) socket.terminate();
+  return `${heard} events heard`;
+}

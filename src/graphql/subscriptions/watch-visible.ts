@@ -6,7 +6,7 @@ import {
   watchAttachments,
 } from '../../attachments/watch-attachments.js';
 import { AttachmentError } from '../../errors.js';
-import type { GraphqlContext } from '../context.js';
+import { type GraphqlContext, turnOf } from '../context.js';
 
 type Changes = AsyncIterableIterator<StoredAttachment>;
 
@@ -27,7 +27,10 @@ export async function watchVisible(context: GraphqlContext, target: WatchTarget)
     context.startNext();
     const { access: current } = context;
     if ('record' in target && !(await current.mayView(target.record, null))) return false;
-    return (await current.view(stored)) !== null;
+    if ((await current.view(stored)) === null) return false;
+    // Thousands may watch the same: each makes its answer when it is its turn.
+    await deps.turns.next(turnOf(viewer));
+    return true;
   });
 }
 
