@@ -94,3 +94,9 @@ test.each([
   isOver = true;
   expect(rounds).toBeGreaterThanOrEqual(count);
 });
+
+test('a connection on which thousands wait is cut off, and others are served', async () => {
+  await connection.send(get('/health/live').repeat(20_000));
+  await connection.closed();
+  expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+});
