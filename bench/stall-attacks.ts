@@ -20,7 +20,7 @@ export interface Attack {
   /** Attachments that the attacker's organization has before. */
   rows?: number;
   prepare?(): Promise<AsyncDisposable & { environment: NodeJS.ProcessEnv }>;
-  /** What the attacker does before the idle run. */
+  /** The attacker's preparation, before the idle run. */
   fill?(service: ServiceProcess): Promise<void>;
   /** Resolves with a word about the answers. */
   run(service: ServiceProcess): Promise<string>;

@@ -12,12 +12,12 @@ import { askData, queryRequest, upload } from './service-requests.js';
 import { type Attack, attacks } from './stall-attacks.js';
 import type { ProbeInput, ProbeResult } from './stall-probe.js';
 
-/** What an attack did to everybody else. */
+/** The effect of one attack on everybody else. */
 export interface Stall {
   attack: string;
   idle: ProbeResult;
   attacked: ProbeResult;
-  /** What the attacker was answered. */
+  /** A word about the answers that the attacker got. */
   answered: string;
   peakRssBytes: number | null;
   /** Some seconds after the attack. */

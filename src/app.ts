@@ -74,7 +74,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   };
 }
 
-/** What of an address cannot be had, by the setting that says it. */
+/** The setting to blame for each fault of listening on an address. */
 const bindFaults: Readonly<Record<string, (address: string) => string>> = {
   EADDRINUSE: (address) => `PORT: another program listens on ${address}`,
   EACCES: (address) => `PORT: this user may not listen on ${address}`,

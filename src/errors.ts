@@ -44,7 +44,7 @@ export function challengeOf({ challengeParameters }: AttachmentError): string {
   return challenge.replace(',', () => `${more.join('')},`);
 }
 
-/** What may stand within a quoted parameter: ASCII without quotation marks and backslashes. */
+/** A text fit for a quoted parameter: ASCII without quotation marks and backslashes. */
 const quotable = (text: string) => text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 export type AttachmentErrorCode = keyof typeof errorTable;

@@ -6,11 +6,11 @@ import { Outage, type OutageListener } from './outage.js';
 import { QuestionQueue, type Queued } from './question-queue.js';
 import type { RecordAuthorizer, RecordQuestion } from './record-authorizer.js';
 
-/** What became of a question: `turned_away` was never sent, because it waited too long or too many wait. */
+/** The outcome of a question. `turned_away`: it was never sent, because it waited too long or too many wait. */
 export type QuestionOutcome = 'permitted' | 'refused' | 'unanswered' | 'turned_away';
 
 export interface OpaAuthorizerOptions extends OutageListener {
-  /** Of a decision, such as `http://127.0.0.1:8181/v1/data/records/allow`. */
+  /** The address of a decision, such as `http://127.0.0.1:8181/v1/data/records/allow`. */
   url: string;
   /** Whether the policy takes an array of questions. */
   batch?: boolean;
@@ -23,20 +23,20 @@ export interface OpaAuthorizerOptions extends OutageListener {
   now?: () => number;
 }
 
-/** So long an answer is good for the same question again, from its sending on. */
+/** How long an answer is good for the same question, in milliseconds since the question was sent. */
 const answerMs = 3_000;
 const maxAnswers = 10_000;
 const maxConnections = 20;
 /** The others are free for the turns of other organizations, however slow the answers to this one are. */
 const maxConnectionsOfOne = 16;
-/** So many questions share a request, at most. Each has at most `maxQuestionLength` characters. */
+/** The most questions that share a request. Each has at most `maxQuestionLength` characters. */
 const maxBatch = 200;
 /** No record with names as long as they may be has a longer question: what is longer is no record, and nobody is asked. */
 const maxQuestionLength = 16_384;
 const queueBounds = { perOrganization: 20_000, total: 100_000, length: 64 * 2 ** 20 };
 /** While it is dead, so many questions of clients are sent all the same: the first one after its return is answered. */
 const maxTrials = 2;
-/** Of looks that have no answer yet. */
+/** The most looks that have no answer yet. */
 const maxLooks = 8;
 const maxWaitMs = 30_000;
 const sweepMs = 1_000;

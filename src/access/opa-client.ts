@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 const maxAnswerBytes = 65_536;
 
 export interface OpaClientOptions {
-  /** Of a decision, such as `http://127.0.0.1:8181/v1/data/records/allow`. */
+  /** The address of a decision, such as `http://127.0.0.1:8181/v1/data/records/allow`. */
   url: string;
   connections: number;
   /** From the sending of a question to the end of its answer. */
@@ -26,7 +26,7 @@ export class OpaClient {
   }
 
   /**
-   * What is said to each of `inputs`, which are JSON; more than one only if the policy takes arrays. Throws unless exactly
+   * The answers to `inputs`, which are JSON; more than one only if the policy takes arrays. Throws unless exactly
    * `{ "result": … }` came in time, with true or false for each; other members are not looked at.
    */
   async ask(inputs: readonly string[]): Promise<boolean[]> {

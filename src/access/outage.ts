@@ -11,7 +11,7 @@ export interface Failure {
   answers: number;
 }
 
-/** So many requests in a row on which nothing came in time, and the authorizer counts as dead. */
+/** After this many requests in a row without an answer in time, the authorizer counts as dead. */
 const deadAfter = 8;
 /** An outage is over once there has been none without an answer for so long. */
 const quietMs = 5_000;

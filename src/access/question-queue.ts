@@ -1,8 +1,8 @@
-/** What the queue knows of a question. */
+/** A question, as the queue knows it. */
 export interface Queued {
   organizationId: string;
   principalId: string;
-  /** Of the question, in characters. */
+  /** The question's length in characters. */
   length: number;
   /** By the clock of whoever queues it, in milliseconds. */
   queuedAt: number;
@@ -12,11 +12,11 @@ export interface QueueBounds {
   /** Questions of one organization. */
   perOrganization: number;
   total: number;
-  /** Of all questions together, in characters. */
+  /** The length of all questions together, in characters. */
   length: number;
 }
 
-/** What one organization waits for, by principal; the principal whose turn is next comes first. */
+/** The questions of one organization, by principal. The principal whose turn is next comes first. */
 type Lane<Item> = Map<string, Item[]>;
 
 /**

@@ -14,7 +14,7 @@ interface Place {
   field: string | null;
 }
 
-/** What an input says of where an attachment is to be created. */
+/** The place at which an input asks to create an attachment. */
 interface Creation {
   record: RecordRef | null;
   field: string | null;

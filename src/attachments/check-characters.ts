@@ -1,6 +1,6 @@
 import type { Faults } from '../faults.js';
 
-/** What of a text no engine gives back as it was: U+0000, or half of a surrogate pair. Null if there is neither. */
+/** The first character that no engine gives back as it was: U+0000, or half of a surrogate pair. Null if there is none. */
 export function characterFault(text: string): { type: string; msg: string } | null {
   if (text.includes('\0')) return { type: 'nul_character', msg: 'The character U+0000 cannot be stored.' };
   if (/\p{Cs}/u.test(text)) return { type: 'lone_surrogate', msg: 'The text is not valid Unicode.' };

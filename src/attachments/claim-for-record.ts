@@ -43,7 +43,7 @@ export async function claimOne(
   { attachmentId, ...taking }: Omit<Taking, 'ids'> & { attachmentId: string },
 ): Promise<boolean> {
   const one = { ...taking, ids: [attachmentId] };
-  // Of two claims at once the second waits here, and then finds an owner.
+  // If two claims come at once, the second waits here and then finds an owner.
   const isNew = await updateAll(manager, viewer, one, (update) =>
     own(update, one).andWhere('record_id IS NULL AND created_by_id = :creator'),
   );

@@ -18,7 +18,7 @@ import type { Intake } from './intake.js';
  * it looks for a swept key. So one of both sees the other, whatever their clocks say, and bytes go only after that.
  */
 
-/** So long a swept key is remembered: a creation that has been suspended for longer has lost its connection anyway. */
+/** How long a swept key is remembered. A creation that was suspended for longer has lost its connection. */
 const memoryMs = 31 * 24 * 60 * 60 * 1_000;
 
 /** Those of the keys that no row names, neither of bytes that are stored nor of bytes on their way or on their way out. */

@@ -67,7 +67,7 @@ export async function examineInput(
   return { fileName, contentType: contentType ?? '', descriptionHtml, fieldPolicy };
 }
 
-/** What is known of content that could not be taken in. */
+/** The facts known about content that could not be taken in. */
 export interface RefusedContent {
   /** Whether it comes with a name of its own. */
   hasName: boolean;

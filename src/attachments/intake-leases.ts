@@ -26,7 +26,7 @@ export class IntakeLeases {
   readonly #times: IntakeLeaseTimes;
   /** By document key. */
   readonly #held = new Map<string, { holders: number; since: number; hasRow: boolean }>();
-  /** What others' rows were when this process first saw them so. */
+  /** Rows of other processes, as this process first saw them. */
   #watched = new Map<string, { beat: number; since: number }>();
   #timer: NodeJS.Timeout | null = null;
   #renewing: Promise<void> = Promise.resolve();

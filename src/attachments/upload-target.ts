@@ -50,7 +50,7 @@ export type TargetBefore<State extends UploadTargetState> = FindOptionsWhere<Upl
   state: State;
 };
 
-/** What it then is. What is left out stays as it is. */
+/** Its members afterwards. Members that are left out stay. */
 export type TargetAfter<State extends UploadTargetState> = Partial<
   Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt'>
 > & { state: (typeof transitions)[State][number] };

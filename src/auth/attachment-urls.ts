@@ -9,7 +9,7 @@ export const maxExpiresIn = 604_800;
 /** In seconds. */
 const maxWindow = 3_600;
 
-/** So many queries are remembered, since an answer may ask for the same one again and again. */
+/** How many signed queries are remembered: an answer may ask for the same one many times. */
 const maxRemembered = 2_000;
 
 export type Disposition = 'ATTACHMENT' | 'INLINE';

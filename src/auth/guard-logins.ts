@@ -7,7 +7,7 @@ import { rateLimited } from '../limits/rate-limiter.js';
 import type { Authenticate } from './authenticate.js';
 import type { Viewer } from './viewer.js';
 
-/** So long, and so many, good credentials keep working from an address that others have spoilt. */
+/** How many good credentials keep working, and how long, from an address that others have spoilt. */
 const rememberedGood = { max: 10_000, ttl: 600_000 };
 
 /** As the Authorization header has it, and the client's IP address. */
@@ -84,7 +84,7 @@ class Turns {
     for (;;) {
       const endedBefore = endedOf();
       const free = await this.#free(address);
-      // What has failed meanwhile may not be in that count.
+      // Failures since the look may not be in that count.
       if (endedOf() !== endedBefore) continue;
       const full = networks.filter(({ underWay }) => underWay >= free);
       if (full.length === 0) break;

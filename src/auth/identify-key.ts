@@ -8,7 +8,7 @@ interface KeyDependencies {
   usage: KeyUsage;
 }
 
-/** Whose a key is; null for one that is unknown, revoked or expired. */
+/** The viewer of a key; null if it is unknown, revoked or expired. */
 export function createIdentifyKey({ keys, usage }: KeyDependencies): Identify {
   return async (key) => {
     const known = await keys.byHash(hashApiKey(key));

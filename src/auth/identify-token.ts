@@ -22,7 +22,7 @@ interface IdentityDependencies {
   clock: () => Date;
 }
 
-/** Whose a JSON Web Token is. Throws TokenRefusal for one that is no good. */
+/** The viewer of a JSON Web Token. Throws TokenRefusal for one that is no good. */
 export function createIdentifyToken({ verify, meet, clock }: IdentityDependencies): Identify {
   const cache = new LRUCache<string, KnownToken>({ max: 10_000, ttl: cacheMs });
   return async (token) => {

@@ -5,7 +5,7 @@ import { PrincipalRow } from '../database/entities/principal.js';
 import type { KeyRevocations } from './key-revocations.js';
 import { toPermissions, type Viewer } from './viewer.js';
 
-/** So long a key that another process has revoked may still be good, in return for not asking the database at each request. */
+/** How long a key that another process has revoked may still work. In return, not every request asks the database. */
 const cacheMs = 1_000;
 
 /** A key that is neither revoked nor expired. */

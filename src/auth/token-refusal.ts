@@ -39,7 +39,7 @@ export class TokenRefusal extends AttachmentError {
   }
 }
 
-/** What `jose` has found; null for what is no fault of the token, such as keys that cannot be fetched. */
+/** The refusal for an error of `jose`; null if the token is not to blame, as for keys that cannot be fetched. */
 export function toTokenRefusal(error: unknown): TokenRefusal | null {
   if (error instanceof TokenRefusal) return error;
   if (error instanceof errors.JWTExpired) return new TokenRefusal('token_expired', { cause: error });

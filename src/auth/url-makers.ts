@@ -2,18 +2,18 @@ import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { parse, stringify } from 'uuid';
 import type { Viewer } from './viewer.js';
 
-/** Whose credential made a signed URL: an API key, or a user with a JSON Web Token. */
+/** The credential that made a signed URL: an API key, or a user's JSON Web Token. */
 export type UrlMaker = { keyId: string } | { userId: string };
 
 export function makerOf({ keyId, principal }: Viewer): UrlMaker {
   return keyId === null ? { userId: principal.id } : { keyId };
 }
 
-/** So many bytes of a digest begin the counter; the other four count blocks. */
+/** Bytes of a digest that begin the counter; the other four count blocks. */
 const nonceBytes = 12;
 
 /**
- * What a URL says of its maker, the same each time: `k` and the key's id, or `u` and the user's id, encrypted, since a user's
+ * The maker as a URL names it, the same each time: `k` and the key's id, or `u` and the user's id, encrypted, since a user's
  * id may be an address of theirs and URLs are handed on.
  */
 export function writeMaker(secret: string, maker: UrlMaker): string {

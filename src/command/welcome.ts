@@ -19,7 +19,7 @@ const operations = JSON.stringify({
 const refused =
   '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
 
-/** What a start tells of the first key. A key that the operator has given is not repeated. Empty if all is known. */
+/** The lines that a start prints about the first key. A key that the operator has given is not repeated. Empty if all is known. */
 export function welcome(publicUrl: string, firstApiKey: FirstApiKey): string {
   switch (firstApiKey.state) {
     case 'made':

@@ -1,7 +1,7 @@
 import { AttachmentError } from '../errors.js';
 
 export interface FairTurnsOptions<Seat> {
-  /** What work runs on, one piece at a time each. */
+  /** The seats that work runs on, one piece at a time each. */
   seats: readonly Seat[];
   /** At most so many are one key's, so that others find one free. */
   seatsOfOneKey: number;
@@ -17,7 +17,7 @@ interface Waiting<Seat> {
   begin(seat: Seat): void;
 }
 
-/** What waits of one key. Sets, for thousands may give up at the same moment. */
+/** The waiting work of one key. Sets, because thousands may give up at the same moment. */
 interface Line<Seat> {
   urgent: Set<Waiting<Seat>>;
   usual: Set<Waiting<Seat>>;

@@ -26,7 +26,7 @@ export interface SqliteReaders {
   point: EntityManager;
   /** Each runs lists and counts on a connection of its own. */
   lists: EntityManager[];
-  /** What the service asks itself, on a connection of its own. */
+  /** The service's own questions, on a connection of their own. */
   aside: EntityManager;
   close(): Promise<void>;
 }

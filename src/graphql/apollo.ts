@@ -64,7 +64,7 @@ const boundAnswers: ApolloServerPlugin<GraphqlContext> = {
         if (pieces) contextValue.pieces = pieces;
         else budget.fault = tooComplex(limits, 'bytes');
       }
-      // What a mutation has done is told, however long its answer.
+      // A mutation tells what it has done, however long its answer.
       if (budget.fault && operation?.operation === 'query') refuse(response, budget.fault);
     },
   }),

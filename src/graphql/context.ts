@@ -70,7 +70,7 @@ export interface RequestFacts {
   longTexts: ReadonlyMap<string, LongText<TakenText>>;
   /** Everything taken in for this request; what no attachment uses in the end is removed. */
   taken: Intake[];
-  /** What is executed, found valid; null where the server has to say why it is not. */
+  /** The valid document that is executed; null if the server has to say why there is none. */
   screened: { document: DocumentNode; introspection: Cost } | null;
   /** The client's IP address. */
   address: string;
@@ -137,7 +137,7 @@ export class GraphqlContext {
     return this.facts.screened?.document ?? null;
   }
 
-  /** What the operation asks of the schema. */
+  /** The part of its cost that is introspection. */
   get introspection(): Cost {
     return this.facts.screened?.introspection ?? free;
   }
@@ -150,7 +150,7 @@ export class GraphqlContext {
     return this.facts.taken;
   }
 
-  /** What is loaded for the items of a list is loaded once those that are ready have asked. */
+  /** Loads for the items of a list begin once all items that are ready have asked. */
   private readonly schedule = (dispatch: () => void) => this.budget.afterItems(dispatch);
 
   get loaders(): Loaders {

@@ -6,7 +6,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { tooComplex } from './cost/query-limits.js';
 
-/** Of these a statement brings some megabytes at most, between two of which the event loop goes on. */
+/** Descriptions in one statement: some megabytes at most. The event loop goes on between two statements. */
 const batchSize = 50;
 
 /** Reads the HTML of the descriptions that rows have. */

@@ -29,7 +29,7 @@ import type { GraphqlContext } from './context.js';
 export interface InputBound {
   /** Items of a list. */
   items: number;
-  /** Of a text, or of each text in a list; null: the limits of files hold. */
+  /** The bound of a text, or of each text in a list. Null: the limits of files hold. */
   size: number | null;
   unit: 'characters' | 'bytes of UTF-8' | 'bytes of JSON';
   /** The verb itself refuses what is too much, together with all other faults of its input. */
@@ -42,7 +42,7 @@ const fileName = { size: maxFileNameBytes, unit: 'bytes of UTF-8', ...byVerb } a
 const description = { size: maxDescriptionLength, ...byVerb };
 const content = { size: null };
 
-/** Of every argument `after`: a cursor can hold a file name. */
+/** The bound of every argument `after`: a cursor can hold a file name. */
 const cursor = { size: 2_048 };
 
 /**
@@ -150,7 +150,7 @@ function mayHoldMuch(type: GraphQLInputType): boolean {
   return isListType(inner) || isInputObjectType(inner) || isText(inner);
 }
 
-/** What verbs check together with other faults is refused at once from so many times the bound. */
+/** Members that verbs check together with other faults are refused at once from this many times the bound. */
 const verbSlack = 10;
 
 interface Place {

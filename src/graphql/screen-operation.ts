@@ -38,7 +38,7 @@ export interface Operation {
 export interface ScreenedOperation {
   document: DocumentNode;
   operation: OperationDefinitionNode;
-  /** What it asks of the schema. */
+  /** The part of its cost that is introspection. */
   introspection: Cost;
 }
 
@@ -49,7 +49,7 @@ export interface ScreenedOperation {
  */
 export type Screen = (operation: Operation, isKnown: boolean) => ScreenedOperation | null;
 
-/** What is known of a valid document. */
+/** The facts known about a valid document. */
 interface Screened {
   document: DocumentNode;
   /** The variables on which its cost depends. */
@@ -135,7 +135,7 @@ function assertAffordable(
   limits: QueryLimits,
   { screened: { document, variables: names, affordable }, operation, variables }: Candidate,
 ): OperationCost {
-  // What is null is no default, as what is absent may be.
+  // A null is no default; an absent variable may have one.
   const sizes = names.map((name) => (Object.hasOwn(variables, name) ? [variables[name]] : []));
   const key = JSON.stringify([operation.name?.value, sizes]);
   const known = affordable.get(key);

@@ -11,7 +11,7 @@ export interface ReadingLimits {
 
 const usualLimits: ReadingLimits = { perSecond: 100, burst: 500 };
 
-/** So long is not read from a client that has sent too much, until it is looked at again. */
+/** How long reading pauses for a client that has sent too much. */
 const restMs = 100;
 
 /**

@@ -23,7 +23,7 @@ export interface ReadBody<Content, Text> {
   longTexts?: ReadonlyMap<string, Text>;
 }
 
-/** What is executed, and what it asks of the schema. */
+/** The document to execute, and the part of its cost that is introspection. */
 export interface ScreenedDocument {
   document: DocumentNode;
   introspection: { values: number; bytes: number };

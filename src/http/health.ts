@@ -5,7 +5,7 @@ export type Checks = Record<string, () => Promise<unknown>>;
 
 /** A check that takes longer, in milliseconds, has failed. */
 const longestMs = 3_000;
-/** So long an answer stands, in milliseconds: anybody may ask, and looking writes to the database and the storage. */
+/** How long an answer stands, in milliseconds. Anybody may ask, and each look writes to the database and the storage. */
 const freshMs = 1_000;
 const retryAfterSeconds = 5;
 

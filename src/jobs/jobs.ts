@@ -49,7 +49,7 @@ export interface ExhaustedJob {
   failedAt: Date;
 }
 
-/** Of jobs of one kind and state, no more are counted. */
+/** The most jobs of one kind and state that are counted. */
 export const maxJobCount = 100_000;
 
 /** How many jobs of a kind wait or run, how many are exhausted, and since when the oldest that is due has been. */

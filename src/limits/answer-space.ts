@@ -1,6 +1,6 @@
 import { AttachmentError } from '../errors.js';
 
-/** Whose answers they are: a principal's, or those of an address without a credential. */
+/** The client of an answer: a principal, or an address without a credential. */
 export interface AnswerClient {
   kind: 'known' | 'anonymous';
   id: string;
@@ -31,7 +31,7 @@ const anonymous: Space = { each: 16 * mebibyte, group: 32 * mebibyte, all: 64 * 
 
 const retryAfterSeconds = 2;
 
-/** What one answer holds. */
+/** The memory that one answer holds. */
 export interface HeldSpace {
   /** Throws RATE_LIMITED if the client, or all together, have taken all; and once the answer is released. */
   take(bytes: number): void;

@@ -3,7 +3,7 @@ import type { Rate, RateLimiter } from './rate-limiter.js';
 
 /** Counts what comes from an address, for the address itself and for the networks around it. */
 export interface NetworkRate {
-  /** Of one client. */
+  /** The limit of one client. */
   readonly limit: number;
   /** Counts one more. The rate that is the nearest to its limit; wider networks do not count what a narrower one refuses. */
   count(address: string | undefined): Promise<Rate>;

@@ -1,7 +1,7 @@
 /** Milliseconds of work in one round of the event loop, before others get their turn. */
 const sliceMs = 8;
 
-/** What waits for a turn, the first in front. */
+/** The work that waits for a turn, the first in front. */
 interface Row {
   runs: (() => void)[];
   head: number;
@@ -65,7 +65,7 @@ export class Turns {
     this.#isTaken = false;
     for (let run = this.#shift(); run; run = this.isOver() ? null : this.#shift()) {
       run();
-      // What the call has resolved goes on before the clock is looked at.
+      // Continuations of the call run before the clock is looked at.
       for (let hop = 0; hop < 12; hop += 1) await undefined;
     }
     this.#startedAt = null;

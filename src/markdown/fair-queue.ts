@@ -1,4 +1,4 @@
-/** Whose work it is, and whose time it takes. */
+/** The owner of a piece of work, whose time it takes. */
 export interface Owner {
   organizationId: string;
   principalId: string;
@@ -107,7 +107,7 @@ function getOrAdd<Value>(map: Map<string, Value>, key: string, make: () => Value
   return value;
 }
 
-/** Of a map that is not empty. */
+/** The map must not be empty. */
 function longest<Value>(map: Map<string, Value>, lengthOf: (value: Value) => number): [string, Value] {
   return [...map].reduce((one, other) => (lengthOf(other[1]) > lengthOf(one[1]) ? other : one));
 }

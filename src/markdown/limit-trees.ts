@@ -8,9 +8,9 @@ export interface TreeNode {
   value?: string;
   tagName?: string;
   properties?: Record<string, unknown>;
-  /** Of a table: one for each of its columns. */
+  /** A table's alignments, one for each of its columns. */
   align?: unknown[] | null;
-  /** Of a link's definition, and what it is referred to by. */
+  /** A link's definition: its address, its title, and the name by which links refer to it. */
   url?: string;
   title?: string | null;
   identifier?: string;

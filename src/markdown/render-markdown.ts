@@ -11,7 +11,7 @@ import { type Rendering, type RenderingFault, renderingLimits } from './renderin
 const idPrefix = 'user-content-';
 
 /**
- * What Markdown makes, and nothing that loads by itself: no image, whether remote (it tracks readers), relative (it asks the
+ * The elements that Markdown makes, and nothing that loads by itself: no image, whether remote (it tracks readers), relative (it asks the
  * service that shows it) or in a data URL (it brings a decoder into play).
  */
 const allowed: SanitizeOptions = {
@@ -63,7 +63,7 @@ const allowed: SanitizeOptions = {
   strip: ['script'],
 };
 
-/** Of an image only its text is shown. */
+/** Shows only the text of an image. */
 const altText = (_state: unknown, { alt }: { alt?: string | null }) =>
   ({ type: 'text', value: alt ?? '' }) as const;
 

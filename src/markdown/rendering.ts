@@ -1,4 +1,4 @@
-/** What a description may cost. */
+/** Limits of a description. */
 export const renderingLimits = {
   /** Characters of the HTML: ten for each that a description may have. */
   htmlLength: 100_000,
@@ -16,7 +16,7 @@ export type RenderingFault = 'html_too_long' | 'too_deep' | 'too_costly' | 'not_
 
 const { htmlLength, levels, milliseconds } = renderingLimits;
 
-/** What to tell a client of each fault; `limit` is the bound that was passed. */
+/** The message to a client for each fault; `limit` is the bound that was passed. */
 export const renderingFaults: Record<RenderingFault, { msg: string; limit?: number }> = {
   html_too_long: { msg: `Its HTML would have more than ${htmlLength} characters.`, limit: htmlLength },
   too_deep: { msg: `It is nested more than ${levels} levels deep.`, limit: levels },

@@ -16,7 +16,7 @@ export function isUnfinishedName(name: string): boolean {
   return unfinishedName.test(name);
 }
 
-/** What the file is called once it is whole. */
+/** The file's name once it is whole. */
 export function finishedNameOf(unfinished: string): string {
   return unfinished.split('.')[1] ?? '';
 }

@@ -13,7 +13,7 @@ import { incomingFolder } from './s3-direct-access.js';
 export interface DueUploads {
   partition: string;
   before: Date;
-  /** Of a document key. */
+  /** Whether bytes for this document key are still coming. */
   isOnItsWay(key: string): Promise<boolean>;
 }
 

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-/** So many may come before the answer proper, each of so many bytes. */
+/** How many may come before the final answer, and how many bytes each may have. */
 const maxInformational = 20;
 const maxHeadBytes = 16_384;
 
 const informational = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/;
-/** Of a status line, up to where it tells whether it is informational. */
+/** Bytes of a status line that tell whether it is informational. */
 const statusBytes = 'HTTP/1.1 100 '.length;
 
 /**
@@ -18,7 +18,7 @@ export function skipInformational(socket: Socket): void {
   let skipped = 0;
   let isPassed = false;
 
-  /** What of `head` is not informational; null while more is to come. */
+  /** The rest of `head` after informational answers; null while more is to come. */
   const rest = (): Buffer | null => {
     for (;;) {
       if (head.length < statusBytes) return null;
@@ -37,7 +37,7 @@ export function skipInformational(socket: Socket): void {
     if (isPassed) return read(size);
     for (;;) {
       const chunk: unknown = read();
-      // What ends within its first line is for the parser to refuse.
+      // The parser refuses an answer that ends within its first line.
       if (!Buffer.isBuffer(chunk)) return chunk;
       head = Buffer.concat([head, chunk]);
       const answer = rest();

@@ -41,7 +41,7 @@ export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<voi
   };
 }
 
-/** What fails is told to `onFault` and tried again the next time. */
+/** A failure is told to `onFault`, and the work is tried again the next time. */
 function repeat(
   work: (signal: AbortSignal) => Promise<unknown>,
   onFault: (error: unknown) => void,

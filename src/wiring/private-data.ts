@@ -5,10 +5,10 @@ import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../pri
 import { systemCode } from '../storage/storage-fault.js';
 import type { Log } from './log.js';
 
-/** What the service itself puts right into DATA_DIR, whatever else may be there. */
+/** The names that the service itself puts into DATA_DIR; other files may be there too. */
 const ownName = /^(claimcheck\.sqlite|signing-secret|webhook-secret|verify-state\.json)/;
 const dayFolder = /^\d{4}-\d{2}-\d{2}$/;
-/** So many stored files and folders at most are looked at before the service starts; the rest follows while it runs. */
+/** The most stored files and folders that are looked at before the start; the rest follow while the service runs. */
 const lookedAtFirst = 1_000;
 
 /**

@@ -17,7 +17,7 @@ export interface PolicyServer extends AsyncDisposable {
   batches: number[];
   /** The most questions that were open at once. */
   mostAtOnce: number;
-  /** What it says of a question; throwing is a fault of the policy. */
+  /** Its answer to a question; throwing is a fault of the policy. */
   decide: (input: Asked) => boolean | Promise<boolean>;
   /** Set, this answers instead. */
   misbehave: ((response: ServerResponse) => void) | null;

@@ -103,7 +103,7 @@ function sampleObject(name: string): Record<string, unknown> {
   return { ...own, ...Object.fromEntries(needed.map((field) => [field.name, sample(field.type)])) };
 }
 
-/** Where an object of a type is found. */
+/** A path at which an object of a type is found. */
 const paths: Record<string, (selection: string) => string> = {
   Attachment: (selection) => `query Q($value: T) { attachment(id: "${attachmentId}") { ${selection} } }`,
   Mutation: (selection) => `mutation Q($value: T) { ${selection} }`,
@@ -153,7 +153,7 @@ function tooLong({ place, type }: Input, size: number): unknown {
   return isListType(getNullableType(type)) && place !== '' ? [one] : one;
 }
 
-/** What is said in another way than by BAD_USER_INPUT. */
+/** Bounds that are not told by BAD_USER_INPUT. */
 const otherCodes: Record<string, string> = {
   fileName: 'INVALID_FILE_NAME',
   uri: 'WEBHOOK_URI_NOT_ALLOWED',

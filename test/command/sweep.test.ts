@@ -175,7 +175,7 @@ test('a dry run says what would go, and why, and changes nothing; a real one rem
     UploadTargetRow: -2,
     IdempotencyKeyRow: -1,
     RemovalRow: -1,
-    // So that whoever still has them on their way learns of it.
+    // Uploads under way find their keys here.
     SweptKeyRow: 2,
     // That they were purged is remembered.
     AuditEventRow: 2,

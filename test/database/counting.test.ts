@@ -21,7 +21,7 @@ const inNoName = { fileNameContains: 'zzz' };
 
 interface Stage extends AsyncDisposable {
   service: TestService;
-  /** Of another organization, with one attachment. */
+  /** A client of another organization, with one attachment. */
   other: Client;
   attachmentId: string;
 }

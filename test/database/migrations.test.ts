@@ -13,7 +13,7 @@ async function drift(source: DataSource): Promise<string[]> {
   return upQueries.map(({ query }) => query);
 }
 
-/** Of keys as older versions stored them, what is shown after the migration. */
+/** Prefixes after the migration, by those that older versions stored. */
 async function prefixesAfterMigration(source: DataSource, older: Record<string, string>): Promise<string[]> {
   const applied = await source.query('SELECT name FROM migrations ORDER BY id DESC');
   for (const { name } of applied) {

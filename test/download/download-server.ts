@@ -17,7 +17,7 @@ const viewer: Viewer = {
   keyId: null,
 };
 
-/** Of every signed URL. */
+/** The maker of every signed URL. */
 export const maker = { userId: 'clerk' };
 
 /** A credential that may read, as the header value. */

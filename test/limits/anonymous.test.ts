@@ -89,7 +89,7 @@ describe('requests without a credential', () => {
       ...['graphql', 200, 'a form', 401, 'a wrong token', 404],
       ...['a wrong signature', 429, 'no signature', 429, 'metrics', 429],
     ]);
-    // What vouches for itself, a preflight and the health routes do not count.
+    // Signed requests, preflights and the health routes do not count.
     const preflight = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
     for (const status of [
       (await ask(signed, from)).status,

@@ -14,7 +14,7 @@ const multiplied = `{ __schema { types { ${repeat(6, (i) => `a${i}: fields { ...
   fragment F on __Type { ${repeat(7, (i) => `b${i}: fields { ...N }`)} }
   fragment N on __Field { ${repeat(200, (i) => `c${i}: __typename`)} }`;
 
-/** What graphql-js, GraphiQL, Altair, Apollo Sandbox, code generators and Relay ask. */
+/** Introspection as graphql-js, GraphiQL, Altair, Apollo Sandbox, code generators and Relay send it. */
 const everything: IntrospectionOptions = {
   descriptions: true,
   specifiedByUrl: true,

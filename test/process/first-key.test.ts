@@ -26,7 +26,7 @@ async function start(env: Record<string, string> = {}): Promise<SpawnedService> 
   return service;
 }
 
-/** What a service has written once it answers: all that it says at its start comes in one piece. */
+/** The output of a service once it answers. All that it says at its start comes in one piece. */
 async function toldBy(service: SpawnedService): Promise<string> {
   await fetch(`${service.url}/health/live`);
   return service.output().stdout;

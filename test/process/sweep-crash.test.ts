@@ -19,7 +19,7 @@ const fixture = fileURLToPath(new URL('./sweep-crash.fixture.js', import.meta.ur
 const step = process.env['RACES'] === undefined ? 3 : 1;
 const file = (text: string) => ({ content: Buffer.from(text), name: 'a.txt', type: 'text/plain' });
 
-/** What ended it: null is its own end. */
+/** The signal that ended it; null if it ended by itself. */
 async function cleanUntil(moment: number, hoursLater: number, dataDirectory: string): Promise<string | null> {
   const env = {
     PATH: process.env['PATH'],

@@ -11,7 +11,7 @@ afterAll(() => races[Symbol.asyncDispose]());
 const mutation = (client: Client, name: string, type: string, input: object, fields: string) =>
   client.graphql<object>(`mutation ($input: ${type}!) { ${name}(input: $input) { ${fields} } }`, { input });
 
-/** What can be done to one attachment, with the event that each success leaves; null: more than one answer may do without. */
+/** Operations on one attachment, with the event that each success leaves. Null: more than one answer may do without. */
 const operations: Record<string, { event: string | null; run: (id: string) => Operation }> = {
   claim: { event: null, run: (id) => (client) => claim(client, id, { type: 'Task', id }) },
   link: {

@@ -112,7 +112,7 @@ function slow(storage: Storage): Storage {
   });
 }
 
-/** What is acknowledged can be fetched, whole. Returns how it came out. */
+/** Checks that an acknowledged file can be fetched whole. Returns the outcome. */
 async function check(swept: SweepStage, name: string, { data, errors }: Created): Promise<string> {
   if (!data?.createAttachment) {
     const fault = errors?.find(({ path }) => path?.[0] === 'createAttachment');

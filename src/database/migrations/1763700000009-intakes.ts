@@ -10,7 +10,7 @@ const sweptKeys = new Table({
   indices: [new TableIndex({ name: 'ix_swept_keys_swept_at', columnNames: ['swept_at'] })],
 });
 
-/** What is on its way, and what the sweep has taken: so each learns of the other. */
+/** Intakes under way, and keys that the sweep has taken: each side finds the other's rows. */
 export class Intakes1763700000009 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.createTable(intakes);

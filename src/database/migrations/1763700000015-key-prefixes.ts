@@ -15,6 +15,6 @@ export class KeyPrefixes1763700000015 implements MigrationInterface {
     );
   }
 
-  /** What was cut off is not known any more. */
+  /** The part that was cut off is not known any more. */
   async down(): Promise<void> {}
 }

@@ -18,7 +18,7 @@ export function answerMemory({ bytes, cost }: Pick<QueryLimits, 'cost' | 'bytes'
 export interface AnswerBudgetOptions {
   limits: Pick<QueryLimits, 'cost' | 'bytes'>;
   turns: Turns;
-  /** Whose answer it is. */
+  /** The client that the answer is for. */
   key: string;
   /** Takes memory for answers under way. Throws if there is none left for this client. */
   reserve(bytes: number): void;
@@ -81,7 +81,7 @@ export class AnswerBudget {
     this.#made.clear();
   }
 
-  /** What `make` returns, made once in an answer for each name. */
+  /** The result of `make`, which is called once in an answer for each name. */
   once<Value>(name: string, make: () => Value): Value {
     if (!this.#made.has(name)) this.#made.set(name, make());
     return this.#made.get(name) as Value;

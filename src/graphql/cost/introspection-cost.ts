@@ -13,7 +13,7 @@ import {
 } from 'graphql';
 import { introspectionLimits, tooComplex } from './query-limits.js';
 
-/** What a part of an answer costs at most. */
+/** The most that a part of an answer costs. */
 export interface Cost {
   values: number;
   bytes: number;

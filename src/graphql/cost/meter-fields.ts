@@ -15,7 +15,7 @@ import {
 import type { AnswerBudget } from './answer-budget.js';
 import { weightOf } from './field-weights.js';
 
-/** What resolvers are handed. */
+/** The arguments of a resolver. */
 interface MeteredContext {
   budget: AnswerBudget;
 }

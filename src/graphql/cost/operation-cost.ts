@@ -66,7 +66,7 @@ export function costOf(
 
 type Resolve = (value: ValueNode | undefined) => unknown;
 
-/** What a literal or a variable stands for, as far as sizes and conditions go. */
+/** The value of a literal or a variable, as far as sizes and conditions go. */
 function resolveWith(
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,

@@ -9,7 +9,7 @@ import {
 import { hasManyComparisons, maxComparisons } from './comparisons.js';
 import { introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
-/** What can be said of selections without a schema. Fragments count as often as they are spread. */
+/** The facts about selections that need no schema. Fragments count as often as they are spread. */
 interface Shape {
   aliases: number;
   depth: number;

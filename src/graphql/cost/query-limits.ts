@@ -1,6 +1,6 @@
 import { AttachmentError } from '../../errors.js';
 
-/** What an operation may be made of, and what its answer may cost. */
+/** Limits of an operation's document and of its answer. */
 export interface QueryLimits {
   /** Lexical tokens of the whole document. */
   tokens: number;

@@ -159,7 +159,7 @@ export class Mutations {
   }
 }
 
-/** What the transaction has left in the field; if a verdict was waited for, what is there now. */
+/** The field as the transaction left it; as it is now, if a verdict was waited for. */
 async function awaitVerdicts(
   { deps, loaders }: GraphqlContext,
   { record, field: name, attachmentIds, holdSeconds }: LinkAttachmentsInput,

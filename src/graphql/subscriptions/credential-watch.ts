@@ -13,7 +13,7 @@ export type OnRevoked = () => void;
 
 const intervalMs = 1_000;
 
-/** So many credentials are looked at in one interval. If there are more they take turns, each within so many intervals. */
+/** How many credentials are looked at in one interval. If there are more they take turns, each within so many intervals. */
 const checksPerInterval = 100;
 const mostIntervals = 10;
 

@@ -3,7 +3,7 @@ import type { Server } from 'graphql-ws';
 import { AttachmentError } from '../../errors.js';
 import { assertExactNumbers } from '../exact-numbers.js';
 
-/** Where a message has the variables of a subscription. */
+/** The place of the variables in a message that subscribes. */
 const variables = ['payload', 'variables'];
 
 /**
@@ -31,7 +31,7 @@ export class ExactMessages<Connection extends object> {
     };
   }
 
-  /** What is wrong with the message that has asked for this subscription, once. */
+  /** The fault of the message that asked for this subscription; told once. */
   take(connection: Connection, id: string): GraphQLError | null {
     const faults = this.#faults.get(connection);
     const fault = faults?.get(id) ?? null;

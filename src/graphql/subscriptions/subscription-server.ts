@@ -44,9 +44,9 @@ export interface Connection {
 interface Session {
   viewer: Viewer;
   authorization: string;
-  /** What the principal's connections and subscriptions are counted under. */
+  /** The key under which the principal's connections and subscriptions are counted. */
   principal: string;
-  /** Of the subscriptions on this connection, each its place among those of the principal. */
+  /** The places that this connection's subscriptions take among those of the principal. */
   places: Release[];
   release(): void;
 }
@@ -112,7 +112,7 @@ export function createSubscriptionServer(
   return messages.watch(server);
 }
 
-/** What only a server may send. The library closes a connection for a message that cannot be read, but fails at one of these. */
+/** Messages that only a server may send. The library closes a connection for a message that cannot be read, but fails at one of these. */
 const serverMessages: ReadonlySet<unknown> = new Set([
   MessageType.ConnectionAck,
   MessageType.Next,

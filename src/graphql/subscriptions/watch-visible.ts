@@ -14,7 +14,7 @@ type Changes = AsyncIterableIterator<StoredAttachment>;
 const undecidedDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 /**
- * What happens to the target from now on, as far as the viewer may see it when it is told. If that cannot be decided, the
+ * The changes of the target from now on, as far as the viewer may see it when it is told. If that cannot be decided, the
  * change waits, and is told in its latest state once it can; in the end it throws AUTHORIZER_UNAVAILABLE, so that no change
  * is passed over in silence. Throws NOT_FOUND for one attachment that the viewer may not see.
  */

@@ -26,7 +26,7 @@ export class FormattedText {
   @Field(() => String)
   raw!: string;
 
-  /** What the HTML is read from. */
+  /** The row that the HTML is read from. */
   attachment!: AttachmentRow;
 }
 

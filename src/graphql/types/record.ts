@@ -24,7 +24,7 @@ export class RecordField {
   record!: RecordRef;
   /** Undefined where it has not been read yet, null where the field was never linked to. */
   row?: RecordFieldRow | null;
-  /** What the transaction that has changed the field has seen in it; undefined: read the rows. */
+  /** The links that the changing transaction saw; undefined: read the rows. */
   linked?: readonly StoredLink[];
 
   @Field(() => String)
