@@ -8,7 +8,10 @@ import { alignColumns } from './align-columns.js';
 export const count = () => onJobs(countJobs);
 /** Of more than `limit`, the latest. */
 export const listFailed = (limit: number) => onJobs((jobs) => describeFailed(jobs, limit));
-export const retry = (id: string | null, all: boolean) => onJobs((jobs) => retryExhausted(jobs, id, all));
+export async function retry(id: string | null, all: boolean): Promise<void> {
+  if ((id === null) === !all) throw new Error('Name one job, or say --all.');
+  await onJobs((jobs) => retryExhausted(jobs, id));
+}
 
 async function countJobs(jobs: Jobs): Promise<string[]> {
   const counts = (await jobs.counts()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
@@ -32,8 +35,7 @@ async function describeFailed(jobs: Jobs, limit: number): Promise<string[]> {
 /** An error may quote what came from outside, which must not steer a terminal. */
 const onOneLine = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
 
-async function retryExhausted(jobs: Jobs, id: string | null, all: boolean): Promise<string[]> {
-  if ((id === null) === !all) throw new Error('Name one job, or say --all.');
+async function retryExhausted(jobs: Jobs, id: string | null): Promise<string[]> {
   const count = await jobs.retryExhausted(id);
   if (id !== null && count === 0) throw new Error(`There is no exhausted job with the id ${id}.`);
   return [`${count} will be tried again.`];

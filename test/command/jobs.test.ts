@@ -64,6 +64,7 @@ test.each([
   ['a job and --all', [uuidv7(), '--all']],
   ['a job that is not there', [uuidv7()]],
 ])('retry refuses %s', async (_name, words) => {
+  await withOwnJobs(env.DATA_DIR, async () => undefined);
   const { status, stdout, stderr } = await jobs('retry', ...words);
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^(Name one job, or say --all|There is no exhausted job with the id \S+)\.\n$/);

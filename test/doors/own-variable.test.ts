@@ -37,7 +37,7 @@ describe.each([
       'documentKey',
       base64,
       content.length < 10_000
-        ? { code: 'DOCUMENT_KEY_UNKNOWN', faults: ['input.content.documentKey: document_key_unknown'] }
+        ? { code: 'BAD_USER_INPUT', faults: ['input.content.documentKey: too_long'], limit: 1024 }
         : { code: 'REQUEST_TOO_LARGE', faults: ['input.content.documentKey: too_long'], limit: 256 * 1024 },
     ],
   ])('is refused as %s where it is something else', async (member, text, refusal) => {

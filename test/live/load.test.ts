@@ -30,18 +30,25 @@ function heldBytes(): number {
 test('1,000 changes while a client does not read cost no memory, and the last state arrives', async () => {
   const { id } = await owner.upload({ content: 'x', name: 'x.txt' });
   const slow = await LiveSocket.acknowledged(service.url, service.key);
-  const fields = Array.from({ length: 20 }, (_, index) => `d${index}: description { raw html }`).join(' ');
+  const noteAs = (text: string) =>
+    owner.ask(
+      'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { __typename } }',
+      {
+        input: { attachmentId: id, metadata: { type: 'note', attributes: { text } } },
+      },
+    );
+  const fields = Array.from({ length: 24 }, (_, index) => `m${index}: metadata { attributes }`).join(' ');
   slow.say({ type: 'subscribe', id: '1', payload: onAttachment(id, `id ${fields}`) });
   await sleep(100);
-  await describeAs(id, 'first');
+  await noteAs('first');
   await slow.hears('next');
   slow.socket.pause();
   const before = heldBytes();
   for (let round = 0; round < 50; round += 1) {
-    const texts = Array.from({ length: 20 }, (_, index) => `${round}-${index} ${'x'.repeat(9_000)}`);
-    await Promise.all(texts.map((text) => describeAs(id, text)));
+    const texts = Array.from({ length: 20 }, (_, index) => `${round}-${index} ${'x'.repeat(15_000)}`);
+    await Promise.all(texts.map((text) => noteAs(text)));
   }
-  await describeAs(id, 'last');
+  await noteAs('last');
   await sleep(200);
   const grown = (heldBytes() - before) / 2 ** 20;
   slow.socket.resume();
