@@ -40,7 +40,8 @@ export function createDownloadLog({
   clock,
   onDownloadsLost,
 }: DownloadLogDependencies): DownloadLog {
-  const known = new LRUCache<string, true>({ max: maxRemembered });
+  // By size, for `max` would reserve the memory of all of them at once.
+  const known = new LRUCache<string, true>({ maxSize: maxRemembered, sizeCalculation: () => 1 });
   let waiting: [Actor, AuditEvent][] = [];
   let writing: Promise<void> = Promise.resolve();
   const flush = () => {

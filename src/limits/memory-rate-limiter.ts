@@ -17,7 +17,9 @@ export interface MemoryLimits {
 export function createMemoryRateLimiter({ limit, windowSeconds, ...bounds }: MemoryLimits): RateLimiter {
   const limiter = new RateLimiterMemory({ points: limit, duration: windowSeconds });
   const keys = new LRUCache<string, true>({
-    max: bounds.maxKeys ?? maxKeys,
+    // By size, for `max` would reserve the memory of all of them at once.
+    maxSize: bounds.maxKeys ?? maxKeys,
+    sizeCalculation: () => 1,
     dispose: (_, key) => void limiter.delete(key),
   });
   const { count, look } = adaptRateLimiter(limiter, () => new Date());

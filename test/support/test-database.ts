@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
 import { loadConfig } from '../../src/config.js';
-import type { Database } from '../../src/database/database.js';
+import { type Database, openDatabase } from '../../src/database/database.js';
+import { databaseFile } from '../../src/database/sqlite.js';
 import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
+import { makeTemporaryDirectory } from './temporary-directory.js';
 
 /** The server on which services under test keep their rows, where use-postgres.ts says so; otherwise they use SQLite. */
 const serverUrl = () => process.env['TEST_POSTGRES_URL'];
@@ -30,11 +33,45 @@ export function databaseSettings(dataDirectory: string): Record<string, string> 
   return { DATABASE_URL: url.href, DATABASE_POOL_SIZE: '6', ...secrets };
 }
 
-/** The same; the database is made at need. */
+/**
+ * The same; a database without a row is made at need. On SQLite only in a folder that is there: one that is not is the
+ * service's to make, with a database that it migrates itself.
+ */
 export async function databaseEnvironment(dataDirectory: string): Promise<Record<string, string>> {
   const server = serverUrl();
   if (server !== undefined) await createDatabase(server, nameOf(dataDirectory));
+  else if (await isFolder(dataDirectory)) await copyMigrated(databaseFile(dataDirectory));
   return databaseSettings(dataDirectory);
+}
+
+const isFolder = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+let migrated: Promise<Buffer> | undefined;
+
+/** Does nothing if the file is there. It appears as a whole, as several may ask for it at once. */
+async function copyMigrated(file: string): Promise<void> {
+  migrated ??= migrateOnce();
+  if (await stat(file).catch(() => null)) return;
+  const directory = await makeTemporaryDirectory();
+  const copy = databaseFile(directory);
+  await writeFile(copy, await migrated, { mode: 0o600 });
+  await link(copy, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(directory, { recursive: true });
+}
+
+/** The bytes of a database without a row: to copy them is twenty times as fast as to migrate. */
+async function migrateOnce(): Promise<Buffer> {
+  const directory = await makeTemporaryDirectory();
+  await (await openDatabase(directory)).close();
+  const bytes = await readFile(databaseFile(directory));
+  await rm(directory, { recursive: true });
+  return bytes;
 }
 
 const nameOf = (dataDirectory: string) =>
