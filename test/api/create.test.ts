@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { clockSlackMs } from '../support/test-database.js';
 
 const pdf = Buffer.concat([
@@ -41,7 +42,7 @@ describe('createAttachment', () => {
       size: pdf.length,
       status: 'APPROVED',
       md5: { hash: createHash('md5').update(pdf).digest('hex') },
-      sha256: { algorithm: 'SHA256', hash: createHash('sha256').update(pdf).digest('hex') },
+      sha256: { algorithm: 'SHA256', hash: sha256(pdf) },
       description: { format: 'MARKDOWN' },
       metadata: { type: 'AR', attributes: { invoice: 7, nested: { tags: ['a'] } } },
       record: null,

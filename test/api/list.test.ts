@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { StatementCounter } from '../support/statement-counter.js';
 
 interface Listed {
@@ -103,7 +103,7 @@ describe('attachments', () => {
       '{ viewer { principal { id } } }',
     );
     const middle = all[4]?.createdAt ?? '';
-    const digest = createHash('sha256').update('x'.repeat(2)).digest('hex');
+    const digest = sha256('x'.repeat(2));
     const cases: [object, (one: Full) => boolean][] = [
       [{ claimed: true }, (one) => one.record !== null],
       [{ claimed: false }, (one) => one.record === null],

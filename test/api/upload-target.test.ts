@@ -7,6 +7,7 @@ import type { Answer, AttachmentData, Client } from '../support/client.js';
 import { attachmentFields } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { storedFiles } from '../support/stored-files.js';
 
 interface Target {
@@ -87,7 +88,7 @@ describe('direct upload', () => {
       fileName: 'Invoice.bin',
       documentKey: target.documentKey,
       size: content.length,
-      sha256: { hash: createHash('sha256').update(content).digest('hex') },
+      sha256: { hash: sha256(content) },
       md5: { hash: createHash('md5').update(content).digest('hex') },
       record: { type: 'Expense', id: '1' },
       metadata: { type: 'AR', attributes: null },

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { createMemoryStorage } from '../../src/storage/memory.js';
 import { type ForeignSite, installChromium, openBrowser, startForeignSite } from '../support/browser.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { describeWithProgram } from '../support/skip-without.js';
 
 const operations = {
@@ -231,8 +231,4 @@ function formPage(action: string, encoding: string): string {
   return `<!doctype html><form method="post" action="${action}" enctype="${encoding}">
     <input name="operations" value="${json}"><input name="map" value='{"0":["variables.file"]}'>
     <input type="file" name="0"><button>Win a prize</button></form>`;
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,9 +1,9 @@
 import { FormMutator } from '../multipart/mutate-form.js';
 import { type FormPart, formBody, graphqlForm, testBoundary } from '../support/raw-http.js';
 import type { SeededRandom } from '../support/seeded-random.js';
+import { sha256 } from '../support/sha256.js';
 import { createMutation } from './doors.js';
 import { RandomInput } from './random-input.js';
-import { sha256 } from './stage.js';
 
 export interface FuzzRequest {
   kind: string;

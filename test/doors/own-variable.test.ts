@@ -1,5 +1,6 @@
 import type { AttachmentData } from '../support/client.js';
-import { contentOf, type Refusal, Stage, sha256 } from './stage.js';
+import { sha256 } from '../support/sha256.js';
+import { contentOf, type Refusal, Stage } from './stage.js';
 
 let stage: Stage;
 beforeAll(async () => {

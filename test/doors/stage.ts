@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AppParts } from '../../src/app.js';
 import type { Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import type { Creation, Door, SentFile } from './doors.js';
 import { Ledger, type RowCounts } from './ledger.js';
@@ -16,8 +16,6 @@ export interface Refusal {
   faults: readonly string[];
   limit?: number | undefined;
 }
-
-export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** Of no known format; the same bytes for the same size. */
 export const contentOf = (size: number) => Buffer.alloc(size, 'some \x01 bytes \x02');

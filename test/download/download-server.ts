@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import cors from '@fastify/cors';
@@ -9,6 +9,7 @@ import { AttachmentError, errorExtensions, toAttachmentError } from '../../src/e
 import { type DownloadDependencies, registerDownload } from '../../src/http/download.js';
 import type { DownloadableFile } from '../../src/http/send-file.js';
 import { DownloadPlaces } from '../../src/limits/download-places.js';
+import { sha256 } from '../support/sha256.js';
 
 const viewer: Viewer = {
   principal: { id: 'clerk', kind: 'SERVICE', name: null },
@@ -40,7 +41,7 @@ export function createFile(
     createdAt: new Date('2025-11-20T10:00:00.789Z'),
     visibility: 'visible',
     size: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256(bytes),
     bytes,
     ...overrides,
   };

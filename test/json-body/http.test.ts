@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LongTextSource } from '../../src/graphql/json-body/read-json-body.js';
 import { chunked, RawConnection, type RawResponse, requestHead } from '../support/raw-http.js';
+import { sha256 } from '../support/sha256.js';
 import { type HashedText, hashText, JsonServer, type JsonServerOptions } from './json-server.js';
 
 const megabyte = 1024 * 1024;
@@ -42,9 +42,7 @@ afterEach(async () => {
 function expectWhole(response: RawResponse): void {
   expect(response.status).toBe(200);
   const { taken }: { taken: HashedText[] } = JSON.parse(response.body);
-  expect(taken.map(({ sha256 }) => sha256)).toEqual(
-    contents.map((content) => createHash('sha256').update(content).digest('hex')),
-  );
+  expect(taken.map(({ sha256 }) => sha256)).toEqual(contents.map((content) => sha256(content)));
 }
 
 function expectFault(response: RawResponse, type: string): void {

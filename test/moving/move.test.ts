@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { report } from '../support/report.js';
 import { runCommand, startCommand } from '../support/run-command.js';
 import { createBucket, type S3Store, storageEnvironment } from '../support/s3-store.js';
 import { randomKey } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { type SpawnedService, spawnService } from '../support/spawned-service.js';
@@ -109,7 +110,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     for (const { url, digest } of after.attachments.nodes) {
       const response = await fetch(url, { headers: { authorization: `Bearer ${key}` } });
       const bytes = Buffer.from(await response.arrayBuffer());
-      expect(createHash('sha256').update(bytes).digest('hex')).toBe(digest.hash);
+      expect(sha256(bytes)).toBe(digest.hash);
     }
   }
 

@@ -13,13 +13,8 @@ import {
   requestHead,
   testBoundary,
 } from '../support/raw-http.js';
-import {
-  type HashedFile,
-  HashingServer,
-  type HashingServerOptions,
-  hashFile,
-  sha256,
-} from './hashing-server.js';
+import { sha256 } from '../support/sha256.js';
+import { type HashedFile, HashingServer, type HashingServerOptions, hashFile } from './hashing-server.js';
 
 const megabyte = 1024 * 1024;
 const operations = { query: 'mutation ($files: [Upload]) { x }', variables: { files: [null, null, null] } };

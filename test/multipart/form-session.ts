@@ -7,7 +7,8 @@ import {
   RawConnection,
   type RawResponse,
 } from '../support/raw-http.js';
-import { type HashedFile, HashingServer, type HashingServerOptions, sha256 } from './hashing-server.js';
+import { sha256 } from '../support/sha256.js';
+import { type HashedFile, HashingServer, type HashingServerOptions } from './hashing-server.js';
 
 export const megabyte = 1024 * 1024;
 export const query = 'mutation ($file: Upload, $files: [Upload]) { x }';

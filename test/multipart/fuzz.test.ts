@@ -2,8 +2,9 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { errorTable } from '../../src/errors.js';
 import { formRequest, RawConnection, type RawResponse, testBoundary } from '../support/raw-http.js';
 import { seededRandom } from '../support/seeded-random.js';
+import { sha256 } from '../support/sha256.js';
 import { builtInMembers } from './built-in-members.js';
-import { type HashedFile, HashingServer, sha256 } from './hashing-server.js';
+import { type HashedFile, HashingServer } from './hashing-server.js';
 import { FormMutator } from './mutate-form.js';
 
 const rounds = 6000;

@@ -129,10 +129,6 @@ export async function hashFile(
   return { fileName: file.fileName, declaredType: file.declaredType, size, sha256: hash.digest('hex') };
 }
 
-export function sha256(bytes: Buffer | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 function countListeners(request: IncomingMessage): number {
   return request.eventNames().reduce((sum, name) => sum + request.listenerCount(name), 0);
 }

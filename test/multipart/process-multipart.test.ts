@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chunked, formBody, formHeaders, graphqlForm, requestHead } from '../support/raw-http.js';
+import { sha256 } from '../support/sha256.js';
 import { answerOf, FormSession, megabyte, oneFile, oneFileMap, query } from './form-session.js';
-import { hashFile, sha256 } from './hashing-server.js';
+import { hashFile } from './hashing-server.js';
 
 let session: FormSession;
 

@@ -8,7 +8,8 @@ import {
   type RawResponse,
   requestHead,
 } from '../support/raw-http.js';
-import { HashingServer, type HashingServerOptions, hashFile, sha256 } from './hashing-server.js';
+import { sha256 } from '../support/sha256.js';
+import { HashingServer, type HashingServerOptions, hashFile } from './hashing-server.js';
 
 const operations = { query: 'mutation ($file: Upload) { x }', variables: { file: null } };
 const limits = { operationsTimeoutMs: 300, stallTimeoutMs: 300, minBytesPerSecond: 10_000 };

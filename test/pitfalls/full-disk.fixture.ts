@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { formBody, formRequest, graphqlForm, RawConnection } from '../support/raw-http.js';
 import { startService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { storedFiles } from '../support/stored-files.js';
-import { bigContent, mapOne, mebibyte, sha256, uploadOne } from './upload-session.js';
+import { bigContent, mapOne, mebibyte, uploadOne } from './upload-session.js';
 
 /** Fills the disk that the named directory is, in several ways, under a running service, and prints what happened, as JSON. */
 const [, , disk = ''] = process.argv;

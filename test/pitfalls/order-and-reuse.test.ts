@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { graphqlForm } from '../support/raw-http.js';
+import { sha256 } from '../support/sha256.js';
 import {
   attachmentsOf,
   createField,
   mapOf,
   mebibyte,
   operationsOf,
-  sha256,
   UploadSession,
 } from './upload-session.js';
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobRow } from '../../src/database/entities/blob.js';
 import type { AnswerError } from '../support/client.js';
@@ -13,6 +12,7 @@ import {
 } from '../support/raw-http.js';
 import { report } from '../support/report.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { storedFiles } from '../support/stored-files.js';
 import { openTestDatabase } from '../support/test-database.js';
 
@@ -207,10 +207,6 @@ export function refusalOf({
   const extensions = errors[0]?.extensions;
   const faults = extensions?.details.map(({ loc, type }) => `${loc.join('.')}: ${type}`) ?? [];
   return { status, code: extensions?.code ?? '', faults, limit: extensions?.limit };
-}
-
-export function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The document keys of all blobs, sorted. */

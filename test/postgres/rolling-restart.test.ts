@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { mebibyte } from '../scanner/content.js';
 import type { Answer, AttachmentData } from '../support/client.js';
 import { report } from '../support/report.js';
+import { sha256 } from '../support/sha256.js';
 import type { SpawnedService } from '../support/spawned-service.js';
 import { Cluster } from './cluster.js';
 
@@ -12,7 +13,7 @@ const restarts = 3;
 
 interface Sent {
   id: string;
-  sha256: string;
+  hash: string;
 }
 
 /** Uploads through whichever process takes it, as clients behind a balancer do, and tries again what failed. */
@@ -32,14 +33,14 @@ class Uploaders {
 
   private async uploadOne(name: string, size: number): Promise<void> {
     const content = randomBytes(size);
-    const sha256 = createHash('sha256').update(content).digest('hex');
+    const hash = sha256(content);
     const file = { content: new Uint8Array(content), name: `${name}.bin` };
     for (let attempt = 0; attempt < 50; attempt += 1) {
       const service = this.running[(attempt + Number.parseInt(name, 10)) % this.running.length];
       const answer = await service?.client.tryUpload(file, { idempotencyKey: name }).catch(toFault);
       if (answer && 'data' in answer && answer.data?.createAttachment) {
         const { id } = answer.data.createAttachment.attachment;
-        this.acknowledged.push({ id, sha256 });
+        this.acknowledged.push({ id, hash });
         return;
       }
       this.note(answer);
@@ -94,17 +95,17 @@ test('processes are replaced one after the other under load: nothing that was ac
 
 async function assertWhole({ client }: SpawnedService, sent: readonly Sent[]): Promise<void> {
   const query = 'query ($id: ID!) { attachment(id: $id) { url digest(algorithm: SHA256) { hash } } }';
-  for (const { id, sha256 } of sent) {
+  for (const { id, hash } of sent) {
     const { attachment } = await client.ask<{ attachment: AttachmentData & { digest: { hash: string } } }>(
       query,
       {
         id,
       },
     );
-    expect(attachment.digest.hash).toBe(sha256);
+    expect(attachment.digest.hash).toBe(hash);
     const response = await client.download(new URL(attachment.url).pathname);
     const bytes = Buffer.from(await response.arrayBuffer());
-    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    expect(sha256(bytes)).toBe(hash);
   }
 }
 

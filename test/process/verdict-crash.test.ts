@@ -2,15 +2,14 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AttachmentData, Client } from '../support/client.js';
 import { report } from '../support/report.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { roundsOf, seededRandom } from '../support/seeded-random.js';
 import { randomKey } from '../support/service.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
-import { runsOnPostgres } from '../support/test-database.js';
 import { WebhookReceiver, webhookSecret } from '../support/webhook-receiver.js';
 import { eicar } from '../verdicts/gated-scanner.js';
 
-const rounds = runsOnPostgres() ? 8 : 20;
+const rounds = roundsOf(5);
 const uploadsAtOnce = 4;
 
 /** Uploads, one after the other, until the service is gone; those that were answered are acknowledged. */

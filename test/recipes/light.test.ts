@@ -4,6 +4,7 @@ import { claims, sign, secret as tokenSecret } from '../auth/tokens.js';
 import { type Answer, type AttachmentData, Client } from '../support/client.js';
 import { newClient } from '../support/keys.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { storedFiles } from '../support/stored-files.js';
 import { gif, html, pdf } from '../types/real-files.js';
 import { readPage } from './doc-page.js';
@@ -146,7 +147,7 @@ describe('Light', () => {
         createdAt: new Date(now).toISOString(),
         updatedAt: new Date(now).toISOString(),
         size: pdf.length,
-        digest: { hash: createHash('sha256').update(pdf).digest('hex') },
+        digest: { hash: sha256(pdf) },
         url: `${service.url}/attachments/${attachment.id}/Lunch.pdf`,
       });
     });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ceph, cephPackages, startCeph } from '../support/ceph.js';
@@ -6,6 +6,7 @@ import type { AttachmentData } from '../support/client.js';
 import { report } from '../support/report.js';
 import { createBucket, storageEnvironment } from '../support/s3-store.js';
 import type { TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
@@ -14,8 +15,6 @@ import { FaultyGateway } from './faulty-gateway.js';
 import { Bucket, startOnBucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-
 describeWithProgram('radosgw', cephPackages, () => {
   let ceph: Ceph;
   let bucket: Bucket;

@@ -1,14 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { cephPackages } from '../support/ceph.js';
 import { dataOf } from '../support/client.js';
 import { createBucket, type S3Store } from '../support/s3-store.js';
 import type { TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { Bucket, startOnBucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const fields = 'id fileName size status documentKey url downloadUrl digest { hash }';
 
 interface Stored {

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hourPartition } from '../../src/storage/document-key.js';
 import { createS3Storage } from '../../src/storage/s3.js';
 import { cephPackages } from '../support/ceph.js';
 import type { AttachmentData } from '../support/client.js';
 import { createBucket, type S3Store, storageEnvironment } from '../support/s3-store.js';
 import { startService, type TestService } from '../support/service.js';
+import { sha256 } from '../support/sha256.js';
 import { sharedStore } from '../support/shared-ceph.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { untilReadyIs } from '../support/until-ready.js';
@@ -12,7 +13,6 @@ import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const timeouts = { connection: 500, silence: 900 };
 const faults: Fault[] = [
   'error 500',

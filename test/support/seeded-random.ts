@@ -7,6 +7,9 @@ export interface SeededRandom {
   integer(minimum: number, maximum: number): number;
 }
 
+/** How often a test at random repeats itself: ROUNDS, for longer runs than the usual. */
+export const roundsOf = (usual: number) => Number(process.env['ROUNDS'] ?? usual);
+
 /** mulberry32, small and good enough to spread test cases. */
 export function seededRandom(seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)): SeededRandom {
   let state = seed;
