@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
 import type pg from 'pg';
@@ -18,8 +18,13 @@ export interface LaneOptions {
   onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
 }
 
-/** So long it may take to stop by itself. */
+/** The longest wait for jobs in hand, once graphile-worker stops by itself. */
 const shutdownMs = 5_000;
+/** The time in which it comes to an end if it comes to one at all. */
+const endMs = 250;
+
+/** An event of ours beside those of graphile-worker. */
+const errorLogged = 'claimcheck:errorLogged';
 
 /** Thrown to graphile-worker for a job that has been put back. */
 const givenBack = new Error('The job has been put back.');
@@ -31,7 +36,6 @@ export class GraphileLane {
   readonly #handler: JobHandler;
   #runner: Runner | null = null;
   #workerId: string | null = null;
-  #onShutdown: () => void = () => {};
   /** What has been taken, by id, with the attempt it was taken for. */
   readonly #taken = new Map<string, number>();
 
@@ -71,11 +75,17 @@ export class GraphileLane {
   }
 
   async #runUntilStopped(): Promise<void> {
+    const events = this.#listen();
+    const failed = Promise.race([this.#shutdownFailed(events), this.#firstLooksFailed(events)]);
+    // It may fail while the start is under way.
+    failed.catch(() => undefined);
     try {
-      this.#runner = await this.#start();
+      this.#runner = await this.#start(events);
       if (this.#options.signal.aborted) await this.#runner.stop();
-      await Promise.race([this.#runner.promise, this.#shutdownFailed()]);
+      await Promise.race([this.#runner.promise, failed]);
     } finally {
+      // It rejects if the runner has stopped already.
+      void this.#runner?.stop().catch(() => undefined);
       this.#runner = null;
       this.#workerId = null;
       this.#taken.clear();
@@ -83,28 +93,47 @@ export class GraphileLane {
   }
 
   /**
-   * Rejects where graphile-worker has begun to stop by itself and does not come to an end: that is how it is left at times by
-   * connections that end. What it has in hand goes on, and runs again elsewhere where it does not end either.
+   * Rejects if graphile-worker stops by itself without coming to an end. Connections that end leave it in that state. The wait is
+   * over once nothing is in hand: no job is taken until the next start. A job that is still in hand goes on, and runs again
+   * elsewhere if it does not end either.
    */
-  async #shutdownFailed(): Promise<never> {
-    await new Promise<void>((resolve) => {
-      this.#onShutdown = resolve;
-    });
+  async #shutdownFailed(events: EventEmitter): Promise<never> {
+    await Promise.race([once(events, 'pool:gracefulShutdown'), once(events, 'pool:forcefulShutdown')]);
     const { signal } = this.#options;
     // A stop that was asked for waits for running jobs, and is bounded elsewhere.
     if (signal.aborted) await new Promise(() => undefined);
-    await sleep(shutdownMs, undefined, { ref: false, signal }).catch(() => undefined);
+    const begun = performance.now();
+    do await sleep(endMs, undefined, { ref: false, signal }).catch(() => undefined);
+    while (!signal.aborted && this.#taken.size > 0 && performance.now() - begun < shutdownMs);
     throw new Error('The worker has stopped without coming to an end, and is started anew.');
   }
 
-  #start(): Promise<Runner> {
+  /**
+   * Rejects if two errors come before a look for jobs has succeeded. graphile-worker keeps the outcome of asking for the numbers of
+   * its tasks: if that failed, no later look finds anything. After one error the next look may succeed, and the worker that has
+   * taken a job without hearing of it keeps its name.
+   */
+  async #firstLooksFailed(events: EventEmitter): Promise<never> {
+    const isUsable = await Promise.race([
+      once(events, 'localQueue:getJobs:complete').then(() => true),
+      once(events, errorLogged)
+        .then(() => once(events, errorLogged))
+        .then(() => false),
+    ]);
+    if (isUsable) await new Promise(() => undefined);
+    throw new Error('The worker cannot look for jobs, and is started anew.');
+  }
+
+  #start(events: EventEmitter): Promise<Runner> {
     const { pool, pollMs, onFailure } = this.#options;
     const { concurrency } = this.#handler;
-    const events = this.#listen();
     return run({
       pgPool: pool,
       schema: jobSchema,
-      logger: createLogger(onFailure),
+      logger: createLogger((error, job) => {
+        events.emit(errorLogged);
+        onFailure(error, job);
+      }),
       events,
       noHandleSignals: true,
       parsedCronItems: [],
@@ -127,20 +156,19 @@ export class GraphileLane {
     });
   }
 
-  #listen(): WorkerEvents {
-    const events: WorkerEvents = new EventEmitter();
+  #listen(): EventEmitter {
+    const emitter = new EventEmitter();
+    const events: WorkerEvents = emitter;
     events.on('pool:create', ({ workerPool }) => {
       this.#workerId = workerPool.id;
     });
-    events.on('pool:gracefulShutdown', () => this.#onShutdown());
-    events.on('pool:forcefulShutdown', () => this.#onShutdown());
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const { id, attempts } of jobs) this.#taken.set(id, attempts);
     });
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) this.#forget(job);
     });
-    return events;
+    return emitter;
   }
 
   /** Another attempt at the same job may have been taken meanwhile. */

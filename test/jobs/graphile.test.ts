@@ -120,6 +120,25 @@ test('a job whose taking was committed but never answered runs within two leases
   await stage.close();
 });
 
+test('a worker whose connection fails before its first look for jobs finds them after all', async () => {
+  const stage = await openStage();
+  let lost = 0;
+  const createPool = () =>
+    loseAnswers(stage.settings.createPool(), (text) => {
+      if (!text.includes('_private_tasks') || lost > 0) return false;
+      lost += 1;
+      return true;
+    });
+  const jobs = new GraphileJobs({ ...stage.settings, createPool });
+  const seen: number[] = [];
+  await stage.database.write((manager) => jobs.enqueue(manager, { kind: 'note', payload: {} }));
+  await jobs.work({ note: handler(async () => void seen.push(1)) });
+  await until(async () => (await jobs.counts()).length === 0);
+  expect({ seen, lost }).toEqual({ seen: [1], lost: 1 });
+  await jobs.stop(5_000);
+  await stage.close();
+});
+
 /** Has a connection fail once what it was asked is done, where `isLost` says so: before anybody hears of it. */
 function loseAnswers(pool: pg.Pool, isLost: (text: string, rows: number) => boolean): pg.Pool {
   pool.on('connect', (client) => {
