@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import pg from 'pg';
 import { type Postgres, startPostgres } from '../support/postgres.js';
 import { randomKey } from '../support/service.js';
 import { type SpawnedService, spawnService, spawnWorker } from '../support/spawned-service.js';
@@ -55,6 +56,17 @@ export class Cluster implements AsyncDisposable {
     const worker = await spawnWorker(this.env(more));
     this.#workers.push(worker);
     return worker;
+  }
+
+  /** The rows of one statement, on a connection of its own. */
+  async query<Row = Record<string, unknown>>(sql: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.postgres.url });
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows as Row[];
+    } finally {
+      await client.end();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

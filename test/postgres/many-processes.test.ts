@@ -122,7 +122,7 @@ test('a key that is revoked here is refused there within a second', async () => 
 test('the command counts what waits, lists what has failed, and has it tried again', async () => {
   const { id } = await here.client.upload(file());
   const jobs = (...words: string[]) => runCommand(['jobs', ...words], cluster.env());
-  await onDatabase(
+  await cluster.query(
     `SELECT claimcheck_jobs.permanently_fail_jobs(array_agg(id), 'badly') FROM claimcheck_jobs.jobs`,
   );
   expect((await jobs()).lines[1]).toMatch(/^scan-blob {2}0 {8}0 {8}1 {10}-$/);
@@ -194,16 +194,8 @@ async function lend() {
 }
 
 async function countHeld(): Promise<number> {
-  const [row] = await onDatabase(
+  const [row] = await cluster.query(
     'SELECT count(*)::int AS count FROM claimcheck_jobs.jobs WHERE locked_by IS NOT NULL',
   );
   return Number(row?.['count']);
-}
-
-async function onDatabase(sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: cluster.postgres.url });
-  await client.connect();
-  const { rows } = await client.query<Record<string, unknown>>(sql);
-  await client.end();
-  return rows;
 }
