@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
-import { loadConfig } from './src/config.js';
+import { loadConfig } from './src/config/config.js';
 import { postgresOptions } from './src/database/postgres.js';
 import { sqliteOptions } from './src/database/sqlite.js';
 

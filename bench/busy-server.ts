@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { createFirstApiKey } from '../src/auth/first-api-key.js';
-import { loadConfig } from '../src/config.js';
+import { loadConfig } from '../src/config/config.js';
 import { createServer } from '../src/http/server.js';
 import { addRoutes } from '../src/wiring/routes.js';
 import { createServices } from '../src/wiring/services.js';

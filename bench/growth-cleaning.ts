@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
-import { Changes } from '../src/attachments/changes.js';
-import { IntakeLeases } from '../src/attachments/intake-leases.js';
-import { purgeExpired } from '../src/attachments/purge-expired.js';
-import { sweepStorage } from '../src/attachments/sweep-storage.js';
-import { loadConfig } from '../src/config.js';
+import { purgeExpired } from '../src/cleaning/clean-up.js';
+import { sweepStorage } from '../src/cleaning/sweep-storage.js';
+import { loadConfig } from '../src/config/config.js';
+import { IntakeLeases } from '../src/intake/intake-leases.js';
+import { Changes } from '../src/model/changes.js';
 import { createMemoryStorage } from '../src/storage/memory.js';
 import { openConfiguredDatabase } from '../src/wiring/open-stores.js';
 import type { GrowthEngine } from './growth-engines.js';

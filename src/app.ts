@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
-import { type Config, ConfigError } from './config.js';
+import { type Config, ConfigError } from './config/config.js';
 import { createServer } from './http/server.js';
 import { systemCode } from './storage/storage-fault.js';
 import { createHandlers, startRepeatedWork } from './wiring/background-work.js';

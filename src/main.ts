@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { describeFault } from './command/describe-fault.js';
 import { jobsCommand } from './command/jobs-command.js';
 import { keysCommand } from './command/keys-command.js';
 import { moveCommand } from './command/move-command.js';
+import { describeFault } from './command/output.js';
 import { verifyCommand } from './command/verify-command.js';
-import { loadConfig, settingDescriptions } from './config.js';
+import { loadConfig, settingDescriptions } from './config/config.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
 process.umask(0o077);
@@ -28,7 +28,7 @@ program
   .command('work')
   .description('Scan, deliver and clean, and serve nothing.')
   .action(async () => {
-    const { work } = await import('./command/work.js');
+    const { work } = await import('./command/serve.js');
     await work(loadConfig(process.env));
   });
 program

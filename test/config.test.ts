@@ -1,4 +1,4 @@
-import { type ConfigError, loadConfig } from '../src/config.js';
+import { type ConfigError, loadConfig } from '../src/config/config.js';
 
 /** The faults that the settings have, without the rest. */
 function faultsOf(env: Record<string, string>): string[] {

@@ -1,15 +1,5 @@
 import DataLoader from 'dataloader';
 import { type EntityManager, In } from 'typeorm';
-import {
-  countLinks,
-  type FieldKey,
-  readFields,
-  readFieldsOfRecords,
-  readLinksOfAttachments,
-  readLinksOfFields,
-} from '../attachments/read-fields.js';
-import type { RecordRef } from '../attachments/record.js';
-import { readAttachments, type StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { LinkRow } from '../database/entities/link.js';
@@ -17,6 +7,16 @@ import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
 import type { Total } from '../database/page.js';
+import {
+  countLinks,
+  type FieldKey,
+  readFields,
+  readFieldsOfRecords,
+  readLinksOfAttachments,
+  readLinksOfFields,
+} from '../links/read-fields.js';
+import type { RecordRef } from '../model/record.js';
+import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 
 /** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
 export interface LinkSlice {

@@ -1,8 +1,7 @@
-import { notFound } from '../attachments/not-found.js';
-import type { RecordRef } from '../attachments/record.js';
-import type { StoredAttachment } from '../attachments/stored-attachment.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
+import type { RecordRef } from '../model/record.js';
+import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Loaders } from './loaders.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
 

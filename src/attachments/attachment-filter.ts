@@ -1,7 +1,7 @@
 import type { SelectQueryBuilder } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { Verdict } from '../database/entities/blob.js';
-import type { RecordRef } from './record.js';
+import type { RecordRef } from '../model/record.js';
 
 /** Every condition that is given must hold; of the values of one condition, any. */
 export interface AttachmentFilter {

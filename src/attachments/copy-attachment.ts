@@ -1,14 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { checkNewName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { Faults } from '../faults.js';
-import { checkNewName } from './check-new-name.js';
-import { mayCopy } from './may-download.js';
-import { notFound } from './not-found.js';
-import { readDescriptions } from './read-descriptions.js';
-import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+import { Faults } from '../errors.js';
+import { mayCopy } from '../model/may-download.js';
+import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { readDescriptions } from './descriptions.js';
 
 export interface CopyAttachmentDependencies {
   database: Database;

@@ -9,23 +9,23 @@ import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
 import { AttachmentError } from '../errors.js';
+import { assertNotSwept, assertStillStored } from '../intake/condemn-keys.js';
+import type { Intake } from '../intake/intake.js';
+import { assertFinished } from '../intake/upload-target.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { changeLinks } from '../links/change-links.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
+import type { Changes } from '../model/changes.js';
+import { mayCopy } from '../model/may-download.js';
+import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
+import type { PolicyBook } from '../policies/load-policies.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
-import { announceVerdict } from './announce-verdict.js';
-import { changeLinks } from './change-links.js';
-import type { Changes } from './changes.js';
-import { assertNotSwept, assertStillStored } from './condemn-keys.js';
-import { type CreationInput, type Examined, examineInput } from './examine-input.js';
-import type { Intake } from './intake.js';
-import type { PolicyBook } from './load-policies.js';
-import { mayCopy } from './may-download.js';
-import { queueScan } from './queue-scan.js';
-import { recallCreation } from './recall-creation.js';
-import { readWithVerdictsKept, type StoredAttachment } from './stored-attachment.js';
-import { assertFinished } from './upload-target.js';
-import type { VerdictListener } from './verdict-listener.js';
+import { announceVerdict } from '../verdicts/record-verdict.js';
+import { queueScan } from '../verdicts/scan-blob.js';
+import type { VerdictListener } from '../verdicts/verdict-listener.js';
+import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
+import { findCreation } from './idempotency.js';
 
 export interface CreateAttachmentDependencies {
   database: Database;
@@ -58,7 +58,7 @@ export async function createAttachment(
   viewer: Viewer,
   { intake, ...input }: CreateAttachment,
 ): Promise<StoredAttachment & { isReplay: boolean }> {
-  const examined = await examineInput(deps, viewer, input, intake);
+  const examined = await checkCreation(deps, viewer, input, intake);
   const now = deps.clock();
   await assertStillStored(deps.storage, intake, now);
   const blob = toBlob(deps, viewer, intake, now);
@@ -170,7 +170,7 @@ async function recall(
   const { idempotencyKey, ...rest } = input;
   if (idempotencyKey === null) return null;
   const described = { ...rest, sha256: intake.sha256, partName: intake.fileName };
-  return recallCreation(manager, viewer, {
+  return findCreation(manager, viewer, {
     idempotencyKey,
     input: described,
     attachmentId: id,

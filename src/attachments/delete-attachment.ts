@@ -1,13 +1,15 @@
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { lockRows } from '../database/row-locks.js';
-import type { Changes } from './changes.js';
-import { type DeleteRowsDependencies, deleteRows } from './delete-rows.js';
-import { describeChanges } from './describe-changes.js';
-import { notFound } from './not-found.js';
-import { recordDeletion } from './record-deletion.js';
-import { type RemoveBytesDependencies, removeBytes } from './remove-bytes.js';
-import { findAttachment } from './stored-attachment.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { findAttachment, notFound } from '../model/stored-attachment.js';
+import {
+  type DeleteRowsDependencies,
+  deleteRows,
+  type RemoveBytesDependencies,
+  recordDeletion,
+  removeBytes,
+} from './delete-rows.js';
 
 export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
   clock: () => Date;

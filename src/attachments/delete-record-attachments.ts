@@ -2,17 +2,14 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { lockRows } from '../database/row-locks.js';
-import { Faults } from '../faults.js';
-import { changeLinks } from './change-links.js';
-import type { Change } from './changes.js';
+import { Faults } from '../errors.js';
+import { changeLinks } from '../links/change-links.js';
+import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
+import { type Change, describeChanges } from '../model/changes.js';
+import { checkRecord, type RecordRef } from '../model/record.js';
+import { readAttachments } from '../model/stored-attachment.js';
 import type { DeleteAttachmentDependencies } from './delete-attachment.js';
-import { deleteRows } from './delete-rows.js';
-import { describeChanges } from './describe-changes.js';
-import { readFieldsOfRecords, readLinksOfFields } from './read-fields.js';
-import { checkRecord, type RecordRef } from './record.js';
-import { recordDeletion } from './record-deletion.js';
-import { removeBytes } from './remove-bytes.js';
-import { readAttachments } from './stored-attachment.js';
+import { deleteRows, recordDeletion, removeBytes } from './delete-rows.js';
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
   unlinkedRetentionMs: number;

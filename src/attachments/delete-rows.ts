@@ -1,12 +1,15 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, MoreThan } from 'typeorm';
+import { type Actor, recordEvent } from '../audit/record-event.js';
+import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { lockRows } from '../database/row-locks.js';
-import type { StoredAttachment } from './stored-attachment.js';
-import { unlinkEverywhere } from './unlink-everywhere.js';
-import type { VerdictListener } from './verdict-listener.js';
+import { unlinkEverywhere } from '../links/unlink-everywhere.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { Storage } from '../storage/storage.js';
+import type { VerdictListener } from '../verdicts/verdict-listener.js';
 
 export interface DeleteRowsDependencies {
   verdicts: Pick<VerdictListener, 'forget'>;
@@ -40,4 +43,60 @@ export async function deleteRows(
   await manager.delete(UploadTargetRow, { documentKey, organizationId });
   await manager.insert(RemovalRow, { documentKey, createdAt: now });
   return documentKey;
+}
+
+/** Records, in the transaction that deletes it, what an attachment was. Without an actor it has expired. */
+export async function recordDeletion(
+  manager: EntityManager,
+  actor: Actor | null,
+  { id: subjectId, organizationId, fileName, recordType, recordId }: AttachmentRow,
+  at: Date,
+): Promise<void> {
+  const details = recordId === null ? { fileName } : { fileName, record: { type: recordType, id: recordId } };
+  const action = actor ? 'ATTACHMENT_DELETED' : 'ATTACHMENT_PURGED';
+  await recordEvent(manager, actor ?? { organizationId, principal: null }, {
+    action,
+    subjectId,
+    at,
+    details,
+  });
+}
+
+export interface RemoveBytesDependencies {
+  database: Database;
+  storage: Pick<Storage, 'remove'>;
+}
+
+const batchSize = 500;
+
+/** Removes the bytes of one deleted blob, whose removal has been committed as due. May be repeated. */
+export async function removeBytes(
+  { database, storage }: RemoveBytesDependencies,
+  documentKey: string,
+): Promise<void> {
+  await storage.remove(documentKey);
+  await database.write((manager) => manager.delete(RemovalRow, { documentKey }));
+}
+
+/**
+ * Removes what a deletion, a crash or a failing storage has left due. Returns how many. What cannot be removed stays due and
+ * holds no others up: all are tried before its fault is thrown.
+ */
+export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<number> {
+  const faults: unknown[] = [];
+  for (let removed = 0, after = ''; ; ) {
+    const due = await deps.database.read.find(RemovalRow, {
+      where: { documentKey: MoreThan(after) },
+      order: { documentKey: 'ASC' },
+      take: batchSize,
+    });
+    for (const { documentKey } of due) {
+      await removeBytes(deps, documentKey).catch((error: unknown) => faults.push(error));
+      after = documentKey;
+    }
+    removed += due.length;
+    if (due.length === batchSize) continue;
+    if (faults.length > 0) throw faults[0];
+    return removed;
+  }
 }

@@ -13,8 +13,8 @@ import {
   toTotal,
 } from '../database/page.js';
 import { hasRowLocks } from '../database/row-locks.js';
+import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
-import { readAttachments, type StoredAttachment } from './stored-attachment.js';
 
 export type AttachmentOrderField = 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
 

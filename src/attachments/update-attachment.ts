@@ -1,19 +1,22 @@
+import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { checkNewName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { LinkRow } from '../database/entities/link.js';
+import { RecordFieldRow } from '../database/entities/record-field.js';
 import { lockRows } from '../database/row-locks.js';
-import { Faults } from '../faults.js';
+import { Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import type { Changes } from './changes.js';
-import { checkMetadata, type Metadata } from './check-metadata.js';
-import { checkNewName } from './check-new-name.js';
-import { describeChanges } from './describe-changes.js';
-import type { PolicyBook } from './load-policies.js';
-import { notFound } from './not-found.js';
-import { recheckName } from './recheck-name.js';
-import { checkDescription, renderDescription } from './render-description.js';
-import { findAttachment, type StoredAttachment } from './stored-attachment.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { checkType } from '../policies/check-policy.js';
+import { resolvePolicy } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
+import type { Policy } from '../policies/policy.js';
+import { checkMetadata, type Metadata } from './check-creation.js';
+import { checkDescription, renderDescription } from './descriptions.js';
 
 export interface UpdateAttachmentDependencies {
   database: Database;
@@ -72,4 +75,39 @@ export async function updateAttachment(
 
 function namesOfGiven(values: object): string[] {
   return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+}
+
+/** Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. */
+async function recheckName(
+  manager: EntityManager,
+  policies: PolicyBook,
+  faults: Faults,
+  renamed: AttachmentRow,
+): Promise<void> {
+  for (const policy of await policiesOf(manager, policies, renamed)) {
+    for (const { code, type, msg } of checkType(policy, renamed)) {
+      faults.add(code, ['input', 'fileName'], type, msg);
+    }
+  }
+}
+
+/** Each once. Where there is none any more, nothing is held against what is there already. */
+async function policiesOf(
+  manager: EntityManager,
+  policies: PolicyBook,
+  { id: attachmentId, organizationId, recordType }: AttachmentRow,
+): Promise<Policy[]> {
+  // Joined, not listed: a shared attachment may have more fields than a statement has parameters.
+  const places = await manager
+    .createQueryBuilder(RecordFieldRow, 'field')
+    .innerJoin(LinkRow, 'link', 'link.fieldId = field.id')
+    .select('field.recordType', 'recordType')
+    .addSelect('field.name', 'field')
+    .distinct(true)
+    .where('link.attachmentId = :attachmentId', { attachmentId })
+    .andWhere('field.organizationId = :organizationId', { organizationId })
+    .getRawMany<{ recordType: string; field: string | null }>();
+  if (recordType !== null) places.push({ recordType, field: null });
+  const found = places.map((place) => resolvePolicy(policies, place));
+  return [...new Set(found.flatMap((one) => ('policy' in one ? one.policy : [])))];
 }

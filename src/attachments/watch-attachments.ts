@@ -2,11 +2,10 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { maxPageSize } from '../database/page.js';
-import type { Change, Changes } from './changes.js';
+import type { Change, Changes } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
+import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { listAttachments } from './list-attachments.js';
-import { notFound } from './not-found.js';
-import type { RecordRef } from './record.js';
-import { findAttachment, type StoredAttachment } from './stored-attachment.js';
 
 export interface WatchDependencies {
   database: Database;

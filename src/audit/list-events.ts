@@ -9,8 +9,7 @@ import {
   type Total,
   toPage,
 } from '../database/page.js';
-import type { AuditAction } from './actions.js';
-import { firstIdOf } from './event-ids.js';
+import { type AuditAction, firstIdOf } from './record-event.js';
 
 /** Every condition that is given must hold. */
 export interface AuditFilter {

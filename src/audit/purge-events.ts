@@ -1,7 +1,7 @@
 import { LessThan, LessThanOrEqual } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
-import { firstIdOf } from './event-ids.js';
+import { firstIdOf } from './record-event.js';
 
 const batchSize = 1_000;
 

@@ -2,7 +2,6 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import { insertRow } from '../database/insert-row.js';
-import type { AuditAction } from './actions.js';
 
 /** Who did it. A viewer is one; a principal of null is nobody in particular. */
 export interface Actor {
@@ -38,3 +37,30 @@ export async function recordEvent(
   };
   await insertRow(manager, AuditEventRow, row, { orIgnore: onceKey !== undefined });
 }
+
+/** The last one that 48 bits can say; years later than 10,000. */
+const maxInstant = 2 ** 48 - 1;
+
+/** The least id that an event of this instant (milliseconds since 1970) can have: a uuid of version 7 begins with it. */
+export function firstIdOf(instant: number): string {
+  const hex = Math.min(Math.max(0, instant), maxInstant).toString(16).padStart(12, '0').slice(-12);
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+/** What is recorded. */
+export const auditActions = [
+  'ATTACHMENT_CREATED',
+  'ATTACHMENT_CLAIMED',
+  'ATTACHMENT_LINKED',
+  'ATTACHMENT_UNLINKED',
+  'ATTACHMENT_UPDATED',
+  'ATTACHMENT_DOWNLOADED',
+  'ATTACHMENT_RESCANNED',
+  'ATTACHMENT_RELEASED',
+  'ATTACHMENT_DELETED',
+  'ATTACHMENT_PURGED',
+  'API_KEY_CREATED',
+  'API_KEY_REVOKED',
+] as const;
+
+export type AuditAction = (typeof auditActions)[number];

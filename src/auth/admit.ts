@@ -1,6 +1,5 @@
 import type { NetworkRate } from '../limits/network-rate.js';
-import { principalKey } from '../limits/principal-key.js';
-import { type Rate, type RateLimiter, rateLimited } from '../limits/rate-limiter.js';
+import { principalKey, type Rate, type RateLimiter, rateLimited } from '../limits/rate-limiter.js';
 import type { Authenticate } from './authenticate.js';
 import { guardLogins } from './guard-logins.js';
 import type { Viewer } from './viewer.js';

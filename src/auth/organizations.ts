@@ -3,7 +3,6 @@ import { v7 as uuidv7 } from 'uuid';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import { isOrganizationId } from '../storage/document-key.js';
-import { isCleanText } from './clean-text.js';
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -41,4 +40,13 @@ export async function createOrganization(
   const organization = { id: toOrganizationId(name) ?? uuidv7(), name, createdAt };
   await insertRow(manager, OrganizationRow, organization);
   return organization;
+}
+
+export const maxTextLength = 255;
+
+const pattern = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+
+/** 1 to 255 characters, no controls, not only spaces: fit for a name or an id in any table, log or terminal. */
+export function isCleanText(value: unknown): value is string {
+  return typeof value === 'string' && pattern.test(value) && value.trim() !== '';
 }

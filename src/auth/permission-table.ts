@@ -1,4 +1,5 @@
-import type { Permission } from './viewer.js';
+import { AttachmentError } from '../errors.js';
+import type { Permission, Viewer } from './viewer.js';
 
 /** Any one of these permissions lets a viewer in; where none is named, any good credential does. */
 export type Need = readonly Permission[];
@@ -74,4 +75,15 @@ export function needOfOperation(type: string, field: string): Need {
 export function assertListedRoute(method: string, url: string): void {
   const route = `${method} ${url}`;
   if (!Object.hasOwn(routeNeeds, route)) throw new Error(`${route} is not in the table of permissions.`);
+}
+
+/** Returns the viewer. Throws UNAUTHENTICATED where there is none, FORBIDDEN, naming what is missing, where it lacks the need. */
+export function assertPermitted(viewer: Viewer | null, need: Need): Viewer {
+  if (!viewer) throw new AttachmentError('UNAUTHENTICATED');
+  if (need.length === 0 || need.some((permission) => viewer.permissions.has(permission))) return viewer;
+  const missing = need.join(' or ');
+  throw new AttachmentError('FORBIDDEN', {
+    message: `The credential lacks the permission ${missing}.`,
+    details: [{ loc: [], msg: `Needs ${missing}.`, type: 'missing_permission' }],
+  });
 }

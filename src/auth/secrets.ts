@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { privateFile, privateFolder } from '../private-files.js';
+import { privateFile, privateFolder } from '../config/private-files.js';
 import { systemCode } from '../storage/storage-fault.js';
 
 const randomSecret = () => randomBytes(32).toString('base64url');

@@ -1,9 +1,8 @@
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../config/config.js';
 import { type Jobs, maxJobCount } from '../jobs/jobs.js';
-import { openConfiguredJobs } from '../wiring/configured-jobs.js';
 import { silentLog } from '../wiring/log.js';
-import { openExistingDatabase } from '../wiring/open-stores.js';
-import { alignColumns } from './align-columns.js';
+import { openConfiguredJobs, openExistingDatabase } from '../wiring/open-stores.js';
+import { alignColumns } from './output.js';
 
 export const count = () => onJobs(countJobs);
 /** Of more than `limit`, the latest. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { NewKeyOptions } from './create-key.js';
+import type { NewKeyOptions } from './keys.js';
 
 /** What is needed only to do it, and not to tell of it. */
 const load = () => import('./keys.js');

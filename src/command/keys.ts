@@ -1,14 +1,19 @@
-import { loadConfig } from '../config.js';
+import type { EntityManager } from 'typeorm';
+import { generateApiKey, storeApiKey } from '../auth/api-keys.js';
+import { checkNewApiKey, revokeApiKey } from '../auth/manage-api-keys.js';
+import { createOrganization, findOrganization } from '../auth/organizations.js';
+import { permissions } from '../auth/viewer.js';
+import { loadConfig } from '../config/config.js';
 import type { Database } from '../database/database.js';
+import { ApiKeyRow } from '../database/entities/api-key.js';
+import { OrganizationRow } from '../database/entities/organization.js';
+import { AttachmentError } from '../errors.js';
 import {
   hasConfiguredDatabase,
   openConfiguredDatabase,
   openExistingDatabase,
 } from '../wiring/open-stores.js';
-import { createKey, type NewKeyOptions } from './create-key.js';
-import type { KeyCommand } from './key-command.js';
-import { listKeys } from './list-keys.js';
-import { revokeKey } from './revoke-key.js';
+import { alignColumns } from './output.js';
 
 const remark = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -35,4 +40,129 @@ async function onDatabase(database: Database, run: (deps: KeyCommand) => Promise
   } finally {
     await database.close();
   }
+}
+
+export interface NewKeyOptions {
+  organization?: string;
+  name: string;
+  /** Comma-separated. */
+  permissions: string;
+  /** RFC 3339. */
+  expiresAt?: string;
+}
+
+const instant = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
+/** Makes a key, and the organization where there is none of that name, and prints the key. */
+export async function createKey(
+  { database, clock, print, remark }: KeyCommand,
+  options: NewKeyOptions,
+): Promise<void> {
+  const createdAt = clock();
+  const input = {
+    name: options.name,
+    permissions: splitList(options.permissions),
+    expiresAt: options.expiresAt === undefined ? null : parseInstant(options.expiresAt),
+  };
+  checkNewApiKey(input, new Set(permissions), createdAt);
+  const key = generateApiKey();
+  const made = await database.write(async (manager) => {
+    const organization = await organizationFor(manager, options.organization, createdAt);
+    const row = await storeApiKey(manager, {
+      ...input,
+      key,
+      organizationId: organization.id,
+      createdBy: null,
+      createdAt,
+    });
+    return { organization, row };
+  });
+  print(key);
+  const { organization, row } = made;
+  remark(`Shown this once. Its id is ${row.id}; organization ${organization.name} (${organization.id}).`);
+}
+
+async function organizationFor(
+  manager: EntityManager,
+  given: string | undefined,
+  createdAt: Date,
+): Promise<OrganizationRow> {
+  const found = await findOrganization(manager, given ?? null);
+  return found ?? createOrganization(manager, given ?? 'default', createdAt);
+}
+
+const splitList = (list: string): string[] => [
+  ...new Set(
+    list
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  ),
+];
+
+function parseInstant(text: string): Date {
+  const parsed = new Date(instant.test(text) ? text : Number.NaN);
+  if (Number.isNaN(parsed.getTime())) {
+    throw new Error('--expires-at must be an RFC 3339 instant, such as 2027-01-31T00:00:00Z.');
+  }
+  return parsed;
+}
+
+const headings = [
+  'ID',
+  'ORGANIZATION',
+  'NAME',
+  'PREFIX',
+  'PERMISSIONS',
+  'CREATED',
+  'EXPIRES',
+  'LAST USED',
+  'REVOKED',
+];
+
+/** Prints all keys, or those of one organization, a line each, in columns two or more spaces apart. */
+export async function listKeys(
+  { database: { read }, print }: KeyCommand,
+  options: { organization?: string },
+): Promise<void> {
+  const organization =
+    options.organization === undefined ? null : await findOrganization(read, options.organization);
+  if (options.organization !== undefined && !organization) {
+    throw new Error(`There is no organization ${options.organization}.`);
+  }
+  const where = organization ? { organizationId: organization.id } : {};
+  const keys = await read.find(ApiKeyRow, { where, order: { id: 'ASC' } });
+  const names = new Map((await read.find(OrganizationRow)).map(({ id, name }) => [id, name]));
+  const rows = keys.map((key) => cellsOf(key, names.get(key.organizationId) ?? key.organizationId));
+  for (const line of alignColumns([headings, ...rows])) print(line);
+}
+
+function cellsOf(key: ApiKeyRow, organization: string): string[] {
+  return [
+    key.id,
+    organization,
+    key.name,
+    key.prefix,
+    key.permissions.join(','),
+    ...[key.createdAt, key.expiresAt, key.lastUsedAt, key.revokedAt].map((at) => at?.toISOString() ?? '-'),
+  ];
+}
+
+/** Ends a key of any organization; again: nothing changes. */
+export async function revokeKey(deps: KeyCommand, id: string): Promise<void> {
+  const row = await revokeApiKey(deps, null, id).catch((error: unknown) => {
+    const isUnknown = error instanceof AttachmentError && error.code === 'NOT_FOUND';
+    throw isUnknown ? new Error(`There is no key with the id ${id}.`, { cause: error }) : error;
+  });
+  deps.print(`Revoked ${row.name} (${row.prefix}…).`);
+}
+
+/** What the commands on keys work with. */
+export interface KeyCommand {
+  database: Database;
+  clock: () => Date;
+  /** The result. */
+  print(line: string): void;
+  /** What is said beside the result. */
+  remark(line: string): void;
 }

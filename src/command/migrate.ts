@@ -1,7 +1,6 @@
-import type { Config } from '../config.js';
-import { openConfiguredJobs } from '../wiring/configured-jobs.js';
+import type { Config } from '../config/config.js';
 import { silentLog } from '../wiring/log.js';
-import { openConfiguredDatabase } from '../wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredJobs } from '../wiring/open-stores.js';
 
 /** Brings the database to this version's tables, and does nothing where it is there already. */
 export async function migrate(config: Config): Promise<void> {

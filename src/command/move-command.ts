@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Config, ConfigError, loadConfig } from '../config.js';
+import { type Config, ConfigError, loadConfig } from '../config/config.js';
 
 const explanation = `
 The settings say where things are now: the embedded database, and any storage. Bytes are copied first, each read back and

@@ -1,17 +1,16 @@
-import { type Config, ConfigError } from '../config.js';
+import { type Config, ConfigError } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
-import { countBytes, moveBytes } from '../moving/move-bytes.js';
-import { moveJobs } from '../moving/move-jobs.js';
-import { moveRows } from '../moving/move-rows.js';
-import { openConfiguredJobs } from '../wiring/configured-jobs.js';
+import { countBytes, moveBytes, moveJobs } from '../transfer/move-bytes.js';
+import { moveRows } from '../transfer/move-rows.js';
 import { silentLog } from '../wiring/log.js';
 import {
   createConfiguredStorage,
   openConfiguredDatabase,
+  openConfiguredJobs,
   openExistingDatabase,
 } from '../wiring/open-stores.js';
-import { createProgressBar } from './progress-bar.js';
+import { createProgressBar } from './progress.js';
 
 /** Where rows and bytes are, and where they are to be. What is the same in both stays where it is. */
 export interface Move {

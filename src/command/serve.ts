@@ -1,6 +1,5 @@
 import { createApp } from '../app.js';
-import type { Config } from '../config.js';
-import { stopOnSignal } from './stop-on-signal.js';
+import type { Config } from '../config/config.js';
 import { welcome } from './welcome.js';
 
 /**
@@ -14,4 +13,30 @@ export async function serve(config: Config, { work = true }: { work?: boolean } 
   // Before anything else that can fail: nobody can read the key again.
   process.stdout.write(`Claimcheck listens on ${address}\n${welcome(publicUrl, firstApiKey)}`);
   if (work) await app.work();
+}
+
+/** Scans, delivers and cleans until SIGINT or SIGTERM, and serves nothing. */
+export async function work(config: Config): Promise<void> {
+  const app = await createApp(config);
+  stopOnSignal(() => app.close());
+  await app.work();
+  process.stdout.write('Claimcheck works.\n');
+}
+
+/** Closes on SIGINT or SIGTERM, then exits; a second signal does not wait. */
+export function stopOnSignal(close: () => Promise<void>): void {
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
 }

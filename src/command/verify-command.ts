@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../config.js';
-import { describeFault } from './describe-fault.js';
+import { loadConfig } from '../config/config.js';
+import { describeFault } from './output.js';
 import type { VerifyOptions } from './verify.js';
 
 const mebibyte = 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { ValueTransformer } from 'typeorm';
+import { Equal, type FindOperator, LessThan, MoreThan, type ValueTransformer } from 'typeorm';
 
 /** Instants are stored as whole milliseconds since 1970: the same, and in order, on every engine. */
 const instant: ValueTransformer = {
@@ -22,3 +22,16 @@ export const textColumn = (name: string, length: number) => ({ type: 'varchar', 
 export const instantColumn = (name: string) => ({ type: 'bigint', name, transformer: instant }) as const;
 export const sizeColumn = (name: string) => ({ type: 'bigint', name, transformer: safeInteger }) as const;
 export const jsonColumn = (name: string) => ({ type: 'text', name, transformer: json }) as const;
+
+// TypeORM hands operators to a column's transformer when it finds, but not when it updates or deletes: there a Date would
+// be compared as text. As numbers, which is what instants are stored as, they are right in both.
+type InstantOperator = FindOperator<Date>;
+
+/** For `where`: exactly this. */
+export const at = (instant: Date) => Equal(instant.getTime()) as unknown as InstantOperator;
+
+/** For `where`: earlier than this. */
+export const before = (instant: Date) => LessThan(instant.getTime()) as unknown as InstantOperator;
+
+/** For `where`: later than this. */
+export const after = (instant: Date) => MoreThan(instant.getTime()) as unknown as InstantOperator;

@@ -52,7 +52,7 @@ const timeLimits = new Set(['SQLITE_INTERRUPT', '57014']);
 const conflicts = new Set(['40001', '40P01', '23505', '23503']);
 
 /** The database's own code for what went wrong, where `error` comes from it. */
-export function databaseCode(error: unknown): string | null {
+function databaseCode(error: unknown): string | null {
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null;
   return typeof code === 'string' ? code : null;

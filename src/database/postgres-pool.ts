@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { DataSource } from 'typeorm';
 
 /** By which connections of this program are told from others. */
 export const applicationName = 'claimcheck';
@@ -60,4 +61,48 @@ function endWhereTimedOut(client: pg.PoolClient, error: unknown): void {
   if (!(error instanceof Error && error.message === unanswered)) return;
   const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
   connection.stream.destroy();
+}
+
+/** How often the time is asked for anew: clocks of machines drift apart by some milliseconds in it. */
+const intervalMs = 60_000;
+/** An answer that took longer says too little. */
+const longestAnswerMs = 1_000;
+/** Of a database that is busy while the process starts. */
+const firstTries = 10;
+
+/** The time of a database, known between two questions by what has passed since. */
+export interface DatabaseClock {
+  now(): Date;
+  stop(): void;
+}
+
+/**
+ * The database's time, so that all processes on it agree about what has expired, whatever their machines' clocks say. Until the
+ * first answer, and without any, it is this machine's.
+ */
+export async function followClock(source: Pick<DataSource, 'query'>): Promise<DatabaseClock> {
+  let offsetMs = Date.now() - performance.now();
+  let isKnown = false;
+  const measure = async () => {
+    const measured = await measureOffset(source);
+    if (measured === null) return;
+    offsetMs = measured;
+    isKnown = true;
+  };
+  for (let left = firstTries; left > 0 && !isKnown; left -= 1) await measure();
+  const timer = setInterval(() => void measure().catch(() => undefined), intervalMs).unref();
+  return {
+    now: () => new Date(offsetMs + performance.now()),
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** What to add to this process's monotonic clock, in milliseconds; null where the answer took too long. */
+async function measureOffset(source: Pick<DataSource, 'query'>): Promise<number | null> {
+  const asked = performance.now();
+  const [{ time }] = await source.query<[{ time: number }]>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS time',
+  );
+  const answered = performance.now();
+  return answered - asked > longestAnswerMs ? null : time - (asked + answered) / 2;
 }

@@ -6,8 +6,13 @@ import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './da
 import { entities } from './entities/all.js';
 import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
-import { type DatabaseClock, followClock } from './postgres-clock.js';
-import { applicationName, guardedDriver, keepAlive } from './postgres-pool.js';
+import {
+  applicationName,
+  type DatabaseClock,
+  followClock,
+  guardedDriver,
+  keepAlive,
+} from './postgres-pool.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
 import type { Work } from './write-queue.js';

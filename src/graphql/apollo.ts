@@ -88,7 +88,7 @@ function refuse(
 const readQueriesElsewhere: ApolloServerPlugin<GraphqlContext> = {
   requestDidStart: async () => ({
     didResolveOperation: async ({ operation, contextValue }) => {
-      if (operation?.operation === 'query') await contextValue.readElsewhere();
+      if (operation?.operation === 'query') await contextValue.useReplica();
       else contextValue.startWriting();
     },
   }),

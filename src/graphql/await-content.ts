@@ -1,15 +1,10 @@
-import { InvalidBase64 } from '../attachments/decode-base64.js';
-import { type CreationInput, findOtherFaults } from '../attachments/examine-input.js';
-import type { Intake } from '../attachments/intake.js';
-import type { Door } from '../attachments/measure-upload.js';
-import {
-  refuseText,
-  type TextEncoding,
-  takeInWholeText,
-  typeOfDataUrl,
-} from '../attachments/take-in-text.js';
-import { type TakeStoredDependencies, takeStored } from '../attachments/take-stored.js';
+import { type CreationInput, findOtherFaults } from '../attachments/check-creation.js';
 import { AttachmentError, type AttachmentErrorCode, timeoutFault } from '../errors.js';
+import { InvalidBase64 } from '../intake/decode-base64.js';
+import { intakeFromTarget, type TakeStoredDependencies } from '../intake/from-target.js';
+import { refuseText, type TextEncoding, takeInWholeText, typeOfDataUrl } from '../intake/from-text.js';
+import type { Intake } from '../intake/intake.js';
+import type { Door } from '../intake/receive.js';
 import type { GraphqlContext } from './context.js';
 import type { AttachmentContentInput } from './types/creation-inputs.js';
 
@@ -33,7 +28,7 @@ export async function awaitContent(
   if (typeof dataUrl === 'string') return readAs('dataUrl', dataUrl);
   if (typeof documentKey === 'string') {
     const seesAny: TakeStoredDependencies['seesAny'] = (stored) => context.access.seesAny(stored);
-    return takeStored({ ...context.deps, seesAny }, context.viewer, documentKey);
+    return intakeFromTarget({ ...context.deps, seesAny }, context.viewer, documentKey);
   }
   throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
 }

@@ -1,6 +1,5 @@
 import { coerceInputValue, type GraphQLSchema, type OperationDefinitionNode, typeFromAST } from 'graphql';
-import { cutText } from '../cut-text.js';
-import { Faults } from '../faults.js';
+import { cutText, Faults } from '../errors.js';
 
 /** Characters of JSON: graphql-js itself tells the faults of fewer, each with the whole value that it is in. */
 const fewCharacters = 10_000;

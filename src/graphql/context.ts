@@ -3,27 +3,27 @@ import type { EntityManager } from 'typeorm';
 import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
-import type { Changes } from '../attachments/changes.js';
-import type { Hasher } from '../attachments/hash-content.js';
-import type { Intake } from '../attachments/intake.js';
-import type { IntakeLeases } from '../attachments/intake-leases.js';
-import type { PolicyBook } from '../attachments/load-policies.js';
-import type { UploadMeter } from '../attachments/measure-upload.js';
-import type { VerdictListener } from '../attachments/verdict-listener.js';
-import type { VerdictWatch } from '../attachments/verdict-watch.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
+import type { Hasher } from '../intake/hash-content.js';
+import type { Intake } from '../intake/intake.js';
+import type { IntakeLeases } from '../intake/intake-leases.js';
+import type { UploadMeter } from '../intake/receive.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
 import { networksOf } from '../limits/networks.js';
-import { principalKey } from '../limits/principal-key.js';
+import { principalKey } from '../limits/rate-limiter.js';
 import type { Turns } from '../limits/turns.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
+import type { Changes } from '../model/changes.js';
+import type { PolicyBook } from '../policies/load-policies.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
+import type { VerdictListener } from '../verdicts/verdict-listener.js';
+import type { VerdictWatch } from '../verdicts/verdict-watch.js';
 import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free } from './cost/introspection-cost.js';
 import type { QueryLimits } from './cost/query-limits.js';
@@ -115,7 +115,7 @@ export class GraphqlContext {
   }
 
   /** For operations that change nothing. */
-  async readElsewhere(): Promise<void> {
+  async useReplica(): Promise<void> {
     this.reader = await this.deps.database.reader();
   }
 

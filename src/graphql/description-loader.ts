@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { EntityManager } from 'typeorm';
 import type { ScheduleBatch } from '../access/loaders.js';
-import { readDescriptionHtml } from '../attachments/read-descriptions.js';
+import { readDescriptionHtml } from '../attachments/descriptions.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { tooComplex } from './cost/query-limits.js';

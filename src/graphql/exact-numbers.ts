@@ -1,6 +1,5 @@
 import { GraphQLError, Kind, type ValueNode } from 'graphql';
-import { cutText } from '../cut-text.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, cutText } from '../errors.js';
 
 /** More faults are not listed. */
 const maxFaults = 50;

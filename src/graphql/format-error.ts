@@ -1,8 +1,14 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { cutText } from '../cut-text.js';
 import { toDatabaseFault } from '../database/database-fault.js';
-import { AttachmentError, errorExtensions, errorTable, type FaultDetail, isLogged } from '../errors.js';
+import {
+  AttachmentError,
+  cutText,
+  errorExtensions,
+  errorTable,
+  type FaultDetail,
+  isLogged,
+} from '../errors.js';
 
 /** Apollo's and graphql-js's own codes for requests that cannot be executed as they stand. */
 const requestFaults = new Set([

@@ -5,8 +5,7 @@ import {
   type GraphQLObjectType,
   type GraphQLSchema,
 } from 'graphql';
-import { assertPermitted } from '../auth/assert-permitted.js';
-import { needOfOperation } from '../auth/permission-table.js';
+import { assertPermitted, needOfOperation } from '../auth/permission-table.js';
 import type { GraphqlContext } from './context.js';
 import { findLongTexts } from './json-body/find-long-texts.js';
 import { textTooLong } from './text-too-long.js';

@@ -14,14 +14,14 @@ import {
   isListType,
   isObjectType,
 } from 'graphql';
-import { maxLinks } from '../attachments/change-links.js';
-import { checkCharacters } from '../attachments/check-characters.js';
-import { maxAttributesBytes } from '../attachments/check-metadata.js';
-import { maxFileNameBytes } from '../attachments/clean-file-name.js';
-import { maxReasonLength } from '../attachments/release-attachment.js';
-import { maxDescriptionLength } from '../attachments/render-description.js';
-import { maxPermissions } from '../auth/check-new-api-key.js';
-import { Faults } from '../faults.js';
+import { maxAttributesBytes } from '../attachments/check-creation.js';
+import { maxDescriptionLength } from '../attachments/descriptions.js';
+import { maxPermissions } from '../auth/manage-api-keys.js';
+import { maxFileNameBytes } from '../content-types/clean-file-name.js';
+import { Faults } from '../errors.js';
+import { maxLinks } from '../links/change-links.js';
+import { checkCharacters } from '../model/check-characters.js';
+import { maxReasonLength } from '../verdicts/release-attachment.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
 

@@ -1,6 +1,6 @@
-import type { StoredLink } from '../attachments/link-attachments.js';
-import type { StoredAttachment } from '../attachments/stored-attachment.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
+import type { StoredLink } from '../links/link-attachments.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
 

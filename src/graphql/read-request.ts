@@ -1,14 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { InvalidBase64 } from '../attachments/decode-base64.js';
-import { type DiscardIntakeDependencies, discardIntake } from '../attachments/discard-intake.js';
-import type { Intake } from '../attachments/intake.js';
-import { type Door, measureFailure, type UploadMeter } from '../attachments/measure-upload.js';
-import { type TakeInDependencies, takeIn } from '../attachments/take-in.js';
-import { type TextEncoding, takeInText } from '../attachments/take-in-text.js';
-import { assertPermitted } from '../auth/assert-permitted.js';
-import { contentNeed } from '../auth/permission-table.js';
+import { assertPermitted, contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
-import { minBytesPerSecond } from '../limits/pace-watch.js';
+import { InvalidBase64 } from '../intake/decode-base64.js';
+import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
+import { intakeFromStream, type TakeInDependencies } from '../intake/from-stream.js';
+import { intakeFromText, type TextEncoding } from '../intake/from-text.js';
+import type { Intake } from '../intake/intake.js';
+import { type Door, measureFailure, type UploadMeter } from '../intake/receive.js';
+import { minBytesPerSecond } from '../limits/pace.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from './json-body/json-body-limits.js';
 import { type JsonBody, type LongTextSource, readJsonBody } from './json-body/read-json-body.js';
 import { defaultMultipartLimits } from './multipart/multipart-limits.js';
@@ -54,7 +53,7 @@ export function createMultipartReader(
       receive: ({ stream: content, fileName, declaredType: declared }) => {
         const declaredType = declared === undeclared ? null : declared;
         return measured(deps.uploadMeter, 'multipart', () =>
-          takeIn(deps, { organizationId, content, maxSize, fileName, declaredType }),
+          intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),
         );
       },
       discard: (intake) => discardIntake(deps, intake),
@@ -73,7 +72,7 @@ export function createJsonReader(deps: ReadRequestDependencies, limits: RequestL
         const encoding = encodingOf(source);
         return measureFailure(deps.uploadMeter, encoding, async () => {
           const taken = await orFault(
-            takeInText(deps, { organizationId, encoding, text: source.text, maxSize }),
+            intakeFromText(deps, { organizationId, encoding, text: source.text, maxSize }),
           );
           if ('intake' in taken) deps.uploadMeter.onStored(encoding, taken.intake.size);
           return taken;

@@ -8,11 +8,10 @@ import { boundInputs } from './input-bounds.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
-import { Mutations } from './resolvers/mutations.js';
+import { Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
-import { AttachmentLinkFields, RecordFieldFields, RecordFields } from './resolvers/record-fields.js';
+import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
-import { VerdictMutations } from './resolvers/verdicts.js';
 import { Webhooks } from './resolvers/webhooks.js';
 import { DateTime } from './types/scalars.js';
 
@@ -30,7 +29,7 @@ export function createSchema(): GraphQLSchema {
       AttachmentFields,
       FormattedTextFields,
       RecordFields,
-      RecordFieldFields,
+      RecordFieldResolver,
       AttachmentLinkFields,
       VerdictMutations,
       Webhooks,

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { DirectUpload } from '../attachments/receive-upload.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import { AttachmentError } from '../errors.js';
+import type { DirectUpload } from '../intake/receive.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { admitAnonymous } from './admit-request.js';
 

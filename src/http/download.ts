@@ -4,7 +4,7 @@ import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/download-places.js';
-import { principalKey } from '../limits/principal-key.js';
+import { principalKey } from '../limits/rate-limiter.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 

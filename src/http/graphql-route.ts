@@ -1,20 +1,19 @@
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { ApolloServer, BaseContext } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DocumentNode } from 'graphql';
 import type { Admit } from '../auth/admit.js';
-import { assertPermitted } from '../auth/assert-permitted.js';
-import { contentNeed } from '../auth/permission-table.js';
+import { assertPermitted, contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
-import type { PaceLimits } from '../limits/pace-watch.js';
-import { principalKey } from '../limits/principal-key.js';
-import type { UploadSlots } from '../limits/upload-slots.js';
+import { type PaceLimits, PaceWatch } from '../limits/pace.js';
+import { principalKey } from '../limits/rate-limiter.js';
+import type { UploadConcurrency } from '../limits/upload-concurrency.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
-import { assertPreflighted } from './csrf.js';
-import { sendPieces } from './send-pieces.js';
+import { assertPreflighted } from './open-body.js';
 
 /** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
 export interface ReadBody<Content, Text> {
@@ -52,7 +51,7 @@ export interface GraphqlRouteDependencies<Context extends BaseContext, Content, 
   admit: Admit;
   /** Counts requests without a credential; null for no limit. */
   anonymous: NetworkRate | null;
-  uploadSlots: UploadSlots;
+  uploadSlots: UploadConcurrency;
   /** Whether the API key of this id is still good. */
   isKeyGood(keyId: string): Promise<boolean>;
   /**
@@ -155,7 +154,11 @@ function mayBringContent(request: FastifyRequest): boolean {
 }
 
 /** Until the answer is sent, or its client has gone. */
-function holdSlot(slots: UploadSlots, { organizationId, principal }: Viewer, { raw }: FastifyReply): void {
+function holdSlot(
+  slots: UploadConcurrency,
+  { organizationId, principal }: Viewer,
+  { raw }: FastifyReply,
+): void {
   raw.once('close', slots.take(principalKey(organizationId, principal.id)));
 }
 
@@ -189,4 +192,21 @@ async function discardQuietly<Context extends BaseContext, Content, Text>(
   content: Content,
 ): Promise<void> {
   await discard(content).catch((err: unknown) => request.log.warn({ err }, 'unused bytes not removed'));
+}
+
+/** Sends a body piece by piece, as fast as the client reads, and ends the connection of one that does not read. */
+function sendPieces(reply: FastifyReply, pieces: readonly Buffer[], pace: PaceLimits): FastifyReply {
+  const { raw } = reply;
+  const watch = new PaceWatch(pace, () => raw.destroy());
+  raw.once('close', () => watch.stop());
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return reply.header('content-length', length).send(Readable.from(readOut(pieces, watch)));
+}
+
+/** The next piece is asked for once the client has room for it, so the one before has been taken. */
+function* readOut(pieces: readonly Buffer[], watch: PaceWatch): Generator<Buffer> {
+  for (const piece of pieces) {
+    yield piece;
+    watch.count(piece.length);
+  }
 }

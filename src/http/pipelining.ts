@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Requests of one connection that wait for an answer to an earlier one. No client needs as many. */
-export const maxWaiting = 1_000;
+const maxWaiting = 1_000;
 
 /**
  * Has a request that came behind others on its connection wait until those are answered, and for the next round of the event

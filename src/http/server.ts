@@ -1,16 +1,16 @@
 import { maxHeaderSize } from 'node:http';
 import cors from '@fastify/cors';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
+import proxyAddr from '@fastify/proxy-addr';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { AnswerPace } from '../limits/answer-pace.js';
-import { minBytesPerSecond } from '../limits/pace-watch.js';
+import { plainAddress } from '../limits/networks.js';
+import { minBytesPerSecond } from '../limits/pace.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
-import { loggedError } from './logged-error.js';
+import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
 import { takePipelinedInTurns } from './pipelining.js';
-import { loggedRequest, RequestLog } from './request-log.js';
-import { trustProxies } from './trust-proxies.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -24,7 +24,7 @@ export interface ServerOptions {
 }
 
 /** Bytes a JSON body may have. */
-export const maxJsonBodySize = 1024 * 1024;
+const maxJsonBodySize = 1024 * 1024;
 
 /** What a browser page on another origin may read of our answers. */
 const exposedHeaders = [
@@ -134,4 +134,13 @@ function isDecodable(url: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether X-Forwarded-For is believed from `address`, the hop nearest to us being 0. */
+export type Trust = (address: string, hop: number) => boolean;
+
+/** Trusts these addresses and networks, whether or not a proxy writes the port of a client behind its address. */
+export function trustProxies(networks: readonly string[]): Trust {
+  const trust = proxyAddr.compile([...networks]);
+  return (address, hop) => trust(plainAddress(address ?? ''), hop);
 }

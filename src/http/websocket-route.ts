@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Shares } from '../limits/network-rate.js';
 import { NetworkPlaces } from '../limits/places.js';
 import { answerPings, boundReading } from './bound-reading.js';
-import { trustProxies } from './trust-proxies.js';
+import { trustProxies } from './server.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
 /** What the protocol is told of a socket. */
@@ -30,7 +30,7 @@ export interface WebSocketDependencies {
 }
 
 /** Bytes a message to us may have. */
-export const maxMessageSize = 64 * 1024;
+const maxMessageSize = 64 * 1024;
 
 /** Sockets at once in one process, and bytes that may wait for one client to read them. */
 const maxSockets = 10_000;

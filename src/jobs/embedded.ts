@@ -2,10 +2,9 @@ import { setMaxListeners } from 'node:events';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
-import { countJobs } from './count-jobs.js';
+import { countJobs, retryExhausted } from './embedded-rows.js';
 import { insertJob, JobTable } from './job-table.js';
 import type { Attempt, ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
-import { retryExhausted } from './retry-exhausted.js';
 
 export interface EmbeddedJobsOptions {
   database: Database;
@@ -108,7 +107,7 @@ export class EmbeddedJobs implements Jobs {
   #giveBackReady(): Promise<unknown>[] {
     const ready = this.#lanes.flatMap((lane) => lane.ready.splice(0));
     return ready.map((job) =>
-      this.#table.giveBack(job).catch((error: unknown) => this.#options.onFailure(error, null)),
+      this.#table.release(job).catch((error: unknown) => this.#options.onFailure(error, null)),
     );
   }
 
@@ -214,7 +213,7 @@ export class EmbeddedJobs implements Jobs {
 
   async #settle(job: JobRow, error: unknown, delayMs: number | null, handler: JobHandler): Promise<void> {
     if (this.#abort.signal.aborted) {
-      await this.#table.giveBack(job);
+      await this.#table.release(job);
       return;
     }
     const { kind, attempts, payload } = job;

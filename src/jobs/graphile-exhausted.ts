@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
-import { type Envelope, jobSchema, placeJob, query } from './graphile-rows.js';
-import type { ExhaustedJob } from './jobs.js';
+import { type JobPayload, jobSchema, placeJob, query } from './graphile-rows.js';
+import type { ExhaustedJob, JobCounts } from './jobs.js';
 
-export const isExhausted = 'job.locked_at IS NULL AND job.attempts >= job.max_attempts';
+const isExhausted = 'job.locked_at IS NULL AND job.attempts >= job.max_attempts';
 
 interface ExhaustedRow {
   id: string;
   kind: string;
-  payload: Envelope;
+  payload: JobPayload;
   lastError: string;
   failedAt: Date;
 }
@@ -58,4 +58,30 @@ export async function newestJobId(manager: EntityManager): Promise<string> {
     `SELECT coalesce(max(id), 0) AS id FROM ${jobSchema}._private_jobs`,
   );
   return row?.id ?? '0';
+}
+
+type State = 'waiting' | 'running' | 'exhausted';
+
+/** Counts jobs by kind. */
+export async function countGraphileJobs(manager: Pick<EntityManager, 'query'>): Promise<JobCounts[]> {
+  const rows = await query<{ kind: string; oldestDueAt: Date | null } & Record<State, string>>(
+    manager,
+    `SELECT task.identifier AS kind,
+       count(*) FILTER (WHERE job.is_available)
+         + count(*) FILTER (WHERE job.locked_at IS NOT NULL AND job.payload::jsonb ? 'next') AS waiting,
+       count(*) FILTER (WHERE job.locked_at IS NOT NULL) AS running,
+       count(*) FILTER (WHERE ${isExhausted}) AS exhausted,
+       min(job.run_at) FILTER (WHERE job.is_available AND job.run_at <= now()) AS "oldestDueAt"
+     FROM ${jobSchema}._private_jobs job JOIN ${jobSchema}._private_tasks task ON task.id = job.task_id
+     GROUP BY task.identifier`,
+  );
+  return rows.map(({ kind, waiting, running, exhausted, oldestDueAt }) => {
+    return {
+      kind,
+      waiting: Number(waiting),
+      running: Number(running),
+      exhausted: Number(exhausted),
+      oldestDueAt,
+    };
+  });
 }

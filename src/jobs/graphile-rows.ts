@@ -9,7 +9,7 @@ const noLimit = 32_767;
 const maxErrorLength = 1_000;
 
 /** What graphile-worker keeps as the payload of a job. */
-export interface Envelope {
+export interface JobPayload {
   payload: object;
   key: string | null;
   /** Attempts made before graphile-worker began to count. */
@@ -23,7 +23,7 @@ export interface HeldJob {
   id: string;
   kind: string;
   lockedBy: string;
-  envelope: Envelope;
+  envelope: JobPayload;
 }
 
 /** What becomes of a job whose attempt has failed. */
@@ -52,7 +52,7 @@ export function placeJob(
 
 interface Placed {
   kind: string;
-  envelope: Envelope;
+  envelope: JobPayload;
   /** Now where null. */
   runAt: Date | null;
 }
@@ -78,7 +78,7 @@ export async function settleJob(
   failure: Failure | null,
 ): Promise<void> {
   // A row of another id comes in its place: graphile-worker removes the one it knows once the task has returned.
-  const [row] = await query<{ payload: Envelope }>(
+  const [row] = await query<{ payload: JobPayload }>(
     manager,
     `WITH gone AS (DELETE FROM ${jobSchema}._private_jobs WHERE id = $1 AND locked_by = $2 RETURNING payload)
      SELECT payload FROM gone`,
@@ -98,7 +98,7 @@ export async function settleJob(
 }
 
 /** Puts a job back as if it had not been taken. */
-export async function giveBack(manager: EntityManager, { id, lockedBy }: HeldJob): Promise<void> {
+export async function releaseJob(manager: EntityManager, { id, lockedBy }: HeldJob): Promise<void> {
   await manager.query(
     `UPDATE ${jobSchema}._private_jobs SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
      WHERE id = $1 AND locked_by = $2`,
@@ -129,7 +129,7 @@ async function addJob(
   return row;
 }
 
-async function setNext(manager: EntityManager, id: string, next: Envelope['next']): Promise<void> {
+async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
   await manager.query(
     `UPDATE ${jobSchema}._private_jobs SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
     [id, JSON.stringify({ next })],
@@ -140,7 +140,7 @@ async function setNext(manager: EntityManager, id: string, next: Envelope['next'
 async function keepExhausted(
   manager: EntityManager,
   kind: string,
-  envelope: Envelope,
+  envelope: JobPayload,
   { error, attempts }: Failure,
 ): Promise<void> {
   const [kept] = await query<{ id: string }>(

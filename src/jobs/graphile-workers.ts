@@ -23,7 +23,7 @@ export async function keepAlive(
 }
 
 /** Says that these are gone, and have nothing in hand. */
-export async function takeLeave(manager: EntityManager, ids: readonly string[]): Promise<void> {
+export async function removeWorkers(manager: EntityManager, ids: readonly string[]): Promise<void> {
   await manager.query(`DELETE FROM ${jobSchema}.live_workers WHERE id = ANY($1)`, [[...ids]]);
 }
 
@@ -37,7 +37,7 @@ export interface InHand {
  * Has jobs run again that a worker took at least `leaseMs` ago without ever hearing of it: where a connection ends between a
  * commit and its answer. What it never began does not count as an attempt.
  */
-export async function freeUnheardOf(
+export async function unlockUnknownJobs(
   manager: EntityManager,
   { workerId, attempts }: InHand,
   leaseMs: number,
@@ -51,7 +51,7 @@ export async function freeUnheardOf(
 }
 
 /** Has jobs of workers that have died run again. One that has just begun may not have said yet that it lives. */
-export async function freeAbandoned(manager: EntityManager, leaseMs: number): Promise<void> {
+export async function unlockDeadWorkers(manager: EntityManager, leaseMs: number): Promise<void> {
   const dead = await query<{ id: string }>(
     manager,
     `SELECT DISTINCT locked_by AS id FROM ${jobSchema}._private_jobs job

@@ -4,13 +4,23 @@ import { runMigrations } from 'graphile-worker';
 import type pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { countGraphileJobs } from './count-graphile-jobs.js';
-import { exhaustedIds, listExhausted, newestJobId, retryOne } from './graphile-exhausted.js';
-import { createLogger, GraphileLane } from './graphile-lane.js';
+import {
+  countGraphileJobs,
+  exhaustedIds,
+  listExhausted,
+  newestJobId,
+  retryOne,
+} from './graphile-exhausted.js';
+import { createLogger, GraphileQueue } from './graphile-queue.js';
 import { jobSchema, placeJob } from './graphile-rows.js';
-import { createLiveWorkers, freeAbandoned, freeUnheardOf, keepAlive, takeLeave } from './graphile-workers.js';
+import {
+  createLiveWorkers,
+  keepAlive,
+  removeWorkers,
+  unlockDeadWorkers,
+  unlockUnknownJobs,
+} from './graphile-workers.js';
 import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
-import { keepRejections } from './keep-rejections.js';
 
 export interface GraphileJobsOptions {
   database: Database;
@@ -56,7 +66,7 @@ export async function migrateGraphileJobs({
 export class GraphileJobs implements Jobs {
   readonly #options: Required<GraphileJobsOptions>;
   readonly #abort = new AbortController();
-  #lanes: GraphileLane[] = [];
+  #lanes: GraphileQueue[] = [];
   #pool: pg.Pool | null = null;
   #running: Promise<unknown> = Promise.resolve();
   #heartbeat: NodeJS.Timeout | undefined;
@@ -79,7 +89,9 @@ export class GraphileJobs implements Jobs {
     this.#pool = pool;
     this.#letRejectionsBe = keepRejections((error) => onFailure(error, null));
     const options = { ...this.#options, pool, signal: this.#abort.signal };
-    this.#lanes = Object.entries(handlers).map(([kind, handler]) => new GraphileLane(kind, handler, options));
+    this.#lanes = Object.entries(handlers).map(
+      ([kind, handler]) => new GraphileQueue(kind, handler, options),
+    );
     this.#running = Promise.all(this.#lanes.map((lane) => lane.run()));
     this.#heartbeat = setInterval(() => this.#keepHouse(), leaseMs / heartbeatsPerLease);
     await this.#keepHouse();
@@ -92,9 +104,9 @@ export class GraphileJobs implements Jobs {
       .then(() =>
         database.write(async (manager) => {
           await keepAlive(manager, this.#workerIds(), leaseMs);
-          await freeAbandoned(manager, leaseMs);
+          await unlockDeadWorkers(manager, leaseMs);
           for (const held of this.#lanes.flatMap((lane) => lane.inHand() ?? [])) {
-            await freeUnheardOf(manager, held, leaseMs);
+            await unlockUnknownJobs(manager, held, leaseMs);
           }
         }),
       )
@@ -120,7 +132,7 @@ export class GraphileJobs implements Jobs {
     try {
       await Promise.all(this.#lanes.map((lane) => lane.stop()));
       await this.#running;
-      if (workerIds.length > 0) await database.write((manager) => takeLeave(manager, workerIds));
+      if (workerIds.length > 0) await database.write((manager) => removeWorkers(manager, workerIds));
       await this.#pool?.end();
     } catch (error) {
       onFailure(error, null);
@@ -150,3 +162,21 @@ export class GraphileJobs implements Jobs {
 }
 
 const isJobId = (id: string): boolean => /^[1-9]\d{0,17}$/.test(id);
+
+/**
+ * Where a connection is lost while it ends, graphile-worker rejects promises that nobody waits for, which would end the process;
+ * what it had in hand is freed like that of a dead worker. Such a rejection is told to `onFault` instead, any other ends the
+ * process as ever. The result undoes it.
+ */
+export function keepRejections(onFault: (error: unknown) => void): () => void {
+  const handle = (error: unknown) => {
+    if (!isFromWorker(error)) throw error;
+    onFault(error);
+  };
+  process.on('unhandledRejection', handle);
+  return () => process.off('unhandledRejection', handle);
+}
+
+function isFromWorker(error: unknown): boolean {
+  return error instanceof Error && /[\\/]graphile-worker[\\/]/.test(error.stack ?? '');
+}

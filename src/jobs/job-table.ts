@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EntityManager, In } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
-import { before } from '../database/instants.js';
 import type { NewJob } from './jobs.js';
 
 const maxErrorLength = 1_000;
@@ -76,7 +76,7 @@ export class JobTable {
   }
 
   /** Puts a job back as if it had not been claimed. */
-  giveBack(job: JobRow): Promise<unknown> {
+  release(job: JobRow): Promise<unknown> {
     const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
     return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));
   }

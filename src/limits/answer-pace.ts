@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { PaceLimits } from './pace-watch.js';
+import type { PaceLimits } from './pace.js';
 
 /** Since when a client has something to take, and how much it had taken by then. */
 interface Wait {

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { adaptRateLimiter } from './adapt-rate-limiter.js';
-import type { RateLimiter } from './rate-limiter.js';
+import { adaptRateLimiter, type RateLimiter } from './rate-limiter.js';
 
 /** Some 50 MB of counts; whoever comes from more addresses than that is forgotten sooner. */
 const maxKeys = 100_000;

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible';
-import { adaptRateLimiter } from './adapt-rate-limiter.js';
-import type { RateLimiter } from './rate-limiter.js';
+import { adaptRateLimiter, type RateLimiter } from './rate-limiter.js';
 
 export interface PostgresLimits {
   pool: Pool;

@@ -1,3 +1,4 @@
+import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { AttachmentError } from '../errors.js';
 
 /** How much of its limit a key has used up in its current window. */
@@ -24,4 +25,27 @@ export function rateLimited({ limit, resetsInMs }: Rate, msg: string, type: stri
   const details = [{ loc: ['headers', 'authorization'], msg, type }];
   const retryAfterSeconds = Math.max(1, Math.ceil(resetsInMs / 1_000));
   return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds, details });
+}
+
+/** What a principal's requests are counted under. Its id is unique within its organization only. */
+export function principalKey(organizationId: string, principalId: string): string {
+  return `${organizationId}/${principalId}`;
+}
+
+/** A limiter of the library, whatever it keeps its counts in, as our port. `clock` is what clients are told the time by. */
+export function adaptRateLimiter(limiter: RateLimiterAbstract, clock: () => Date): RateLimiter {
+  const toRate = ({ consumedPoints, msBeforeNext }: RateLimiterRes): Rate => ({
+    limit: limiter.points,
+    remaining: Math.max(0, limiter.points - consumedPoints),
+    isExceeded: consumedPoints > limiter.points,
+    resetsInMs: msBeforeNext,
+    resetsAt: new Date(clock().getTime() + msBeforeNext),
+  });
+  return {
+    count: async (key) => toRate(await limiter.penalty(key)),
+    look: async (key) => {
+      const counted = await limiter.get(key);
+      return counted && toRate(counted);
+    },
+  };
 }

@@ -1,5 +1,4 @@
-import type { RenderingFault } from './rendering.js';
-import { renderingLimits } from './rendering.js';
+import { type RenderingFault, renderingLimits } from './rendering.js';
 
 /** As much of a node as is looked at here, of Markdown or of HTML. */
 export interface TreeNode {

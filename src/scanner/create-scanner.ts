@@ -1,8 +1,8 @@
 import { ClamdScanner } from './clamd.js';
 import type { ClamdAddress } from './clamd-connection.js';
-import { EicarScanner } from './eicar.js';
-import { NoScanner } from './none.js';
-import type { Scanner } from './scanner.js';
+import type { Scanner, ScanOutcome } from './scanner.js';
+import { assertFindsEicar, eicarString } from './self-test.js';
+import { takeUntil } from './take-until.js';
 
 const defaultPort = 3310;
 
@@ -18,4 +18,45 @@ function parseClamdAddress(setting: string): ClamdAddress {
   if (protocol !== 'clamd:') throw new Error('There is no scanner of that kind.');
   if (hostname === '') return { path: decodeURIComponent(pathname) };
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? defaultPort : Number(port) };
+}
+
+/** No scanner: everything is called clean, unread. */
+class NoScanner implements Scanner {
+  readonly name = 'none';
+  readonly isActive = false;
+
+  async scan(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanOutcome> {
+    signal.throwIfAborted();
+    for await (const _chunk of takeUntil(content, signal)) break;
+    return { outcome: 'clean' };
+  }
+
+  async selfTest(): Promise<void> {}
+}
+
+const wanted = Buffer.from(eicarString);
+const overlap = wanted.length - 1;
+
+/** Finds the EICAR test string, anywhere in the content, and nothing else: for trying the flow without a real scanner. */
+class EicarScanner implements Scanner {
+  readonly name = 'eicar';
+  readonly isActive = true;
+
+  async scan(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanOutcome> {
+    let tail = Buffer.alloc(0);
+    for await (const chunk of takeUntil(content, signal)) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      const border = Buffer.concat([tail, bytes.subarray(0, overlap)]);
+      if (border.includes(wanted) || bytes.includes(wanted)) {
+        return { outcome: 'infected', signature: 'Eicar-Test-Signature' };
+      }
+      tail = Buffer.from(bytes.length < overlap ? border.subarray(-overlap) : bytes.subarray(-overlap));
+    }
+    signal.throwIfAborted();
+    return { outcome: 'clean' };
+  }
+
+  async selfTest(signal = new AbortController().signal): Promise<void> {
+    await assertFindsEicar(this, signal);
+  }
 }

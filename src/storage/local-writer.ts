@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { privateFile } from '../private-files.js';
+import { privateFile } from '../config/private-files.js';
 import type { Directories } from './directories.js';
 import type { ReservedSpace } from './reserved-space.js';
 import type { ObjectWriter } from './storage.js';

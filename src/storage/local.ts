@@ -1,11 +1,10 @@
-import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
-import { privateFile } from '../private-files.js';
+import { Readable } from 'node:stream';
+import { privateFile } from '../config/private-files.js';
 import { Directories } from './directories.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
-import { readFileRange } from './read-file-range.js';
 import { ReservedSpace } from './reserved-space.js';
 import type { ByteRange, ObjectWriter, Storage } from './storage.js';
 import { onMedium, systemCode, toStorageFault } from './storage-fault.js';
@@ -136,4 +135,40 @@ async function removeWhereOlder(path: string, olderThanMs: number): Promise<bool
 function nullWhereMissing(error: unknown): null {
   if (systemCode(error) === 'ENOENT') return null;
   throw error;
+}
+
+/** Large chunks are the fastest; the first ones are small, so that a client that takes none of them costs little memory. */
+const firstChunkSize = 64 * 1024;
+const maxChunkSize = 1024 * 1024;
+
+/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
+function readFileRange(file: FileHandle, { start, end }: ByteRange): Readable {
+  let position = start;
+  let chunkSize = firstChunkSize;
+
+  async function nextChunk(): Promise<Uint8Array | null> {
+    const length = Math.min(chunkSize, end - position + 1);
+    if (length <= 0) return null;
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+    position += bytesRead;
+    chunkSize = Math.min(2 * chunkSize, maxChunkSize);
+    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+  }
+
+  return new Readable({
+    // One chunk ahead, however large.
+    highWaterMark: firstChunkSize,
+    read() {
+      nextChunk().then(
+        (chunk) => this.push(chunk),
+        (error: unknown) => this.destroy(toStorageFault(error)),
+      );
+    },
+    destroy(error, done) {
+      file.close().then(
+        () => done(error),
+        (closeError) => done(error ?? closeError),
+      );
+    },
+  });
 }

@@ -1,6 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { S3Location } from '../config/s3-location.js';
 import { AttachmentError } from '../errors.js';
-import type { S3Location } from '../s3-location.js';
 
 /** In milliseconds, of one of three attempts. */
 export interface StoreTimeouts {

@@ -7,7 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { S3Location } from '../s3-location.js';
+import type { S3Location } from '../config/s3-location.js';
 import { assertDocumentKey } from './document-key.js';
 import { nullWhereChanged, nullWhereMissing, onStore } from './s3-client.js';
 import type {
@@ -23,7 +23,7 @@ import type {
 export const incomingFolder = 'incoming/';
 
 /** More than this the store copies only in parts. */
-export const maxCopySize = 5 * 1024 ** 3;
+const maxCopySize = 5 * 1024 ** 3;
 
 export class S3DirectAccess implements DirectAccess {
   readonly maxSize = maxCopySize;

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
@@ -35,7 +36,7 @@ export function literalAddress(hostname: string): string | null {
 }
 
 /** Names that stand for the machine itself, whatever a name server says. */
-export function isLocalName(hostname: string): boolean {
+function isLocalName(hostname: string): boolean {
   return /(?:^|\.)localhost(?:\.localdomain)?\.?$/i.test(hostname);
 }
 
@@ -44,3 +45,18 @@ export function isForbiddenHost(hostname: string): boolean {
   const address = literalAddress(hostname);
   return address === null ? isLocalName(hostname) : !isPublicAddress(address);
 }
+
+/** An address a name stands for. */
+export interface ResolvedAddress {
+  address: string;
+  family: 4 | 6;
+}
+
+/** All addresses of a name; rejects where there are none. */
+export type ResolveName = (name: string) => Promise<ResolvedAddress[]>;
+
+/** As the operating system does for every other program. */
+export const resolveName: ResolveName = async (name) => {
+  const found = await lookup(name, { all: true, order: 'verbatim' });
+  return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+};

@@ -1,8 +1,7 @@
+import { allowedPorts, portOf, type WebhookPorts } from '../config/webhook-ports.js';
 import type { WebhookInteraction } from '../database/entities/webhook-subscription.js';
-import type { Faults } from '../faults.js';
-import { allowedPorts, portOf, type WebhookPorts } from '../webhook-ports.js';
-import { isForbiddenHost, isPublicAddress, literalAddress } from './address-guard.js';
-import type { ResolveName } from './resolve-name.js';
+import type { Faults } from '../errors.js';
+import { isForbiddenHost, isPublicAddress, literalAddress, type ResolveName } from './address-guard.js';
 
 /** A subscription as a client asks for it. */
 export interface WebhookSubscription {

@@ -1,10 +1,13 @@
-import type { EntityManager } from 'typeorm';
-import type { Faults } from '../faults.js';
+import { type EntityManager, Not } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Viewer } from '../auth/viewer.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookSubscriptionRow } from '../database/entities/webhook-subscription.js';
+import { insertRow } from '../database/insert-row.js';
+import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';
 import { fanOut, type WebhookEvent } from './fan-out.js';
-import { forgetWebhooks } from './forget-webhooks.js';
-import { subscribe } from './subscribe.js';
 
 export interface WebhooksDependencies extends CheckWebhooksDependencies {
   jobs: Pick<Jobs, 'enqueue'>;
@@ -37,4 +40,35 @@ function toEvent({ attachment, blob, rejection }: Judged, now: Date): WebhookEve
     rejection,
     now,
   };
+}
+
+/** Writes subscriptions that `checkWebhooks` has passed, inside the transaction that creates their attachment. */
+export async function subscribe(
+  manager: EntityManager,
+  viewer: Viewer,
+  attachmentId: string,
+  webhooks: readonly WebhookSubscription[],
+  now: Date,
+): Promise<void> {
+  for (const { uri, interactions } of webhooks) {
+    await insertRow(manager, WebhookSubscriptionRow, {
+      id: uuidv7(),
+      organizationId: viewer.organizationId,
+      attachmentId,
+      uri: new URL(uri).href,
+      interactions: [...new Set(interactions)],
+      createdAt: now,
+      endedAt: null,
+    });
+  }
+}
+
+/**
+ * Deletes what is kept for an attachment, inside the transaction that deletes the attachment. Deliveries that are still QUEUED
+ * stay until they are done: without their subscription they then go by themselves.
+ */
+export async function forgetWebhooks(manager: EntityManager, attachmentId: string): Promise<void> {
+  // The subscriptions first: a delivery that is just being done waits for them, or has done so and is seen below.
+  await manager.delete(WebhookSubscriptionRow, { attachmentId });
+  await manager.delete(WebhookDeliveryRow, { attachmentId, state: Not('QUEUED' as const) });
 }

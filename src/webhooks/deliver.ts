@@ -1,14 +1,13 @@
+import { allowedPorts, type WebhookPorts } from '../config/webhook-ports.js';
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import type { JobHandler, Jobs } from '../jobs/jobs.js';
-import { allowedPorts, type WebhookPorts } from '../webhook-ports.js';
+import type { ResolveName } from './address-guard.js';
 import { readDeliveryJob } from './delivery-job.js';
 import { OriginTurns } from './origin-turns.js';
 import { planNext } from './plan-next.js';
-import type { Answer } from './post-webhook.js';
-import type { ResolveName } from './resolve-name.js';
+import { type Answer, createSign } from './post-webhook.js';
 import { postponeDelivery, settleDelivery } from './settle-delivery.js';
-import { createSign } from './sign.js';
 
 export interface DeliverWebhookDependencies {
   database: Database;

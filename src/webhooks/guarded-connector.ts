@@ -1,9 +1,13 @@
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
-import { allowedPorts, portOf, type WebhookPorts } from '../webhook-ports.js';
-import { ForbiddenAddressError, isForbiddenHost, isPublicAddress } from './address-guard.js';
-import { skipInformational } from './informational-answers.js';
-import type { ResolvedAddress, ResolveName } from './resolve-name.js';
+import { allowedPorts, portOf, type WebhookPorts } from '../config/webhook-ports.js';
+import {
+  ForbiddenAddressError,
+  isForbiddenHost,
+  isPublicAddress,
+  type ResolvedAddress,
+  type ResolveName,
+} from './address-guard.js';
 
 /** The connection was refused by us for its port. */
 export class ForbiddenPortError extends Error {
@@ -72,4 +76,56 @@ function createLookup(resolveName: ResolveName): LookupFunction {
     };
     resolveName(name).then(answer, (error: NodeJS.ErrnoException) => callback(error, ''));
   };
+}
+
+/** How many may come before the final answer, and how many bytes each may have. */
+const maxInformational = 20;
+const maxHeadBytes = 16_384;
+
+const informational = /^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/;
+/** Bytes of a status line that tell whether it is informational. */
+const statusBytes = 'HTTP/1.1 100 '.length;
+
+/**
+ * Passes over what a receiver sends before its answer without being asked, such as `100 Continue`: the client's parser takes that
+ * for a fault. A receiver that sends more than 20 of them is cut off.
+ */
+export function skipInformational(socket: Socket): void {
+  const read = socket.read.bind(socket);
+  let head = Buffer.alloc(0);
+  let skipped = 0;
+  let isPassed = false;
+
+  /** The rest of `head` after informational answers; null while more is to come. */
+  const rest = (): Buffer | null => {
+    for (;;) {
+      if (head.length < statusBytes) return null;
+      if (!informational.test(head.toString('latin1', 0, statusBytes))) return head;
+      const end = head.indexOf('\r\n\r\n');
+      if (end === -1 && head.length <= maxHeadBytes) return null;
+      skipped += 1;
+      if (end === -1 || skipped > maxInformational) {
+        socket.destroy(new TooManyInformationalError());
+        return null;
+      }
+      head = head.subarray(end + 4);
+    }
+  };
+  socket.read = (size?: number): unknown => {
+    if (isPassed) return read(size);
+    for (;;) {
+      const chunk: unknown = read();
+      // The parser refuses an answer that ends within its first line.
+      if (!Buffer.isBuffer(chunk)) return chunk;
+      head = Buffer.concat([head, chunk]);
+      const answer = rest();
+      if (answer === null) continue;
+      isPassed = true;
+      return answer;
+    }
+  };
+}
+
+class TooManyInformationalError extends Error {
+  readonly code = 'TOO_MANY_INFORMATIONAL_ANSWERS';
 }

@@ -1,10 +1,9 @@
-import { type CleanUpDependencies, cleanUp } from '../attachments/clean-up.js';
-import { scanJob } from '../attachments/queue-scan.js';
-import { type RenderStoredDependencies, renderStored } from '../attachments/render-stored.js';
-import { createScanBlob, type ScanBlobDependencies } from '../attachments/scan-blob.js';
+import { type RenderStoredDependencies, renderStored } from '../attachments/descriptions.js';
+import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { ScannerTrust } from '../scanner/trust.js';
+import { createScanBlob, type ScanBlobDependencies, scanJob } from '../verdicts/scan-blob.js';
 import { createDeliverWebhook, type DeliverWebhookDependencies } from '../webhooks/deliver.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import type { Log } from './log.js';

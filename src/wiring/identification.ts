@@ -1,13 +1,12 @@
 import { type Authenticate, createAuthenticate, type Identify } from '../auth/authenticate.js';
-import { createIdentifyKey } from '../auth/identify-key.js';
-import { createIdentifyToken } from '../auth/identify-token.js';
+import { createEnsureUser } from '../auth/ensure-user.js';
+import { createIdentifyKey, createIdentifyToken } from '../auth/identify.js';
 import { KeyRevocations } from '../auth/key-revocations.js';
 import { createKeyUsage, type KeyUsage } from '../auth/key-usage.js';
 import { createKnownKeys, type KnownKeys } from '../auth/known-keys.js';
-import { createMeetPrincipal } from '../auth/meet-principal.js';
 import { type TokenFault, TokenRefusal } from '../auth/token-refusal.js';
 import { createTokenVerifier } from '../auth/verify-token.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import type { Log } from './log.js';
 
@@ -80,5 +79,5 @@ function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDepen
   if (jwt === null) return null;
   const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
   const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
-  return createIdentifyToken({ verify, meet: createMeetPrincipal({ database, clock }), clock });
+  return createIdentifyToken({ verify, meet: createEnsureUser({ database, clock }), clock });
 }

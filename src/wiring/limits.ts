@@ -1,12 +1,12 @@
 import { type Admit, createAdmit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { DownloadPlaces } from '../limits/download-places.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
 import { createNetworkRate, type NetworkRate, type Shares } from '../limits/network-rate.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { UploadSlots } from '../limits/upload-slots.js';
+import { UploadConcurrency } from '../limits/upload-concurrency.js';
 
 const windowSeconds = 60;
 /** For counting requests, beside the pool of everything else. */
@@ -28,7 +28,7 @@ export interface Limits {
   anonymous: NetworkRate | null;
   /** Counts subscriptions that begin, by this process alone; null for no limit. */
   subscribing: RateLimiter | null;
-  uploadSlots: UploadSlots;
+  uploadSlots: UploadConcurrency;
   places: DownloadPlaces;
   closeLimits(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
     }),
     anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
     subscribing: await unlessOff(ownLimits.open, '', subscriptionsPerRequest * config.requestsPerMinute),
-    uploadSlots: new UploadSlots(config.maxConcurrentUploads),
+    uploadSlots: new UploadConcurrency(config.maxConcurrentUploads),
     places: new DownloadPlaces(config.maxConcurrentDownloads),
     closeLimits,
   };

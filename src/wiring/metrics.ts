@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { UploadMeter } from '../attachments/measure-upload.js';
-import type { VerdictOutcome } from '../attachments/scan-blob.js';
 import type { AnsweredRequest } from '../http/metrics-route.js';
+import type { UploadMeter } from '../intake/receive.js';
+import type { VerdictOutcome } from '../verdicts/scan-blob.js';
 import type { DeliveryOutcome } from '../webhooks/deliver.js';
 
 export type Metrics = ReturnType<typeof createMetrics>;

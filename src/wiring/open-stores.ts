@@ -1,11 +1,20 @@
 import { stat } from 'node:fs/promises';
+import { Counter, Gauge } from 'prom-client';
 import type { Logger } from 'typeorm';
-import type { Config } from '../config.js';
+import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
+import { keepSecret, type SecretKind } from '../auth/secrets.js';
+import type { Config } from '../config/config.js';
+import { isWebhookSecret } from '../config/setting-formats.js';
 import { type Database, openDatabase } from '../database/database.js';
 import { databaseFile } from '../database/sqlite.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
+import { EmbeddedJobs } from '../jobs/embedded.js';
+import type { Jobs } from '../jobs/jobs.js';
 import { createLocalStorage } from '../storage/local.js';
 import type { Storage } from '../storage/storage.js';
+import { makeWebhookSecret } from '../webhooks/post-webhook.js';
+import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
 
 export interface DatabaseObservers {
   /** Sees every SQL statement. */
@@ -54,4 +63,97 @@ export async function createConfiguredStorage({ storage }: Config): Promise<Stor
   if (typeof storage === 'string') return createLocalStorage(storage);
   const { createS3Storage } = await import('../storage/s3.js');
   return createS3Storage(storage);
+}
+
+/** Asks if the settings say so; else everybody may see and change every record of the organization. */
+export async function createConfiguredAuthorizer(
+  { recordAuthorizerUrl: url, recordAuthorizerBatch: batch }: Config,
+  { registry }: Pick<Metrics, 'registry'>,
+  log: Log,
+): Promise<RecordAuthorizer> {
+  if (url === null) return allowAll;
+  const { OpaAuthorizer } = await import('../access/opa-authorizer.js');
+  const questions = new Counter({
+    name: 'claimcheck_authorizer_questions_total',
+    help: 'Questions to the record authorizer, by what became of them; turned_away were not sent.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const authorizer = new OpaAuthorizer({
+    url,
+    batch,
+    onQuestion: (outcome) => questions.inc({ outcome }),
+    onOutage: (err) => log.warn({ err }, 'no answer of the record authorizer: what needs one fails'),
+    onRecovery: (unanswered) => log.info({ unanswered }, 'the record authorizer answers again'),
+  });
+  new Gauge({
+    name: 'claimcheck_authorizer_waiting',
+    help: 'Questions to the record authorizer that have not been sent yet.',
+    registers: [registry],
+    collect() {
+      this.set(authorizer.waiting);
+    },
+  });
+  return authorizer;
+}
+
+const webhookSecret: SecretKind = { make: makeWebhookSecret, isGood: isWebhookSecret };
+
+/** The first signs URLs and upload tokens, all are accepted. Made and kept in the data directory where none is set. */
+export async function configuredSigningSecrets(config: Config): Promise<[string, ...string[]]> {
+  const [first, ...others] = config.signingSecrets ?? [];
+  return first === undefined
+    ? [await keepSecret(config.dataDirectory, 'signing-secret')]
+    : [first, ...others];
+}
+
+/** Every one signs each delivery. Made and kept in the data directory where none is set. */
+export async function configuredWebhookSecrets(config: Config): Promise<readonly string[]> {
+  return config.webhookSecrets ?? [await keepSecret(config.dataDirectory, 'webhook-secret', webhookSecret)];
+}
+
+/** Several processes may share a database: then each secret must be the same in all of them. */
+export function warnOfUnsharedSecrets(
+  { postgres, signingSecrets, webhookSecrets }: Config,
+  log: Pick<Log, 'warn'>,
+): void {
+  if (postgres === null) return;
+  const unset = [
+    ...(signingSecrets ? [] : ['SIGNING_SECRET']),
+    ...(webhookSecrets ? [] : ['WEBHOOK_SECRET']),
+  ];
+  for (const name of unset) {
+    log.warn(
+      `${name} is not set: it is kept in DATA_DIR, and processes with another one do not work together`,
+    );
+  }
+}
+
+/** For taking jobs of two kinds, and hearing of new ones of each. */
+const connections = 6;
+
+interface JobDependencies {
+  database: Database;
+  clock: () => Date;
+  log: Pick<Log, 'error' | 'warn'>;
+}
+
+/** The engine that goes with the database. What fails is logged under the kind of its job; retries are the engine's. */
+export async function openConfiguredJobs({ postgres }: Config, deps: JobDependencies): Promise<Jobs> {
+  const { log } = deps;
+  const options = {
+    ...deps,
+    onFailure: (err: unknown, job: { kind: string; attempts: number; isLast: boolean } | null) => {
+      if (job?.isLast) log.error({ err, job }, 'a job has used up its attempts');
+      else log.warn({ err, job }, 'a job has failed and runs again');
+    },
+  };
+  if (postgres === null) return new EmbeddedJobs(options);
+  const { createPostgresPool } = await import('../database/postgres-pool.js');
+  const { longestAnswerMs } = await import('../database/postgres.js');
+  const { GraphileJobs, migrateGraphileJobs } = await import('../jobs/graphile.js');
+  const { url, statementTimeoutMs } = postgres;
+  await migrateGraphileJobs({ ...options, createPool: () => createPostgresPool(url, connections, 0) });
+  const createPool = () => createPostgresPool(url, connections, longestAnswerMs(statementTimeoutMs));
+  return new GraphileJobs({ ...options, createPool });
 }

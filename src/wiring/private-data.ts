@@ -1,7 +1,7 @@
 import { opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { Config } from '../config.js';
-import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../private-files.js';
+import type { Config } from '../config/config.js';
+import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../config/private-files.js';
 import { systemCode } from '../storage/storage-fault.js';
 import type { Log } from './log.js';
 

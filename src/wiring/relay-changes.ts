@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Change, Changes } from '../attachments/changes.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
+import type { Change, Changes } from '../model/changes.js';
 import type { Log } from './log.js';
 
 const changeText = z.object({

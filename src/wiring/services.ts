@@ -1,33 +1,34 @@
 import type { Logger } from 'typeorm';
-import { Changes } from '../attachments/changes.js';
-import { createHasher } from '../attachments/hash-content.js';
-import { IntakeLeases, type IntakeLeaseTimes } from '../attachments/intake-leases.js';
-import { loadPolicies } from '../attachments/load-policies.js';
-import { VerdictWatch } from '../attachments/verdict-watch.js';
 import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
+import { createHasher } from '../intake/hash-content.js';
+import { IntakeLeases, type IntakeLeaseTimes } from '../intake/intake-leases.js';
 import { MarkdownRenderer } from '../markdown/markdown-renderer.js';
+import { Changes } from '../model/changes.js';
+import { loadPolicies } from '../policies/load-policies.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
+import { VerdictWatch } from '../verdicts/verdict-watch.js';
+import { resolveName } from '../webhooks/address-guard.js';
 import { createWebhooks } from '../webhooks/create-webhooks.js';
-import { resolveName } from '../webhooks/resolve-name.js';
 import { testScanner } from './background-work.js';
-import { createConfiguredAuthorizer } from './configured-authorizer.js';
-import { openConfiguredJobs } from './configured-jobs.js';
-import {
-  configuredSigningSecrets,
-  configuredWebhookSecrets,
-  warnOfUnsharedSecrets,
-} from './configured-secrets.js';
 import { createIdentification } from './identification.js';
 import { openLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
-import { createConfiguredStorage, openConfiguredDatabase } from './open-stores.js';
+import {
+  configuredSigningSecrets,
+  configuredWebhookSecrets,
+  createConfiguredAuthorizer,
+  createConfiguredStorage,
+  openConfiguredDatabase,
+  openConfiguredJobs,
+  warnOfUnsharedSecrets,
+} from './open-stores.js';
 import { relayConfiguredChanges } from './relay-changes.js';
 
 /** What tests and tools put in the place of the usual parts. */

@@ -1,6 +1,6 @@
-import type { StoredAttachment } from '../../src/attachments/stored-attachment.js';
 import { AttachmentError } from '../../src/errors.js';
 import { onlyVisible } from '../../src/graphql/subscriptions/watch-visible.js';
+import type { StoredAttachment } from '../../src/model/stored-attachment.js';
 
 /** Tells of the same attachment again and again, and notes what happens to it. */
 function endless() {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { assertDecodedSize, decodeBase64, decodedSize } from '../../src/attachments/decode-base64.js';
 import { AttachmentError } from '../../src/errors.js';
+import { assertDecodedSize, decodeBase64, decodedSize } from '../../src/intake/decode-base64.js';
 import { report } from '../support/report.js';
 import { seededRandom } from '../support/seeded-random.js';
 

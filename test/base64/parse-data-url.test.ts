@@ -1,5 +1,5 @@
-import { maxDataUrlHeader, parseDataUrl } from '../../src/attachments/parse-data-url.js';
 import { AttachmentError } from '../../src/errors.js';
+import { maxDataUrlHeader, parseDataUrl } from '../../src/intake/parse-data-url.js';
 
 /** Content type and content, or code and kind of the fault. */
 async function parse(pieces: readonly (string | Uint8Array)[]): Promise<[string, string]> {

@@ -1,8 +1,7 @@
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import type { Database } from '../../src/database/database.js';
 import type { Jobs } from '../../src/jobs/jobs.js';
-import { openConfiguredJobs } from '../../src/wiring/configured-jobs.js';
-import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredJobs } from '../../src/wiring/open-stores.js';
 import { handler, until } from '../support/jobs-contract.js';
 import { databaseEnvironment } from '../support/test-database.js';
 

@@ -1,10 +1,10 @@
-import { Changes } from '../../src/attachments/changes.js';
-import { cleanUp } from '../../src/attachments/clean-up.js';
-import { IntakeLeases } from '../../src/attachments/intake-leases.js';
+import { cleanUp } from '../../src/cleaning/clean-up.js';
 import { RemovalRow } from '../../src/database/entities/removal.js';
 import { SweepRow } from '../../src/database/entities/sweep.js';
+import { IntakeLeases } from '../../src/intake/intake-leases.js';
+import { Changes } from '../../src/model/changes.js';
 import { createMemoryStorage } from '../../src/storage/memory.js';
-import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
+import { forgetWebhooks } from '../../src/webhooks/create-webhooks.js';
 import { overrideStorage } from '../support/override-storage.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { openTestDatabase } from '../support/test-database.js';

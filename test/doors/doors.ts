@@ -1,5 +1,10 @@
-import type { Answer, AnswerError, AttachmentData, Client } from '../support/client.js';
-import { attachmentFields } from '../support/client.js';
+import {
+  type Answer,
+  type AnswerError,
+  type AttachmentData,
+  attachmentFields,
+  type Client,
+} from '../support/client.js';
 import { type FormPart, formBody, testBoundary } from '../support/raw-http.js';
 
 /** What is sent, and what it is said to be. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { Changes } from '../../src/attachments/changes.js';
-import { cleanUp } from '../../src/attachments/clean-up.js';
-import { IntakeLeases } from '../../src/attachments/intake-leases.js';
+import { cleanUp } from '../../src/cleaning/clean-up.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
-import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
+import { IntakeLeases } from '../../src/intake/intake-leases.js';
+import { Changes } from '../../src/model/changes.js';
+import { forgetWebhooks } from '../../src/webhooks/create-webhooks.js';
 import type { AttachmentData } from '../support/client.js';
 import { FragileStorage } from './fragile-storage.js';
 import { Stage } from './stage.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { readByteRange } from '../../src/http/byte-range.js';
+import { readByteRange } from '../../src/http/conditional-request.js';
 
 describe('readByteRange of 10 bytes', () => {
   it.each([

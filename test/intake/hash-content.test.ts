@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { type ContentHash, createHasher, type Hasher } from '../../src/attachments/hash-content.js';
+import { type ContentHash, createHasher, type Hasher } from '../../src/intake/hash-content.js';
 import { report } from '../support/report.js';
 import { seededRandom } from '../support/seeded-random.js';
 
@@ -100,7 +100,7 @@ describe('a hashing thread that fails', () => {
 
   /** The real thread, but it does `harm` when it meets content that begins with the byte 0xEE. */
   async function createFragileHasher(harm: string): Promise<Hasher> {
-    const real = new URL('../../src/attachments/hash-worker.js', import.meta.url);
+    const real = new URL('../../src/intake/hash-worker.js', import.meta.url);
     const file = join(directory, `fragile-${random.integer(0, 2 ** 30)}.mjs`);
     await writeFile(
       file,

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createHasher } from '../../src/attachments/hash-content.js';
-import type { Intake } from '../../src/attachments/intake.js';
-import { type ContentSource, takeIn } from '../../src/attachments/take-in.js';
+import { type ContentSource, intakeFromStream } from '../../src/intake/from-stream.js';
+import { createHasher } from '../../src/intake/hash-content.js';
+import type { Intake } from '../../src/intake/intake.js';
 import { createMemoryStorage } from '../../src/storage/memory.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -20,7 +20,7 @@ export class TestedIntake {
   readonly #hasher = createHasher();
 
   take(content: Content, source: Partial<ContentSource> = {}, signal?: AbortSignal): Promise<Intake> {
-    return takeIn(
+    return intakeFromStream(
       {
         storage: this.storage,
         hasher: this.#hasher,

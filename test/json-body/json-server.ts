@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { decodeBase64 } from '../../src/attachments/decode-base64.js';
 import { errorExtensions, toAttachmentError } from '../../src/errors.js';
 import { defaultJsonBodyLimits, type JsonBodyLimits } from '../../src/graphql/json-body/json-body-limits.js';
 import { type LongTextSource, readJsonBody } from '../../src/graphql/json-body/read-json-body.js';
 import { type DrainBounds, defaultDrainBounds, drainRequest } from '../../src/http/drain-request.js';
+import { decodeBase64 } from '../../src/intake/decode-base64.js';
 
 export interface HashedText {
   kind: string;

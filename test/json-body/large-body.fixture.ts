@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { decodeBase64 } from '../../src/attachments/decode-base64.js';
-import { createHasher } from '../../src/attachments/hash-content.js';
-import type { Intake } from '../../src/attachments/intake.js';
-import { parseDataUrl } from '../../src/attachments/parse-data-url.js';
-import { takeIn } from '../../src/attachments/take-in.js';
 import { defaultJsonBodyLimits, maxJsonRequestSize } from '../../src/graphql/json-body/json-body-limits.js';
 import { type LongTextSource, readJsonBody } from '../../src/graphql/json-body/read-json-body.js';
+import { decodeBase64 } from '../../src/intake/decode-base64.js';
+import { intakeFromStream } from '../../src/intake/from-stream.js';
+import { createHasher } from '../../src/intake/hash-content.js';
+import type { Intake } from '../../src/intake/intake.js';
+import { parseDataUrl } from '../../src/intake/parse-data-url.js';
 import { createLocalStorage } from '../../src/storage/local.js';
 
 /**
@@ -29,7 +29,13 @@ const organizationId = '0190b5a4-0000-7000-8000-000000000000';
 async function receive({ kind, text }: LongTextSource): Promise<Intake> {
   const { contentType, content } =
     kind === 'dataUrl' ? await parseDataUrl(text) : { contentType: null, content: decodeBase64(text) };
-  return takeIn(deps, { organizationId, content, maxSize, fileName: null, declaredType: contentType });
+  return intakeFromStream(deps, {
+    organizationId,
+    content,
+    maxSize,
+    fileName: null,
+    declaredType: contentType,
+  });
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

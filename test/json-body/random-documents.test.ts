@@ -1,6 +1,6 @@
-import { decodeBase64 } from '../../src/attachments/decode-base64.js';
 import { findLongTexts } from '../../src/graphql/json-body/find-long-texts.js';
 import { type LongTextSource, readJsonBody } from '../../src/graphql/json-body/read-json-body.js';
+import { decodeBase64 } from '../../src/intake/decode-base64.js';
 import { report } from '../support/report.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { cutRandomly, pieceSource, testLimits } from './piece-source.js';

@@ -1,6 +1,5 @@
 import { postgresDialect, type SeedDialect, sqliteDialect } from '../../bench/seed-dialect.js';
-import type { TestService } from '../support/service.js';
-import { startService } from '../support/service.js';
+import { startService, type TestService } from '../support/service.js';
 import { openTestDatabase, runsOnPostgres } from '../support/test-database.js';
 
 const dialect: SeedDialect = runsOnPostgres() ? postgresDialect : sqliteDialect;

@@ -1,5 +1,4 @@
-import { plainHtml } from '../../src/markdown/plain-html.js';
-import { renderMarkdown } from '../../src/markdown/render-markdown.js';
+import { plainHtml, renderMarkdown } from '../../src/markdown/render-markdown.js';
 import { renderingLimits } from '../../src/markdown/rendering.js';
 
 function htmlOf(markdown: string): string {

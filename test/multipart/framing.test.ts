@@ -1,6 +1,5 @@
 import { AttachmentError } from '../../src/errors.js';
-import { DelimiterScan } from '../../src/graphql/multipart/delimiter-scan.js';
-import { readBoundary } from '../../src/graphql/multipart/read-boundary.js';
+import { DelimiterScan, readBoundary } from '../../src/graphql/multipart/delimiter-scan.js';
 import { formBody } from '../support/raw-http.js';
 
 describe('DelimiterScan', () => {

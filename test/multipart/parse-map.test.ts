@@ -1,10 +1,8 @@
 import { GraphQLUpload } from 'graphql-upload-minimal';
 import { AttachmentError } from '../../src/errors.js';
-import { findUploadSlot } from '../../src/graphql/multipart/find-upload-slot.js';
 import { maxPartNameLength, maxPathSegments } from '../../src/graphql/multipart/multipart-limits.js';
-import { parseMap } from '../../src/graphql/multipart/parse-map.js';
+import { findUploadSlot, parseMap, placeUploads } from '../../src/graphql/multipart/parse-map.js';
 import { type GraphqlBody, parseOperations } from '../../src/graphql/multipart/parse-operations.js';
-import { placeUploads } from '../../src/graphql/multipart/place-uploads.js';
 import { builtInMembers } from './built-in-members.js';
 
 const limits = { maxFiles: 5, maxMapPaths: 10 };

@@ -1,6 +1,5 @@
-import { chooseFileName } from '../../src/attachments/choose-file-name.js';
-import { AttachmentError } from '../../src/errors.js';
-import { Faults } from '../../src/faults.js';
+import { chooseFileName } from '../../src/content-types/clean-file-name.js';
+import { AttachmentError, Faults } from '../../src/errors.js';
 
 function choose(given: string | null, ofPart: string | null) {
   const faults = new Faults();

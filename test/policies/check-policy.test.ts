@@ -1,6 +1,5 @@
-import { builtInPolicies } from '../../src/attachments/built-in-policies.js';
-import { checkPolicy } from '../../src/attachments/check-policy.js';
-import type { Policy } from '../../src/attachments/policy.js';
+import { checkPolicy } from '../../src/policies/check-policy.js';
+import { builtInPolicies, type Policy } from '../../src/policies/policy.js';
 
 const policy: Policy = {
   name: 'pictures',

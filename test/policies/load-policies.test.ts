@@ -1,8 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadPolicies } from '../../src/attachments/load-policies.js';
-import { resolvePolicy } from '../../src/attachments/resolve-policy.js';
-import { ConfigError } from '../../src/config.js';
+import { ConfigError } from '../../src/config/config.js';
+import { resolvePolicy } from '../../src/policies/choose-policy.js';
+import { loadPolicies } from '../../src/policies/load-policies.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
 const maxFileSize = 268_435_456;
@@ -48,7 +48,9 @@ describe('without a file', () => {
       maxCount: null,
       sharing: 'EXCLUSIVE',
     });
-    expect(resolvePolicy(book, { recordType: 'Anything' })).toEqual({ policy: book.policies.get('default') });
+    expect(resolvePolicy(book, { record: { type: 'Anything' } })).toEqual({
+      policy: book.policies.get('default'),
+    });
   });
 
   test('MAX_FILE_SIZE caps them', async () => {
@@ -133,10 +135,10 @@ describe('a file', () => {
     const book = await load(`{ "policies": { ${own} }, "recordTypes": { ${records} } }`);
     for (const name of names) {
       expect(resolvePolicy(book, { policy: name })).toMatchObject({ policy: { name, maxCount: 3 } });
-      expect(resolvePolicy(book, { recordType: name, field: '__proto__' })).toMatchObject({
+      expect(resolvePolicy(book, { record: { type: name }, field: '__proto__' })).toMatchObject({
         policy: { name },
       });
-      expect(resolvePolicy(book, { recordType: name, field: 'constructor' })).toHaveProperty('fault');
+      expect(resolvePolicy(book, { record: { type: name }, field: 'constructor' })).toHaveProperty('fault');
     }
   });
 });

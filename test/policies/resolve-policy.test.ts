@@ -1,6 +1,6 @@
-import type { PolicyBook } from '../../src/attachments/load-policies.js';
-import type { Policy } from '../../src/attachments/policy.js';
-import { type PolicyQuery, resolvePolicy } from '../../src/attachments/resolve-policy.js';
+import { type PolicyQuery, resolvePolicy } from '../../src/policies/choose-policy.js';
+import type { PolicyBook } from '../../src/policies/load-policies.js';
+import type { Policy } from '../../src/policies/policy.js';
 
 const policyNamed = (name: string): Policy => ({
   name,
@@ -32,39 +32,43 @@ const outcome = (from: PolicyBook, query: PolicyQuery) => {
 
 test.each<[string, PolicyQuery, string]>([
   ['nothing named', {}, 'default'],
-  ['only nulls', { policy: null, recordType: null, field: null }, 'default'],
+  ['only nulls', { policy: null, record: null, field: null }, 'default'],
   ['a field of no record', { field: 'file' }, 'default'],
   ['a policy', { policy: 'other' }, 'other'],
-  ['a policy, whatever the record', { policy: 'other', recordType: 'Event', field: 'file' }, 'other'],
-  ['a policy that is not there', { policy: 'none', recordType: 'Event' }, 'unknown_policy'],
+  ['a policy, whatever the record', { policy: 'other', record: { type: 'Event' }, field: 'file' }, 'other'],
+  ['a policy that is not there', { policy: 'none', record: { type: 'Event' } }, 'unknown_policy'],
   ['an empty name', { policy: '' }, 'unknown_policy'],
-  ['a record type', { recordType: 'Event' }, 'event'],
-  ['its field', { recordType: 'Event', field: 'file' }, 'field file'],
-  ['another field of it', { recordType: 'Event', field: 'image' }, 'event'],
+  ['a record type', { record: { type: 'Event' } }, 'event'],
+  ['its field', { record: { type: 'Event' }, field: 'file' }, 'field file'],
+  ['another field of it', { record: { type: 'Event' }, field: 'image' }, 'event'],
   [
     'a field of any record, where the record type has its own policy',
-    { recordType: 'Event', field: 'avatar' },
+    { record: { type: 'Event' }, field: 'avatar' },
     'event',
   ],
-  ['a record type with policies for fields only', { recordType: 'Document' }, 'any'],
-  ['its field ', { recordType: 'Document', field: 'file' }, 'field file'],
-  ['another field of it ', { recordType: 'Document', field: 'avatar' }, 'field avatar'],
-  ['a record type that is not listed', { recordType: 'Task', field: 'file' }, 'any'],
-  ['a field of any record', { recordType: 'Task', field: 'avatar' }, 'field avatar'],
-  ['names that mean something to the language', { recordType: '__proto__', field: 'constructor' }, 'any'],
+  ['a record type with policies for fields only', { record: { type: 'Document' } }, 'any'],
+  ['its field ', { record: { type: 'Document' }, field: 'file' }, 'field file'],
+  ['another field of it ', { record: { type: 'Document' }, field: 'avatar' }, 'field avatar'],
+  ['a record type that is not listed', { record: { type: 'Task' }, field: 'file' }, 'any'],
+  ['a field of any record', { record: { type: 'Task' }, field: 'avatar' }, 'field avatar'],
+  [
+    'names that mean something to the language',
+    { record: { type: '__proto__' }, field: 'constructor' },
+    'any',
+  ],
   ['a policy of such a name', { policy: '__proto__' }, 'unknown_policy'],
 ])('%s', (_what, query, expected) => {
   expect(outcome(book, query)).toBe(expected);
 });
 
 test.each<[PolicyQuery, string]>([
-  [{ recordType: 'Event' }, 'event'],
-  [{ recordType: 'Document', field: 'file' }, 'field file'],
-  [{ recordType: 'Document' }, 'record_type_not_eligible'],
-  [{ recordType: 'Document', field: 'image' }, 'record_type_not_eligible'],
-  [{ recordType: 'Task' }, 'record_type_not_eligible'],
-  [{ recordType: '*' }, 'record_type_not_eligible'],
-  [{ recordType: 'constructor' }, 'record_type_not_eligible'],
+  [{ record: { type: 'Event' } }, 'event'],
+  [{ record: { type: 'Document' }, field: 'file' }, 'field file'],
+  [{ record: { type: 'Document' } }, 'record_type_not_eligible'],
+  [{ record: { type: 'Document' }, field: 'image' }, 'record_type_not_eligible'],
+  [{ record: { type: 'Task' } }, 'record_type_not_eligible'],
+  [{ record: { type: '*' } }, 'record_type_not_eligible'],
+  [{ record: { type: 'constructor' } }, 'record_type_not_eligible'],
   [{}, 'default'],
 ])('without a policy for any record: %j', (query, expected) => {
   expect(outcome(closedBook, query)).toBe(expected);
@@ -74,7 +78,7 @@ test('a fault says where it lies', () => {
   expect(resolvePolicy(book, { policy: 'none' })).toEqual({
     fault: { loc: ['policy'], type: 'unknown_policy', msg: 'There is no policy "none".' },
   });
-  expect(resolvePolicy(closedBook, { recordType: 'Task', field: 'file' })).toEqual({
+  expect(resolvePolicy(closedBook, { record: { type: 'Task' }, field: 'file' })).toEqual({
     fault: {
       loc: ['record', 'type'],
       type: 'record_type_not_eligible',

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Changes } from '../../src/attachments/changes.js';
-import { cleanUp } from '../../src/attachments/clean-up.js';
-import { IntakeLeases } from '../../src/attachments/intake-leases.js';
-import { loadConfig } from '../../src/config.js';
-import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
+import { cleanUp } from '../../src/cleaning/clean-up.js';
+import { loadConfig } from '../../src/config/config.js';
+import { IntakeLeases } from '../../src/intake/intake-leases.js';
+import { Changes } from '../../src/model/changes.js';
+import { forgetWebhooks } from '../../src/webhooks/create-webhooks.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../../src/wiring/open-stores.js';
 import { Ledger } from '../doors/ledger.js';
 import { claim, link } from '../doors/links.js';

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type Change, Changes } from '../../src/attachments/changes.js';
 import { KeyRevocations } from '../../src/auth/key-revocations.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
+import { type Change, Changes } from '../../src/model/changes.js';
 import { relayConfiguredChanges } from '../../src/wiring/relay-changes.js';
 import { until } from '../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';

@@ -4,12 +4,12 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, validate } from 'graphql';
-import { builtInPolicies } from '../../src/attachments/built-in-policies.js';
-import { cleanFileName } from '../../src/attachments/clean-file-name.js';
-import { loadPolicies } from '../../src/attachments/load-policies.js';
-import { resolvePolicy } from '../../src/attachments/resolve-policy.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
+import { cleanFileName } from '../../src/content-types/clean-file-name.js';
 import { createSchema } from '../../src/graphql/schema.js';
+import { resolvePolicy } from '../../src/policies/choose-policy.js';
+import { loadPolicies } from '../../src/policies/load-policies.js';
+import { builtInPolicies } from '../../src/policies/policy.js';
 import type { TestService } from '../support/service.js';
 import { describeWithProgram } from '../support/skip-without.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
@@ -109,15 +109,15 @@ describe('docs/policies.md', () => {
       return 'policy' in found ? found.policy.name : found.fault.type;
     };
     expect([
-      nameFor({ policy: 'pictures', recordType: 'Event' }),
-      nameFor({ recordType: 'Document', field: 'file' }),
-      nameFor({ recordType: 'Document', field: 'other' }),
-      nameFor({ recordType: 'Event', field: 'file' }),
-      nameFor({ recordType: 'Unheard' }),
+      nameFor({ policy: 'pictures', record: { type: 'Event' } }),
+      nameFor({ record: { type: 'Document' }, field: 'file' }),
+      nameFor({ record: { type: 'Document' }, field: 'other' }),
+      nameFor({ record: { type: 'Event' }, field: 'file' }),
+      nameFor({ record: { type: 'Unheard' } }),
       nameFor({}),
     ]).toEqual(['pictures', 'single', 'default', 'calendar', 'default', 'default']);
     const others = { policies: book.policies, recordTypes: new Map([...book.recordTypes].slice(0, 1)) };
-    expect(resolvePolicy(others, { recordType: 'Unheard' })).toMatchObject({
+    expect(resolvePolicy(others, { record: { type: 'Unheard' } })).toMatchObject({
       fault: { type: 'record_type_not_eligible' },
     });
   });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eicarString } from '../../src/scanner/eicar-string.js';
+import { eicarString } from '../../src/scanner/self-test.js';
 import { type ApiKeyData, createKey, tryRevokeKey } from '../auth/key-operations.js';
 import type { Client } from '../support/client.js';
 import { WebhookReceiver, webhookSecret } from '../support/webhook-receiver.js';

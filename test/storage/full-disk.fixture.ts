@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { createHasher } from '../../src/attachments/hash-content.js';
-import { takeIn } from '../../src/attachments/take-in.js';
+import { intakeFromStream } from '../../src/intake/from-stream.js';
+import { createHasher } from '../../src/intake/hash-content.js';
 import { createDocumentKey, hourPartition } from '../../src/storage/document-key.js';
 import { createLocalStorage } from '../../src/storage/local.js';
 
@@ -42,7 +42,7 @@ async function fileNames(): Promise<string[]> {
 }
 
 const bigUpload = () =>
-  takeIn(
+  intakeFromStream(
     { storage, hasher, clock: () => now, leases: { hold() {}, release: async () => {} } },
     {
       organizationId,

@@ -3,23 +3,19 @@ import ts from 'typescript-api';
 import type { SourceFile } from './source-files.js';
 import { fault, nodesOf, type Rule } from './syntax.js';
 
-/** What lies in src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
+/** The folders of src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
 const levels: readonly (readonly string[])[] = [
-  [
-    'config.ts',
-    'setting-formats.ts',
-    'limit-settings.ts',
-    's3-location.ts',
-    'webhook-ports.ts',
-    'errors.ts',
-    'faults.ts',
-    'private-files.ts',
-    'cut-text.ts',
-  ],
+  ['errors.ts'],
+  ['config'],
   ['storage', 'scanner', 'database', 'markdown'],
-  ['jobs', 'audit', 'limits'],
-  ['attachments', 'webhooks', 'auth', 'moving'],
-  ['access'],
+  ['jobs', 'audit', 'limits', 'content-types'],
+  ['auth'],
+  ['model'],
+  ['policies'],
+  ['intake', 'links'],
+  ['verdicts'],
+  ['attachments'],
+  ['access', 'cleaning', 'webhooks', 'transfer'],
   ['graphql', 'http'],
   ['wiring'],
   ['app.ts'],
@@ -27,9 +23,6 @@ const levels: readonly (readonly string[])[] = [
   ['main.ts'],
   ['claimcheck.cts'],
 ];
-
-/** Types that every folder of its level may import: who asks is everybody's business. */
-const sharedTypes = 'src/auth/viewer.ts';
 
 /** Packages that only the entrances (and what is above them) may know. */
 const transportPackages =
@@ -42,7 +35,6 @@ interface Import {
   /** The path of the imported file, or the name of the package. */
   target: string;
   isPackage: boolean;
-  isTypeOnly: boolean;
 }
 
 export const importsPointDown: Rule = (files) => [
@@ -68,18 +60,18 @@ export const noImportCycles: Rule = (files) => {
   return cycles;
 };
 
-/** What lies in no level is a fault of its own, told once, and not again with each import. */
-function isAllowed({ file, target, isPackage, isTypeOnly }: Import): boolean {
+/** A file in no level is a fault of its own, told once and not again with each import. */
+function isAllowed({ file, target, isPackage }: Import): boolean {
   const from = levelOf(file.path);
   if (from < 0) return true;
   if (isPackage) return from >= entranceLevel || !transportPackages.test(target);
   const to = levelOf(target);
   if (to < 0) return target.startsWith('src/');
-  if (to === from) return folderOf(file.path) === folderOf(target) || (isTypeOnly && target === sharedTypes);
+  if (to === from) return folderOf(file.path) === folderOf(target);
   return to < from;
 }
 
-/** -1 for what lies outside of src or in none of the levels. */
+/** -1 for a path outside of src or in none of the levels. */
 function levelOf(path: string): number {
   const [root, place = ''] = path.split('/');
   return root === 'src' ? levels.findIndex((places) => places.includes(place)) : -1;
@@ -96,7 +88,7 @@ function importsOf(file: SourceFile): Import[] {
     if (specifier === null) return [];
     const isPackage = !specifier.startsWith('.');
     const target = isPackage ? specifier : resolveImport(file.path, specifier);
-    return [{ file, position: node.getStart(file.tree), target, isPackage, isTypeOnly: isTypeOnly(node) }];
+    return [{ file, position: node.getStart(file.tree), target, isPackage }];
   });
 }
 
@@ -117,14 +109,4 @@ function moduleOf(node: ts.Node): ts.Node | undefined {
   if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText()))
     return node.arguments[0];
   return undefined;
-}
-
-function isTypeOnly(node: ts.Node): boolean {
-  if (ts.isImportTypeNode(node)) return true;
-  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
-  if (!ts.isImportDeclaration(node) || node.importClause === undefined) return false;
-  const { isTypeOnly, name, namedBindings } = node.importClause;
-  if (isTypeOnly) return true;
-  if (name !== undefined || namedBindings === undefined || !ts.isNamedImports(namedBindings)) return false;
-  return namedBindings.elements.every((element) => element.isTypeOnly);
 }

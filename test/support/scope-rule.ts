@@ -14,7 +14,7 @@ const commonTables = new Set([
 ]);
 
 /** Where the operator acts, on the service as a whole, and where tables themselves are made. */
-const operators = /^src\/(command|database|moving)\//;
+const operators = /^src\/(command|database|transfer)\//;
 
 /** What reads or changes rows that are there. An insert cannot leave the organization out: its column takes no null. */
 const queries =
@@ -52,7 +52,7 @@ export const queriesAreScoped: Rule = (files) => {
 interface Unscoped {
   file: SourceFile;
   start: number;
-  /** The file and the function, such as `src/attachments/purge-expired.ts findExpired`. */
+  /** The file and the function, such as `src/cleaning/clean-up.ts findExpired`. */
   place: string;
 }
 

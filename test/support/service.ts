@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type AppParts, createApp } from '../../src/app.js';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';

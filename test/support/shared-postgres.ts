@@ -1,6 +1,5 @@
-import { loadConfig } from '../../src/config.js';
-import { openConfiguredJobs } from '../../src/wiring/configured-jobs.js';
-import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
+import { loadConfig } from '../../src/config/config.js';
+import { openConfiguredDatabase, openConfiguredJobs } from '../../src/wiring/open-stores.js';
 import { type Postgres, startPostgres } from './postgres.js';
 
 let postgres: Postgres | undefined;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import { type Database, openDatabase } from '../../src/database/database.js';
 import { databaseFile } from '../../src/database/sqlite.js';
 import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';

@@ -1,5 +1,5 @@
-import { agreeContentType } from '../../src/attachments/agree-content-type.js';
-import type { AcceptedTypes } from '../../src/attachments/policy.js';
+import { agreeContentType } from '../../src/content-types/agree-content-type.js';
+import type { AcceptedTypes } from '../../src/content-types/content-type-names.js';
 
 export const byName = 'extension_mismatch';
 export const byDeclaration = 'declared_type_mismatch';

@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import { detectContentType } from '../../src/attachments/detect-content-type.js';
+import { detectContentType } from '../../src/content-types/detect-content-type.js';
 import { report } from '../support/report.js';
 import { seededRandom } from '../support/seeded-random.js';
 import * as real from './real-files.js';

@@ -1,6 +1,6 @@
-import { agreeContentType, extensionAgrees, typesFor } from '../../src/attachments/agree-content-type.js';
-import { builtInPolicies } from '../../src/attachments/built-in-policies.js';
-import { checkPolicy } from '../../src/attachments/check-policy.js';
+import { agreeContentType, extensionAgrees, typesFor } from '../../src/content-types/agree-content-type.js';
+import { checkPolicy } from '../../src/policies/check-policy.js';
+import { builtInPolicies } from '../../src/policies/policy.js';
 import { report } from '../support/report.js';
 import * as real from './real-files.js';
 

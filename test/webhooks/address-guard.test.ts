@@ -1,11 +1,15 @@
 import { type buildConnector, Client } from 'undici';
-import { ForbiddenAddressError, isForbiddenHost, isPublicAddress } from '../../src/webhooks/address-guard.js';
+import {
+  ForbiddenAddressError,
+  isForbiddenHost,
+  isPublicAddress,
+  type ResolveName,
+} from '../../src/webhooks/address-guard.js';
 import {
   createGuardedConnector,
   createGuardedLookup,
   createOpenConnector,
 } from '../../src/webhooks/guarded-connector.js';
-import type { ResolveName } from '../../src/webhooks/resolve-name.js';
 import { report } from '../support/report.js';
 import { startReceiver } from './receiver.js';
 import { setStage } from './stage.js';

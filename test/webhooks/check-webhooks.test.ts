@@ -1,11 +1,10 @@
-import { AttachmentError } from '../../src/errors.js';
-import { Faults } from '../../src/faults.js';
+import { AttachmentError, Faults } from '../../src/errors.js';
+import type { ResolveName } from '../../src/webhooks/address-guard.js';
 import {
   type CheckWebhooksDependencies,
   checkWebhooks,
   type WebhookSubscription,
 } from '../../src/webhooks/check-webhooks.js';
-import type { ResolveName } from '../../src/webhooks/resolve-name.js';
 
 const unknown: ResolveName = () => Promise.reject(new Error('unknown name'));
 const resolving =

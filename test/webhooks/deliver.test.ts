@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebhookSubscriptionRow } from '../../src/database/entities/webhook-subscription.js';
 import { createDeliverWebhook } from '../../src/webhooks/deliver.js';
-import { makeWebhookSecret } from '../../src/webhooks/sign.js';
+import { makeWebhookSecret } from '../../src/webhooks/post-webhook.js';
 import { report } from '../support/report.js';
 import { answer, type Behaviour, inTurn, startReceiver, verify } from './receiver.js';
 import { setStage } from './stage.js';

@@ -1,4 +1,4 @@
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import { planNext } from '../../src/webhooks/plan-next.js';
 
 const now = new Date('2026-11-21T12:00:00.250Z');

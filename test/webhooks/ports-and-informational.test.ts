@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import { startService } from '../support/service.js';
 import { answer, startReceiver } from './receiver.js';
 import { setStage } from './stage.js';

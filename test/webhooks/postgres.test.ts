@@ -7,14 +7,13 @@ import { WebhookDeliveryRow } from '../../src/database/entities/webhook-delivery
 import { WebhookSubscriptionRow } from '../../src/database/entities/webhook-subscription.js';
 import { migrations } from '../../src/database/migrations/all.js';
 import type { NewJob } from '../../src/jobs/jobs.js';
+import { resolveName } from '../../src/webhooks/address-guard.js';
+import { forgetWebhooks, subscribe } from '../../src/webhooks/create-webhooks.js';
 import { createDeliverWebhook } from '../../src/webhooks/deliver.js';
 import { fanOut } from '../../src/webhooks/fan-out.js';
-import { forgetWebhooks } from '../../src/webhooks/forget-webhooks.js';
 import { countDeliveries, listDeliveries } from '../../src/webhooks/list-deliveries.js';
+import { makeWebhookSecret } from '../../src/webhooks/post-webhook.js';
 import { redeliverWebhook } from '../../src/webhooks/redeliver-webhook.js';
-import { resolveName } from '../../src/webhooks/resolve-name.js';
-import { makeWebhookSecret } from '../../src/webhooks/sign.js';
-import { subscribe } from '../../src/webhooks/subscribe.js';
 import { type Postgres, startPostgres } from '../support/postgres.js';
 import { report } from '../support/report.js';
 import { answer, inTurn, startReceiver } from './receiver.js';

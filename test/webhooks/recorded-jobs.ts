@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 import type { Database } from '../../src/database/database.js';
 import type { JobHandlers, Jobs, NewJob } from '../../src/jobs/jobs.js';
-import { openConfiguredJobs } from '../../src/wiring/configured-jobs.js';
+import { openConfiguredJobs } from '../../src/wiring/open-stores.js';
 import { databaseEnvironment } from '../support/test-database.js';
 
 /** The engine that goes with the database, and what it has been given. */

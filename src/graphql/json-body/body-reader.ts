@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { type AttachmentError, timeoutFault } from '../../errors.js';
-import { PaceWatch } from '../../limits/pace-watch.js';
+import { PaceWatch } from '../../limits/pace.js';
 import { bodyFault, bodyTooLarge } from './body-fault.js';
 import type { JsonBodyLimits } from './json-body-limits.js';
 

@@ -2,11 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import busboy from 'busboy';
 import { type AttachmentError, timeoutFault } from '../../errors.js';
-import { PaceWatch } from '../../limits/pace-watch.js';
-import { DelimiterScan } from './delimiter-scan.js';
+import { PaceWatch } from '../../limits/pace.js';
+import { DelimiterScan, readBoundary } from './delimiter-scan.js';
 import { multipartFault, requestTooLarge, tooManyFiles } from './multipart-fault.js';
 import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
-import { readBoundary } from './read-boundary.js';
 
 /** A file part on its way in. */
 export interface IncomingFile {

@@ -1,12 +1,11 @@
+import { Upload } from 'graphql-upload-minimal';
 import type { FaultDetail } from '../../errors.js';
-import { findUploadSlot, pathFaults, type UploadSlot } from './find-upload-slot.js';
 import { invalidMultipart, multipartFault, shortName, tooManyFiles } from './multipart-fault.js';
-import { type MultipartLimits, maxPartNameLength } from './multipart-limits.js';
-import { parseJsonObject } from './parse-json-object.js';
-import type { GraphqlBody } from './parse-operations.js';
+import { type MultipartLimits, maxPartNameLength, maxPathSegments } from './multipart-limits.js';
+import { type GraphqlBody, isContainer, type JsonObject, parseJsonObject } from './parse-operations.js';
 
 /** For each file part, by name, the slots its upload goes into. */
-export type UploadSlots = ReadonlyMap<string, readonly UploadSlot[]>;
+export type UploadPlaces = ReadonlyMap<string, readonly UploadPlace[]>;
 
 /**
  * Reads the field `map`, `{ <part name>: [<path>, …], … }`, against the operations it belongs to.
@@ -16,7 +15,7 @@ export function parseMap(
   text: string,
   body: GraphqlBody,
   limits: Pick<MultipartLimits, 'maxFiles' | 'maxMapPaths'>,
-): UploadSlots {
+): UploadPlaces {
   const entries = Object.entries(parseJsonObject('map', text));
   if (entries.length > limits.maxFiles) throw tooManyFiles(limits.maxFiles);
   const pathLists = readPathLists(entries);
@@ -61,12 +60,12 @@ function checkPathCount(lists: PathLists, maxMapPaths: number): void {
     );
 }
 
-function findSlots(lists: PathLists, body: GraphqlBody): UploadSlots {
+function findSlots(lists: PathLists, body: GraphqlBody): UploadPlaces {
   const faults: FaultDetail[] = [];
   const seen = new Set<string>();
-  const slots = new Map<string, UploadSlot[]>();
+  const slots = new Map<string, UploadPlace[]>();
   for (const [name, paths] of lists) {
-    const found: UploadSlot[] = [];
+    const found: UploadPlace[] = [];
     slots.set(name, found);
     for (const [index, path] of paths.entries()) {
       const slot = seen.has(path) ? 'path_duplicate' : findUploadSlot(body, path);
@@ -78,4 +77,59 @@ function findSlots(lists: PathLists, body: GraphqlBody): UploadSlots {
   }
   if (faults.length > 0) throw invalidMultipart(faults);
   return slots;
+}
+
+/** Puts an Upload whose value is `taken` into every slot of the part it came in. A part in two slots is one Upload. */
+export function placeUploads(slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
+  for (const [name, value] of taken) {
+    const upload = Object.assign(new Upload(), { promise: Promise.resolve(value), file: value });
+    for (const { holder, key } of slots.get(name) ?? []) holder[key] = upload;
+  }
+}
+
+/** A place among the variables that awaits an upload. */
+export interface UploadPlace {
+  /** An object, or an array with an index for a key. */
+  holder: JsonObject;
+  key: string;
+}
+
+/** What can be wrong with a path of the map. */
+const pathFaults = {
+  path_prefix: 'The path must start with "variables." and name a variable.',
+  path_too_long: `The path has more than ${maxPathSegments} segments.`,
+  path_forbidden: 'The path has an empty segment or a name that is never a variable.',
+  path_not_found: 'The path leads to nothing in the variables.',
+  path_not_null: 'The path must end at a null.',
+  path_duplicate: 'Another entry of the map has this path already.',
+} as const;
+
+export type PathFault = keyof typeof pathFaults;
+
+const forbiddenSegments: ReadonlySet<string> = new Set(['', '__proto__', 'prototype', 'constructor']);
+const arrayIndex = /^(?:0|[1-9]\d{0,8})$/;
+
+/**
+ * Walks a map path such as `variables.input.files.0` through own members only: a path that reached an inherited one
+ * could put an upload into a built-in object.
+ */
+export function findUploadSlot(body: GraphqlBody, path: string): UploadPlace | PathFault {
+  const [root, ...keys] = path.split('.', maxPathSegments + 1);
+  if (root !== 'variables' || keys.length === 0) return 'path_prefix';
+  if (keys.length === maxPathSegments) return 'path_too_long';
+  if (keys.some((key) => forbiddenSegments.has(key))) return 'path_forbidden';
+
+  let value: unknown = body.variables;
+  let slot: UploadPlace | undefined;
+  for (const key of keys) {
+    if (!isContainer(value) || !hasMember(value, key)) return 'path_not_found';
+    slot = { holder: value, key };
+    value = value[key];
+  }
+  return slot === undefined || value !== null ? 'path_not_null' : slot;
+}
+
+function hasMember(container: JsonObject, key: string): boolean {
+  if (Array.isArray(container) && !arrayIndex.test(key)) return false;
+  return Object.hasOwn(container, key);
 }

@@ -1,6 +1,7 @@
 import type { FaultDetail } from '../../errors.js';
-import { invalidMultipart } from './multipart-fault.js';
-import { isJsonObject, type JsonObject, parseJsonObject } from './parse-json-object.js';
+import { assertExactNumbers } from '../exact-numbers.js';
+import { defaultJsonBodyLimits } from '../json-body/json-body-limits.js';
+import { invalidMultipart, multipartFault } from './multipart-fault.js';
 
 /** One GraphQL request as its client sent it; what was null or absent is left out. */
 export interface GraphqlBody {
@@ -45,4 +46,49 @@ class Members {
 
 function isString(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+/** Levels of a field's JSON, as in a JSON body. */
+const { maxDepth } = defaultJsonBodyLimits;
+
+export type JsonObject = Record<string, unknown>;
+
+/** True for arrays too: whatever has members. */
+export function isContainer(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null;
+}
+
+function isJsonObject(value: unknown): value is JsonObject {
+  return isContainer(value) && !Array.isArray(value);
+}
+
+/** The JSON object that the form field `field` holds, or INVALID_MULTIPART. */
+export function parseJsonObject(field: 'operations' | 'map', text: string): JsonObject {
+  const value = parseJson(field, text);
+  if (field === 'operations') assertExactNumbers(text);
+  if (isJsonObject(value)) return value;
+  if (field === 'operations' && Array.isArray(value))
+    throw multipartFault([field], 'batch_unsupported', 'Batching of operations is not supported.');
+  throw multipartFault([field], 'object_expected', `"${field}" must be a JSON object.`);
+}
+
+function parseJson(field: string, text: string): unknown {
+  const value = tryParse(field, text);
+  if (isDeeper(value, maxDepth))
+    throw multipartFault([field], 'json_too_deep', `"${field}" is nested deeper than ${maxDepth} levels.`);
+  return value;
+}
+
+function tryParse(field: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw multipartFault([field], 'json_invalid', `"${field}" is not valid JSON.`);
+  }
+}
+
+/** Goes no deeper than `levels`. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (!isContainer(value)) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

@@ -3,9 +3,8 @@ import type { AttachmentError, FaultDetail } from '../../errors.js';
 import { FormReader, type IncomingFile, type Part } from './form-reader.js';
 import { invalidMultipart, multipartFault, requestTooLarge, shortName } from './multipart-fault.js';
 import type { MultipartLimits } from './multipart-limits.js';
-import { parseMap, type UploadSlots } from './parse-map.js';
+import { parseMap, placeUploads, type UploadPlaces } from './parse-map.js';
 import { type GraphqlBody, parseOperations } from './parse-operations.js';
-import { placeUploads } from './place-uploads.js';
 
 /** What becomes of the files of a request. `T` is a file taken in: what resolvers get as the value of its Upload. */
 export interface MultipartHandlers<T> {
@@ -82,7 +81,7 @@ function outOfOrder(part: Part, expected: 'operations' | 'map'): AttachmentError
 
 async function takeFiles<T>(
   form: FormReader,
-  slots: UploadSlots,
+  slots: UploadPlaces,
   handlers: MultipartHandlers<T>,
   taken: Map<string, T>,
 ): Promise<void> {
@@ -94,7 +93,7 @@ async function takeFiles<T>(
   }
 }
 
-function expectFile(part: Part, slots: UploadSlots, taken: ReadonlyMap<string, unknown>): IncomingFile {
+function expectFile(part: Part, slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): IncomingFile {
   const { name } = part;
   if (name === 'operations' || name === 'map' || taken.has(name)) throw duplicate(name);
   if (!slots.has(name))
@@ -112,7 +111,7 @@ function duplicate(name: string): AttachmentError {
   return multipartFault([name], 'part_duplicate', 'There are two parts of this name.');
 }
 
-function checkNoneMissing(slots: UploadSlots, taken: ReadonlyMap<string, unknown>): void {
+function checkNoneMissing(slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
   const missing = [...slots.keys()].filter((name) => !taken.has(name));
   const details = missing.map(
     (name): FaultDetail => ({

@@ -1,7 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { createApiKey } from '../../auth/create-api-key.js';
-import { countApiKeys, listApiKeys } from '../../auth/list-api-keys.js';
-import { revokeApiKey } from '../../auth/revoke-api-key.js';
+import { countApiKeys, createApiKey, listApiKeys, revokeApiKey } from '../../auth/manage-api-keys.js';
 import { decodeCursor, encodeCursor } from '../../database/cursor.js';
 import { checkPageSize, toPage } from '../../database/page.js';
 import type { GraphqlContext } from '../context.js';

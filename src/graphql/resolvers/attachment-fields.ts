@@ -1,15 +1,15 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
 import { checkPageSize } from '../../database/page.js';
-import { connectLinks } from '../connect-links.js';
+import { connectLinks } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, Digest, FormattedText } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
 import { DigestAlgorithm, Disposition } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
+import { Rejection } from '../types/payloads.js';
 import { Principal } from '../types/principal.js';
 import { type AttachmentLink, AttachmentLinkConnection, RecordType } from '../types/record.js';
-import { Rejection } from '../types/rejection.js';
 import { Url } from '../types/scalars.js';
 
 @Resolver(() => Attachment)

@@ -1,15 +1,16 @@
 import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
-import { limitFileSize } from '../../attachments/choose-policy.js';
-import { claimAttachment } from '../../attachments/claim-attachment.js';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
-import { createUploadTarget } from '../../attachments/create-upload-target.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
-import { linkAttachments } from '../../attachments/link-attachments.js';
-import { measureUpload } from '../../attachments/measure-upload.js';
-import { offerUpload } from '../../attachments/offer-upload.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
+import { createUploadTarget, offerUpload } from '../../intake/create-upload-target.js';
+import { measureUpload } from '../../intake/receive.js';
+import { claimAttachment } from '../../links/claim-attachment.js';
+import { linkAttachments } from '../../links/link-attachments.js';
+import { limitFileSize } from '../../policies/choose-policy.js';
+import { releaseAttachment } from '../../verdicts/release-attachment.js';
+import { rescanAttachment } from '../../verdicts/rescan-attachment.js';
 import { awaitContent, doorOf, refuseWithAll } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
 import { readLinks, readRejected } from '../read-links.js';
@@ -27,6 +28,8 @@ import {
   DeleteAttachmentInput,
   DeleteRecordAttachmentsInput,
   LinkAttachmentsInput,
+  ReleaseAttachmentInput,
+  RescanAttachmentInput,
 } from '../types/inputs.js';
 import {
   ClaimAttachmentPayload,
@@ -36,6 +39,8 @@ import {
   DeleteAttachmentPayload,
   DeleteRecordAttachmentsPayload,
   LinkAttachmentsPayload,
+  ReleaseAttachmentPayload,
+  RescanAttachmentPayload,
   UpdateAttachmentPayload,
 } from '../types/payloads.js';
 import { RecordField } from '../types/record.js';
@@ -169,4 +174,25 @@ async function awaitVerdicts(
   if (holdSeconds === 0 || !isPending) return field;
   await deps.verdictWatch.hold(attachmentIds, holdSeconds * 1_000);
   return { row: (await loaders.field.load({ record, name })) ?? field.row };
+}
+
+@Resolver()
+export class VerdictMutations {
+  @Mutation(() => RescanAttachmentPayload)
+  async rescanAttachment(
+    @Arg('input', () => RescanAttachmentInput) { attachmentId }: RescanAttachmentInput,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
+  ): Promise<RescanAttachmentPayload> {
+    await access.assertVisible([attachmentId], () => ['input', 'attachmentId']);
+    return { attachment: toAttachment(await rescanAttachment(deps, viewer, attachmentId)) };
+  }
+
+  @Mutation(() => ReleaseAttachmentPayload)
+  async releaseAttachment(
+    @Arg('input', () => ReleaseAttachmentInput) input: ReleaseAttachmentInput,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
+  ): Promise<ReleaseAttachmentPayload> {
+    await access.assertVisible([input.attachmentId], () => ['input', 'attachmentId']);
+    return { attachment: toAttachment(await releaseAttachment(deps, viewer, input)) };
+  }
 }

@@ -1,19 +1,22 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
-import { findPolicy } from '../../attachments/choose-policy.js';
-import { checkRecord } from '../../attachments/record.js';
-import { findAttachment } from '../../attachments/stored-attachment.js';
-import { Faults } from '../../faults.js';
+import { findApiKey } from '../../auth/manage-api-keys.js';
+import { Faults } from '../../errors.js';
+import { checkRecord } from '../../model/record.js';
+import { findAttachment } from '../../model/stored-attachment.js';
+import { findPolicy } from '../../policies/choose-policy.js';
+import { findDelivery } from '../../webhooks/list-deliveries.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
-import { findNode } from '../find-node.js';
+import { type ApiKey, toApiKey } from '../types/api-key.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
-import { Node } from '../types/node.js';
 import { ViewerType } from '../types/principal.js';
 import { RecordType } from '../types/record.js';
+import { Node } from '../types/scalars.js';
 import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
+import { toWebhookDelivery, type WebhookDelivery } from '../types/webhook-delivery.js';
 
 @Resolver()
 export class Queries {
@@ -96,4 +99,22 @@ function toFilter(input: AttachmentFilterInput): AttachmentFilter {
   if (input.record) checkRecord(faults, input.record, ['filter', 'record']);
   faults.throwIfAny();
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
+}
+
+/** The object of any kind that has this id, of the kinds that the viewer may read. */
+export async function findNode(
+  { reader, viewer, access }: GraphqlContext,
+  id: string,
+): Promise<Attachment | ApiKey | WebhookDelivery | null> {
+  const seesKeys = viewer.permissions.has('keys:admin');
+  if (viewer.permissions.has('attachments:read')) {
+    const attachment = await access.view(await findAttachment(reader, viewer, id));
+    if (attachment) return toAttachment(attachment);
+    const delivery = await findDelivery(reader, viewer, id);
+    // It is seen by whoever sees its attachment.
+    if (delivery && (await access.view(await findAttachment(reader, viewer, delivery.attachmentId))))
+      return toWebhookDelivery(delivery);
+  }
+  const key = seesKeys ? await findApiKey(reader, viewer.organizationId, id) : null;
+  return key && toApiKey(key);
 }

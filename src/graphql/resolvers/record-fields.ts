@@ -1,5 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
-import { findPolicy } from '../../attachments/choose-policy.js';
+import { findPolicy } from '../../policies/choose-policy.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { readField, readLinks } from '../read-links.js';
@@ -53,7 +53,7 @@ export class RecordFields {
 }
 
 @Resolver(() => RecordField)
-export class RecordFieldFields {
+export class RecordFieldResolver {
   @FieldResolver(() => Int, {
     description: "Grows by one with every change of the field's links; 0 for a field never linked to.",
   })

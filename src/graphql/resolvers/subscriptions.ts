@@ -1,9 +1,8 @@
 import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
-import { checkRecord, type RecordRef } from '../../attachments/record.js';
-import type { StoredAttachment } from '../../attachments/stored-attachment.js';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
-import { AttachmentError } from '../../errors.js';
-import { Faults } from '../../faults.js';
+import { AttachmentError, Faults } from '../../errors.js';
+import { checkRecord, type RecordRef } from '../../model/record.js';
+import type { StoredAttachment } from '../../model/stored-attachment.js';
 import type { GraphqlContext } from '../context.js';
 import { watchVisible } from '../subscriptions/watch-visible.js';
 import { Attachment, toAttachment } from '../types/attachment.js';

@@ -1,6 +1,6 @@
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
-import { findAttachment } from '../../attachments/stored-attachment.js';
 import { AttachmentError } from '../../errors.js';
+import { findAttachment } from '../../model/stored-attachment.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
 import { redeliverWebhook } from '../../webhooks/redeliver-webhook.js';
 import type { GraphqlContext } from '../context.js';

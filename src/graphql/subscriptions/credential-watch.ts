@@ -1,6 +1,5 @@
-import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
-import { subscriptionNeed } from '../../auth/permission-table.js';
+import { assertPermitted, subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
 

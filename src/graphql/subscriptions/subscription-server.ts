@@ -1,14 +1,12 @@
 import { type DocumentNode, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { CloseCode, type Context, MessageType, makeServer, type Server } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
-import { assertPermitted } from '../../auth/assert-permitted.js';
 import type { Authenticate } from '../../auth/authenticate.js';
-import { subscriptionNeed } from '../../auth/permission-table.js';
+import { assertPermitted, subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError, isLogged } from '../../errors.js';
 import { Places, type Release } from '../../limits/places.js';
-import { principalKey } from '../../limits/principal-key.js';
-import { type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
+import { principalKey, type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
 import { GraphqlContext, type GraphqlDependencies } from '../context.js';
 import { free } from '../cost/introspection-cost.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';

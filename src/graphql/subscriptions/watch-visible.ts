@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredAttachment } from '../../attachments/stored-attachment.js';
 import {
   type AttachmentWatch,
   type WatchTarget,
   watchAttachments,
 } from '../../attachments/watch-attachments.js';
 import { AttachmentError } from '../../errors.js';
+import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { type GraphqlContext, turnOf } from '../context.js';
 
 type Changes = AsyncIterableIterator<StoredAttachment>;

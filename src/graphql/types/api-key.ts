@@ -1,8 +1,7 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import type { ApiKeyRow } from '../../database/entities/api-key.js';
 import { connectionType } from './connection.js';
-import { Node } from './node.js';
-import { DateTime } from './scalars.js';
+import { DateTime, Node } from './scalars.js';
 
 const optional = { nullable: true } as const;
 

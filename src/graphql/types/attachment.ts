@@ -1,10 +1,9 @@
 import { Field, ID, ObjectType } from 'type-graphql';
-import type { StoredAttachment } from '../../attachments/stored-attachment.js';
 import type { AttachmentRow } from '../../database/entities/attachment.js';
+import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { connectionType } from './connection.js';
 import { AttachmentStatus, DigestAlgorithm, TextFormat } from './enums.js';
-import { Node } from './node.js';
-import { DateTime, JsonObject, SafeInt } from './scalars.js';
+import { DateTime, JsonObject, Node, SafeInt } from './scalars.js';
 
 @ObjectType({
   description: 'hash is lowercase hexadecimal, of the stored bytes.',

@@ -1,6 +1,6 @@
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { type AuditAction as Action, auditActions } from '../../audit/actions.js';
 import type { AuditFilter } from '../../audit/list-events.js';
+import { type AuditAction as Action, auditActions } from '../../audit/record-event.js';
 import type { AuditEventRow } from '../../database/entities/audit-event.js';
 import { connectionType } from './connection.js';
 import { DateTime, JsonObject } from './scalars.js';

@@ -1,7 +1,6 @@
 import { Field, ID, InputType } from 'type-graphql';
-import type { Metadata } from '../../attachments/check-metadata.js';
-import type { CreationInput } from '../../attachments/examine-input.js';
-import type { Intake } from '../../attachments/intake.js';
+import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
+import type { Intake } from '../../intake/intake.js';
 import { DigestAlgorithm, WebhookInteraction } from './enums.js';
 import { RecordInput } from './inputs.js';
 import { JsonObject, SafeInt, Upload, Url } from './scalars.js';

@@ -1,6 +1,8 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { Attachment } from './attachment.js';
+import { RejectionReason } from './enums.js';
 import { AttachmentLink, RecordField } from './record.js';
+import { DateTime } from './scalars.js';
 import { UploadTarget } from './upload.js';
 
 @ObjectType({ simpleResolvers: true })
@@ -78,4 +80,19 @@ export class CreateUploadTargetPayload {
 export class DeleteAttachmentPayload {
   @Field(() => ID)
   deletedAttachmentId!: string;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class Rejection {
+  @Field(() => RejectionReason)
+  reason!: keyof typeof RejectionReason;
+
+  @Field(() => String)
+  message!: string;
+
+  @Field(() => String, { nullable: true, description: 'What the scanner calls it.' })
+  signature!: string | null;
+
+  @Field(() => DateTime)
+  rejectedAt!: Date;
 }

@@ -1,9 +1,9 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { StoredLink } from '../../attachments/link-attachments.js';
-import type { RecordRef } from '../../attachments/record.js';
-import type { StoredAttachment } from '../../attachments/stored-attachment.js';
 import type { LinkRow } from '../../database/entities/link.js';
 import type { RecordFieldRow } from '../../database/entities/record-field.js';
+import type { StoredLink } from '../../links/link-attachments.js';
+import type { RecordRef } from '../../model/record.js';
+import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { connectionType } from './connection.js';
 import { LinkState } from './enums.js';
 

@@ -1,6 +1,7 @@
 import { GraphQLScalarType } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLURL } from 'graphql-scalars';
 import { GraphQLUpload } from 'graphql-upload-minimal';
+import { Field, ID, InterfaceType } from 'type-graphql';
 import { assertExactLiterals } from '../exact-numbers.js';
 
 const described = (scalar: GraphQLScalarType, description: string): GraphQLScalarType =>
@@ -19,3 +20,9 @@ export const JsonObject = new GraphQLScalarType({
   },
 });
 export const Upload = described(GraphQLUpload, 'A file part of a GraphQL multipart request.');
+
+@InterfaceType()
+export abstract class Node {
+  @Field(() => ID)
+  id!: string;
+}

@@ -1,6 +1,6 @@
 import { Field, Int, ObjectType } from 'type-graphql';
-import type { Policy } from '../../attachments/policy.js';
 import type { UploadTargetRow } from '../../database/entities/upload-target.js';
+import type { Policy } from '../../policies/policy.js';
 import type { DirectUploadTarget } from '../../storage/storage.js';
 import { Sharing } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';

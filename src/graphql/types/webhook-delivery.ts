@@ -2,8 +2,7 @@ import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-gr
 import type { WebhookDeliveryRow } from '../../database/entities/webhook-delivery.js';
 import { connectionType } from './connection.js';
 import { WebhookInteraction } from './enums.js';
-import { Node } from './node.js';
-import { DateTime, Url } from './scalars.js';
+import { DateTime, Node, Url } from './scalars.js';
 
 const WebhookDeliveryState = { QUEUED: 'QUEUED', DELIVERED: 'DELIVERED', FAILED: 'FAILED' } as const;
 registerEnumType(WebhookDeliveryState, { name: 'WebhookDeliveryState' });

@@ -1,0 +1,226 @@
+import type { Viewer } from '../auth/viewer.js';
+import { agreeContentType, invalidMediaType, readDeclared } from '../content-types/agree-content-type.js';
+import { chooseFileName } from '../content-types/clean-file-name.js';
+import { isSameType, isVagueType, parseMediaType } from '../content-types/content-type-names.js';
+import { Faults } from '../errors.js';
+import type { Intake } from '../intake/intake.js';
+import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
+import { checkName, checkRecord, type RecordRef } from '../model/record.js';
+import { checkDeclared, checkSize, checkType } from '../policies/check-policy.js';
+import { choosePolicies } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
+import type { Policy } from '../policies/policy.js';
+import type { Subscription, VerdictListener } from '../verdicts/verdict-listener.js';
+import { checkDescription, renderDescription } from './descriptions.js';
+import { checkIdempotencyKey } from './idempotency.js';
+
+/** What a client says of bytes that it wants to be an attachment. */
+export interface CreationInput {
+  fileName: string | null;
+  /** Must agree with the bytes and the name. */
+  contentType: string | null;
+  description: string | null;
+  metadata: Metadata | null;
+  /** Claims it for this record at once. */
+  record: RecordRef | null;
+  /** With `record`: appends it to this field at once. */
+  field: string | null;
+  /** Name of the policy to check against, instead of the record's and field's. */
+  policy: string | null;
+  digest: Digest | null;
+  idempotencyKey: string | null;
+  webhooks: readonly Subscription[];
+}
+
+/** What has been found of an input that has no fault. */
+export interface Examined {
+  fileName: string;
+  contentType: string;
+  descriptionHtml: string | null;
+  /** What the record's field accepts; null without a field. */
+  fieldPolicy: Policy | null;
+}
+
+interface ExamineInputDependencies {
+  renderer: Pick<MarkdownRenderer, 'render'>;
+  policies: PolicyBook;
+  verdicts: Pick<VerdictListener, 'check'>;
+}
+
+/** Checks everything about an input and its bytes, and throws every fault at once. Not for a transaction: it renders. */
+export async function checkCreation(
+  deps: ExamineInputDependencies,
+  viewer: Viewer,
+  input: CreationInput,
+  intake: Intake,
+): Promise<Examined> {
+  const faults = new Faults();
+  const fileName = chooseFileName(faults, input.fileName, intake.fileName);
+  if (input.digest) checkDigest(faults, input.digest, intake);
+  const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
+  const contentType = await checkContent(faults, applicable, input, { ...intake, fileName });
+  faults.throwIfAny();
+  const fieldPolicy = input.field === null ? null : (applicable.at(-1) ?? null);
+  return { fileName, contentType: contentType ?? '', descriptionHtml, fieldPolicy };
+}
+
+/** The facts known about content that could not be taken in. */
+export interface RefusedContent {
+  /** Whether it comes with a name of its own. */
+  hasName: boolean;
+  /** The media type that its data URL says. */
+  urlType: string | null;
+}
+
+/** For content that could not be taken in: what else is wrong with its input. */
+export async function findOtherFaults(
+  deps: ExamineInputDependencies,
+  viewer: Viewer,
+  input: CreationInput,
+  { hasName, urlType }: RefusedContent,
+): Promise<Faults> {
+  const faults = new Faults();
+  const isNamed = input.fileName !== null || !hasName;
+  const fileName = isNamed ? chooseFileName(faults, input.fileName, null) : '';
+  if (input.digest) checkDigest(faults, input.digest, null);
+  const { applicable } = await examineWords(faults, deps, viewer, input);
+  const content = { declaredType: urlType, fromDataUrl: urlType !== null };
+  const declared = readDeclared(chooseDeclaredType(faults, input.contentType, content), fileName);
+  if (declared === 'invalid') {
+    const { code, loc, type, msg } = invalidMediaType();
+    faults.add(code, ['input', ...loc], type, msg);
+  } else {
+    for (const policy of applicable) checkWithoutBytes(faults, policy, declared, fileName);
+  }
+  return faults;
+}
+
+/** Notes a fault if the policy refuses the declared type, whichever accepted type the bytes were of. */
+function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | null, fileName: string): void {
+  const found = [...(policy.acceptedTypes?.keys() ?? [])].map((contentType) =>
+    checkDeclared(policy, declared, { contentType, fileName }),
+  );
+  if (fileName === '' || found.some((fault) => fault.length === 0)) return;
+  for (const { code, loc, type, msg } of found[0] ?? []) faults.add(code, ['input', ...loc], type, msg);
+}
+
+/** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
+async function examineWords(
+  faults: Faults,
+  { policies, verdicts, renderer }: ExamineInputDependencies,
+  viewer: Viewer,
+  input: CreationInput,
+): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
+  const { description, metadata, record, field, idempotencyKey, webhooks } = input;
+  const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, description));
+  checkMetadata(faults, metadata);
+  if (record) checkRecord(faults, record, ['input', 'record']);
+  if (field !== null) {
+    checkName(faults, field, ['input', 'field']);
+    if (!record)
+      faults.add('BAD_USER_INPUT', ['input', 'field'], 'missing_record', 'A field needs a record.');
+  }
+  if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
+  if (webhooks.length > 0) await verdicts.check(faults, webhooks, ['input', 'webhooks']);
+  return { applicable: choosePolicies(faults, policies, input), descriptionHtml };
+}
+
+/** Its type; null where what is said of it does not agree. */
+async function checkContent(
+  faults: Faults,
+  applicable: readonly Policy[],
+  input: CreationInput,
+  content: Intake & { fileName: string },
+): Promise<string | null> {
+  const declared = chooseDeclaredType(faults, input.contentType, content);
+  const contentType = await agreeOnType(faults, applicable[0] ?? null, { ...content, declared });
+  const { fileName, size } = content;
+  for (const policy of applicable) {
+    const found = [
+      ...checkSize(policy, { size }),
+      ...(contentType === null ? [] : checkType(policy, { contentType, fileName })),
+    ];
+    if (contentType !== null && found.every(({ code }) => code === 'FILE_TOO_LARGE')) {
+      found.push(...checkDeclared(policy, readDeclared(declared, fileName), { contentType, fileName }));
+    }
+    for (const { code, type, msg, limit, loc } of found)
+      faults.add(code, ['input', ...loc], type, msg, limit);
+  }
+  return contentType;
+}
+
+async function agreeOnType(
+  faults: Faults,
+  policy: Policy | null,
+  content: { head: Uint8Array; fileName: string; declared: string | null },
+): Promise<string | null> {
+  const { head, fileName, declared } = content;
+  const acceptedTypes = policy?.acceptedTypes ?? null;
+  const agreed = await agreeContentType({ head, fileName, declared, acceptedTypes });
+  if ('contentType' in agreed) return agreed.contentType;
+  const { code, loc, type, msg } = agreed.fault;
+  faults.add(code, ['input', ...loc], type, msg);
+  return null;
+}
+
+/** The input's type, else the content's own. What the two say in a data URL must be the same, whichever the bytes bear out. */
+function chooseDeclaredType(
+  faults: Faults,
+  given: string | null,
+  { declaredType: own, fromDataUrl }: Pick<Intake, 'declaredType' | 'fromDataUrl'>,
+): string | null {
+  const type = given === null ? null : parseMediaType(given);
+  if (type === null || own === null || !fromDataUrl) return given ?? own;
+  if (isVagueType(type)) return own;
+  if (!isVagueType(own) && !isSameType(type, own)) {
+    const msg = `The content is declared to be ${type}, but its data URL says ${own}.`;
+    faults.add('CONTENT_TYPE_MISMATCH', ['input', 'contentType'], 'data_url_mismatch', msg);
+  }
+  return given;
+}
+
+/** What a client has computed of the bytes it sends; `hash` is hexadecimal. */
+export interface Digest {
+  algorithm: 'MD5' | 'SHA256';
+  hash: string;
+}
+
+const lengths = { MD5: 32, SHA256: 64 } as const;
+
+/** Notes a fault if `input.digest` is no digest, or not that of the bytes that came; null: there are none to compare it with. */
+function checkDigest(faults: Faults, { algorithm, hash }: Digest, intake: Intake | null): void {
+  const loc = ['input', 'digest', 'hash'];
+  if (hash.length !== lengths[algorithm] || !/^[0-9a-f]+$/i.test(hash)) {
+    const msg = `A ${algorithm} digest has ${lengths[algorithm]} hexadecimal digits.`;
+    faults.add('BAD_USER_INPUT', loc, 'invalid_digest', msg);
+    return;
+  }
+  if (intake === null) return;
+  const actual = algorithm === 'MD5' ? intake.md5 : intake.sha256;
+  if (hash.toLowerCase() === actual) return;
+  faults.add(
+    'DIGEST_MISMATCH',
+    loc,
+    'digest_mismatch',
+    `The ${algorithm} digest of the bytes that came is ${actual}.`,
+  );
+}
+
+/** What a client wants remembered with a file; `type` is an open set. */
+export interface Metadata {
+  type: string;
+  attributes: Record<string, unknown> | null;
+}
+
+export const maxAttributesBytes = 16_384;
+
+/** Notes every fault of metadata given as `input.metadata`. */
+export function checkMetadata(faults: Faults, metadata: Metadata | null): void {
+  if (!metadata) return;
+  checkName(faults, metadata.type, ['input', 'metadata', 'type']);
+  const bytes = metadata.attributes ? Buffer.byteLength(JSON.stringify(metadata.attributes)) : 0;
+  if (bytes > maxAttributesBytes) {
+    const msg = `The attributes take ${bytes} bytes as JSON; at most ${maxAttributesBytes} are allowed.`;
+    faults.add('BAD_USER_INPUT', ['input', 'metadata', 'attributes'], 'too_long', msg, maxAttributesBytes);
+  }
+}

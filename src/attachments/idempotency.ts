@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { before } from '../database/columns.js';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { insertRow } from '../database/insert-row.js';
+import { lockRows } from '../database/row-locks.js';
+import { AttachmentError, type Faults } from '../errors.js';
+import { checkCharacters } from '../model/check-characters.js';
+import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
+
+/** So long a retry finds what the first request has made. */
+const lifetimeMs = 24 * 60 * 60 * 1_000;
+
+const maxKeyLength = 255;
+
+/** For `where`: keys that no retry can come to use any more. */
+export const isOutlived = (now: Date) => ({ createdAt: before(new Date(now.getTime() - lifetimeMs)) });
+
+export interface Creation {
+  idempotencyKey: string;
+  /** Everything that the client asked for, its content by hash. */
+  input: unknown;
+  attachmentId: string;
+  now: Date;
+}
+
+/** Notes a fault of `input.idempotencyKey`. */
+export function checkIdempotencyKey(faults: Faults, key: string): void {
+  checkCharacters(faults, key, ['input', 'idempotencyKey']);
+  if (key.length > 0 && key.length <= maxKeyLength) return;
+  const msg = `Must have from 1 to ${maxKeyLength} characters.`;
+  faults.add('BAD_USER_INPUT', ['input', 'idempotencyKey'], 'out_of_range', msg, maxKeyLength);
+}
+
+/**
+ * Remembers, inside the transaction that creates it, what is created under a key. Returns what the same principal has created
+ * under it before, from the same input; it stays until that transaction ends. Null: there is none, or it has been deleted, and
+ * this is the first. Throws IDEMPOTENCY_CONFLICT if the input was another.
+ */
+export async function findCreation(
+  manager: EntityManager,
+  viewer: Viewer,
+  { idempotencyKey, input, attachmentId, now }: Creation,
+): Promise<StoredAttachment | null> {
+  const key = {
+    organizationId: viewer.organizationId,
+    principalId: viewer.principal.id,
+    key: idempotencyKey,
+  };
+  const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
+  await manager.delete(IdempotencyKeyRow, { ...key, ...isOutlived(now) });
+  const row = { ...key, fingerprint, attachmentId, createdAt: now };
+  // The cleaning may take an outlived key away between the two.
+  do await insertRow(manager, IdempotencyKeyRow, row, { orIgnore: true });
+  while (!(await lockKey(manager, key)));
+  const first = await manager.findOneByOrFail(IdempotencyKeyRow, key);
+  if (first.attachmentId === attachmentId) return null;
+  if (first.fingerprint !== fingerprint) throw conflict();
+  // A deletion has either been committed, or waits until the retry has its answer.
+  await lockRows(manager, AttachmentRow, [first.attachmentId], 'SHARE');
+  const earlier = await findAttachment(manager, viewer, first.attachmentId);
+  if (earlier === null) await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
+  return earlier;
+}
+
+/** An update that changes nothing takes the row's lock: of several retries at once each sees what the one before has made. */
+async function lockKey(
+  manager: EntityManager,
+  key: Pick<IdempotencyKeyRow, 'organizationId' | 'principalId' | 'key'>,
+): Promise<boolean> {
+  const { organizationId } = key;
+  const unchanged = { attachmentId: () => 'attachment_id' };
+  const { affected } = await manager.update(IdempotencyKeyRow, { ...key, organizationId }, unchanged);
+  return affected === 1;
+}
+
+/** Forgets keys that have outlived their use. */
+export async function forgetCreations(database: Database, now: Date): Promise<void> {
+  await database.write((manager) => manager.delete(IdempotencyKeyRow, isOutlived(now)));
+}
+
+function conflict(): AttachmentError {
+  const msg = 'This key was used with other input.';
+  return new AttachmentError('IDEMPOTENCY_CONFLICT', {
+    details: [{ loc: ['input', 'idempotencyKey'], msg, type: 'idempotency_conflict' }],
+  });
+}

@@ -1,0 +1,137 @@
+import { type EntityManager, IsNull, LessThan } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
+import type { Database } from '../database/database.js';
+import { ApiKeyRow } from '../database/entities/api-key.js';
+import { countRows, type Total } from '../database/page.js';
+import { AttachmentError, errorTable, Faults } from '../errors.js';
+import { generateApiKey, storeApiKey } from './api-keys.js';
+import { isCleanText, maxTextLength } from './organizations.js';
+import { type Permission, permissions, type Viewer } from './viewer.js';
+
+/** A stored key, and the key itself, which nobody can read again. */
+export interface CreatedApiKey {
+  row: ApiKeyRow;
+  key: string;
+}
+
+/**
+ * Makes a key of the viewer's organization. Throws BAD_USER_INPUT for an unknown permission, a bad name or a past
+ * expiry, FORBIDDEN for a permission that the viewer does not have.
+ */
+export async function createApiKey(
+  { database, clock }: { database: Database; clock: () => Date },
+  { organizationId, principal, permissions: givable }: Viewer,
+  input: NewApiKey,
+): Promise<CreatedApiKey> {
+  const createdAt = clock();
+  checkNewApiKey(input, givable, createdAt);
+  const key = generateApiKey();
+  const permissions = [...new Set(input.permissions)];
+  const toStore = { ...input, permissions, key, organizationId, createdBy: principal, createdAt };
+  const row = await database.write((manager) => storeApiKey(manager, toStore));
+  return { row, key };
+}
+
+/** Up to `limit` of an organization's keys, revoked and expired ones too, newest first; those after the key `afterId`. */
+export function listApiKeys(
+  read: EntityManager,
+  organizationId: string,
+  { limit, afterId }: { limit: number; afterId: string | null },
+): Promise<ApiKeyRow[]> {
+  return read.find(ApiKeyRow, {
+    where: { organizationId, ...(afterId === null ? {} : { id: LessThan(afterId) }) },
+    order: { id: 'DESC' },
+    take: limit,
+  });
+}
+
+export function countApiKeys(read: EntityManager, organizationId: string): Promise<Total> {
+  return countRows(read, read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }));
+}
+
+/** Null where the organization has no such key. */
+export function findApiKey(
+  read: EntityManager,
+  organizationId: string,
+  id: string,
+): Promise<ApiKeyRow | null> {
+  return read.findOneBy(ApiKeyRow, { organizationId, id });
+}
+
+interface RevocationDependencies {
+  database: Database;
+  clock: () => Date;
+  /** Called after the commit. */
+  onKeyRevoked?(keyId: string): void;
+}
+
+/**
+ * Ends a key: at once for whoever hears `onKeyRevoked`, within a second in every process. One that was revoked before keeps the instant of that. Throws
+ * NOT_FOUND where the viewer's organization (without a viewer: any) has no such key.
+ */
+export async function revokeApiKey(
+  { database, clock, onKeyRevoked }: RevocationDependencies,
+  viewer: Pick<Viewer, 'organizationId' | 'principal'> | null,
+  id: string,
+): Promise<ApiKeyRow> {
+  const key = viewer === null ? { id } : { organizationId: viewer.organizationId, id };
+  const revokedAt = clock();
+  const row = await database.write(async (manager) => {
+    const { affected } = await manager.update(ApiKeyRow, { ...key, revokedAt: IsNull() }, { revokedAt });
+    const revoked = await manager.findOneBy(ApiKeyRow, key);
+    if (revoked && affected === 1) {
+      const actor = { organizationId: revoked.organizationId, principal: viewer?.principal ?? null };
+      await recordEvent(manager, actor, { action: 'API_KEY_REVOKED', subjectId: id, at: revokedAt });
+    }
+    return revoked;
+  });
+  if (row) {
+    onKeyRevoked?.(id);
+    return row;
+  }
+  throw new AttachmentError('NOT_FOUND', {
+    details: [{ loc: ['input', 'id'], msg: errorTable.NOT_FOUND.message, type: 'not_found' }],
+  });
+}
+
+/** What a key is to be called, may do, and until when; without an end where `expiresAt` is null. */
+export interface NewApiKey {
+  name: string;
+  permissions: readonly string[];
+  expiresAt: Date | null;
+}
+
+export const maxPermissions = 20;
+
+/** Throws every fault of `input` at once; nobody can give a key a permission that is not in `givable`. */
+export function checkNewApiKey(input: NewApiKey, givable: ReadonlySet<Permission>, now: Date): void {
+  const faults = new Faults();
+  if (!isCleanText(input.name)) {
+    const msg = 'Must be 1 to 255 characters, without control characters.';
+    faults.add('BAD_USER_INPUT', ['input', 'name'], 'invalid_name', msg, maxTextLength);
+  }
+  checkPermissions(faults, input.permissions, givable);
+  if (input.expiresAt && !(input.expiresAt > now)) {
+    faults.add('BAD_USER_INPUT', ['input', 'expiresAt'], 'not_in_future', 'Must lie in the future.');
+  }
+  faults.throwIfAny();
+}
+
+function checkPermissions(faults: Faults, names: readonly string[], givable: ReadonlySet<Permission>): void {
+  if (names.length > maxPermissions) {
+    const msg = `Must be at most ${maxPermissions} names.`;
+    faults.add('BAD_USER_INPUT', ['input', 'permissions'], 'too_many', msg, maxPermissions);
+    return;
+  }
+  for (const [index, name] of names.entries()) {
+    const permission = permissions.find((known) => known === name);
+    const loc = ['input', 'permissions', index];
+    if (permission === undefined) {
+      const msg = `Must be one of ${permissions.join(', ')}.`;
+      faults.add('BAD_USER_INPUT', loc, 'unknown_permission', msg);
+    } else if (!givable.has(permission)) {
+      const msg = `The credential lacks the permission ${permission}, so it cannot give it to a key.`;
+      faults.add('FORBIDDEN', loc, 'missing_permission', msg);
+    }
+  }
+}

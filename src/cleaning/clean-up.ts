@@ -1,0 +1,130 @@
+import { type EntityManager, MoreThan } from 'typeorm';
+import {
+  type DeleteRowsDependencies,
+  deleteRows,
+  recordDeletion,
+  removeDueBytes,
+} from '../attachments/delete-rows.js';
+import { forgetCreations } from '../attachments/idempotency.js';
+import { purgeEvents } from '../audit/purge-events.js';
+import { before } from '../database/columns.js';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { IntakeRow } from '../database/entities/intake.js';
+import { RemovalRow } from '../database/entities/removal.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { forgetSweptKeys } from '../intake/condemn-keys.js';
+import type { IntakeLeases } from '../intake/intake-leases.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
+
+export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpiredDependencies {
+  /** How long audit events are kept; 0 is for good. */
+  auditRetentionMs: number;
+  leases: Pick<IntakeLeases, 'isHeld' | 'dead'>;
+}
+
+/**
+ * Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys and audit
+ * events, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
+ */
+export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
+  const now = deps.clock();
+  const steps: (() => Promise<unknown>)[] = [
+    () => purgeExpired(deps),
+    () => dropUnusedTargets(deps, now),
+    () => forgetCreations(deps.database, now),
+    () => purgeEvents(deps.database, now, deps.auditRetentionMs),
+    () => removeDueBytes(deps),
+    () => sweepDeadIntakes(deps),
+    () => forgetSweptKeys(deps.database, now),
+    () => sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) }),
+  ];
+  const faults: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => faults.push(error));
+  if (faults.length > 0) throw faults[0];
+}
+
+export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
+  database: Database;
+  clock: () => Date;
+  changes: Changes;
+}
+
+const batchSize = 500;
+
+/** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
+export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<number> {
+  const { database, clock } = deps;
+  let purged = 0;
+  for (;;) {
+    const now = clock();
+    const late = await database.read.find(AttachmentRow, {
+      select: { id: true },
+      where: { expiresAt: before(now) },
+      order: { expiresAt: 'ASC', id: 'ASC' },
+      take: batchSize,
+    });
+    for (const { id } of late) purged += (await purgeOne(deps, id, now)) ? 1 : 0;
+    if (late.length < batchSize) return purged;
+  }
+}
+
+/** A claim or link that came first has taken the expiry away: then it stays. */
+async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
+  const changed = await deps.database.write(async (manager) => {
+    const expired = await findExpired(manager, id, now);
+    if (!expired) return null;
+    const gone = await describeChanges(manager, [expired.attachment]);
+    await recordDeletion(manager, null, expired.attachment, now);
+    await deleteRows(deps, manager, expired, now);
+    return gone;
+  });
+  if (changed) deps.changes.publish(changed);
+  return changed !== null;
+}
+
+async function findExpired(manager: EntityManager, id: string, now: Date) {
+  const expired = { id, expiresAt: before(now) };
+  // The update takes the row's lock, so that a claim under way is either seen or has to wait.
+  const { affected } = await manager.update(AttachmentRow, expired, { updatedAt: now });
+  if (affected !== 1) return null;
+  const attachment = await manager.findOneByOrFail(AttachmentRow, { id });
+  return { attachment, blob: await manager.findOneByOrFail(BlobRow, { id: attachment.blobId }) };
+}
+
+export interface DropUnusedTargetsDependencies {
+  database: Database;
+  leases: Pick<IntakeLeases, 'isHeld'>;
+}
+
+/** A finished target gets a day for its attachment to be made; one that is late with its bytes gets none. */
+const finishedGraceMs = 24 * 60 * 60 * 1_000;
+
+/** For `where`: upload targets that nobody can use any more. */
+export const isUnused = (now: Date) => ({ expiresAt: before(new Date(now.getTime() - finishedGraceMs)) });
+
+/** Deletes unused upload targets, but for those whose bytes are on their way; the bytes they have brought are due then. */
+async function dropUnusedTargets(
+  { database, leases }: DropUnusedTargetsDependencies,
+  now: Date,
+): Promise<void> {
+  for (let after = ''; ; ) {
+    const late = await database.read.find(UploadTargetRow, {
+      where: { id: MoreThan(after), ...isUnused(now) },
+      order: { id: 'ASC' },
+      take: batchSize,
+    });
+    for (const { id, documentKey } of late) {
+      after = id;
+      if (leases.isHeld(documentKey)) continue;
+      await database.write(async (manager) => {
+        if (await manager.existsBy(IntakeRow, { documentKey })) return;
+        const { affected } = await manager.delete(UploadTargetRow, { id, ...isUnused(now) });
+        if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
+      });
+    }
+    if (late.length < batchSize) return;
+  }
+}

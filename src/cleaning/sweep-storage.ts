@@ -1,0 +1,147 @@
+import { In } from 'typeorm';
+import { removeBytes } from '../attachments/delete-rows.js';
+import type { Database } from '../database/database.js';
+import { IntakeRow } from '../database/entities/intake.js';
+import { OrganizationRow } from '../database/entities/organization.js';
+import { SweepRow } from '../database/entities/sweep.js';
+import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
+import type { IntakeLeases } from '../intake/intake-leases.js';
+import { hourPartition, organizationOf, partitionOf } from '../storage/document-key.js';
+import type { Storage } from '../storage/storage.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
+
+export interface SweepStorageDependencies {
+  database: Database;
+  storage: Pick<Storage, 'list' | 'size' | 'remove' | 'removeUnfinished'>;
+  clock: () => Date;
+  leases: Pick<IntakeLeases, 'isHeld'>;
+}
+
+export interface SweepOptions {
+  /** Looks through at least so much of the past, in milliseconds, whether or not that was done before. */
+  lookBackMs: number;
+  /** Ends it before the next hour; what it has not come to is left for the next sweep. */
+  signal?: AbortSignal;
+}
+
+/** A service that has never swept, or not for long, begins so far back. */
+const longestGapMs = 31 * 24 * hourMs;
+/** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
+const unfinishedAgeMs = 12 * hourMs;
+/** Most hours are empty, and to be told so by a store takes longer than anything else about them. */
+const hoursAtOnce = 16;
+/** Creations wait while keys are condemned, and a statement names all of a batch. */
+const batchSize = 200;
+const sweepName = 'storage';
+
+/**
+ * Removes objects of known organizations that no row names, and what writers have left unfinished, from the hour partitions that have come of age
+ * since the last sweep. The cost is that of those partitions, not of the whole storage. Returns the keys removed.
+ */
+export async function sweepStorage(deps: SweepStorageDependencies, options: SweepOptions): Promise<string[]> {
+  const { database, clock } = deps;
+  const until = comeOfAge(clock());
+  const removed: string[] = [];
+  for await (const keys of ofHours(await firstHour(deps, options), until, (hour) => sweepHour(deps, hour))) {
+    for (const key of keys) removed.push(key);
+    if (options.signal?.aborted) return removed;
+  }
+  await database.write((manager) =>
+    manager.upsert(SweepRow, { name: sweepName, sweptUntil: until }, ['name']),
+  );
+  return removed;
+}
+
+/** What `sweepStorage` would remove now. */
+export async function* listOrphans(
+  deps: SweepStorageDependencies,
+  options: SweepOptions,
+): AsyncGenerator<string> {
+  const until = comeOfAge(deps.clock());
+  const orphans = ofHours(await firstHour(deps, options), until, (hour) => orphansOf(deps, hour));
+  for await (const keys of orphans) yield* keys;
+}
+
+/** What `work` gives for each hour, several at a time. Where it fails, what it has begun has ended. */
+async function* ofHours(
+  from: Date,
+  until: Date,
+  work: (hour: Date) => Promise<string[]>,
+): AsyncGenerator<string[]> {
+  const hours = [...hoursBetween(from, until)];
+  for (let start = 0; start < hours.length; start += hoursAtOnce) {
+    const results = await Promise.allSettled(hours.slice(start, start + hoursAtOnce).map(work));
+    yield results.flatMap((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+}
+
+async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
+  const found = await orphansOf(deps, hour);
+  const removed: string[] = [];
+  for (let start = 0; start < found.length; start += batchSize) {
+    const keys = found.slice(start, start + batchSize);
+    for (const key of await condemnKeys(deps.database, keys, deps.clock())) {
+      await removeBytes(deps, key);
+      removed.push(key);
+    }
+  }
+  await removeUnfinished(deps, hourPartition(hour));
+  return removed;
+}
+
+async function removeUnfinished(
+  { database, storage, leases }: SweepStorageDependencies,
+  partition: string,
+): Promise<void> {
+  await storage.removeUnfinished(
+    partition,
+    unfinishedAgeMs,
+    async (key) => leases.isHeld(key) || (await database.read.existsBy(IntakeRow, { documentKey: key })),
+  );
+}
+
+/** Removes what processes that have died had on its way: its hour may have been swept while their leases were still good. */
+export async function sweepDeadIntakes(
+  deps: SweepStorageDependencies & { leases: Pick<IntakeLeases, 'dead'> },
+): Promise<void> {
+  for (const intake of await deps.leases.dead()) {
+    const partition = partitionOf(intake.documentKey);
+    for (const key of await condemnDeadIntake(deps.database, intake, deps.clock())) {
+      await removeBytes(deps, key);
+      // However new: no later sweep may come to this hour.
+      await deps.storage.removeUnfinished(partition, 0, async (other) => other !== key);
+    }
+    await removeUnfinished(deps, partition);
+  }
+}
+
+async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
+  const orphans: string[] = [];
+  for await (const keys of findOrphans(deps, hour)) orphans.push(...(await ours(deps, keys)));
+  return orphans.filter((key) => !deps.leases.isHeld(key));
+}
+
+/**
+ * Of organizations that the database knows. What others have stored is not this database's to judge: it may be new, and the
+ * storage one that has long been in use.
+ */
+async function ours({ database }: SweepStorageDependencies, keys: string[]): Promise<string[]> {
+  if (keys.length === 0) return [];
+  const ids = [...new Set(keys.map(organizationOf))];
+  const known = await database.read.findBy(OrganizationRow, { id: In(ids) });
+  const knownIds = new Set(known.map(({ id }) => id));
+  return keys.filter((key) => knownIds.has(organizationOf(key)));
+}
+
+async function firstHour(
+  { database, clock }: SweepStorageDependencies,
+  { lookBackMs }: SweepOptions,
+): Promise<Date> {
+  const until = comeOfAge(clock()).getTime();
+  const last = await database.read.findOneBy(SweepRow, { name: sweepName });
+  const since = last?.sweptUntil.getTime() ?? until - longestGapMs;
+  return new Date(Math.min(Math.max(since, until - longestGapMs), until - lookBackMs));
+}

@@ -1,0 +1,26 @@
+import { ConfigError } from '../config/config.js';
+import { AttachmentError } from '../errors.js';
+
+/** What the command says of a fault before it ends: one line, but for settings, of which each fault has its own. */
+export function describeFault(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (!(error instanceof AttachmentError)) return error instanceof Error ? error.message : String(error);
+  const faults = error.details.map(({ loc, msg }) => `${loc.slice(1).join('.')}: ${msg}`);
+  return faults.length > 0 ? faults.join(' ') : `${error.message}${describeCause(error)}`;
+}
+
+/** Which clients are not told; whoever runs the command can do something about it. */
+function describeCause({ cause }: Error): string {
+  return cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
+}
+
+/** Lines of a table whose columns stand two or more spaces apart; the first row, the headings, says how many there are. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,110 @@
+import type { Faults } from '../errors.js';
+import { extensionAgrees } from './agree-content-type.js';
+
+/** Why a name is refused: a machine-readable kind and a sentence. */
+export interface NameFault {
+  type:
+    | 'bidi_override'
+    | 'control_character'
+    | 'empty'
+    | 'lone_surrogate'
+    | 'path'
+    | 'reserved_name'
+    | 'too_long';
+  msg: string;
+}
+
+/** In bytes of UTF-8, as file systems count. */
+export const maxFileNameBytes = 255;
+/** In UTF-16 units, far more than 255 bytes can come from: what is longer is not looked at. */
+const maxRawLength = 1024;
+
+/** C0 and C1 controls and the line and paragraph separators. */
+const controls = /[\p{Cc}\u2028\u2029]/u;
+/** Characters that reorder what is displayed, so that `exe.fdp` may look like `pdf.exe`. */
+const bidiOverrides = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
+const loneSurrogates = /\p{Cs}/u;
+/** Invisible characters that mean nothing in a name. The joiners are not among them: emoji and scripts need those. */
+const invisible = /[\u00AD\u180E\u200B\u2060-\u2064\uFEFF]/g;
+const visible = /[^\p{Default_Ignorable_Code_Point}\s.]/u;
+/** Device names of Windows, with any extension or stream. */
+const reservedNames = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:]|$)/i;
+
+/**
+ * Makes a name given by a client safe to store, show and download under: NFC, without invisible characters, without space
+ * around it or dots behind it. A name that would have to be changed beyond that is refused.
+ */
+export function cleanFileName(name: string): { name: string } | { fault: NameFault } {
+  if (name.length > maxRawLength) return { fault: tooLong(name) };
+  const clean = trimEnds(name.replace(invisible, '').normalize('NFC'));
+  const fault = faultOf(clean, name);
+  return fault ? { fault } : { name: clean };
+}
+
+/** A file part's own name without the folders that some clients send along with it. */
+export function lastPathSegment(name: string): string {
+  return name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
+}
+
+/** Windows drops dots and spaces at the end, and so would show one file for two names. */
+function trimEnds(name: string): string {
+  return name.trimStart().replace(/[\s.]+$/u, '');
+}
+
+function faultOf(clean: string, original: string): NameFault | null {
+  if (controls.test(original)) {
+    return { type: 'control_character', msg: 'The file name has a control character.' };
+  }
+  if (bidiOverrides.test(original)) {
+    const msg = 'The file name has a character that changes the direction of text.';
+    return { type: 'bidi_override', msg };
+  }
+  if (loneSurrogates.test(original)) {
+    return { type: 'lone_surrogate', msg: 'The file name is not valid Unicode.' };
+  }
+  if (/[/\\]/.test(clean) || /^\s*\.{1,2}\s*$/.test(original)) {
+    return { type: 'path', msg: 'The file name must not be a path.' };
+  }
+  if (!visible.test(clean)) {
+    return { type: 'empty', msg: 'The file name is empty, or has only dots, spaces and the like.' };
+  }
+  if (reservedNames.test(clean)) {
+    return { type: 'reserved_name', msg: 'The file name is reserved by an operating system.' };
+  }
+  return Buffer.byteLength(clean) > maxFileNameBytes ? tooLong(clean) : null;
+}
+
+function tooLong(name: string): NameFault {
+  const bytes = Buffer.byteLength(name);
+  const msg = `The file name has ${bytes} bytes; at most ${maxFileNameBytes} are allowed.`;
+  return { type: 'too_long', msg };
+}
+
+/** The cleaned name an attachment shall have from now on, or its present one for null. Notes a fault where it will not do. */
+export function checkNewName(
+  faults: Faults,
+  given: string | null,
+  { fileName, contentType }: { fileName: string; contentType: string },
+): string {
+  if (given === null) return fileName;
+  const name = chooseFileName(faults, given, null);
+  if (name !== '' && !extensionAgrees(contentType, name)) {
+    const msg = `The content is ${contentType}, which does not go with this name's extension.`;
+    faults.add('CONTENT_TYPE_MISMATCH', ['input', 'fileName'], 'extension_mismatch', msg);
+  }
+  return name;
+}
+
+/**
+ * The name that clients will see: the input's, else the file part's own. The input's must be right as it stands; the
+ * part's loses its folders first. Notes a fault and returns '' where neither will do.
+ */
+export function chooseFileName(faults: Faults, given: string | null, ofPart: string | null): string {
+  const name = given ?? (ofPart === null ? '' : lastPathSegment(ofPart));
+  const cleaned = cleanFileName(name);
+  if ('name' in cleaned) return cleaned.name;
+  const { type, msg } = cleaned.fault;
+  const limit = type === 'too_long' ? maxFileNameBytes : undefined;
+  faults.add('INVALID_FILE_NAME', ['input', 'fileName'], type, msg, limit);
+  return '';
+}

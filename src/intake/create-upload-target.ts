@@ -1,0 +1,101 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Viewer } from '../auth/viewer.js';
+import { chooseFileName } from '../content-types/clean-file-name.js';
+import { parseMediaType } from '../content-types/content-type-names.js';
+import type { Database } from '../database/database.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { Faults } from '../errors.js';
+import { checkPolicy } from '../policies/check-policy.js';
+import { choosePolicy } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
+import { createDocumentKey } from '../storage/document-key.js';
+import type { DirectUploadTarget, Storage } from '../storage/storage.js';
+
+export interface CreateUploadTargetDependencies {
+  database: Database;
+  clock: () => Date;
+  policies: PolicyBook;
+}
+
+export interface CreateUploadTarget {
+  fileName: string;
+  contentType: string;
+  /** Exactly so many bytes will be sent. */
+  size: number;
+  policy: string | null;
+}
+
+/** So long the bytes may be sent, once. */
+const uploadTargetLifetimeMs = 15 * 60_000;
+
+/**
+ * Leave to store one object directly, bound to the viewer, its organization, the size and the type. Throws, with every fault
+ * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED.
+ */
+export async function createUploadTarget(
+  { database, clock, policies }: CreateUploadTargetDependencies,
+  viewer: Viewer,
+  input: CreateUploadTarget,
+): Promise<UploadTargetRow & { expiresAt: Date }> {
+  const { fileName, contentType } = checkInput(policies, input);
+  const now = clock();
+  const target = Object.assign(new UploadTargetRow(), {
+    id: uuidv7(),
+    organizationId: viewer.organizationId,
+    principalId: viewer.principal.id,
+    documentKey: createDocumentKey(viewer.organizationId, now),
+    fileName,
+    contentType,
+    size: input.size,
+    state: 'OPEN' as const,
+    acceptingUntil: null,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
+  });
+  await database.write((manager) => manager.insert(UploadTargetRow, target));
+  return target;
+}
+
+function checkInput(
+  policies: PolicyBook,
+  input: CreateUploadTarget,
+): { fileName: string; contentType: string } {
+  const faults = new Faults();
+  const fileName = chooseFileName(faults, input.fileName, null);
+  const contentType = parseMediaType(input.contentType) ?? '';
+  if (contentType === '') {
+    faults.add('BAD_USER_INPUT', ['input', 'contentType'], 'invalid_media_type', 'Not a media type.');
+  }
+  if (input.size < 0)
+    faults.add('BAD_USER_INPUT', ['input', 'size'], 'out_of_range', 'Must not be negative.');
+  const policy = choosePolicy(faults, policies, { policy: input.policy });
+  if (policy) {
+    for (const { code, type, msg, limit, loc } of checkPolicy(policy, {
+      size: input.size,
+      contentType,
+      fileName,
+    })) {
+      faults.add(code, ['input', ...loc], type, msg, limit);
+    }
+  }
+  faults.throwIfAny();
+  return { fileName, contentType };
+}
+
+export interface OfferUploadDependencies {
+  storage: Pick<Storage, 'direct'>;
+  /** Where the bytes of a target can be sent to us. */
+  uploadUrl(targetId: string): string;
+}
+
+/** Where the bytes of a target are to be sent, and with which headers: to the store itself where it takes them. */
+export async function offerUpload(
+  { storage: { direct }, uploadUrl }: OfferUploadDependencies,
+  { id, documentKey, size, contentType, createdAt }: UploadTargetRow,
+): Promise<DirectUploadTarget> {
+  if (direct === null || size > direct.maxSize) {
+    return { url: uploadUrl(id), headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
+  }
+  const validity = { from: createdAt, seconds: uploadTargetLifetimeMs / 1_000 };
+  return direct.uploadTarget(documentKey, { size, contentType, validity });
+}

@@ -1,0 +1,108 @@
+import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
+import { finished as whenFinished } from 'node:stream/promises';
+import { AttachmentError } from '../errors.js';
+
+export interface MeteredContent {
+  /** In bytes. */
+  size: number;
+  /** The first 4 KiB, or all where there is less. */
+  head: Uint8Array;
+  /** What `handle` has not been given: all of a content that fits into one batch. */
+  lastBatch: Uint8Array[];
+}
+
+/**
+ * Reads content to its end, handing it on in batches of about 1 MiB. Fails with FILE_TOO_LARGE at the first byte past
+ * `maxSize`, with what the content or `handle` failed with, or once `signal` is aborted; it reads no further then.
+ */
+export async function meterContent(
+  content: Readable,
+  maxSize: number,
+  handle: (batch: Uint8Array[]) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<MeteredContent> {
+  const sink = new ContentSink(maxSize, handle);
+  if (signal) addAbortSignal(signal, sink);
+  finished(content, { writable: false }, (error) => error && sink.destroy(error));
+  content.pipe(sink);
+  await whenFinished(sink);
+  return { size: sink.size, head: sink.head, lastBatch: sink.takeBatch() };
+}
+
+/** Bytes that are kept for sniffing. */
+export const headSize = 4096;
+const batchSize = 1024 * 1024;
+/** Also a bound, so that a client sending byte by byte does not make a batch of a million chunks. */
+const batchLength = 512;
+
+/**
+ * Meters the content piped into it, keeps its head, and hands it on in batches of about 1 MiB; the next is gathered while
+ * one is being handled. It fails with FILE_TOO_LARGE at the first byte past the limit, or with what `handle` failed with.
+ * The last batch is left in it, for `takeBatch`: contents of one batch are then known to be whole.
+ */
+class ContentSink extends Writable {
+  /** Bytes received. */
+  size = 0;
+  readonly #maxSize: number;
+  readonly #handle: (batch: Uint8Array[]) => Promise<void>;
+  readonly #head: Uint8Array[] = [];
+  #headSize = 0;
+  #batch: Uint8Array[] = [];
+  #batchSize = 0;
+
+  constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<void>) {
+    super({ highWaterMark: batchSize });
+    this.#maxSize = maxSize;
+    this.#handle = handle;
+  }
+
+  /** The first 4 KiB, or all where there is less. */
+  get head(): Uint8Array {
+    return Buffer.concat(this.#head);
+  }
+
+  /** What has not been handled yet. */
+  takeBatch(): Uint8Array[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchSize = 0;
+    return batch;
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.size += chunk.byteLength;
+    if (this.size > this.#maxSize) {
+      done(tooLarge(this.#maxSize));
+    } else if (this.#fits(chunk)) {
+      this.#add(chunk);
+      done();
+    } else {
+      const batch = this.takeBatch();
+      this.#add(chunk);
+      this.#handle(batch).then(() => done(), done);
+    }
+  }
+
+  #fits({ byteLength }: Uint8Array): boolean {
+    const { length } = this.#batch;
+    return length === 0 || (length < batchLength && this.#batchSize + byteLength <= batchSize);
+  }
+
+  #add(chunk: Uint8Array): void {
+    this.#batch.push(chunk);
+    this.#batchSize += chunk.byteLength;
+    if (this.#headSize >= headSize) return;
+    // A copy, so that the few bytes do not keep a whole network buffer in memory.
+    const part = Buffer.from(chunk.subarray(0, headSize - this.#headSize));
+    this.#head.push(part);
+    this.#headSize += part.byteLength;
+  }
+}
+
+function tooLarge(limit: number): AttachmentError {
+  const msg = `The content is larger than ${limit} bytes.`;
+  return new AttachmentError('FILE_TOO_LARGE', {
+    limit,
+    details: [{ loc: ['input', 'content'], msg, type: 'file_too_large' }],
+  });
+}

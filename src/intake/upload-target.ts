@@ -1,0 +1,142 @@
+import { type EntityManager, type FindOptionsWhere, IsNull } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { at } from '../database/columns.js';
+import type { Database } from '../database/database.js';
+import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
+import { AttachmentError } from '../errors.js';
+import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
+
+const loc = ['input', 'content', 'documentKey'];
+
+export interface MayUseDependencies {
+  database: Pick<Database, 'read'>;
+  seesAny(stored: readonly StoredAttachment[]): Promise<boolean>;
+}
+
+/**
+ * Makes sure that the viewer may make an attachment of a target's bytes. Until a record claims or links an attachment of
+ * them, the target's own principal may; and whoever may see one of their attachments now. For anybody else the key is as
+ * unknown as one that never was: throws DOCUMENT_KEY_UNKNOWN.
+ */
+export async function assertMayUse(
+  { database, seesAny }: MayUseDependencies,
+  viewer: Viewer,
+  documentKey: string,
+): Promise<void> {
+  const { organizationId, principal } = viewer;
+  const target = await database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
+  if (!target) throw unknownKey();
+  const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
+  const made = await readAttachmentsOfBlob(database.read, viewer, blobId);
+  const isShared = made.some(({ attachment }) => attachment.shared);
+  if (target.principalId === principal.id && !isShared) return;
+  if (!(await seesAny(made))) throw unknownKey();
+}
+
+/**
+ * Which states may follow which. A PUT to us, or a copy that the store makes, takes an OPEN target in hand and finishes it or
+ * opens it again. A copy whose maker has died is taken over: RECEIVING follows itself. FINISHED follows itself where an
+ * attachment comes to use the bytes. A target ends by being deleted.
+ */
+const transitions = {
+  OPEN: ['RECEIVING'],
+  RECEIVING: ['RECEIVING', 'OPEN', 'FINISHED'],
+  FINISHED: ['FINISHED'],
+} as const satisfies Record<UploadTargetState, readonly UploadTargetState[]>;
+
+/** Which target is to move. Each member that is given must still be so. */
+export type TargetBefore<State extends UploadTargetState> = FindOptionsWhere<UploadTargetRow> & {
+  organizationId: string;
+  state: State;
+};
+
+/** Its members afterwards. Members that are left out stay. */
+export type TargetAfter<State extends UploadTargetState> = Partial<
+  Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt'>
+> & { state: (typeof transitions)[State][number] };
+
+/**
+ * Moves one upload target to its next state, in one conditional update. False: it was not, or no longer, as `before` says, and
+ * nothing has changed.
+ */
+export async function moveTarget<State extends UploadTargetState>(
+  manager: EntityManager,
+  before: TargetBefore<State>,
+  after: TargetAfter<State>,
+): Promise<boolean> {
+  const { organizationId } = before;
+  const { affected } = await manager.update(UploadTargetRow, { ...before, organizationId }, after);
+  return affected === 1;
+}
+
+/** For `TargetBefore`: exactly as the row was read, its lease included. */
+export function unchanged<State extends UploadTargetState>({
+  id,
+  organizationId,
+  state,
+  acceptingUntil,
+}: UploadTargetRow & { state: State }): TargetBefore<State> {
+  return {
+    id,
+    organizationId,
+    state,
+    acceptingUntil: acceptingUntil === null ? IsNull() : at(acceptingUntil),
+  };
+}
+
+/**
+ * Marks a target as finished, now that its bytes are whole at their key. Whoever asks for the bytes meanwhile may have done so
+ * first, used them, and deleted them with their target. If the bytes have come late, the day for their attachment begins now.
+ * Returns whether the target is there.
+ */
+export async function finishTarget(
+  manager: EntityManager,
+  { id, organizationId, expiresAt }: UploadTargetRow,
+  now: Date,
+): Promise<boolean> {
+  const receiving = { id, organizationId, state: 'RECEIVING' as const };
+  const isLate = expiresAt !== null && expiresAt < now;
+  await moveTarget(manager, receiving, {
+    state: 'FINISHED',
+    acceptingUntil: null,
+    ...(isLate ? { expiresAt: now } : {}),
+  });
+  return manager.existsBy(UploadTargetRow, { id, organizationId });
+}
+
+/**
+ * The finished target that the viewer's organization has this key from. Throws DOCUMENT_KEY_UNKNOWN for whatever key
+ * is not from such a target, UPLOAD_NOT_FINISHED where its bytes have not all come yet.
+ */
+export async function findFinished(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  documentKey: string,
+): Promise<UploadTargetRow> {
+  const target = await manager.findOneBy(UploadTargetRow, { organizationId, documentKey });
+  if (!target) throw unknownKey();
+  if (target.state === 'FINISHED') return target;
+  const msg = 'Its bytes have not all come yet.';
+  throw new AttachmentError('UPLOAD_NOT_FINISHED', { details: [{ loc, msg, type: 'upload_not_finished' }] });
+}
+
+/**
+ * Makes sure, in the transaction that comes to use the bytes, that they are still there: a deletion of the last attachment
+ * that used them takes the target along.
+ */
+export async function assertFinished(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  documentKey: string,
+): Promise<void> {
+  const finished = { organizationId, documentKey, state: 'FINISHED' as const };
+  const isThere = await moveTarget(manager, finished, { state: 'FINISHED', expiresAt: null });
+  if (!isThere) throw unknownKey();
+}
+
+function unknownKey(): AttachmentError {
+  const msg = 'There is no such document key.';
+  return new AttachmentError('DOCUMENT_KEY_UNKNOWN', {
+    details: [{ loc, msg, type: 'document_key_unknown' }],
+  });
+}

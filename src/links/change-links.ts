@@ -1,0 +1,191 @@
+import { type EntityManager, In } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { recordEvent } from '../audit/record-event.js';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { LinkRow } from '../database/entities/link.js';
+import { RecordFieldRow } from '../database/entities/record-field.js';
+import { AttachmentError, Faults } from '../errors.js';
+import type { RecordRef } from '../model/record.js';
+import { readWithVerdictsKept } from '../model/stored-attachment.js';
+import { recheckPolicy } from '../policies/check-policy.js';
+import type { Policy } from '../policies/policy.js';
+import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
+import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
+
+/** What one field can hold, whatever its policy says. */
+export const maxLinks = 1_000;
+
+export interface LinkChange {
+  record: RecordRef;
+  field: string;
+  attachmentIds: readonly string[];
+  mode: LinkMode;
+  expectedVersion: number | null;
+  /** What the field accepts; null where nothing can be added. */
+  policy: Policy | null;
+  /** How long an attachment stays once no field links to it any more, in milliseconds; 0 is for good. */
+  retentionMs: number;
+  now: Date;
+  locOf: LocOf;
+}
+
+export interface ChangedLinks {
+  field: RecordFieldRow;
+  /** Ids of those that this change has taken out of the field. */
+  unlinked: string[];
+  /** Ids of those that it has put into the field, or elsewhere in it. */
+  placed: string[];
+  /** Ids of all that the field holds now, in order. */
+  next: string[];
+}
+
+/**
+ * Changes what a field links to, inside the caller's transaction: all of it, or none where it throws (NOT_FOUND,
+ * ALREADY_CLAIMED, VERSION_CONFLICT, TOO_MANY_ATTACHMENTS, and what the field's policy does not accept). In an EXCLUSIVE
+ * field linking claims; what is unlinked stays the record's.
+ */
+export async function changeLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  change: LinkChange,
+): Promise<ChangedLinks> {
+  const field = await lockField(manager, viewer, change.record, change.field);
+  assertVersion(field, change.expectedVersion);
+  const current = await manager.find(LinkRow, { where: { fieldId: field.id }, order: { position: 'ASC' } });
+  const plan = planLinks(
+    change.mode,
+    current.map(({ attachmentId }) => attachmentId),
+    change.attachmentIds,
+  );
+  if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next };
+  if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
+  await removeLinks(manager, field, plan.removed);
+  const placed = await placeLinks(manager, field, current, plan.next, change.now);
+  await startRetention(manager, viewer, plan.removed, change);
+  await recordLinks(manager, viewer, change, plan);
+  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed, next: plan.next };
+}
+
+async function recordLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, field, now: at }: LinkChange,
+  { added, removed }: LinkPlan,
+): Promise<void> {
+  const details = { record, field };
+  for (const subjectId of added) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_LINKED', subjectId, at, details });
+  }
+  for (const subjectId of removed) {
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_UNLINKED', subjectId, at, details });
+  }
+}
+
+/** Takes what is new to the field for its record, where the policy accepts all of it. */
+async function addLinks(
+  manager: EntityManager,
+  viewer: Viewer,
+  { policy, record, now, attachmentIds, locOf }: LinkChange,
+  { added, next }: LinkPlan,
+): Promise<void> {
+  if (!policy) throw new Error('Nothing can be added without a policy.');
+  const locOfAdded: LocOf = (index) => locOf(attachmentIds.indexOf(added[index] ?? ''));
+  const faults = new Faults();
+  checkRoom(faults, next.length, policy.maxCount ?? maxLinks, locOf(0).slice(0, 2));
+  faults.throwIfAny();
+  const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
+  await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
+  // A verdict that comes meanwhile waits, and then finds the links.
+  for (const { attachment, blob } of await readWithVerdictsKept(manager, viewer, added)) {
+    const loc = locOfAdded(added.indexOf(attachment.id));
+    if (blob.verdict === 'REJECTED') faults.add('NOT_APPROVED', loc, 'rejected', 'It has been rejected.');
+    recheckPolicy(faults, policy, attachment, loc);
+  }
+  faults.throwIfAny();
+}
+
+/** Notes a fault where a field would hold more than it can. */
+export function checkRoom(faults: Faults, count: number, limit: number, loc: (string | number)[]): void {
+  if (count <= limit) return;
+  const msg = `The field would hold ${count} attachments; at most ${limit} are allowed.`;
+  faults.add('TOO_MANY_ATTACHMENTS', loc, 'too_many', msg, limit);
+}
+
+async function removeLinks(manager: EntityManager, field: RecordFieldRow, removed: string[]): Promise<void> {
+  if (removed.length > 0) await manager.delete(LinkRow, { fieldId: field.id, attachmentId: In(removed) });
+}
+
+/** Writes only those links that are new or have moved. Returns the ids of their attachments. */
+async function placeLinks(
+  manager: EntityManager,
+  field: RecordFieldRow,
+  current: readonly LinkRow[],
+  next: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  const known = new Map(current.map((link) => [link.attachmentId, link]));
+  const moved = next.flatMap((attachmentId, position) => {
+    const link = known.get(attachmentId);
+    if (link?.position === position) return [];
+    return [{ fieldId: field.id, attachmentId, position, createdAt: link?.createdAt ?? now }];
+  });
+  if (moved.length > 0) await manager.upsert(LinkRow, moved, ['fieldId', 'attachmentId']);
+  return moved.map(({ attachmentId }) => attachmentId);
+}
+
+/** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */
+async function startRetention(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  removed: string[],
+  { retentionMs, now, record }: LinkChange,
+): Promise<void> {
+  if (removed.length === 0) return;
+  await manager
+    .createQueryBuilder()
+    .update(AttachmentRow)
+    .set({ expiresAt: retentionMs === 0 ? null : new Date(now.getTime() + retentionMs), updatedAt: now })
+    .where('id IN (:...removed) AND organization_id = :organizationId', { removed, organizationId })
+    .andWhere('NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)')
+    .andWhere(`(record_id IS NULL OR ${isRecords})`, { recordType: record.type, recordId: record.id })
+    .updateEntity(false)
+    .execute();
+}
+
+/** The field's row, made at need and kept from everybody else until the transaction ends. */
+async function lockField(
+  manager: EntityManager,
+  viewer: Viewer,
+  record: RecordRef,
+  name: string,
+): Promise<RecordFieldRow> {
+  const key = { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id, name };
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(RecordFieldRow)
+    .values({ id: uuidv7(), ...key, version: 0 })
+    .orIgnore()
+    .updateEntity(false)
+    .execute();
+  // An update that changes nothing takes the row's lock on every engine; reading alone would not.
+  await manager.update(RecordFieldRow, key, { version: () => 'version' });
+  return manager.findOneByOrFail(RecordFieldRow, key);
+}
+
+/** Throws VERSION_CONFLICT unless the field is at the version that the caller has seen. */
+function assertVersion(field: RecordFieldRow, expected: number | null): void {
+  if (expected === null || expected === field.version) return;
+  const msg = `The field is at version ${field.version}, not ${expected}.`;
+  throw new AttachmentError('VERSION_CONFLICT', {
+    details: [{ loc: ['input', 'expectedVersion'], msg, type: 'version_conflict' }],
+  });
+}
+
+/** Counts one change of the field's links. */
+async function bumpVersion(manager: EntityManager, field: RecordFieldRow): Promise<RecordFieldRow> {
+  const { id, organizationId } = field;
+  await manager.update(RecordFieldRow, { id, organizationId }, { version: () => 'version + 1' });
+  return { ...field, version: field.version + 1 };
+}

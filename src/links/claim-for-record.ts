@@ -1,0 +1,128 @@
+import type { EntityManager, UpdateQueryBuilder } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { errorTable, Faults } from '../errors.js';
+import type { RecordRef } from '../model/record.js';
+import { readAttachments } from '../model/stored-attachment.js';
+
+/** Tells where in the input the attachment of this index was named. */
+export type LocOf = (index: number) => (string | number)[];
+
+/** Attachments that a record is about to own or to link to. */
+export interface Taking {
+  record: RecordRef;
+  ids: readonly string[];
+  now: Date;
+  locOf: LocOf;
+}
+
+/** SQL, for a record given as the parameters `recordType` and `recordId`. */
+export const isRecords = '(record_type = :recordType AND record_id = :recordId)';
+
+/**
+ * Makes a record the owner of all these attachments, in one conditional update: of those that are unclaimed and the
+ * viewer's own, and of those that are the record's already. Where that is not all of them it throws NOT_FOUND or
+ * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
+ */
+export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+  const updated = await updateAll(manager, viewer, taking, (update) =>
+    own(update, taking).andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`),
+  );
+  if (updated) return;
+  await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
+}
+
+/**
+ * Makes a record the owner of one attachment. False: it was the record's before, and nothing has changed. Throws NOT_FOUND or
+ * ALREADY_CLAIMED; the surrounding transaction must then be undone.
+ */
+export async function claimOne(
+  manager: EntityManager,
+  viewer: Viewer,
+  { attachmentId, ...taking }: Omit<Taking, 'ids'> & { attachmentId: string },
+): Promise<boolean> {
+  const one = { ...taking, ids: [attachmentId] };
+  // If two claims come at once, the second waits here and then finds an owner.
+  const isNew = await updateAll(manager, viewer, one, (update) =>
+    own(update, one).andWhere('record_id IS NULL AND created_by_id = :creator'),
+  );
+  if (!isNew) await refuse(manager, viewer, one, () => false);
+  return isNew;
+}
+
+/**
+ * Lets a record link to all these attachments without owning them, likewise: to the viewer's own and to those that are
+ * already shared, unless another record owns them.
+ */
+export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+  const updated = await updateAll(manager, viewer, taking, (update) =>
+    update
+      .set({ shared: true, expiresAt: null, updatedAt: taking.now })
+      .andWhere(`((record_id IS NULL AND (created_by_id = :creator OR shared = :wasShared)) OR ${isRecords})`)
+      .setParameter('wasShared', true),
+  );
+  if (!updated) await refuse(manager, viewer, taking, () => true);
+}
+
+type AttachmentUpdate = UpdateQueryBuilder<AttachmentRow>;
+
+function own(update: AttachmentUpdate, { record, now }: Taking): AttachmentUpdate {
+  return update
+    .set({
+      recordType: record.type,
+      recordId: record.id,
+      shared: true,
+      claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
+      expiresAt: null,
+      updatedAt: now,
+    })
+    .setParameter('claimedAt', now.getTime());
+}
+
+/** Returns whether all of them have been updated. */
+async function updateAll(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, ids }: Taking,
+  narrow: (update: AttachmentUpdate) => AttachmentUpdate,
+): Promise<boolean> {
+  if (ids.length === 0) return true;
+  const update = manager
+    .createQueryBuilder()
+    .update(AttachmentRow)
+    .where('id IN (:...ids) AND organization_id = :organizationId', {
+      ids,
+      organizationId: viewer.organizationId,
+      creator: viewer.principal.id,
+      recordType: record.type,
+      recordId: record.id,
+    });
+  const { affected } = await narrow(update).updateEntity(false).execute();
+  return affected === ids.length;
+}
+
+/**
+ * Says of each attachment that could not be taken why: another record's, or as good as not there for this viewer. `isFree`
+ * is asked of those that the viewer sees and no record owns.
+ */
+async function refuse(
+  manager: EntityManager,
+  viewer: Viewer,
+  { record, ids, locOf }: Taking,
+  isFree: (attachment: AttachmentRow) => boolean,
+): Promise<void> {
+  const visible = new Map(
+    (await readAttachments(manager, viewer, ids)).map(({ attachment }) => [attachment.id, attachment]),
+  );
+  const faults = new Faults();
+  for (const [index, id] of ids.entries()) {
+    const attachment = visible.get(id);
+    if (attachment?.recordId === record.id && attachment.recordType === record.type) continue;
+    if (attachment && attachment.recordId !== null) {
+      faults.add('ALREADY_CLAIMED', locOf(index), 'already_claimed', errorTable.ALREADY_CLAIMED.message);
+    } else if (!attachment || !isFree(attachment)) {
+      faults.add('NOT_FOUND', locOf(index), 'not_found', errorTable.NOT_FOUND.message);
+    }
+  }
+  faults.throwIfAny();
+}

@@ -1,0 +1,126 @@
+import type { Viewer } from '../auth/viewer.js';
+import type { Database } from '../database/database.js';
+import type { RecordFieldRow } from '../database/entities/record-field.js';
+import { errorTable, Faults } from '../errors.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { checkName, checkRecord, type RecordRef } from '../model/record.js';
+import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
+import { choosePolicy } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
+import type { Policy } from '../policies/policy.js';
+import { changeLinks, checkRoom, maxLinks } from './change-links.js';
+import type { LinkMode } from './plan-links.js';
+
+export interface LinkAttachmentsDependencies {
+  database: Database;
+  clock: () => Date;
+  unlinkedRetentionMs: number;
+  policies: PolicyBook;
+  changes: Changes;
+  /** Told how many links the field then has. Throws where those are too many to answer with: nothing is done then. */
+  assertAnswerable(linkCount: number): void;
+}
+
+/** A link of the field as the transaction that has changed it has left it. */
+export interface StoredLink {
+  /** Counts from 0. */
+  position: number;
+  stored: StoredAttachment;
+}
+
+export interface LinkedAttachments {
+  field: RecordFieldRow;
+  /** All that the field holds now, in order. */
+  links: StoredLink[];
+  unlinked: StoredAttachment[];
+}
+
+export interface LinkAttachments {
+  record: RecordRef;
+  field: string;
+  attachmentIds: readonly string[];
+  mode: LinkMode;
+  expectedVersion: number | null;
+  /** Seconds to wait for outstanding verdicts once the links are written; 0 to 10. */
+  holdSeconds: number;
+}
+
+/**
+ * Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. What it returns is
+ * what its transaction has seen.
+ */
+export async function linkAttachments(
+  deps: LinkAttachmentsDependencies,
+  viewer: Viewer,
+  input: LinkAttachments,
+): Promise<LinkedAttachments> {
+  const { database, clock, unlinkedRetentionMs, policies, changes } = deps;
+  const policy = checkInput(policies, input);
+  const { changed, ...linked } = await database.write(async (manager) => {
+    if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
+    const { field, unlinked, placed, next } = await changeLinks(manager, viewer, {
+      ...input,
+      policy,
+      retentionMs: unlinkedRetentionMs,
+      now: clock(),
+      locOf: (index) => ['input', 'attachmentIds', index],
+    });
+    deps.assertAnswerable(next.length);
+    const concerned = await readAttachments(manager, viewer, [...unlinked, ...next]);
+    const moved = inOrder([...unlinked, ...placed], concerned).map(({ attachment }) => attachment);
+    const changed = await describeChanges(manager, moved, [input.record]);
+    const links = inOrder(next, concerned).map((stored, position) => ({ position, stored }));
+    return { field, links, unlinked: inOrder(unlinked, concerned), changed };
+  });
+  changes.publish(changed);
+  return linked;
+}
+
+/** Returns the field's policy, or throws every fault of the input. What is no longer eligible can still be removed. */
+function checkInput(policies: PolicyBook, input: LinkAttachments): Policy | null {
+  const faults = new Faults();
+  checkRecord(faults, input.record, ['input', 'record']);
+  checkName(faults, input.field, ['input', 'field']);
+  checkHold(faults, input.holdSeconds);
+  checkRoom(faults, input.attachmentIds.length, maxLinks, ['input', 'attachmentIds']);
+  const seen = new Set<string>();
+  for (const [index, id] of input.attachmentIds.slice(0, maxLinks).entries()) {
+    if (seen.has(id)) {
+      faults.add('BAD_USER_INPUT', ['input', 'attachmentIds', index], 'duplicate', 'The id is named twice.');
+    }
+    seen.add(id);
+  }
+  const policy =
+    input.mode === 'REMOVE'
+      ? null
+      : choosePolicy(faults, policies, { record: input.record, field: input.field });
+  faults.throwIfAny();
+  return policy;
+}
+
+const maxHoldSeconds = 10;
+
+function checkHold(faults: Faults, seconds: number): void {
+  if (seconds >= 0 && seconds <= maxHoldSeconds) return;
+  const msg = `Must be from 0 to ${maxHoldSeconds}.`;
+  faults.add('BAD_USER_INPUT', ['input', 'holdSeconds'], 'out_of_range', msg, maxHoldSeconds);
+}
+
+/** What is to be removed need not be in the field any more, so that a retry succeeds, but it must exist for the viewer. */
+async function assertVisible(
+  { attachmentIds }: LinkAttachments,
+  read: (ids: readonly string[]) => Promise<StoredAttachment[]>,
+): Promise<void> {
+  const visible = new Set((await read(attachmentIds)).map(({ attachment }) => attachment.id));
+  const faults = new Faults();
+  for (const [index, id] of attachmentIds.entries()) {
+    if (visible.has(id)) continue;
+    faults.add('NOT_FOUND', ['input', 'attachmentIds', index], 'not_found', errorTable.NOT_FOUND.message);
+  }
+  faults.throwIfAny();
+}
+
+function inOrder(ids: readonly string[], found: readonly StoredAttachment[]): StoredAttachment[] {
+  const byId = new Map(found.map((stored) => [stored.attachment.id, stored]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}

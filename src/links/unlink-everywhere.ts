@@ -1,0 +1,41 @@
+import type { EntityManager } from 'typeorm';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { LinkRow } from '../database/entities/link.js';
+import { RecordFieldRow } from '../database/entities/record-field.js';
+
+/** Takes an attachment out of every field, inside the caller's transaction. Returns how many those were. */
+export async function unlinkEverywhere(manager: EntityManager, attachmentId: string): Promise<number> {
+  const links = await manager.find(LinkRow, { where: { attachmentId }, order: { fieldId: 'ASC' } });
+  for (const { fieldId } of links) await unlinkFromField(manager, fieldId, attachmentId);
+  return links.length;
+}
+
+/** Takes an attachment out of one field, closing the gap. */
+async function unlinkFromField(manager: EntityManager, fieldId: string, attachmentId: string): Promise<void> {
+  // Before the position is read, so that the field's row keeps other writers out.
+  await manager.update(RecordFieldRow, { id: fieldId }, { version: () => 'version + 1' });
+  const link = await manager.findOneBy(LinkRow, { fieldId, attachmentId });
+  if (!link) return;
+  await manager.delete(LinkRow, { fieldId, attachmentId });
+  await manager
+    .createQueryBuilder()
+    .update(LinkRow)
+    .set({ position: () => 'position - 1' })
+    .where('field_id = :fieldId AND position > :position', { fieldId, position: link.position })
+    .execute();
+}
+
+/** Takes a rejected attachment out of its fields; from the last of them it enters its retention, as if it had been unlinked. */
+export async function dropFromFields(
+  manager: EntityManager,
+  { id, organizationId }: AttachmentRow,
+  { now, retentionMs }: { now: Date; retentionMs: number },
+): Promise<void> {
+  const count = await unlinkEverywhere(manager, id);
+  if (count === 0 || retentionMs === 0) return;
+  await manager.update(
+    AttachmentRow,
+    { id, organizationId },
+    { expiresAt: new Date(now.getTime() + retentionMs) },
+  );
+}

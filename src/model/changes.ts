@@ -1,0 +1,110 @@
+import type { EntityManager } from 'typeorm';
+import type { AttachmentRow } from '../database/entities/attachment.js';
+import { LinkRow } from '../database/entities/link.js';
+import { RecordFieldRow } from '../database/entities/record-field.js';
+import type { RecordRef } from './record.js';
+
+/** One attachment whose status or place has changed, or that is gone: committed, and visible to whoever reads now. */
+export interface Change {
+  organizationId: string;
+  attachmentId: string;
+  /** All that it belongs to, and those that it has just left. */
+  records: readonly RecordRef[];
+}
+
+export type ChangeListener = (changes: readonly Change[]) => void;
+
+/**
+ * Tells those who wait within this process. What it says is a hint: whoever hears it reads the rows. Whatever joins processes
+ * sends what `relayTo` gives it, and calls `deliver` with what it receives.
+ */
+export class Changes {
+  readonly #listeners = new Set<ChangeListener>();
+  readonly #gapListeners = new Set<() => void>();
+  #relay: ChangeListener = () => {};
+
+  /** To be called after the commit. */
+  publish(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    this.deliver(changes);
+    this.#relay(changes);
+  }
+
+  /** Tells listeners here of what has been published elsewhere. */
+  deliver(changes: readonly Change[]): void {
+    for (const listener of [...this.#listeners]) listener(changes);
+  }
+
+  /** Tells that others may have published what was not heard here. */
+  deliverGap(): void {
+    for (const listener of [...this.#gapListeners]) listener();
+  }
+
+  /** The result ends it. */
+  listenForGaps(listener: () => void): () => void {
+    this.#gapListeners.add(listener);
+    return () => this.#gapListeners.delete(listener);
+  }
+
+  /** Has everything that is published here sent on, too. */
+  relayTo(relay: ChangeListener): void {
+    this.#relay = relay;
+  }
+
+  /** The result ends it. */
+  listen(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+interface Place extends RecordRef {
+  attachmentId: string;
+}
+
+/**
+ * What to publish of these attachments after the commit of the caller's transaction: with every record that owns or links to
+ * one just now, and with those it has `left` before. Of what is about to go, it must be asked before.
+ */
+export async function describeChanges(
+  manager: EntityManager,
+  attachments: readonly AttachmentRow[],
+  left: readonly RecordRef[] = [],
+): Promise<Change[]> {
+  const links = await readPlaces(
+    manager,
+    attachments.map(({ id }) => id),
+  );
+  return attachments.map(({ id: attachmentId, organizationId, recordType, recordId }) => {
+    const owner = recordType !== null && recordId !== null ? [{ type: recordType, id: recordId }] : [];
+    return {
+      organizationId,
+      attachmentId,
+      records: distinct([...owner, ...(links.get(attachmentId) ?? []), ...left]),
+    };
+  });
+}
+
+async function readPlaces(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, RecordRef[]>> {
+  const places = new Map<string, RecordRef[]>();
+  if (ids.length === 0) return places;
+  const rows = await manager
+    .createQueryBuilder(LinkRow, 'link')
+    .innerJoin(RecordFieldRow, 'field', 'field.id = link.fieldId')
+    .select('link.attachmentId', 'attachmentId')
+    .addSelect('field.recordType', 'type')
+    .addSelect('field.recordId', 'id')
+    .where('link.attachmentId IN (:...ids)', { ids })
+    .getRawMany<Place>();
+  for (const { attachmentId, type, id } of rows) {
+    places.set(attachmentId, [...(places.get(attachmentId) ?? []), { type, id }]);
+  }
+  return places;
+}
+
+function distinct(records: readonly RecordRef[]): RecordRef[] {
+  return [...new Map(records.map(({ type, id }) => [JSON.stringify([type, id]), { type, id }])).values()];
+}

@@ -1,0 +1,87 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { hasRowLocks, lockRows } from '../database/row-locks.js';
+import { AttachmentError, errorTable } from '../errors.js';
+
+/** An attachment together with the blob whose bytes it names. */
+export interface StoredAttachment {
+  attachment: AttachmentRow;
+  blob: BlobRow;
+}
+
+/** The attachments with these ids that the viewer may see, in no particular order; the others are left out. */
+export async function readAttachments(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  if (ids.length === 0) return [];
+  // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
+  const rows = await manager
+    .createQueryBuilder(AttachmentRow, 'attachment')
+    .innerJoinAndMapOne('attachment.blob', BlobRow, 'blob', 'blob.id = attachment.blobId')
+    .where('attachment.id IN (:...ids)', { ids })
+    .getMany();
+  return (rows as (AttachmentRow & { blob: BlobRow })[])
+    .filter((row) => isVisible(viewer, row))
+    .map((row) => ({ attachment: row, blob: row.blob }));
+}
+
+/** More attachments of one blob are not looked at, of the viewer's own and of the shared ones. */
+const maxOfBlob = 1_000;
+
+/** The attachments of a blob that the viewer may see: the viewer's own, and up to 1,000 that are shared, in no order. */
+export async function readAttachmentsOfBlob(
+  manager: EntityManager,
+  viewer: Viewer,
+  blobId: string,
+): Promise<StoredAttachment[]> {
+  const { organizationId, principal } = viewer;
+  const blob = await manager.findOneBy(BlobRow, { id: blobId, organizationId });
+  if (!blob) return [];
+  // Unordered: the first that the index has, however many there are.
+  const ofBlob = { blobId, organizationId };
+  const [own, shared] = [
+    await manager.find(AttachmentRow, { where: { ...ofBlob, createdById: principal.id }, take: maxOfBlob }),
+    await manager.find(AttachmentRow, { where: { ...ofBlob, shared: true }, take: maxOfBlob }),
+  ];
+  const rows = new Map([...own, ...shared].map((attachment) => [attachment.id, attachment]));
+  return [...rows.values()].map((attachment) => ({ attachment, blob }));
+}
+
+/** As `readAttachments`; the verdicts stay as they are read until the transaction ends. */
+export async function readWithVerdictsKept(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  const found = await readAttachments(manager, viewer, ids);
+  if (!hasRowLocks(manager)) return found;
+  const blobIds = found.map(({ blob }) => blob.id);
+  await lockRows(manager, BlobRow, blobIds, 'SHARE');
+  return readAttachments(manager, viewer, ids);
+}
+
+/** Its organization sees what has been claimed or linked; until then only its creator. */
+function isVisible({ organizationId, principal }: Viewer, row: AttachmentRow): boolean {
+  return row.organizationId === organizationId && (row.shared || row.createdById === principal.id);
+}
+
+/** Null where there is none or the viewer may not see it. */
+export async function findAttachment(
+  manager: EntityManager,
+  viewer: Viewer,
+  id: string,
+): Promise<StoredAttachment | null> {
+  const [found] = await readAttachments(manager, viewer, [id]);
+  return found ?? null;
+}
+
+/** NOT_FOUND for what the input names at `loc`: not there, or not for this viewer; nobody learns which. */
+export function notFound(loc: (string | number)[]): AttachmentError {
+  return new AttachmentError('NOT_FOUND', {
+    details: [{ loc, msg: errorTable.NOT_FOUND.message, type: 'not_found' }],
+  });
+}

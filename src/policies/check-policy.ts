@@ -1,0 +1,100 @@
+import { typesFor } from '../content-types/agree-content-type.js';
+import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
+import type { AcceptedTypes } from '../content-types/content-type-names.js';
+import { extensionOf } from '../content-types/extension-types.js';
+import type { AttachmentRow } from '../database/entities/attachment.js';
+import type { FaultDetail, Faults } from '../errors.js';
+import type { Policy } from './policy.js';
+
+/** Of an upload, a target for one, or an attachment that is stored already. */
+export interface CheckedFile {
+  /** In bytes. */
+  size: number;
+  /** By standard name. */
+  contentType: string;
+  /** Empty where it was refused already: then it is not judged again for its extension. */
+  fileName: string;
+}
+
+/**
+ * FILE_TOO_LARGE of kind `file_too_large`; CONTENT_TYPE_NOT_ALLOWED of `content_type_not_allowed` or `extension_not_allowed`;
+ * CONTENT_TYPE_MISMATCH of `declared_type_mismatch`.
+ */
+export interface PolicyFault extends FaultDetail {
+  code: 'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED' | 'CONTENT_TYPE_MISMATCH';
+  /** In bytes. */
+  limit?: number;
+}
+
+/** Everything about a file that a policy does not allow. */
+export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
+  return [...checkSize(policy, file), ...checkType(policy, file)];
+}
+
+/** What of it can be said without a type. */
+export function checkSize({ maxFileSize }: Policy, { size }: Pick<CheckedFile, 'size'>): PolicyFault[] {
+  if (size <= maxFileSize) return [];
+  const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
+  return [{ code: 'FILE_TOO_LARGE', loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
+}
+
+/** What of it a new name can change. */
+export function checkType(
+  { acceptedTypes }: Policy,
+  { contentType, fileName }: Omit<CheckedFile, 'size'>,
+): PolicyFault[] {
+  if (acceptedTypes === null) return [];
+  const extension = extensionOf(fileName);
+  const types = typesFor(contentType, fileName);
+  const ofType = types.flatMap((type) => [...(acceptedTypes.get(type) ?? [])]);
+  if (ofType.includes(extension) || (ofType.length > 0 && fileName === '')) return [];
+  const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
+  const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
+  return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...fault }];
+}
+
+/**
+ * Where a policy has a table of types, what the client has declared must stand in it beside the extension, even where the
+ * bytes could be either. `declared` is a standard name; null says nothing.
+ */
+export function checkDeclared(
+  { acceptedTypes }: Policy,
+  declared: string | null,
+  { contentType, fileName }: Omit<CheckedFile, 'size'>,
+): PolicyFault[] {
+  if (acceptedTypes === null || declared === null || declared === contentType) return [];
+  const extensions = acceptedTypes.get(declared);
+  const extension = extensionOf(fileName);
+  if (extensions?.has(extension) || isSameFormat(declared, contentType)) return [];
+  if (!extensions && isContainerOf(declared, contentType)) return [];
+  const found = `declared to be ${declared}`;
+  if (!extensions) return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...ofContentType(found, acceptedTypes) }];
+  const msg = `The content is ${found}, which is named ${[...extensions].join(' ')} and not ${extension}.`;
+  return [{ code: 'CONTENT_TYPE_MISMATCH', loc: ['contentType'], type: 'declared_type_mismatch', msg }];
+}
+
+function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail {
+  const accepted = Array.from(
+    acceptedTypes,
+    ([type, extensions]) => `${type} (${[...extensions].join(' ')})`,
+  );
+  const msg = `The file is ${found}; accepted are ${accepted.join(', ')}.`;
+  return { loc: ['contentType'], type: 'content_type_not_allowed', msg };
+}
+
+function ofExtension(found: string, accepted: readonly string[]): FaultDetail {
+  const msg = `The file is ${found}; accepted extensions of this type are ${[...new Set(accepted)].join(' ')}.`;
+  return { loc: ['fileName'], type: 'extension_not_allowed', msg };
+}
+
+/** Notes what keeps an attachment that exists already, perhaps under another policy, from where this policy holds. */
+export function recheckPolicy(
+  faults: Faults,
+  policy: Policy,
+  attachment: AttachmentRow,
+  loc: (string | number)[],
+): void {
+  for (const { code, type, msg, limit } of checkPolicy(policy, attachment)) {
+    faults.add(code, loc, type, msg, limit);
+  }
+}

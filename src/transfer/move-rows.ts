@@ -1,0 +1,76 @@
+import type { EntityManager, EntityMetadata } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { IntakeRow } from '../database/entities/intake.js';
+import { JobRow } from '../database/entities/job.js';
+import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
+
+export interface MovedRows {
+  /** Rows that are in the target and the same in both. */
+  rows: number;
+  /** Of these, those that had to be written. */
+  written: number;
+}
+
+/** Jobs belong to the engine that runs them (see move-jobs.ts), and intakes to the processes that hold them. */
+const ownTables: readonly unknown[] = [IntakeRow, JobRow];
+
+/**
+ * Makes the target's tables the same as the source's, which must not change meanwhile. Only what differs is written, so that
+ * a move that was broken off goes on where it was, and one that is repeated takes in what has changed.
+ */
+export async function moveRows(source: EntityManager, target: Database): Promise<MovedRows> {
+  const tables = tableOrder(source.connection.entityMetadatas).filter(
+    ({ target: row }) => !ownTables.includes(row),
+  );
+  for (const table of [...tables].reverse()) await removeOthers(source, target, table);
+  const moved = { rows: 0, written: 0 };
+  for (const table of tables) {
+    for await (const batch of readBatches(source, table)) {
+      moved.written += await writeDifferent(target, table, batch);
+      moved.rows += batch.length;
+    }
+  }
+  return moved;
+}
+
+/** Rows that an earlier attempt has brought and that have gone since. */
+async function removeOthers(source: EntityManager, target: Database, table: EntityMetadata): Promise<void> {
+  for await (const batch of readBatches(target.read, table)) {
+    const known = await readSame(source, table, batch);
+    const others = batch.filter((row) => !known.has(keyOf(table, row)));
+    if (others.length === 0) continue;
+    await target.write(async (manager) => {
+      for (const row of others) await manager.delete(table.target, keyWhere(table, row));
+    });
+  }
+}
+
+async function writeDifferent(target: Database, table: EntityMetadata, rows: Row[]): Promise<number> {
+  const known = await readSame(target.read, table, rows);
+  const different = rows.filter((row) => !isSame(row, known.get(keyOf(table, row))));
+  if (different.length === 0) return 0;
+  const keys = table.primaryColumns.map(({ propertyName }) => propertyName);
+  await target.write((manager) => manager.upsert(table.target, different, keys));
+  const written = await readSame(target.read, table, different);
+  const lost = different.find((row) => !isSame(row, written.get(keyOf(table, row))));
+  if (lost) throw new Error(`A row of ${table.tableName} is not in the target as it is in the source.`);
+  return different.length;
+}
+
+function isSame(one: Row, other: Row | undefined): boolean {
+  return other !== undefined && JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** The tables in an order in which each comes after those that its rows refer to. */
+function tableOrder(tables: readonly EntityMetadata[]): EntityMetadata[] {
+  const ordered = new Set<EntityMetadata>();
+  const visit = (table: EntityMetadata): void => {
+    if (ordered.has(table)) return;
+    for (const { referencedEntityMetadata } of table.foreignKeys) {
+      if (referencedEntityMetadata !== table) visit(referencedEntityMetadata);
+    }
+    ordered.add(table);
+  };
+  for (const table of tables) visit(table);
+  return [...ordered];
+}

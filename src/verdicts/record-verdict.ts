@@ -1,0 +1,85 @@
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database/database.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow, type Verdict } from '../database/entities/blob.js';
+import { RejectionRow } from '../database/entities/rejection.js';
+import { dropFromFields } from '../links/unlink-everywhere.js';
+import { type Change, type Changes, describeChanges } from '../model/changes.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { Rejection, VerdictListener } from './verdict-listener.js';
+
+export interface RecordVerdictDependencies {
+  database: Database;
+  clock: () => Date;
+  verdicts: VerdictListener;
+  changes: Changes;
+  unlinkedRetentionMs: number;
+}
+
+export type Judgement =
+  | { verdict: 'APPROVED' | 'PENDING' | 'SCAN_FAILED' }
+  | { verdict: 'REJECTED'; rejection: Rejection };
+
+export interface VerdictChange {
+  blobId: string;
+  /** Nothing happens unless the blob has this verdict still. */
+  from: Verdict;
+  to: Judgement;
+}
+
+/**
+ * Gives a blob its verdict, and with it all attachments over it: rejected ones leave their fields, and whoever has
+ * subscribed is told, all in one transaction. Returns whether it was this call that changed it.
+ */
+export async function recordVerdict(
+  deps: RecordVerdictDependencies,
+  change: VerdictChange,
+): Promise<boolean> {
+  const judged = await deps.database.write((manager) => writeVerdict(deps, manager, change));
+  if (judged === null) return false;
+  deps.changes.publish(judged);
+  return true;
+}
+
+/** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
+export async function writeVerdict(
+  { clock, verdicts, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
+  manager: EntityManager,
+  { blobId, from, to }: VerdictChange,
+): Promise<Change[] | null> {
+  if (to.verdict === from) return null;
+  const { affected } = await manager.update(BlobRow, { id: blobId, verdict: from }, { verdict: to.verdict });
+  if (affected !== 1) return null;
+  const now = clock();
+  const rejection = to.verdict === 'REJECTED' ? to.rejection : null;
+  if (rejection) {
+    await manager.upsert(RejectionRow, { blobId, ...rejection, rejectedAt: now }, ['blobId']);
+  }
+  await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
+  const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
+  const attachments = await manager.find(AttachmentRow, { where: { blobId }, order: { id: 'ASC' } });
+  // Before rejected ones leave their fields, so that those records are told too.
+  const changes = await describeChanges(manager, attachments);
+  for (const attachment of attachments) {
+    if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
+    if (isFinal(to)) await verdicts.announce(manager, { attachment, blob, rejection }, now);
+  }
+  return changes;
+}
+
+function isFinal({ verdict }: Judgement): boolean {
+  return verdict === 'APPROVED' || verdict === 'REJECTED';
+}
+
+/** Tells of an attachment's verdict that was there before it was; of none where there is none yet. */
+export async function announceVerdict(
+  verdicts: VerdictListener,
+  manager: EntityManager,
+  stored: StoredAttachment,
+  now: Date,
+): Promise<void> {
+  const { id: blobId, verdict } = stored.blob;
+  if (verdict !== 'APPROVED' && verdict !== 'REJECTED') return;
+  const rejection = verdict === 'REJECTED' ? await manager.findOneBy(RejectionRow, { blobId }) : null;
+  await verdicts.announce(manager, { ...stored, rejection }, now);
+}

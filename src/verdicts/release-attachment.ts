@@ -1,0 +1,79 @@
+import type { EntityManager } from 'typeorm';
+import { recordEvent } from '../audit/record-event.js';
+import type { Viewer } from '../auth/viewer.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { ReleaseRow } from '../database/entities/release.js';
+import { lockRows } from '../database/row-locks.js';
+import { Faults } from '../errors.js';
+import { checkCharacters } from '../model/check-characters.js';
+import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { type RecordVerdictDependencies, writeVerdict } from './record-verdict.js';
+
+export interface ReleaseAttachment {
+  attachmentId: string;
+  /** Kept with who has released it, and when. */
+  reason: string;
+}
+
+export const maxReasonLength = 1_000;
+
+/**
+ * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. One that is
+ * approved already stays as it is. Throws NOT_FOUND, BAD_USER_INPUT.
+ */
+export async function releaseAttachment(
+  deps: RecordVerdictDependencies,
+  viewer: Viewer,
+  { attachmentId, reason }: ReleaseAttachment,
+): Promise<StoredAttachment> {
+  checkReason(reason);
+  const { stored, changed } = await deps.database.write(async (manager) => {
+    const seen = await findAttachment(manager, viewer, attachmentId);
+    // With the blob locked: a scan that is asked for meanwhile would otherwise be for nothing, and the blob PENDING for good.
+    if (seen) await lockRows(manager, BlobRow, [seen.blob.id], 'UPDATE');
+    const found = seen && (await findAttachment(manager, viewer, attachmentId));
+    if (!found) throw notFound(['input', 'attachmentId']);
+    if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
+    if (found.blob.verdict === 'PENDING') refusePending();
+    const judged = await release(deps, manager, viewer, { stored: found, reason });
+    const released = { action: 'ATTACHMENT_RELEASED', subjectId: attachmentId } as const;
+    await recordEvent(manager, viewer, { ...released, at: deps.clock(), details: { reason: reason.trim() } });
+    return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
+  });
+  if (changed) deps.changes.publish(changed);
+  return stored;
+}
+
+async function release(
+  deps: RecordVerdictDependencies,
+  manager: EntityManager,
+  viewer: Viewer,
+  { stored: { blob }, reason }: { stored: StoredAttachment; reason: string },
+) {
+  const row = {
+    blobId: blob.id,
+    releasedById: viewer.principal.id,
+    reason: reason.trim(),
+    releasedAt: deps.clock(),
+  };
+  await manager.upsert(ReleaseRow, row, ['blobId']);
+  return writeVerdict(deps, manager, { blobId: blob.id, from: blob.verdict, to: { verdict: 'APPROVED' } });
+}
+
+function checkReason(reason: string): void {
+  const faults = new Faults();
+  const length = reason.trim().length;
+  if (length === 0 || length > maxReasonLength) {
+    const msg = `Must have from 1 to ${maxReasonLength} characters.`;
+    faults.add('BAD_USER_INPUT', ['input', 'reason'], 'out_of_range', msg, maxReasonLength);
+  }
+  checkCharacters(faults, reason, ['input', 'reason']);
+  faults.throwIfAny();
+}
+
+function refusePending(): void {
+  const faults = new Faults();
+  const msg = 'Its verdict is outstanding; there is no rejection to override.';
+  faults.add('BAD_USER_INPUT', ['input', 'attachmentId'], 'not_rejected', msg);
+  faults.throwIfAny();
+}

@@ -1,0 +1,43 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import type { RejectionReason } from '../database/entities/rejection.js';
+import type { Faults } from '../errors.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+
+/** Why an attachment was rejected. */
+export interface Rejection {
+  reason: RejectionReason;
+  message: string;
+  signature: string | null;
+}
+
+/** An attachment whose verdict has just been written. */
+export interface JudgedAttachment extends StoredAttachment {
+  rejection: Rejection | null;
+}
+
+export type Interaction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
+
+/** A wish to be told of a verdict. */
+export interface Subscription {
+  uri: string;
+  interactions: readonly Interaction[];
+}
+
+/** Whoever is to be told of verdicts, outside of the service. */
+export interface VerdictListener {
+  /** Notes what is wrong with subscriptions that a client has sent. */
+  check(faults: Faults, subscriptions: readonly Subscription[], loc: (string | number)[]): Promise<void>;
+  /** Inside the transaction that creates the attachment. */
+  subscribe(
+    manager: EntityManager,
+    viewer: Viewer,
+    attachmentId: string,
+    subscriptions: readonly Subscription[],
+    now: Date,
+  ): Promise<void>;
+  /** Inside the transaction that writes the verdict, approved or rejected. */
+  announce(manager: EntityManager, judged: JudgedAttachment, now: Date): Promise<void>;
+  /** Inside the transaction that deletes the attachment. */
+  forget(manager: EntityManager, attachmentId: string): Promise<void>;
+}
