@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { loadExistingConfig } from '../wiring/existing-database.js';
 
 /** Of more, the latest are shown. */
 const shownFailures = 1_000;
@@ -16,15 +17,18 @@ export function jobsCommand(): Command {
     .description('Count the jobs of each kind, or with --failed list those that have used up their attempts.')
     .option('--failed', `the exhausted ones, a line each, the latest first, ${shownFailures} at most`)
     .action(async ({ failed }: { failed?: boolean }) => {
+      const config = await loadExistingConfig();
       const jobs = await load();
-      await (failed ? jobs.listFailed(shownFailures) : jobs.count());
+      await (failed ? jobs.listFailed(config, shownFailures) : jobs.count(config));
     });
   jobs
     .command('retry [id]')
     .description('Give an exhausted job its attempts again.')
     .option('--all', 'all of them')
-    .action(async (id: string | undefined, options: { all?: boolean }) =>
-      (await load()).retry(id ?? null, options.all === true),
-    );
+    .action(async (id: string | undefined, options: { all?: boolean }) => {
+      if ((id === undefined) === !options.all) throw new Error('Name one job, or say --all.');
+      const config = await loadExistingConfig();
+      await (await load()).retry(config, id ?? null);
+    });
   return jobs;
 }

@@ -1,16 +1,16 @@
-import { loadConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { type Jobs, maxJobCount } from '../jobs/jobs.js';
 import { silentLog } from '../wiring/log.js';
-import { openConfiguredJobs, openExistingDatabase } from '../wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredJobs } from '../wiring/open-stores.js';
 import { alignColumns } from './output.js';
 
-export const count = () => onJobs(countJobs);
+export const count = (config: Config) => onJobs(config, countJobs);
 /** Of more than `limit`, the latest. */
-export const listFailed = (limit: number) => onJobs((jobs) => describeFailed(jobs, limit));
-export async function retry(id: string | null, all: boolean): Promise<void> {
-  if ((id === null) === !all) throw new Error('Name one job, or say --all.');
-  await onJobs((jobs) => retryExhausted(jobs, id));
-}
+export const listFailed = (config: Config, limit: number) =>
+  onJobs(config, (jobs) => describeFailed(jobs, limit));
+/** The one with this id, or all. */
+export const retry = (config: Config, id: string | null) =>
+  onJobs(config, (jobs) => retryExhausted(jobs, id));
 
 async function countJobs(jobs: Jobs): Promise<string[]> {
   const counts = (await jobs.counts()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
@@ -41,9 +41,8 @@ async function retryExhausted(jobs: Jobs, id: string | null): Promise<string[]> 
 }
 
 /** Prints the lines that `run` returns. */
-async function onJobs(run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
-  const config = loadConfig(process.env);
-  const database = await openExistingDatabase(config);
+async function onJobs(config: Config, run: (jobs: Jobs) => Promise<string[]>): Promise<void> {
+  const database = await openConfiguredDatabase(config);
   try {
     const jobs = await openConfiguredJobs(config, { database, clock: database.clock, log: silentLog });
     for (const line of await run(jobs)) process.stdout.write(`${line}\n`);

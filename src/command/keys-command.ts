@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { loadExistingConfig } from '../wiring/existing-database.js';
 import type { NewKeyOptions } from './keys.js';
 
 /** What is needed only to do it, and not to tell of it. */
@@ -23,10 +24,16 @@ export function keysCommand(): Command {
     .command('list')
     .description('Print a table of the keys, oldest first.')
     .option('--organization <name or id>', 'only the keys of this one')
-    .action(async (options: { organization?: string }) => (await load()).list(options));
+    .action(async (options: { organization?: string }) => {
+      const config = await loadExistingConfig();
+      await (await load()).list(config, options);
+    });
   keys
     .command('revoke <id>')
     .description('End a key; running services refuse it within a second.')
-    .action(async (id: string) => (await load()).revoke(id));
+    .action(async (id: string) => {
+      const config = await loadExistingConfig();
+      await (await load()).revoke(config, id);
+    });
   return keys;
 }

@@ -3,16 +3,13 @@ import { generateApiKey, storeApiKey } from '../auth/api-keys.js';
 import { checkNewApiKey, revokeApiKey } from '../auth/manage-api-keys.js';
 import { createOrganization, findOrganization } from '../auth/organizations.js';
 import { permissions } from '../auth/viewer.js';
-import { loadConfig } from '../config/config.js';
+import { type Config, loadConfig } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
-import {
-  hasConfiguredDatabase,
-  openConfiguredDatabase,
-  openExistingDatabase,
-} from '../wiring/open-stores.js';
+import { hasConfiguredDatabase } from '../wiring/existing-database.js';
+import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns } from './output.js';
 
 const remark = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -27,11 +24,10 @@ export async function create(options: NewKeyOptions): Promise<void> {
   remark(`There was no database in ${place}: a new one was made.`);
 }
 
-export const list = (options: { organization?: string }) => onExisting((deps) => listKeys(deps, options));
-export const revoke = (id: string) => onExisting((deps) => revokeKey(deps, id));
-
-const onExisting = async (run: (deps: KeyCommand) => Promise<void>) =>
-  onDatabase(await openExistingDatabase(loadConfig(process.env)), run);
+export const list = async (config: Config, options: { organization?: string }) =>
+  onDatabase(await openConfiguredDatabase(config), (deps) => listKeys(deps, options));
+export const revoke = async (config: Config, id: string) =>
+  onDatabase(await openConfiguredDatabase(config), (deps) => revokeKey(deps, id));
 
 async function onDatabase(database: Database, run: (deps: KeyCommand) => Promise<void>): Promise<void> {
   try {

@@ -3,12 +3,12 @@ import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { countBytes, moveBytes, moveJobs } from '../transfer/move-bytes.js';
 import { moveRows } from '../transfer/move-rows.js';
+import { assertDatabase } from '../wiring/existing-database.js';
 import { silentLog } from '../wiring/log.js';
 import {
   createConfiguredStorage,
   openConfiguredDatabase,
   openConfiguredJobs,
-  openExistingDatabase,
 } from '../wiring/open-stores.js';
 import { createProgressBar } from './progress.js';
 
@@ -24,7 +24,8 @@ export interface Move {
  */
 export async function move({ from, to }: Move): Promise<boolean> {
   if (from.postgres) throw new ConfigError(['DATABASE_URL: a move starts at the embedded database']);
-  const source = await openExistingDatabase(from);
+  await assertDatabase(from);
+  const source = await openConfiguredDatabase(from);
   try {
     // The transaction does nothing but keep other writers out until everything has been copied.
     return await source.write(() => moveAll(source, { from, to }));

@@ -8,7 +8,7 @@ import { IntakeLeases } from '../intake/intake-leases.js';
 import { Changes } from '../model/changes.js';
 import { forgetWebhooks } from '../webhooks/create-webhooks.js';
 import { silentLog } from '../wiring/log.js';
-import { createConfiguredStorage, openExistingDatabase } from '../wiring/open-stores.js';
+import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 
 /** Bytes may be older than the rows: a store that was in use before, or a clock that has been set. */
@@ -16,7 +16,7 @@ const leastLookBackMs = 31 * 86_400_000;
 
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
 export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
-  const database = await openExistingDatabase(config);
+  const database = await openConfiguredDatabase(config);
   const changes = new Changes();
   const stopRelay = await relayConfiguredChanges(config, { changes }, silentLog);
   const deps = {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../config/config.js';
+import { loadExistingConfig } from '../wiring/existing-database.js';
 import { describeFault } from './output.js';
 import type { VerifyOptions } from './verify.js';
 
@@ -50,8 +50,9 @@ async function run(options: VerifyOptions): Promise<number> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   try {
+    const config = await loadExistingConfig();
     const { verify } = await import('./verify.js');
-    const isWell = await verify(loadConfig(process.env), options, stop.signal);
+    const isWell = await verify(config, options, stop.signal);
     return isWell ? exitStatus.allWell : exitStatus.findings;
   } catch (error) {
     process.stderr.write(`${describeFault(error)}\n`);

@@ -10,7 +10,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import type { Storage } from '../storage/storage.js';
-import { createConfiguredStorage, openExistingDatabase } from '../wiring/open-stores.js';
+import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 import { createPace, createProgressBar, type ProgressBar } from './progress.js';
 
 export interface VerifyOptions {
@@ -43,7 +43,7 @@ const saveIntervalMs = 500;
  */
 export async function verify(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
   await assertFolder(config.dataDirectory);
-  const database = await openExistingDatabase(config);
+  const database = await openConfiguredDatabase(config);
   const file = new VerifyStateFile(config.dataDirectory);
   try {
     const state = (options.resume ? await file.load() : null) ?? (await begin(database, options));

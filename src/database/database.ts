@@ -2,8 +2,9 @@ import { mkdir, open } from 'node:fs/promises';
 import { DataSource, type EntityManager, type Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/private-files.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
+import { databaseFile } from './database-file.js';
 import { FairTurns } from './fair-turns.js';
-import { databaseFile, fixStatistics, sqliteOptions } from './sqlite.js';
+import { fixStatistics, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { type Work, WriteQueue } from './write-queue.js';
 

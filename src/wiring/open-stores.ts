@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { Counter, Gauge } from 'prom-client';
 import type { Logger } from 'typeorm';
 import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
@@ -6,7 +5,6 @@ import { keepSecret, type SecretKind } from '../auth/secrets.js';
 import type { Config } from '../config/config.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { type Database, openDatabase } from '../database/database.js';
-import { databaseFile } from '../database/sqlite.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
 import type { Jobs } from '../jobs/jobs.js';
@@ -33,29 +31,6 @@ export async function openConfiguredDatabase(
   if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger, readLimits);
   const { openPostgres } = await import('../database/postgres.js');
   return openPostgres(config.postgres, statementLogger, onReplicaLost);
-}
-
-/** Whether the database that the settings name is there, made by any version. Makes nothing. */
-export async function hasConfiguredDatabase({ postgres, dataDirectory }: Config): Promise<boolean> {
-  if (postgres === null) {
-    const size = await stat(databaseFile(dataDirectory)).then(
-      (found) => found.size,
-      () => 0,
-    );
-    return size > 0;
-  }
-  const { hasTables } = await import('../database/postgres.js');
-  return hasTables(postgres);
-}
-
-/** As `openConfiguredDatabase`, for commands that only make sense on what is there. Throws, naming the setting, and makes nothing. */
-export async function openExistingDatabase(config: Config): Promise<Database> {
-  if (await hasConfiguredDatabase(config)) return openConfiguredDatabase(config);
-  throw new Error(
-    config.postgres === null
-      ? `There is no database in ${config.dataDirectory}: is DATA_DIR the folder of the service?`
-      : 'The database in DATABASE_URL has no tables of Claimcheck: is it the one of the service?',
-  );
 }
 
 /** Where the settings say that bytes are kept. */

@@ -15,10 +15,10 @@ import { createSchema } from '../../src/graphql/schema.js';
 import { RandomInput } from '../doors/random-input.js';
 import { LiveSocket } from '../live/live-socket.js';
 import { report } from '../support/report.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { roundsOf, seededRandom } from '../support/seeded-random.js';
 import { startService, type TestService } from '../support/service.js';
 
-const rounds = 40;
+const rounds = roundsOf(10);
 const schema = createSchema();
 const seeded = seededRandom();
 const random = new RandomInput(seeded);

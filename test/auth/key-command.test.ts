@@ -67,19 +67,16 @@ describe('claimcheck keys, while the service runs', () => {
   test('create makes an organization, once, with what it is told', async () => {
     const acme = ['--organization', 'acme', '--permissions', 'keys:admin, attachments:read'];
     const made = await keys('create', ...acme, '--name', 'CI', '--expires-at', '2999-01-01T00:00:00Z');
-    const again = await keys('create', ...acme);
+    const again = await keys('create', '--organization', 'acme');
     const viewer = await whoAmI(clientOf(made));
     expect(viewer).toMatchObject({ organizationId: 'acme', permissions: ['attachments:read', 'keys:admin'] });
-    const { nodes } = await listKeys(clientOf(again));
+    const { nodes } = await listKeys(clientOf(made));
     expect(nodes.map(({ name, expiresAt }) => [name, expiresAt])).toEqual([
       ['key', null],
       ['CI', '2999-01-01T00:00:00.000Z'],
     ]);
     const user = new Client(service.url, await sign(claims({ org: 'acme' })));
-    const { url } = await clientOf(await keys('create', '--organization', 'acme')).upload(
-      { content: 'x' },
-      { record: { type: 'T', id: '1' } },
-    );
+    const { url } = await clientOf(again).upload({ content: 'x' }, { record: { type: 'T', id: '1' } });
     expect((await user.download(url)).status).toBe(200);
     const spaced = await keys('create', '--organization', 'Two Words');
     expect((await whoAmI(clientOf(spaced))).organizationId).toMatch(/^[0-9a-f-]{36}$/);
@@ -114,8 +111,9 @@ describe('claimcheck keys, while the service runs', () => {
       code: 0,
       stdout: expect.stringMatching(/^Revoked key \(cck_/),
     });
-    await sleep(1_000);
-    expect(await statusOf(client)).toBe(401);
+    const revokedAt = performance.now();
+    while ((await statusOf(client)) !== 401) await sleep(20);
+    expect(performance.now() - revokedAt).toBeLessThan(1_500);
     expect((await keys('revoke', idOf(created))).code).toBe(0);
   });
 

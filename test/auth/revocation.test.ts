@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openLive } from '../live/live-client.js';
+import { beginUpload } from '../support/begin-upload.js';
 import { Client } from '../support/client.js';
 import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
@@ -29,35 +28,12 @@ async function signedUrl(client: Client, expiresIn = 300, id?: string): Promise<
   }
 }
 
-/** Sends half of an upload; `answer` sends the rest. */
-async function beginUpload({ url, headers }: Client, content: Buffer) {
-  const operations = JSON.stringify({
-    query:
-      'mutation ($f: Upload!) { createAttachment(input: { content: { upload: $f } }) { attachment { id } } }',
-    variables: { f: null },
-  });
-  const part = (disposition: string) => `--b\r\ncontent-disposition: form-data; ${disposition}\r\n\r\n`;
-  const head = `${part('name="operations"')}${operations}\r\n${part('name="map"')}{"0":["variables.f"]}\r\n${part('name="0"; filename="x.bin"')}`;
-  const sending = request(`${url}/graphql`, {
-    method: 'POST',
-    headers: {
-      ...headers,
-      'apollo-require-preflight': 'true',
-      'content-type': 'multipart/form-data; boundary=b',
-    },
-  });
-  const answered = once(sending, 'response');
-  await new Promise<void>((resolve) =>
-    sending.write(Buffer.concat([Buffer.from(head), content]), () => resolve()),
-  );
-  // Until it has been admitted.
+/** Half of it has come and been admitted. Returns how to send the rest, which resolves with the status. */
+async function beginAdmitted(client: Client, content: Buffer): Promise<() => Promise<number>> {
+  const { sent, finish } = beginUpload(client, content);
+  await sent;
   await sleep(300);
-  return async () => {
-    sending.end('\r\n--b--\r\n');
-    const [response] = await answered;
-    response.resume();
-    return response.statusCode as number;
-  };
+  return async () => (await finish()).status;
 }
 
 describe('a key that is revoked', () => {
@@ -95,7 +71,7 @@ describe('a key that is revoked', () => {
   test('stops an upload under way at its next step, with nothing stored', async () => {
     const before = (await storedFiles(service.dataDirectory)).length;
     const { apiKey, client } = await createKey(service.client, { permissions });
-    const answer = await beginUpload(client, Buffer.alloc(3_000_000, 7));
+    const answer = await beginAdmitted(client, Buffer.alloc(3_000_000, 7));
     await tryRevokeKey(service.client, apiKey.id);
     expect(await answer()).toBe(401);
     expect(await storedFiles(service.dataDirectory)).toHaveLength(before);
@@ -108,7 +84,7 @@ test('a key that expires ends its signed URLs, is no longer cached, and stops it
   const url = await signedUrl(client, 3_600);
   const good = await fetch(url);
   expect(good.headers.get('cache-control')).toMatch(/^private, max-age=(5\d|60)$/);
-  const answer = await beginUpload(client, Buffer.alloc(100_000, 7));
+  const answer = await beginAdmitted(client, Buffer.alloc(100_000, 7));
   now += 60_000;
   expect((await fetch(url)).status).toBe(403);
   expect(await answer()).toBe(401);
@@ -122,7 +98,7 @@ test("a user's signed URL outlives the token, as an upload does, and the audit s
     await sign(claims({ sub: 'root', permissions: ['attachments:admin'] })),
   );
   const url = await signedUrl(user);
-  const answer = await beginUpload(user, Buffer.alloc(100_000, 7));
+  const answer = await beginAdmitted(user, Buffer.alloc(100_000, 7));
   now += 120_000;
   expect(await statusOf(user)).toBe(401);
   expect(await answer()).toBe(200);

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { entities } from '../../src/database/entities/all.js';
 import { AttachmentRow } from '../../src/database/entities/attachment.js';
@@ -12,12 +13,17 @@ import { claim, faultsOf, link } from '../doors/links.js';
 import type { AttachmentData, Client } from '../support/client.js';
 import { report } from '../support/report.js';
 import { runCommand, startCommand } from '../support/run-command.js';
+import { roundsOf } from '../support/seeded-random.js';
 import { startService, type TestService } from '../support/service.js';
 import { storedFiles } from '../support/stored-files.js';
 import { newKey, put } from '../support/stored-objects.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 import { openTestDatabase } from '../support/test-database.js';
 
+/** Sweeps while uploads run. */
+const sweeps = roundsOf(2);
+/** Attachments that a sweep and claims compete for. */
+const count = 300;
 const hourMs = 3_600_000;
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * hourMs);
 const task = (id: string) => ({ type: 'Task', id });
@@ -190,16 +196,20 @@ test('sweeps while uploads run lose nothing', async () => {
   const ours = await organizationOf(service.client);
   let isOver = false;
   const uploading = Array.from({ length: 4 }, async () => {
-    while (!isOver) uploaded.push(await service.client.upload({ content: randomBytes(200_000) }));
+    while (!isOver) {
+      uploaded.push(await service.client.upload({ content: randomBytes(20_000) }));
+      // There is a processor to be left for the sweep.
+      await pause(20);
+    }
   });
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < sweeps; round += 1) {
     const orphan = await addBytes(hoursAgo(50 + round), ours);
     expect((await sweep()).status).toBe(0);
     expect(await storedFiles(dataDirectory)).not.toContain(orphan);
   }
   isOver = true;
   await Promise.all(uploading);
-  report(`3 sweeps during ${uploaded.length} uploads`);
+  report(`${sweeps} sweeps during ${uploaded.length} uploads`);
   expect(uploaded.length).toBeGreaterThan(20);
   const verified = await runCommand(['verify', '--rate', '0', '--all-orphans'], env());
   expect(verified.lines).toEqual([expect.stringContaining(`Verified ${uploaded.length} files`)]);
@@ -207,10 +217,14 @@ test('sweeps while uploads run lose nothing', async () => {
 }, 60_000);
 
 test('a claim at the last moment wins or loses, and nothing of what lost is left', async () => {
-  const service = await startThen();
+  await using service = await startThen();
   const { client } = service;
   const files: AttachmentData[] = [];
-  for (let count = 0; count < 300; count += 1) files.push(await client.upload({ content: `late ${count}` }));
+  while (files.length < count) {
+    const some = Array.from({ length: 20 }, (_, index) => client.upload({ content: `late ${index}` }));
+    files.push(...(await Promise.all(some)));
+  }
+  files.sort((one, other) => (one.id < other.id ? -1 : 1));
   const sweeping = startCommand(['sweep'], env());
   await new Promise((resolve) => sweeping.process.stdout?.once('data', resolve));
   // In the order in which they are purged, from the end: the two meet somewhere.
@@ -223,10 +237,9 @@ test('a claim at the last moment wins or loses, and nothing of what lost is left
     expect(faultsOf(answer)?.code).toBe(won.has(id) ? undefined : 'NOT_FOUND');
   }
   expect((await sweeping.result).status).toBe(0);
-  await service.close();
   await using ledger = await Ledger.open(dataDirectory);
   const left = (await ledger.database.read.find(AttachmentRow)).map(({ id }) => id);
-  report(`${won.size} claims won and ${lost} lost against a sweep of 300`);
+  report(`${won.size} claims won and ${lost} lost against a sweep of ${count}`);
   expect(left.toSorted()).toEqual([...won].toSorted());
   expect(await ledger.dangling()).toEqual([]);
   expect(Math.min(won.size, lost)).toBeGreaterThan(0);

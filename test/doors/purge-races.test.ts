@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../support/client.js';
 import { report } from '../support/report.js';
-import { seededRandom } from '../support/seeded-random.js';
+import { roundsOf, seededRandom } from '../support/seeded-random.js';
 import { bring, createFrom } from './doors.js';
 import { claim, faultsOf, link, see } from './links.js';
 import { day, minute, PurgeStage } from './purge-stage.js';
 
-const rounds = 50;
+const rounds = roundsOf(16);
 const random = seededRandom();
 
 let purge: PurgeStage;
@@ -17,11 +17,14 @@ afterAll(() => purge[Symbol.asyncDispose]());
 afterEach(() => purge.expectNothingDangling());
 
 /**
- * Lets the cleaning and an attempt of a client's begin at nearly the same time, over and over: whoever has won starts a
- * little later the next time, so that both do win, on any machine. Returns how often the client did.
+ * Lets the cleaning and an attempt of a client's begin at nearly the same time, over and over: whoever has won starts
+ * later the next time, by less whenever the winner changes, so that both do win, on any machine. Returns how often the
+ * client did.
  */
 async function race(run: (start: (attempt: Attempt) => Promise<Answer<unknown>>) => Promise<boolean>) {
   let head = 0;
+  let step = 16;
+  let before: boolean | null = null;
   let wins = 0;
   for (let round = 0; round < rounds; round += 1) {
     const jitter = random.integer(-3, 3);
@@ -32,7 +35,9 @@ async function race(run: (start: (attempt: Attempt) => Promise<Answer<unknown>>)
       ]);
       return answer;
     });
-    head += won ? -2 : 2;
+    if (before === !won) step = Math.max(2, step / 2);
+    before = won;
+    head += won ? -step : step;
     wins += won ? 1 : 0;
     await purge.expectNothingDangling();
   }

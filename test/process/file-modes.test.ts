@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { closeToOthers } from '../../src/config/private-files.js';
 import { closeDataToOthers } from '../../src/wiring/private-data.js';
-import { randomKey } from '../support/service.js';
+import { randomKey, startService } from '../support/service.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
@@ -72,7 +72,8 @@ test('a secret that is empty or cut off stops the start, by the name of its file
   await expect(start({ SIGNING_SECRET: '' })).rejects.toThrow(`${join(data, 'signing-secret')} is damaged`);
   await rm(join(data, 'signing-secret'));
   await writeFile(join(data, 'webhook-secret'), 'whsec_c2hvcnQ=\n');
-  await expect(start({ WEBHOOK_SECRET: '' })).rejects.toThrow(`${join(data, 'webhook-secret')} is damaged`);
+  const other = startService({ DATA_DIR: data, WEBHOOK_SECRET: '' });
+  await expect(other).rejects.toThrow(`${join(data, 'webhook-secret')} is damaged`);
 });
 
 test('a file whose mode cannot be changed is named, with the reason', async () => {

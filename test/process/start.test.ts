@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { beginUpload } from '../support/begin-upload.js';
 import { spawnService } from '../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../support/temporary-directory.js';
 
@@ -17,7 +18,9 @@ describe('the command', () => {
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
   test('prints at its first start a key, an upload to paste that works, and the Sandbox; later only its address', async () => {
-    const first = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '' });
+    // The folder is not there either.
+    const env = { DATA_DIR: join(directory, 'data'), BOOTSTRAP_API_KEY: '' };
+    const first = await spawnService(env);
     await sleep(100);
     const { stdout } = first.output();
     expect(stdout.split('\n')[0]).toBe(`Claimcheck listens on ${first.url}`);
@@ -36,7 +39,7 @@ describe('the command', () => {
     expect(first.output().stderr).not.toContain(key);
     expect(await first.end('SIGTERM')).toBe(0);
 
-    const second = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '' });
+    const second = await spawnService(env);
     await sleep(100);
     expect(second.output().stdout).toBe(`Claimcheck listens on ${second.url}\n`);
     expect(await second.end('SIGINT')).toBe(0);
@@ -44,9 +47,11 @@ describe('the command', () => {
     expect(files.stdout).toBe('');
   });
 
-  test('renders descriptions on a thread that lets it end', async () => {
-    const service = await spawnService({ DATA_DIR: directory });
+  test('says where it listens, whatever URLs it hands out; renders descriptions on a thread that lets it end', async () => {
+    const service = await spawnService({ DATA_DIR: directory, PUBLIC_URL: 'https://files.example/base' });
+    expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
     const attachment = await service.client.upload({ content: 'x' }, { description: '**a**' });
+    expect(attachment.url).toMatch(/^https:\/\/files\.example\/base\/attachments\//);
     expect(attachment.description?.html).toBe('<p><strong>a</strong></p>');
     const unanswered = service.client.tryUpload({ content: 'x' }, { description: '*_'.repeat(5_000) });
     const outcome = unanswered.catch(() => null);
@@ -54,16 +59,6 @@ describe('the command', () => {
     expect(await service.end('SIGTERM')).toBe(0);
     expect((await outcome)?.errors?.[0]?.extensions.code ?? 'BAD_USER_INPUT').toBe('BAD_USER_INPUT');
     expect(service.output().stderr).toBe('');
-  });
-
-  test('says where it listens, whatever URLs it hands out', async () => {
-    const service = await spawnService({ DATA_DIR: directory, PUBLIC_URL: 'https://files.example/base' });
-    const { client, url } = service;
-    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
-    expect((await client.upload({ content: 'x' })).url).toMatch(
-      /^https:\/\/files\.example\/base\/attachments\//,
-    );
-    await service.end('SIGTERM');
   });
 
   test('ends at once with every fault of its settings, and no stack', async () => {
@@ -91,13 +86,13 @@ describe('the command', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('finishes a running upload at %s, then stops', async (signal) => {
     const service = await spawnService({ DATA_DIR: directory });
     const content = Buffer.alloc(4 * 1024 * 1024, 7);
-    const { sent, answer } = slowUpload(service.url, service.client.headers, content);
+    const { sent, finish } = beginUpload(service.client, content);
     await sent;
     const ended = service.end(signal);
     await sleep(300);
     expect(service.process.exitCode).toBeNull();
     await expect(fetch(`${service.url}/health/live`)).rejects.toThrow();
-    const { status, body } = await answer();
+    const { status, body } = await finish();
     expect(status).toBe(200);
     expect(JSON.parse(body)).toMatchObject({
       data: { createAttachment: { attachment: { size: content.length } } },
@@ -107,7 +102,7 @@ describe('the command', () => {
 
   test('does not wait longer than SHUTDOWN_TIMEOUT_SECONDS for an upload', async () => {
     const service = await spawnService({ DATA_DIR: directory, SHUTDOWN_TIMEOUT_SECONDS: '1' });
-    const { sent } = slowUpload(service.url, service.client.headers, Buffer.alloc(4 * 1024 * 1024));
+    const { sent } = beginUpload(service.client, Buffer.alloc(4 * 1024 * 1024));
     await sent;
     const started = Date.now();
     expect(await service.end('SIGTERM')).toBe(0);
@@ -123,37 +118,3 @@ describe('the command', () => {
     }
   });
 });
-
-/** Sends half of an upload; `answer` sends the rest. */
-function slowUpload(url: string, headers: Record<string, string>, content: Buffer) {
-  const operations = JSON.stringify({
-    query:
-      'mutation ($file: Upload!) { createAttachment(input: { content: { upload: $file } }) { attachment { size } } }',
-    variables: { file: null },
-  });
-  const part = (disposition: string) => `--b\r\ncontent-disposition: form-data; ${disposition}\r\n\r\n`;
-  const head = `${part('name="operations"')}${operations}\r\n${part('name="map"')}{"0":["variables.file"]}\r\n${part('name="0"; filename="slow.bin"')}`;
-  const sending = request(`${url}/graphql`, {
-    method: 'POST',
-    headers: {
-      ...headers,
-      'apollo-require-preflight': 'true',
-      'content-type': 'multipart/form-data; boundary=b',
-    },
-  });
-  sending.on('error', () => undefined);
-  const half = content.length / 2;
-  const sent = new Promise<void>((resolve, reject) => {
-    sending.write(Buffer.concat([Buffer.from(head), content.subarray(0, half)]), (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
-  const answer = async () => {
-    sending.end(Buffer.concat([content.subarray(half), Buffer.from('\r\n--b--\r\n')]));
-    const [response] = await once(sending, 'response');
-    let body = '';
-    for await (const chunk of response) body += String(chunk);
-    return { status: response.statusCode as number, body };
-  };
-  return { sent, answer };
-}

@@ -3,7 +3,7 @@ import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
 import { loadConfig } from '../../src/config/config.js';
 import { type Database, openDatabase } from '../../src/database/database.js';
-import { databaseFile } from '../../src/database/sqlite.js';
+import { databaseFile } from '../../src/database/database-file.js';
 import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
