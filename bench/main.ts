@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
 import { type Comparison, compare } from './compare.js';
+import { documentsLimits, formatDocumentsMemory, measureDocumentsMemory } from './documents-memory.js';
 import { measureEngines } from './engines.js';
 import { footprintLimit, measureFootprint } from './footprint.js';
 import { formatGrowth, type GrowthPair, growthLimits, measureGrowth } from './growth.js';
@@ -43,6 +44,7 @@ const names = [
   'pages',
   'growth',
   'stalls',
+  'documents-memory',
 ];
 const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
@@ -60,6 +62,7 @@ if (options.profile) {
     ...(await runSettings()),
     ...(await runPages()),
     ...(await runGrowth()),
+    ...(await runDocumentsMemory()),
   ];
   await runLibraries();
   await runEngines();
@@ -166,4 +169,12 @@ async function runStalls(): Promise<void> {
   if (!isChosen('stalls')) return;
   const stalls = await measureStalls(options.quick ? 0.1 : 1, options.attack);
   console.log(`\n${formatStalls(stalls)}`);
+}
+
+async function runDocumentsMemory(): Promise<Limit[]> {
+  if (!isChosen('documents-memory')) return [];
+  console.error('documents-memory …');
+  const measured = await measureDocumentsMemory(options.quick ? 20_000 : 100_000);
+  console.log(`\n${formatDocumentsMemory(measured)}`);
+  return documentsLimits(measured);
 }

@@ -4,14 +4,14 @@ import type { Database } from '../database/database.js';
 import { maxPageSize } from '../database/page.js';
 import type { Change, Changes } from '../model/changes.js';
 import type { RecordRef } from '../model/record.js';
-import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
 import { listAttachments } from './list-attachments.js';
 
 export interface WatchDependencies {
   database: Database;
   changes: Changes;
-  /** Asked before each delivery. Throws where the viewer's credential is not good any more. */
-  assertStillGood(): Promise<void>;
+  /** An attachment of the viewer's as it is now, null if there is none. Throws if the viewer's credential is not good any more. */
+  read(id: string): Promise<StoredAttachment | null>;
 }
 
 /** One attachment, or everything that a record has claimed or links to. */
@@ -20,30 +20,9 @@ export type WatchTarget = { attachmentId: string } | { record: RecordRef };
 /**
  * Everything that happens to an attachment, or to those of a record, from now on: each time the attachment as it is when it
  * is asked for. Of several changes to one that nobody has asked for meanwhile only the last state is told, so a slow reader
- * costs an id for each attachment; where changes in other processes may have been missed, all are told. One that the viewer may
- * not see is left out. It ends when the watched attachment is deleted. Throws NOT_FOUND where that is not there, or not for
- * this viewer.
+ * costs an id for each attachment; where changes in other processes may have been missed, all are told. It ends when the
+ * watched attachment is deleted. Not a generator, which could not be ended while it waits. To be asked for one at a time.
  */
-export async function watchAttachments(
-  deps: WatchDependencies,
-  viewer: Viewer,
-  target: WatchTarget,
-): Promise<AttachmentWatch> {
-  const watch = new AttachmentWatch(deps, viewer, target);
-  if ('record' in target) return watch;
-  // Listening has begun: whatever happens while the row is read is told.
-  const found = await findAttachment(deps.database.read, viewer, target.attachmentId).catch(
-    async (error: unknown) => {
-      await watch.return();
-      throw error;
-    },
-  );
-  if (found) return watch;
-  await watch.return();
-  throw notFound(['attachmentId']);
-}
-
-/** Not a generator, which could not be ended while it waits. To be asked for one at a time. */
 export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> {
   readonly #deps: WatchDependencies;
   readonly #viewer: Viewer;
@@ -109,8 +88,7 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
 
   async #read(id: string): Promise<StoredAttachment | null> {
     try {
-      await this.#deps.assertStillGood();
-      return await findAttachment(this.#deps.database.read, this.#viewer, id);
+      return await this.#deps.read(id);
     } catch (error) {
       await this.return();
       throw error;

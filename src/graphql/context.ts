@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
+import type { WatchTarget } from '../attachments/watch-attachments.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -16,9 +17,10 @@ import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
 import { networksOf } from '../limits/networks.js';
 import { principalKey } from '../limits/rate-limiter.js';
-import type { Turns } from '../limits/turns.js';
+import type { TurnKey, Turns } from '../limits/turns.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
@@ -80,8 +82,8 @@ export interface RequestFacts {
   onClosed?(callback: () => void): void;
   /** Logs, under the request's id, what its answer masks. */
   logError(error: unknown): void;
-  /** For operations that last: throws where the credential is not good any more. */
-  assertStillGood?(): Promise<void>;
+  /** Left out where nothing can be subscribed to. */
+  watch?(target: WatchTarget): Promise<AsyncIterable<StoredAttachment>>;
 }
 
 /** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
@@ -173,13 +175,6 @@ export class GraphqlContext {
     return this.madeAccess;
   }
 
-  /** For operations that last: what is told next is decided and counted anew. */
-  startNext(): void {
-    this.madeAccess = null;
-    this.madeDescriptions = null;
-    this.budget.restart();
-  }
-
   /**
    * Notes that a list within the answer may have so many items. How long those are that take no `first`, only the rows tell:
    * once all lists together pass the cost of an operation, this throws QUERY_TOO_COMPLEX.
@@ -192,18 +187,25 @@ export class GraphqlContext {
     this.facts.logError(error);
   }
 
-  async assertStillGood(): Promise<void> {
-    await this.facts.assertStillGood?.();
+  /** The changes of the target from now on. Throws if the client cannot subscribe this way. */
+  watch(target: WatchTarget): Promise<AsyncIterable<StoredAttachment>> {
+    if (!this.facts.watch)
+      throw new AttachmentError('BAD_USER_INPUT', { message: 'Nothing is told this way.' });
+    return this.facts.watch(target);
   }
 }
 
 /** Whoever has no credential shares one row: there may be many addresses. */
-export function turnOf(viewer: Viewer | null): string {
-  return viewer ? principalKey(viewer.organizationId, viewer.principal.id) : 'anonymous';
+export function turnOf(viewer: Viewer | null): TurnKey {
+  if (!viewer) return { group: '', id: '' };
+  return { group: viewer.organizationId, id: viewer.principal.id };
 }
 
 function clientOf({ viewer, address }: RequestFacts): AnswerClient {
-  if (viewer) return { kind: 'known', id: turnOf(viewer), group: viewer.organizationId };
+  if (viewer) {
+    const { organizationId, principal } = viewer;
+    return { kind: 'known', id: principalKey(organizationId, principal.id), group: organizationId };
+  }
   const networks = networksOf(address).map(({ key }) => key);
   return { kind: 'anonymous', id: networks[0] ?? '', group: networks.at(-1) ?? '' };
 }

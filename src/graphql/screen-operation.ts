@@ -81,7 +81,12 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     if (validate(schema, document, rules, { ...validationOptions(introspection), maxErrors: 0 }).length > 0) {
       return null;
     }
-    return { document, variables: costVariables(document), affordable: new Map(), weight: weigh(document) };
+    return {
+      document,
+      variables: costVariables(document),
+      affordable: new Map(),
+      weight: weighDocument(document),
+    };
   };
   return ({ query, operationName, variables = {} }, isKnown) => {
     if (query === undefined) return null;
@@ -118,7 +123,8 @@ function tryParse(limits: QueryLimits, query: string): DocumentNode | null {
   }
 }
 
-function weigh({ loc }: DocumentNode): number {
+/** Bytes of memory that a parsed document takes. */
+export function weighDocument({ loc }: DocumentNode): number {
   let tokens = 0;
   for (let token = loc?.startToken; token; token = token.next ?? undefined) tokens += 1;
   const characters = loc?.source.body.length ?? 0;

@@ -1,4 +1,4 @@
-import type { Turns } from '../limits/turns.js';
+import type { TurnKey, Turns } from '../limits/turns.js';
 
 /** Characters that are written in one go. */
 const pieceLength = 64 * 1024;
@@ -67,7 +67,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 export async function writeAnswer(
   answer: unknown,
   turns: Turns,
-  { key, maxBytes }: { key: string; maxBytes: number },
+  { key, maxBytes }: { key: TurnKey; maxBytes: number },
 ): Promise<Buffer[] | null> {
   const writer = new JsonWriter(answer);
   const pieces: Buffer[] = [];

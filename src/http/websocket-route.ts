@@ -17,6 +17,8 @@ export interface SocketConnection {
   /** To be called once its credential has been found good. */
   identified(): void;
   close(code: number, reason: string): void;
+  /** Sends one message of these pieces, after those before it. Resolves once they have left this process, or never will. */
+  sendPieces(pieces: readonly Buffer[]): Promise<void>;
   logError(error: unknown): void;
 }
 
@@ -25,6 +27,8 @@ export interface WebSocketDependencies {
   subscriptions: Server<SocketConnection>;
   /** A socket that has not answered a ping by the next is gone; 12 seconds where left out. */
   pingIntervalMs?: number;
+  /** A client that takes longer to read an event is closed; 30 seconds where left out. */
+  readingMs?: number;
   /** Whose X-Forwarded-For is believed; nobody's where left out. */
   trustedProxies?: readonly string[];
 }
@@ -32,9 +36,12 @@ export interface WebSocketDependencies {
 /** Bytes a message to us may have. */
 const maxMessageSize = 64 * 1024;
 
-/** Sockets at once in one process, and bytes that may wait for one client to read them. */
+/** Sockets at once in one process, and bytes of replies that may wait for one client to read them. */
 const maxSockets = 10_000;
 const maxUnsent = 1024 * 1024;
+
+/** A client has so long to take an event. */
+const usualReadingMs = 30_000;
 
 /** Sockets of one address, and by its shares of the networks around it, whose credential is not known yet. */
 const maxUnidentified = 250;
@@ -71,12 +78,13 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       boundReading(accepted, socket);
       answerPings(accepted);
-      keepAlive(accepted, deps.pingIntervalMs ?? usualPingIntervalMs);
+      const sender = createPieceSender(accepted, deps.readingMs ?? usualReadingMs);
+      keepAlive(accepted, sender, deps.pingIntervalMs ?? usualPingIntervalMs);
       const identified = sockets.clients.size > maxSockets ? null : unidentified.take(address);
       if (!identified) return refuse(accepted);
       accepted.once('close', identified);
       const log = server.log.child({ reqId: uuidv7() });
-      serve(accepted, deps.subscriptions, { log, address, identified });
+      serve(accepted, deps.subscriptions, { log, address, identified, sendPieces: sender.sendPieces });
     });
     socket.on('error', () => socket.destroy());
   });
@@ -99,17 +107,21 @@ function closeSoon(socket: WebSocket, code?: number, reason?: string): void {
 function serve(
   socket: WebSocket,
   protocol: Server<SocketConnection>,
-  { log, address, identified }: { log: FastifyBaseLogger; address: string; identified(): void },
+  {
+    log,
+    ...facts
+  }: { log: FastifyBaseLogger } & Pick<SocketConnection, 'address' | 'identified' | 'sendPieces'>,
 ): void {
   const fail = (err: unknown) => {
     log.error({ err }, 'masked error');
     closeSoon(socket, CloseCode.InternalServerError, 'Internal server error');
   };
   const close = (code?: number, reason?: string) => closeSoon(socket, code, reason);
+  const send = createReplySender(socket);
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: (text) => send(socket, text),
+      send,
       close,
       onMessage: (receive) =>
         socket.on('message', (data, isBinary) => {
@@ -120,9 +132,8 @@ function serve(
         }),
     },
     {
-      address,
+      ...facts,
       isOpen: () => socket.readyState === socket.OPEN,
-      identified,
       close,
       logError: (err) => log.error({ err }, 'masked error'),
     },
@@ -133,20 +144,69 @@ function serve(
   });
 }
 
-/** Resolves once the message has left this process, so that whoever waits is as slow as the client. */
-function send(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.readyState !== socket.OPEN) return resolve();
-    // Answers to what a client sends do not wait for each other: one that reads none of them is let go.
-    if (socket.bufferedAmount > maxUnsent) socket.terminate();
-    // A socket that fails meanwhile is told of by its close.
-    socket.send(text, () => resolve());
-  });
+/**
+ * Sends replies to what a client says, which do not wait for each other: a client that reads none of them is cut off. Resolves
+ * once the reply has left this process.
+ */
+function createReplySender(socket: WebSocket): (text: string) => Promise<void> {
+  let unsent = 0;
+  return (text) =>
+    new Promise((resolve) => {
+      if (socket.readyState !== socket.OPEN) return resolve();
+      if (unsent > maxUnsent) socket.terminate();
+      unsent += text.length;
+      // A socket that fails meanwhile is told of by its close.
+      socket.send(text, () => {
+        unsent -= text.length;
+        resolve();
+      });
+    });
 }
 
-function keepAlive(socket: WebSocket, intervalMs: number): void {
+interface PieceSender extends Pick<SocketConnection, 'sendPieces'> {
+  /** Whether the client has a message to take. */
+  isSending(): boolean;
+}
+
+/** Sends messages one after the other, each once its client has taken the one before. A client that is too slow is closed. */
+function createPieceSender(socket: WebSocket, readingMs: number): PieceSender {
+  let last = Promise.resolve();
+  let isSending = false;
+  const send = (pieces: readonly Buffer[]) =>
+    new Promise<void>((resolve) => {
+      if (socket.readyState !== socket.OPEN) return resolve();
+      const onTooSlow = () => closeSoon(socket, tryAgainLater, 'Events are read too slowly');
+      const timer = setTimeout(onTooSlow, readingMs).unref();
+      isSending = true;
+      const onSent = () => {
+        isSending = false;
+        clearTimeout(timer);
+        resolve();
+      };
+      for (const [index, piece] of pieces.entries()) {
+        const isLast = index === pieces.length - 1;
+        socket.send(piece, { binary: false, fin: isLast }, isLast ? onSent : undefined);
+      }
+    });
+  const sendPieces = (pieces: readonly Buffer[]) => {
+    last = last.then(() => send(pieces));
+    return last;
+  };
+  return { sendPieces, isSending: () => isSending };
+}
+
+/** Cuts off a client that does not answer. While it has an event to take, a ping would wait behind that. */
+function keepAlive(
+  socket: WebSocket,
+  { isSending }: Pick<PieceSender, 'isSending'>,
+  intervalMs: number,
+): void {
   let hasAnswered = true;
   const timer = setInterval(() => {
+    if (isSending()) {
+      hasAnswered = true;
+      return;
+    }
     if (!hasAnswered) return socket.terminate();
     hasAnswered = false;
     socket.ping(() => undefined);

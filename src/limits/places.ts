@@ -14,20 +14,20 @@ export class Places {
     this.#max = max;
   }
 
-  /** Takes a place; null if all are taken. */
-  take(key: string): Release | null {
+  /** Takes a place, or several; null if there are not so many. */
+  take(key: string, count = 1): Release | null {
     const taken = this.#taken.get(key) ?? 0;
-    if (this.#max > 0 && taken >= this.#max) return null;
-    this.#taken.set(key, taken + 1);
+    if (this.#max > 0 && taken + count > this.#max) return null;
+    this.#taken.set(key, taken + count);
     let isHeld = true;
     return () => {
-      if (isHeld) this.#free(key);
+      if (isHeld) this.#free(key, count);
       isHeld = false;
     };
   }
 
-  #free(key: string): void {
-    const left = (this.#taken.get(key) ?? 1) - 1;
+  #free(key: string, count: number): void {
+    const left = (this.#taken.get(key) ?? count) - count;
     if (left > 0) this.#taken.set(key, left);
     else this.#taken.delete(key);
   }
@@ -45,18 +45,29 @@ export class NetworkPlaces {
 
   /** Takes a place in every network of the address; null if all of one are taken. */
   take(address: string | undefined): Release | null {
-    const taken: Release[] = [];
-    const releaseAll = () => {
-      for (const release of taken) release();
-    };
-    for (const { key, width } of networksOf(address)) {
-      const release = this.#places[width].take(key);
-      if (release) taken.push(release);
-      else {
-        releaseAll();
-        return null;
-      }
-    }
-    return releaseAll;
+    return takeAll(
+      networksOf(address).map(
+        ({ key, width }) =>
+          () =>
+            this.#places[width].take(key),
+      ),
+    );
   }
+}
+
+/** Takes a place of each, or none: null if one of them is null. */
+export function takeAll(takes: readonly (() => Release | null)[]): Release | null {
+  const taken: Release[] = [];
+  const releaseAll = () => {
+    for (const release of taken) release();
+  };
+  for (const take of takes) {
+    const release = take();
+    if (release) taken.push(release);
+    else {
+      releaseAll();
+      return null;
+    }
+  }
+  return releaseAll;
 }

@@ -1,7 +1,15 @@
 /** Milliseconds of work in one round of the event loop, before others get their turn. */
 const sliceMs = 8;
 
-/** The work that waits for a turn, the first in front. */
+/** Whose turn it is. */
+export interface TurnKey {
+  /** The client's organization. */
+  group: string;
+  /** The client. */
+  id: string;
+}
+
+/** The work of one client that waits for a turn, the first in front. */
 interface Row {
   runs: (() => void)[];
   head: number;
@@ -9,22 +17,23 @@ interface Row {
 
 /**
  * Shares the event loop: work is done in slices, and between two slices the loop serves whatever else has come. What waits is
- * taken in turns by `key`, one piece each, so that one client's large answers delay nobody else's small ones.
+ * taken in turns by organizations, and by the clients of each, one piece each. One client's large answers therefore delay
+ * nobody else's small ones, and an organization with many clients gets no more than one with few.
  */
 export class Turns {
-  readonly #rows = new Map<string, Row>();
+  readonly #groups = new Map<string, Map<string, Row>>();
   #startedAt: number | null = null;
   #isScheduled = false;
   #isTaken = false;
 
   /** Undefined if there is time left; else resolves when it is the caller's turn. */
-  next(key: string): Promise<void> | undefined {
+  next(key: TurnKey): Promise<void> | undefined {
     if (!this.isOver()) return undefined;
     return new Promise((resolve) => this.enqueue(key, resolve));
   }
 
   /** The turn for a piece of work that fills a slice: no other begins in the same round. */
-  alone(key: string): Promise<void> {
+  alone(key: TurnKey): Promise<void> {
     return new Promise((resolve) =>
       this.enqueue(key, () => {
         this.#isTaken = true;
@@ -33,15 +42,16 @@ export class Turns {
     );
   }
 
-  isWaiting(key: string): boolean {
-    return this.#rows.has(key);
+  isWaiting({ group, id }: TurnKey): boolean {
+    return this.#groups.get(group)?.has(id) ?? false;
   }
 
   /** Calls `run`, which must not throw, when it is its turn. */
-  enqueue(key: string, run: () => void): void {
-    const row = this.#rows.get(key) ?? { runs: [], head: 0 };
+  enqueue({ group, id }: TurnKey, run: () => void): void {
+    const rows = this.#groups.get(group) ?? new Map<string, Row>();
+    const row = rows.get(id) ?? { runs: [], head: 0 };
     row.runs.push(run);
-    this.#rows.set(key, row);
+    this.#groups.set(group, rows.set(id, row));
     this.#schedule();
   }
 
@@ -71,21 +81,32 @@ export class Turns {
     this.#startedAt = null;
     this.#isTaken = false;
     this.#isScheduled = false;
-    if (this.#rows.size > 0) this.#schedule();
+    if (this.#groups.size > 0) this.#schedule();
   }
 
   #shift(): (() => void) | null {
-    for (const [key, row] of this.#rows) {
-      const run = row.runs[row.head];
-      row.head += 1;
-      this.#rows.delete(key);
-      if (row.head < row.runs.length) this.#rows.set(key, row);
-      if (row.head > 1_000) {
-        row.runs.splice(0, row.head);
-        row.head = 0;
-      }
-      return run ?? null;
-    }
-    return null;
+    const [first] = this.#groups;
+    if (!first) return null;
+    const [group, rows] = first;
+    // Its next turn comes after everybody else's.
+    this.#groups.delete(group);
+    const run = shiftRow(rows);
+    if (rows.size > 0) this.#groups.set(group, rows);
+    return run;
   }
+}
+
+function shiftRow(rows: Map<string, Row>): (() => void) | null {
+  const [first] = rows;
+  if (!first) return null;
+  const [id, row] = first;
+  const run = row.runs[row.head];
+  row.head += 1;
+  rows.delete(id);
+  if (row.head < row.runs.length) rows.set(id, row);
+  if (row.head > 1_000) {
+    row.runs.splice(0, row.head);
+    row.head = 0;
+  }
+  return run ?? null;
 }

@@ -1,5 +1,5 @@
 import { AnswerSpace } from '../../src/limits/answer-space.js';
-import { Turns } from '../../src/limits/turns.js';
+import { type TurnKey, Turns } from '../../src/limits/turns.js';
 import { startService } from '../support/service.js';
 
 /** Keeps the processor busy. */
@@ -22,11 +22,14 @@ async function countRounds(task: Promise<unknown>): Promise<number> {
   return rounds;
 }
 
+/** The only client of its organization. */
+const only = (id: string): TurnKey => ({ group: id, id });
+
 describe('turns', () => {
   test('leave the loop to others between slices', async () => {
     const turns = new Turns();
     const pieces = Array.from({ length: 30 }, async () => {
-      await new Promise<void>((resolve) => turns.enqueue('a', resolve));
+      await new Promise<void>((resolve) => turns.enqueue(only('a'), resolve));
       work(3);
     });
     expect(await countRounds(Promise.all(pieces))).toBeGreaterThanOrEqual(8);
@@ -35,32 +38,52 @@ describe('turns', () => {
   test('are taken by keys alternately, each in its order', async () => {
     const turns = new Turns();
     const order: string[] = [];
-    const wait = (key: string, name: string) =>
+    const wait = (key: TurnKey, name: string) =>
       new Promise<void>((resolve) =>
         turns.enqueue(key, () => {
           order.push(name);
           resolve();
         }),
       );
-    const many = Array.from({ length: 2_500 }, (_, index) => wait('large', `l${index}`));
-    await Promise.all([...many, wait('small', 's0'), wait('small', 's1')]);
+    const many = Array.from({ length: 2_500 }, (_, index) => wait(only('large'), `l${index}`));
+    await Promise.all([...many, wait(only('small'), 's0'), wait(only('small'), 's1')]);
     expect(order.slice(0, 5)).toEqual(['l0', 's0', 'l1', 's1', 'l2']);
     expect(order.at(-1)).toBe('l2499');
     expect(order).toHaveLength(2_502);
-    expect(turns.isWaiting('large')).toBe(false);
+    expect(turns.isWaiting(only('large'))).toBe(false);
+  });
+
+  test('are taken by organizations alternately, however many clients one of them has', async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const wait = (key: TurnKey, name: string) =>
+      new Promise<void>((resolve) =>
+        turns.enqueue(key, () => {
+          order.push(name);
+          resolve();
+        }),
+      );
+    const clients = Array.from({ length: 100 }, (_, index) => `c${index}`);
+    const large = clients.flatMap((id) =>
+      [0, 1].map((piece) => wait({ group: 'large', id }, `${id} ${piece}`)),
+    );
+    await Promise.all([...large, wait(only('small'), 's0'), wait(only('small'), 's1')]);
+    expect(order.slice(0, 5)).toEqual(['c0 0', 's0', 'c1 0', 's1', 'c2 0']);
+    expect(order.slice(-1)).toEqual(['c99 1']);
+    expect(order).toHaveLength(202);
   });
 
   test('for a piece alone are one in each round', async () => {
     const turns = new Turns();
-    const alone = Array.from({ length: 5 }, () => turns.alone('a'));
+    const alone = Array.from({ length: 5 }, () => turns.alone(only('a')));
     expect(await countRounds(Promise.all(alone))).toBeGreaterThanOrEqual(4);
   });
 
   test('are not waited for while there is time', async () => {
     const turns = new Turns();
-    expect(turns.next('a')).toBeUndefined();
+    expect(turns.next(only('a'))).toBeUndefined();
     work(20);
-    expect(turns.next('a')).toBeInstanceOf(Promise);
+    expect(turns.next(only('a'))).toBeInstanceOf(Promise);
   });
 });
 

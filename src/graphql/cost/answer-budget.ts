@@ -1,5 +1,5 @@
 import type { AttachmentError } from '../../errors.js';
-import type { Turns } from '../../limits/turns.js';
+import type { TurnKey, Turns } from '../../limits/turns.js';
 import { addCosts, type Cost, free } from './introspection-cost.js';
 import { introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
@@ -19,7 +19,7 @@ export interface AnswerBudgetOptions {
   limits: Pick<QueryLimits, 'cost' | 'bytes'>;
   turns: Turns;
   /** The client that the answer is for. */
-  key: string;
+  key: TurnKey;
   /** Takes memory for answers under way. Throws if there is none left for this client. */
   reserve(bytes: number): void;
 }
@@ -40,7 +40,7 @@ export class AnswerBudget {
     return this.options.turns;
   }
 
-  get key(): string {
+  get key(): TurnKey {
     return this.options.key;
   }
 

@@ -4,7 +4,6 @@ import { AttachmentError, Faults } from '../../errors.js';
 import { checkRecord, type RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import type { GraphqlContext } from '../context.js';
-import { watchVisible } from '../subscriptions/watch-visible.js';
 import { Attachment, toAttachment } from '../types/attachment.js';
 import { RecordInput } from '../types/inputs.js';
 
@@ -18,7 +17,7 @@ export class Subscriptions {
   @Subscription(() => Attachment, {
     description: "Every change of status or place of one attachment, or of all of a record's.",
     subscribe: ({ args, context }: { args: ChangedArgs; context: GraphqlContext }) =>
-      watchVisible(context, readTarget(args)),
+      context.watch(readTarget(args)),
   })
   attachmentChanged(
     @Arg('attachmentId', () => ID, { nullable: true }) _attachmentId: string | null | undefined,

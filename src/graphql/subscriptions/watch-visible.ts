@@ -1,37 +1,45 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type AttachmentWatch,
-  type WatchTarget,
-  watchAttachments,
-} from '../../attachments/watch-attachments.js';
+import { AttachmentWatch, type WatchTarget } from '../../attachments/watch-attachments.js';
 import { AttachmentError } from '../../errors.js';
-import type { StoredAttachment } from '../../model/stored-attachment.js';
-import { type GraphqlContext, turnOf } from '../context.js';
+import { notFound, type StoredAttachment } from '../../model/stored-attachment.js';
+import type { GraphqlContext } from '../context.js';
+import type { SharedEvents } from './shared-events.js';
 
-type Changes = AsyncIterableIterator<StoredAttachment>;
+/** To be asked for one at a time. */
+export type Changes = AsyncIterableIterator<StoredAttachment>;
 
 /** Between the attempts to decide whether a change may be told: about half a minute in all. */
 const undecidedDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+
+export interface WatchVisibleDependencies {
+  context: GraphqlContext;
+  /** Shared with all who watch the same in the same way. */
+  events: Pick<SharedEvents, 'read' | 'mayView'>;
+}
 
 /**
  * The changes of the target from now on, as far as the viewer may see it when it is told. If that cannot be decided, the
  * change waits, and is told in its latest state once it can; in the end it throws AUTHORIZER_UNAVAILABLE, so that no change
  * is passed over in silence. Throws NOT_FOUND for one attachment that the viewer may not see.
  */
-export async function watchVisible(context: GraphqlContext, target: WatchTarget): Promise<Changes> {
-  const { deps, viewer, access } = context;
-  if ('attachmentId' in target) await access.assertVisible([target.attachmentId], () => ['attachmentId']);
-  const assertStillGood = () => context.assertStillGood();
-  const changes = await watchAttachments({ ...deps, assertStillGood }, viewer, target);
-  return onlyVisible(changes, async (stored) => {
-    context.startNext();
-    const { access: current } = context;
-    if ('record' in target && !(await current.mayView(target.record, null))) return false;
-    if ((await current.view(stored)) === null) return false;
-    // Thousands may watch the same: each makes its answer when it is its turn.
-    await deps.turns.next(turnOf(viewer));
-    return true;
-  });
+export async function watchVisible(
+  { context, events }: WatchVisibleDependencies,
+  target: WatchTarget,
+): Promise<Changes> {
+  const { database, changes } = context.deps;
+  const read = (id: string) => events.read(id);
+  const mayView = (stored: StoredAttachment) => events.mayView(stored, target);
+  // Listening begins before the row is read, so that whatever happens meanwhile is told.
+  const watch = new AttachmentWatch({ database, changes, read }, context.viewer, target);
+  if ('record' in target) return onlyVisible(watch, mayView);
+  try {
+    const stored = await read(target.attachmentId);
+    if (!stored || !(await mayView(stored))) throw notFound(['attachmentId']);
+    return onlyVisible(watch, mayView);
+  } catch (error) {
+    await watch.return();
+    throw error;
+  }
 }
 
 /** Not a generator, which could not be ended while it waits. */

@@ -1,0 +1,118 @@
+import { CloseCode } from 'graphql-ws';
+import type { Admit } from '../../auth/admit.js';
+
+import type { KeyRevocations } from '../../auth/key-revocations.js';
+import { assertPermitted, subscriptionNeed } from '../../auth/permission-table.js';
+import type { Viewer } from '../../auth/viewer.js';
+import { AttachmentError } from '../../errors.js';
+import { Places, type Release, takeAll } from '../../limits/places.js';
+import { principalKey } from '../../limits/rate-limiter.js';
+import type { CredentialWatch } from './credential-watch.js';
+
+/** A connection, as the transport gives it. */
+export interface Connection {
+  /** The client's IP address. */
+  address: string;
+  isOpen(): boolean;
+  /** Called once its credential has been found good. */
+  identified(): void;
+  close(code: number, reason: string): void;
+  /** Sends one message of these pieces, after those before it. Resolves once they have left the process, or never will. */
+  sendPieces(pieces: readonly Buffer[]): Promise<void>;
+  logError(error: unknown): void;
+}
+
+/** What is known of a connection once its credential has been found good. */
+export interface Session {
+  viewer: Viewer;
+  authorization: string;
+  /** The key under which the principal's connections and subscriptions are counted. */
+  principal: string;
+  release(): void;
+}
+
+const maxConnectionsOfPrincipal = 1_000;
+const maxConnectionsOfOrganization = 5_000;
+
+/** Standard code: come back later. */
+const tryAgainLater = 1013;
+
+/** Bounds the connections of each principal, and of each organization, in this process. */
+export class ConnectionPlaces {
+  readonly #ofPrincipals = new Places(maxConnectionsOfPrincipal);
+  readonly #ofOrganizations = new Places(maxConnectionsOfOrganization);
+
+  /** Null if all are taken. */
+  take(organizationId: string, principal: string): Release | null {
+    return takeAll([
+      () => this.#ofPrincipals.take(principal),
+      () => this.#ofOrganizations.take(organizationId),
+    ]);
+  }
+}
+
+interface ConnectDependencies {
+  admit: Admit;
+  revocations: KeyRevocations;
+  credentials: CredentialWatch;
+  connections: ConnectionPlaces;
+}
+
+/**
+ * Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission, 1013
+ * past a limit. Connections are counted by their principal and organization, however the credential is written.
+ */
+export async function openSession(
+  { admit, revocations, credentials, connections }: ConnectDependencies,
+  params: Record<string, unknown> | undefined,
+  connection: Connection,
+): Promise<Session | null> {
+  const authorization = readAuthorization(params);
+  try {
+    const admitted = await admit({ authorization, address: connection.address });
+    const viewer = assertPermitted(admitted, subscriptionNeed);
+    if (!connection.isOpen()) return null;
+    const principal = principalKey(viewer.organizationId, viewer.principal.id);
+    const place = connections.take(viewer.organizationId, principal);
+    if (!place) {
+      connection.close(tryAgainLater, 'Too many connections');
+      return null;
+    }
+    connection.identified();
+    // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
+    const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
+    const letGo = credentials.hold(authorization, onRevoked);
+    // At once; the watch finds out within seconds about what is not heard.
+    const stopListening = revocations.listen((keyId) => {
+      if (keyId === viewer.keyId) onRevoked();
+    });
+    const release = () => {
+      for (const each of [stopListening, letGo, place]) each();
+    };
+    return { viewer, authorization, principal, release };
+  } catch (error) {
+    refuse(connection, error);
+    return null;
+  }
+}
+
+/** The member is found whatever its case, since tools pass their headers on as they were typed. */
+function readAuthorization(params: Record<string, unknown> = {}): string {
+  const name = Object.keys(params).find((key) => key.toLowerCase() === 'authorization') ?? '';
+  const value = params[name];
+  if (typeof value !== 'string') return '';
+  // A credential alone, without the scheme that headers have, is one too. Schemes are written in one way.
+  const [, scheme = 'Bearer', credential] = /^(?:(Basic|Bearer) +)?(\S+)$/i.exec(value) ?? [];
+  if (credential === undefined) return value;
+  return `${scheme.toLowerCase() === 'basic' ? 'Basic' : 'Bearer'} ${credential}`;
+}
+
+function refuse(connection: Connection, error: unknown): void {
+  const code = error instanceof AttachmentError ? error.code : null;
+  if (code === 'UNAUTHENTICATED') connection.close(CloseCode.Unauthorized, 'Unauthorized');
+  else if (code === 'FORBIDDEN') connection.close(CloseCode.Forbidden, 'Forbidden');
+  else {
+    if (code !== 'RATE_LIMITED') connection.logError(error);
+    connection.close(tryAgainLater, 'Try again later');
+  }
+}

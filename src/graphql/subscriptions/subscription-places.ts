@@ -1,0 +1,94 @@
+import { type DocumentNode, GraphQLError } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
+import { AttachmentError } from '../../errors.js';
+import { Places, type Release, takeAll } from '../../limits/places.js';
+import { weighDocument } from '../screen-operation.js';
+
+const maxOfPrincipal = 10_000;
+const maxOfOrganization = 20_000;
+
+const mebibyte = 1024 * 1024;
+
+/** Bytes of memory for what the subscriptions of an organization, and all, keep while they last. */
+const maxBytesOfOrganization = 64 * mebibyte;
+const maxBytesOfAll = 256 * mebibyte;
+
+/** Bytes that a subscription keeps beside its message and its document. */
+const ownBytes = 2_000;
+
+/** What is asked for, and by whom. */
+export interface Asked {
+  organizationId: string;
+  principal: string;
+  payload: SubscribePayload;
+  document: DocumentNode;
+}
+
+/** Subscriptions of one organization with the same document, which is kept once. */
+interface Sharers {
+  count: number;
+  release: Release;
+}
+
+/** Bounds the subscriptions of each principal and organization in this process, and the memory that they keep. */
+export class SubscriptionPlaces {
+  readonly #ofPrincipals = new Places(maxOfPrincipal);
+  readonly #ofOrganizations = new Places(maxOfOrganization);
+  readonly #bytesOfOrganizations = new Places(maxBytesOfOrganization);
+  readonly #bytesOfAll = new Places(maxBytesOfAll);
+  readonly #sharers = new WeakMap<DocumentNode, Map<string, Sharers>>();
+
+  /** An error if a limit is passed. */
+  take({ organizationId, principal, payload, document }: Asked): Release | GraphQLError {
+    let refusal = tooMany(maxOfPrincipal, 'subscriptions of one principal');
+    const or = (next: GraphQLError, take: () => Release | null) => () => {
+      const release = take();
+      if (release) refusal = next;
+      return release;
+    };
+    const ofMemory = tooMany(maxBytesOfOrganization, 'bytes for the subscriptions of one organization');
+    const bytes = ownBytes + 2 * (payload.query.length + JSON.stringify(payload.variables ?? {}).length);
+    const places = takeAll([
+      or(tooMany(maxOfOrganization, 'subscriptions of one organization'), () =>
+        this.#ofPrincipals.take(principal),
+      ),
+      or(ofMemory, () => this.#ofOrganizations.take(organizationId)),
+      () => this.#takeBytes(organizationId, bytes),
+      () => this.#share(organizationId, document),
+    ]);
+    return places ?? refusal;
+  }
+
+  #takeBytes(organizationId: string, bytes: number): Release | null {
+    return takeAll([
+      () => this.#bytesOfOrganizations.take(organizationId, bytes),
+      () => this.#bytesOfAll.take('', bytes),
+    ]);
+  }
+
+  #share(organizationId: string, document: DocumentNode): Release | null {
+    const byOrganization = this.#sharers.get(document) ?? new Map<string, Sharers>();
+    const known = byOrganization.get(organizationId);
+    const release = known?.release ?? this.#takeBytes(organizationId, weighDocument(document));
+    if (!release) return null;
+    const sharers = known ?? { count: 0, release };
+    sharers.count += 1;
+    this.#sharers.set(document, byOrganization.set(organizationId, sharers));
+    let isHeld = true;
+    return () => {
+      if (isHeld) sharers.count -= 1;
+      isHeld = false;
+      if (sharers.count > 0) return;
+      release();
+      if (byOrganization.get(organizationId) === sharers) byOrganization.delete(organizationId);
+    };
+  }
+}
+
+/** `what` is counted. */
+export function tooMany(limit: number, what: string): GraphQLError {
+  const msg = `At most ${limit} ${what} are allowed.`;
+  const details = [{ loc: ['id'], msg, type: 'too_many_subscriptions' }];
+  const originalError = new AttachmentError('BAD_USER_INPUT', { message: msg, limit, details });
+  return new GraphQLError(msg, { originalError });
+}
