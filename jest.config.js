@@ -1,36 +1,13 @@
-import { readdirSync } from 'node:fs';
-import { findProgram } from './build/test/support/skip-without.js';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
-/** A compiled test runs only while its source is there: a deleted test leaves its JavaScript behind in build/. */
-const testMatch = readdirSync(new URL('test', import.meta.url), { recursive: true })
-  .filter((path) => path.endsWith('.test.ts'))
-  .map((path) => `**/build/test/${path.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`);
+if (!existsSync(new URL('build/test', import.meta.url))) {
+  throw new Error(
+    'Nothing is compiled yet. `npm test` compiles and runs; `npm run build:test` only compiles.',
+  );
+}
 
-/** Every test runs on PostgreSQL too, except where no database is opened or matters, or the test is about one of them. */
-const withoutDatabase =
-  /\/test\/(base64|download|intake|markdown|multipart|names|policies|scanner|storage|types)\/|\/(address-guard|architecture|check-webhooks|config|keep-alive|large-body|memory-rate-limiter|pages|plan-next|random-documents|read-json-body|skip-without|token-settings)\.test\./;
-const ofOneDatabase = /\/test\/(database|postgres)\/|\/(embedded|graphile)\.test\./;
-
-/** Tests that keep bytes in an S3-compatible store. */
-const onCeph = /\/test\/(s3|moving)\//;
-
-/** What is about documents, connections, browsers or the scanner: the database only stands by, so one is enough. */
-const besideDatabase =
-  /\/test\/(browser|clients|json-body|markdown)\/|\/(answers|clamd-service|cors|csrf|documents|floods|hardening|introspection|ports-and-informational|query-limits|scanner-trust|slow-client|slow-clients|slow-requests|socket-bounds|stalled-downloads|turns|upgrade)\.test\./;
-
-const others = [withoutDatabase, besideDatabase, ofOneDatabase, onCeph];
-const bothWays = testMatch.filter((path) => !others.some((kind) => kind.test(path)));
-
-/** What is about the files themselves, or about upload targets, which an S3-compatible store answers in its own way. */
-const ofFiles =
-  /\/(aborts|concurrent-uploads|doors-faults|doors-limits|full-disk|fuzz|incomplete-bytes|isolation|light|metrics|purge|purge-races|purge-targets|rate-limit|sweep|upload-target|verdicts|verify)\.test\./;
-/** Tests of the rest that put bytes in and get them out run on both stores; `WHOLE_SUITE_ON_S3=true` adds all others. */
-const ofBytes = process.env['WHOLE_SUITE_ON_S3'] === 'true' ? /./ : /\/test\/(api|doors|recipes)\//;
-
-const ceph = {
-  globalSetup: '<rootDir>/jest.shared-ceph.js',
-  globalTeardown: '<rootDir>/jest.shared-ceph-stop.js',
-};
+const inTests = (globs) => globs.map((glob) => `<rootDir>/build/test/${glob}/**/*.test.js`);
 
 const project = {
   roots: ['<rootDir>/build/test'],
@@ -39,35 +16,58 @@ const project = {
   setupFilesAfterEnv: ['<rootDir>/build/test/support/limit-tests.js'],
 };
 
-const onS3 = {
-  ...project,
-  displayName: 'on-s3',
-  testMatch: bothWays.filter((path) => ofBytes.test(path) && !ofFiles.test(path)),
-  ...ceph,
-  setupFiles: ['<rootDir>/build/test/support/use-s3.js'],
+/** Rows in one PostgreSQL server for all files of the project. */
+const onPostgres = {
+  globalSetup: '<rootDir>/build/test/support/shared-postgres.js',
+  globalTeardown: '<rootDir>/build/test/support/stop-shared-postgres.js',
+  setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],
 };
-/** Where it is missing, the tests of the store itself say so, and how to install it. */
-const isCephThere = process.env['CI'] === 'true' || findProgram('radosgw') !== null;
 
+/** One S3-compatible store for all files of the project. */
+const withStore = {
+  globalSetup: '<rootDir>/build/test/support/shared-ceph.js',
+  globalTeardown: '<rootDir>/build/test/support/stop-shared-ceph.js',
+};
+
+/** Bytes in a bucket of that store for each process of the tests. */
+const onStore = { ...withStore, setupFiles: ['<rootDir>/build/test/support/use-s3.js'] };
+
+const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const isStoreInstalled = folders.some((folder) => {
+  try {
+    accessSync(join(folder, 'radosgw'), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+/** `npm test` runs the first two projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
   maxWorkers: 4,
   projects: [
-    { ...project, displayName: 'sqlite', testMatch: testMatch.filter((path) => !onCeph.test(path)) },
+    { ...project, displayName: 'unit', testMatch: inTests(['unit']) },
+    { ...project, displayName: 'service', testMatch: inTests(['service', 'engines/sqlite']) },
+    { ...project, displayName: 'system', testMatch: inTests(['system']) },
     {
       ...project,
-      displayName: 's3',
-      testMatch: testMatch.filter((path) => onCeph.test(path)),
-      ...ceph,
+      displayName: 'on-postgres',
+      testMatch: inTests(['service', 'system/crashes', 'system/command']),
+      ...onPostgres,
     },
-    ...(isCephThere ? [onS3] : []),
-    {
-      ...project,
-      displayName: 'postgres',
-      testMatch: bothWays,
-      globalSetup: '<rootDir>/jest.shared-postgres.js',
-      globalTeardown: '<rootDir>/jest.shared-postgres-stop.js',
-      setupFiles: ['<rootDir>/build/test/support/use-postgres.js'],
-    },
+    { ...project, displayName: 'postgres', testMatch: inTests(['engines/postgres']) },
+    { ...project, displayName: 's3', testMatch: inTests(['engines/s3']), ...withStore },
+    // Without the store's programs the suites of `s3` say how to install them.
+    ...(isStoreInstalled || process.env['CI'] === 'true'
+      ? [
+          {
+            ...project,
+            displayName: 'on-s3',
+            testMatch: inTests(['service/api', 'service/doors', 'service/recipes']),
+            ...onStore,
+          },
+        ]
+      : []),
   ],
 };

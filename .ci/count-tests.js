@@ -1,14 +1,19 @@
-// Prints `N passed, N failed` from the results that jest has written; fails unless something passed and nothing else befell.
+// Prints `N passed, N failed` from the results that jest has written; fails unless each file has passed tests and nothing else.
 import { existsSync, readFileSync } from 'node:fs';
 
-const [path = ''] = process.argv.slice(2);
-const results = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
+const results = process.argv
+  .slice(2)
+  .map((path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {}));
+const sum = (...names) =>
+  results.flatMap((result) => names.map((name) => result[name] ?? 0)).reduce((one, other) => one + other, 0);
 
-const passed = results?.numPassedTests ?? 0;
+const passed = sum('numPassedTests');
 // A file that cannot even be loaded has no tests that could fail.
-const failed = (results?.numFailedTests ?? 0) + (results?.numRuntimeErrorTestSuites ?? 0);
-const skipped = (results?.numPendingTests ?? 0) + (results?.numTodoTests ?? 0);
+const failed = sum('numFailedTests', 'numRuntimeErrorTestSuites');
+const skipped = sum('numPendingTests', 'numTodoTests');
 
-const isGood = results?.success === true && passed > 0 && failed === 0 && skipped === 0;
-process.exitCode = isGood ? 0 : 1;
+const isGood =
+  results.length > 0 &&
+  results.every(({ success, numPassedTests }) => success === true && numPassedTests > 0);
+process.exitCode = isGood && failed === 0 && skipped === 0 ? 0 : 1;
 process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { Bucket } from '../test/s3/s3-stage.js';
+import { Bucket } from '../test/engines/s3/s3-stage.js';
 import { type Ceph, startCeph } from '../test/support/ceph.js';
 import { type Postgres, startPostgres } from '../test/support/postgres.js';
 import { createBucket, storageEnvironment } from '../test/support/s3-store.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startPolicyServer } from '../test/access/policy-server.js';
+import { startPolicyServer } from '../test/service/access/policy-server.js';
 import type { ServiceProcess } from './server-process.js';
 import { queryRequest } from './service-requests.js';
 import {

@@ -1,7 +1,7 @@
 import type { FaultDetail } from '../errors.js';
 import { hasSignature, isContainerOf, isSameFormat, mayHold } from './content-formats.js';
-import type { AcceptedTypes } from './content-type-names.js';
 import {
+  type AcceptedTypes,
   isSameType,
   isTextType,
   isVagueType,

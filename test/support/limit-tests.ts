@@ -1,6 +1,7 @@
 /*
  * The runner knows no time limits, and waits for whatever a test has left open. So a test, or what is done before or after it,
- * fails that takes longer than it says, or than a minute; and the process ends with the run.
+ * fails that takes longer than it says, or than a minute; and the process ends with the run. Kinds of tests that the runner does
+ * not know are made of those it knows.
  */
 
 const defaultLimitMs = 60_000;
@@ -40,13 +41,34 @@ const limitedHook =
   (body, limitMs) =>
     hook(within(body, limitMs));
 
-const ownTest = globalThis.test as unknown as Register & { each: Each; only: Register; skip: Register };
+type OwnTest = Register & { each: Each; only: Register; skip: Register };
+const ownTest = globalThis.test as unknown as OwnTest;
 const { beforeAll, beforeEach, afterAll, afterEach } = globalThis as unknown as Record<string, Hook>;
+
+/** The runner calls a test of these kinds as any other; so this turns the result of `failing` round and leaves out `todo`. */
+const failing = (body: Body): Body =>
+  async function expectFailure(...words) {
+    const passed = await Promise.resolve(body(...words)).then(
+      () => true,
+      () => false,
+    );
+    if (passed) throw new Error('The test is marked as failing, and passes.');
+  };
+
+const registerFailing: Register = (name, body, limitMs) => ownTest(name, failing(within(body, limitMs)));
+const failingEach: Each =
+  (...table) =>
+  (name, body, limitMs) =>
+    ownTest.each(...table)(name, failing(within(body, limitMs)));
 
 const test = Object.assign(limited(ownTest), {
   each: limitedEach(ownTest.each),
-  only: limited(ownTest.only),
+  only: Object.assign(limited(ownTest.only), { each: limitedEach((ownTest.only as OwnTest).each) }),
   skip: ownTest.skip,
+  todo: (name: string) => ownTest.skip(name, () => {}),
+  failing: Object.assign(registerFailing, { each: failingEach }),
+  // One after another, as the runner does it.
+  concurrent: Object.assign(limited(ownTest), { each: limitedEach(ownTest.each) }),
 });
 
 Object.assign(globalThis, {
@@ -61,3 +83,6 @@ Object.assign(globalThis, {
 });
 
 process.on('disconnect', () => process.exit());
+
+// Failures point at the lines of the TypeScript that they come from.
+process.setSourceMapsEnabled(true);

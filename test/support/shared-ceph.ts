@@ -13,7 +13,7 @@ let starting: Promise<Ceph> | undefined;
 let directory: string | undefined;
 
 /** Begins to start one Ceph for all test files that want one; the first of them waits for it. */
-export async function startShared(): Promise<void> {
+export default async function startShared(): Promise<void> {
   directory = await makeTemporaryDirectory();
   const path = join(directory, 'store.json');
   process.env[pathVariable] = path;

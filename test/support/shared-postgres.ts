@@ -4,8 +4,8 @@ import { type Postgres, startPostgres } from './postgres.js';
 
 let postgres: Postgres | undefined;
 
-/** One PostgreSQL server for all test files that want one, started before the first and told of by the environment. */
-export async function startShared(): Promise<void> {
+/** Starts one PostgreSQL server for all test files of a project. The environment tells them its address. */
+export default async function startShared(): Promise<void> {
   postgres = await startPostgres({ maxConnections: 400 });
   await migrate(postgres.url);
   process.env['SHARED_POSTGRES_URL'] = postgres.url;

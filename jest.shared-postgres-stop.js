@@ -1,3 +1,0 @@
-import { stopShared } from './build/test/support/shared-postgres.js';
-
-export default stopShared;

@@ -1,4 +1,0 @@
-import { startShared } from './build/test/support/shared-postgres.js';
-
-/** One PostgreSQL server for all test files that want one. */
-export default startShared;

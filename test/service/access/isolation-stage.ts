@@ -1,0 +1,124 @@
+import { v7 as uuidv7 } from 'uuid';
+import { permissions } from '../../../src/auth/viewer.js';
+import { OrganizationRow } from '../../../src/database/entities/organization.js';
+import type { AttachmentData, Client } from '../../support/client.js';
+import { newClient } from '../../support/keys.js';
+import type { TestService } from '../../support/service.js';
+import { openTestDatabase } from '../../support/test-database.js';
+
+/** Everything that has an id of its own or is named by its owner's words. */
+export type Kind =
+  | 'unclaimed'
+  | 'claimed'
+  | 'linked'
+  | 'record'
+  | 'documentKey'
+  | 'uploadedKey'
+  | 'cursor'
+  | 'apiKey'
+  | 'delivery'
+  | 'idempotencyKey'
+  | 'principal'
+  | 'sha256';
+
+/** One thing of Alice's, and one of the same form that never was. */
+export interface Pair {
+  theirs: string;
+  never: string;
+}
+
+export interface Stage {
+  service: TestService;
+  /** The owner of everything. */
+  alice: Client;
+  /** Of Alice's organization. */
+  bob: Client;
+  /** Of another organization. */
+  mallory: Client;
+  things: Record<Exclude<Kind, 'cursor'>, Pair>;
+  /** The files behind the kinds that are attachments. */
+  files: Record<'unclaimed' | 'claimed' | 'linked', AttachmentData>;
+  /** The address of a target that is open. */
+  uploadUrl: string;
+  /** What no answer to anybody else may hold. */
+  marks: string[];
+}
+
+export const recordType = 'Case';
+
+export async function setStage(service: TestService): Promise<Stage> {
+  const alice = service.client;
+  const bob = await newClient(service, { permissions: [...permissions] });
+  const organizationId = await addOrganization(service);
+  const mallory = await newClient(service, { permissions: [...permissions], organizationId });
+  const record = { type: recordType, id: 'hush-7' };
+  const file = (name: string) => ({ content: `the secret of ${name}`, name: `hush-${name}.txt` });
+  const webhooks = [{ uri: 'http://127.0.0.1:9/', interactions: ['ATTACHMENT_APPROVED'] }];
+  const files = {
+    unclaimed: await alice.upload(file('unclaimed'), { idempotencyKey: 'hush-key', webhooks }),
+    claimed: await alice.upload(file('claimed'), { record, webhooks }),
+    linked: await alice.upload(file('linked'), { record, field: 'files' }),
+  };
+  const { url: uploadUrl } = await newTarget(alice);
+  const uploaded = await newTarget(alice);
+  await fetch(uploaded.url, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } });
+  const things = {
+    ...toPairs({
+      unclaimed: files.unclaimed.id,
+      claimed: files.claimed.id,
+      linked: files.linked.id,
+      documentKey: files.claimed.documentKey,
+      uploadedKey: uploaded.documentKey,
+      apiKey: await firstKeyId(alice),
+      delivery: await deliveryId(alice, files.claimed.id),
+      principal: files.claimed.createdBy.id,
+    }),
+    record: { theirs: record.id, never: 'others-7' },
+    idempotencyKey: { theirs: 'hush-key', never: 'others-key' },
+    sha256: { theirs: files.claimed.sha256.hash, never: 'f'.repeat(64) },
+  };
+  const marks = [...Object.values(things).map(({ theirs }) => theirs), files.claimed.organizationId, 'hush-'];
+  return { service, alice, bob, mallory, things, files, uploadUrl, marks };
+}
+
+/** The same with another end, so that both have one place in every order. */
+function toPairs<Name extends string>(values: Record<Name, string>): Record<Name, Pair> {
+  const pairs = Object.entries<string>(values).map(([name, theirs]) => [
+    name,
+    { theirs, never: theirs.replace(/[0-9a-f]{12}$/, uuidv7().slice(-12)) },
+  ]);
+  return Object.fromEntries(pairs) as Record<Name, Pair>;
+}
+
+async function addOrganization({ dataDirectory }: TestService): Promise<string> {
+  const id = uuidv7();
+  const database = await openTestDatabase(dataDirectory);
+  await database.write((manager) =>
+    manager.insert(OrganizationRow, { id, name: 'other', createdAt: new Date() }),
+  );
+  await database.close();
+  return id;
+}
+
+async function newTarget(client: Client): Promise<{ documentKey: string; url: string }> {
+  const { createUploadTarget } = await client.ask<{
+    createUploadTarget: { target: { documentKey: string; url: string } };
+  }>(`mutation { createUploadTarget(input: { fileName: "hush.txt", contentType: "text/plain", size: 1 }) {
+    target { documentKey url } } }`);
+  return createUploadTarget.target;
+}
+
+async function firstKeyId(client: Client): Promise<string> {
+  const { apiKeys } = await client.ask<{ apiKeys: { nodes: { id: string }[] } }>(
+    '{ apiKeys { nodes { id } } }',
+  );
+  return apiKeys.nodes[0]?.id ?? '';
+}
+
+async function deliveryId(client: Client, attachmentId: string): Promise<string> {
+  const { webhookDeliveries } = await client.ask<{ webhookDeliveries: { nodes: { id: string }[] } }>(
+    'query ($id: ID!) { webhookDeliveries(attachmentId: $id) { nodes { id } } }',
+    { id: attachmentId },
+  );
+  return webhookDeliveries.nodes[0]?.id ?? '';
+}

@@ -1,0 +1,285 @@
+import { encodeCursor } from '../../../src/database/cursor.js';
+import type { Client } from '../../support/client.js';
+import { report } from '../../support/report.js';
+import { startService } from '../../support/service.js';
+import { onAttachment, onRecord, openLive } from '../live/live-client.js';
+import { type Kind, type Pair, recordType, type Stage, setStage } from './isolation-stage.js';
+import { allOperations, type Leaf, type Operation } from './sample-operations.js';
+
+const attachments = ['unclaimed', 'claimed', 'linked'] as const;
+
+/** What each argument names, by operation and path, else by its last part alone. */
+const kinds: Readonly<Record<string, readonly Kind[]>> = {
+  'node.id': [...attachments, 'apiKey', 'delivery', 'record', 'documentKey'],
+  'attachment.id': attachments,
+  'revokeApiKey.input.id': ['apiKey'],
+  'record.id': ['record'],
+  attachmentId: attachments,
+  attachmentIds: attachments,
+  deliveryId: ['delivery'],
+  createdBy: ['principal'],
+  principalId: ['principal'],
+  documentKey: ['documentKey', 'uploadedKey'],
+  after: ['cursor'],
+  idempotencyKey: ['idempotencyKey'],
+  sha256: ['sha256'],
+};
+
+/** Texts that name nothing of anybody's. */
+const plain = new Set([
+  ...['type', 'contentType', 'fileName', 'fileNameContains', 'description', 'policy', 'recordType', 'field'],
+  ...['hash', 'base64', 'dataUrl', 'name', 'permissions', 'reason'],
+]);
+
+function kindsOf({ name }: Operation, { path }: Leaf): readonly Kind[] | undefined {
+  const parts = path.split('.');
+  const last = parts.at(-1) ?? '';
+  return (
+    kinds[`${name}.${path}`] ??
+    kinds[parts.slice(-2).join('.')] ??
+    kinds[last] ??
+    (plain.has(last) ? [] : undefined)
+  );
+}
+
+const isName = ({ type }: Leaf) => type === 'ID' || type === 'String';
+/** Subscriptions are asked over WebSocket, below. */
+const operations = allOperations().filter(({ kind }) => kind !== 'subscription');
+
+let stage: Stage;
+let before: unknown;
+let asked = 0;
+beforeAll(async () => {
+  stage = await setStage(await startService({ WEBHOOK_ALLOW_PRIVATE: 'true' }));
+  before = await worldOf(stage.alice);
+});
+afterAll(async () => {
+  report(`${asked} comparisons with what never was`);
+  await stage.service.close();
+});
+
+test('each argument that names something has a case', () => {
+  const missing = allOperations().flatMap((operation) =>
+    operation.leaves
+      .filter((leaf) => isName(leaf) && kindsOf(operation, leaf) === undefined)
+      .map(({ path }) => `${operation.name}: ${path}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+describe('an operation that names nothing shows nothing', () => {
+  test.each(operations.map((operation) => [operation.name, operation] as const))(
+    '%s',
+    async (_, operation) => {
+      const variables = await variablesFor(stage.mallory, operation, {});
+      const answer = await stage.mallory.graphql(operation.document(operation.everything), variables);
+      expectNoMark(JSON.stringify(answer), '');
+    },
+  );
+});
+
+const cases = operations.flatMap((operation) =>
+  operation.leaves
+    .filter(isName)
+    .flatMap((leaf) =>
+      (kindsOf(operation, leaf) ?? []).map((kind) => ({ operation, leaf, kind, name: operation.name })),
+    ),
+);
+
+describe.each(cases)('$name($leaf.path) with the id of $kind', ({ operation, leaf, kind }) => {
+  test("another organization's is as good as none", () => compare(stage.mallory, operation, leaf, kind));
+
+  // What everybody of an organization has done is for its administrators to see.
+  const isPrivate = kind === 'unclaimed' || kind === 'idempotencyKey' || kind === 'uploadedKey';
+  if (isPrivate && operation.name !== 'auditLog') {
+    test("a colleague's is as good as none", () => compare(stage.bob, operation, leaf, kind));
+  }
+});
+
+describe('routes', () => {
+  test.each(attachments.flatMap((kind) => ['GET', 'HEAD'].map((method) => ({ kind, method }))))(
+    '$method /attachments/{id}/{fileName} of $kind',
+    async ({ kind, method }) => {
+      const { url, fileName } = stage.files[kind];
+      const { theirs, never } = stage.things[kind];
+      const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+      for (const { headers } of intruders) {
+        const real = await fetch(url, { method, headers });
+        const other = await fetch(url.replace(theirs, never), { method, headers });
+        expect([real.status, await real.text()]).toEqual([404, await other.text()]);
+        expect(headersOf(real)).toEqual(headersOf(other));
+        expect(other.status).toBe(404);
+        asked += 1;
+      }
+      expect((await stage.mallory.download(url.replace(fileName, 'guess.txt'))).status).toBe(404);
+    },
+  );
+
+  test('PUT /uploads/{token}, with the signature of another target', async () => {
+    const put = (url: string) =>
+      fetch(url, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } });
+    const [id = '', signature = ''] = (stage.uploadUrl.split('/').at(-1) ?? '').split('.');
+    const forged = stage.uploadUrl.replace(signature, signature.split('').toReversed().join(''));
+    const [real, other] = [await put(forged), await put(forged.replace(id, stage.things.claimed.never))];
+    expect([real.status, await real.text()]).toEqual([404, await other.text()]);
+    expect(other.status).toBe(404);
+    asked += 1;
+  });
+
+  test('a signed URL is for its file alone', async () => {
+    const { claimed, linked } = stage.files;
+    const { attachment } = await stage.alice.ask<{ attachment: { downloadUrl: string } }>(
+      'query ($id: ID!) { attachment(id: $id) { downloadUrl } }',
+      { id: claimed.id },
+    );
+    const moveTo = (url: string) => `${url}${new URL(attachment.downloadUrl).search}`;
+    const real = await fetch(moveTo(linked.url));
+    const other = await fetch(moveTo(linked.url.replace(linked.id, stage.things.linked.never)));
+    expect([real.status, await real.text()]).toEqual([403, await other.text()]);
+    expect(other.status).toBe(403);
+    asked += 1;
+  });
+});
+
+describe('subscriptions', () => {
+  test('each has its case below', () => {
+    const subscriptions = allOperations().filter(({ kind }) => kind === 'subscription');
+    expect(subscriptions.map(({ name }) => name)).toEqual(['attachmentChanged']);
+  });
+
+  test.each(attachments)('attachmentChanged(attachmentId) of %s', async (kind) => {
+    const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+    for (const { url, key } of intruders) {
+      const live = await openLive(url, key);
+      const { theirs, never } = stage.things[kind];
+      const [real, other] = [live.subscribe(onAttachment(theirs)), live.subscribe(onAttachment(never))];
+      expect(await real.refused()).toEqual(await other.refused());
+      expect(real.errors).toEqual(other.errors);
+      expect(real.errors[0]?.extensions?.['code']).toBe('NOT_FOUND');
+      live.close();
+      asked += 1;
+    }
+  });
+
+  test('attachmentChanged(record) tells of nothing', async () => {
+    const live = await openLive(stage.mallory.url, stage.mallory.key);
+    const record = { type: recordType, id: 'hush-8' };
+    const told = live.subscribe(onRecord(record));
+    await live.settled();
+    const { id } = await stage.alice.upload({ content: 'x', name: 'x.txt' }, { record });
+    await stage.alice.ask(
+      'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+      { id },
+    );
+    await stage.mallory.upload({ content: 'x', name: 'mine.txt' }, { record });
+    await told.until();
+    expect(told.events.map((event) => event.id)).not.toContain(id);
+    expect([told.events.length, told.errors]).toEqual([1, []]);
+    live.close();
+    asked += 1;
+  });
+});
+
+test("nothing of Alice's has changed", async () => {
+  expect(await worldOf(stage.alice)).toEqual(before);
+  expect(asked).toBeGreaterThan(60);
+});
+
+/** Asks for a thing of Alice's and for one that never was: status, errors and data must be the same, and tell nothing of her. */
+async function compare(client: Client, operation: Operation, leaf: Leaf, kind: Kind): Promise<void> {
+  for (const mode of variantsOf(operation)) {
+    const { theirs, never } = await pairOf(operation, kind);
+    const ask = async (value: string) => {
+      const given = { [leaf.path]: leaf.path.endsWith('Ids') ? [value] : value, ...mode };
+      const answer = await client.graphql(
+        operation.document(operation.everything),
+        await variablesFor(client, operation, given),
+      );
+      const text = JSON.stringify({ status: answer.status, data: answer.data, errors: answer.errors });
+      if (client === stage.mallory) expectNoMark(text, value);
+      return JSON.parse(mask(text, value)) as unknown;
+    };
+    expect(await ask(theirs)).toEqual(await ask(never));
+    asked += 1;
+  }
+}
+
+const variantsOf = ({ leaves }: Operation): object[] =>
+  leaves.some(({ path }) => path === 'input.mode')
+    ? ['REPLACE', 'ADD', 'REMOVE'].map((mode) => ({ 'input.mode': mode }))
+    : [{}];
+
+/** A cursor is good for one list only. */
+async function pairOf({ name }: Operation, kind: Kind): Promise<Pair> {
+  if (kind !== 'cursor') return stage.things[kind];
+  const orders: Record<string, string> = {
+    attachments: 'CREATED_AT DESC',
+    apiKeys: 'API_KEYS',
+    webhookDeliveries: 'DELIVERIES',
+    auditLog: 'AUDIT_EVENTS',
+  };
+  const order = orders[name];
+  if (order === undefined) throw new Error(`Which order do the cursors of ${name} have?`);
+  const value = order === 'API_KEYS' ? 0 : Date.parse(stage.files.claimed.createdAt);
+  const { theirs, never } = stage.things[order === 'API_KEYS' ? 'apiKey' : 'claimed'];
+  return {
+    theirs: encodeCursor(order, { value, id: theirs }),
+    never: encodeCursor(order, { value, id: never }),
+  };
+}
+
+/** What else the operation needs is the asker's own, so that it fails for the one reason only. */
+async function variablesFor(client: Client, { leaves, variables, name }: Operation, given: object) {
+  const extra: Record<string, unknown> = {};
+  const own = async () => (await client.upload({ content: 'mine', name: 'mine.txt' })).id;
+  for (const { path, type } of leaves) {
+    const last = path.split('.').at(-1) ?? '';
+    if (Object.hasOwn(given, path) || type === 'Upload') continue;
+    if (last === 'attachmentId' || (name === 'attachment' && path === 'id')) extra[path] = await own();
+    if (last === 'attachmentIds') extra[path] = [await own()];
+    if (path.replace(/type$/, 'id') in given) extra[path] = recordType;
+  }
+  if (name === 'createAttachment') extra['input.fileName'] = 'mine.txt';
+  return variables({ ...extra, ...given });
+}
+
+/** Without the value asked for, and what differs from one answer to the next. */
+function mask(text: string, value: string): string {
+  return text
+    .replaceAll(value, '<value>')
+    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
+    .replace(/\d{4}-\d\d-\d\dT\d\d:[\d:.]+Z/g, '<instant>')
+    .replace(/\d{4}-\d\d-\d\d\/\d\d/g, '<hour>')
+    .replace(/expires=\d+/g, '<expiry>')
+    .replace(/signature=[\w-]+/g, '<signature>')
+    .replace(/"(cursor|startCursor|endCursor|secret|prefix)":"[^"]*"/g, '"$1":"<made>"');
+}
+
+function expectNoMark(text: string, value: string): void {
+  const rest = value === '' ? text : text.replaceAll(value, '');
+  expect(stage.marks.filter((mark) => rest.includes(mark) && !value.includes(mark))).toEqual([]);
+}
+
+function headersOf(response: Response): object {
+  const { date, 'x-request-id': id, ...rest } = Object.fromEntries(response.headers);
+  expect([typeof date, typeof id]).toEqual(['string', 'string']);
+  return rest;
+}
+
+/** All that Alice has, as she sees it, but for when her key was used. */
+async function worldOf(alice: Client): Promise<unknown> {
+  const lists = operations.filter(({ name }) => ['attachments', 'apiKeys'].includes(name));
+  const answers: unknown[] = [];
+  for (const operation of lists) {
+    const { data } = await alice.graphql(operation.document(operation.everything), operation.variables());
+    answers.push(data);
+  }
+  const record = operations.find(({ name }) => name === 'record');
+  const named = { type: recordType, id: stage.things.record.theirs };
+  answers.push((await alice.graphql(record?.document(record.everything) ?? '', named)).data);
+  return JSON.parse(
+    JSON.stringify(answers, (key, value: unknown) =>
+      key === 'lastUsedAt' || key === 'downloadUrl' ? null : value,
+    ),
+  );
+}

@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
+import { type Permission, permissions } from '../../../src/auth/viewer.js';
+import { guardRootFields } from '../../../src/graphql/guard-root-fields.js';
+import { createSchema } from '../../../src/graphql/schema.js';
+import { Client } from '../../support/client.js';
+import { newClient } from '../../support/keys.js';
+import { report } from '../../support/report.js';
+import { startService, type TestService } from '../../support/service.js';
+import { storedFiles } from '../../support/stored-files.js';
+import { openTestDatabase } from '../../support/test-database.js';
+import { allOperations } from './sample-operations.js';
+
+let service: TestService;
+const clients = new Map<Permission | 'none', Client>();
+let fileUrl: string;
+
+beforeAll(async () => {
+  service = await startService();
+  for (const permission of permissions) {
+    clients.set(permission, await newClient(service, { permissions: [permission] }));
+  }
+  clients.set('none', await newClient(service, { permissions: [] }));
+  const record = { type: 'T', id: '1' };
+  fileUrl = (await service.client.upload({ content: 'x', name: 'x.txt' }, { record })).url;
+});
+afterAll(() => service.close());
+
+const clientOf = (permission: Permission | 'none') => clients.get(permission) ?? new Client('', null);
+
+/** How far the cleaning has come, and downloads that were permitted, are written down at times of their own. */
+const writtenLater = new Set(['sweeps', 'audit_events']);
+
+/** What a refusal must leave untouched: the files, and how many rows each table has. */
+async function stored(): Promise<object> {
+  const database = await openTestDatabase(service.dataDirectory);
+  const tables = database.read.connection.entityMetadatas.filter(
+    ({ tableName }) => !writtenLater.has(tableName),
+  );
+  const counts = await Promise.all(
+    tables.map(async ({ tableName, target }) => [tableName, await database.read.count(target)]),
+  );
+  await database.close();
+  return { files: await storedFiles(service.dataDirectory), rows: Object.fromEntries(counts) as object };
+}
+
+const operations = allOperations();
+const isLetIn = (need: readonly Permission[], permission: Permission | 'none') =>
+  need.length === 0 || need.some((one) => one === permission);
+
+test('the table has every operation of the schema, and no other', () => {
+  const listed = Object.entries(operationNeeds).flatMap(([type, fields]) =>
+    Object.keys(fields).map((field) => `${type}.${field}`),
+  );
+  expect(listed.toSorted()).toEqual(operations.map(({ type, name }) => `${type}.${name}`).toSorted());
+});
+
+test('a schema with an operation that the table does not have is not built', () => {
+  const schema = createSchema();
+  const fields = schema.getQueryType()?.getFields() ?? {};
+  const { viewer } = fields;
+  Object.assign(fields, { everything: { ...viewer, name: 'everything' } });
+  expect(() => guardRootFields(schema)).toThrow('Query.everything is not in the table of permissions.');
+});
+
+describe.each(operations.map((operation) => [`${operation.type}.${operation.name}`, operation] as const))(
+  '%s',
+  (_name, operation) => {
+    const need = operationNeeds[operation.type]?.[operation.name] ?? [];
+    const ask = (client: Client) =>
+      client.graphql(operation.document(), operation.variables({ 'input.fileName': 'x.txt' }));
+
+    test.each([...permissions, 'none'] as const)('with %s', async (permission) => {
+      const before = isLetIn(need, permission) ? null : await stored();
+      const { errors, status } = await ask(clientOf(permission));
+      const code = errors?.[0]?.extensions.code;
+      if (before === null) {
+        // A subscription is let in, and then sent to WebSocket.
+        expect([undefined, operation.kind === 'subscription' ? 'BAD_USER_INPUT' : 'NOT_FOUND']).toContain(
+          code,
+        );
+        return;
+      }
+      const missing = need.join(' or ');
+      expect({ code, status, message: errors?.[0]?.message }).toEqual({
+        code: 'FORBIDDEN',
+        status: 200,
+        message: `The credential lacks the permission ${missing}.`,
+      });
+      expect(await stored()).toEqual(before);
+    });
+
+    test('without a credential, and with a bad one', async () => {
+      const before = await stored();
+      for (const key of [null, 'cck_nobody_has_this_key']) {
+        const { status, headers, errors } = await ask(new Client(service.url, key));
+        expect([status, errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+        expect(headers.get('www-authenticate')).toContain('Bearer');
+      }
+      expect(await stored()).toEqual(before);
+    });
+  },
+);
+
+test('every pair of an operation and a permission was asked', () => {
+  const pairs = operations.length * permissions.length;
+  report(`${operations.length} operations, ${pairs} pairs of operation and permission`);
+  expect(pairs).toBeGreaterThanOrEqual(88);
+});
+
+describe('routes', () => {
+  /** How each route that needs a permission is asked. */
+  const asks: Record<string, (client: Client) => Promise<Response>> = {
+    'GET /attachments/:id/*': (client) => client.download(fileUrl),
+  };
+  const guarded = Object.entries(routeNeeds).flatMap(([route, need]) =>
+    need === null ? [] : [{ route, need }],
+  );
+
+  test('each that needs a permission is asked here', () => {
+    expect(Object.keys(asks)).toEqual(guarded.map(({ route }) => route));
+  });
+
+  test.each(guarded)('$route', async ({ route, need }) => {
+    for (const permission of [...permissions, 'none'] as const) {
+      const answer = await asks[route]?.(clientOf(permission));
+      expect([permission, answer?.status]).toEqual([permission, isLetIn(need, permission) ? 200 : 403]);
+    }
+    const anonymous = await asks[route]?.(new Client(service.url, null));
+    expect(anonymous?.status).toBe(401);
+    expect(anonymous?.headers.get('www-authenticate')).toContain('Bearer');
+  });
+});
+
+describe('content in a body is not stored, not even for a moment', () => {
+  const content = 'x'.repeat(400_000);
+  const doors = {
+    multipart: (client: Client) => client.tryUpload({ content, name: 'x.txt' }),
+    base64: (client: Client) => {
+      const variables = { base64: Buffer.from(content).toString('base64') };
+      return client.graphql(
+        `mutation ($base64: String) { createAttachment(input: { content: { base64: $base64 }, fileName: "x.txt" }) {
+          attachment { id } } }`,
+        variables,
+      );
+    },
+  };
+
+  test.each(Object.entries(doors))('as %s', async (_door, upload) => {
+    const before = await stored();
+    for (const permission of ['attachments:read', 'attachments:admin', 'keys:admin', 'none'] as const) {
+      const { status, errors } = await upload(clientOf(permission));
+      expect([permission, status, errors?.[0]?.extensions.code]).toEqual([permission, 403, 'FORBIDDEN']);
+      expect(errors?.[0]?.message).toContain('attachments:write');
+    }
+    const anonymous = await upload(new Client(service.url, null));
+    expect([anonymous.status, anonymous.errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    expect(await stored()).toEqual(before);
+  });
+});
+
+test("README's table says the same", () => {
+  const readme = readFileSync('README.md', 'utf8');
+  const rows = /^\| permission \|.*\n\|[-|]+\n((?:\|.*\n)+)/m.exec(readme)?.[1]?.trim().split('\n') ?? [];
+  const told = rows.map((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text));
+  const expected = permissions.map((permission) => {
+    const fields = Object.values(operationNeeds).flatMap((needs) => Object.entries(needs));
+    const routes = Object.entries(routeNeeds).map(
+      ([route, need]) => [route.replace(':id/*', '{id}/{fileName}'), need ?? []] as const,
+    );
+    const needing = [...fields, ...routes].filter(([, need]) => need.some((one) => one === permission));
+    return [permission, ...needing.map(([name]) => name)];
+  });
+  expect(told).toEqual(expected);
+});

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import { type AttachmentData, attachmentFields, type Client } from '../../support/client.js';
+import { newClient } from '../../support/keys.js';
+import { report } from '../../support/report.js';
+import { startService, type TestService } from '../../support/service.js';
+import { storedFiles } from '../../support/stored-files.js';
+
+const copy = `mutation ($input: CopyAttachmentInput!) { copyAttachment(input: $input) { attachment { ${attachmentFields} } } }`;
+const update = `mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { attachment { ${attachmentFields} } } }`;
+const remove =
+  'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }';
+const clear =
+  'mutation ($record: RecordInput!) { deleteRecordAttachments(input: { record: $record }) { deletedAttachmentIds } }';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+const copyOf = async (attachmentId: string, client: Client = service.client, fileName?: string) =>
+  (
+    await client.ask<{ copyAttachment: { attachment: AttachmentData } }>(copy, {
+      input: { attachmentId, fileName },
+    })
+  ).copyAttachment.attachment;
+const bytesOf = async ({ url }: { url: string }) =>
+  Buffer.from(await (await service.client.download(url)).arrayBuffer());
+
+describe('copyAttachment', () => {
+  const record = { type: 'Page', id: '1' };
+
+  test('gives the caller an unclaimed attachment over the same bytes', async () => {
+    const content = randomBytes(3.5 * 2 ** 20);
+    const original = await service.client.upload({ content, name: 'a.bin' }, { record, description: 'kept' });
+    const colleague = await newClient(service);
+    const made = await copyOf(original.id, colleague, 'b.bin');
+    expect(made).toMatchObject({
+      fileName: 'b.bin',
+      record: null,
+      claimedAt: null,
+      documentKey: original.documentKey,
+      sha256: original.sha256,
+      description: { raw: 'kept' },
+      createdBy: { name: 'other' },
+    });
+    expect(made.expiresAt).not.toBeNull();
+    expect(
+      (await storedFiles(service.dataDirectory)).filter((key) => key === original.documentKey),
+    ).toHaveLength(1);
+  });
+
+  test.each(['original', 'copy'])(
+    'deleting the %s leaves the other whole; the last takes the bytes along',
+    async (which) => {
+      const content = randomBytes(2 ** 20);
+      const original = await service.client.upload({ content });
+      const made = await copyOf(original.id);
+      const [first, second] = which === 'original' ? [original, made] : [made, original];
+      await service.client.ask(remove, { id: first.id });
+      expect((await bytesOf(second)).equals(content)).toBe(true);
+      await service.client.ask(remove, { id: second.id });
+      expect(await storedFiles(service.dataDirectory)).not.toContain(original.documentKey);
+    },
+  );
+
+  test('copies and deletions at once never leave an attachment without its bytes', async () => {
+    let made = 0;
+    let refused = 0;
+    for (let round = 0; round < 20; round += 1) {
+      const content = randomBytes(1_000);
+      const original = await service.client.upload({ content });
+      const copying = () =>
+        service.client.graphql<{ copyAttachment: { attachment: AttachmentData } }>(copy, {
+          input: { attachmentId: original.id },
+        });
+      const deleting = async () => {
+        await service.client.graphql(remove, { id: original.id });
+        return null;
+      };
+      const work: (typeof copying | typeof deleting)[] = [copying, copying, copying, copying];
+      const results = await Promise.all(
+        [...work.slice(0, round % 5), deleting, ...work.slice(round % 5)].map((start) => start()),
+      );
+      const copies = results.flatMap((answer) => answer?.data?.copyAttachment?.attachment ?? []);
+      refused += results.filter((answer) => answer?.errors?.[0]?.extensions.code === 'NOT_FOUND').length;
+      made += copies.length;
+      for (const one of copies) expect((await bytesOf(one)).equals(content)).toBe(true);
+      const deletions = await Promise.all(copies.map(({ id }) => service.client.graphql(remove, { id })));
+      expect(deletions.every(({ errors }) => errors === undefined)).toBe(true);
+      expect(await storedFiles(service.dataDirectory)).not.toContain(original.documentKey);
+    }
+    report(`20 rounds of 4 copies and a deletion at once: ${made} copies, all whole, ${refused} too late`);
+    expect(made + refused).toBe(80);
+  });
+
+  test("cannot reach another's unclaimed attachment", async () => {
+    const { id } = await service.client.upload({ content: 'x' });
+    const stranger = await newClient(service);
+    const { errors } = await stranger.graphql(copy, { input: { attachmentId: id } });
+    expect(errors?.[0]?.extensions.code).toBe('NOT_FOUND');
+  });
+});
+
+describe('updateAttachment', () => {
+  const change = (attachmentId: string, input: object, client: Client = service.client) =>
+    client.graphql<{ updateAttachment: { attachment: AttachmentData } }>(update, {
+      input: { attachmentId, ...input },
+    });
+
+  test('changes what is given, keeps what is left out, and clears with null', async () => {
+    const before = await service.client.upload(
+      { content: 'x', name: 'a.txt' },
+      { description: 'old', metadata: { type: 'AR' } },
+    );
+    const renamed = await change(before.id, { fileName: 'b.txt' });
+    expect(renamed.data?.updateAttachment.attachment).toMatchObject({
+      fileName: 'b.txt',
+      description: { raw: 'old' },
+      metadata: { type: 'AR' },
+    });
+    const cleared = await change(before.id, {
+      description: null,
+      metadata: { type: 'XX', attributes: { a: 1 } },
+    });
+    expect(cleared.data?.updateAttachment.attachment).toMatchObject({
+      fileName: 'b.txt',
+      description: null,
+      metadata: { type: 'XX', attributes: { a: 1 } },
+    });
+    expect((cleared.data?.updateAttachment.attachment.updatedAt ?? '') >= before.updatedAt).toBe(true);
+    const { attachment } = await service.client.ask<{ attachment: AttachmentData }>(
+      `query ($id: ID!) { attachment(id: $id) { ${attachmentFields} } }`,
+      { id: before.id },
+    );
+    expect(attachment).toEqual(cleared.data?.updateAttachment.attachment);
+    expect((await service.client.download(before.url)).status).toBe(404);
+    expect((await service.client.download(attachment.url)).status).toBe(200);
+  });
+
+  test('refuses a bad input whole', async () => {
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' }, { description: 'old' });
+    const { errors } = await change(id, { fileName: 'con', description: 'y'.repeat(10_001) });
+    expect(errors?.[0]?.extensions.details.map(({ type }) => type)).toEqual(['reserved_name', 'too_long']);
+    const stranger = await newClient(service);
+    expect((await change(id, { fileName: 'c.txt' }, stranger)).errors?.[0]?.extensions.code).toBe(
+      'NOT_FOUND',
+    );
+  });
+});
+
+describe('deleteRecordAttachments', () => {
+  test('deletes everything a record has claimed, with its bytes, and nothing else', async () => {
+    const record = { type: 'Gone', id: '1' };
+    const kept = await service.client.upload({ content: 'kept' }, { record: { type: 'Gone', id: '2' } });
+    const gone = await Promise.all(
+      Array.from({ length: 5 }, (_, index) =>
+        service.client.upload({ content: `${index}` }, { record, ...(index < 3 ? { field: 'files' } : {}) }),
+      ),
+    );
+    const { deleteRecordAttachments } = await service.client.ask<{
+      deleteRecordAttachments: { deletedAttachmentIds: string[] };
+    }>(clear, { record });
+    expect([...deleteRecordAttachments.deletedAttachmentIds].sort()).toEqual(gone.map(({ id }) => id).sort());
+    const files = await storedFiles(service.dataDirectory);
+    expect(gone.filter(({ documentKey }) => files.includes(documentKey))).toEqual([]);
+    expect((await bytesOf(kept)).toString()).toBe('kept');
+    const again = await service.client.ask<{ deleteRecordAttachments: { deletedAttachmentIds: string[] } }>(
+      clear,
+      { record },
+    );
+    expect(again.deleteRecordAttachments.deletedAttachmentIds).toEqual([]);
+  });
+});

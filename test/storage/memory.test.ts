@@ -1,4 +1,0 @@
-import { createMemoryStorage } from '../../src/storage/memory.js';
-import { describeStorage } from '../support/storage-contract.js';
-
-describeStorage('memory', async () => ({ storage: createMemoryStorage(), close: async () => {} }));

@@ -1,0 +1,3 @@
+import { stopShared } from './shared-postgres.js';
+
+export default stopShared;

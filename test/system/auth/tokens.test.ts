@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createKey, listKeys, statusOf, tryCreateKey, whoAmI } from '../../service/auth/key-operations.js';
+import { Client } from '../../support/client.js';
+import { startService, type TestService } from '../../support/service.js';
+import { StatementCounter } from '../../support/statement-counter.js';
+import { newIssuerKey, startJwksServer } from './jwks-server.js';
+import { claims, seconds, secret, sign, signWith } from './tokens.js';
+
+const clientOf = async ({ url }: TestService, payload: Record<string, unknown>) =>
+  new Client(url, await sign(payload));
+
+describe('JSON Web Tokens under a secret', () => {
+  const statementLogger = new StatementCounter();
+  let aheadMs = 0;
+  let service: TestService;
+  beforeAll(async () => {
+    const clock = () => new Date(Date.now() + aheadMs);
+    service = await startService({ JWT_SECRET: secret }, { statementLogger, clock });
+  });
+  afterAll(() => service.close());
+
+  test('make a viewer, whose uploads are its own, in its organization', async () => {
+    const ada = await clientOf(service, claims());
+    const bob = await clientOf(service, claims({ sub: 'bob', name: undefined }));
+    const eve = await clientOf(service, claims({ org: 'org-b' }));
+    expect(await whoAmI(ada)).toEqual({
+      principal: { id: 'ada', kind: 'USER', name: 'Ada' },
+      organizationId: 'org-a',
+      permissions: ['attachments:read', 'attachments:write'],
+    });
+    expect((await whoAmI(bob)).principal).toEqual({ id: 'bob', kind: 'USER', name: null });
+    const attachment = await ada.upload({ content: 'x' });
+    expect(attachment).toMatchObject({
+      organizationId: 'org-a',
+      documentKey: expect.stringMatching(/^[\d-]{10}\/\d\d\/org-a\/[0-9a-f-]{36}$/),
+      createdBy: { id: 'ada', kind: 'USER', name: 'Ada' },
+    });
+    const statuses = async (path: string) =>
+      Promise.all([ada, bob, eve, service.client].map(async (one) => (await one.download(path)).status));
+    expect(await statuses(attachment.url)).toEqual([200, 404, 404, 404]);
+    const claimed = await ada.upload({ content: 'y' }, { record: { type: 'T', id: '1' } });
+    expect(await statuses(claimed.url)).toEqual([200, 200, 404, 404]);
+    expect(await (await bob.download(claimed.url)).text()).toBe('y');
+  });
+
+  test.each([
+    [
+      { permissions: undefined, scope: 'openid attachments:read  keys:admin' },
+      ['attachments:read', 'keys:admin'],
+    ],
+    [{ permissions: [], scope: 'attachments:read' }, []],
+    [{ permissions: undefined }, []],
+    [{ permissions: ['attachments:read', 7, null, 'other'] }, ['attachments:read']],
+  ])('%j permits %j', async (changes, permissions) => {
+    const viewer = await whoAmI(await clientOf(service, claims(changes)));
+    expect(viewer.permissions).toEqual(permissions);
+  });
+
+  test.each(['A', 'org_2abcDEF.x-y', '7', 'x'.repeat(36), '01a1fb65-08c0-765b-84f5-8387cfd886fe'])(
+    'the organization %s can store and fetch',
+    async (org) => {
+      const client = await clientOf(service, claims({ org }));
+      expect((await whoAmI(client)).organizationId).toBe(org);
+      const { url, id } = await client.upload({ content: org });
+      expect(await (await client.download(url)).text()).toBe(org);
+      await client.ask(
+        'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+        { id },
+      );
+    },
+  );
+
+  test('a UUID is the same organization in upper case, and is the one that keys are of', async () => {
+    const { organizationId } = await whoAmI(service.client);
+    const client = await clientOf(service, claims({ org: organizationId.toUpperCase() }));
+    expect((await whoAmI(client)).organizationId).toBe(organizationId);
+  });
+
+  test('any issuer and audience are good where none is set; scheme Basic is not', async () => {
+    const token = await sign(claims({ iss: 'x', aud: ['y'] }));
+    expect(await statusOf(new Client(service.url, token))).toBe(200);
+    const basic = await new Client(service.url, null).download('/attachments/x/y', {
+      authorization: `Basic ${token}`,
+    });
+    expect(basic.status).toBe(401);
+  });
+
+  test('clocks may differ by less than a minute', async () => {
+    expect(await statusOf(await clientOf(service, claims({ exp: seconds(-55) })))).toBe(200);
+    expect(await statusOf(await clientOf(service, claims({ nbf: seconds(55) })))).toBe(200);
+  });
+
+  test('a token is remembered, without a write and not beyond its end', async () => {
+    const token = await sign(claims({ sub: 'grace', exp: seconds(-58) }));
+    const client = new Client(service.url, token);
+    expect(await statusOf(client)).toBe(200);
+    const statements = await statementLogger.during(async () => {
+      for (let time = 0; time < 20; time += 1) await statusOf(client);
+    });
+    // The cleaning that each start begins with may still be under way.
+    expect(statements.filter((sql) => /principals|organizations|api_keys/.test(sql))).toEqual([]);
+    aheadMs = 3_000;
+    expect(await statusOf(client)).toBe(401);
+    aheadMs = 0;
+  });
+
+  test('a new name is taken over, an absent one leaves the old', async () => {
+    const first = await clientOf(service, claims({ sub: 'mary', name: 'Mary' }));
+    const { id } = await first.upload({ content: 'x' }, { record: { type: 'T', id: '2' } });
+    const query = 'query ($id: ID!) { attachment(id: $id) { createdBy { name } } }';
+    const creator = async () => {
+      const { attachment } = await first.ask<{ attachment: { createdBy: { name: string } } }>(query, { id });
+      return attachment.createdBy.name;
+    };
+    await statusOf(await clientOf(service, claims({ sub: 'mary', name: undefined })));
+    expect(await creator()).toBe('Mary');
+    await statusOf(await clientOf(service, claims({ sub: 'mary', name: 'Mary S.' })));
+    expect(await creator()).toBe('Mary S.');
+  });
+
+  test("a token with a service account's id is refused", async () => {
+    const { apiKey } = await createKey(service.client);
+    const { organizationId } = await whoAmI(service.client);
+    const client = await clientOf(service, claims({ sub: apiKey.principal.id, org: organizationId }));
+    expect(await statusOf(client)).toBe(401);
+  });
+
+  test('a user makes keys, of its organization and with its own permissions only', async () => {
+    const admin = await clientOf(
+      service,
+      claims({ permissions: ['keys:admin', 'attachments:read'], org: 'org-k' }),
+    );
+    const { client } = await createKey(admin);
+    expect((await whoAmI(client)).organizationId).toBe('org-k');
+    expect((await listKeys(admin)).totalCount).toBe(1);
+    const refused = await tryCreateKey(admin, { permissions: ['attachments:write'] });
+    expect(refused.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+  });
+
+  test('many first requests at once make one user', async () => {
+    const client = await clientOf(service, claims({ sub: 'many', org: 'org-many' }));
+    const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(client)));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  });
+
+  test('are not taken where nothing says how to verify them', async () => {
+    await using off = await startService();
+    expect(await statusOf(await clientOf(off, claims()))).toBe(401);
+  });
+});
+
+describe('JSON Web Tokens under public keys', () => {
+  test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('are good with %s', async (alg) => {
+    const key = await newIssuerKey('one', alg);
+    await using jwks = await startJwksServer(key);
+    await using service = await startService({ JWT_JWKS_URL: jwks.url });
+    expect(await statusOf(new Client(service.url, await signWith(key)))).toBe(200);
+  });
+
+  test('keys are fetched once, and again when they are rotated', async () => {
+    const [old, next] = await Promise.all([newIssuerKey('old'), newIssuerKey('new')]);
+    await using jwks = await startJwksServer(old);
+    await using service = await startService({ JWT_JWKS_URL: jwks.url });
+    for (const sub of ['a', 'b', 'c']) {
+      expect(await statusOf(new Client(service.url, await signWith(old, claims({ sub }))))).toBe(200);
+    }
+    expect(jwks.requests()).toBe(1);
+    await sleep(1_100);
+    jwks.publish(next);
+    expect(await statusOf(new Client(service.url, await signWith(next)))).toBe(200);
+    expect(await statusOf(new Client(service.url, await signWith(old, claims({ sub: 'd' }))))).toBe(401);
+    expect(jwks.requests()).toBe(2);
+  });
+
+  test('while the keys cannot be fetched a token is neither good nor bad: 503, and no failed login', async () => {
+    const key = await newIssuerKey('one');
+    await using jwks = await startJwksServer(key);
+    jwks.hang();
+    await using service = await startService({ JWT_JWKS_URL: jwks.url, FAILED_LOGINS_PER_MINUTE: '3' });
+    const token = await signWith(key);
+    const statuses = [1, 2, 3].map(() => statusOf(new Client(service.url, token)));
+    expect(await statusOf(service.client)).toBe(200);
+    expect(await Promise.all(statuses)).toEqual([503, 503, 503]);
+    expect(jwks.requests()).toBe(1);
+    expect(service.logLines.join('')).toContain('no keys to verify tokens with');
+    jwks.publish(key);
+    expect(await statusOf(new Client(service.url, token))).toBe(200);
+  });
+});

@@ -1,0 +1,77 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Postgres, startPostgres } from '../../support/postgres.js';
+import { startCommand } from '../../support/run-command.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+
+/** Every command that works on a database that must be there. */
+const commands = [
+  ['keys', 'list'],
+  ['keys', 'revoke', 'x'],
+  ['jobs'],
+  ['jobs', 'retry', '--all'],
+  ['verify'],
+  ['sweep'],
+];
+
+let directory: string;
+beforeEach(async () => {
+  directory = await makeTemporaryDirectory();
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+describe('in the wrong folder', () => {
+  test.each(commands)('%s %s %s names DATA_DIR and makes nothing', async (...words: string[]) => {
+    const none = join(directory, 'none');
+    const { status, stdout, stderr } = await startCommand(words, { DATA_DIR: none, DATABASE_URL: '' }).result;
+    expect({ status, stdout }).toEqual({ status: words[0] === 'verify' ? 2 : 1, stdout: '' });
+    expect(stderr).toMatch(/^[^\n]*DATA_DIR[^\n]*\n$/);
+    expect(stderr).toContain(none);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('a folder that is there and empty stays empty', async () => {
+    const { status, stderr } = await startCommand(['keys', 'list'], { DATA_DIR: directory, DATABASE_URL: '' })
+      .result;
+    expect([status, stderr]).toEqual([1, expect.stringContaining(directory)]);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('keys create makes a database, and says so', async () => {
+    const env = { DATA_DIR: directory, DATABASE_URL: '' };
+    const made = await startCommand(['keys', 'create'], env).result;
+    expect(made.stdout).toMatch(/^cck_[\w-]{43}\n$/);
+    expect(made.stderr).toContain(`There was no database in ${directory} (DATA_DIR)`);
+    expect((await startCommand(['keys', 'create'], env).result).stderr).not.toContain('There was no');
+  });
+});
+
+describe('with an empty database of PostgreSQL', () => {
+  let postgres: Postgres | undefined;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres?.stop());
+
+  test.each([['jobs'], ['verify'], ['keys', 'list']])(
+    '%s %s names DATABASE_URL and makes nothing',
+    async (...words: string[]) => {
+      const env = { DATA_DIR: directory, DATABASE_URL: postgres?.url ?? '' };
+      const { status, stdout, stderr } = await startCommand(words, env).result;
+      expect({ status, stdout }).toEqual({ status: words[0] === 'verify' ? 2 : 1, stdout: '' });
+      expect(stderr).toMatch(/^[^\n]*DATABASE_URL[^\n]*\n$/);
+      expect(stderr).not.toContain('password@');
+      expect(await readdir(directory)).toEqual([]);
+    },
+  );
+
+  test('verify says that it needs DATA_DIR for its own state', async () => {
+    const none = join(directory, 'none');
+    const env = { DATA_DIR: none, DATABASE_URL: (await postgres?.createDatabase()) ?? '' };
+    expect((await startCommand(['migrate'], env).result).status).toBe(0);
+    const { status, stderr } = await startCommand(['verify'], env).result;
+    expect(status).toBe(2);
+    expect(stderr).toContain('DATA_DIR');
+    expect(await readdir(directory)).toEqual([]);
+  });
+});

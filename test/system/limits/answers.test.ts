@@ -1,0 +1,135 @@
+import { getIntrospectionQuery } from 'graphql';
+import { Client } from '../../support/client.js';
+import { startService, type TestService } from '../../support/service.js';
+
+const repeat = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join(' ');
+
+const files = 30;
+const text = 'A line of a description, with "quotes" and ünïcödé.\n'.repeat(185);
+
+async function fill(service: TestService): Promise<void> {
+  for (let index = 0; index < files; index += 1) {
+    await service.client.upload(
+      { content: `${index}`, name: `${index}.txt` },
+      { description: `${index} ${text}`, record: { type: 'Page', id: '1' }, field: 'files' },
+    );
+  }
+}
+
+/** All descriptions, so many times: 300 KB each time. */
+const descriptions = (times: number) =>
+  `{ attachments(first: 100) { nodes { id ${repeat(times, (i) => `a${i}: description { raw }`)} } } }`;
+
+type Listed = { attachments: { nodes: { id: string; [alias: string]: string | { raw: string } }[] } };
+
+describe('an answer', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startService({ MAX_ANSWER_SIZE: '9000000' });
+    await fill(service);
+  });
+  afterAll(() => service.close());
+
+  const refusalOf = async (query: string, client = service.client) => {
+    const { status, data, errors } = await client.graphql(query);
+    return { status, data, extensions: errors?.map(({ extensions }) => extensions) };
+  };
+
+  test('that is large comes whole, in pieces of valid JSON', async () => {
+    const data = await service.client.ask<Listed>(descriptions(8));
+    const { nodes } = data.attachments;
+    expect(nodes).toHaveLength(files);
+    for (const { id, ...all } of nodes) {
+      expect(id).toMatch(/^[0-9a-f-]{36}$/);
+      expect(new Set(Object.values(all).map((value) => JSON.stringify(value))).size).toBe(1);
+      expect(JSON.stringify(all['a7'])).toContain('ünïcödé');
+    }
+  });
+
+  test('with more bytes than allowed is refused as a whole', async () => {
+    expect(await refusalOf(descriptions(32))).toEqual({
+      status: 400,
+      data: undefined,
+      extensions: [
+        {
+          code: 'QUERY_TOO_COMPLEX',
+          limit: 9_000_000,
+          details: [{ loc: ['query'], msg: expect.any(String), type: 'answer_too_large' }],
+        },
+      ],
+    });
+  });
+
+  test.each<[string, string]>([
+    [
+      'signed URLs by aliases',
+      `{ attachments(first: 1000) { nodes { ${repeat(48, (i) => `a${i}: downloadUrl(expiresIn: ${i + 1})`)} } } }`,
+    ],
+    [
+      'totals by aliases',
+      `{ attachments(first: 10) { nodes { record { ${repeat(30, (i) => `a${i}: attachments { totalCount }`)} } } } }`,
+    ],
+    [
+      '__typename by aliases',
+      `{ attachments(first: 1000) { nodes { links { nodes { ${repeat(49, (i) => `a${i}: __typename`)} } } } } }`,
+    ],
+  ])('is weighed by what its fields cost: %s', async (_, query) => {
+    expect(await refusalOf(query)).toMatchObject({
+      status: 400,
+      extensions: [{ code: 'QUERY_TOO_COMPLEX', details: [{ type: 'too_costly' }] }],
+    });
+  });
+
+  test('counts the errors in it', async () => {
+    await using strict = await startService({ MAX_QUERY_COST: '50000' });
+    await fill(strict);
+    const bad = (times: number) =>
+      `{ attachments(first: 40) { nodes { ${repeat(times, (i) => `a${i}: downloadUrl(expiresIn: 0)`)} } } }`;
+    const { data, errors } = await strict.client.graphql<Listed>(bad(2));
+    expect([data?.attachments.nodes.length, errors?.length]).toEqual([files, 2 * files]);
+    expect((await strict.client.graphql(bad(20))).errors).toMatchObject([
+      { extensions: { code: 'QUERY_TOO_COMPLEX', limit: 50_000 } },
+    ]);
+  });
+
+  test('signs equal URLs once', async () => {
+    const { attachments } = await service.client.ask<Listed>(
+      '{ attachments(first: 5) { nodes { id a: downloadUrl b: downloadUrl c: downloadUrl(disposition: INLINE) } } }',
+    );
+    for (const { a, b, c } of attachments.nodes) {
+      expect(a).toBe(b);
+      expect(a).not.toBe(c);
+    }
+  });
+
+  test('leaves the event loop to others while it is made and written', async () => {
+    const query = `{ attachments(first: 40) { nodes { ${repeat(
+      40,
+      (i) =>
+        `a${i}: links(first: 3) { nodes { field position attachment { id url fileName digest { hash } } } }`,
+    )} } } }`;
+    await service.client.ask(query);
+    let longest = 0;
+    let isDone = false;
+    const begin = performance.now();
+    let last = begin;
+    const tick = () => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+      if (!isDone) setImmediate(tick);
+    };
+    setImmediate(tick);
+    await service.client.ask(query);
+    isDone = true;
+    expect(longest).toBeLessThan((performance.now() - begin) / 3);
+  });
+
+  test('without a credential is the schema at most', async () => {
+    const anybody = new Client(service.url, null);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => anybody.graphql(getIntrospectionQuery())),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  });
+});

@@ -1,0 +1,73 @@
+import { listVisible, type ReadPage } from '../../../src/access/list-visible.js';
+import type { Page } from '../../../src/database/page.js';
+import { AttachmentError } from '../../../src/errors.js';
+
+/** Numbers from 0 on, as many as are asked for. */
+function numbers(total: number) {
+  let read = 0;
+  const readPage: ReadPage<number> = async ({ first, after }) => {
+    const from = after === null ? 0 : Number(after) + 1;
+    const nodes = Array.from({ length: Math.min(first, total - from) }, (_, index) => from + index);
+    read += nodes.length;
+    const edges = nodes.map((node) => ({ cursor: String(node), node }));
+    return { edges, hasNextPage: from + nodes.length < total, hasPreviousPage: after !== null };
+  };
+  return { readPage, read: () => read };
+}
+
+/** Shows what `accepts` accepts, at the price of so many questions for each item. */
+function seen(accepts: (item: number) => boolean, price = 1) {
+  let asked = 0;
+  return {
+    asked: () => asked,
+    show: async (items: readonly number[]) => {
+      asked += price * items.length;
+      return new Set(items.filter(accepts));
+    },
+  };
+}
+
+test.each([
+  [10, 1],
+  [50, 3],
+  [1_000, 40],
+])(
+  '%s items of a list of which nothing is shown cost a bounded number of questions',
+  async (first, price) => {
+    const { readPage, read } = numbers(1_000_000);
+    const hidden = seen(() => false, price);
+    const end = await listVisible({ first, after: null }, readPage, hidden).catch((error: unknown) => error);
+    expect(end).toBeInstanceOf(AttachmentError);
+    expect(end).toMatchObject({ code: 'BAD_USER_INPUT', details: [{ type: 'too_much_hidden' }] });
+    // One more read of at most a thousand rows may follow once the bound is near.
+    expect(hidden.asked()).toBeLessThan(2_000 + 1_001 * price);
+    expect(read()).toBeLessThanOrEqual(10_000);
+  },
+);
+
+test('a page that the bound cuts off is short, says that there is more, and goes on where it ended', async () => {
+  const { readPage } = numbers(10_000);
+  const shown: number[] = [];
+  let after: string | null = null;
+  let pages = 0;
+  for (let more = true; more; pages += 1) {
+    const visible = seen((item) => item % 400 === 0, 3);
+    const page: Page<number> = await listVisible<number>({ first: 10, after }, readPage, visible);
+    shown.push(...page.edges.map(({ node }) => node));
+    more = page.hasNextPage;
+    after = page.edges.at(-1)?.cursor ?? after;
+  }
+  expect(shown).toEqual(Array.from({ length: 25 }, (_, index) => index * 400));
+  expect(pages).toBeGreaterThan(3);
+});
+
+test('what cannot be decided fails the page as a whole', async () => {
+  const { readPage } = numbers(1_000);
+  const failing = {
+    asked: () => 0,
+    show: () => Promise.reject(new AttachmentError('AUTHORIZER_UNAVAILABLE')),
+  };
+  await expect(listVisible({ first: 10, after: null }, readPage, failing)).rejects.toMatchObject({
+    code: 'AUTHORIZER_UNAVAILABLE',
+  });
+});

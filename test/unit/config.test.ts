@@ -1,0 +1,178 @@
+import { type ConfigError, loadConfig } from '../../src/config/config.js';
+
+/** The faults that the settings have, without the rest. */
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).faults;
+  }
+}
+
+describe('RECORD_AUTHORIZER_URL', () => {
+  test.each(['http://127.0.0.1:8181/v1/data/records/allow', 'https://opa.example/v1/data/x?strict=1'])(
+    'takes %s',
+    (url) => {
+      expect(loadConfig({ RECORD_AUTHORIZER_URL: url }).recordAuthorizerUrl).toBe(url);
+    },
+  );
+
+  test.each(['opa', 'ftp://opa.example/x', 'http://user:password@opa.example/x'])('refuses %s', (url) => {
+    expect(faultsOf({ RECORD_AUTHORIZER_URL: url })).toHaveLength(1);
+  });
+});
+
+describe('BOOTSTRAP_API_KEY', () => {
+  test.each([32, 128])('takes %i characters after cck_', (length) => {
+    const key = `cck_${'aB3-_'.repeat(30).slice(0, length)}`;
+    expect(loadConfig({ BOOTSTRAP_API_KEY: key }).bootstrapApiKey).toBe(key);
+  });
+
+  test.each([
+    'cck_password',
+    `cck_${'x'.repeat(31)}`,
+    `cck_${'x'.repeat(129)}`,
+    'x'.repeat(40),
+    `cck_${'x '.repeat(20)}`,
+  ])('refuses %j, and tells every other fault too', (key) => {
+    const faults = faultsOf({ BOOTSTRAP_API_KEY: key, PORT: '70000' });
+    expect(faults).toEqual([
+      expect.stringMatching(/^PORT: /),
+      'BOOTSTRAP_API_KEY: must be cck_ and 32 to 128 letters, digits, - or _',
+    ]);
+  });
+});
+
+describe('SCANNER', () => {
+  test.each([
+    'none',
+    'eicar',
+    'clamd://127.0.0.1:3310',
+    'clamd://localhost',
+    'clamd://clam_av.internal-1:65535',
+    'clamd://[::1]:3310',
+    'clamd:///run/clamav/clamd.ctl',
+    'clamd:///run/with%20space/clamd.ctl',
+  ])('takes %s', (scanner) => {
+    expect(loadConfig({ SCANNER: scanner }).scanner).toBe(scanner);
+  });
+
+  test('is none where it is not set', () => {
+    expect(loadConfig({}).scanner).toBe('none');
+  });
+
+  test.each([
+    'clam',
+    'None',
+    'eicar ',
+    'clamd',
+    'clamd:',
+    'clamd://',
+    'clamd:///',
+    'clamd:////',
+    'clamd:run/clamd.ctl',
+    'clamd://host:0',
+    'clamd://host:65536',
+    'clamd://host:port',
+    'clamd://host/path',
+    'clamd://host:3310/',
+    'clamd://user@host:3310',
+    'clamd://user:secret@host',
+    'clamd://host?x=1',
+    'clamd:///run/clamd.ctl?x=1',
+    'clamd:///run/clamd.ctl#x',
+    'clamd:///run/%00',
+    'clamd:///run/%',
+    'clamd:///run/%ff',
+    `clamd:///${'x'.repeat(107)}`,
+    'clamd://[::1',
+    'clamd://ho st',
+    'tcp://host:3310',
+    'http://host:3310',
+  ])('refuses %j', (scanner) => {
+    const fault = 'SCANNER: must be none, eicar, clamd://host:port or clamd:///path/of/socket';
+    expect(faultsOf({ SCANNER: scanner })).toEqual([fault]);
+  });
+});
+
+describe('SCAN_RETRY_SECONDS', () => {
+  test.each([
+    ['5', [5_000]],
+    ['0,1', [0, 1_000]],
+    ['5, 30,120', [5_000, 30_000, 120_000]],
+  ])('%j', (text, delays) => {
+    expect(loadConfig({ SCAN_RETRY_SECONDS: text }).scanRetryMs).toEqual(delays);
+  });
+
+  test('has a default', () => {
+    expect(loadConfig({}).scanRetryMs).toEqual([5_000, 30_000, 120_000, 600_000, 3_600_000]);
+  });
+
+  test.each([
+    ',',
+    '5,',
+    'x',
+    '1.5',
+    '-1',
+    '1e3',
+    '5;6',
+    '0x5',
+    '604801',
+    '99999999999999999999',
+    '1,'.repeat(100) + 1,
+  ])('refuses %j', (text) => {
+    const faults = faultsOf({ SCAN_RETRY_SECONDS: text });
+    expect(faults.length).toBeGreaterThan(0);
+    for (const fault of faults) expect(fault).toMatch(/^SCAN_RETRY_SECONDS[.\d]*: (each )?must be /);
+  });
+});
+
+describe('TRUST_PROXY', () => {
+  test.each([
+    ['127.0.0.1', ['127.0.0.1']],
+    ['10.0.0.0/8, ::1,fd00::/8', ['10.0.0.0/8', '::1', 'fd00::/8']],
+  ])('%j', (text, networks) => {
+    expect(loadConfig({ TRUST_PROXY: text }).trustedProxies).toEqual(networks);
+  });
+
+  test('trusts nobody by default', () => {
+    expect(loadConfig({}).trustedProxies).toEqual([]);
+  });
+
+  test.each(['true', '1.2.3', '10.0.0.0/33', 'proxy.example', '127.0.0.1,', '*'])('refuses %j', (text) => {
+    expect(faultsOf({ TRUST_PROXY: text })).toEqual([expect.stringMatching(/^TRUST_PROXY\.\d+: must be IP/)]);
+  });
+});
+
+describe('limits', () => {
+  test('have defaults', () => {
+    expect(loadConfig({})).toMatchObject({
+      requestsPerMinute: 300,
+      failedLoginsPerMinute: 100,
+      maxConcurrentUploads: 100,
+      queryLimits: { tokens: 2_000, depth: 12, aliases: 50, cost: 250_000 },
+      introspection: true,
+      sandbox: true,
+    });
+  });
+
+  test('of bad credentials are off with those of good ones, unless they are given', () => {
+    expect(loadConfig({ RATE_LIMIT_PER_MINUTE: '0' }).failedLoginsPerMinute).toBe(0);
+    const given = { RATE_LIMIT_PER_MINUTE: '0', FAILED_LOGINS_PER_MINUTE: '7' };
+    expect(loadConfig(given).failedLoginsPerMinute).toBe(7);
+  });
+
+  test.each([
+    ['RATE_LIMIT_PER_MINUTE', '-1'],
+    ['FAILED_LOGINS_PER_MINUTE', 'many'],
+    ['MAX_CONCURRENT_UPLOADS', '1.5'],
+    ['MAX_QUERY_TOKENS', '0'],
+    ['MAX_QUERY_DEPTH', '0'],
+    ['MAX_QUERY_COST', '0'],
+    ['INTROSPECTION', 'yes'],
+    ['SANDBOX', '1'],
+  ])('%s is not %j', (name, text) => {
+    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(`^${name}: `)]);
+  });
+});
