@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { LinkRow } from '../database/entities/link.js';
@@ -7,6 +7,7 @@ import { PrincipalRow } from '../database/entities/principal.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/rejection.js';
 import type { Total } from '../database/page.js';
+import { In } from '../database/typeorm.js';
 import {
   countLinks,
   type FieldKey,

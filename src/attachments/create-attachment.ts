@@ -1,4 +1,3 @@
-import { type EntityManager, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -8,6 +7,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
+import { type EntityManager, Not } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
 import { assertNotSwept, assertStillStored } from '../intake/condemn-keys.js';
 import type { Intake } from '../intake/intake.js';

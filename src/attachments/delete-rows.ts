@@ -1,4 +1,4 @@
-import { type EntityManager, MoreThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { type Actor, recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -6,6 +6,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { lockRows } from '../database/row-locks.js';
+import { MoreThan } from '../database/typeorm.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { Storage } from '../storage/storage.js';

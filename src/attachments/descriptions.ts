@@ -1,7 +1,8 @@
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { In } from '../database/typeorm.js';
 import type { Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { plainHtml } from '../markdown/render-markdown.js';

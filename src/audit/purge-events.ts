@@ -1,6 +1,6 @@
-import { LessThan, LessThanOrEqual } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
+import { LessThan, LessThanOrEqual } from '../database/typeorm.js';
 import { firstIdOf } from './record-event.js';
 
 const batchSize = 1_000;

@@ -1,8 +1,9 @@
-import { type EntityManager, IsNull, LessThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { countRows, type Total } from '../database/page.js';
+import { IsNull, LessThan } from '../database/typeorm.js';
 import { AttachmentError, errorTable, Faults } from '../errors.js';
 import { generateApiKey, storeApiKey } from './api-keys.js';
 import { isCleanText, maxTextLength } from './organizations.js';

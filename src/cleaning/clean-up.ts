@@ -1,4 +1,4 @@
-import { type EntityManager, MoreThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import {
   type DeleteRowsDependencies,
   deleteRows,
@@ -14,6 +14,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow } from '../database/entities/intake.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { MoreThan } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';

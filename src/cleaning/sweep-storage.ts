@@ -1,9 +1,9 @@
-import { In } from 'typeorm';
 import { removeBytes } from '../attachments/delete-rows.js';
 import type { Database } from '../database/database.js';
 import { IntakeRow } from '../database/entities/intake.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { SweepRow } from '../database/entities/sweep.js';
+import { In } from '../database/typeorm.js';
 import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { hourPartition, organizationOf, partitionOf } from '../storage/document-key.js';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { And, LessThanOrEqual, MoreThan } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 

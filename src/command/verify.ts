@@ -1,6 +1,6 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/find-orphans.js';
 import { verifyBlobs } from '../cleaning/verify-blobs.js';
@@ -9,6 +9,7 @@ import { privateFile } from '../config/private-files.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
+import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
 import type { Storage } from '../storage/storage.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
 import { createPace, createProgressBar, type ProgressBar } from './progress.js';

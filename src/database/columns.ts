@@ -1,4 +1,5 @@
-import { Equal, type FindOperator, LessThan, MoreThan, type ValueTransformer } from 'typeorm';
+import type { FindOperator, ValueTransformer } from 'typeorm';
+import { Equal, LessThan, MoreThan } from './typeorm.js';
 
 /** Instants are stored as whole milliseconds since 1970: the same, and in order, on every engine. */
 const instant: ValueTransformer = {

@@ -1,9 +1,9 @@
+import { AttachmentError } from '../errors.js';
 import {
   QueryFailedError,
   QueryRunnerAlreadyReleasedError,
   QueryRunnerProviderAlreadyReleasedError,
-} from 'typeorm';
-import { AttachmentError } from '../errors.js';
+} from './typeorm.js';
 
 /** Of SQLite: its file cannot be written or read just now. */
 const sqliteFaults = new Set([

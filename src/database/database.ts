@@ -1,11 +1,12 @@
 import { mkdir, open } from 'node:fs/promises';
-import { DataSource, type EntityManager, type Logger } from 'typeorm';
+import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/private-files.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
 import { databaseFile } from './database-file.js';
 import { FairTurns } from './fair-turns.js';
 import { fixStatistics, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
+import { DataSource } from './typeorm.js';
 import { type Work, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */

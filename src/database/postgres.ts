@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, type DataSourceOptions, type Logger, type QueryRunner } from 'typeorm';
+import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
 import { type Database, inTime } from './database.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
@@ -15,6 +15,7 @@ import {
 } from './postgres-pool.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
+import { DataSource } from './typeorm.js';
 import type { Work } from './write-queue.js';
 
 export interface PostgresOptions {

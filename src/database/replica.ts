@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+import type { DataSourceOptions, EntityManager } from 'typeorm';
+import { DataSource } from './typeorm.js';
 
 export interface ReplicaOptions {
   /** What the replica follows. */

@@ -1,10 +1,11 @@
 import sqlite3 from 'sqlite3';
-import { DataSource, type EntityManager, type Logger } from 'typeorm';
+import type { EntityManager, Logger } from 'typeorm';
 import type { SqliteDriver } from 'typeorm/driver/sqlite/SqliteDriver.js';
 import { SqliteQueryRunner } from 'typeorm/driver/sqlite/SqliteQueryRunner.js';
 import { databaseFile } from './database-file.js';
 import { sqliteOptions } from './sqlite.js';
 import { TimedConnection } from './timed-connection.js';
+import { DataSource } from './typeorm.js';
 
 /** For rows that are found by a key, which takes microseconds. */
 const pointConnections = 2;

@@ -1,4 +1,4 @@
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
@@ -8,6 +8,7 @@ import { SweptKeyRow } from '../database/entities/swept-key.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockTable } from '../database/row-locks.js';
+import { In } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Intake } from './intake.js';

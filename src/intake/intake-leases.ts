@@ -1,7 +1,7 @@
-import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { IntakeRow } from '../database/entities/intake.js';
 import { insertRow } from '../database/insert-row.js';
+import { In } from '../database/typeorm.js';
 
 export interface IntakeLeaseTimes {
   /** Content that is on its way for longer gets a row. */

@@ -1,8 +1,9 @@
-import { type EntityManager, type FindOptionsWhere, IsNull } from 'typeorm';
+import type { EntityManager, FindOptionsWhere } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { at } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
+import { IsNull } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
 

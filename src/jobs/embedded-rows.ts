@@ -1,6 +1,7 @@
-import { And, type EntityManager, LessThanOrEqual, MoreThan } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow, type JobState } from '../database/entities/job.js';
+import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
 import { type JobCounts, maxJobCount } from './jobs.js';
 
 const names = { WAITING: 'waiting', RUNNING: 'running', EXHAUSTED: 'exhausted' } as const;

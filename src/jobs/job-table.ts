@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
+import { In } from '../database/typeorm.js';
 import type { NewJob } from './jobs.js';
 
 const maxErrorLength = 1_000;

@@ -1,10 +1,11 @@
-import { type EntityManager, In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
+import { In } from '../database/typeorm.js';
 import { AttachmentError, Faults } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';

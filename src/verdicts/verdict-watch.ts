@@ -1,7 +1,7 @@
-import { In } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { In } from '../database/typeorm.js';
 import type { Change, Changes } from '../model/changes.js';
 
 /** A verdict that another process has written shows at the next look. */

@@ -1,9 +1,10 @@
-import { type EntityManager, Not } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../auth/viewer.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../database/entities/webhook-subscription.js';
 import { insertRow } from '../database/insert-row.js';
+import { Not } from '../database/typeorm.js';
 import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';

@@ -1,4 +1,4 @@
-import { type EntityManager, IsNull } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import {
@@ -6,6 +6,7 @@ import {
   WebhookSubscriptionRow,
 } from '../database/entities/webhook-subscription.js';
 import { insertRow } from '../database/insert-row.js';
+import { IsNull } from '../database/typeorm.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { deliveryJob } from './delivery-job.js';
 

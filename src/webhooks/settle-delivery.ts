@@ -1,6 +1,7 @@
-import { type EntityManager, Not } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../database/entities/webhook-subscription.js';
+import { Not } from '../database/typeorm.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { deliveryJob } from './delivery-job.js';
 import type { Plan } from './plan-next.js';

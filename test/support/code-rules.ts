@@ -75,6 +75,12 @@ export const noGuessableRandomness = forbidNodes(
   (node) => isMemberOf(node, 'Math') && /\brandom\b/.test(node.getText()),
 );
 
+/** `import` reads all of TypeORM's files twice; src/database/typeorm.ts has what is not a type. */
+export const noSlowTypeorm = forbidNodes('imports values of typeorm itself', (node) => {
+  if (!ts.isImportDeclaration(node) || node.importClause?.isTypeOnly) return false;
+  return ts.isStringLiteral(node.moduleSpecifier) && node.moduleSpecifier.text === 'typeorm';
+});
+
 const skips = new Set(['only', 'skip', 'todo', 'failing']);
 const suites = new Set(['describe', 'it', 'test']);
 const shortSkips = new Set(['fdescribe', 'fit', 'xdescribe', 'xit', 'xtest']);

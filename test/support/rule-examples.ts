@@ -130,6 +130,10 @@ export const examples = {
     files: { 'src/a.ts': 'const id = Math.random().toString(36);\nconst x = Math.max(1, random());' },
     faults: ['src/a.ts:1 takes guessable randomness; node:crypto has better'],
   },
+  noSlowTypeorm: {
+    files: { 'src/a.ts': "import type { EntityManager } from 'typeorm';\nimport { In } from 'typeorm';" },
+    faults: ['src/a.ts:2 imports values of typeorm itself'],
+  },
   queriesAreScoped: {
     files: {
       'src/attachments/a.ts': `export function newList(manager) {

@@ -9,6 +9,7 @@ import {
   noGuessableRandomness,
   noNonNullAssertions,
   noSkippedTests,
+  noSlowTypeorm,
   noSuppressions,
   noUnfinishedNotes,
   noVagueNames,
@@ -32,6 +33,7 @@ const rulesOfSources = {
   noBarrels,
   noConsole,
   noGuessableRandomness,
+  noSlowTypeorm,
   queriesAreScoped,
 };
 

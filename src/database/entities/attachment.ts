@@ -1,5 +1,5 @@
-import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, jsonColumn, sizeColumn, textColumn } from '../columns.js';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from '../typeorm.js';
 import { BlobRow } from './blob.js';
 
 /** A named use of a blob by an organization. */

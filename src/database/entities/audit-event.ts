@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** What somebody did, and to what. Rows are added and, once they have outlived the retention, removed; never changed. */
 @Entity('audit_events')

@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 export type Verdict = 'PENDING' | 'APPROVED' | 'REJECTED' | 'SCAN_FAILED';
 

@@ -1,5 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { textColumn } from '../columns.js';
+import { Column, Entity, PrimaryColumn } from '../typeorm.js';
 
 /** Content that has been on its way for a while, to no row as yet. Written and renewed by the process that takes it in. */
 @Entity('intakes')

@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** EXHAUSTED: its last attempt has failed, and it is kept to be seen. */
 export type JobState = 'WAITING' | 'RUNNING' | 'EXHAUSTED';

@@ -1,5 +1,5 @@
-import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn } from '../columns.js';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from '../typeorm.js';
 import { AttachmentRow } from './attachment.js';
 import { RecordFieldRow } from './record-field.js';
 

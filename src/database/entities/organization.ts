@@ -1,5 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, PrimaryColumn } from '../typeorm.js';
 
 /** A tenant. Nothing of one organization exists for another. */
 @Entity('organizations')

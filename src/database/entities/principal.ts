@@ -1,5 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { idColumn, textColumn } from '../columns.js';
+import { Column, Entity, PrimaryColumn } from '../typeorm.js';
 
 /** A user or service account that has a key or has created something. */
 @Entity('principals')

@@ -1,5 +1,5 @@
-import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, ForeignKey, PrimaryColumn } from '../typeorm.js';
 import { BlobRow } from './blob.js';
 
 export type RejectionReason = 'MALWARE' | 'CONTENT_TYPE' | 'POLICY';

@@ -1,5 +1,5 @@
-import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, ForeignKey, PrimaryColumn } from '../typeorm.js';
 import { BlobRow } from './blob.js';
 
 /** Who has overridden a blob's rejection, and why. No scan undoes it. */

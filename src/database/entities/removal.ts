@@ -1,5 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, PrimaryColumn } from '../typeorm.js';
 
 /** Bytes that must go: written with the deletion of their blob, gone once the storage has removed them. */
 @Entity('removals')

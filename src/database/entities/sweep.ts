@@ -1,5 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, PrimaryColumn } from '../typeorm.js';
 
 /** How far a regular look through the storage has come. */
 @Entity('sweeps')

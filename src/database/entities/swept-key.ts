@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** A key that the sweep has found without a row. From then on no blob may be made of it: its bytes go, or have gone. */
 @Entity('swept_keys')

@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** OPEN: waits for its bytes. RECEIVING: a request is bringing them. FINISHED: they are stored. */
 export type UploadTargetState = 'OPEN' | 'RECEIVING' | 'FINISHED';

@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 import type { WebhookInteraction } from './webhook-subscription.js';
 
 /** QUEUED: another attempt follows. DELIVERED: a receiver has said so. FAILED: given up, unless redelivered. */

@@ -1,5 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** What may be waited for. */
 export type WebhookInteraction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';

@@ -1,4 +1,5 @@
-import { type MigrationInterface, type QueryRunner, TableIndex } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { TableIndex } from '../typeorm.js';
 
 const index = (name: string, columnNames: string[], where?: string) =>
   new TableIndex({ name, columnNames, ...(where === undefined ? {} : { where }) });
