@@ -1,4 +1,6 @@
+import { cp, rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { otherCreatorId, seedStatements } from '../../../bench/seed-attachments.js';
 import { sqliteDialect } from '../../../bench/seed-dialect.js';
 import type { ReadLimits } from '../../../src/database/sqlite-readers.js';
@@ -6,7 +8,7 @@ import { insertOrganization } from '../../service/live/insert-organization.js';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
-import { startService, type TestService } from '../../support/service.js';
+import { randomKey, startService, type TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 /** Enough that looking at each takes far longer than looking at the first ten thousand. */
@@ -26,22 +28,37 @@ interface Stage extends AsyncDisposable {
   attachmentId: string;
 }
 
-async function openStage(readLimits: Partial<ReadLimits> = {}): Promise<Stage> {
-  const service = await startService({}, { readLimits });
+/** The rows are written once; each stage has a copy of them. */
+let seeded: string;
+const key = randomKey();
+beforeAll(async () => {
+  seeded = await makeTemporaryDirectory();
+  await using service = await startService({ DATA_DIR: seeded, BOOTSTRAP_API_KEY: key });
   const query = '{ viewer { organizationId principal { id } } }';
   const { viewer } = await service.client.ask<{
     viewer: { organizationId: string; principal: { id: string } };
   }>(query);
-  const database = await openTestDatabase(service.dataDirectory);
+  const database = await openTestDatabase(seeded);
   const seed = { count: rows, organizationId: viewer.organizationId, viewerId: viewer.principal.id };
   await database.write(async (manager) => {
     for (const statement of seedStatements(sqliteDialect, seed)) await manager.query(statement);
   });
   await database.close();
+});
+afterAll(() => rm(seeded, { recursive: true }));
+
+async function openStage(readLimits: Partial<ReadLimits> = {}): Promise<Stage> {
+  const directory = await makeTemporaryDirectory();
+  await cp(seeded, directory, { recursive: true });
+  const service = await startService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: key }, { readLimits });
   const organizationId = await insertOrganization(service.dataDirectory);
   const other = await newClient(service, { organizationId });
   const { id } = await other.upload({ content: 'x', name: 'x.txt' });
-  return { service, other, attachmentId: id, [Symbol.asyncDispose]: () => service.close() };
+  const close = async () => {
+    await service.close();
+    await rm(directory, { recursive: true });
+  };
+  return { service, other, attachmentId: id, [Symbol.asyncDispose]: close };
 }
 
 describe('many rows in the embedded database', () => {

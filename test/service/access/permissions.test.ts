@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Database } from '../../../src/database/database.js';
 import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
 import { type Permission, permissions } from '../../../src/auth/viewer.js';
 import { guardRootFields } from '../../../src/graphql/guard-root-fields.js';
@@ -12,11 +13,13 @@ import { openTestDatabase } from '../../support/test-database.js';
 import { allOperations } from './sample-operations.js';
 
 let service: TestService;
+let database: Database;
 const clients = new Map<Permission | 'none', Client>();
 let fileUrl: string;
 
 beforeAll(async () => {
   service = await startService();
+  database = await openTestDatabase(service.dataDirectory);
   for (const permission of permissions) {
     clients.set(permission, await newClient(service, { permissions: [permission] }));
   }
@@ -24,7 +27,10 @@ beforeAll(async () => {
   const record = { type: 'T', id: '1' };
   fileUrl = (await service.client.upload({ content: 'x', name: 'x.txt' }, { record })).url;
 });
-afterAll(() => service.close());
+afterAll(async () => {
+  await database.close();
+  await service.close();
+});
 
 const clientOf = (permission: Permission | 'none') => clients.get(permission) ?? new Client('', null);
 
@@ -33,14 +39,12 @@ const writtenLater = new Set(['sweeps', 'audit_events']);
 
 /** What a refusal must leave untouched: the files, and how many rows each table has. */
 async function stored(): Promise<object> {
-  const database = await openTestDatabase(service.dataDirectory);
   const tables = database.read.connection.entityMetadatas.filter(
     ({ tableName }) => !writtenLater.has(tableName),
   );
   const counts = await Promise.all(
     tables.map(async ({ tableName, target }) => [tableName, await database.read.count(target)]),
   );
-  await database.close();
   return { files: await storedFiles(service.dataDirectory), rows: Object.fromEntries(counts) as object };
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { roundsOf, seededRandom } from '../../support/seeded-random.js';
 import { startService, type TestService } from '../../support/service.js';
 import { clockSlackMs, runsOnPostgres } from '../../support/test-database.js';
 
@@ -17,9 +17,9 @@ interface Linked {
 const mutation = `mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) {
   field { version } links { position state attachment { id } } unlinked { id expiresAt record { id } } } }`;
 
-/** On PostgreSQL, where each conflict costs more, test/postgres has writers in two processes too. */
 const dayMs = 86_400_000;
-const writers = runsOnPostgres() ? 15 : 50;
+/** Each conflict costs most on PostgreSQL: test/postgres has writers in two processes too. */
+const writers = roundsOf(12);
 
 describe('linkAttachments', () => {
   let service: TestService;
@@ -193,7 +193,7 @@ describe('linkAttachments', () => {
         if (!answer.errors) return;
         expect(answer.errors[0]?.extensions.code).toBe('VERSION_CONFLICT');
         conflicts += 1;
-        await sleep(random.integer(0, 200));
+        await sleep(random.integer(0, 50));
       }
     };
     await Promise.all(ids.map(write));

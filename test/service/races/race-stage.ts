@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
-import { type SeededRandom, seededRandom } from '../../support/seeded-random.js';
+import { roundsOf, type SeededRandom, seededRandom } from '../../support/seeded-random.js';
 import { Stage } from '../doors/stage.js';
 
 const policies = {
@@ -10,8 +10,8 @@ const policies = {
   recordTypes: { Event: { policy: 'shared' }, '*': { policy: 'default' } },
 };
 
-/** `RACES=10` runs every race ten times as often. */
-const factor = Number(process.env['RACES'] ?? 1);
+/** So far a start is moved after each race: a few races are enough for both to win. */
+const stepMs = 3;
 
 /** Races that run beside each other: that alone mixes their statements. */
 const lanes = 4;
@@ -69,18 +69,19 @@ export class RaceStage implements AsyncDisposable {
       sleep(Math.max(0, -offset)).then(first),
       sleep(Math.max(0, offset)).then(second),
     ]);
-    balance.headMs += isFirstAhead(answer) ? -1 : 1;
+    balance.headMs += isFirstAhead(answer) ? -stepMs : stepMs;
     return answer;
   }
 
   /**
-   * Runs a race `rounds` times; it returns how it has come out. Reports how often each outcome was seen, with the seed.
+   * Runs a race `byDefault` times, or more by ROUNDS; it returns how it has come out. Reports how often each outcome was seen, with the seed.
    * Throws what the first race that fails has thrown, once all have ended.
    */
-  async run(name: string, rounds: number, race: () => Promise<string>): Promise<Map<string, number>> {
+  async run(name: string, byDefault: number, race: () => Promise<string>): Promise<Map<string, number>> {
     const outcomes = new Map<string, number>();
     const faults: unknown[] = [];
-    let left = rounds * factor;
+    const count = roundsOf(byDefault);
+    let left = count;
     const lane = async () => {
       while (left > 0) {
         left -= 1;
@@ -93,7 +94,7 @@ export class RaceStage implements AsyncDisposable {
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     const counts = [...outcomes].toSorted().map(([outcome, count]) => `${count} ${outcome}`);
-    report(`seed ${this.random.seed}: ${rounds * factor} × ${name}: ${counts.join(', ')}`);
+    report(`seed ${this.random.seed}: ${count} × ${name}: ${counts.join(', ')}`);
     if (faults.length > 0) throw faults[0];
     return outcomes;
   }

@@ -19,7 +19,7 @@ const remove = (id: string) => (client: Client) =>
   );
 
 test('a PUT whose bytes were taken says so, whoever asks for them meanwhile', async () => {
-  await races.run('PUT beside createAttachment(documentKey)', 40, async () => {
+  await races.run('PUT beside createAttachment(documentKey)', 12, async () => {
     const name = races.stage.newName();
     const file = { content: Buffer.from(name), name: `${name}.txt`, type: 'text/plain' };
     const target = await openTarget(races.client, file);
@@ -42,7 +42,7 @@ test('a PUT whose bytes were taken says so, whoever asks for them meanwhile', as
 });
 
 test('a PUT whose bytes were taken, used and deleted before it is answered says that they were taken', async () => {
-  await races.run('PUT beside createAttachment(documentKey), deleted at once', 20, async () => {
+  await races.run('PUT beside createAttachment(documentKey), deleted at once', 8, async () => {
     const name = races.stage.newName();
     const file = { content: Buffer.from(name), name: `${name}.txt`, type: 'text/plain' };
     const target = await openTarget(races.client, file);
@@ -62,7 +62,7 @@ test('a PUT whose bytes were taken, used and deleted before it is answered says 
 });
 
 test('of two claims at once by one record one says that it was the first', async () => {
-  await races.run('two claims by one record', 60, async () => {
+  await races.run('two claims by one record', 16, async () => {
     const { id } = await races.upload();
     const record = { type: 'Task', id };
     const answers = await races.atOnce([
@@ -77,7 +77,7 @@ test('of two claims at once by one record one says that it was the first', async
 
 test('linkAttachments beside a deletion either says what it has done, or has done nothing', async () => {
   const balance = { headMs: 0 };
-  await races.run('linkAttachments beside a deletion', 80, async () => {
+  await races.run('linkAttachments beside a deletion', 24, async () => {
     const [kept, gone] = [await races.upload(), await races.upload()];
     const record = { type: 'Task', id: kept.id };
     const attachmentIds = [kept.id, gone.id];
@@ -106,7 +106,7 @@ test('linkAttachments beside a deletion either says what it has done, or has don
 test('what is linked is shown whole beside deletions', async () => {
   const query = `query ($id: ID!) { record(type: "Event", id: $id) { field { version
     links(includePending: true) { attachment { id links(first: 9) { nodes { attachment { id } } } } } } } }`;
-  await races.run('a query of links beside a deletion', 40, async () => {
+  await races.run('a query of links beside a deletion', 12, async () => {
     const uploads = [await races.upload(), await races.upload()];
     const record = { type: 'Event', id: uploads[0]?.id ?? '' };
     await link(races.client, { record, attachmentIds: uploads.map(({ id }) => id) });
@@ -120,7 +120,7 @@ test('what is linked is shown whole beside deletions', async () => {
 });
 
 test('one idempotency key has one attachment, also where it is deleted between two retries', async () => {
-  await races.run('a retry, a deletion and a retry', 60, async () => {
+  await races.run('a retry, a deletion and a retry', 16, async () => {
     const idempotencyKey = races.stage.newName();
     const create = (client: Client) =>
       client.graphql<{ createAttachment: { attachment: { id: string } } }>(
@@ -140,7 +140,7 @@ test('one idempotency key has one attachment, also where it is deleted between t
 
 test('what is made of a document key beside the deletion of its last attachment is made, or the key is unknown', async () => {
   const balance = { headMs: 0 };
-  await races.run('createAttachment(documentKey) beside a deletion', 60, async () => {
+  await races.run('createAttachment(documentKey) beside a deletion', 24, async () => {
     const file = { content: Buffer.from(races.stage.newName()), name: 'b.txt', type: 'text/plain' };
     const key = String(await bring(races.client, file));
     const first = (await createFrom(races.client, key)).data?.createAttachment.attachment.id ?? '';
@@ -156,7 +156,7 @@ test('what is made of a document key beside the deletion of its last attachment 
 
 test('a download beside the deletion has the bytes, or there is no such file', async () => {
   const balance = { headMs: 0 };
-  await races.run('a download beside a deletion', 60, async () => {
+  await races.run('a download beside a deletion', 24, async () => {
     const { id, url } = await races.upload();
     const downloading = async () => {
       const { status, headers } = await races.client.download(url);

@@ -221,8 +221,11 @@ describe.each([
       organizationId: await insertOrganization(service.dataDirectory),
     });
     const many = 120;
-    for (let index = 0; index < many; index += 1)
-      await flooder.upload({ content: 'x', name: 'x.txt' }, { record: { type: 'Many', id: `${index}` } });
+    await Promise.all(
+      Array.from({ length: many }, (_many, index) =>
+        flooder.upload({ content: 'x', name: 'x.txt' }, { record: { type: 'Many', id: `${index}` } }),
+      ),
+    );
     const clients: Client[] = [];
     for (let index = 0; index < 6; index += 1) clients.push(await newClientOf(flooder));
     const seers: Client[] = [];

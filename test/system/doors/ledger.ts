@@ -35,13 +35,10 @@ export class Ledger implements AsyncDisposable {
 
   async count(): Promise<RowCounts> {
     const { read } = this.database;
-    return {
-      attachments: await read.count(AttachmentRow),
-      blobs: await read.count(BlobRow),
-      links: await read.count(LinkRow),
-      fields: await read.count(RecordFieldRow),
-      idempotencyKeys: await read.count(IdempotencyKeyRow),
-    };
+    const [attachments = 0, blobs = 0, links = 0, fields = 0, idempotencyKeys = 0] = await Promise.all(
+      [AttachmentRow, BlobRow, LinkRow, RecordFieldRow, IdempotencyKeyRow].map((row) => read.count(row)),
+    );
+    return { attachments, blobs, links, fields, idempotencyKeys };
   }
 
   files(): Promise<string[]> {

@@ -124,7 +124,11 @@ describe('the HTML of descriptions', () => {
     const first = await startService({ DATA_DIR: directory });
     const { client } = first;
     const { id } = await client.upload({ content: 'x', name: 'a.txt' });
-    const [good = '', tooDeep = '', tooSlow = ''] = await age(id, ['*old*', '> '.repeat(200), slow], 63);
+    const [good = '', tooDeep = '', tooSlow = ''] = await age(
+      id,
+      ['*old*', '> '.repeat(200), slow, ...Array<string>(60).fill('*old*')],
+      63,
+    );
     // Copied before it is rendered: the copy is rendered later, too.
     const copied = await client.ask<{ copyAttachment: { attachment: AttachmentData } }>(
       `mutation ($id: ID!) { copyAttachment(input: { attachmentId: $id }) { attachment { ${fields} } } }`,
