@@ -3,6 +3,7 @@ import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { severalAtOnce } from '../../support/several-at-once.js';
 import { cephPackages } from '../../support/ceph.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
@@ -93,14 +94,15 @@ describeWithProgram('radosgw', cephPackages, () => {
 
   /** Files of many sizes, some claimed, some in a field, one copied. */
   async function fill(client: Client, count: number): Promise<void> {
-    for (let index = 0; index < count; index += 1) {
+    const add = async (index: number) => {
       const content = randomBytes(index === 0 ? 12 * mebibyte : index * 1_000);
       const record = { type: 'Order', id: String(index % 3) };
       const place = index % 3 === 0 ? {} : index % 3 === 1 ? { record } : { record, field: 'papers' };
       const metadata = { type: 'AR', attributes: { index, ü: '🙂' } };
       const description = index % 2 === 0 ? `**${index}**` : null;
       await client.upload({ content, name: `Datei ${index}.bin` }, { ...place, metadata, description });
-    }
+    };
+    await severalAtOnce(Array.from({ length: count }).keys(), add);
   }
 
   async function assertSame(before: Everything, service: SpawnedService): Promise<void> {
@@ -148,7 +150,7 @@ describeWithProgram('radosgw', cephPackages, () => {
 
   test('the service answers what only reads meanwhile, and a move that is killed goes on', async () => {
     const first = await start(embedded);
-    await fill(first.client, 60);
+    await fill(first.client, 30);
     let kills = 0;
     let reads = 0;
     let refused = 0;
@@ -160,7 +162,7 @@ describeWithProgram('radosgw', cephPackages, () => {
       if (status === 'SIGKILL') kills += 1;
     }
     await first.client.upload({ content: 'between two attempts', name: 'late.txt' });
-    let count = 61;
+    let count = 31;
     const { result } = startCommand(options, moving());
     let isOver = false;
     const ended = result.finally(() => {

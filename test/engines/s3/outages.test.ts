@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../support/jobs-contract.js';
 import { type Ceph, cephPackages, startCeph } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
 import { report } from '../../support/report.js';
@@ -102,12 +103,12 @@ describeWithProgram('radosgw', cephPackages, () => {
     };
     const uploading = Promise.all([1_000, 300_000, 7 * mebibyte, 12 * mebibyte].map(uploader));
     for (let round = 0; round < 3; round += 1) {
-      await sleep(1_500);
+      const [stored, failed] = [acknowledged.length, refused];
+      await until(() => acknowledged.length >= stored + 3, 30_000);
       await ceph.killGateway();
-      await sleep(1_500);
+      await until(() => refused >= failed + 3, 30_000);
       await ceph.startGateway();
     }
-    await sleep(1_000);
     isOver = true;
     await uploading;
     expect(await totalCount(service)).toBe(before + acknowledged.length);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { severalAtOnce } from '../../support/several-at-once.js';
 import { hourPartition } from '../../../src/storage/document-key.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { cephPackages } from '../../support/ceph.js';
@@ -13,7 +14,9 @@ import { type Fault, FaultyGateway } from './faulty-gateway.js';
 import { Bucket } from './s3-stage.js';
 
 const mebibyte = 1024 * 1024;
-const timeouts = { connection: 500, silence: 900 };
+const timeouts = { connection: 1_000, silence: 1_500 };
+/** Most of the time is the client's waiting: so many faults are tried at once. */
+const lanes = 3;
 const faults: Fault[] = [
   'error 500',
   'error 503',
@@ -23,49 +26,66 @@ const faults: Fault[] = [
   'answer lost',
 ];
 
+/** A service, and what stands between it and the bucket. */
+interface Place {
+  gateway: FaultyGateway;
+  service: TestService;
+}
+
+async function openPlace(bucket: Bucket, store: S3Store): Promise<Place> {
+  const gateway = new FaultyGateway(store.endpoint);
+  const location = { ...bucket.location, endpoint: await gateway.open() };
+  const settings = {
+    ...storageEnvironment(location),
+    DOWNLOADS: 'proxy',
+    LOG_LEVEL: 'debug',
+    SHUTDOWN_TIMEOUT_SECONDS: '1',
+  };
+  return { gateway, service: await startService(settings, { storage: createS3Storage(location, timeouts) }) };
+}
+
 describeWithProgram('radosgw', cephPackages, () => {
-  let store: S3Store;
   let bucket: Bucket;
+  /** One for each fault. */
+  let places: (Place & { fault: Fault })[];
   let gateway: FaultyGateway;
   let service: TestService;
   beforeAll(async () => {
-    store = await sharedStore();
+    const store = await sharedStore();
     bucket = new Bucket(await createBucket(store));
     await bucket.warmUp();
-    gateway = new FaultyGateway(store.endpoint);
-    const location = { ...bucket.location, endpoint: await gateway.open() };
-    service = await startService(
-      {
-        ...storageEnvironment(location),
-        DOWNLOADS: 'proxy',
-        LOG_LEVEL: 'debug',
-        SHUTDOWN_TIMEOUT_SECONDS: '1',
-      },
-      { storage: createS3Storage(location, timeouts) },
-    );
+    places = await Promise.all(faults.map(async (fault) => ({ fault, ...(await openPlace(bucket, store)) })));
+    ({ gateway, service } = await openPlace(bucket, store));
   }, 120_000);
+  const all = (): Place[] => [...places, { gateway, service }];
   beforeEach(() => {
-    gateway.faultOf = () => null;
+    for (const place of all()) place.gateway.faultOf = () => null;
   });
   afterAll(async () => {
-    gateway.faultOf = () => null;
-    await service?.close();
-    gateway?.close();
+    for (const place of all()) {
+      place.gateway.faultOf = () => null;
+      await place.service.close();
+      place.gateway.close();
+    }
     bucket?.client.destroy();
   });
 
-  const count = async () =>
-    (await service.client.ask<{ attachments: { totalCount: number } }>('{ attachments { totalCount } }'))
-      .attachments.totalCount;
-  const download = async ({ url }: AttachmentData) =>
-    sha256(Buffer.from(await (await service.client.download(url)).arrayBuffer()));
+  const countIn = async ({ client }: TestService) =>
+    (await client.ask<{ attachments: { totalCount: number } }>('{ attachments { totalCount } }')).attachments
+      .totalCount;
+  const download = async ({ url }: AttachmentData, { client } = service) =>
+    sha256(Buffer.from(await (await client.download(url)).arrayBuffer()));
+  const expectStored = async (place: Place, content: Buffer<ArrayBuffer>) =>
+    expect(await download(await place.service.client.upload({ content }), place.service)).toBe(
+      sha256(content),
+    );
   /** The first request of each operation goes wrong, but for reading: what has begun to be sent cannot be taken back. */
-  const failOnce = (fault: Fault) => {
+  const failOnce = (place: Place & { fault: Fault }) => {
     const failed = new Set<string>();
-    gateway.faultOf = (operation) => {
+    place.gateway.faultOf = (operation) => {
       if (operation === 'GetObject' || failed.has(operation)) return null;
       failed.add(operation);
-      return fault;
+      return place.fault;
     };
   };
 
@@ -79,34 +99,42 @@ describeWithProgram('radosgw', cephPackages, () => {
       ['CompleteMultipartUpload', large],
     ];
 
-    /** Where the answer has no body, its half is the whole. */
-    const stepsWith = (fault: Fault) =>
-      steps.filter(([step]) => fault !== 'half the answer' || step.includes('Multipart'));
+    /** If an answer has no body, its half is the whole. */
+    const placesAt = (step: string) =>
+      places.filter(({ fault }) => fault !== 'half the answer' || step.includes('Multipart'));
 
-    describe.each(faults)('where the store gives: %s', (fault) => {
-      test.each(stepsWith(fault))('at every %s, is refused and leaves no row', async (step, content) => {
-        const before = await count();
-        gateway.faultOf = (operation) => (operation === step ? fault : null);
-        const { status, headers, errors } = await service.client.tryUpload({ content });
-        expect(errors).toEqual([
-          {
-            message: 'The storage cannot be reached or is full. Try again later.',
-            extensions: { code: 'STORAGE_UNAVAILABLE', details: [] },
-          },
+    test.each(steps)('at every %s with any fault, is refused and leaves no row', async (step, content) => {
+      const refuse = async (place: Place & { fault: Fault }) => {
+        const { fault } = place;
+        const before = await countIn(place.service);
+        place.gateway.faultOf = (operation) => (operation === step ? fault : null);
+        const { status, headers, errors } = await place.service.client.tryUpload({ content });
+        expect([fault, errors]).toEqual([
+          fault,
+          [
+            {
+              message: 'The storage cannot be reached or is full. Try again later.',
+              extensions: { code: 'STORAGE_UNAVAILABLE', details: [] },
+            },
+          ],
         ]);
-        expect([status, headers.get('retry-after')]).toEqual([503, '5']);
-        expect(await count()).toBe(before);
-        gateway.faultOf = () => null;
-        expect(await download(await service.client.upload({ content }))).toBe(sha256(content));
-      });
+        expect([fault, status, headers.get('retry-after')]).toEqual([fault, 503, '5']);
+        expect([fault, await countIn(place.service)]).toEqual([fault, before]);
+        place.gateway.faultOf = () => null;
+        await expectStored(place, content);
+      };
+      await severalAtOnce(placesAt(step), refuse, lanes);
+    });
 
-      test.each([
-        ['small', small],
-        ['large', large],
-      ])('once at each step, is stored all the same: %s', async (_, content) => {
-        failOnce(fault);
-        expect(await download(await service.client.upload({ content }))).toBe(sha256(content));
-      });
+    test.each([
+      ['small', small],
+      ['large', large],
+    ])('with any fault once at each step, is stored all the same: %s', async (_, content) => {
+      const failAndStore = async (place: Place & { fault: Fault }) => {
+        failOnce(place);
+        await expectStored(place, content);
+      };
+      await severalAtOnce(places, failAndStore, lanes);
     });
 
     test('leaves nothing in the bucket that no row names, but for what the sweep takes', async () => {
@@ -201,7 +229,9 @@ describeWithProgram('radosgw', cephPackages, () => {
   });
 
   test('what is logged of all that has no credential in it', () => {
-    const log = service.logLines.join('\n');
+    const log = all()
+      .flatMap(({ service: { logLines } }) => logLines)
+      .join('\n');
     expect(log).toContain('InternalError');
     for (const secret of [
       bucket.location.secretAccessKey,
