@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { roundsOf } from '../../support/seeded-random.js';
 import { onAttachment, onRecord, openLive } from '../../service/live/live-client.js';
 import { GatedScanner } from '../../service/verdicts/gated-scanner.js';
 import type { Client } from '../../support/client.js';
@@ -140,7 +141,7 @@ test('releasing and rescanning at once never leaves a file waiting for good', as
       { id },
     );
   let released = 0;
-  const count = rounds(6);
+  const count = roundsOf(6);
   for (let round = 0; round < count; round += 1) {
     scanner.outcome = { outcome: 'no verdict', reason: 'down' };
     const { id } = await service.client.upload({ content: `${round}`, name: 'a.txt' });

@@ -88,12 +88,17 @@ test('of 40 retries under one key, spread over both, one attachment comes to be'
 
 test('a hold here ends with the verdict of a third process, and whoever listens is told', async () => {
   const { id } = await there.client.upload(file());
+  // Nobody takes the job while its row is locked: the worker is there before the hold begins.
+  const lock = new pg.Client({ connectionString: cluster.postgres.url });
+  await lock.connect();
+  await lock.query('BEGIN; SELECT FROM claimcheck_jobs._private_jobs FOR UPDATE');
+  await using worker = await lend();
   const live = await openLive(there.url, there.client.key ?? '');
   const told = live.subscribe(onAttachment(id));
   await live.settled();
   const holding = linkOn(here.client, { record: { type: 'Task', id }, attachmentIds: [id], holdSeconds: 10 });
   await told.until(({ links }) => links.nodes.length === 1);
-  await using worker = await lend();
+  await lock.end();
   expect((await holding).linkAttachments.links).toEqual([{ state: 'ACTIVE' }]);
   await told.until(({ status }) => status === 'APPROVED');
   expect(worker.isAlive()).toBe(true);
@@ -142,7 +147,7 @@ test('a worker is killed with jobs in hand: another runs them within 30 s, and e
   const doomed = await cluster.work();
   const webhooks = [{ uri: receiver.uri, interactions: ['ATTACHMENT_APPROVED'] }];
   await Promise.all(Array.from({ length: count }, () => here.client.upload(file(), { webhooks })));
-  await until(() => receiver.asked.size >= 4);
+  await until(() => receiver.asked.size >= 4, 60_000);
   doomed.kill('SIGKILL');
   const killedAt = performance.now();
   const held = await countHeld();

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { severalAtOnce } from '../../support/several-at-once.js';
+import { until } from '../../support/jobs-contract.js';
 import type { Answer, AttachmentData } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { sha256 } from '../../support/sha256.js';
@@ -9,7 +11,8 @@ import { Cluster } from './cluster.js';
 
 const sizes = [1024, 70_000, 4 * mebibyte];
 const uploaders = 4;
-const restarts = 3;
+/** Each process is replaced once. */
+const restarts = 2;
 
 interface Sent {
   id: string;
@@ -41,6 +44,7 @@ class Uploaders {
       if (answer && 'data' in answer && answer.data?.createAttachment) {
         const { id } = answer.data.createAttachment.attachment;
         this.acknowledged.push({ id, hash });
+        await pause(100);
         return;
       }
       this.note(answer);
@@ -67,12 +71,13 @@ const clean = /^(ECONNREFUSED|ECONNRESET|EPIPE|UND_ERR_SOCKET|STORAGE_UNAVAILABL
 
 test('processes are replaced one after the other under load: nothing that was acknowledged is lost, or there twice', async () => {
   await using cluster = await Cluster.open();
-  const running = [await cluster.serve(), await cluster.serve()];
+  const running = await Promise.all([cluster.serve(), cluster.serve()]);
   const load = new Uploaders(running);
   const uploading = Promise.all(Array.from({ length: uploaders }, (_, index) => load.run(index)));
   const ended: unknown[] = [];
   for (let restart = 0; restart < restarts; restart += 1) {
-    await pause(1_000);
+    const before = load.acknowledged.length;
+    await until(() => load.acknowledged.length >= before + 30, 60_000);
     const place = restart % running.length;
     const old = running[place];
     running[place] = await cluster.serve();
@@ -95,7 +100,7 @@ test('processes are replaced one after the other under load: nothing that was ac
 
 async function assertWhole({ client }: SpawnedService, sent: readonly Sent[]): Promise<void> {
   const query = 'query ($id: ID!) { attachment(id: $id) { url digest(algorithm: SHA256) { hash } } }';
-  for (const { id, hash } of sent) {
+  await severalAtOnce(sent, async ({ id, hash }) => {
     const { attachment } = await client.ask<{ attachment: AttachmentData & { digest: { hash: string } } }>(
       query,
       {
@@ -106,7 +111,7 @@ async function assertWhole({ client }: SpawnedService, sent: readonly Sent[]): P
     const response = await client.download(new URL(attachment.url).pathname);
     const bytes = Buffer.from(await response.arrayBuffer());
     expect(sha256(bytes)).toBe(hash);
-  }
+  });
 }
 
 test('an upload under way when its process is told to end is finished, or fails as a lost connection does', async () => {

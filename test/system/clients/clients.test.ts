@@ -26,6 +26,9 @@ const claim = `mutation Claim($id: ID!, $record: RecordInput!) {
   claimAttachment(input: { attachmentId: $id, record: $record }) { alreadyClaimed attachment { id } } }`;
 const list = `query List($filter: AttachmentFilter) { attachments(filter: $filter) { nodes { id fileName size } } }`;
 
+/** Far more than a client or the service takes in at once. */
+const largeMebibytes = 64;
+
 /** One way to talk to the service, as its users do. */
 interface Talk {
   upload(path: string, name: string): Promise<Created>;
@@ -47,7 +50,7 @@ describe('real clients create, claim, link, list and fetch', () => {
     directory = await makeTemporaryDirectory();
     service = await spawnService({
       DATA_DIR: join(directory, 'data'),
-      MAX_FILE_SIZE: String(400 * 2 ** 20),
+      MAX_FILE_SIZE: String(2 * largeMebibytes * 2 ** 20),
       RATE_LIMIT_PER_MINUTE: '0',
     });
     const add = (name: string) => {
@@ -57,7 +60,7 @@ describe('real clients create, claim, link, list and fetch', () => {
     await writeFile(add('contract.pdf'), sandboxPdf);
     await writeFile(add('nothing.txt'), '');
     await writeFile(add('🎉 größe 文.txt'), 'party');
-    await writeNoise(add('300 MiB.bin'), 300);
+    await writeNoise(add(`${largeMebibytes} MiB.bin`), largeMebibytes);
   });
   afterAll(async () => {
     await service.end('SIGTERM');
