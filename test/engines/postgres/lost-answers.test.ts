@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { roundsOf } from '../../support/seeded-random.js';
 import { onAttachment, onRecord, openLive } from '../../service/live/live-client.js';
 import { GatedScanner } from '../../service/verdicts/gated-scanner.js';
 import type { Client } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
-import { rounds } from '../../support/rounds.js';
+import { roundsOf } from '../../support/seeded-random.js';
 import { startService, type TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { Cluster } from './cluster.js';

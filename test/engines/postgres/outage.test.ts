@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { severalAtOnce } from '../../support/several-at-once.js';
-import { until } from '../../support/jobs-contract.js';
 import type { AttachmentData, Client } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
+import { severalAtOnce } from '../../support/several-at-once.js';
 import { Cluster } from './cluster.js';
 
 const uploadsAtOnce = 6;

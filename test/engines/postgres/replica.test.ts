@@ -1,9 +1,9 @@
 import pg from 'pg';
-import { roundsOf } from '../../support/seeded-random.js';
 import type { AttachmentData } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
 import type { PostgresReplica } from '../../support/postgres.js';
 import { report } from '../../support/report.js';
+import { roundsOf } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Cluster } from './cluster.js';
 

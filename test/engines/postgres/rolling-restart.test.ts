@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { severalAtOnce } from '../../support/several-at-once.js';
-import { until } from '../../support/jobs-contract.js';
 import type { Answer, AttachmentData } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
+import { severalAtOnce } from '../../support/several-at-once.js';
 import { sha256 } from '../../support/sha256.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { mebibyte } from '../../unit/scanner/content.js';

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../../support/jobs-contract.js';
 import { type Ceph, cephPackages, startCeph } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
 import { createBucket, storageEnvironment } from '../../support/s3-store.js';
 import type { TestService } from '../../support/service.js';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { severalAtOnce } from '../../support/several-at-once.js';
 import { hourPartition } from '../../../src/storage/document-key.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { cephPackages } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
 import { createBucket, type S3Store, storageEnvironment } from '../../support/s3-store.js';
 import { startService, type TestService } from '../../support/service.js';
+import { severalAtOnce } from '../../support/several-at-once.js';
 import { sha256 } from '../../support/sha256.js';
 import { sharedStore } from '../../support/shared-ceph.js';
 import { describeWithProgram } from '../../support/skip-without.js';

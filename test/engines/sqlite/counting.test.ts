@@ -1,6 +1,5 @@
 import { cp, rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { otherCreatorId, seedStatements } from '../../../bench/seed-attachments.js';
 import { sqliteDialect } from '../../../bench/seed-dialect.js';
 import type { ReadLimits } from '../../../src/database/sqlite-readers.js';
@@ -9,6 +8,7 @@ import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { randomKey, startService, type TestService } from '../../support/service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 /** Enough that looking at each takes far longer than looking at the first ten thousand. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Database } from '../../../src/database/database.js';
 import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
 import { type Permission, permissions } from '../../../src/auth/viewer.js';
+import type { Database } from '../../../src/database/database.js';
 import { guardRootFields } from '../../../src/graphql/guard-root-fields.js';
 import { createSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';

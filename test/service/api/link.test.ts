@@ -4,7 +4,7 @@ import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { roundsOf, seededRandom } from '../../support/seeded-random.js';
 import { startService, type TestService } from '../../support/service.js';
-import { clockSlackMs, runsOnPostgres } from '../../support/test-database.js';
+import { clockSlackMs } from '../../support/test-database.js';
 
 interface Linked {
   linkAttachments: {
