@@ -12,7 +12,7 @@ export type { AppParts };
 
 /** How requests reach the service. */
 export interface Entrance {
-  /** Where this process listens. */
+  /** The address that this process listens on. */
   address: string;
   /** The base of the URLs handed out. */
   publicUrl: string;

@@ -49,7 +49,7 @@ const quotable = (text: string) => text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g
 
 export type AttachmentErrorCode = keyof typeof errorTable;
 
-/** Where a fault lies (a path into the input, such as `['input', 'fileName']`), what it is, and its machine-readable kind. */
+/** One fault: its place (a path into the input, such as `['input', 'fileName']`), a sentence, and its machine-readable kind. */
 export interface FaultDetail {
   loc: (string | number)[];
   msg: string;
@@ -111,7 +111,7 @@ export function isLogged({ code, status }: AttachmentError): boolean {
   return status >= 500 && code !== 'AUTHORIZER_UNAVAILABLE';
 }
 
-/** What leaves in `errors[].extensions`, over GraphQL and over every other route alike. */
+/** The value of `errors[].extensions`, over GraphQL and over every other route alike. */
 export function errorExtensions(error: AttachmentError) {
   return {
     code: error.code,
@@ -120,7 +120,7 @@ export function errorExtensions(error: AttachmentError) {
   };
 }
 
-/** What `error` is for a client: itself where it was meant for one, a masked INTERNAL_SERVER_ERROR otherwise. */
+/** `error` as a client sees it: itself if it was meant for one, else a masked INTERNAL_SERVER_ERROR. */
 export function toAttachmentError(error: unknown): AttachmentError {
   return error instanceof AttachmentError
     ? error
@@ -152,7 +152,7 @@ export class Faults {
     return this.#faults.find(({ limit }) => limit !== undefined)?.limit;
   }
 
-  /** What is wrong, each by itself. */
+  /** The faults, each by itself. */
   get details(): FaultDetail[] {
     return this.#faults.map(({ detail }) => detail);
   }

@@ -26,7 +26,7 @@ export interface LinkSlice {
   afterFieldId: string;
 }
 
-/** What fields of many objects ask for at the same moment, fetched in one statement each. */
+/** Loads for fields of many objects. All that is asked for at the same moment is fetched in one statement each. */
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /** Calls back once nothing more is about to be asked for. */

@@ -7,7 +7,7 @@ import type { RecordAuthorizer } from './record-authorizer.js';
 
 type Loc = (string | number)[];
 
-/** Where an attachment is: in a field of a record, or, the field being null, the record's that has claimed it. */
+/** A place of an attachment: a field of a record or, if the field is null, the record that has claimed it. */
 interface Place {
   record: RecordRef;
   field: string | null;
@@ -25,9 +25,10 @@ const maxPlaces = 1_000;
 const maxQuestions = 10_000;
 
 /**
- * What the record authorizer lets a viewer see and change, asked before anything is shown or written and outside of every
+ * Asks the record authorizer what a viewer may see and change, before anything is shown or written and outside of every
  * transaction. Each different question is asked once; make another one of these for what is to be decided anew. All methods
- * throw AUTHORIZER_UNAVAILABLE for what cannot be decided: it is neither hidden nor shown. An attachment is seen by whoever may view one of its places, and changed by whoever may edit all of them; one
+ * throw AUTHORIZER_UNAVAILABLE for what cannot be decided: it is neither hidden nor shown. Whoever may view one place of an
+ * attachment sees it, and whoever may edit all of them changes it. An attachment
  * that is neither claimed nor linked is its creator's alone, and nobody is asked.
  */
 export class RecordAccess {

@@ -1,6 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
 
-/** What somebody wants to do with a record or one of its fields. */
+/** One question: may this principal view or edit this record or field? */
 export interface RecordQuestion {
   action: 'view' | 'edit';
   record: { type: string; id: string };

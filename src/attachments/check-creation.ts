@@ -14,7 +14,7 @@ import type { Subscription, VerdictListener } from '../verdicts/verdict-listener
 import { checkDescription, renderDescription } from './descriptions.js';
 import { checkIdempotencyKey } from './idempotency.js';
 
-/** What a client says of bytes that it wants to be an attachment. */
+/** A client's statements about the bytes of a new attachment. */
 export interface CreationInput {
   fileName: string | null;
   /** Must agree with the bytes and the name. */
@@ -32,12 +32,12 @@ export interface CreationInput {
   webhooks: readonly Subscription[];
 }
 
-/** What has been found of an input that has no fault. */
+/** The result for an input without a fault. */
 export interface Examined {
   fileName: string;
   contentType: string;
   descriptionHtml: string | null;
-  /** What the record's field accepts; null without a field. */
+  /** The policy of the record's field; null without a field. */
   fieldPolicy: Policy | null;
 }
 
@@ -179,7 +179,7 @@ function chooseDeclaredType(
   return given;
 }
 
-/** What a client has computed of the bytes it sends; `hash` is hexadecimal. */
+/** A digest that the client has computed of its bytes; `hash` is hexadecimal. */
 export interface Digest {
   algorithm: 'MD5' | 'SHA256';
   hash: string;
@@ -206,7 +206,7 @@ function checkDigest(faults: Faults, { algorithm, hash }: Digest, intake: Intake
   );
 }
 
-/** What a client wants remembered with a file; `type` is an open set. */
+/** Data that the client keeps with a file; `type` is an open set. */
 export interface Metadata {
   type: string;
   attributes: Record<string, unknown> | null;

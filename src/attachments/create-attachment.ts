@@ -159,7 +159,7 @@ async function awaitVerdict(
   else if (input.webhooks.length > 0) await announceVerdict(verdicts, manager, made, now);
 }
 
-/** What the same idempotency key has made before. */
+/** The attachment that the same idempotency key has made before. */
 async function recall(
   manager: EntityManager,
   viewer: Viewer,

@@ -15,7 +15,7 @@ export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDep
   unlinkedRetentionMs: number;
 }
 
-/** So many go in one transaction, so that others need not wait long. */
+/** Attachments deleted in one transaction, so that others need not wait long. */
 const batchSize = 200;
 
 /**

@@ -26,7 +26,7 @@ export async function deleteRows(
   { attachment, blob }: StoredAttachment,
   now: Date,
 ): Promise<string | null> {
-  // Of two that delete the last two attachments of a blob at the same time, the second must see that it is the last.
+  // If two delete the last two attachments of a blob at the same time, the second must see that it is the last.
   await lockRows(manager, BlobRow, [blob.id], 'UPDATE');
   await unlinkEverywhere(manager, attachment.id);
   await verdicts.forget(manager, attachment.id);

@@ -18,7 +18,7 @@ export interface Download {
 }
 
 /**
- * What is needed to send an attachment's bytes; null where there is none or the viewer may not see it. Without a viewer a
+ * Finds the rows to send an attachment's bytes by; null if there are none or the viewer may not see them. Without a viewer a
  * signature has vouched for the request, and only approved bytes leave. Throws NOT_APPROVED.
  */
 export async function findDownload(

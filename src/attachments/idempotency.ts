@@ -11,7 +11,7 @@ import { AttachmentError, type Faults } from '../errors.js';
 import { checkCharacters } from '../model/check-characters.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
 
-/** So long a retry finds what the first request has made. */
+/** How long a retry finds the attachment of the first request. */
 const lifetimeMs = 24 * 60 * 60 * 1_000;
 
 const maxKeyLength = 255;

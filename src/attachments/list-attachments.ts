@@ -30,10 +30,10 @@ export interface AttachmentList extends PageRequest {
 
 const columns = { CREATED_AT: 'created_at', FILE_NAME: 'file_name', SIZE: 'size' } as const;
 
-/** What a viewer sees of its organization: everything claimed or linked, and apart from that what it made itself. */
+/** A viewer sees everything of its organization that is claimed or linked, and besides that what it made itself. */
 type Half = 'shared' | 'own';
 
-/** What has been claimed is shared. */
+/** A claimed attachment is shared. */
 const halvesOf = ({ claimed }: AttachmentFilter): Half[] =>
   claimed === true ? ['shared'] : ['shared', 'own'];
 

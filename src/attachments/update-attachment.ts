@@ -26,7 +26,7 @@ export interface UpdateAttachmentDependencies {
   changes: Changes;
 }
 
-/** What is left undefined stays as it is; null takes a description or metadata away. */
+/** A member that is undefined stays as it is; null removes a description or metadata. */
 export interface UpdateAttachment {
   attachmentId: string;
   fileName?: string | undefined;

@@ -15,7 +15,7 @@ export interface AuditEvent {
   subjectId: string;
   at: Date;
   details?: object | null;
-  /** Of events with the same key only the first is recorded. */
+  /** Only the first of the events with the same key is recorded. */
   onceKey?: string;
 }
 
@@ -47,7 +47,7 @@ export function firstIdOf(instant: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
-/** What is recorded. */
+/** Actions that are recorded. */
 export const auditActions = [
   'ATTACHMENT_CREATED',
   'ATTACHMENT_CLAIMED',

@@ -32,7 +32,7 @@ export interface SignedRequest extends NamedFile {
   query: Readonly<Record<string, unknown>>;
 }
 
-/** What a good signature permits. */
+/** The download that a good signature permits. */
 export interface SignedAccess {
   disposition: Disposition;
   expiresAt: Date;

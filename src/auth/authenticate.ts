@@ -5,7 +5,7 @@ import type { Viewer } from './viewer.js';
 /** Turns an Authorization header into a viewer. Throws UNAUTHENTICATED for whatever is not a good credential; of a token it says why. */
 export type Authenticate = (authorization: string) => Promise<Viewer>;
 
-/** Whose a credential is, null for a bad one. */
+/** The viewer of a credential; null for a bad one. */
 export type Identify = (credential: string) => Promise<Viewer | null>;
 
 const keyPattern = /^(?:Basic|Bearer) +(cck_[\x21-\x7e]{1,256})$/i;

@@ -26,7 +26,7 @@ export function createIdentifyKey({ keys, usage }: KeyDependencies): Identify {
   };
 }
 
-/** So long a token's signature is taken as verified; less where it expires before. */
+/** How long a token's signature counts as verified, unless it expires before. */
 const cacheMs = 60_000;
 
 interface KnownToken {

@@ -95,7 +95,7 @@ export async function revokeApiKey(
   });
 }
 
-/** What a key is to be called, may do, and until when; without an end where `expiresAt` is null. */
+/** A key to create: its name, permissions and end. It never expires if `expiresAt` is null. */
 export interface NewApiKey {
   name: string;
   permissions: readonly string[];

@@ -10,7 +10,7 @@ const write: Need = ['attachments:write'];
 const admin: Need = ['attachments:admin'];
 const keys: Need = ['keys:admin'];
 
-/** What every operation needs, by root type and field. The schema is not built while one of them is missing here. */
+/** The permission that each operation needs, by root type and field. The schema is not built while one of them is missing here. */
 export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Need>>>> = {
   Query: {
     viewer: credential,
@@ -43,7 +43,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
   },
 };
 
-/** What a request to a route needs; null where the route asks for no credential of its own. No other route can be added. */
+/** The permission that each route needs; null if the route asks for no credential of its own. No other route can be added. */
 export const routeNeeds = {
   /** Each operation has its own need; content in the body has `contentNeed`. */
   'POST /graphql': null,
@@ -54,14 +54,14 @@ export const routeNeeds = {
   'PUT /uploads/*': null,
   'GET /health/live': null,
   'GET /health/ready': null,
-  /** Of the service as a whole, never of a tenant. */
+  /** Figures of the service as a whole, never of a tenant. */
   'GET /metrics': null,
 } as const satisfies Record<string, Need | null>;
 
-/** What a connection for subscriptions needs, whatever is then asked of it. */
+/** The permission that a connection for subscriptions needs, whichever subscription follows. */
 export const subscriptionNeed = read;
 
-/** What a request needs before a byte of content in its body is taken in, whichever operation it is for. */
+/** The permission that a request needs before a byte of content in its body is taken in, whichever operation it is for. */
 export const contentNeed = write;
 
 /** Throws where the table has no such operation: what is not listed cannot be served. */

@@ -52,7 +52,7 @@ export async function sweepStorage(deps: SweepStorageDependencies, options: Swee
   return removed;
 }
 
-/** What `sweepStorage` would remove now. */
+/** The keys that `sweepStorage` would remove now. */
 export async function* listOrphans(
   deps: SweepStorageDependencies,
   options: SweepOptions,
@@ -62,7 +62,7 @@ export async function* listOrphans(
   for await (const keys of orphans) yield* keys;
 }
 
-/** What `work` gives for each hour, several at a time. Where it fails, what it has begun has ended. */
+/** The results of `work` for each hour, several at a time. If one fails, those under way have ended before this throws. */
 async function* ofHours(
   from: Date,
   until: Date,
@@ -125,7 +125,7 @@ async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<st
 }
 
 /**
- * Of organizations that the database knows. What others have stored is not this database's to judge: it may be new, and the
+ * Keys of organizations that the database knows. Objects of others are left alone: the database may be new, and the
  * storage one that has long been in use.
  */
 async function ours({ database }: SweepStorageDependencies, keys: string[]): Promise<string[]> {

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { loadExistingConfig } from '../wiring/existing-database.js';
 
-/** Of more, the latest are shown. */
+/** Failed jobs that are shown, the latest first. */
 const shownFailures = 1_000;
 
-/** What is needed only to do it, and not to tell of it. */
+/** Loads the modules that `--help` does not need. */
 const load = () => import('./jobs.js');
 
 /** `claimcheck jobs …`, which looks at the work itself, also while the service runs. */

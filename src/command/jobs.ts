@@ -5,7 +5,7 @@ import { openConfiguredDatabase, openConfiguredJobs } from '../wiring/open-store
 import { alignColumns } from './output.js';
 
 export const count = (config: Config) => onJobs(config, countJobs);
-/** Of more than `limit`, the latest. */
+/** Failed jobs, the latest `limit` of them. */
 export const listFailed = (config: Config, limit: number) =>
   onJobs(config, (jobs) => describeFailed(jobs, limit));
 /** The one with this id, or all. */

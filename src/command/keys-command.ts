@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { loadExistingConfig } from '../wiring/existing-database.js';
 import type { NewKeyOptions } from './keys.js';
 
-/** What is needed only to do it, and not to tell of it. */
+/** Loads the modules that `--help` does not need. */
 const load = () => import('./keys.js');
 
 /** `claimcheck keys …`, which works on the database itself, also while the service runs. */

@@ -153,12 +153,12 @@ export async function revokeKey(deps: KeyCommand, id: string): Promise<void> {
   deps.print(`Revoked ${row.name} (${row.prefix}…).`);
 }
 
-/** What the commands on keys work with. */
+/** Dependencies of the commands on keys. */
 export interface KeyCommand {
   database: Database;
   clock: () => Date;
   /** The result. */
   print(line: string): void;
-  /** What is said beside the result. */
+  /** Prints a remark beside the result. */
   remark(line: string): void;
 }

@@ -12,7 +12,7 @@ import {
 } from '../wiring/open-stores.js';
 import { createProgressBar } from './progress.js';
 
-/** Where rows and bytes are, and where they are to be. What is the same in both stays where it is. */
+/** The place of rows and bytes now, and the place to move them to. Whichever is the same in both stays. */
 export interface Move {
   from: Config;
   to: Config;
@@ -86,7 +86,7 @@ async function assertUnused({ postgres }: Config): Promise<void> {
   if (await isInUse(postgres)) throw new Error('A service runs on the database to move to: stop it first.');
 }
 
-/** What a move does not bring it removes: the database of another service is no place for it. */
+/** A move removes rows that it does not bring, so the database of another service is no target. */
 async function assertOurs(source: Database, target: Database): Promise<void> {
   for (const { id } of await target.read.find(OrganizationRow, { take: 100 })) {
     if (await source.read.existsBy(OrganizationRow, { id })) continue;

@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/config.js';
 import { AttachmentError } from '../errors.js';
 
-/** What the command says of a fault before it ends: one line, but for settings, of which each fault has its own. */
+/** The message of a fault that ends a command: one line, or one for each fault of the settings. */
 export function describeFault(error: unknown): string {
   if (error instanceof ConfigError) return error.message;
   if (!(error instanceof AttachmentError)) return error instanceof Error ? error.message : String(error);

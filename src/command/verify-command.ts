@@ -5,7 +5,7 @@ import type { VerifyOptions } from './verify.js';
 
 const mebibyte = 1024 * 1024;
 
-/** What scripts go by. */
+/** Exit codes. */
 const exitStatus = { allWell: 0, findings: 1, notRun: 2 } as const;
 
 const explanation = `

@@ -70,7 +70,7 @@ async function assertFolder(dataDirectory: string): Promise<void> {
   }
 }
 
-/** What is stored and named at this moment is the whole of the run, so that it ends however much is uploaded. */
+/** The run covers what is stored and named at this moment, so that it ends however much is uploaded meanwhile. */
 async function begin({ read, clock }: Database, { allOrphans, since }: VerifyOptions): Promise<VerifyState> {
   const [organization] = await read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
   if (!organization) throw new Error('The database is empty: is DATA_DIR the one of the service?');

@@ -5,7 +5,7 @@ import { limitSettings, shapeLimits } from './limit-settings.js';
 import { parseS3Url, type S3Location } from './s3-location.js';
 import { delays, flag, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
 
-/** What the service can be told by its environment, a documented line each. README.md's table says the same. */
+/** The settings, from the environment, a documented line each. */
 const settings = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   PORT: integer('4000', 0, 65_535).describe('Port to listen on; 0 picks a free one.'),

@@ -19,7 +19,7 @@ export interface ContentTypeClaims {
   fileName: string;
   /** The media type that the client gave. */
   declared: string | null;
-  /** Of the policy: its names for the extension go before all others. */
+  /** The policy's table. Its names for the extension go before all others. */
   acceptedTypes: AcceptedTypes | null;
 }
 

@@ -48,7 +48,7 @@ export const encryptedPackage = 'EncryptedPackage';
 const openPackage =
   /officedocument\.|macroenabled|ms-excel\.sheet\.binary|vnd\.visio$|xpsdocument$|\/oxps$|\/3mf$/;
 
-/** What can be in a ZIP archive and, where that is known, what the first entry of such an archive is called. */
+/** Types that are ZIP archives and, if it is known, the name of such an archive's first entry. */
 const zipMembers: readonly { types: RegExp; firstEntry: RegExp }[] = [
   {
     types: openPackage,

@@ -3,7 +3,7 @@ import { compoundFile, encryptedPackage, zip } from './content-formats.js';
 import { parseMediaType, plainText, standardType, unknownType } from './content-type-names.js';
 import { readEightBitText, readText, recognizeText } from './recognize-text.js';
 
-/** What the first bytes of a file say. */
+/** The result of looking at the first bytes of a file. */
 export interface DetectedContent {
   /** The standard name of the format found; else text/plain, or application/octet-stream where nothing is known. */
   contentType: string;

@@ -1,7 +1,7 @@
 import mime from 'mime-types';
 import { plainText, standardType, unknownType } from './content-type-names.js';
 
-/** What extensions stand for besides, or before, what the registry of types says. */
+/** Types of extensions besides, or before, those of the registry of types. */
 const moreTypes: Record<string, readonly string[]> = {
   '.ai': ['application/pdf'],
   '.asc': [plainText],

@@ -1,6 +1,6 @@
 import { AttachmentError } from '../errors.js';
 
-/** Where a page ends: the last item's place in the order, with its id to tell equal places apart. */
+/** The end of a page: the last item's place in the order, with its id to tell equal places apart. */
 export interface Position {
   value: string | number;
   id: string;

@@ -5,7 +5,7 @@ import {
   QueryRunnerProviderAlreadyReleasedError,
 } from './typeorm.js';
 
-/** Of SQLite: its file cannot be written or read just now. */
+/** Codes of SQLite for a file that cannot be written or read just now. */
 const sqliteFaults = new Set([
   'SQLITE_FULL',
   'SQLITE_IOERR',
@@ -16,7 +16,7 @@ const sqliteFaults = new Set([
 ]);
 
 /**
- * Of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), ended for
+ * Codes of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), ended for
  * its own idleness (25P03, 25P04), statement cancelled by its time limit (57014) or on a standby by what the primary has done
  * (40001), given up to end a deadlock (40P01), a standby or a read-only volume (25006), a failing disk (58).
  */
@@ -35,11 +35,11 @@ const socketFaults = new Set([
   'ETIMEDOUT',
 ]);
 
-/** What the driver and its pool say of connections that are lost or answer nothing, without a code. */
+/** Messages without a code of the driver and its pool, for connections that are lost or answer nothing. */
 const lostConnection =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Driver not Connected)/;
 
-/** What TypeORM throws of a connection that was lost between two statements, which it has put away then. */
+/** TypeORM's error for a connection that was lost between two statements; it has released the connection by then. */
 const putAway = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError];
 
 /** A text with the character U+0000, which PostgreSQL cannot keep. */

@@ -17,7 +17,7 @@ export interface PostgresChannelOptions {
 /** PostgreSQL takes less than 8,000 bytes at once. */
 export const maxTextBytes = 7_900;
 const textsAtOnce = 500;
-/** So many wait at most, while the database is away; the oldest are let go. */
+/** Messages that wait at most while the database is away. The oldest are dropped. */
 const maxWaiting = 10_000;
 const connectTimeoutMs = 5_000;
 /** A connection that answers nothing in so long is lost, though nobody has closed it. */
@@ -91,7 +91,7 @@ export class PostgresChannel {
   }
 
   async #sendWaiting(): Promise<void> {
-    // What is sent in the same turn goes together.
+    // Messages of the same turn go together.
     await new Promise(setImmediate);
     while (this.#client && this.#waiting.length > 0) {
       const texts = this.#waiting.slice(0, textsAtOnce);

@@ -67,7 +67,7 @@ function endWhereTimedOut(client: pg.PoolClient, error: unknown): void {
 const intervalMs = 60_000;
 /** An answer that took longer says too little. */
 const longestAnswerMs = 1_000;
-/** Of a database that is busy while the process starts. */
+/** Attempts to read the clock of a database that is busy while the process starts. */
 const firstTries = 10;
 
 /** The time of a database, known between two questions by what has passed since. */
@@ -97,7 +97,7 @@ export async function followClock(source: Pick<DataSource, 'query'>): Promise<Da
   };
 }
 
-/** What to add to this process's monotonic clock, in milliseconds; null where the answer took too long. */
+/** Offset to add to this process's monotonic clock, in milliseconds; null if the answer took too long. */
 async function measureOffset(source: Pick<DataSource, 'query'>): Promise<number | null> {
   const asked = performance.now();
   const [{ time }] = await source.query<[{ time: number }]>(

@@ -21,7 +21,7 @@ import type { Work } from './write-queue.js';
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database`. */
   url: string;
-  /** Of a streaming replica of it, where there is one. */
+  /** The URL of a streaming replica, if there is one. */
   readUrl?: string | null;
   /** Connections of this process. */
   poolSize: number;

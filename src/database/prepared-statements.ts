@@ -33,7 +33,7 @@ export class PreparingDatabase extends sqlite3.Database {
     super.close(callback);
   }
 
-  /** What is queued on a statement that cannot be prepared is dropped without a word, so it is used only once it is. */
+  /** The driver drops what is queued on a statement that cannot be prepared, so a statement is used only once it is prepared. */
   #withPrepared(sql: string, callback: Callback, use: (statement: sqlite3.Statement) => void): void {
     const known = this.#statements.get(sql);
     if (known) {
@@ -51,7 +51,7 @@ export class PreparingDatabase extends sqlite3.Database {
   }
 
   #keep(sql: string, statement: sqlite3.Statement): void {
-    // Of two prepared at the same time one is enough; finalizing waits for what has been queued.
+    // If two were prepared at the same time, one is enough. Finalizing waits for what has been queued.
     this.#statements.get(sql)?.finalize();
     this.#statements.set(sql, statement);
     if (this.#statements.size <= maxStatements) return;

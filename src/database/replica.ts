@@ -3,10 +3,10 @@ import type { DataSourceOptions, EntityManager } from 'typeorm';
 import { DataSource } from './typeorm.js';
 
 export interface ReplicaOptions {
-  /** What the replica follows. */
+  /** The database that the replica follows. */
   primary: EntityManager;
   replica: DataSourceOptions;
-  /** So long a read may take, in milliseconds. */
+  /** The time limit of a read, in milliseconds. */
   longestReadMs: number;
   /** Told when it is given up for a while, and why. */
   onLost(error: unknown): void;
@@ -41,7 +41,7 @@ export class Replica {
     return replica;
   }
 
-  /** What to read from: the replica, or the primary where it has not caught up. Those who ask meanwhile share the next look. */
+  /** Read-only. The replica if it has caught up with the primary, else the primary. Callers that wait share one check. */
   reader(): Promise<EntityManager> {
     if (this.#source === null) return Promise.resolve(this.#options.primary);
     if (this.#running === null) return this.#look();

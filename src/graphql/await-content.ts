@@ -80,7 +80,7 @@ async function readText(context: GraphqlContext, given: GivenText): Promise<Inta
   return intake;
 }
 
-/** What a short text is refused with too: no base64 has a colon, and no data URL that is base64 throughout a comma. */
+/** The fault that a short text has too: no base64 has a colon, and no data URL that is base64 throughout has a comma. */
 function wrongEncoding(encoding: TextEncoding): AttachmentError {
   if (encoding === 'dataUrl') {
     return badContent('BAD_USER_INPUT', [encoding], 'data_url_invalid', 'There is no comma.');

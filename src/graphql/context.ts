@@ -33,7 +33,7 @@ import { createDescriptionLoader, type DescriptionLoader } from './description-l
 import type { LongText } from './json-body/read-json-body.js';
 import type { TakenText } from './read-request.js';
 
-/** What resolvers hand on to the verbs of the service. */
+/** The dependencies of the verbs, which resolvers hand on. */
 export interface GraphqlDependencies {
   database: Database;
   storage: Storage;
@@ -51,7 +51,7 @@ export interface GraphqlDependencies {
   urls: AttachmentUrls;
   revocations: KeyRevocations;
   uploadMeter: UploadMeter;
-  /** Where the bytes of an upload target are sent to. */
+  /** The URL that takes the bytes of an upload target. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
   maxFiles: number;
@@ -64,7 +64,7 @@ export interface GraphqlDependencies {
   onRemovalDelayed(error: unknown): void;
 }
 
-/** What is known of one request. */
+/** Facts about one request. */
 export interface RequestFacts {
   /** Null without a credential: good for introspection only. */
   viewer: Viewer | null;
@@ -86,14 +86,14 @@ export interface RequestFacts {
   watch?(target: WatchTarget): Promise<AsyncIterable<StoredAttachment>>;
 }
 
-/** What every resolver of one operation shares. Apollo hands a clone of it to them, which is why nothing in it is `#private`. */
+/** The state that all resolvers of one operation share. Apollo hands them a clone, so nothing in it is `#private`. */
 export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
   private madeDescriptions: DescriptionLoader | null = null;
   private isWriting = false;
   readonly budget: AnswerBudget;
-  /** What resolvers read rows from. */
+  /** The manager that resolvers read rows from. */
   reader: EntityManager;
 
   constructor(
@@ -169,7 +169,7 @@ export class GraphqlContext {
     return this.madeDescriptions;
   }
 
-  /** What the viewer may see and change of records. */
+  /** Access of the viewer to records. */
   get access(): RecordAccess {
     this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
     return this.madeAccess;

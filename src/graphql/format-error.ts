@@ -66,7 +66,7 @@ export function formatWithoutSuggestions(
   );
 }
 
-/** What leaves of an error: one of our codes with its details, and nothing of the inside. */
+/** The error as clients see it: one of our codes with its details, and nothing of the inside. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const original = toDatabaseFault(unwrapResolverError(error));
   if (original instanceof AttachmentError) {

@@ -37,7 +37,7 @@ export type JsonRequest = Omit<JsonBody<TakenText>, 'taken'> & { taken: Intake[]
 /** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
 const framing = 4 * 1024 * 1024;
 
-/** What the parser says of a part without a content type of its own. */
+/** The parser's content type for a part without one of its own. */
 const undeclared = 'text/plain';
 
 export function createMultipartReader(

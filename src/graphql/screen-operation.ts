@@ -26,7 +26,7 @@ const maxRememberedBytes = 8 * 1024 * 1024;
 const bytesPerToken = 400;
 const bytesPerDocument = 1_000;
 
-/** Of each document: few page sizes are in use. */
+/** Sets of variables remembered for each document: few page sizes are in use. */
 const maxAffordable = 20;
 const maxKeyLength = 200;
 

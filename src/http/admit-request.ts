@@ -5,7 +5,7 @@ import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { type Rate, rateLimited } from '../limits/rate-limiter.js';
 
-/** Whose request this is; its answer, whichever it is, tells what is left of the credential's rate. */
+/** The viewer of a request. Every answer to it has headers with the rest of the credential's rate. */
 export async function admitRequest(
   admit: Admit,
   { headers: { authorization }, ip: address }: FastifyRequest,

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import fresh from 'fresh';
 import type { ByteRange } from '../storage/storage.js';
 
-/** What tells one state of a file from another: a strong entity tag, quotes included, and an HTTP date. */
+/** Validators of a file: a strong entity tag, quotes included, and an HTTP date. */
 export interface Validators {
   etag: string;
   lastModified: string;

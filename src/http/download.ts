@@ -81,7 +81,7 @@ function takerOf(viewer: Viewer | null, { ip: address }: FastifyRequest): Taker 
   return viewer ? { principal: principalKey(viewer.organizationId, viewer.principal.id) } : { address };
 }
 
-/** What holds for every answer, and for errors to the end: nothing is sniffed, run, stored or told to the next site. */
+/** Headers of every answer, errors included: nothing is sniffed, run, stored or told to the next site. */
 function setRefusalHeaders(reply: FastifyReply): void {
   const vary = reply.getHeader('vary');
   reply.headers({

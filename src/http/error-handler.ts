@@ -13,7 +13,7 @@ import {
 } from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
 
-/** What Fastify itself refuses, in our words. */
+/** Refusals of Fastify itself, by our codes. */
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {
   FST_ERR_CTP_BODY_TOO_LARGE: (_, limit) => {
     const msg = `The body may have at most ${limit} bytes.`;
@@ -39,10 +39,10 @@ const headersFault = 'headers_too_large';
 /** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
 const maxHeaderCount = 1000;
 
-/** What is unavailable now may be asked for again after that. */
+/** Retry-After for what is unavailable now. */
 const unavailableSeconds = 5;
 
-/** So long may a client take to notice that its connection ends. */
+/** Time that a client may take to notice that its connection ends. */
 const lingerMs = 1000;
 const ending = new WeakSet<Socket>();
 

@@ -28,7 +28,7 @@ export interface ScreenedDocument {
   introspection: { values: number; bytes: number };
 }
 
-/** What an operation is told of its request. */
+/** Facts about the request of an operation. */
 export interface OperationFacts<Content, Text> {
   /** Null without a credential. */
   viewer: Viewer | null;
@@ -74,7 +74,7 @@ const maxContentlessJson = 256 * 1024;
 const isMultipart = (request: FastifyRequest): boolean =>
   /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '');
 
-/** Of the Sandbox, whose page has a policy in itself for what it loads. */
+/** Policy of the Sandbox, whose page has a policy in itself for what it loads. */
 const pagePolicy = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
 const isPage = (reply: FastifyReply): boolean => /^text\/html/.test(String(reply.getHeader('content-type')));

@@ -21,7 +21,7 @@ type LoggedError = {
 };
 
 /**
- * What of an error may be logged: what it is and where it came from, but not the values it was about. A failed statement
+ * The parts of an error that may be logged: what it is and where it came from, but not its values. A failed statement
  * carries all of its parameters, be it the address of a webhook with a token in it.
  */
 export function loggedError(error: unknown, causes = maxCauses): LoggedError {
@@ -75,7 +75,7 @@ export class RequestLog extends LogController {
   }
 }
 
-/** What of a request may be logged. Behind /uploads/ comes a token. */
+/** The parts of a request that may be logged. Behind /uploads/ comes a token. */
 export function loggedRequest({ method, originalUrl }: FastifyRequest) {
   const [path = ''] = originalUrl.split(queryStart, 1);
   const shown = path.replace(/(\/uploads\/).*/, '$1').replace(secretLike, '…');

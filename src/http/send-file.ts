@@ -27,7 +27,7 @@ export interface SendOptions {
   disposition: Disposition;
   /** Cache-Control of an answer at that time that carries or confirms the file; any other is not to be stored. */
   cacheControl(at: Date): string;
-  /** Whose pages may embed the file. */
+  /** Origins whose pages may embed the file. */
   resourcePolicy: 'same-origin' | 'cross-origin';
   /** The store, where it is to send the bytes itself. */
   direct: Pick<DirectAccess, 'downloadUrl'> | null;
@@ -154,7 +154,7 @@ function fileHeaders(
   };
 }
 
-/** What browsers may show in place: nothing that can run script in a page of ours. */
+/** Types that browsers may show in place: none that can run script in a page of ours. */
 const inlineTypes = new Set([
   'application/pdf',
   'audio/aac',

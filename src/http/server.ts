@@ -26,7 +26,7 @@ export interface ServerOptions {
 /** Bytes a JSON body may have. */
 const maxJsonBodySize = 1024 * 1024;
 
-/** What a browser page on another origin may read of our answers. */
+/** Headers of our answers that a page on another origin may read. */
 const exposedHeaders = [
   'Content-Disposition',
   'Content-Range',
@@ -40,7 +40,7 @@ const exposedHeaders = [
   'WWW-Authenticate',
 ];
 
-/** Of every answer that has none of its own: what is no page runs nothing, and is shown in no frame. */
+/** Default security headers. Nothing we send is a page, so nothing may run script or be framed. Downloads and the explorer set their own. */
 const securityHeaders: FastifyHelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,

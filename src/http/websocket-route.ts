@@ -9,7 +9,7 @@ import { answerPings, boundReading } from './bound-reading.js';
 import { trustProxies } from './server.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
-/** What the protocol is told of a socket. */
+/** Facts about a socket, for the protocol. */
 export interface SocketConnection {
   /** The client's IP address. */
   address: string;
@@ -29,7 +29,7 @@ export interface WebSocketDependencies {
   pingIntervalMs?: number;
   /** A client that takes longer to read an event is closed; 30 seconds where left out. */
   readingMs?: number;
-  /** Whose X-Forwarded-For is believed; nobody's where left out. */
+  /** Proxies whose X-Forwarded-For is believed; none if left out. */
   trustedProxies?: readonly string[];
 }
 
@@ -54,7 +54,7 @@ const usualPingIntervalMs = 12_000;
 const goingAway = 1001;
 const tryAgainLater = 1013;
 
-/** So long a client may take to answer the closing of its socket. */
+/** Time that a client may take to answer the closing of its socket. */
 const closingMs = 1_000;
 
 /**
@@ -125,7 +125,7 @@ function serve(
       close,
       onMessage: (receive) =>
         socket.on('message', (data, isBinary) => {
-          // Of what came before the close some may still be on its way here.
+          // Messages from before the close may still be on their way here.
           if (socket.readyState !== socket.OPEN) return;
           if (isBinary) close(CloseCode.BadRequest, 'Invalid message received');
           else receive(String(data)).catch(fail);

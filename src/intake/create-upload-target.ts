@@ -25,7 +25,7 @@ export interface CreateUploadTarget {
   policy: string | null;
 }
 
-/** So long the bytes may be sent, once. */
+/** How long the bytes may be sent, once. */
 const uploadTargetLifetimeMs = 15 * 60_000;
 
 /**
@@ -84,11 +84,11 @@ function checkInput(
 
 export interface OfferUploadDependencies {
   storage: Pick<Storage, 'direct'>;
-  /** Where the bytes of a target can be sent to us. */
+  /** Our URL for the bytes of a target. */
   uploadUrl(targetId: string): string;
 }
 
-/** Where the bytes of a target are to be sent, and with which headers: to the store itself where it takes them. */
+/** URL and headers for the bytes of a target: the store's own if it takes them. */
 export async function offerUpload(
   { storage: { direct }, uploadUrl }: OfferUploadDependencies,
   { id, documentKey, size, contentType, createdAt }: UploadTargetRow,

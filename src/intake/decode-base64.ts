@@ -20,7 +20,7 @@ export class InvalidBase64 extends AttachmentError {
   constructor(
     loc: readonly (string | number)[],
     offset: number,
-    /** Of the whole text: it may be too long as well. */
+    /** Length of the whole text, which may be too long as well. */
     readonly textLength: number,
   ) {
     const msg = `This is no base64 from the character at offset ${offset} on.`;
@@ -66,14 +66,14 @@ export function assertDecodedSize(textLength: number, maxSize: number): void {
   });
 }
 
-/** What is no ASCII becomes bytes that no alphabet has; before them, bytes count like characters. */
+/** Characters beyond ASCII become bytes that no alphabet has. Before them, bytes count like characters. */
 export function toBytes(piece: Uint8Array | string): Buffer {
   if (typeof piece === 'string') return Buffer.from(piece);
   return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
 }
 
 class Base64Decoder {
-  /** Where the text ceases to be base64; null as far as it is. Behind a fault nothing is decoded. */
+  /** Offset of the first character that is no base64; null if there is none so far. Nothing behind it is decoded. */
   faultOffset: number | null = null;
   /** Characters seen. */
   #length = 0;

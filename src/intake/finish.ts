@@ -65,7 +65,7 @@ async function finishHeld(
   if (!isSettled) await condemnKeys(database, [target.documentKey], clock());
 }
 
-/** What was sent to us is at its key once it is whole, and stays as it is: only that may not be written down yet. */
+/** Bytes that were sent to us are at their key once they are whole, and stay as they are. The row may not say so yet. */
 async function finishWhole(
   { database, storage, clock }: FinishUploadDependencies,
   organizationId: string,

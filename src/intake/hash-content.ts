@@ -46,7 +46,7 @@ export function createHasher(workerFile = new URL('./hash-worker.js', import.met
   };
 }
 
-/** Where the md5 of a content is being made. */
+/** The md5 of a content in the making. */
 interface Md5Place {
   thread: HashThread;
   id: number;

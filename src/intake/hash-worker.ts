@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** What the thread is told, about one of several contents at a time: the next bytes, which lie in the shared memory, or the end. */
+/** A message to the thread about one of several contents: the next bytes, which lie in the shared memory, or the end. */
 export type HashRequest =
   | { kind: 'update'; id: number; offset: number; length: number }
   | { kind: 'finish' | 'forget'; id: number };
 
-/** What it answers: that a piece of the memory has been read, or a digest. */
+/** Its answer: a piece of the memory has been read, or a digest. */
 export type HashReply = { kind: 'read'; offset: number } | { kind: 'digest'; id: number; md5: string };
 
 const memory: SharedArrayBuffer = workerData;

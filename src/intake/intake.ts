@@ -12,7 +12,7 @@ export interface Intake {
   head: Uint8Array;
   /** As sent, not cleaned; null where the content came without one. */
   fileName: string | null;
-  /** What the sender says it is. */
+  /** The media type that the sender gave. */
   declaredType: string | null;
   /** True where the bytes came in a data URL, whose type belongs to the content and cannot be overruled. */
   fromDataUrl?: boolean;

@@ -7,7 +7,7 @@ export interface MeteredContent {
   size: number;
   /** The first 4 KiB, or all where there is less. */
   head: Uint8Array;
-  /** What `handle` has not been given: all of a content that fits into one batch. */
+  /** Bytes that `handle` has not been given: all of a content that fits into one batch. */
   lastBatch: Uint8Array[];
 }
 
@@ -61,7 +61,7 @@ class ContentSink extends Writable {
     return Buffer.concat(this.#head);
   }
 
-  /** What has not been handled yet. */
+  /** Bytes that have not been handled yet. */
   takeBatch(): Uint8Array[] {
     const batch = this.#batch;
     this.#batch = [];

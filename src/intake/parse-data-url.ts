@@ -8,7 +8,7 @@ export interface DataUrl {
   content: AsyncIterable<Uint8Array>;
 }
 
-/** What precedes the comma may have so many characters. */
+/** Characters that may precede the comma. */
 export const maxDataUrlHeader = 1024;
 
 const token = "[\\w!#$%&'*+.^`|~-]+";

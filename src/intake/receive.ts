@@ -48,7 +48,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   deps.leases.hold(target.documentKey);
   let isThere: boolean;
   try {
-    // Of two requests at once, one gets past here; a crash leaves the target unusable, never half-filled.
+    // If two requests come at once, one gets past here. A crash leaves the target unusable, never half-filled.
     const { organizationId } = target;
     const isOurs = await database.write((manager) =>
       moveTarget(manager, { ...open, organizationId }, { state: 'RECEIVING' }),

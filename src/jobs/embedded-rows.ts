@@ -70,7 +70,7 @@ async function exhaustedBetween(read: EntityManager, after: string, upTo: string
   return rows.map(({ id }) => id);
 }
 
-/** Where one of its key waits already, which is the later one, that does the work, and the exhausted one is gone. */
+/** If a newer job with the same key is waiting, deletes the exhausted one: the newer one does its work. */
 async function retryOne(manager: EntityManager, id: string, now: Date): Promise<number> {
   const exhausted = { id, state: 'EXHAUSTED' as const };
   const job = await manager.findOneBy(JobRow, exhausted);

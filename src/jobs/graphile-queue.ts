@@ -36,7 +36,7 @@ export class GraphileQueue {
   readonly #handler: JobHandler;
   #runner: Runner | null = null;
   #workerId: string | null = null;
-  /** What has been taken, by id, with the attempt it was taken for. */
+  /** Jobs that have been taken, by id, with the attempt that each was taken for. */
   readonly #taken = new Map<string, number>();
 
   constructor(kind: string, handler: JobHandler, options: LaneOptions) {

@@ -1,20 +1,20 @@
 import type { EntityManager } from 'typeorm';
 import type { NewJob } from './jobs.js';
 
-/** Where graphile-worker keeps its tables, so that another use of it in the same database stays apart. */
+/** The schema of graphile-worker's tables. A name of our own keeps other uses in the same database apart. */
 export const jobSchema = 'claimcheck_jobs';
 
 /** Attempts are counted here, not there: more than any schedule has. */
 const noLimit = 32_767;
 const maxErrorLength = 1_000;
 
-/** What graphile-worker keeps as the payload of a job. */
+/** The payload of a job, as graphile-worker keeps it. */
 export interface JobPayload {
   payload: object;
   key: string | null;
   /** Attempts made before graphile-worker began to count. */
   attempts: number;
-  /** Of the same key, and to run once this one is over. */
+  /** A job of the same key that runs once this one is over. */
   next?: { payload: object; runAt: string | null };
 }
 
@@ -26,7 +26,7 @@ export interface HeldJob {
   envelope: JobPayload;
 }
 
-/** What becomes of a job whose attempt has failed. */
+/** A failed attempt of a job. */
 export interface Failure {
   error: unknown;
   /** Attempts made, this one included. */
@@ -60,7 +60,7 @@ interface Placed {
 async function place(manager: EntityManager, job: Placed, whereOneWaits: WhereOneWaits): Promise<void> {
   const { payload, key } = job.envelope;
   if (key === null) return void (await addJob(manager, job, 'replace'));
-  // Where there is one of its key, this takes that row's lock instead: it stays what it is until the commit.
+  // If there is a job of its key, this locks that row instead, which stays as it is until the commit.
   const present = await addJob(manager, job, 'unsafe_dedupe');
   if (present.isNew) return;
   if (present.isRunning) {

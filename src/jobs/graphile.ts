@@ -164,9 +164,9 @@ export class GraphileJobs implements Jobs {
 const isJobId = (id: string): boolean => /^[1-9]\d{0,17}$/.test(id);
 
 /**
- * Where a connection is lost while it ends, graphile-worker rejects promises that nobody waits for, which would end the process;
- * what it had in hand is freed like that of a dead worker. Such a rejection is told to `onFault` instead, any other ends the
- * process as ever. The result undoes it.
+ * If a connection is lost while graphile-worker ends, it rejects promises that nobody awaits, which would end the process;
+ * its jobs are unlocked like those of a dead worker. Such a rejection goes to `onFault` instead; any other ends the
+ * process as usual. The result removes the handler.
  */
 export function keepRejections(onFault: (error: unknown) => void): () => void {
   const handle = (error: unknown) => {

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 export interface NewJob {
   /** Says which handler it is for. */
   kind: string;
-  /** What the handler is told; becomes JSON. */
+  /** The argument of the handler, kept as JSON. */
   payload: object;
   /**
    * At most one job of a key waits at any time: enqueueing another takes the first one's place. One that is running already is
@@ -25,7 +25,7 @@ export interface Attempt {
   signal: AbortSignal;
 }
 
-/** What a kind of job does. Runs at least once for each job, so repeating it must be harmless. */
+/** Handles one kind of job. Runs at least once for each job, so repeating it must be harmless. */
 export interface JobHandler {
   /** Milliseconds between attempts; after the last of them a job that fails again is kept as exhausted. */
   retryDelaysMs: readonly number[];

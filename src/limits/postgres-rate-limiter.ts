@@ -15,13 +15,13 @@ export interface PostgresLimits {
 }
 
 const tableName = 'rate_limits';
-/** Where the library's statements have instants among their parameters, in milliseconds since 1970. */
+/** Positions of instants among the parameters of the library's statements, in milliseconds since 1970. */
 const instantsOf: Record<string, readonly number[]> = {
   'rlflx-upsert': [2, 3],
   'rlflx-get': [1],
   'rlflx-clear-expired': [0],
 };
-/** Of processes that start together, all but one may find the table half made. */
+/** If processes start together, all but one may find the table half made. */
 const maxAttempts = 5;
 
 /** Counts for all processes on a database, in a table that is made at need. While that is away, each process counts for itself. */

@@ -27,7 +27,7 @@ export function rateLimited({ limit, resetsInMs }: Rate, msg: string, type: stri
   return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds, details });
 }
 
-/** What a principal's requests are counted under. Its id is unique within its organization only. */
+/** The key that a principal's requests are counted under. Its id is unique within its organization only. */
 export function principalKey(organizationId: string, principalId: string): string {
   return `${organizationId}/${principalId}`;
 }

@@ -1,7 +1,7 @@
 /** Milliseconds of work in one round of the event loop, before others get their turn. */
 const sliceMs = 8;
 
-/** Whose turn it is. */
+/** The owner of a turn. */
 export interface TurnKey {
   /** The client's organization. */
   group: string;

@@ -14,7 +14,7 @@ import type { Policy } from '../policies/policy.js';
 import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
 import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
 
-/** What one field can hold, whatever its policy says. */
+/** Attachments that one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
 
 export interface LinkChange {
@@ -23,7 +23,7 @@ export interface LinkChange {
   attachmentIds: readonly string[];
   mode: LinkMode;
   expectedVersion: number | null;
-  /** What the field accepts; null where nothing can be added. */
+  /** The policy of the field; null if nothing is added. */
   policy: Policy | null;
   /** How long an attachment stays once no field links to it any more, in milliseconds; 0 is for good. */
   retentionMs: number;
@@ -135,7 +135,7 @@ async function placeLinks(
   return moved.map(({ attachmentId }) => attachmentId);
 }
 
-/** What has left its last field lives on for the retention, unless it is kept for good, or another record has claimed it. */
+/** An attachment that has left its last field lives on for the retention, or for good if a record has claimed it or the setting says so. */
 async function startRetention(
   manager: EntityManager,
   { organizationId }: Viewer,

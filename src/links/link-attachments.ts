@@ -106,7 +106,7 @@ function checkHold(faults: Faults, seconds: number): void {
   faults.add('BAD_USER_INPUT', ['input', 'holdSeconds'], 'out_of_range', msg, maxHoldSeconds);
 }
 
-/** What is to be removed need not be in the field any more, so that a retry succeeds, but it must exist for the viewer. */
+/** An attachment to remove need not be in the field any more, so that a retry succeeds. It must exist for the viewer. */
 async function assertVisible(
   { attachmentIds }: LinkAttachments,
   read: (ids: readonly string[]) => Promise<StoredAttachment[]>,

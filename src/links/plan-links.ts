@@ -1,6 +1,6 @@
 export type LinkMode = 'REPLACE' | 'ADD' | 'REMOVE';
 
-/** What a field shall hold, and how that differs from what it holds. All three are in order. */
+/** The new content of a field, and the difference to its present one. All three are in order. */
 export interface LinkPlan {
   next: string[];
   added: string[];

@@ -63,8 +63,8 @@ interface Place extends RecordRef {
 }
 
 /**
- * What to publish of these attachments after the commit of the caller's transaction: with every record that owns or links to
- * one just now, and with those it has `left` before. Of what is about to go, it must be asked before.
+ * The changes to publish after the commit of the caller's transaction. Each names every record that owns or links to
+ * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first.
  */
 export async function describeChanges(
   manager: EntityManager,

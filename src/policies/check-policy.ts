@@ -6,7 +6,7 @@ import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { FaultDetail, Faults } from '../errors.js';
 import type { Policy } from './policy.js';
 
-/** Of an upload, a target for one, or an attachment that is stored already. */
+/** The facts of an upload, a target, or a stored attachment that policies look at. */
 export interface CheckedFile {
   /** In bytes. */
   size: number;
@@ -31,14 +31,14 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
   return [...checkSize(policy, file), ...checkType(policy, file)];
 }
 
-/** What of it can be said without a type. */
+/** The part that needs no content type. */
 export function checkSize({ maxFileSize }: Policy, { size }: Pick<CheckedFile, 'size'>): PolicyFault[] {
   if (size <= maxFileSize) return [];
   const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
   return [{ code: 'FILE_TOO_LARGE', loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
 }
 
-/** What of it a new name can change. */
+/** The part that a new name can change. */
 export function checkType(
   { acceptedTypes }: Policy,
   { contentType, fileName }: Omit<CheckedFile, 'size'>,
@@ -54,7 +54,7 @@ export function checkType(
 }
 
 /**
- * Where a policy has a table of types, what the client has declared must stand in it beside the extension, even where the
+ * If a policy has a table of types, the type that the client has declared must stand in it beside the extension, even if the
  * bytes could be either. `declared` is a standard name; null says nothing.
  */
 export function checkDeclared(

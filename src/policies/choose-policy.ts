@@ -24,7 +24,7 @@ export function choosePolicy(
   return null;
 }
 
-/** What a new attachment names and is claimed for. */
+/** The policy that a new attachment names, and the record and field it is claimed for. */
 export interface CreationPolicyQuery {
   policy: string | null;
   record: RecordRef | null;

@@ -14,7 +14,7 @@ export interface PolicyBook {
 
 /** The policies of one record type. */
 export interface RecordTypePolicies {
-  /** Of the fields that are not named; null leaves them to the record type `*`. */
+  /** The policy of fields that are not named; null leaves them to the record type `*`. */
   policy: Policy | null;
   /** By name of the field. */
   fields: ReadonlyMap<string, Policy>;

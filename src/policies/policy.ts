@@ -3,7 +3,7 @@ import type { AcceptedTypes } from '../content-types/content-type-names.js';
 /** May an attachment linked into a field be linked elsewhere too, or does linking claim it for the one record? */
 export type Sharing = 'EXCLUSIVE' | 'SHARED';
 
-/** What an upload or a field must satisfy. */
+/** Conditions for uploads and fields. */
 export interface Policy {
   name: string;
   /** In bytes; a file may have so many. */

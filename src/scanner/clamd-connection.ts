@@ -2,7 +2,7 @@ import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { parseClamdReply } from './parse-clamd-reply.js';
 import type { ScanOutcome } from './scanner.js';
 
-/** Where clamd listens: on TCP or on a socket in the file system. */
+/** The address of clamd: TCP, or a socket in the file system. */
 export type ClamdAddress = { host: string; port: number } | { path: string };
 
 /** How long clamd may take, in milliseconds each. */
@@ -32,7 +32,7 @@ export class ClamdConnection {
   readonly #unsendable = new AbortController();
   readonly #over = new AbortController();
   readonly #reply: Uint8Array[] = [];
-  /** What keeps an answer from being believed when it says "clean"; the first such thing counts. */
+  /** The first reason not to believe an answer that says "clean". */
   #failure: string | null = null;
   #isWhole = false;
   #timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
 import type { ScanOutcome } from './scanner.js';
 
 /**
- * What clamd's whole reply to `zINSTREAM` means, up to the end of the connection. Only `stream: OK` is clean and only
+ * Reads clamd's whole reply to `zINSTREAM`, up to the end of the connection. Only `stream: OK` is clean and only
  * `stream: <name> FOUND` is infected, each with its one terminating NUL; all else is no verdict.
  */
 export function parseClamdReply(reply: Uint8Array): ScanOutcome {

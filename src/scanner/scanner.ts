@@ -1,12 +1,12 @@
-/** What a scanner says of some content. Whatever is neither an exact "clean" nor an exact "infected" is no verdict, to be tried again. */
+/** A scanner's result for some content. Anything but an exact "clean" or "infected" is no verdict, and is tried again. */
 export type ScanOutcome =
   | { outcome: 'clean' }
   | { outcome: 'infected'; signature: string }
   | { outcome: 'no verdict'; reason: string };
 
-/** What looks for malware. A scanner knows bytes and nothing of attachments. */
+/** Looks for malware. A scanner knows bytes and nothing of attachments. */
 export interface Scanner {
-  /** What it is called in settings, logs and metrics: `none`, `eicar` or `clamd`. */
+  /** Its name in settings, logs and metrics: `none`, `eicar` or `clamd`. */
   readonly name: string;
 
   /** False for `none` only: then attachments are approved at creation and nothing is ever scanned. */

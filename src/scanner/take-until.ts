@@ -25,7 +25,7 @@ export async function* takeUntil(
   }
 }
 
-/** What `pending` brings; null where `stop` is aborted first. Leaves nothing hanging on the signal. */
+/** The result of `pending`; null if `stop` is aborted first. Leaves no listener on the signal. */
 function unlessStopped<Value>(pending: Promise<Value>, stop: AbortSignal): Promise<Value | null> {
   return new Promise((resolve, reject) => {
     const stopped = () => resolve(null);

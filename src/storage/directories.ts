@@ -58,7 +58,7 @@ export class Directories {
     await this.sync(parent);
   }
 
-  /** What lies above the root is the operator's and perhaps closed to us: it is synced only where it was made here. */
+  /** Folders above the root are the operator's and perhaps closed to us. Only those made here are synced. */
   async #makeRoot(): Promise<void> {
     const topmost = await mkdir(this.#root, { recursive: true, mode: privateFolder });
     if (topmost === undefined) return;

@@ -10,7 +10,7 @@ const documentKeyPattern = new RegExp(
   `^\\d{4}-\\d{2}-\\d{2}/\\d{2}/${organizationIdPattern}/${uuidPattern}$`,
 );
 
-/** What may stand in a key for an organization: a UUID, or a short name that a token's issuer has given it. */
+/** The organization in a key: a UUID, or a short name that a token's issuer has given it. */
 export function isOrganizationId(text: string): boolean {
   return wholeOrganizationIdPattern.test(text);
 }
@@ -20,7 +20,7 @@ export function createDocumentKey(organizationId: string, now: Date): string {
   return `${hourPartition(now)}/${organizationId}/${uuidv7({ msecs: now.getTime() })}`;
 }
 
-/** Whose the object of this key is. */
+/** The organization that the object of this key belongs to. */
 export function organizationOf(key: string): string {
   return key.split('/')[2] ?? '';
 }

@@ -19,7 +19,7 @@ import type {
   Validity,
 } from './storage.js';
 
-/** Where what is sent directly waits. Nobody but the service can write where objects lie for good. */
+/** Prefix of objects that were sent directly. Nobody but the service can write where objects lie for good. */
 export const incomingFolder = 'incoming/';
 
 /** More than this the store copies only in parts. */

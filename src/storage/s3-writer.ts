@@ -128,7 +128,7 @@ export class S3Writer implements ObjectWriter {
     if (done === null) await this.#assertCompleted();
   }
 
-  /** Where the answer to the first attempt was lost, the upload is gone because the object is there. */
+  /** If the answer to the first attempt was lost, the upload is gone because the object is there. */
   async #assertCompleted(): Promise<void> {
     const head = await nullWhereMissing(this.#client.send(new HeadObjectCommand(this.#object)));
     if (head?.ContentLength !== this.#total) throw new Error('The multipart upload is gone.');

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Where bytes are kept. A storage knows keys and bytes and nothing of attachments.
+ * A place for bytes. A storage knows keys and bytes and nothing of attachments.
  *
  * A key is `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid>` (see document-key.ts); only the service makes keys, and every
  * implementation passes them through `assertDocumentKey` first. Faults of the medium (full, unreachable, permission) are
@@ -67,7 +67,7 @@ export interface DirectAccess {
   /** Bytes that can be sent so. */
   readonly maxSize: number;
   uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget>;
-  /** What waits under the key; null where nothing has come. */
+  /** The object that waits under the key; null if nothing has come. */
   incoming(key: string): Promise<IncomingObject | null>;
   /**
    * Makes what waits the object of its key. False where that is gone; stores that can compare also refuse so what has another
@@ -103,7 +103,7 @@ export interface DirectUploadTarget {
   headers: Record<string, string>;
 }
 
-/** What the store is to say of the bytes it sends. */
+/** Headers of the store's answer beside the bytes. */
 export interface DirectDownload {
   contentType: string;
   contentDisposition: string;

@@ -7,7 +7,7 @@ import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js
 export interface MovedRows {
   /** Rows that are in the target and the same in both. */
   rows: number;
-  /** Of these, those that had to be written. */
+  /** Rows among them that had to be written. */
   written: number;
 }
 

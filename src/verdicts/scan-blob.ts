@@ -23,13 +23,13 @@ const outcomes = { APPROVED: 'approved', REJECTED: 'rejected', SCAN_FAILED: 'fai
 
 const payloadSchema = z.object({ blobId: z.string() });
 
-/** So many files are scanned at once in one process. */
+/** Files that one process scans at once. */
 const concurrency = 8;
 
 /**
  * Scans one blob and writes its verdict. Without one from the scanner, or where the bytes are not all there, the attempt
  * fails and is made again; after the last, a blob that has no verdict yet is SCAN_FAILED, and any other keeps the one it has.
- * What has been released is approved, whatever the scanner would say.
+ * A blob that has been released is approved, whatever the scanner would say.
  */
 export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
   return {

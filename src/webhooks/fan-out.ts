@@ -10,7 +10,7 @@ import { IsNull } from '../database/typeorm.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { deliveryJob } from './delivery-job.js';
 
-/** What has happened to an attachment. */
+/** An event of an attachment. */
 export interface WebhookEvent {
   interaction: WebhookInteraction;
   attachment: {

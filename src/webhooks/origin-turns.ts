@@ -52,7 +52,7 @@ const newOrigin = (): Origin => ({ running: new Set(), waiting: [], paceMs: 0, b
 const isIdle = ({ running, waiting, bookedUntil }: Origin) =>
   running.size === 0 && waiting.length === 0 && bookedUntil < performance.now();
 
-/** What has been under way for long already shows as slow, before it ends. */
+/** A delivery that has been under way for long counts as slow before it ends. */
 function paceOf({ running, paceMs }: Origin): number {
   const [oldest] = running;
   return oldest ? Math.max(paceMs, performance.now() - oldest.startedAt) : paceMs;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import type { Answer } from './post-webhook.js';
 
-/** What becomes of a delivery after an attempt. */
+/** The next step of a delivery after an attempt. */
 export interface Plan {
   state: 'QUEUED' | 'DELIVERED' | 'FAILED';
   lastStatusCode: number | null;

@@ -4,7 +4,7 @@ import { type buildConnector, Client } from 'undici';
 import { ForbiddenAddressError } from './address-guard.js';
 import { ForbiddenPortError } from './guarded-connector.js';
 
-/** What an attempt came to. */
+/** The result of an attempt. */
 export type Answer =
   | { status: number; retryAfter: string | null }
   /** No answer: why not, in a short sentence fit to be shown. */
@@ -21,7 +21,7 @@ export interface Post {
   signal: AbortSignal;
 }
 
-/** So much of an answer's body is read, for the receiver's sake; nothing in it counts. */
+/** Bytes of an answer's body that are read, for the receiver's sake. Nothing in them counts. */
 const maxAnswerBytes = 1_024;
 
 const tooLate = Symbol('too late');

@@ -10,7 +10,7 @@ import type { Log } from './log.js';
 
 const intervalMs = 60_000;
 
-/** What is done after an answer. */
+/** Work that is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
   return { [scanJob]: createScanBlob(deps), [deliverWebhookKind]: createDeliverWebhook(deps) };
 }

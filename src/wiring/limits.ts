@@ -45,7 +45,7 @@ interface LimiterSource {
 
 type OpenLimiter = (name: string, limit: number) => Promise<RateLimiter>;
 
-/** What is counted of requests, for whoever may have too many of them: by all processes together where they share a database. */
+/** Counters of requests. Processes that share a database count together. */
 export async function openLimits(config: Config, deps: LimitDependencies): Promise<Limits> {
   const { database, authenticate } = deps;
   const { open, closeLimits } = config.postgres ? await shareLimits(config.postgres, database) : ownLimits;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Where what happens outside of a request is told. */
+/** Logger for events that belong to no request. */
 export type Log = FastifyInstance['log'];
 
 /** For commands, which tell what has failed by their own end. */

@@ -8,7 +8,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** What the service counts, in a registry of its own. The values of all labels are fixed in the code: no name or id is one. */
+/** The metrics of the service, in a registry of their own. The values of all labels are fixed in the code: no name or id is one. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

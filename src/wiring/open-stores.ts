@@ -33,7 +33,7 @@ export async function openConfiguredDatabase(
   return openPostgres(config.postgres, statementLogger, onReplicaLost);
 }
 
-/** Where the settings say that bytes are kept. */
+/** The storage that the settings name. */
 export async function createConfiguredStorage({ storage }: Config): Promise<Storage> {
   if (typeof storage === 'string') return createLocalStorage(storage);
   const { createS3Storage } = await import('../storage/s3.js');

@@ -31,7 +31,7 @@ import {
 } from './open-stores.js';
 import { relayConfiguredChanges } from './relay-changes.js';
 
-/** What tests and tools put in the place of the usual parts. */
+/** Parts that tests and tools replace. */
 export interface AppParts {
   clock?: () => Date;
   storage?: Storage;

@@ -47,6 +47,12 @@ export const noSuppressions = forbidComments(
 
 export const noUnfinishedNotes = forbidComments('is not finished', /\b(TODO|FIXME|HACK|XXX)\b/);
 
+/** A comment names its subject first. Each of these words puts a condition or a relation before it. */
+export const commentsNameTheirSubject = forbidComments(
+  'opens with What, Where, Of, So or Whose',
+  /^(\/\/|\/\*+)[\s*]*(What|Where|Of|So|Whose)\b/,
+);
+
 export const noVagueNames: Rule = (files) => [
   ...forbidNodes(
     'names a class after no thing',

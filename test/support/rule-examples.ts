@@ -92,6 +92,17 @@ export const examples = {
     },
     faults: ['src/a.ts:1', 'src/b.ts:1', 'src/c.ts:2', 'src/d.ts:1'].map((at) => `${at} exports a default`),
   },
+  commentsNameTheirSubject: {
+    files: {
+      'src/a.ts':
+        '/** Where bytes are kept. */\nconst a = 1;\n/*\n * So many.\n */\nconst b = 2; // Whose it is',
+      'src/b.ts':
+        '/** A place for bytes. What they are does not matter. */\nconst a = 1;\n// Offset of the end.\n',
+    },
+    faults: ['src/a.ts:1', 'src/a.ts:6', 'src/a.ts:3'].map(
+      (place) => `${place} opens with What, Where, Of, So or Whose`,
+    ),
+  },
   noVagueNames: {
     files: {
       'src/a.ts': 'class UploadService {}',

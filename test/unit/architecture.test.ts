@@ -1,4 +1,5 @@
 import {
+  commentsNameTheirSubject,
   filesAreShort,
   findMachinePaths,
   functionsAreShort,
@@ -26,6 +27,7 @@ const rulesOfSources = {
   noImportCycles,
   filesAreShort,
   functionsAreShort,
+  commentsNameTheirSubject,
   noAny,
   noNonNullAssertions,
   noDefaultExports,

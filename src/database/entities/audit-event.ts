@@ -1,7 +1,7 @@
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
-/** What somebody did, and to what. Rows are added and, once they have outlived the retention, removed; never changed. */
+/** One action: who did it, and to what. Rows are added and, once they have outlived the retention, removed; never changed. */
 @Entity('audit_events')
 @Index('ix_audit_events_organization', ['organizationId', 'id'])
 @Index('ix_audit_events_subject', ['subjectId', 'id'])
@@ -28,7 +28,7 @@ export class AuditEventRow {
   @Column({ ...jsonColumn('details'), nullable: true })
   details!: object | null;
 
-  /** Of what is recorded once only: sha256, lowercase hexadecimal. */
+  /** Unique among events that are recorded once only: sha256, lowercase hexadecimal. */
   @Column({ ...textColumn('once_key', 64), nullable: true })
   onceKey!: string | null;
 

@@ -1,7 +1,7 @@
 import { idColumn, instantColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
-/** What a principal has created under a key of its own choosing, so that a retry gets the same answer. */
+/** The attachment that a principal has created under a key of its own choosing. A retry gets the same answer. */
 @Entity('idempotency_keys')
 @Index('ix_idempotency_keys_created_at', ['createdAt'])
 export class IdempotencyKeyRow {

@@ -17,7 +17,7 @@ export class RejectionRow {
   @Column({ type: 'text', name: 'message' })
   message!: string;
 
-  /** What the scanner calls it. */
+  /** The scanner's name for the malware. */
   @Column({ ...textColumn('signature', 255), nullable: true })
   signature!: string | null;
 

@@ -39,7 +39,7 @@ export class WebhookDeliveryRow {
   @Column({ type: 'integer', name: 'attempts_before' })
   attemptsBefore!: number;
 
-  /** What the last attempt was answered; null where no answer came. */
+  /** The HTTP status of the last attempt; null if no answer came. */
   @Column({ type: 'integer', name: 'last_status_code', nullable: true })
   lastStatusCode!: number | null;
 
@@ -51,7 +51,7 @@ export class WebhookDeliveryRow {
   @Column({ ...instantColumn('next_attempt_at'), nullable: true })
   nextAttemptAt!: Date | null;
 
-  /** What is sent, to the letter. */
+  /** The body, exactly as it is sent. */
   @Column({ type: 'text', name: 'body' })
   body!: string;
 

@@ -1,7 +1,7 @@
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
-/** What may be waited for. */
+/** Events to subscribe to. */
 export type WebhookInteraction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
 
 /** Who wants to be told of an attachment's verdict. Lives as long as the attachment; a copy has none of them. */

@@ -31,7 +31,7 @@ const after = [
 
 const notApproved = index('ix_blobs_not_approved', ['organization_id', 'verdict'], "verdict <> 'APPROVED'");
 
-/** Of rows that a query looks for among many others, and of no others: most rows are then in fewer indexes. */
+/** Indexes of only the rows that a query looks for among many others. Most rows are then in fewer indexes. */
 export class PartialIndexes1763700000007 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.dropIndices('attachments', before);

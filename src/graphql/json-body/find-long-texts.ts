@@ -4,7 +4,7 @@ export interface FoundLongText {
   token: string;
 }
 
-/** Where in a value, such as the arguments of a field, the tokens of long texts stand. */
+/** Finds the tokens of long texts in a value, such as the arguments of a field. */
 export function findLongTexts(
   value: unknown,
   tokens: Pick<ReadonlyMap<string, unknown>, 'has' | 'size'>,

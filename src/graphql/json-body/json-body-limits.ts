@@ -27,7 +27,7 @@ export const defaultJsonBodyLimits = {
 } as const satisfies Partial<JsonBodyLimits>;
 
 /**
- * What `maxFiles` contents of `maxFileSize` bytes can take up as base64 in JSON: at worst every character is a slash, and
+ * The bytes that `maxFiles` contents of `maxFileSize` bytes can take up as base64 in JSON: at worst every character is a slash, and
  * some clients write each slash as two.
  */
 export function maxJsonRequestSize(maxFiles: number, maxFileSize: number): number {

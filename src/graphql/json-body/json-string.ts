@@ -4,7 +4,7 @@ const quote = 0x22;
 const backslash = 0x5c;
 const letterU = 0x75;
 
-/** Where the string that begins at `start`, behind its opening quote, has its closing one, looked for from `from` on; -1 where it has none yet. */
+/** Offset of the closing quote of the string that begins at `start`, looked for from `from` on; -1 if there is none yet. */
 export function findStringEnd(bytes: Buffer, start: number, from = start): number {
   for (let at = bytes.indexOf(quote, from); at !== -1; at = bytes.indexOf(quote, at + 1)) {
     if (countBackslashes(bytes, start, at) % 2 === 0) return at;

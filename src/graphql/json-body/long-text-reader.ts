@@ -21,7 +21,7 @@ export class LongTextReader {
     this.kind = /^data:/i.test(this.#start.toString('latin1', 0, 5)) ? 'dataUrl' : 'base64';
   }
 
-  /** What has arrived behind the closing quote; null while that has not been reached. */
+  /** Bytes that have arrived behind the closing quote; null while that has not been reached. */
   get rest(): Buffer | null {
     return this.#rest;
   }

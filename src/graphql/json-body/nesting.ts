@@ -52,7 +52,7 @@ export class Nesting {
     container.keyEnd = end + 1;
   }
 
-  /** Where in the value that `bytes` are the text of a string begins here. */
+  /** The place of the string that begins here, in the value that `bytes` are the text of. */
   path(bytes: Buffer): (string | number)[] {
     return this.#containers.map(({ isObject, keyStart, keyEnd, index }) =>
       isObject ? String(parseJson(bytes.subarray(keyStart, keyEnd))) : index,

@@ -9,7 +9,7 @@ import { type LongTextStart, ShortText } from './short-text.js';
 export interface LongTextSource {
   /** By its first characters; what follows is not checked yet. */
   kind: LongTextKind;
-  /** Where in the body it stands: `['variables', 'input', 'content', 'base64']`. */
+  /** Its place in the body: `['variables', 'input', 'content', 'base64']`. */
   path: (string | number)[];
   /**
    * Without quotes and escapes, in pieces of UTF-8; exact as far as it is ASCII, and bytes above 127 where it is not. To be
@@ -18,7 +18,7 @@ export interface LongTextSource {
   text: AsyncIterable<Uint8Array>;
 }
 
-/** What becomes of the long texts of a body. `T` is a text taken in. */
+/** Handlers of the long texts of a body. `T` is a text taken in. */
 export interface JsonBodyHandlers<T> {
   /** Takes one text in as it arrives; called for one at a time, in the order of the wire. What it throws fails the request. */
   receive(source: LongTextSource): Promise<T>;

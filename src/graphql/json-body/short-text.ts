@@ -8,7 +8,7 @@ import { parseJson } from './parse-json.js';
 
 /** A string that has turned out to be a long text. */
 export interface LongTextStart {
-  /** What stands in its place now. */
+  /** The token in its place. */
   token: string;
   path: (string | number)[];
   /** Its beginning, as sent; perhaps all of it, with the closing quote and more. */
@@ -26,10 +26,10 @@ const quote = 0x22;
 export class ShortText {
   readonly #limits: JsonBodyLimits;
   readonly #nesting: Nesting;
-  /** What is gathered, and the memory it lies in, which may have room for more behind it. */
+  /** The text so far, and the memory it lies in, which may have room for more behind it. */
   #text: Buffer = Buffer.alloc(0);
   #memory = this.#text;
-  /** What precedes has been looked through. */
+  /** Everything before this offset has been scanned. */
   #at = 0;
   /** The opening quote of the string that it ends in; null where it ends in none. */
   #stringStart: number | null = null;

@@ -21,7 +21,7 @@ export class DelimiterScan {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   }
 
-  /** What of the chunk lies before the end of the closing delimiter; null when another one is not followed by a line end. */
+  /** The part of the chunk before the end of the closing delimiter; null if another delimiter has no line end behind it. */
   push(chunk: Buffer): Buffer | null {
     if (this.closed) return chunk.subarray(0, 0);
     const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);

@@ -21,7 +21,7 @@ export type Part =
   | { kind: 'field'; name: string; text: string; cut: boolean }
   | { kind: 'file'; name: string; file: IncomingFile };
 
-/** What precedes the first part, and the headers of the first two, count as neither operations nor map. */
+/** Bytes for the preamble and the headers of the first two parts, which count as neither operations nor map. */
 const framingAllowance = 64 * 1024;
 const fileBufferSize = 256 * 1024;
 
@@ -157,7 +157,7 @@ export class FormReader {
     const seen = this.#fieldCount + this.#files.length;
     if (!this.#delimiters.closed)
       this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
-    // Where the parser has lost a part, it may have lost the end of a file too, and would never finish.
+    // A parser that has lost a part may have lost the end of a file too, and would never finish.
     else if (seen !== this.#delimiters.partCount) this.#fail(brokenHeaders());
     else this.#parser.end();
   };

@@ -24,7 +24,7 @@ export const defaultMultipartLimits = {
   minBytesPerSecond: 500,
 } as const satisfies Partial<MultipartLimits>;
 
-/** What the parser itself allows for the headers of one part. */
+/** The parser's own limit for the headers of one part. */
 export const maxPartHeaderSize = 16 * 1024;
 export const maxPartNameLength = 100;
 export const maxPathSegments = 64;

@@ -94,7 +94,7 @@ export interface UploadPlace {
   key: string;
 }
 
-/** What can be wrong with a path of the map. */
+/** Faults of a path in the map. */
 const pathFaults = {
   path_prefix: 'The path must start with "variables." and name a variable.',
   path_too_long: `The path has more than ${maxPathSegments} segments.`,

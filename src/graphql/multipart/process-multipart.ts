@@ -6,7 +6,7 @@ import type { MultipartLimits } from './multipart-limits.js';
 import { parseMap, placeUploads, type UploadPlaces } from './parse-map.js';
 import { type GraphqlBody, parseOperations } from './parse-operations.js';
 
-/** What becomes of the files of a request. `T` is a file taken in: what resolvers get as the value of its Upload. */
+/** Handlers of the files of a request. `T` is a file taken in, which resolvers get as the value of its Upload. */
 export interface MultipartHandlers<T> {
   /**
    * Asked once operations and map are known to be well formed, before any file byte is read. False when the document

@@ -46,7 +46,7 @@ import {
 import { RecordField } from '../types/record.js';
 import { toUploadTarget } from '../types/upload.js';
 
-/** Where inputs name what a record authorizer is asked about. */
+/** Paths into inputs that name what a record authorizer is asked about. */
 const namedAttachment = ['input', 'attachmentId'];
 const namedRecord = ['input', 'record'];
 

@@ -43,7 +43,7 @@ export class RecordFields {
   ): Promise<ConnectionOf<Attachment>> {
     const page = { first: first ?? 50, after: after ?? null };
     context.spend(page.first);
-    // Of a record that may not be viewed there is nothing to see, as of one that never had anything.
+    // A record that may not be viewed looks like one that never had anything.
     const isVisible = await context.access.mayView(record, null);
     return connectAttachments(context, page, {
       filter: { record, status: isVisible ? (status ?? undefined) : [] },

@@ -64,7 +64,7 @@ export class CredentialWatch {
     this.#isChecking = true;
     const checks = Math.max(checksPerInterval, Math.ceil(this.#holders.size / mostIntervals));
     for (const authorization of [...this.#holders.keys()].slice(0, checks)) {
-      // What cannot be found out now is asked again the next time.
+      // A check that fails now is made again the next time.
       await this.assertStillGood(authorization).catch(() => undefined);
       const holders = this.#holders.get(authorization);
       if (!holders) continue;

@@ -22,7 +22,7 @@ export interface Connection {
   logError(error: unknown): void;
 }
 
-/** What is known of a connection once its credential has been found good. */
+/** A connection whose credential has been found good. */
 export interface Session {
   viewer: Viewer;
   authorization: string;

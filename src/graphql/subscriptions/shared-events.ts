@@ -26,7 +26,7 @@ export interface SharedEventsOptions {
   openContext(): EventContext;
   /** Throws if the credential is not good any more. */
   assertStillGood(): Promise<void>;
-  /** What clients may learn of errors. */
+  /** The errors as clients may see them. */
   mask(errors: readonly GraphQLError[]): GraphQLFormattedError[];
 }
 

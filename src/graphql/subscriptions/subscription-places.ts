@@ -16,7 +16,7 @@ const maxBytesOfAll = 256 * mebibyte;
 /** Bytes that a subscription keeps beside its message and its document. */
 const ownBytes = 2_000;
 
-/** What is asked for, and by whom. */
+/** A subscription and its owner. */
 export interface Asked {
   organizationId: string;
   principal: string;

@@ -7,7 +7,7 @@ const optional = { nullable: true } as const;
 
 @ObjectType({ implements: Node, description: 'A credential of a service account.', simpleResolvers: true })
 export class ApiKey extends Node {
-  /** What the field `principal` is read from. */
+  /** The id that the field `principal` is read by. */
   principalId!: string;
 
   @Field(() => String)

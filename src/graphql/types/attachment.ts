@@ -43,7 +43,7 @@ export class AttachmentMetadata {
 
 @ObjectType({ implements: Node, description: 'A named use of stored bytes.', simpleResolvers: true })
 export class Attachment extends Node {
-  /** What the fields that other types and statements are needed for are read from. */
+  /** The rows that fields with a resolver of their own are read from. */
   stored!: StoredAttachment;
 
   @Field(() => ID, { description: 'UUID version 7.' })

@@ -154,7 +154,7 @@ export function toMetadata({ type, attributes }: AttachmentMetadataInput): Metad
   return { type, attributes: attributes ?? null };
 }
 
-/** What is left out counts as null. */
+/** A member that is left out counts as null. */
 export function toCreation(input: CreateAttachmentInput): CreationInput {
   return {
     fileName: input.fileName ?? null,
