@@ -1,6 +1,6 @@
 /*
  * TypeORM's values, for all of src/. `import` would read and parse its 400 CommonJS files for their names before it loads them:
- * a quarter of a second of every command and start.
+ * a fifth of a second of every command and start.
  */
 import typeorm = require('typeorm');
 
