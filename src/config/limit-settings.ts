@@ -35,6 +35,9 @@ export const limitSettings = {
   MAX_CONCURRENT_DOWNLOADS: integer('100', 0, 1_000_000).describe(
     'Downloads of one credential, or by signed URLs from one address, under way at once; 0 is off.',
   ),
+  MAX_CONNECTIONS_PER_ADDRESS: integer('2000', 0, 1_000_000).describe(
+    'Connections of one address at once, WebSockets included; 0 is off. Those of TRUST_PROXY are not counted.',
+  ),
   WEBHOOK_PORTS: z
     .string()
     .transform((list, context) => {
@@ -72,6 +75,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
       env.ANONYMOUS_RATE_LIMIT_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualAnonymousRequests),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
     maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
+    maxConnectionsOfAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     webhookPorts: env.WEBHOOK_PORTS ?? null,
     trustedProxies: env.TRUST_PROXY ?? [],
     queryLimits: {

@@ -65,7 +65,7 @@ export function registerDownload<File extends DownloadableFile>(
       const file = await deps.findDownload(id, viewer);
       if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
       if (request.method === 'GET') deps.onDownload(file, receiver);
-      const begin = () => deps.places.take(takerOf(viewer, request));
+      const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
       const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
       await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
         // A deletion takes the row before the bytes: then nothing is wrong with the storage.

@@ -15,6 +15,7 @@ import { openBody } from './open-body.js';
 /** A file whose bytes may leave. Its bytes never change. `size` is in bytes, `sha256` in lowercase hexadecimal. */
 export interface DownloadableFile {
   id: string;
+  organizationId: string;
   fileName: string;
   contentType: string;
   size: number;

@@ -7,6 +7,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AnswerPace } from '../limits/answer-pace.js';
 import { plainAddress } from '../limits/networks.js';
 import { minBytesPerSecond } from '../limits/pace.js';
+import { boundConnections } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
@@ -19,6 +20,8 @@ export interface ServerOptions {
   stallTimeoutMs: number;
   /** Addresses and networks whose X-Forwarded-For is believed. */
   trustedProxies: readonly string[];
+  /** Connections of one address at once; 0 is off. */
+  maxConnectionsOfAddress: number;
   logLevel: string;
   logStream: { write(line: string): void };
 }
@@ -84,6 +87,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: maxHeaderSize },
   });
   takePipelinedInTurns(server.server);
+  boundConnections(server.server, {
+    max: options.maxConnectionsOfAddress,
+    trust: trustProxies(options.trustedProxies),
+    onRefused: (address) => server.log.warn({ address }, 'an address has too many connections'),
+  });
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);
   await server.register(helmet, securityHeaders);

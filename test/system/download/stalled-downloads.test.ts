@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { insertOrganization } from '../../service/live/insert-organization.js';
 import { eventually } from '../../service/live/live-client.js';
+import type { Client } from '../../support/client.js';
+import { newClient } from '../../support/keys.js';
 import { RawConnection, requestHead } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
 
@@ -57,7 +60,7 @@ describe('downloads that are not read', () => {
 
   /** Resolves once the answer has begun; nothing more is read of it. */
   async function stall(target: string, headers: Record<string, string> = {}): Promise<Socket> {
-    const { hostname, port } = new URL(service.url);
+    const { hostname, port } = new URL(target);
     const socket = connect(Number(port), hostname).on('error', () => undefined);
     socket.write(get(target, headers));
     await new Promise<void>((resolve) => socket.once('readable', resolve));
@@ -100,6 +103,27 @@ describe('downloads that are not read', () => {
     await until(429, own);
     for (const socket of stalled) socket.resetAndDestroy();
     await until(206, own);
+  }, 60_000);
+
+  test('of one organization leave room for others, whatever the number of its credentials', async () => {
+    await using many = await startService({ MAX_CONCURRENT_DOWNLOADS: '4', STORAGE_URL: '' });
+    const { url: own } = await many.client.upload(
+      { name: 'a.bin', content },
+      { record: { type: 'Task', id: '1' } },
+    );
+    const other = await newClient(many, { organizationId: await insertOrganization(many.dataDirectory) });
+    const { url: theirs } = await other.upload({ name: 'b.bin', content });
+    const clients: Client[] = [];
+    while (clients.length < 5) clients.push(await newClient(many));
+    const stalls = clients.flatMap(({ headers }) => [1, 2, 3, 4].map(() => stall(own, headers)));
+    const stalled = await Promise.all(stalls);
+    const range = { range: 'bytes=0-9' };
+    const askOwn = () => fetch(own, { headers: { ...many.client.headers, ...range } });
+    await until(429, askOwn);
+    const refused = await askOwn();
+    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { limit: 20 } }] });
+    expect((await fetch(theirs, { headers: { ...other.headers, ...range } })).status).toBe(206);
+    for (const socket of stalled) socket.destroy();
   }, 60_000);
 
   test('for a while go on where they were, also after the file was closed', async () => {

@@ -35,6 +35,7 @@ export function createFile(
 ): StoredFile {
   return {
     id: randomUUID(),
+    organizationId: viewer.organizationId,
     fileName: 'report.bin',
     contentType: 'application/octet-stream',
     documentKey: `2025-11-20/10/${viewer.organizationId}/${randomUUID()}`,
