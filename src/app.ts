@@ -4,7 +4,7 @@ import { type Config, ConfigError } from './config/config.js';
 import { createServer } from './http/server.js';
 import { systemCode } from './storage/storage-fault.js';
 import { createHandlers, startRepeatedWork } from './wiring/background-work.js';
-import { closeDataToOthers } from './wiring/private-data.js';
+import { assertFolders, closeDataToOthers } from './wiring/private-data.js';
 import { addRoutes } from './wiring/routes.js';
 import { type AppParts, createServices } from './wiring/services.js';
 
@@ -35,6 +35,10 @@ export interface App {
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
   const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';
+  for (const { given, meant } of config.misspelled) {
+    server.log.warn(`${given} is no setting: is ${meant} meant?`);
+  }
+  await assertFolders(config);
   const stopClosing = await closeDataToOthers(config, server.log);
   const services = await createServices(config, parts, server.log, () => publicUrl);
   const { database, jobs, hasher, renderer, stopRelay, usage, recordAuthorizer, downloads, closeLimits } =

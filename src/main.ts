@@ -1,9 +1,13 @@
 #!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { jobsCommand } from './command/jobs-command.js';
 import { keysCommand } from './command/keys-command.js';
 import { moveCommand } from './command/move-command.js';
-import { describeFault } from './command/output.js';
+import { describeFault, jsonOption } from './command/output.js';
+import type { SweepCommandOptions } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
 import { loadExistingConfig } from './wiring/existing-database.js';
@@ -11,11 +15,26 @@ import { loadExistingConfig } from './wiring/existing-database.js';
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
 process.umask(0o077);
 
-const settings = settingDescriptions.map(({ name, meaning }) => `  ${name.padEnd(27)}${meaning}`).join('\n');
+const nameWidth = Math.max(...settingDescriptions.map(({ name }) => name.length)) + 2;
+const settings = settingDescriptions
+  .map(({ name, meaning, preset }) => {
+    return `  ${name.padEnd(nameWidth)}${meaning}${preset === null ? '' : ` Default: ${preset}`}`;
+  })
+  .join('\n');
+
+/** The version in the package's own file, which is above the compiled files. */
+function readVersion(): string {
+  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json');
+    if (existsSync(path))
+      return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(path, 'utf8'))).version;
+  }
+}
 
 // Each command loads what it needs, and only once its settings are good, so that the small ones start at once.
 const program = new Command('claimcheck')
   .description('Self-hosted GraphQL attachment service.')
+  .version(`claimcheck ${readVersion()}, Node.js ${process.version}`, '--version', 'display what runs')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 program
   .command('serve')
@@ -50,7 +69,8 @@ program
   .command('sweep')
   .description('Remove what has expired and bytes that no row names.')
   .option('--dry-run', 'only say what would go, and why')
-  .action(async (options: { dryRun?: boolean }) => {
+  .option(...jsonOption)
+  .action(async (options: SweepCommandOptions) => {
     const config = await loadExistingConfig();
     const { sweep } = await import('./command/sweep.js');
     await sweep(config, options);

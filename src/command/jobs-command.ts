@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { loadExistingConfig } from '../wiring/existing-database.js';
+import { jsonOption } from './output.js';
 
 /** Failed jobs that are shown, the latest first. */
 const shownFailures = 1_000;
@@ -16,10 +17,11 @@ export function jobsCommand(): Command {
     .command('list', { isDefault: true })
     .description('Count the jobs of each kind, or with --failed list those that have used up their attempts.')
     .option('--failed', `the exhausted ones, a line each, the latest first, ${shownFailures} at most`)
-    .action(async ({ failed }: { failed?: boolean }) => {
+    .option(...jsonOption)
+    .action(async ({ failed, json = false }: { failed?: boolean; json?: boolean }) => {
       const config = await loadExistingConfig();
       const jobs = await load();
-      await (failed ? jobs.listFailed(config, shownFailures) : jobs.count(config));
+      await (failed ? jobs.listFailed(config, shownFailures, json) : jobs.count(config, json));
     });
   jobs
     .command('retry [id]')

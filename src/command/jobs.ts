@@ -1,30 +1,35 @@
 import type { Config } from '../config/config.js';
-import { type Jobs, maxJobCount } from '../jobs/jobs.js';
+import { type JobCounts, type Jobs, maxJobCount } from '../jobs/jobs.js';
 import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase, openConfiguredJobs } from '../wiring/open-stores.js';
-import { alignColumns } from './output.js';
+import { alignColumns, jsonLines } from './output.js';
 
-export const count = (config: Config) => onJobs(config, countJobs);
+export const count = (config: Config, json: boolean) => onJobs(config, (jobs) => countJobs(jobs, json));
 /** Failed jobs, the latest `limit` of them. */
-export const listFailed = (config: Config, limit: number) =>
-  onJobs(config, (jobs) => describeFailed(jobs, limit));
+export const listFailed = (config: Config, limit: number, json: boolean) =>
+  onJobs(config, (jobs) => describeFailed(jobs, limit, json));
 /** The one with this id, or all. */
 export const retry = (config: Config, id: string | null) =>
   onJobs(config, (jobs) => retryExhausted(jobs, id));
 
-async function countJobs(jobs: Jobs): Promise<string[]> {
+async function countJobs(jobs: Jobs, json: boolean): Promise<string[]> {
   const counts = (await jobs.counts()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+  if (json) return jsonLines(counts.map((count) => ({ ...count, isExact: isExact(count) })));
   const rows = counts.map(({ kind, waiting, running, exhausted, oldestDueAt }) => {
     return [kind, ...[waiting, running, exhausted].map(show), oldestDueAt?.toISOString() ?? '-'];
   });
   return alignColumns([['KIND', 'WAITING', 'RUNNING', 'EXHAUSTED', 'OLDEST DUE'], ...rows]);
 }
 
+const isExact = ({ waiting, running, exhausted }: JobCounts): boolean =>
+  [waiting, running, exhausted].every((count) => count < maxJobCount);
+
 /** A number that was not counted to its end says so. */
 const show = (count: number) => (count < maxJobCount ? String(count) : `${count}+`);
 
-async function describeFailed(jobs: Jobs, limit: number): Promise<string[]> {
+async function describeFailed(jobs: Jobs, limit: number, json: boolean): Promise<string[]> {
   const failed = await jobs.exhausted(limit);
+  if (json) return jsonLines(failed);
   const rows = failed.map(({ id, kind, key, attempts, failedAt, lastError }) => {
     return [id, kind, key ?? '-', String(attempts), failedAt.toISOString(), onOneLine(lastError)];
   });

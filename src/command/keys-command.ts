@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { loadExistingConfig } from '../wiring/existing-database.js';
-import type { NewKeyOptions } from './keys.js';
+import type { ListedKeysOptions, NewKeyOptions } from './keys.js';
+import { jsonOption } from './output.js';
 
 /** Loads the modules that `--help` does not need. */
 const load = () => import('./keys.js');
@@ -24,7 +25,8 @@ export function keysCommand(): Command {
     .command('list')
     .description('Print a table of the keys, oldest first.')
     .option('--organization <name or id>', 'only the keys of this one')
-    .action(async (options: { organization?: string }) => {
+    .option(...jsonOption)
+    .action(async (options: ListedKeysOptions) => {
       const config = await loadExistingConfig();
       await (await load()).list(config, options);
     });

@@ -10,7 +10,7 @@ import { OrganizationRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
 import { hasConfiguredDatabase } from '../wiring/existing-database.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
-import { alignColumns } from './output.js';
+import { alignColumns, jsonLines } from './output.js';
 
 const remark = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -24,7 +24,7 @@ export async function create(options: NewKeyOptions): Promise<void> {
   remark(`There was no database in ${place}: a new one was made.`);
 }
 
-export const list = async (config: Config, options: { organization?: string }) =>
+export const list = async (config: Config, options: ListedKeysOptions) =>
   onDatabase(await openConfiguredDatabase(config), (deps) => listKeys(deps, options));
 export const revoke = async (config: Config, id: string) =>
   onDatabase(await openConfiguredDatabase(config), (deps) => revokeKey(deps, id));
@@ -116,10 +116,16 @@ const headings = [
   'REVOKED',
 ];
 
+export interface ListedKeysOptions {
+  /** Name or id; all organizations without it. */
+  organization?: string;
+  json?: boolean;
+}
+
 /** Prints all keys, or those of one organization, a line each, in columns two or more spaces apart. */
 export async function listKeys(
   { database: { read }, print }: KeyCommand,
-  options: { organization?: string },
+  options: ListedKeysOptions,
 ): Promise<void> {
   const organization =
     options.organization === undefined ? null : await findOrganization(read, options.organization);
@@ -129,8 +135,17 @@ export async function listKeys(
   const where = organization ? { organizationId: organization.id } : {};
   const keys = await read.find(ApiKeyRow, { where, order: { id: 'ASC' } });
   const names = new Map((await read.find(OrganizationRow)).map(({ id, name }) => [id, name]));
-  const rows = keys.map((key) => cellsOf(key, names.get(key.organizationId) ?? key.organizationId));
-  for (const line of alignColumns([headings, ...rows])) print(line);
+  const nameOf = (key: ApiKeyRow) => names.get(key.organizationId) ?? key.organizationId;
+  const lines = options.json
+    ? jsonLines(keys.map((key) => describe(key, nameOf(key))))
+    : alignColumns([headings, ...keys.map((key) => cellsOf(key, nameOf(key)))]);
+  for (const line of lines) print(line);
+}
+
+function describe(key: ApiKeyRow, organization: string): object {
+  const { id, organizationId, name, prefix, permissions, createdAt, expiresAt, lastUsedAt, revokedAt } = key;
+  const instants = { createdAt, expiresAt, lastUsedAt, revokedAt };
+  return { id, organizationId, organization, name, prefix, permissions, ...instants };
 }
 
 function cellsOf(key: ApiKeyRow, organization: string): string[] {

@@ -14,6 +14,12 @@ function describeCause({ cause }: Error): string {
   return cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
 }
 
+/** Lines for programs: one JSON object each. */
+export const jsonLines = (rows: readonly object[]): string[] => rows.map((row) => JSON.stringify(row));
+
+/** The option of every command that prints a table or a list. */
+export const jsonOption = ['--json', 'one JSON object a line, for programs'] as const;
+
 /** Lines of a table whose columns stand two or more spaces apart; the first row, the headings, says how many there are. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -14,8 +14,16 @@ import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 /** Bytes may be older than the rows: a store that was in use before, or a clock that has been set. */
 const leastLookBackMs = 31 * 86_400_000;
 
+export interface SweepCommandOptions {
+  dryRun?: boolean;
+  json?: boolean;
+}
+
 /** Cleans at once, as the service does by itself; with `dryRun` it says what would go, and why, and changes nothing. */
-export async function sweep(config: Config, { dryRun = false }: { dryRun?: boolean }): Promise<void> {
+export async function sweep(
+  config: Config,
+  { dryRun = false, json = false }: SweepCommandOptions,
+): Promise<void> {
   const database = await openConfiguredDatabase(config);
   const changes = new Changes();
   const stopRelay = await relayConfiguredChanges(config, { changes }, silentLog);
@@ -31,14 +39,16 @@ export async function sweep(config: Config, { dryRun = false }: { dryRun?: boole
   try {
     const options = { lookBackMs: await ageOf(database) };
     let count = 0;
-    for await (const { kind, id, reason } of listDue(deps, options)) {
-      process.stdout.write(`${kind} ${id}: ${reason}\n`);
+    for await (const due of listDue(deps, options)) {
+      process.stdout.write(`${json ? JSON.stringify(due) : `${due.kind} ${due.id}: ${due.reason}`}\n`);
       count += 1;
     }
-    if (dryRun) return void process.stdout.write(`${count} would go.\n`);
-    await cleanUp(deps);
-    await sweepStorage(deps, options);
-    process.stdout.write(`${count} have gone.\n`);
+    if (!dryRun) {
+      await cleanUp(deps);
+      await sweepStorage(deps, options);
+    }
+    const summary = `${count} ${dryRun ? 'would go' : 'have gone'}.`;
+    process.stdout.write(`${json ? JSON.stringify({ count, dryRun }) : summary}\n`);
   } finally {
     await stopRelay();
     await database.close();

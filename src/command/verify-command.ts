@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { loadExistingConfig } from '../wiring/existing-database.js';
-import { describeFault } from './output.js';
+import { describeFault, jsonOption } from './output.js';
 import type { VerifyOptions } from './verify.js';
 
 const mebibyte = 1024 * 1024;
@@ -20,6 +20,7 @@ interface GivenOptions {
   resume?: boolean;
   allOrphans?: boolean;
   since?: Date;
+  json?: boolean;
 }
 
 /** `claimcheck verify`, with exit statuses of its own. */
@@ -32,6 +33,7 @@ export function verifyCommand(): Command {
       '--all-orphans',
       'bytes without a row younger than 24 hours too: uploads under way may be among them',
     )
+    .option(...jsonOption)
     .option('--since <date>', 'look for orphans from this day (UTC) on; default: the first start', parseDay)
     .addHelpText('after', explanation)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitStatus.notRun))
@@ -41,6 +43,7 @@ export function verifyCommand(): Command {
         resume: given.resume === true,
         allOrphans: given.allOrphans === true,
         since: given.since ?? null,
+        json: given.json === true,
       });
     });
 }

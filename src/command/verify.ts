@@ -23,6 +23,15 @@ export interface VerifyOptions {
   allOrphans: boolean;
   /** Looks for orphans from then on; null: from the first organization's creation. */
   since: Date | null;
+  /** Prints findings and the summary as JSON, an object a line. */
+  json: boolean;
+}
+
+/** A stored file that is not as it should be. */
+interface Finding {
+  kind: 'missing' | 'damaged' | 'orphaned';
+  documentKey: string;
+  reason: string;
 }
 
 interface Verification {
@@ -31,6 +40,7 @@ interface Verification {
   signal: AbortSignal;
   state: VerifyState;
   bar: ProgressBar;
+  tell(finding: Finding): void;
   pace(byteCount: number): Promise<void>;
   save(): Promise<void>;
 }
@@ -53,9 +63,10 @@ export async function verify(config: Config, options: VerifyOptions, signal: Abo
     const bar = await createProgressBar(() => sumOfSizes(database.read, state));
     const pace = createPace(options.bytesPerSecond, signal);
     const save = () => file.save(state);
-    await runToEnd({ database, storage, signal, state, bar, pace, save });
+    const tell = (finding: Finding) => bar.print(options.json ? JSON.stringify(finding) : describe(finding));
+    await runToEnd({ database, storage, signal, state, bar, tell, pace, save });
     await file.remove();
-    process.stdout.write(`${summarize(state)}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify(summaryOf(state)) : summarize(state)}\n`);
     return state.missing + state.damaged + state.orphaned === 0;
   } finally {
     await database.close();
@@ -103,7 +114,7 @@ async function runToEnd(verification: Verification): Promise<void> {
   }
 }
 
-async function readBlobs({ state, bar, save, signal, ...deps }: Verification): Promise<void> {
+async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verification): Promise<void> {
   const pace = async (byteCount: number) => {
     await deps.pace(byteCount);
     bar.advance(byteCount);
@@ -116,7 +127,7 @@ async function readBlobs({ state, bar, save, signal, ...deps }: Verification): P
     state.bytes += blob.size;
     if (fault) {
       state[fault.kind] += 1;
-      bar.print(`${fault.kind} ${blob.documentKey}: ${fault.reason}`);
+      tell({ kind: fault.kind, documentKey: blob.documentKey, reason: fault.reason });
     }
     if (performance.now() - savedAt > saveIntervalMs) {
       await save();
@@ -126,12 +137,12 @@ async function readBlobs({ state, bar, save, signal, ...deps }: Verification): P
   }
 }
 
-async function lookForOrphans({ state, bar, save, signal, ...deps }: Verification): Promise<void> {
+async function lookForOrphans({ state, tell, save, signal, ...deps }: Verification): Promise<void> {
   for (const hour of hoursBetween(state.orphansFrom, state.orphansUntil)) {
     let found = 0;
     for await (const keys of findOrphans(deps, hour)) {
       signal.throwIfAborted();
-      for (const key of keys) bar.print(`orphaned ${key}: no row names it`);
+      for (const documentKey of keys) tell({ kind: 'orphaned', documentKey, reason: 'no row names it' });
       found += keys.length;
     }
     state.orphansFrom = new Date(hour.getTime() + hourMs);
@@ -144,6 +155,12 @@ async function sumOfSizes(read: EntityManager, { afterBlobId, lastBlobId }: Veri
   const id = And(MoreThan(afterBlobId), LessThanOrEqual(lastBlobId));
   return (await read.sum(BlobRow, 'size', { id })) ?? 0;
 }
+
+const describe = ({ kind, documentKey, reason }: Finding): string => `${kind} ${documentKey}: ${reason}`;
+
+const summaryOf = ({ files, bytes, missing, damaged, orphaned }: VerifyState) => {
+  return { files, bytes, missing, damaged, orphaned };
+};
 
 function summarize({ files, bytes, missing, damaged, orphaned }: VerifyState): string {
   return `Verified ${files} files of ${bytes} bytes: ${missing} missing, ${damaged} damaged, ${orphaned} orphaned.`;

@@ -1,9 +1,18 @@
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { limitSettings, shapeLimits } from './limit-settings.js';
-import { parseS3Url, type S3Location } from './s3-location.js';
-import { delays, flag, httpUrl, integer, isScanner, isWebhookSecret } from './setting-formats.js';
+import { findMisspelled } from './misspelled-settings.js';
+import {
+  delays,
+  flag,
+  httpUrl,
+  integer,
+  isScanner,
+  isWebhookSecret,
+  origins,
+  presetOf,
+} from './setting-formats.js';
+import { shapeStorage, storageFaults, storageSettings } from './storage-settings.js';
 
 /** The settings, from the environment, a documented line each. */
 const settings = {
@@ -31,16 +40,7 @@ const settings = {
   DATABASE_STATEMENT_TIMEOUT_SECONDS: integer('30', 1, 3_600).describe(
     'Statements on PostgreSQL that take longer are cancelled, and connections that answer nothing for 5 seconds more given up.',
   ),
-  STORAGE_URL: z
-    .url({ protocol: /^(file|s3)$/, error: 'must be a file:// or s3:// URL' })
-    .optional()
-    .describe('Where bytes are kept, file:///folder or s3://bucket/prefix; default: files in DATA_DIR.'),
-  AWS_ACCESS_KEY_ID: z.string().optional().describe('Names the key for an s3:// storage; default: none.'),
-  AWS_SECRET_ACCESS_KEY: z.string().optional().describe('The secret of that key; default: none.'),
-  DOWNLOADS: z
-    .enum(['redirect', 'proxy'])
-    .default('redirect')
-    .describe('From an s3:// storage: redirect sends clients to the store, proxy passes the bytes on.'),
+  ...storageSettings,
   SCANNER: z
     .string()
     .default('none')
@@ -110,11 +110,7 @@ const settings = {
   WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
     'Delays between the attempts at a webhook, comma-separated.',
   ),
-  CORS_ORIGINS: z
-    .string()
-    .default('*')
-    .transform((list) => list.split(',').map((origin) => origin.trim()))
-    .describe('Origins a browser may call from, comma-separated; * is any.'),
+  CORS_ORIGINS: origins('*').describe('Origins a browser may call from, comma-separated; * is any.'),
   HEADERS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe('A request must have sent its headers by then.'),
   OPERATIONS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe(
     'A request must have sent its operation (a JSON body, or the fields before the first file) by then.',
@@ -147,7 +143,7 @@ export class ConfigError extends Error {
   }
 }
 
-function shape(env: Settings) {
+function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
   const dataDirectory = resolve(env.DATA_DIR);
   return Object.freeze({
     host: env.HOST,
@@ -180,15 +176,8 @@ function shape(env: Settings) {
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1_000,
     ...shapeLimits(env),
     logLevel: env.LOG_LEVEL,
+    misspelled,
   });
-}
-
-/** A folder, or a bucket of an S3-compatible store. */
-function shapeStorage(env: Settings, dataDirectory: string): string | S3Location {
-  if (env.STORAGE_URL === undefined) return resolve(dataDirectory, 'files');
-  if (env.STORAGE_URL.startsWith('file:')) return fileURLToPath(env.STORAGE_URL);
-  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = env;
-  return { ...parseS3Url(env.STORAGE_URL), accessKeyId, secretAccessKey };
 }
 
 /** Null for the embedded database. */
@@ -221,26 +210,15 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if (env['DATABASE_READ_URL'] && !env['DATABASE_URL']) {
     faults.push('DATABASE_READ_URL: must not be given without DATABASE_URL');
   }
-  faults.push(...storageFaults(env['STORAGE_URL'] ?? '', env));
+  faults.push(...storageFaults(env));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
-  return shape(parsed.data);
+  return shape(parsed.data, findMisspelled(Object.keys(env), Object.keys(settings)));
 }
 
-function storageFaults(url: string, env: Readonly<Record<string, string | undefined>>): string[] {
-  const isOnS3 = url.startsWith('s3:');
-  const faults = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].flatMap((name) =>
-    env[name] || !isOnS3 ? [] : [`${name}: must be set for an s3:// storage`],
-  );
-  try {
-    if (isOnS3) parseS3Url(url);
-    if (url.startsWith('file:')) fileURLToPath(url);
-  } catch (error) {
-    faults.push(`STORAGE_URL: ${error instanceof Error ? error.message : 'is not valid'}`);
-  }
-  return faults;
-}
-
-/** Names and meanings of all settings, for the command's help and the documentation. */
-export const settingDescriptions: readonly { name: string; meaning: string }[] = Object.entries(settings).map(
-  ([name, setting]) => ({ name, meaning: setting.description ?? '' }),
-);
+/** Names, meanings and defaults of all settings, for the command's help and the documentation. */
+export const settingDescriptions = Object.entries(settings).map(([name, setting]) => ({
+  name,
+  meaning: setting.description ?? '',
+  /** As it would be in the environment; null if the meaning says it, or there is none. */
+  preset: presetOf(setting),
+}));

@@ -67,3 +67,20 @@ export const flag = (preset: 'true' | 'false') =>
     .enum(['true', 'false'])
     .default(preset)
     .transform((text) => text === 'true');
+
+/** Origins of pages, comma-separated: `https://app.example`, with a port if it is not the scheme's own. `*` is any. */
+export const origins = (preset: string) =>
+  z
+    .string()
+    .default(preset)
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .pipe(z.array(z.string().refine(isOrigin, 'each must be * or an origin such as https://app.example')));
+
+const isOrigin = (text: string): boolean =>
+  text === '*' || (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text);
+
+/** The default of a setting, as it would be in the environment; null if there is none. */
+export function presetOf(setting: z.ZodType): string | null {
+  const { default: preset } = z.toJSONSchema(setting, { io: 'input', unrepresentable: 'any' });
+  return typeof preset === 'string' ? preset : null;
+}

@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { S3Location } from '../config/s3-location.js';
+import type { S3Location } from '../config/storage-settings.js';
 import { AttachmentError } from '../errors.js';
 
 /** In milliseconds, of one of three attempts. */

@@ -7,7 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { S3Location } from '../config/s3-location.js';
+import type { S3Location } from '../config/storage-settings.js';
 import { assertDocumentKey } from './document-key.js';
 import { nullWhereChanged, nullWhereMissing, onStore } from './s3-client.js';
 import type {

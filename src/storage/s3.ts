@@ -7,7 +7,7 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { S3Location } from '../config/s3-location.js';
+import type { S3Location } from '../config/storage-settings.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
 import {
   createReadingClient,

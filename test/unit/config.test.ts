@@ -145,6 +145,46 @@ describe('TRUST_PROXY', () => {
   });
 });
 
+describe('CORS_ORIGINS', () => {
+  test.each(['*', 'https://app.example', 'https://app.example, http://localhost:3000'])(
+    'takes %s',
+    (text) => {
+      expect(loadConfig({ CORS_ORIGINS: text }).corsOrigins).toEqual(text.split(', '));
+    },
+  );
+
+  test.each([
+    'foo',
+    'https://app.example/',
+    'https://app.example/x',
+    'app.example',
+    'https://a.example,,',
+    'null',
+  ])('refuses %j', (text) => {
+    const fault = expect.stringMatching(/^CORS_ORIGINS\.\d+: each must be \* or an origin/);
+    expect(faultsOf({ CORS_ORIGINS: text })).toEqual(expect.arrayContaining([fault]));
+  });
+});
+
+describe('a variable that is nearly the name of a setting', () => {
+  test.each([
+    ['MAX_FILE_SIZ', 'MAX_FILE_SIZE'],
+    ['CORS_ORIGIN', 'CORS_ORIGINS'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['WEBHOOK_SECRETS', 'WEBHOOK_SECRET'],
+  ])('%s is told', (given, meant) => {
+    expect(loadConfig({ [given]: '1' }).misspelled).toEqual([{ given, meant }]);
+  });
+
+  test('is none of the usual variables', () => {
+    const usual =
+      'HOME HOSTNAME USER PATH PORTS LANG TERM SHELL PWD NODE_ENV NO_COLOR LOGNAME DATA_DIR npm_config_cache';
+    expect(loadConfig(Object.fromEntries(usual.split(' ').map((name) => [name, 'x']))).misspelled).toEqual(
+      [],
+    );
+  });
+});
+
 describe('limits', () => {
   test('have defaults', () => {
     expect(loadConfig({})).toMatchObject({

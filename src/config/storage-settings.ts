@@ -1,3 +1,47 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** The settings that say where bytes are kept. */
+export const storageSettings = {
+  STORAGE_URL: z
+    .url({ protocol: /^(file|s3)$/, error: 'must be a file:// or s3:// URL' })
+    .optional()
+    .describe('Where bytes are kept, file:///folder or s3://bucket/prefix; default: files in DATA_DIR.'),
+  AWS_ACCESS_KEY_ID: z.string().optional().describe('Names the key for an s3:// storage; default: none.'),
+  AWS_SECRET_ACCESS_KEY: z.string().optional().describe('The secret of that key; default: none.'),
+  DOWNLOADS: z
+    .enum(['redirect', 'proxy'])
+    .default('redirect')
+    .describe('From an s3:// storage: redirect sends clients to the store, proxy passes the bytes on.'),
+} as const;
+
+type StorageSettings = z.infer<z.ZodObject<typeof storageSettings>>;
+
+/** A folder, or a bucket of an S3-compatible store. */
+export function shapeStorage(env: StorageSettings, dataDirectory: string): string | S3Location {
+  if (env.STORAGE_URL === undefined) return resolve(dataDirectory, 'files');
+  if (env.STORAGE_URL.startsWith('file:')) return fileURLToPath(env.STORAGE_URL);
+  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = env;
+  return { ...parseS3Url(env.STORAGE_URL), accessKeyId, secretAccessKey };
+}
+
+/** Faults of the storage's settings that no single one of them shows. */
+export function storageFaults(env: Readonly<Record<string, string | undefined>>): string[] {
+  const url = env['STORAGE_URL'] ?? '';
+  const isOnS3 = url.startsWith('s3:');
+  const faults = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'].flatMap((name) =>
+    env[name] || !isOnS3 ? [] : [`${name}: must be set for an s3:// storage`],
+  );
+  try {
+    if (isOnS3) parseS3Url(url);
+    if (url.startsWith('file:')) fileURLToPath(url);
+  } catch (error) {
+    faults.push(`STORAGE_URL: ${error instanceof Error ? error.message : 'is not valid'}`);
+  }
+  return faults;
+}
+
 /** A bucket of an S3-compatible store, and the part of it that is ours. */
 export interface S3Location {
   bucket: string;
