@@ -42,7 +42,7 @@ const isStoreInstalled = folders.some((folder) => {
   }
 });
 
-/** `npm test` runs the first two projects, `npm run test:engines` the others. */
+/** `npm test` runs the first three projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
   maxWorkers: 4,
