@@ -108,6 +108,8 @@ async function policiesOf(
     .andWhere('field.organizationId = :organizationId', { organizationId })
     .getRawMany<{ recordType: string; field: string | null }>();
   if (recordType !== null) places.push({ recordType, field: null });
-  const found = places.map((place) => resolvePolicy(policies, place));
+  const found = places.map(({ recordType: type, field }) =>
+    resolvePolicy(policies, { record: { type }, field }),
+  );
   return [...new Set(found.flatMap((one) => ('policy' in one ? one.policy : [])))];
 }
