@@ -1,6 +1,6 @@
 import { formatTable } from './report.js';
 
-/** The file that `node --cpu-prof` writes; times are in microseconds. */
+/** What `node --cpu-prof` writes; times are in microseconds. */
 export interface CpuProfile {
   nodes: ProfileNode[];
   startTime: number;

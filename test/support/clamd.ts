@@ -17,7 +17,7 @@ export interface Clamd {
   stop(): Promise<void>;
 }
 
-/** The command that gets clamd; tests that need it say so. */
+/** Where the tests with clamd say how to get it. */
 export const installClamd = 'apt-get install clamav-daemon';
 
 /**

@@ -94,7 +94,7 @@ async function startReplica(databaseDir: string, primaryPort: number): Promise<P
     port,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    // The replica lags, so that whoever does not wait for it reads what has been.
+    // So far behind that whoever does not wait for it reads what has been.
     postgresFlags: ['-c', `primary_conninfo=${primary}`, '-c', 'recovery_min_apply_delay=25ms'],
     onLog: () => undefined,
   });

@@ -14,7 +14,6 @@ import {
   noSuppressions,
   noUnfinishedNotes,
   noVagueNames,
-  titlesNameTheirSubject,
 } from '../support/code-rules.js';
 import { importsPointDown, noImportCycles } from '../support/import-rules.js';
 import { report } from '../support/report.js';
@@ -28,6 +27,7 @@ const rulesOfSources = {
   noImportCycles,
   filesAreShort,
   functionsAreShort,
+  commentsNameTheirSubject,
   noAny,
   noNonNullAssertions,
   noDefaultExports,
@@ -39,13 +39,7 @@ const rulesOfSources = {
   queriesAreScoped,
 };
 
-const rulesOfAllCode = {
-  commentsNameTheirSubject,
-  titlesNameTheirSubject,
-  noSuppressions,
-  noUnfinishedNotes,
-  noSkippedTests,
-};
+const rulesOfAllCode = { noSuppressions, noUnfinishedNotes, noSkippedTests };
 
 const rules = { ...rulesOfSources, ...rulesOfAllCode };
 

@@ -47,7 +47,7 @@ test('processes that start at once on an empty database migrate it once', async 
   for (const { client: each } of services) expect((await each.upload(file())).id).toEqual(expect.any(String));
 }, 120_000);
 
-test('one process claims, links, shows and deletes what the other stores', async () => {
+test('what one process stores, the other claims, links, shows and deletes', async () => {
   const { id } = await here.client.upload(file('from here'));
   const record = { type: 'Task', id };
   const claim = 'mutation ($input: ClaimAttachmentInput!) { claimAttachment(input: $input) { __typename } }';
@@ -77,7 +77,7 @@ test('a URL that one process has signed opens in the other', async () => {
   expect(worker.isAlive()).toBe(true);
 });
 
-test('40 retries under one key, spread over both, make one attachment', async () => {
+test('of 40 retries under one key, spread over both, one attachment comes to be', async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, index) =>
       (index % 2 === 0 ? here : there).client.upload(file(), { idempotencyKey: 'the-same' }),

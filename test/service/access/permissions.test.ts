@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
 import { type Permission, permissions } from '../../../src/auth/viewer.js';
 import type { Database } from '../../../src/database/database.js';
@@ -37,7 +36,7 @@ const clientOf = (permission: Permission | 'none') => clients.get(permission) ??
 /** How far the cleaning has come, and downloads that were permitted, are written down at times of their own. */
 const writtenLater = new Set(['sweeps', 'audit_events']);
 
-/** The files, and how many rows each table has: a refusal must leave them untouched. */
+/** What a refusal must leave untouched: the files, and how many rows each table has. */
 async function stored(): Promise<object> {
   const tables = database.read.connection.entityMetadatas.filter(
     ({ tableName }) => !writtenLater.has(tableName),
@@ -161,19 +160,4 @@ describe('content in a body is not stored, not even for a moment', () => {
     expect([anonymous.status, anonymous.errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
     expect(await stored()).toEqual(before);
   });
-});
-
-test("README's table says the same", () => {
-  const readme = readFileSync('README.md', 'utf8');
-  const rows = /^\| permission \|.*\n\|[-|]+\n((?:\|.*\n)+)/m.exec(readme)?.[1]?.trim().split('\n') ?? [];
-  const told = rows.map((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text));
-  const expected = permissions.map((permission) => {
-    const fields = Object.values(operationNeeds).flatMap((needs) => Object.entries(needs));
-    const routes = Object.entries(routeNeeds).map(
-      ([route, need]) => [route.replace(':id/*', '{id}/{fileName}'), need ?? []] as const,
-    );
-    const needing = [...fields, ...routes].filter(([, need]) => need.some((one) => one === permission));
-    return [permission, ...needing.map(([name]) => name)];
-  });
-  expect(told).toEqual(expected);
 });

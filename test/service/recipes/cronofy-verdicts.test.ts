@@ -1,18 +1,18 @@
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 import { eicar, GatedScanner } from '../verdicts/gated-scanner.js';
-import { readPage } from './doc-page.js';
 import { codeOf, dataOf, startAsOn } from './recipe.js';
 
-const page = readPage('docs/cronofy.md');
+const page = readPage('docs/moving/cronofy.md');
 const open = { WEBHOOK_SECRET: webhookSecret, WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_RETRY_SECONDS: '0,0,0' };
 
 interface Links {
   linkAttachments: { links: { state: string; attachment: { id: string; status: string } }[] };
 }
 
-/** Scan, webhook, hold: as docs/cronofy.md has it. */
+/** Scan, webhook, hold: as docs/moving/cronofy.md has it. */
 describe('Cronofy, with a scanner', () => {
   let scanner: GatedScanner;
   let receiver: WebhookReceiver;
@@ -76,7 +76,7 @@ describe('Cronofy, with a scanner', () => {
     expect(received.map(({ body }) => body.data.attachment['id'])).toEqual([id, id, id]);
   });
 
-  test('a refused file is neither scanned nor told of', async () => {
+  test('what is refused is neither scanned nor told', async () => {
     const before = scanner.scans;
     expect(codeOf(await tryCreate('x', uri, 'a.py'))).toBe('CONTENT_TYPE_NOT_ALLOWED');
     expect(codeOf(await tryCreate('x', uri, 'a.png', 'image/png'))).toBe('CONTENT_TYPE_MISMATCH');

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Answer, AttachmentData } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import type { TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import * as real from '../../unit/content-types/real-files.js';
-import { readPage } from './doc-page.js';
 import { codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
 
 type Created = Answer<{ createAttachment: { attachment: AttachmentData & { digest: { hash: string } } } }>;
@@ -18,7 +18,7 @@ type Linked = Answer<{
   linkAttachments: { field: { version: number }; links: Link[]; unlinked: { id: string }[] };
 }>;
 
-const page = readPage('docs/cronofy.md');
+const page = readPage('docs/moving/cronofy.md');
 const limit = 2_097_152;
 const md5 = (content: Buffer) => createHash('md5').update(content).digest('hex');
 
@@ -54,7 +54,7 @@ const table: [string, string, Buffer][] = [
   [`${ooxml}.spreadsheetml.sheet`, '.xlsx', real.officeFile('xlsx')],
 ];
 
-/** Base64, strict types, events: every step as docs/cronofy.md has it. */
+/** Base64, strict types, events: every step as docs/moving/cronofy.md has it. */
 describe('Cronofy', () => {
   let service: TestService;
   beforeAll(async () => {

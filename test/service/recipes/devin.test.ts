@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Answer, AttachmentData, Client, FileToUpload } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { csv, pdf } from '../../unit/content-types/real-files.js';
-import { readPage } from './doc-page.js';
 import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
 
 type Uploaded = Answer<{ createAttachment: { attachment: { id: string; fileName: string; url: string } } }>;
@@ -15,7 +15,7 @@ interface Listed {
   };
 }
 
-const page = readPage('docs/devin.md');
+const page = readPage('docs/moving/devin.md');
 
 const tryUpload = (
   client: Client,
@@ -29,7 +29,7 @@ const tryUpload = (
 const upload = async (...given: Parameters<typeof tryUpload>) =>
   dataOf(await tryUpload(...given)).createAttachment.attachment;
 
-/** Upload, get a URL, cite it: every step as docs/devin.md has it. */
+/** Upload, get a URL, cite it: every step as docs/moving/devin.md has it. */
 describe('Devin', () => {
   let service: TestService;
   let client: Client;

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { randomKey, type TestService } from '../../support/service.js';
@@ -10,7 +11,6 @@ import { storedFiles } from '../../support/stored-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { clockSlackMs } from '../../support/test-database.js';
 import { gif, html, jpeg, pdf, png } from '../../unit/content-types/real-files.js';
-import { readPage } from './doc-page.js';
 import { bytesOf, codeOf, dataOf, refusalOf, startAsOn, untilStored } from './recipe.js';
 
 type Uploaded = Answer<{ createAttachment: { attachment: AttachmentData } }>;
@@ -37,7 +37,7 @@ interface FileGiven {
   policy?: string;
 }
 
-const page = readPage('docs/espocrm.md');
+const page = readPage('docs/moving/espocrm.md');
 const retentionMs = 30 * 24 * 60 * 60_000;
 
 const tryUpload = (client: Client, given: FileGiven = {}): Promise<Uploaded> => {
@@ -59,7 +59,7 @@ const readField = async (client: Client, { type, id }: { type: string; id: strin
     .field;
 const idsIn = ({ links }: FieldOf) => links.map(({ attachment }) => attachment.id);
 
-/** Upload, then put the id into the record's field: every step as docs/espocrm.md has it. */
+/** Upload, then put the id into the record's field: every step as docs/moving/espocrm.md has it. */
 describe('EspoCRM', () => {
   let service: TestService;
   let client: Client;

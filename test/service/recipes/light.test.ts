@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Answer, type AttachmentData, Client } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { claims, sign, secret as tokenSecret } from '../../system/auth/tokens.js';
 import { gif, html, pdf } from '../../unit/content-types/real-files.js';
-import { readPage } from './doc-page.js';
 import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
 
 interface Target {
@@ -26,9 +26,9 @@ interface Listed {
   };
 }
 
-const page = readPage('docs/light.md');
+const page = readPage('docs/moving/light.md');
 
-/** Presign, put, register: every step as docs/light.md has it. */
+/** Presign, put, register: every step as docs/moving/light.md has it. */
 describe('Light', () => {
   let service: TestService;
   let now = Date.now();
@@ -108,7 +108,7 @@ describe('Light', () => {
       expect((await bytesOf(service.client, url)).equals(content)).toBe(true);
     });
 
-    test('is refused with another length, later than expiresAt, or a second time', async () => {
+    test('of other length, later than expiresAt, or a second PUT is refused', async () => {
       const target = await uploadUrl(pdf.length);
       expect((await put(target, pdf.subarray(1))).status).toBe(400);
       expect((await put(target, Buffer.concat([pdf, pdf]))).status).toBe(400);

@@ -1,11 +1,11 @@
 import type { Client } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
 import { eicar, GatedScanner } from '../verdicts/gated-scanner.js';
-import { readPage } from './doc-page.js';
 import { bytesOf, codeOf, dataOf, startAsOn } from './recipe.js';
 
-const page = readPage('docs/openproject.md');
+const page = readPage('docs/moving/openproject.md');
 
 interface Seen {
   fileName: string;
@@ -15,7 +15,7 @@ interface Seen {
   rejection: { reason: string; message: string; signature: string } | null;
 }
 
-/** Pending, quarantined, released: as docs/openproject.md has it. */
+/** Pending, quarantined, released: as docs/moving/openproject.md has it. */
 describe('OpenProject, with a scanner', () => {
   let scanner: GatedScanner;
   let service: TestService;

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { Answer, AttachmentData, Client, FileToUpload } from '../../support/client.js';
+import { readPage } from '../../support/doc-page.js';
 import { newClient } from '../../support/keys.js';
 import { formBody, formHeaders, graphqlForm, RawConnection, requestHead } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
@@ -10,7 +11,6 @@ import { randomKey, type TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { exe, gif, pdf, png } from '../../unit/content-types/real-files.js';
-import { readPage } from './doc-page.js';
 import { bytesOf, codeOf, dataOf, refusalOf, startAsOn, untilStored } from './recipe.js';
 
 interface Uploaded {
@@ -23,7 +23,7 @@ interface Claimed {
   claimAttachment: { alreadyClaimed: boolean; attachment: AttachmentData };
 }
 
-const page = readPage('docs/openproject.md');
+const page = readPage('docs/moving/openproject.md');
 const limit = 5_242_880;
 
 const tryUpload = (client: Client, file: FileToUpload, variables: object = {}): Promise<Answer<Uploaded>> =>
@@ -37,7 +37,7 @@ const claim = (client: Client, id: string, workPackage: string): Promise<Answer<
 const one = async (client: Client, id: string) =>
   (await client.ask<{ attachment: AttachmentData | null }>(page.operation('One'), { id })).attachment;
 
-/** Containerless upload, later claim: every step as docs/openproject.md has it. */
+/** Containerless upload, later claim: every step as docs/moving/openproject.md has it. */
 describe('OpenProject', () => {
   let service: TestService;
   let client: Client;

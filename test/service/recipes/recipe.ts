@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppParts } from '../../../src/app.js';
 import type { Answer, AnswerError, Client } from '../../support/client.js';
+import type { DocPage } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
-import type { DocPage } from './doc-page.js';
 
 /** The service with the policies file that the page shows. */
 export async function startAsOn(
@@ -25,7 +25,7 @@ export async function startAsOn(
   }
 }
 
-/** The data of an operation that must succeed. */
+/** What an operation that must succeed has answered. */
 export function dataOf<Data>({ data, errors }: Answer<Data>): Data {
   if (errors || !data) throw new Error(`The operation failed: ${JSON.stringify(errors)}`);
   return data;
@@ -40,7 +40,7 @@ export function codeOf<Data>(answer: Answer<Data>): string | undefined {
   return refusalOf(answer)?.code;
 }
 
-/** The bytes behind an attachment's URL. Throws if they are not given out. */
+/** What is stored behind an attachment's URL. Throws where it is not given out. */
 export async function bytesOf(client: Client, url: string): Promise<Buffer> {
   const response = await client.download(url);
   if (response.status !== 200) throw new Error(`${url} answered ${response.status}.`);

@@ -134,7 +134,7 @@ const stageFaults: Fault[] = [
   },
 ];
 
-/** Faults that can be had through more than one door. */
+/** What can be had through more than one door. */
 export const faults: readonly Fault[] = [
   ...nameFaults,
   ...inputFaults,

@@ -8,7 +8,7 @@ import { RandomDocument } from './random-document.js';
 
 type Path = readonly (string | number)[];
 
-/** Replaces the value at `path` and returns the old one. */
+/** What stands at `path`, and is replaced there. */
 function exchange(value: unknown, path: Path, replacement: unknown): unknown {
   const holder = path
     .slice(0, -1)

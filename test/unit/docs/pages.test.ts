@@ -10,20 +10,20 @@ import { createSchema } from '../../../src/graphql/schema.js';
 import { resolvePolicy } from '../../../src/policies/choose-policy.js';
 import { loadPolicies } from '../../../src/policies/load-policies.js';
 import { builtInPolicies } from '../../../src/policies/policy.js';
-import { type DocPage, readPage } from '../../service/recipes/doc-page.js';
 import { startAsOn } from '../../service/recipes/recipe.js';
+import { blocksOf, type DocPage, readPage, readPages, tableOf, unquote } from '../../support/doc-page.js';
 import type { TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
 const run = promisify(execFile);
 const readme = readPage('README.md');
-const pages = readdirSync('docs').map((name) => readPage(join('docs', name)));
-const withScripts = pages.filter(({ blocks }) => blocks.some(({ language }) => language === 'sh'));
+const pages = readPages();
+const moving = pages.filter(({ path }) => path.startsWith('docs/moving/'));
 const exampleOrigin = 'http://127.0.0.1:4000';
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-describe.each([readme, ...pages].map((one) => [one.path, one] as const))('%s', (_path, one) => {
+describe.each(pages.map((one) => [one.path, one] as const))('%s', (_path, one) => {
   test('links to what is there', () => {
     for (const link of linksOf(one)) {
       const [path = '', anchor] = link.split('#');
@@ -39,25 +39,49 @@ describe.each([readme, ...pages].map((one) => [one.path, one] as const))('%s', (
 
   test('has the fields, arguments and types of the schema', () => {
     const schema = createSchema();
-    const texts = (language: string) =>
-      one.blocks.flatMap((block) => (block.language === language ? [block.text] : []));
-    const inScripts = texts('js').flatMap((text) => [...text.matchAll(/`((?:query|mutation)[^`]*)`/g)]);
-    const operations = [...texts('graphql'), ...inScripts.map(([, text]) => text ?? '')];
-    expect(operations.length).toBeGreaterThan(0);
+    const inScripts = blocksOf(one, 'js').flatMap((text) => [
+      ...text.matchAll(/`((?:query|mutation|subscription)\b[^`]*)`/g),
+    ]);
+    const operations = [...blocksOf(one, 'graphql'), ...inScripts.map(([, text]) => text ?? '')];
     for (const operation of operations) {
       const faults = validate(schema, parse(operation)).map(({ message }) => message);
       expect({ operation, faults }).toEqual({ operation, faults: [] });
     }
   });
+
+  test('has no sentence that begins with its condition or a question', () => {
+    const prose = one.text.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`/g, '`');
+    const openings = prose.matchAll(/(?:^|[.!?:;] |^- |^\d+\. )(?:\*\*)?(What|Where|Of|So|Whose) .{0,40}/gm);
+    expect([...openings].map(([text]) => text)).toEqual([]);
+  });
 });
 
 test('README.md links to every page in docs', () => {
   const linked = new Set(linksOf(readme).map((link) => link.split('#')[0]));
-  expect(pages.map(({ path }) => path).filter((path) => !linked.has(path))).toEqual([]);
+  const inDocs = pages.map(({ path }) => path).filter((path) => path.startsWith('docs/'));
+  expect(inDocs.length).toBeGreaterThan(15);
+  expect(inDocs.filter((path) => !linked.has(path))).toEqual([]);
+});
+
+test('operations stand on the pages that show how to do things', () => {
+  const withOperations = pages.filter((one) => blocksOf(one, 'graphql').length > 0).map(({ path }) => path);
+  expect(withOperations).toEqual(
+    expect.arrayContaining([...moving.map(({ path }) => path), 'docs/api.md', 'docs/webhooks.md']),
+  );
+});
+
+test('no API key stands in what a browser loads', () => {
+  const files = readdirSync('examples').filter((name) => name.endsWith('.html'));
+  const html = [
+    ...pages.flatMap((one) => blocksOf(one, 'html')),
+    ...files.map((name) => readFileSync(join('examples', name), 'utf8')),
+  ];
+  expect(html.length).toBeGreaterThan(1);
+  for (const text of html) expect(text).not.toMatch(/cck_|_KEY|authorization|bearer|\$\{?key/i);
 });
 
 describeWithProgram('curl', 'apt-get install curl', () => {
-  test.each(withScripts.map((page) => [page.path, page] as const))(
+  test.each(moving.map((page) => [page.path, page] as const))(
     '%s: what it says to paste answers what it shows',
     async (_path, page) => {
       await using service = await startAsOn(page);
@@ -81,16 +105,9 @@ describeWithProgram('curl', 'apt-get install curl', () => {
 describe('docs/policies.md', () => {
   const page = readPage('docs/policies.md');
   const { maxFileSize } = loadConfig({});
-  const rowsBelow = (heading: string) => {
-    const [, rows = ''] =
-      new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, 'm').exec(page.text) ?? [];
-    return rows
-      .split('\n')
-      .flatMap((row) => (row === '' ? [] : [row.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, ''))]));
-  };
 
   test('the types of calendar are the built-in ones', () => {
-    const shown = rowsBelow('type \\| extensions');
+    const shown = tableOf(page, 'type | extensions');
     const { acceptedTypes, ...calendar } = builtInPolicies(maxFileSize).get('calendar') ?? {};
     expect(shown).toEqual(
       [...(acceptedTypes ?? [])].map(([type, extensions]) => [type, [...extensions].join(' ')]),
@@ -123,7 +140,7 @@ describe('docs/policies.md', () => {
   });
 
   test('its examples of names are refused for the reasons given', () => {
-    const rows = rowsBelow('type \\| refused \\| example');
+    const rows = tableOf(page, 'type | refused | example');
     expect(rows).toHaveLength(7);
     for (const [type = '', , example = ''] of rows) {
       const name = example === '256 letters' ? 'x'.repeat(256) : (JSON.parse(unquote(example)) as string);
@@ -132,7 +149,7 @@ describe('docs/policies.md', () => {
   });
 });
 
-/** The targets of its links, but for those to other sites. */
+/** Where its links lead, but for those to other sites. */
 function linksOf({ text }: DocPage): string[] {
   return [...text.matchAll(/\]\((?!https:)([^)]+)\)/g)].map(([, link]) => link ?? '');
 }
@@ -183,8 +200,4 @@ function mask(answer: unknown): unknown {
 function textsIn(answer: unknown): string[] {
   if (typeof answer === 'string') return mask(answer) === answer ? [] : [answer];
   return typeof answer === 'object' && answer !== null ? Object.values(answer).flatMap(textsIn) : [];
-}
-
-function unquote(cell: string): string {
-  return cell.replace(/^`|`$/g, '');
 }

@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { installChromium, openBrowser } from '../../support/browser.js';
+import type { AttachmentData } from '../../support/client.js';
+import { blocksOf, readPage } from '../../support/doc-page.js';
+import { startService, type TestService } from '../../support/service.js';
+import { describeWithProgram } from '../../support/skip-without.js';
+import { repositoryRoot } from '../../support/source-files.js';
+import { webhookSecret } from '../../support/webhook-receiver.js';
+
+const folder = join(repositoryRoot, 'examples');
+const content = 'Hello, Claimcheck.\n';
+
+interface Running {
+  url: string;
+  /** The next line that it prints. */
+  nextLine(): Promise<string>;
+  end(): Promise<void>;
+}
+
+describe('examples', () => {
+  let service: TestService;
+  const running: Running[] = [];
+  beforeAll(async () => {
+    service = await startService({ WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_SECRET: webhookSecret });
+  });
+  afterAll(async () => {
+    for (const one of running) await one.end();
+    await service.close();
+  });
+
+  const environment = () => ({
+    PATH: process.env['PATH'],
+    PORT: '0',
+    CLAIMCHECK_URL: service.url,
+    CLAIMCHECK_KEY: service.key,
+    WEBHOOK_SECRET: webhookSecret,
+  });
+  const launch = (arguments_: string[]): ChildProcess =>
+    spawn(process.execPath, arguments_, {
+      cwd: repositoryRoot,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  const start = async (...arguments_: string[]): Promise<Running> => {
+    const started = await listen(launch(arguments_));
+    running.push(started);
+    return started;
+  };
+  const runToEnd = async (...arguments_: string[]): Promise<string> => {
+    const child = launch(arguments_);
+    const [printed] = await Promise.all([child.stdout ? text(child.stdout) : '', once(child, 'exit')]);
+    return printed;
+  };
+  const find = async (id: string) => {
+    const query = `query ($id: ID!) {
+      attachment(id: $id) { fileName contentType size url record { type id } metadata { type attributes } }
+    }`;
+    return (await service.client.ask<{ attachment: AttachmentData }>(query, { id })).attachment;
+  };
+  const contentOf = async (id: string) => (await service.client.download((await find(id)).url)).text();
+
+  test('README.md shows them as they are', () => {
+    const readme = readPage('README.md');
+    const shown = [...blocksOf(readme, 'js'), ...blocksOf(readme, 'html')];
+    const files = readdirSync(folder).filter((name) => name !== 'adapter.mjs');
+    const texts = files.map((name) => readFileSync(join(folder, name), 'utf8'));
+    expect(shown.toSorted()).toEqual(texts.toSorted());
+  });
+
+  describeWithProgram('chromium', installChromium, (executablePath) => {
+    test('a browser uploads by way of the backend, which claims the file', async () => {
+      const backend = await start('examples/backend.mjs');
+      await using browser = await openBrowser(executablePath);
+      const page = await browser.newPage();
+      await page.goto(backend.url);
+      expect(await page.content()).not.toContain(service.key);
+      await page.setInputFiles('input', {
+        name: 'hello.txt',
+        mimeType: 'text/plain',
+        buffer: Buffer.from(content),
+      });
+      await page.waitForFunction("document.querySelector('output').value !== ''");
+      const id = await page.locator('output').innerText();
+      expect(await find(id)).toMatchObject({
+        fileName: 'hello.txt',
+        record: { type: 'WorkPackage', id: '1' },
+      });
+      expect(await contentOf(id)).toBe(content);
+    });
+  });
+
+  test('the backend tells the page why an upload is refused', async () => {
+    const backend = await start('examples/backend.mjs');
+    const body = JSON.stringify({ fileName: 'con.txt', contentType: 'text/plain', size: 1 });
+    const refused = await fetch(`${backend.url}/targets`, { method: 'POST', body });
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'INVALID_FILE_NAME' }),
+    ]);
+    expect((await fetch(`${backend.url}/others`, { method: 'POST', body })).status).toBe(404);
+  });
+
+  test('files are forwarded, linked and listed', async () => {
+    const forward = await start('examples/forward.mjs');
+    const send = async (name: string, body: string | Uint8Array<ArrayBuffer>) =>
+      (await (await fetch(`${forward.url}/${name}`, { method: 'PUT', body })).json()) as AttachmentData;
+    const large = new Uint8Array(3_000_000).fill(7);
+    const [first, second] = [await send('M%C3%A4rz%20%221%22.txt', content), await send('b.bin', large)];
+    expect([first, second]).toMatchObject([{ fileName: 'März "1".txt', size: 19 }, { size: large.length }]);
+    expect(await contentOf(first.id)).toBe(content);
+    expect(await send('con.txt', content)).toMatchObject({ code: 'INVALID_FILE_NAME' });
+
+    expect(await runToEnd('examples/link.mjs', first.id, second.id)).toBe('0 März "1".txt\n1 b.bin\n');
+    const lines = (await runToEnd('examples/list.mjs')).trim().split('\n');
+    const url = lines
+      .map((line) => /^März "1"\.txt 19 (http\S+)$/.exec(line)?.[1])
+      .find((one) => one !== undefined);
+    expect(await (await fetch(url ?? '')).text()).toBe(content);
+  });
+
+  test.each([
+    ['examples/receiver.mjs', () => readFileSync(join(folder, 'receiver.mjs'), 'utf8')],
+    ['docs/webhooks.md', () => blocksOf(readPage('docs/webhooks.md'), 'js')[0] ?? ''],
+  ])('the receiver of %s verifies what it is sent', async (_where, code) => {
+    const receiver = await start('--input-type=module', '--eval', code());
+    const webhooks = [{ uri: receiver.url, interactions: ['ATTACHMENT_APPROVED'] }];
+    const line = receiver.nextLine();
+    const { id } = await service.client.upload({ content, name: 'a.txt' }, { webhooks });
+    expect(await line).toBe(`attachment_approved ${id} APPROVED`);
+    const forged = { 'webhook-id': 'x', 'webhook-timestamp': `${Math.floor(Date.now() / 1_000)}` };
+    for (const signature of ['', 'v1,AAAA', `v1,${'A'.repeat(43)}=`]) {
+      const headers = { ...forged, 'webhook-signature': signature };
+      const answer = await fetch(receiver.url, { method: 'POST', headers, body: '{}' });
+      expect([signature, answer.status]).toEqual([signature, 401]);
+    }
+  });
+
+  test('docs/clients.md subscribes', async () => {
+    const scripts = blocksOf(readPage('docs/clients.md'), 'js');
+    const live = scripts.find((script) => script.includes("from 'graphql-ws'")) ?? '';
+    const common = (scripts[0] ?? '').replaceAll('http://127.0.0.1:4000', service.url);
+    const before = `import { WebSocket } from 'ws'; globalThis.WebSocket ??= WebSocket; const key = '${service.key}';`;
+    const child = launch(['--input-type=module', '--eval', [before, common, live].join('\n')]);
+    const told = child.stdout && once(createInterface(child.stdout), 'line');
+    // What happens before it has subscribed is not told, so it happens until it is.
+    let isTold = false;
+    void told?.then(() => {
+      isTold = true;
+    });
+    const ids: string[] = [];
+    while (!isTold) {
+      const record = { type: 'WorkPackage', id: '1' };
+      ids.push((await service.client.upload({ content, name: 'a.txt' }, { record })).id);
+    }
+    expect(ids).toContain(((await told) as [string])[0]);
+    child.kill();
+    await once(child, 'exit');
+  });
+});
+
+/** A program that prints its address first. */
+async function listen(child: ChildProcess): Promise<Running> {
+  if (!child.stdout) throw new Error('It has no output.');
+  const lines = createInterface(child.stdout);
+  const nextLine = async () => ((await once(lines, 'line')) as [string])[0];
+  return {
+    url: await nextLine(),
+    nextLine,
+    end: async () => {
+      child.kill();
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    },
+  };
+}

@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { maxAttributesBytes } from '../../../src/attachments/check-creation.js';
+import { maxDescriptionLength } from '../../../src/attachments/descriptions.js';
+import { maxExpiresIn } from '../../../src/auth/attachment-urls.js';
+import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
+import { permissions } from '../../../src/auth/viewer.js';
+import { loadConfig, settingDescriptions } from '../../../src/config/config.js';
+import { maxFileNameBytes } from '../../../src/content-types/clean-file-name.js';
+import { maxPageSize } from '../../../src/database/page.js';
+import { errorTable } from '../../../src/errors.js';
+import { maxLinks } from '../../../src/links/change-links.js';
+import { renderingLimits } from '../../../src/markdown/rendering.js';
+import { quotedIn, readPage, readPages, sectionOf, tableOf, unquote } from '../../support/doc-page.js';
+import { readSources, repositoryRoot } from '../../support/source-files.js';
+import { findFaultTypes } from './fault-types.js';
+
+const readText = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
+const [api, architecture, credentials, errors, operators, settings] = [
+  'api',
+  'architecture',
+  'credentials',
+  'errors',
+  'operators',
+  'settings',
+].map((name) => readPage(`docs/${name}.md`)) as [Page, Page, Page, Page, Page, Page];
+
+type Page = ReturnType<typeof readPage>;
+
+describe('docs/settings.md and .env.example', () => {
+  const isValue = (preset = '') => preset.startsWith('`');
+
+  test('the table has all settings, their defaults and their meanings', () => {
+    const rows = tableOf(settings, 'name');
+    const described = rows.map(([name, preset, meaning]) => ({
+      name: unquote(name),
+      meaning: isValue(preset) ? meaning : meaning?.replace(/\.$/, `; default: ${preset}.`),
+    }));
+    expect(described).toEqual(settingDescriptions.map(({ name, meaning }) => ({ name, meaning })));
+    for (const [name, preset] of rows.filter(([, preset]) => isValue(preset))) {
+      const config = loadConfig({ [unquote(name)]: unquote(preset) });
+      expect({ name, config }).toEqual({ name, config: loadConfig({}) });
+    }
+  });
+
+  test('the example says the same as the table', () => {
+    const lines = [...readText('.env.example').matchAll(/^# (.*)\n#([A-Z]\w*)=(.*)$/gm)];
+    const rows = tableOf(settings, 'name').map(([name, preset = '', meaning]) =>
+      isValue(preset)
+        ? [meaning, unquote(name), unquote(preset)]
+        : [`${meaning} Default: ${preset}.`, unquote(name), ''],
+    );
+    expect(lines.map(([, ...line]) => line)).toEqual(rows);
+  });
+});
+
+describe('docs/errors.md', () => {
+  test('codes, their statuses and their messages', () => {
+    const read = ([code, status, message]: string[]) => [unquote(code), { status: Number(status), message }];
+    expect(Object.fromEntries(tableOf(errors, 'code | HTTP').map(read))).toEqual(errorTable);
+  });
+
+  test('a section for each code', () => {
+    const headings = [...errors.text.matchAll(/^### (.*)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(Object.keys(errorTable));
+  });
+
+  test('each code is thrown somewhere', () => {
+    const source = readSources('src')
+      .filter(({ path }) => path !== 'src/errors.ts')
+      .map(({ text }) => text)
+      .join('\n');
+    const isThrown = (code: string) => code === 'INTERNAL_SERVER_ERROR' || source.includes(`'${code}'`);
+    expect(Object.keys(errorTable).filter((code) => !isThrown(code))).toEqual([]);
+  });
+
+  test('every fault type of the code, and none that is not there', () => {
+    const documented = tableOf(errors, 'type').flatMap(([names = '']) => quotedIn(names));
+    const { certain, possible } = findFaultTypes(readSources('src'));
+    expect([...certain].filter((type) => !documented.includes(type)).toSorted()).toEqual([]);
+    expect(documented.filter((type) => !possible.has(type))).toEqual([]);
+  });
+});
+
+describe('docs/credentials.md', () => {
+  test('permissions, and what needs them', () => {
+    const told = tableOf(credentials, 'permission').map((row) => quotedIn(row.join(' ')));
+    const fields = Object.values(operationNeeds).flatMap((needs) => Object.entries(needs));
+    const routes = Object.entries(routeNeeds).map(
+      ([route, need]) => [route.replace(':id/*', '{id}/{fileName}'), need ?? []] as const,
+    );
+    const expected = permissions.map((permission) => {
+      const needing = [...fields, ...routes].filter(([, need]) => need.some((one) => one === permission));
+      return [permission, ...needing.map(([name]) => name)];
+    });
+    expect(told).toEqual(expected);
+  });
+});
+
+describe('docs/api.md', () => {
+  test('routes', () => {
+    const found = readSources('src/http').flatMap(({ text }) => [
+      ...text.matchAll(/(?:url: |\.(?:get|put)(?:<.+>)?\()'(\/[^']+)'/g),
+    ]);
+    const shape = (path = '') => path.replace(/:\w+|\{\w+\}/g, '*');
+    const paths = new Set(tableOf(api, 'route').map(([route]) => shape(unquote(route).split(' ')[1])));
+    expect([...paths].toSorted()).toEqual([...new Set(found.map(([, path]) => shape(path)))].toSorted());
+  });
+});
+
+describe('docs/operators.md', () => {
+  test('limits', () => {
+    const limits = tableOf(operators, 'what').flat().join(' ');
+    const { htmlLength, levels, milliseconds } = renderingLimits;
+    const rendering = [htmlLength, levels, milliseconds];
+    const lengths = [maxFileNameBytes, maxDescriptionLength, maxAttributesBytes, ...rendering];
+    for (const bound of [...lengths, maxLinks, maxPageSize, maxExpiresIn]) {
+      expect(limits).toContain(` ${bound.toLocaleString('en-US')}`);
+    }
+  });
+
+  test('metrics and their labels', () => {
+    const metric =
+      /name: '(claimcheck_\w+)',\s+help: [^,]*(?:,[^,]*?)*?,\s+(?:labelNames: \[([^\]]*)\]|registers)/g;
+    const found = readSources('src').flatMap(({ text }) =>
+      [...text.matchAll(metric)].map(([, name, labels = '']) => [name, labels.match(/\w+/g) ?? []]),
+    );
+    const told = tableOf(operators, 'metric')
+      .filter(([name]) => name?.startsWith('`claimcheck_'))
+      .map(([name, labels = '']) => [unquote(name), labelsIn(labels)]);
+    expect(told.map(([name]) => name)).toHaveLength(found.length);
+    expect(Object.fromEntries(told)).toEqual(Object.fromEntries(found));
+  });
+
+  test('a chapter on every command, with each of its options', () => {
+    const sources = readSources('src').filter(({ path }) => /^src\/(main|command\/.*)\.ts$/.test(path));
+    const commands = sources.flatMap(({ text }) => topCommands(text));
+    const told = tableOf(operators, 'command').map(([command]) =>
+      unquote(command).replace('claimcheck ', ''),
+    );
+    expect(told.toSorted()).toEqual(commands.toSorted());
+    for (const command of commands) sectionOf(operators, `claimcheck ${command}`);
+    const options = sources.flatMap(({ text }) => [
+      ...text.matchAll(/option\(\s*['`](--[a-z-]+)/g),
+      ...text.matchAll(/jsonOption = \['(--json)'/g),
+    ]);
+    const chapters = sectionOf(operators, 'Commands');
+    expect(options.map(([, option = '']) => option).filter((option) => !chapters.includes(option))).toEqual(
+      [],
+    );
+  });
+});
+
+describe('docs/architecture.md and CONTRIBUTING.md', () => {
+  test.each(['src/', 'test/'])('the tree has the folders of %s, and the files beside them', (root) => {
+    const inTree = treeOf(architecture, root);
+    const depth = root === 'src/' ? Infinity : 3;
+    const found = readSources(root.slice(0, -1)).map(({ path }) => {
+      const folder = posix.dirname(path).split('/').slice(0, depth).join('/');
+      return `${folder}/` === root ? path : `${folder}/`;
+    });
+    const shown = found.filter((path) => root === 'src/' || !/\/(unit|service|system)\/./.test(path));
+    const tops = root === 'src/' ? [] : ['test/engines/', 'test/service/', 'test/system/', 'test/unit/'];
+    expect(inTree.toSorted()).toEqual([...new Set([...shown, ...tops])].toSorted());
+  });
+
+  test('every path that they name is there', () => {
+    const tracked = [...readSources('src'), ...readSources('test')].map(({ path }) => path);
+    const isThere = (path: string) => tracked.some((one) => one === path || one.startsWith(path));
+    for (const page of [architecture, readPage('CONTRIBUTING.md')]) {
+      const named = quotedIn(page.text).filter((text) => /^[\w.-]+\/[\w./-]*$/.test(text));
+      const paths = named.map((path) => (/^(src|test|docs|\.ci)\//.test(path) ? path : `src/${path}`));
+      const missing = paths.filter((path) => /^(src|test)\//.test(path) && !isThere(path));
+      expect(missing.filter((path) => path !== 'src/api/claim' && path !== 'src/api/link')).toEqual([]);
+    }
+  });
+
+  test('npm scripts', () => {
+    const { scripts } = JSON.parse(readText('package.json')) as { scripts: object };
+    const text = readPages()
+      .map((page) => page.text)
+      .join('\n');
+    const named = [...text.matchAll(/npm (?:run ([a-z:]+)|(start|test))(?=[\s`])/g)].map(
+      ([, a, b]) => a ?? b,
+    );
+    const all = ['start', 'test', 'test:one', 'test:engines', 'lint', 'schema', 'typeorm', 'bench'];
+    expect(named).toEqual(expect.arrayContaining(all));
+    expect(named.filter((name = '') => !Object.hasOwn(scripts, name))).toEqual([]);
+  });
+});
+
+/** The names of labels: some have their values behind a colon, or words in parentheses. */
+function labelsIn(cell: string): string[] {
+  const named = cell.replace(/ \([^)]*\)/g, '').split('; ');
+  return named.flatMap((part) => part.split(': ')[0]?.match(/\w+/g) ?? []);
+}
+
+/** The names of commands of the first level that a file of the command line makes. */
+function topCommands(text: string): string[] {
+  const made = [...text.matchAll(/new Command\('(\w+)'\)/g)].map(([, name = '']) => name);
+  const ofProgram = [...text.matchAll(/program\s+\.command\('(\w+)'\)/g)].map(([, name = '']) => name);
+  return [...made.filter((name) => name !== 'claimcheck'), ...ofProgram];
+}
+
+/** The paths drawn below `root`, which stands at the margin; those of folders end in a slash. */
+function treeOf({ text }: Page, root: string): string[] {
+  const [, below = ''] = new RegExp(`^${root}\\n((?: .*\\n)+)`, 'm').exec(text) ?? [];
+  const parents = [root];
+  return below.split('\n').flatMap((line) => {
+    const [, indent, name] = /^( +)(\S+)/.exec(line) ?? [];
+    if (indent === undefined || name === undefined) return [];
+    const depth = indent.length / 2;
+    parents[depth] = `${parents[depth - 1] ?? ''}${name}`;
+    return [parents[depth]];
+  });
+}
