@@ -16,7 +16,7 @@ export interface TextSource {
 
 /**
  * Takes in content that comes as text, decoding it as it arrives. Throws INVALID_BASE64, FILE_TOO_LARGE, for a data URL
- * BAD_USER_INPUT, and whatever `takeIn` throws.
+ * BAD_USER_INPUT, and whatever `intakeFromStream` throws.
  */
 export async function intakeFromText(deps: TakeInDependencies, source: TextSource): Promise<Intake> {
   const { organizationId, encoding, text, maxSize } = source;
@@ -52,7 +52,7 @@ export async function typeOfDataUrl(text: string): Promise<string | null> {
   );
 }
 
-/** As `takeInText`, for a text that is there already: one that must come to too much is refused undecoded. */
+/** As `intakeFromText`, for a text that is there already: one that must come to too much is refused undecoded. */
 export async function takeInWholeText(
   deps: TakeInDependencies,
   { text, ...source }: Omit<TextSource, 'text'> & { text: string },

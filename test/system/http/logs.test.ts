@@ -256,5 +256,5 @@ test('a line is short however long the error is, and keeps its stack', async () 
   const line = service.logLines.find((each) => each.includes('long long'));
   expect(line?.length).toBeLessThan(20_000);
   expect(line).toContain('(120000 characters)');
-  expect(line).toMatch(/ at .*take-in/);
+  expect(line).toMatch(/ at .*intake/);
 });
