@@ -11,6 +11,8 @@ import { maxPageSize } from '../../../src/database/page.js';
 import { errorTable } from '../../../src/errors.js';
 import { maxLinks } from '../../../src/links/change-links.js';
 import { renderingLimits } from '../../../src/markdown/rendering.js';
+import { maxReasonLength } from '../../../src/verdicts/release-attachment.js';
+import { maxUriLength, maxWebhooks } from '../../../src/webhooks/check-webhooks.js';
 import { quotedIn, readPage, readPages, sectionOf, tableOf, unquote } from '../../support/doc-page.js';
 import { readSources, repositoryRoot } from '../../support/source-files.js';
 import { findFaultTypes } from './fault-types.js';
@@ -109,13 +111,18 @@ describe('docs/api.md', () => {
 
 describe('docs/operators.md', () => {
   test('limits', () => {
-    const limits = tableOf(operators, 'what').flat().join(' ');
+    const told = Object.fromEntries(tableOf(operators, 'what').map(([what = '', limit]) => [what, limit]));
     const { htmlLength, levels, milliseconds } = renderingLimits;
-    const rendering = [htmlLength, levels, milliseconds];
-    const lengths = [maxFileNameBytes, maxDescriptionLength, maxAttributesBytes, ...rendering];
-    for (const bound of [...lengths, maxLinks, maxPageSize, maxExpiresIn]) {
-      expect(limits).toContain(` ${bound.toLocaleString('en-US')}`);
-    }
+    const show = (bound: number) => bound.toLocaleString('en-US');
+    expect(told).toMatchObject({
+      'a list in an input; the ids of `linkAttachments`': `100 items; ${show(maxLinks)}`,
+      "the reason of a release; a webhook's address; webhooks of an upload": `${show(maxReasonLength)} characters; ${show(maxUriLength)}; ${maxWebhooks}`,
+      'a description; metadata attributes': `${show(maxDescriptionLength)} characters; ${show(maxAttributesBytes)} bytes of JSON`,
+      "a description's HTML; levels of nesting; computing time to render it": `${show(htmlLength)} characters; ${levels}; ${show(milliseconds)} milliseconds`,
+      'attachments in a field; a page (`first`)': `${show(maxLinks)}, or the policy's \`maxCount\`; ${show(maxPageSize)}`,
+      'a file name': expect.stringContaining(`${maxFileNameBytes} bytes of UTF-8`),
+      'the life of a signed URL (`expiresIn`)': expect.stringContaining(`${show(maxExpiresIn)} seconds`),
+    });
   });
 
   test('metrics and their labels', () => {
