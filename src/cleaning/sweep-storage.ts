@@ -8,7 +8,7 @@ import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { hourPartition, organizationOf, partitionOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
-import { comeOfAge, findOrphans, hourMs, hoursBetween } from './find-orphans.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
@@ -24,7 +24,7 @@ export interface SweepOptions {
   signal?: AbortSignal;
 }
 
-/** A service that has never swept, or not for long, begins so far back. */
+/** A service that has not swept for long begins so far back. */
 const longestGapMs = 31 * 24 * hourMs;
 /** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
 const unfinishedAgeMs = 12 * hourMs;
@@ -142,6 +142,12 @@ async function firstHour(
 ): Promise<Date> {
   const until = comeOfAge(clock()).getTime();
   const last = await database.read.findOneBy(SweepRow, { name: sweepName });
-  const since = last?.sweptUntil.getTime() ?? until - longestGapMs;
-  return new Date(Math.min(Math.max(since, until - longestGapMs), until - lookBackMs));
+  const since = last?.sweptUntil ?? startOfHour((await oldestOrganizationAt(database)) ?? new Date(until));
+  return new Date(Math.min(Math.max(since.getTime(), until - longestGapMs), until - lookBackMs));
+}
+
+/** When the first organization was made: nothing that is ours is older, unless a clock has been set. */
+export async function oldestOrganizationAt(database: Database): Promise<Date | null> {
+  const [oldest] = await database.read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
+  return oldest?.createdAt ?? null;
 }

@@ -1,9 +1,8 @@
 import { cleanUp } from '../cleaning/clean-up.js';
 import { listDue } from '../cleaning/list-due.js';
-import { sweepStorage } from '../cleaning/sweep-storage.js';
+import { oldestOrganizationAt, sweepStorage } from '../cleaning/sweep-storage.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
-import { OrganizationRow } from '../database/entities/organization.js';
 import { IntakeLeases } from '../intake/intake-leases.js';
 import { Changes } from '../model/changes.js';
 import { forgetWebhooks } from '../webhooks/create-webhooks.js';
@@ -57,7 +56,7 @@ export async function sweep(
 
 /** Whoever asks for a sweep wants all looked at that can ever have been stored, even where that has been done. */
 async function ageOf(database: Database): Promise<number> {
-  const [oldest] = await database.read.find(OrganizationRow, { order: { createdAt: 'ASC' }, take: 1 });
-  const sinceMs = oldest ? database.clock().getTime() - oldest.createdAt.getTime() : 0;
-  return sinceMs + leastLookBackMs;
+  const now = database.clock();
+  const oldest = (await oldestOrganizationAt(database)) ?? now;
+  return now.getTime() - oldest.getTime() + leastLookBackMs;
 }

@@ -10,6 +10,7 @@ import { SweepRow } from '../../../src/database/entities/sweep.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import { claim, faultsOf, link } from '../../service/doors/links.js';
 import type { AttachmentData, Client } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
 import { runCommand, startCommand } from '../../support/run-command.js';
 import { roundsOf } from '../../support/seeded-random.js';
@@ -148,6 +149,19 @@ async function fill(service: TestService) {
     staying: [...staying, youngOrphan, foreign, lateWrite],
   };
 }
+
+test('a service that has never swept begins at its oldest organization', async () => {
+  const then = await startThen();
+  const ours = await organizationOf(then.client);
+  await then.close();
+  const database = await openTestDatabase(dataDirectory);
+  await database.write((manager) => manager.delete(SweepRow, { name: 'storage' }));
+  await database.close();
+  const [older, orphan] = [await addBytes(hoursAgo(80), ours), await addBytes(hoursAgo(50), ours)];
+  await using service = await startService(env());
+  await until(async () => !(await storedFiles(service.dataDirectory)).includes(orphan), 30_000);
+  expect(await storedFiles(service.dataDirectory)).toEqual([older]);
+});
 
 test('a dry run says what would go, and why, and changes nothing; a real one removes exactly that', async () => {
   const service = await startThen();
