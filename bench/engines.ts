@@ -20,7 +20,7 @@ const bounds = { requests: 1200, concurrency: 16, seconds: 6 };
 
 /** Takes the embedded default and what stands in its place beyond one machine in turn, all in one run. */
 export async function measureEngines(rounds: number): Promise<Standing[]> {
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ syncs: true });
   const ceph = await startCeph();
   const setups: Setup[] = [];
   try {

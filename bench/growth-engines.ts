@@ -32,7 +32,7 @@ export async function startSqliteEngine(): Promise<GrowthEngine> {
 
 export async function startPostgresEngine(): Promise<GrowthEngine> {
   const directory = makeScratchDirectory('growth-postgres');
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ syncs: true });
   const pool = new pg.Pool({ connectionString: postgres.url, max: 1 });
   // At the end the server may go before the last connection has.
   pool.on('error', () => undefined);

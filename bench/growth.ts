@@ -3,8 +3,8 @@ import type { GrowthEngine } from './growth-engines.js';
 import type { Limit } from './limit.js';
 import { formatNumber, formatTable } from './report.js';
 import { recordType, type Seed } from './seed-attachments.js';
-import { createApiKey, type ServiceProcess, startService } from './server-process.js';
-import { askData, queryRequest } from './service-requests.js';
+import { createApiKey, type ServiceOptions, type ServiceProcess, startService } from './server-process.js';
+import { askData, createOwner, queryRequest } from './service-requests.js';
 import { median } from './statistics.js';
 
 /** Milliseconds for one of each, as the median of many, by the number of attachments there are. */
@@ -80,19 +80,9 @@ interface Grown {
   seed: Seed;
 }
 
-type ServiceOptions = NonNullable<Parameters<typeof startService>[0]>;
-
-/** The first start makes the schema, the organization and its first principal; what belongs to them is then filled in. */
 async function fill(engine: GrowthEngine, count: number): Promise<Grown> {
   const options = { environment: engine.environment, apiKey: createApiKey() };
-  const empty = await startService(options);
-  type Data = { viewer: { organizationId: string; principal: { id: string } } };
-  const { viewer } = await askData<Data>(
-    empty.origin,
-    queryRequest(empty, '{ viewer { organizationId principal { id } } }'),
-  );
-  await empty.stop();
-  const seed = { count, organizationId: viewer.organizationId, viewerId: viewer.principal.id };
+  const seed = { count, ...(await createOwner(options)) };
   await engine.seed(seed);
   return { engine, options, seed };
 }

@@ -6,7 +6,7 @@ import { formatNumber, formatTable } from './report.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
 import { seedSqlite } from './seed-sqlite.js';
 import { createApiKey, startService } from './server-process.js';
-import { ask, askData, queryRequest } from './service-requests.js';
+import { ask, createOwner } from './service-requests.js';
 import { median } from './statistics.js';
 
 /** Milliseconds that one page took, as the median of many, from few attachments and from many. */
@@ -68,20 +68,12 @@ export function formatPages(timings: readonly PageTiming[], counts: { few: numbe
   );
 }
 
-/** The first start makes the schema, the organization and its first principal; what belongs to them is then filled in. */
 async function startSeeded(count: number): Promise<SeededService> {
   const dataDirectory = makeScratchDirectory(`pages-${count}`);
   const options = { dataDirectory, apiKey: createApiKey() };
-  const empty = await startService(options);
-  type Data = { viewer: { organizationId: string; principal: { id: string } } };
-  const { viewer } = await askData<Data>(
-    empty.origin,
-    queryRequest(empty, '{ viewer { organizationId principal { id } } }'),
-  );
-  await empty.stop();
+  const owner = await createOwner(options);
   const path = join(dataDirectory, 'claimcheck.sqlite');
-  const { organizationId, principal } = viewer;
-  await seedSqlite(path, { count, organizationId, viewerId: principal.id });
+  await seedSqlite(path, { count, ...owner });
   return { service: await startService(options), path, count };
 }
 

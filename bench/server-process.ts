@@ -20,7 +20,7 @@ export interface ServiceProcess extends ServerProcess {
   apiKey: string;
 }
 
-interface ServiceOptions {
+export interface ServiceOptions {
   /** Kept when the service stops; default: an empty one that is removed then. */
   dataDirectory?: string;
   /** Default: a new one. A data directory knows only the one it was first started with. */

@@ -1,5 +1,5 @@
 import { assertGood, exchange, type LoadRequest, openAgent } from './load.js';
-import type { ServiceProcess } from './server-process.js';
+import { type ServiceOptions, type ServiceProcess, startService } from './server-process.js';
 
 /** A file to upload: its bytes in order, and what else the service is told. */
 export interface UploadInput {
@@ -102,4 +102,16 @@ function sized(
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const body = length <= 65_536 ? [Buffer.concat(parts)] : parts;
   return { headers: { ...headers, 'Content-Length': String(length) }, body };
+}
+
+/** Starts and stops a service, which makes the schema and an organization with its first principal: the owner of a seed. */
+export async function createOwner(
+  options: ServiceOptions,
+): Promise<{ organizationId: string; viewerId: string }> {
+  const empty = await startService(options);
+  type Data = { viewer: { organizationId: string; principal: { id: string } } };
+  const request = queryRequest(empty, '{ viewer { organizationId principal { id } } }');
+  const { viewer } = await askData<Data>(empty.origin, request);
+  await empty.stop();
+  return { organizationId: viewer.organizationId, viewerId: viewer.principal.id };
 }

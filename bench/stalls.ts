@@ -7,8 +7,14 @@ import { readProcessUsage } from './process-usage.js';
 import { formatNumber, formatTable, toMebibytes } from './report.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
 import { seedSqlite } from './seed-sqlite.js';
-import { createApiKey, entrance, type ServiceProcess, startService } from './server-process.js';
-import { askData, queryRequest, upload } from './service-requests.js';
+import {
+  createApiKey,
+  entrance,
+  type ServiceOptions,
+  type ServiceProcess,
+  startService,
+} from './server-process.js';
+import { createOwner, upload } from './service-requests.js';
 import { type Attack, attacks } from './stall-attacks.js';
 import type { ProbeInput, ProbeResult } from './stall-probe.js';
 
@@ -102,16 +108,10 @@ async function measureStall(attack: Attack, scale: number): Promise<Stall> {
   }
 }
 
-async function seed(options: NonNullable<Parameters<typeof startService>[0]>, count: number): Promise<void> {
-  const empty = await startService(options);
-  type Data = { viewer: { organizationId: string; principal: { id: string } } };
-  const { viewer } = await askData<Data>(
-    empty.origin,
-    queryRequest(empty, '{ viewer { organizationId principal { id } } }'),
-  );
-  await empty.stop();
+async function seed(options: ServiceOptions, count: number): Promise<void> {
+  const owner = await createOwner(options);
   const path = join(String(options.dataDirectory), 'claimcheck.sqlite');
-  await seedSqlite(path, { count, organizationId: viewer.organizationId, viewerId: viewer.principal.id });
+  await seedSqlite(path, { count, ...owner });
 }
 
 /** Another organization, with an attachment of its own. */

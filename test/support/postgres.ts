@@ -32,8 +32,14 @@ export interface PostgresReplica {
   start(): Promise<void>;
 }
 
-/** A real PostgreSQL server with an empty database, below the system's temporary folder. */
-export async function startPostgres({ maxConnections = 100 } = {}): Promise<Postgres> {
+/** Tests end processes and never the machine, so nothing of theirs has to wait for the disk. */
+const withoutSyncs = ['-c', 'fsync=off', '-c', 'full_page_writes=off'];
+
+/**
+ * A real PostgreSQL server with an empty database, below the system's temporary folder. With `syncs` commits wait for the
+ * disk, as is right for a measurement.
+ */
+export async function startPostgres({ maxConnections = 100, syncs = false } = {}): Promise<Postgres> {
   const directory = await makeTemporaryDirectory();
   // As root the server runs as a user of its own, who must get at the folder.
   await chmod(directory, 0o755);
@@ -45,7 +51,8 @@ export async function startPostgres({ maxConnections = 100 } = {}): Promise<Post
     port,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', `max_connections=${maxConnections}`],
+    initdbFlags: ['--no-sync'],
+    postgresFlags: [...(syncs ? [] : withoutSyncs), '-c', `max_connections=${maxConnections}`],
     onLog: () => undefined,
   });
   await server.initialise();
@@ -94,8 +101,14 @@ async function startReplica(databaseDir: string, primaryPort: number): Promise<P
     port,
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    // So far behind that whoever does not wait for it reads what has been.
-    postgresFlags: ['-c', `primary_conninfo=${primary}`, '-c', 'recovery_min_apply_delay=25ms'],
+    // The replica lags, so that whoever does not wait for it reads what has been.
+    postgresFlags: [
+      ...withoutSyncs,
+      '-c',
+      `primary_conninfo=${primary}`,
+      '-c',
+      'recovery_min_apply_delay=25ms',
+    ],
     onLog: () => undefined,
   });
   const url = `postgres://postgres:password@127.0.0.1:${port}/claimcheck`;

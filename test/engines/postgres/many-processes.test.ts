@@ -34,9 +34,9 @@ const linkOn = (client: Client, input: object) =>
   );
 
 test('processes that start at once on an empty database migrate it once', async () => {
-  await using fresh = await Cluster.open();
-  const services = await Promise.all(Array.from({ length: 4 }, () => fresh.serve()));
-  const client = new pg.Client({ connectionString: fresh.postgres.url });
+  const database = { DATABASE_URL: await cluster.postgres.createDatabase() };
+  const services = await Promise.all(Array.from({ length: 4 }, () => cluster.serve(database)));
+  const client = new pg.Client({ connectionString: database.DATABASE_URL });
   await client.connect();
   const { rows } = await client.query('SELECT name, count(*)::int AS count FROM migrations GROUP BY name');
   const { rows: keys } = await client.query('SELECT count(*)::int AS count FROM api_keys');
@@ -45,6 +45,7 @@ test('processes that start at once on an empty database migrate it once', async 
   expect(rows.every(({ count }) => count === 1)).toBe(true);
   expect(keys).toEqual([{ count: 1 }]);
   for (const { client: each } of services) expect((await each.upload(file())).id).toEqual(expect.any(String));
+  await Promise.all(services.map((service) => service.end('SIGKILL')));
 }, 120_000);
 
 test('what one process stores, the other claims, links, shows and deletes', async () => {

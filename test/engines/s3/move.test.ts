@@ -1,20 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { cephPackages } from '../../support/ceph.js';
 import type { AttachmentData, Client } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { report } from '../../support/report.js';
 import { runCommand, startCommand } from '../../support/run-command.js';
 import { createBucket, type S3Store, storageEnvironment } from '../../support/s3-store.js';
-import { randomKey } from '../../support/service.js';
+import { randomKey, startService, type TestService } from '../../support/service.js';
 import { severalAtOnce } from '../../support/several-at-once.js';
 import { sha256 } from '../../support/sha256.js';
 import { sharedStore } from '../../support/shared-ceph.js';
 import { describeWithProgram } from '../../support/skip-without.js';
-import { type SpawnedService, spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { Bucket } from './s3-stage.js';
 
@@ -76,7 +75,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     options = ['move', '--to-storage', bucket['STORAGE_URL'] ?? '', '--to-database', database];
   });
   afterEach(async () => {
-    await Promise.all(started.splice(0).map((service) => service.end('SIGKILL')));
+    await Promise.all([...started].map(stop));
     await rm(directory, { recursive: true, force: true });
   });
 
@@ -85,11 +84,15 @@ describeWithProgram('radosgw', cephPackages, () => {
     AWS_SECRET_ACCESS_KEY: store.secretAccessKey,
   });
   const moving = () => ({ ...embedded, ...credentials() });
-  const started: SpawnedService[] = [];
+  const started = new Set<TestService>();
   const start = async (env: Record<string, string>) => {
-    const service = await spawnService(env);
-    started.push(service);
+    const service = await startService(env);
+    started.add(service);
     return service;
+  };
+  const stop = async (service: TestService) => {
+    started.delete(service);
+    await service.close();
   };
 
   /** Files of many sizes, some claimed, some in a field, one copied. */
@@ -105,7 +108,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     await severalAtOnce(Array.from({ length: count }).keys(), add);
   }
 
-  async function assertSame(before: Everything, service: SpawnedService): Promise<void> {
+  async function assertSame(before: Everything, service: TestService): Promise<void> {
     const after = await service.client.ask<Everything>(everything);
     const rest = ({ url: _, ...node }: Moved) => node;
     expect(after.attachments.nodes.map(rest)).toEqual(before.attachments.nodes.map(rest));
@@ -121,7 +124,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     const first = await start({ ...embedded, ...unreachable });
     await fill(first.client, 24);
     const before = await first.client.ask<Everything>(everything);
-    await first.end('SIGTERM');
+    await stop(first);
     const moved = await runCommand(options, moving());
     expect(moved.status).toBe(0);
     expect(moved.stdout).toContain('Files: 24 copied, 0 there before, 0 missing, 0 damaged.');
@@ -130,23 +133,18 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(again.stdout).toMatch(/Rows: \d+ the same in both, 0 of them written now/);
     expect(await countDescriptions(target['DATABASE_URL'] ?? '')).toEqual({ all: 12, rendered: 12 });
     const second = await start({ ...target, SCANNER: 'eicar' });
-    try {
-      expect(before.attachments.nodes.map(({ status }) => status)).toEqual(Array(24).fill('PENDING'));
-      for (let round = 0; round < 100; round += 1) {
-        const { attachments } = await second.client.ask<Everything>(everything);
-        if (attachments.nodes.every(({ status }) => status === 'APPROVED')) break;
-        await sleep(200);
-      }
-      const approved = before.attachments.nodes.map((node) => ({
-        ...node,
-        status: 'APPROVED',
-        links: { nodes: node.links.nodes.map((link) => ({ ...link, state: 'ACTIVE' })) },
-      }));
-      await assertSame({ attachments: { ...before.attachments, nodes: approved } }, second);
-    } finally {
-      await second.end('SIGTERM');
-    }
-  });
+    expect(before.attachments.nodes.map(({ status }) => status)).toEqual(Array(24).fill('PENDING'));
+    await until(async () => {
+      const { attachments } = await second.client.ask<Everything>(everything);
+      return attachments.nodes.every(({ status }) => status === 'APPROVED');
+    }, 60_000);
+    const approved = before.attachments.nodes.map((node) => ({
+      ...node,
+      status: 'APPROVED',
+      links: { nodes: node.links.nodes.map((link) => ({ ...link, state: 'ACTIVE' })) },
+    }));
+    await assertSame({ attachments: { ...before.attachments, nodes: approved } }, second);
+  }, 180_000);
 
   test('the service answers what only reads meanwhile, and a move that is killed goes on', async () => {
     const first = await start(embedded);
@@ -187,15 +185,11 @@ describeWithProgram('radosgw', cephPackages, () => {
     report(`${kills} moves killed; ${reads} pages read and ${refused} uploads refused during the last`);
     // What waited for the end of the move has been accepted since: the last one is made with the service stopped.
     const before = await first.client.ask<Everything>(everything);
-    await first.end('SIGTERM');
+    await stop(first);
     expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
     const second = await start(target);
-    try {
-      await assertSame(before, second);
-    } finally {
-      await second.end('SIGTERM');
-    }
-  });
+    await assertSame(before, second);
+  }, 180_000);
 
   test('what the source lacks is told of, and the rest is moved', async () => {
     const first = await start(embedded);
@@ -203,7 +197,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     const { attachments } = await first.client.ask<
       Everything & { attachments: { nodes: { documentKey: string }[] } }
     >('{ attachments(first: 5) { totalCount nodes { documentKey size } } }');
-    await first.end('SIGTERM');
+    await stop(first);
     const [gone, cut] = attachments.nodes
       .filter(({ size }) => size > 0)
       .map(({ documentKey }) => documentKey);
@@ -215,37 +209,37 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(moved.stdout).toContain('Files: 3 copied, 0 there before, 1 missing, 1 damaged.');
     const bucket = new Bucket({ ...(await createBucket(store)), bucket: new URL(options[2] ?? '').hostname });
     expect(await bucket.keys()).toHaveLength(3);
-  });
+  }, 180_000);
 
   test('while a service runs on the database to move to, nothing is moved', async () => {
     const first = await start(embedded);
     await fill(first.client, 3);
-    await first.end('SIGTERM');
+    await stop(first);
     expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
     const second = await start(target);
     const bucket = new Bucket({ ...(await createBucket(store)), bucket: new URL(options[2] ?? '').hostname });
     const before = await bucket.keys();
     const again = await start(embedded);
     await again.client.upload({ content: 'since', name: 'since.txt' });
-    await again.end('SIGTERM');
+    await stop(again);
     const moved = await runCommand(options, moving());
     expect([moved.status, moved.stdout]).toEqual([1, '']);
     expect(moved.stderr).toBe('A service runs on the database to move to: stop it first.\n');
     expect(await bucket.keys()).toEqual(before);
-    await second.end('SIGTERM');
+    await stop(second);
     expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
     expect(await bucket.keys()).toHaveLength(4);
-  });
+  }, 180_000);
 
   test('the database of another service is left alone', async () => {
     const other = await start({ ...target, DATA_DIR: await makeTemporaryDirectory() });
-    await other.end('SIGTERM');
+    await stop(other);
     const first = await start({ ...embedded, BOOTSTRAP_API_KEY: randomKey() });
-    await first.end('SIGTERM');
+    await stop(first);
     const moved = await runCommand(options, moving());
     expect(moved.status).toBe(1);
     expect(moved.stderr).toContain(
       'The database to move to is in use: it has organizations that are not here.\n',
     );
-  });
+  }, 180_000);
 });

@@ -65,10 +65,13 @@ export class HashingServer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** Expects that no request has left anything. */
   async stop(): Promise<void> {
     this.server.close();
     this.server.closeAllConnections();
     await once(this.server, 'close');
+    expect(this.leftBehind).toBe(0);
+    expect(this.leakedListeners.filter((count) => count > 0)).toEqual([]);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
