@@ -21,7 +21,7 @@ export interface Base64Costs {
   pauseMs: number;
 }
 
-/** What a fresh service needs for three files of 100 MiB, each as one base64 string in a JSON body. */
+/** Memory and time of a fresh service for three files of 100 MiB, each as one base64 string in a JSON body. */
 export async function measureBase64(): Promise<Base64Costs> {
   const directory = makeScratchDirectory('loop');
   const pauseFile = join(directory, 'pause');
@@ -37,7 +37,7 @@ export async function measureBase64(): Promise<Base64Costs> {
       });
       return runLoad(service.origin, request, { requests, concurrency: 1, seconds: 60 });
     };
-    // What a process does once, such as compiling, is not what is asked here.
+    // One small upload first: a process does some things once, such as compiling, and they are not measured.
     await store(mebibyte, 20);
     process.kill(service.pid, 'SIGUSR2');
     await store(contentSize, 3);

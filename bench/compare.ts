@@ -4,7 +4,7 @@ import type { Scenario } from './scenarios.js';
 import { type ServerProcess, startBareServer, startService } from './server-process.js';
 import { median, percentile } from './statistics.js';
 
-/** What one server did in a scenario. */
+/** The figures of one server in a scenario. */
 export interface ServerResult {
   /** Requests a second in the median round. */
   rate: number;

@@ -55,7 +55,7 @@ function openers(postgres: Postgres, ceph: Ceph): (() => Promise<Setup>)[] {
   ];
 }
 
-/** What processes on one database must have in common. */
+/** Settings that processes on one database must have in common. */
 const shared = {
   SIGNING_SECRET: 'a secret for benchmarks alone',
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,

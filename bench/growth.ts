@@ -24,7 +24,7 @@ export interface GrowthPair {
 }
 
 const steps = ['page', 'get', 'claim', 'link', 'purge', 'sweep'] as const;
-/** What a page, a get and a claim may cost among many, by what they cost among few. */
+/** Operations that may cost only so much more among many attachments than among few. */
 const limited = ['page', 'get', 'claim'] as const;
 const boundRatio = 1.5;
 const samples = 27;

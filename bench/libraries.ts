@@ -8,8 +8,8 @@ import { type Standing, takeTurns } from './take-turns.js';
 const bounds = { requests: 1500, concurrency: 16, seconds: 6 };
 
 /**
- * What of the bare server's rate the libraries leave before anything of the service has run: the same upload of 1 KiB to the bare
- * server, to Fastify, Apollo Server and graphql-upload-minimal alone, and to the service.
+ * Measures how much of the bare server's rate the libraries leave before anything of the service has run. The same upload of
+ * 1 KiB goes to the bare server, to Fastify, Apollo Server and graphql-upload-minimal alone, and to the service.
  */
 export async function measureLibraries(rounds: number): Promise<Standing[]> {
   const [bare, minimal, service] = [

@@ -9,7 +9,7 @@ export interface LoadRequest {
   headers: Record<string, string>;
   /** Sent in this order; one buffer may stand at many places. */
   body: readonly Uint8Array[];
-  /** What the answer must measure in bytes, where that is known. */
+  /** The size that the answer must have in bytes, if it is known. */
   answerSize?: number;
 }
 

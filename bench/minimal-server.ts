@@ -9,7 +9,7 @@ import Fastify from 'fastify';
 import { GraphQLUpload, processRequest } from 'graphql-upload-minimal';
 
 /*
- * What the libraries alone cost: Fastify, Apollo Server and graphql-upload-minimal store the part of a request durably, with
+ * A server of the libraries alone: Fastify, Apollo Server and graphql-upload-minimal store the part of a request durably, with
  * the same digests, and answer with it. No credential, no check, no database. `node minimal-server.js <directory>` prints its
  * address.
  */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** What a process has used so far, all its threads together. */
+/** The resources that a process has used so far, all its threads together. */
 export interface ProcessUsage {
   /** Time on a processor, user and system. */
   cpuMs: number;

@@ -1,6 +1,6 @@
 import { formatTable } from './report.js';
 
-/** What `node --cpu-prof` writes; times are in microseconds. */
+/** The file that `node --cpu-prof` writes; times are in microseconds. */
 export interface CpuProfile {
   nodes: ProfileNode[];
   startTime: number;

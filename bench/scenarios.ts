@@ -64,7 +64,7 @@ function prepareUpload(size: number): Scenario['prepare'] {
   };
 }
 
-/** So that no rate is ever taken of a service that answers well and stores something else. */
+/** Throws if the service answers well and stores something else, so that no rate is taken of it. */
 function assertStored(attachment: CreatedAttachment, content: readonly Buffer[]): void {
   const sha256 = createHash('sha256');
   for (const piece of content) sha256.update(piece);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /*
- * What a run leaves lying about while it lasts: temporary directories and children. However the run ends, by its last
- * line, an error or Ctrl-C, they end with it.
+ * Temporary directories and child processes of a run. However the run ends, by its last line, an error or Ctrl-C, they end
+ * with it.
  */
 
 const root = mkdtempSync(join(tmpdir(), 'claimcheck-bench-'));

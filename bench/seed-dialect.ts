@@ -1,4 +1,4 @@
-/** What the two databases say differently. Every argument is an SQL expression, as is every result but `numbers`. */
+/** The expressions that differ between the two databases. Every argument is an SQL expression, as is every result but `numbers`. */
 export interface SeedDialect {
   /** Begins a statement that selects from `numbers`, whose column `n` runs from 0 to `count` - 1. */
   numbers(count: number): string;

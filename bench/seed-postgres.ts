@@ -17,7 +17,7 @@ export async function seedPostgres(url: string, seed: Seed): Promise<void> {
     for (const statement of seedStatements(postgresDialect, seed)) await client.query(statement);
     for (const { sql } of indexes) await client.query(sql);
     await client.query('VACUUM ANALYZE');
-    // What has been written goes to the disk now, and not while the service is timed.
+    // The rows go to the disk now, and not while the service is timed.
     await client.query('CHECKPOINT');
   } finally {
     await client.end();

@@ -8,7 +8,7 @@ import { benchProgram, type ServiceProcess, startService } from './server-proces
 import { uploadRequest } from './service-requests.js';
 import { median } from './statistics.js';
 
-/** What a setting may cost uploads of 1 KiB into the field of a record. */
+/** The most that a setting may cost uploads of 1 KiB into the field of a record. */
 interface SettingsCost {
   name: string;
   /** The least share that must be left of the rate without it. */

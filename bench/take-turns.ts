@@ -1,6 +1,6 @@
 import { median } from './statistics.js';
 
-/** What is measured beside others: runs once and resolves with its rate. */
+/** Work that is measured beside others: runs once and resolves with its rate. */
 export interface Contender {
   name: string;
   run(): Promise<number>;

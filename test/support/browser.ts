@@ -56,7 +56,7 @@ export async function startForeignSite(): Promise<ForeignSite> {
   };
 }
 
-/** What is no page is a flag: any other page's script may raise it, and is seen to have run. */
+/** A path that is no page is a flag: any other page's script may raise it, and is seen to have run. */
 function answer(response: ServerResponse, page: string | undefined): void {
   response.setHeader('access-control-allow-origin', '*');
   if (page === undefined) response.writeHead(204).end();

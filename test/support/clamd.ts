@@ -17,7 +17,7 @@ export interface Clamd {
   stop(): Promise<void>;
 }
 
-/** Where the tests with clamd say how to get it. */
+/** The command that gets clamd; tests that need it say so. */
 export const installClamd = 'apt-get install clamav-daemon';
 
 /**

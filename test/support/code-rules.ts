@@ -26,7 +26,7 @@ export const functionsAreShort: Rule = (files) =>
 
 export const noAny = forbidNodes('says any', (node) => node.kind === ts.SyntaxKind.AnyKeyword);
 
-/** What the ORM and the GraphQL library fill may be declared with `!`: the properties of decorated classes. */
+/** Properties of decorated classes may be declared with `!`: the ORM and the GraphQL library fill them. */
 export const noNonNullAssertions = forbidNodes('asserts with !', (node) => {
   if (ts.isNonNullExpression(node)) return true;
   if (ts.isVariableDeclaration(node)) return node.exclamationToken !== undefined;
@@ -47,11 +47,21 @@ export const noSuppressions = forbidComments(
 
 export const noUnfinishedNotes = forbidComments('is not finished', /\b(TODO|FIXME|HACK|XXX)\b/);
 
+const opensLate = 'opens with What, Where, Of, So or Whose';
+
 /** A comment names its subject first. Each of these words puts a condition or a relation before it. */
 export const commentsNameTheirSubject = forbidComments(
-  'opens with What, Where, Of, So or Whose',
+  opensLate,
   /^(\/\/|\/\*+)[\s*]*(What|Where|Of|So|Whose)\b/,
 );
+
+/** The same of titles of tests and suites. */
+export const titlesNameTheirSubject = forbidNodes(opensLate, (node) => {
+  if (!ts.isStringLiteralLike(node) && !ts.isTemplateExpression(node)) return false;
+  const { parent } = node;
+  if (!ts.isCallExpression(parent) || parent.arguments[0] !== node) return false;
+  return suites.has(rootOf(parent.expression)) && /^.(what|where|of|so|whose)\b/i.test(node.getText());
+});
 
 export const noVagueNames: Rule = (files) => [
   ...forbidNodes(
@@ -122,5 +132,6 @@ function isMemberOf(node: ts.Node, object: string): boolean {
 /** The leftmost name of a chain such as `test.concurrent.only.each`. */
 function rootOf(node: ts.Expression): string {
   if (ts.isPropertyAccessExpression(node) || ts.isCallExpression(node)) return rootOf(node.expression);
+  if (ts.isTaggedTemplateExpression(node)) return rootOf(node.tag);
   return ts.isIdentifier(node) ? node.text : '';
 }

@@ -96,7 +96,7 @@ function resolveImport(from: string, specifier: string): string {
   return posix.join(posix.dirname(from), specifier).replace(/\.js$/, '.ts');
 }
 
-/** What `node` imports, in whatever form: import and export declarations, import types, `import()` and `require()`. */
+/** The module that `node` imports, in whatever form: import and export declarations, import types, `import()` and `require()`. */
 function specifierOf(node: ts.Node): string | null {
   const module = moduleOf(node);
   return module !== undefined && ts.isStringLiteralLike(module) ? module.text : null;

@@ -29,7 +29,7 @@ export async function until(condition: () => boolean | Promise<boolean>, ms = 10
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** What every engine of jobs has to do. */
+/** Tests of what every engine of jobs has to do. */
 export function jobsContract(open: () => Promise<JobsStage>): void {
   let stage: JobsStage;
   beforeEach(async () => {
@@ -57,7 +57,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(await jobs.counts()).toEqual([]);
   });
 
-  test('of 200 interleaved transactions, a third of which fail, each that holds has its job run', async () => {
+  test('each of 200 interleaved transactions that commits has its job run, though a third fail', async () => {
     const jobs = stage.engine();
     const seen: number[] = [];
     await jobs.work({ note: handler(async (payload) => void seen.push((payload as { n: number }).n)) });
@@ -75,7 +75,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     report(`${held.length} jobs of 200 transactions`);
   });
 
-  test('what fails is tried again after its delays, then kept with its last error', async () => {
+  test('a job that fails is tried again after its delays, then kept with its last error', async () => {
     const jobs = stage.engine();
     const attempts: [number, boolean, number][] = [];
     const given: unknown[] = [];
@@ -102,7 +102,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(await jobs.counts()).toMatchObject([{ kind: 'note', waiting: 0, running: 0, exhausted: 1 }]);
   });
 
-  test('what is exhausted can be tried again, with all its attempts; one of its key that waits does for both', async () => {
+  test('an exhausted job can be tried again, with all its attempts; one of its key that waits does for both', async () => {
     const jobs = stage.engine();
     let fails = true;
     const seen: unknown[] = [];
@@ -144,7 +144,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(ranAt[0]).toBeGreaterThanOrEqual(runAt.getTime());
   });
 
-  test('of a key one job waits at most, and never two run at once', async () => {
+  test('at most one job of a key waits, and never two run at once', async () => {
     const jobs = stage.engine();
     const seen: number[] = [];
     let running = 0;
@@ -209,7 +209,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(attempts).toEqual([1]);
   });
 
-  test('what a dead process had in hand runs again, and counts as an attempt', async () => {
+  test('a job that a dead process had in hand runs again, and counts as an attempt', async () => {
     const first = stage.engine({ leaseMs: 300 });
     let begun = false;
     await first.work({
@@ -266,4 +266,23 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(seen.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, n) => n));
     report(`two processes: ${seen.map(({ length }) => length).join(' and ')} jobs`);
   });
+
+  test('a hundred jobs one after another, and a thousand at once, all run', async () => {
+    const jobs = stage.engine();
+    const delays: number[] = [];
+    const run = async (payload: unknown) => {
+      delays.push(performance.now() - (payload as { at: number }).at);
+    };
+    await jobs.work({ note: handler(run) });
+    for (let count = 0; count < 100; count += 1) await enqueue(jobs, { at: performance.now() });
+    await until(() => delays.length === 100, 60_000);
+    const median = delays.toSorted((a, b) => a - b)[50] ?? 0;
+    const start = performance.now();
+    await Promise.all(Array.from({ length: 1_000 }, () => enqueue(jobs, { at: performance.now() })));
+    await until(() => delays.length === 1_100, 60_000);
+    const rate = 1_000 / ((performance.now() - start) / 1_000);
+    report(
+      `from enqueueing to start ${median.toFixed(1)} ms at the median; ${rate.toFixed(0)} jobs a second`,
+    );
+  }, 120_000);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What a server sent back, byte for byte apart from transfer coding. */
+/** The answer of a server, byte for byte apart from transfer coding. */
 export interface RawResponse {
   status: number;
   /** Names in lower case. */

@@ -1,4 +1,4 @@
-/** What each rule must find, file by file, and neighbouring code that it must leave alone (files without faults). */
+/** Code with the faults that a rule must find, file by file, and neighbouring code that it must leave alone (files without faults). */
 export interface Example {
   files: Record<string, string>;
   faults: string[];
@@ -102,6 +102,13 @@ export const examples = {
     faults: ['src/a.ts:1', 'src/a.ts:6', 'src/a.ts:3'].map(
       (place) => `${place} opens with What, Where, Of, So or Whose`,
     ),
+  },
+  titlesNameTheirSubject: {
+    files: {
+      'test/a.test.ts': `describe('what it finds', () => {\n  test.each([1])('of %i', find);\n  it(\`Where \${x}\`, y);\n});\ntest.each\`a\`('so', z);`,
+      'test/b.test.ts': "test('offers what it has', () => say('of what'));\ntest(of, a, 'of');",
+    },
+    faults: [1, 2, 3, 5].map((line) => `test/a.test.ts:${line} opens with What, Where, Of, So or Whose`),
   },
   noVagueNames: {
     files: {

@@ -13,10 +13,10 @@ const commonTables = new Set([
   'SweptKeyRow',
 ]);
 
-/** Where the operator acts, on the service as a whole, and where tables themselves are made. */
+/** Folders of the operator, who acts on the service as a whole, and of the tables themselves. */
 const operators = /^src\/(command|database|transfer)\//;
 
-/** What reads or changes rows that are there. An insert cannot leave the organization out: its column takes no null. */
+/** Calls that read or change rows that are there. An insert cannot leave the organization out: its column takes no null. */
 const queries =
   /^(find\w*|count\w*|exists\w*|sum|average|minimum|maximum|query|update|upsert|save|delete|remove|from|createQueryBuilder|\w+Join\w*)$/;
 

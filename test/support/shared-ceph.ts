@@ -5,7 +5,7 @@ import { type Ceph, startCeph } from './ceph.js';
 import type { S3Store } from './s3-store.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 
-/** Where the processes of the tests read how to reach it, once it has come up. */
+/** The variable that names a file; there the processes of the tests read how to reach the store, once it has come up. */
 const pathVariable = 'SHARED_CEPH_FILE';
 const startMs = 120_000;
 

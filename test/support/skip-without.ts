@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Where daemons lie; the PATH of an ordinary user seldom has them. */
+/** Folders of daemons; the PATH of an ordinary user seldom has them. */
 const daemonFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /**

@@ -4,7 +4,7 @@ import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript-api';
 
-/** A TypeScript file: its path from the repository's root with `/` between the parts, its text, and its syntax tree. */
+/** A file of TypeScript or JavaScript: its path from the repository's root with `/` between the parts, its text, and its syntax tree. */
 export interface SourceFile {
   path: string;
   text: string;
@@ -20,10 +20,10 @@ export function parseSource(path: string, text: string): SourceFile {
   return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true) };
 }
 
-/** Every TypeScript file below `folder` (a path from the root), parsed; none where there is no such folder. */
+/** Every such file below `folder` (a path from the root), parsed; none where there is no such folder. */
 export function readSources(folder: string): SourceFile[] {
   return walk(folder)
-    .filter((path) => /\.c?ts$/.test(path))
+    .filter((path) => /\.c?[jt]s$/.test(path))
     .map((path) => parseSource(path, readFileSync(join(repositoryRoot, path), 'utf8')));
 }
 

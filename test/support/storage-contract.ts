@@ -8,7 +8,7 @@ export interface TestedStorage {
   close(): Promise<void>;
 }
 
-/** What every storage promises, whatever the medium. `open` makes an empty one. */
+/** Tests of what every storage promises, whatever the medium. `open` makes an empty one. */
 export function describeStorage(name: string, open: () => Promise<TestedStorage>): void {
   describe(`${name} as a storage`, () => {
     let tested: TestedStorage;
@@ -49,7 +49,7 @@ function describeWholeOrAbsent(opened: Opened): void {
       expect((await get(storage, key))?.equals(content)).toBe(true);
     });
 
-    test('of no bytes at all', async () => {
+    test('if it is empty', async () => {
       const [storage, key] = [opened(), newKey()];
       await (await storage.create(key)).commit();
       expect(await storage.size(key)).toBe(0);
@@ -57,7 +57,7 @@ function describeWholeOrAbsent(opened: Opened): void {
       expect(await listed(storage)).toEqual([key]);
     });
 
-    test('of many chunks of odd sizes, some empty', async () => {
+    test('if it comes in many chunks of odd sizes, some empty', async () => {
       const [storage, key] = [opened(), newKey()];
       const chunks = Array.from({ length: 1500 }, (_, index) =>
         randomBytes(index % 7 ? (index * 37) % 501 : 0),

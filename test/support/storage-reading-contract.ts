@@ -76,7 +76,7 @@ export function describePartitions(opened: Opened): void {
       expect(await listed(storage, hourPartition(nextHour))).toEqual([later]);
     });
 
-    test('of which nothing is known is empty', async () => {
+    test('is empty if nothing is known of it', async () => {
       expect(await listed(opened(), '1999-12-31/23')).toEqual([]);
       expect(await opened().removeUnfinished('1999-12-31/23', 0)).toBe(0);
     });
@@ -106,7 +106,7 @@ export function describePartitions(opened: Opened): void {
       expect([await storage.size(started), await storage.size(later)]).toEqual([null, 6 * mebibyte]);
     });
 
-    test('of another form is a mistake of ours', async () => {
+    test('with another form is a mistake of ours', async () => {
       for (const wrong of ['', '..', '2026-03-04', '2026-03-04/5', '2026-03-04/05/', '../../2026-03-04/05']) {
         await expect(listed(opened(), wrong)).rejects.toThrow(RangeError);
         await expect(opened().removeUnfinished(wrong, 0)).rejects.toThrow(RangeError);

@@ -6,7 +6,7 @@ import type { ByteRange, Storage } from '../../src/storage/storage.js';
 export const mebibyte = 1024 * 1024;
 export const hour = new Date('2026-03-04T05:30:00Z');
 
-/** Where `newKey` makes its keys, unless told otherwise. */
+/** The partition in which `newKey` makes its keys, unless told otherwise. */
 export const partition = hourPartition(hour);
 
 export const newKey = (organizationId: string = randomUUID(), now = hour) =>

@@ -24,7 +24,7 @@ const secrets = {
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 };
 
-/** What a service with this data directory must be told of its database. */
+/** The database settings of a service with this data directory. */
 export function databaseSettings(dataDirectory: string): Record<string, string> {
   const server = serverUrl();
   if (server === undefined) return {};

@@ -11,7 +11,7 @@ export function useBucket(location: S3Location): void {
   process.env[variable] = JSON.stringify(location);
 }
 
-/** Where a service with this data directory keeps its bytes; null where that is below it. */
+/** The bucket in which a service with this data directory keeps its bytes; null if it keeps them below the directory. */
 export function testLocation(dataDirectory: string): S3Location | null {
   const bucket = process.env[variable];
   if (bucket === undefined) return null;
@@ -19,7 +19,7 @@ export function testLocation(dataDirectory: string): S3Location | null {
   return { ...(JSON.parse(bucket) as S3Location), prefix: `${name}/` };
 }
 
-/** What a service with this data directory must be told of its storage. */
+/** The storage settings of a service with this data directory. */
 export function storageSettings(dataDirectory: string): Record<string, string> {
   const location = testLocation(dataDirectory);
   return location === null ? {} : { ...storageEnvironment(location), DOWNLOADS: 'proxy' };

@@ -14,6 +14,7 @@ import {
   noSuppressions,
   noUnfinishedNotes,
   noVagueNames,
+  titlesNameTheirSubject,
 } from '../support/code-rules.js';
 import { importsPointDown, noImportCycles } from '../support/import-rules.js';
 import { report } from '../support/report.js';
@@ -27,7 +28,6 @@ const rulesOfSources = {
   noImportCycles,
   filesAreShort,
   functionsAreShort,
-  commentsNameTheirSubject,
   noAny,
   noNonNullAssertions,
   noDefaultExports,
@@ -39,7 +39,13 @@ const rulesOfSources = {
   queriesAreScoped,
 };
 
-const rulesOfAllCode = { noSuppressions, noUnfinishedNotes, noSkippedTests };
+const rulesOfAllCode = {
+  commentsNameTheirSubject,
+  titlesNameTheirSubject,
+  noSuppressions,
+  noUnfinishedNotes,
+  noSkippedTests,
+};
 
 const rules = { ...rulesOfSources, ...rulesOfAllCode };
 

@@ -197,7 +197,7 @@ describe('limits', () => {
     });
   });
 
-  test('of bad credentials are off with those of good ones, unless they are given', () => {
+  test('on bad credentials are off with those on good ones, unless they are given', () => {
     expect(loadConfig({ RATE_LIMIT_PER_MINUTE: '0' }).failedLoginsPerMinute).toBe(0);
     const given = { RATE_LIMIT_PER_MINUTE: '0', FAILED_LOGINS_PER_MINUTE: '7' };
     expect(loadConfig(given).failedLoginsPerMinute).toBe(7);

@@ -119,7 +119,7 @@ test('both count the requests of one minute, and say alike when it ends', async 
   expect(guesses).toEqual([401, 401, 401, 401, 429, 429, 429, 429]);
 });
 
-test('what one has signed opens in the other, and a target that one hands out the other fills', async () => {
+test('a URL that one process signs opens in the other, and a target that one hands out the other fills', async () => {
   const worker = await cluster.work(ahead);
   for (const [one, other] of [
     [early, late],

@@ -2,7 +2,7 @@ import { whoAmI } from '../../service/auth/key-operations.js';
 import { Client } from '../../support/client.js';
 import { Cluster } from './cluster.js';
 
-test('of processes that start at once exactly one makes the first key and shows it', async () => {
+test('exactly one of the processes that start at once makes the first key and shows it', async () => {
   await using cluster = await Cluster.open();
   const services = await Promise.all([1, 2, 3].map(() => cluster.serve({ BOOTSTRAP_API_KEY: '' })));
   await Promise.all(services.map(({ url }) => fetch(`${url}/health/live`)));

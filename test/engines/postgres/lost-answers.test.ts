@@ -102,7 +102,7 @@ test('connections that are ended under load refuse by type, end no process, and 
   expect([...codes.keys()]).toEqual(['STORAGE_UNAVAILABLE']);
 }, 120_000);
 
-test('what changes while a process does not hear the others is told once it does again', async () => {
+test('a process that did not hear the others tells of their changes once it hears them again', async () => {
   const here = await start();
   const admin = new pg.Client({ connectionString: cluster.postgres.url });
   await admin.connect();

@@ -48,7 +48,7 @@ test('processes that start at once on an empty database migrate it once', async 
   await Promise.all(services.map((service) => service.end('SIGKILL')));
 }, 120_000);
 
-test('what one process stores, the other claims, links, shows and deletes', async () => {
+test('one process claims, links, shows and deletes what the other stores', async () => {
   const { id } = await here.client.upload(file('from here'));
   const record = { type: 'Task', id };
   const claim = 'mutation ($input: ClaimAttachmentInput!) { claimAttachment(input: $input) { __typename } }';
@@ -78,7 +78,7 @@ test('a URL that one process has signed opens in the other', async () => {
   expect(worker.isAlive()).toBe(true);
 });
 
-test('of 40 retries under one key, spread over both, one attachment comes to be', async () => {
+test('40 retries under one key, spread over both, make one attachment', async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, index) =>
       (index % 2 === 0 ? here : there).client.upload(file(), { idempotencyKey: 'the-same' }),

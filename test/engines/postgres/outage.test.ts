@@ -86,7 +86,7 @@ test('PostgreSQL crashes twice under load: nothing acknowledged is lost, refusal
   report(`acknowledged before each crash and at the end: ${counts.join(', ')}; refused: ${refused}`);
 }, 180_000);
 
-test('where connections run out, requests wait or are refused by type, and none hangs', async () => {
+test('requests wait or are refused by type once connections run out, and none hangs', async () => {
   await using cluster = await Cluster.open({ maxConnections: 20 });
   const service = await cluster.serve({ DATABASE_POOL_SIZE: '2' });
   const burst = async () => {

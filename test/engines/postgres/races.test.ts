@@ -65,7 +65,7 @@ const copy = (client: Client, attachmentId: string) =>
     { input: { attachmentId } },
   );
 
-test('of eight claims for eight records in two processes exactly one wins', async () => {
+test('exactly one of eight claims for eight records in two processes wins', async () => {
   const all: (string | null)[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const { id } = await upload();
@@ -76,7 +76,7 @@ test('of eight claims for eight records in two processes exactly one wins', asyn
   report(`${rounds} rounds of 8 claims: ${tally(all)}`);
 });
 
-test('of eight links that expect the same version exactly one wins', async () => {
+test('exactly one of eight links that expect the same version wins', async () => {
   const all: (string | null)[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const uploads = await Promise.all(Array.from({ length: 8 }, upload));
@@ -91,7 +91,7 @@ test('of eight links that expect the same version exactly one wins', async () =>
   report(`${rounds} rounds of 8 links at one version: ${tally(all)}`);
 });
 
-test('of eight deletions of one attachment one succeeds, and its bytes go', async () => {
+test('one of eight deletions of one attachment succeeds, and its bytes go', async () => {
   const all: (string | null)[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const { id } = await upload();

@@ -41,7 +41,7 @@ const change = (attachmentId: string, records: Change['records'] = []): Change =
   records,
 });
 
-test('what one process publishes all hear once, in order', async () => {
+test('every process hears once, in order, what one process publishes', async () => {
   await using one = await join();
   await using other = await join();
   await using third = await join();
@@ -76,7 +76,7 @@ test('a change about more records than a notice has room for comes in several, w
   expect(other.heard.flatMap((each) => each.records)).toEqual(records);
 });
 
-test('what is no change of ours is not heard, and hurts nothing', async () => {
+test('a notification that is no change of ours is not heard, and hurts nothing', async () => {
   await using one = await join();
   await using other = await join();
   for (const text of ['', '{', 'null', '{"organizationId":1}', '[]', 'x'.repeat(7_000)]) {

@@ -66,7 +66,7 @@ test('queries are read from the replica', async () => {
   expect(count).toBeGreaterThanOrEqual(10);
 });
 
-test('what one process has stored the other shows at once, each time', async () => {
+test('one process shows at once, each time, what the other has stored', async () => {
   const times = roundsOf(25);
   for (let round = 0; round < times; round += 1) {
     const { id } = await here.client.upload(file(`${round}.txt`));

@@ -22,7 +22,7 @@ interface Sent {
 /** Uploads through whichever process takes it, as clients behind a balancer do, and tries again what failed. */
 class Uploaders {
   readonly acknowledged: Sent[] = [];
-  /** What went wrong with requests that were tried again. */
+  /** Faults of requests that were tried again. */
   readonly faults = new Map<string, number>();
   isOver = false;
 

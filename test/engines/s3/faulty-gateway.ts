@@ -13,7 +13,7 @@ export type Fault =
 
 /** Stands between a service and a real gateway, and lets happen to requests what networks and stores do to them. */
 export class FaultyGateway {
-  /** What goes wrong with a request of this operation; null: nothing. */
+  /** The fault of a request of this operation; null: none. */
   faultOf: (operation: string) => Fault | null = () => null;
   /** The operations asked for so far. */
   readonly operations: string[] = [];
@@ -106,7 +106,7 @@ function sendUntil(
     left -= bytes.byteLength;
     if (left > 0) return;
     source.off('data', take).resume();
-    // What was written gets on its way first.
+    // The bytes that were written get on their way first.
     setTimeout(end, 50);
   };
   source.on('data', take);

@@ -183,7 +183,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     }
     expect(await ended).toMatchObject({ status: 0 });
     report(`${kills} moves killed; ${reads} pages read and ${refused} uploads refused during the last`);
-    // What waited for the end of the move has been accepted since: the last one is made with the service stopped.
+    // Uploads that waited for the end of the move are accepted since: the last move is made with the service stopped.
     const before = await first.client.ask<Everything>(everything);
     await stop(first);
     expect(await runCommand(options, moving())).toMatchObject({ status: 0 });
@@ -191,7 +191,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     await assertSame(before, second);
   }, 180_000);
 
-  test('what the source lacks is told of, and the rest is moved', async () => {
+  test('files that the source lacks are named, and the rest is moved', async () => {
     const first = await start(embedded);
     await fill(first.client, 5);
     const { attachments } = await first.client.ask<

@@ -186,7 +186,7 @@ describeWithProgram('radosgw', cephPackages, () => {
       expect(sha256(Buffer.from(await response.arrayBuffer()))).toBe(sha256(content));
     });
 
-    test('of a hundred and fifty who pause keeps nobody else from the store', async () => {
+    test('by a hundred and fifty readers who pause keeps nobody else from the store', async () => {
       const paused = await Promise.all(
         Array.from({ length: 150 }, () => service.client.download(stored.url)),
       );
@@ -228,7 +228,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect(gateway.operations.filter(isWrite).length - before).toBeLessThan(25);
   });
 
-  test('what is logged of all that has no credential in it', () => {
+  test('the log of all that has no credential in it', () => {
     const log = all()
       .flatMap(({ service: { logLines } }) => logLines)
       .join('\n');

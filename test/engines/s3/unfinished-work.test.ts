@@ -77,7 +77,7 @@ describeWithProgram('radosgw', cephPackages, () => {
       );
     const steps = ['HeadObject', 'CopyObject', 'GetObject'];
 
-    describe.each(faults)('where the store gives: %s', (fault) => {
+    describe.each(faults)('if the store gives: %s', (fault) => {
       test.each(steps)('at every %s, are kept, and an attachment can be made of them later', async (step) => {
         const documentKey = await bring();
         // The answer to HEAD has no body to be cut.

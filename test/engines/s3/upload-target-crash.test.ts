@@ -78,7 +78,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     });
     const cutOff = create(service.client, target).catch(() => null);
     await isAsked;
-    // What the store has been told it does, even if nobody waits for its answer.
+    // The store does as it has been told, even if nobody waits for its answer.
     if (fault === 'answer lost') await sleep(500);
     expect(await service.end('SIGKILL')).toBe('SIGKILL');
     expect(await cutOff).toBeNull();

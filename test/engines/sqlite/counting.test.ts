@@ -133,7 +133,7 @@ describe('with little time for a search', () => {
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 
-  test('what cannot be found or counted in time is refused, and never cut short', async () => {
+  test('a page that cannot be found or counted in time is refused, and never cut short', async () => {
     const { client } = stage.service;
     const filter = { ...inNoName, contentType: ['application/pdf', 'image/*', 'text/plain', 'video/*'] };
     for (const query of [total, page]) {

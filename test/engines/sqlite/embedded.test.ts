@@ -2,8 +2,7 @@ import { rm } from 'node:fs/promises';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { EmbeddedJobs } from '../../../src/jobs/embedded.js';
 import type { Jobs } from '../../../src/jobs/jobs.js';
-import { handler, type JobsStage, jobsContract, until } from '../../support/jobs-contract.js';
-import { report } from '../../support/report.js';
+import { type JobsStage, jobsContract } from '../../support/jobs-contract.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
 /** Each engine has connections of its own to the one file, as a process would. */
@@ -35,7 +34,7 @@ async function openStage(): Promise<JobsStage> {
   };
 }
 
-/** What the dead write never happens. */
+/** A database on which writes after death never happen. */
 function mortal(database: Database, isDead: () => boolean): Database {
   return {
     ...database,
@@ -46,26 +45,3 @@ function mortal(database: Database, isDead: () => boolean): Database {
 describe('the embedded engine', () => {
   jobsContract(openStage);
 });
-
-test('a job begins soon after its commit, and many get done', async () => {
-  const stage = await openStage();
-  const jobs = stage.engine();
-  const delays: number[] = [];
-  const run = async (payload: unknown) => {
-    delays.push(performance.now() - (payload as { at: number }).at);
-  };
-  await jobs.work({ note: handler(run) });
-  const enqueue = () =>
-    stage.database.write((manager) =>
-      jobs.enqueue(manager, { kind: 'note', payload: { at: performance.now() } }),
-    );
-  for (let count = 0; count < 100; count += 1) await enqueue();
-  await until(() => delays.length === 100);
-  const median = delays.toSorted((a, b) => a - b)[50] ?? 0;
-  const start = performance.now();
-  await Promise.all(Array.from({ length: 2_000 }, enqueue));
-  await until(() => delays.length === 2_100, 60_000);
-  const rate = 2_000 / ((performance.now() - start) / 1_000);
-  report(`from enqueueing to start ${median.toFixed(1)} ms at the median; ${rate.toFixed(0)} jobs a second`);
-  await stage.close();
-}, 120_000);

@@ -61,12 +61,12 @@ describe('a database that began empty finds rows among a million as one that has
     }
   });
 
-  test('what is only linked is not sought among all that is claimed', async () => {
+  test('a search for linked attachments does not go through all claimed ones', async () => {
     const plan = await planOf({ claimed: false }, 'CREATED_AT');
     expect(plan.filter((detail) => detail.includes('ix_attachments_only_linked'))).toHaveLength(1);
   });
 
-  test('what is claimed is not sought among what is not', async () => {
+  test('a search for claimed attachments does not go through all others', async () => {
     expect(await planOf({ claimed: true }, 'CREATED_AT')).toHaveLength(1);
   });
 

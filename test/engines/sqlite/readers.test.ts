@@ -37,7 +37,7 @@ describe('reading from the embedded database', () => {
     }
   });
 
-  test('what interrupts one statement leaves those beside it alone', async () => {
+  test('an interrupt of one statement leaves those beside it alone', async () => {
     await open({ list: 50 });
     const outcomes = await Promise.all([
       list('a', search).catch(codeOf),
@@ -120,7 +120,7 @@ describe('turns', () => {
     await Promise.all(running);
   });
 
-  test('of one key are refused at once past a bound, and those of others are not', async () => {
+  test('past the bound of one key are refused at once, and those of other keys are not', async () => {
     const options = { seats: ['one'], seatsOfOneKey: 1, patienceMs: 3_600_000, waitingOfOneKey: 3 };
     const turns = new FairTurns(options);
     let open: () => void = () => undefined;

@@ -69,7 +69,7 @@ async function until<Value>(read: () => Promise<Value>, isSo: (value: Value) => 
   return read();
 }
 
-test('what somebody does with an attachment, in order, with who and when', async () => {
+test('the events of an attachment tell what somebody does with it, in order, with who and when', async () => {
   const { principal } = await whoAmI(admin);
   const { id } = await admin.upload(file());
   for (const [operation, input] of [
@@ -226,7 +226,7 @@ describe('downloads', () => {
   });
 });
 
-test('what was refused is not there, and what is undone leaves no event', async () => {
+test('a refused or undone operation leaves no event', async () => {
   const { totalCount } = await log();
   const other = await newClient(service);
   const { id } = await admin.upload(file());

@@ -31,16 +31,16 @@ export interface Stage {
   service: TestService;
   /** The owner of everything. */
   alice: Client;
-  /** Of Alice's organization. */
+  /** A client of Alice's organization. */
   bob: Client;
-  /** Of another organization. */
+  /** A client of another organization. */
   mallory: Client;
   things: Record<Exclude<Kind, 'cursor'>, Pair>;
   /** The files behind the kinds that are attachments. */
   files: Record<'unclaimed' | 'claimed' | 'linked', AttachmentData>;
   /** The address of a target that is open. */
   uploadUrl: string;
-  /** What no answer to anybody else may hold. */
+  /** Texts that no answer to anybody else may hold. */
   marks: string[];
 }
 

@@ -8,7 +8,7 @@ import { allOperations, type Leaf, type Operation } from './sample-operations.js
 
 const attachments = ['unclaimed', 'claimed', 'linked'] as const;
 
-/** What each argument names, by operation and path, else by its last part alone. */
+/** The kinds of thing that each argument names, by operation and path, else by its last part alone. */
 const kinds: Readonly<Record<string, readonly Kind[]>> = {
   'node.id': [...attachments, 'apiKey', 'delivery', 'record', 'documentKey'],
   'attachment.id': attachments,
@@ -89,7 +89,7 @@ const cases = operations.flatMap((operation) =>
 describe.each(cases)('$name($leaf.path) with the id of $kind', ({ operation, leaf, kind }) => {
   test("another organization's is as good as none", () => compare(stage.mallory, operation, leaf, kind));
 
-  // What everybody of an organization has done is for its administrators to see.
+  // Administrators see what everybody of their organization has done.
   const isPrivate = kind === 'unclaimed' || kind === 'idempotencyKey' || kind === 'uploadedKey';
   if (isPrivate && operation.name !== 'auditLog') {
     test("a colleague's is as good as none", () => compare(stage.bob, operation, leaf, kind));
@@ -228,7 +228,7 @@ async function pairOf({ name }: Operation, kind: Kind): Promise<Pair> {
   };
 }
 
-/** What else the operation needs is the asker's own, so that it fails for the one reason only. */
+/** Everything else that the operation needs is the asker's own, so that it fails for the one reason only. */
 async function variablesFor(client: Client, { leaves, variables, name }: Operation, given: object) {
   const extra: Record<string, unknown> = {};
   const own = async () => (await client.upload({ content: 'mine', name: 'mine.txt' })).id;

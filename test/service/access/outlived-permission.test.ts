@@ -152,7 +152,7 @@ describe('an idempotency key', () => {
   );
 });
 
-describe('what was kept of an attachment', () => {
+describe('copies kept of an attachment', () => {
   let record: Ref;
   let id: string;
   let url: string;
@@ -183,7 +183,7 @@ describe('what was kept of an attachment', () => {
   });
 });
 
-test('what a field held is not told to whoever may change the field and not view it', async () => {
+test("a field's former content is not told to whoever may change the field and not view it", async () => {
   const record = newRecord();
   await owner.upload({ content: 'hush', name: 'hush.txt' }, { record, field: 'inbox' });
   denyView(record, await principalOf(reader), 'inbox');

@@ -36,7 +36,7 @@ const clientOf = (permission: Permission | 'none') => clients.get(permission) ??
 /** How far the cleaning has come, and downloads that were permitted, are written down at times of their own. */
 const writtenLater = new Set(['sweeps', 'audit_events']);
 
-/** What a refusal must leave untouched: the files, and how many rows each table has. */
+/** The files, and how many rows each table has: a refusal must leave them untouched. */
 async function stored(): Promise<object> {
   const tables = database.read.connection.entityMetadatas.filter(
     ({ tableName }) => !writtenLater.has(tableName),

@@ -10,7 +10,7 @@ import { type Asked, type PolicyServer, startPolicyServer } from './policy-serve
 const counter = new StatementCounter();
 let policy: PolicyServer;
 let service: TestService;
-/** Of whom other questions are asked, so that its answers are remembered apart. */
+/** Another principal, about whom other questions are asked, so that its answers are remembered apart. */
 let colleague: Client;
 beforeAll(async () => {
   policy = await startPolicyServer();
@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 let records = 0;
-/** Of its own in each test, so that no answer is remembered. */
+/** Each test has a record of its own, so that no answer is remembered. */
 const newRecord = () => {
   records += 1;
   return { type: 'Case', id: `${records}` };
@@ -58,7 +58,7 @@ const deny = (action: Asked['action'], record: Ref, field?: string | null) => {
     (field !== undefined && asked.field !== field);
 };
 
-describe('what may not be edited is refused before anything is written', () => {
+describe('a change that may not be made is refused before anything is written', () => {
   const edits: [
     string,
     (record: Ref, ids: Record<'free' | 'claimed' | 'linked', string>) => [string, object],
@@ -123,7 +123,7 @@ describe('what may not be edited is refused before anything is written', () => {
     expect(await storedFiles(service.dataDirectory)).toEqual(before);
   });
 
-  test('what is neither claimed nor linked is nobody else’s business', async () => {
+  test('an attachment that is neither claimed nor linked is nobody else’s business', async () => {
     const asked = policy.asked.length;
     const { id } = await upload();
     expect((await run('updateAttachment', { attachmentId: id, fileName: 'y.txt' })).errors).toBeUndefined();
@@ -143,7 +143,7 @@ describe('what may not be edited is refused before anything is written', () => {
   });
 });
 
-describe('what may not be viewed does not exist', () => {
+describe('an attachment that may not be viewed does not exist', () => {
   let record: Ref;
   let claimed: AttachmentData;
   let linked: AttachmentData;

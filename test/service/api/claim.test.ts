@@ -40,7 +40,7 @@ describe('claimAttachment', () => {
     });
   });
 
-  test('of 50 claims at once by different records exactly one wins', async () => {
+  test('lets exactly one of 50 claims at once by different records win', async () => {
     const { id } = await service.client.upload({ content: 'x' });
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => claim(service.client, id, `r${index}`)),

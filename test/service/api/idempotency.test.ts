@@ -41,7 +41,7 @@ describe('idempotencyKey', () => {
     expect(await storedFiles(service.dataDirectory)).toEqual(before);
   });
 
-  test('of twenty at once makes one attachment', async () => {
+  test('on twenty requests at once makes one attachment', async () => {
     const before = (await storedFiles(service.dataDirectory)).length;
     const made = await Promise.all(
       Array.from({ length: 20 }, () =>
@@ -91,7 +91,7 @@ describe('digest', () => {
   test.each([
     ['MD5', '9dd4e461268c8034f5c8564e155c67a6'],
     ['SHA256', '2D711642B726B04401627CA9FBAC32F5C8530FB1903CC4DB02258717921A4881'],
-  ])('of the right %s is accepted, whatever its case', async (algorithm, hash) => {
+  ])('with the right %s is accepted, whatever its case', async (algorithm, hash) => {
     expect((await service.client.upload({ content: 'x' }, { digest: { algorithm, hash } })).size).toBe(1);
   });
 

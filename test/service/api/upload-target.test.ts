@@ -143,7 +143,7 @@ describe('direct upload', () => {
     expect(await chunked(4 * 2 ** 20)).toBe(201);
   });
 
-  test('of two PUTs at once one wins', async () => {
+  test('lets one of two PUTs at once win', async () => {
     const target = await newTarget(4 * 2 ** 20);
     const statuses = await Promise.all(
       [1, 2, 3, 4].map(async (fill) => (await send(target, Buffer.alloc(4 * 2 ** 20, fill))).status),

@@ -158,7 +158,7 @@ describe('API keys', () => {
     expect(await statusOf(client)).toBe(401);
   });
 
-  test('of an organization do not exist for another', async () => {
+  test('do not exist for another organization', async () => {
     const organizationId = uuidv7();
     const other = await newClient(service, {
       permissions: ['attachments:read', 'keys:admin'],

@@ -51,7 +51,7 @@ export class PurgeStage implements AsyncDisposable {
     this.#time.now = now;
   }
 
-  /** What the service does once a minute, over a connection of its own to the database. */
+  /** Does once what the service does every minute, over a connection of its own to the database. */
   cleanUp(): Promise<void> {
     const { stage, storage } = this;
     const verdicts = { forget: forgetWebhooks };

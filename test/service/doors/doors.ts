@@ -7,7 +7,7 @@ import {
 } from '../../support/client.js';
 import { type FormPart, formBody, testBoundary } from '../../support/raw-http.js';
 
-/** What is sent, and what it is said to be. */
+/** A file that is sent, and what it is said to be. */
 export interface SentFile {
   content: Buffer;
   /** Null where the content comes without one. */
@@ -16,7 +16,7 @@ export interface SentFile {
   type: string | null;
   /** Changes the base64 text on its way. */
   spoil?: (base64: string) => string;
-  /** Of a data URL, in the place of what the type makes. */
+  /** The header of a data URL, in the place of what the type makes. */
   urlHeader?: string;
 }
 

@@ -9,7 +9,7 @@ import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { Ledger, type RowCounts } from '../../system/doors/ledger.js';
 import type { Creation, Door, SentFile } from './doors.js';
 
-/** What a refused client is told. */
+/** The answer to a refused client. */
 export interface Refusal {
   code: string;
   /** Every fault, as `input.fileName: path`. */
@@ -17,7 +17,7 @@ export interface Refusal {
   limit?: number | undefined;
 }
 
-/** Of no known format; the same bytes for the same size. */
+/** Bytes of no known format; the same bytes for the same size. */
 export const contentOf = (size: number) => Buffer.alloc(size, 'some \x01 bytes \x02');
 
 /** Just what a door takes without a word. */

@@ -144,7 +144,7 @@ describe('one attachment', () => {
 });
 
 describe('a record', () => {
-  test('what it claims, links to, and loses is told, and other records hear nothing', async () => {
+  test('is told what it claims, links to and loses, and other records hear nothing', async () => {
     const [record, other] = [newRecord(), newRecord()];
     const first = await approved();
     const second = await approved();
@@ -164,7 +164,7 @@ describe('a record', () => {
     expect(toldOther.events).toEqual([]);
   });
 
-  test('what is shared with two is told to both; deleting one of them leaves it to the other', async () => {
+  test('is told of an attachment that it shares with another; deleting one record leaves it to the other', async () => {
     const [one, other] = [newRecord(), newRecord()].map(({ id }) => ({ type: 'Event', id })) as [Ref, Ref];
     const { id } = await approved();
     await mutate('linkAttachments', { record: one, attachmentIds: [id] });

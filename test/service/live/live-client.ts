@@ -26,7 +26,7 @@ interface Payload {
   errors?: readonly { message: string; extensions?: Record<string, unknown> }[];
 }
 
-/** What one subscription has been told so far. */
+/** The messages that one subscription has received so far. */
 export class Told {
   readonly events: Changed[] = [];
   readonly errors: { message: string; extensions?: Record<string, unknown> }[] = [];

@@ -193,7 +193,7 @@ test('500 unknown paths, operation names and methods make no further series, and
   for (const told of [id, organizationId, fileName, service.key]) expect(page).not.toContain(told);
 });
 
-test('where the jobs cannot be counted everything else is told', async () => {
+test('everything else is told if the jobs cannot be counted', async () => {
   const dataDirectory = await makeTemporaryDirectory();
   const broken = await startService({ DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: randomKey() });
   const database = await openTestDatabase(dataDirectory);

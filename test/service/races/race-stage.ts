@@ -10,7 +10,7 @@ const policies = {
   recordTypes: { Event: { policy: 'shared' }, '*': { policy: 'default' } },
 };
 
-/** So far a start is moved after each race: a few races are enough for both to win. */
+/** The step by which a start is moved after each race: a few races are enough for both to win. */
 const stepMs = 3;
 
 /** Races that run beside each other: that alone mixes their statements. */

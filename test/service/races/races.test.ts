@@ -61,7 +61,7 @@ test('a PUT whose bytes were taken, used and deleted before it is answered says 
   });
 });
 
-test('of two claims at once by one record one says that it was the first', async () => {
+test('exactly one of two claims at once by one record says that it was the first', async () => {
   await races.run('two claims by one record', 16, async () => {
     const { id } = await races.upload();
     const record = { type: 'Task', id };
@@ -103,7 +103,7 @@ test('linkAttachments beside a deletion either says what it has done, or has don
   });
 });
 
-test('what is linked is shown whole beside deletions', async () => {
+test('a linked attachment is shown whole beside deletions', async () => {
   const query = `query ($id: ID!) { record(type: "Event", id: $id) { field { version
     links(includePending: true) { attachment { id links(first: 9) { nodes { attachment { id } } } } } } } }`;
   await races.run('a query of links beside a deletion', 12, async () => {
@@ -138,7 +138,7 @@ test('one idempotency key has one attachment, also where it is deleted between t
   });
 });
 
-test('what is made of a document key beside the deletion of its last attachment is made, or the key is unknown', async () => {
+test('a creation from a document key beside the deletion of its last attachment succeeds, or the key is unknown', async () => {
   const balance = { headMs: 0 };
   await races.run('createAttachment(documentKey) beside a deletion', 24, async () => {
     const file = { content: Buffer.from(races.stage.newName()), name: 'b.txt', type: 'text/plain' };

@@ -213,7 +213,7 @@ test('a PUT that takes longer than its target lives keeps the target, and its by
   ).toBe(404);
 });
 
-test('of two PUTs at once to one target the refused one leaves the other its lease', async () => {
+test('the refused one of two PUTs at once to one target leaves the other its lease', async () => {
   await using swept = await SweepStage.open({ registerAfterMs: 0, beatMs: 20 });
   const { owner, ledger } = swept.stage;
   const file = { content: Buffer.from('12345678'), name: 'a.txt', type: 'text/plain' };

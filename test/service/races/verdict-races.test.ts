@@ -78,7 +78,7 @@ test('a release stands, whatever rescans come beside it, and two at once are one
   for (const id of released) expect([id, await statusOf(id)]).toEqual([id, 'APPROVED']);
 });
 
-test('of revocations at once of one key each says the same instant, and one event is written', async () => {
+test('revocations at once of one key all say the same instant, and one event is written', async () => {
   await races.run('three revocations', 20, async () => {
     const { apiKey } = await createKey(races.client, {});
     const revoke = (client: Client) => tryRevokeKey(client, apiKey.id);

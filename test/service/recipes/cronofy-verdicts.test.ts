@@ -76,7 +76,7 @@ describe('Cronofy, with a scanner', () => {
     expect(received.map(({ body }) => body.data.attachment['id'])).toEqual([id, id, id]);
   });
 
-  test('what is refused is neither scanned nor told', async () => {
+  test('a refused file is neither scanned nor told of', async () => {
     const before = scanner.scans;
     expect(codeOf(await tryCreate('x', uri, 'a.py'))).toBe('CONTENT_TYPE_NOT_ALLOWED');
     expect(codeOf(await tryCreate('x', uri, 'a.png', 'image/png'))).toBe('CONTENT_TYPE_MISMATCH');

@@ -108,7 +108,7 @@ describe('Light', () => {
       expect((await bytesOf(service.client, url)).equals(content)).toBe(true);
     });
 
-    test('of other length, later than expiresAt, or a second PUT is refused', async () => {
+    test('is refused with another length, later than expiresAt, or a second time', async () => {
       const target = await uploadUrl(pdf.length);
       expect((await put(target, pdf.subarray(1))).status).toBe(400);
       expect((await put(target, Buffer.concat([pdf, pdf]))).status).toBe(400);

@@ -25,7 +25,7 @@ export async function startAsOn(
   }
 }
 
-/** What an operation that must succeed has answered. */
+/** The data of an operation that must succeed. */
 export function dataOf<Data>({ data, errors }: Answer<Data>): Data {
   if (errors || !data) throw new Error(`The operation failed: ${JSON.stringify(errors)}`);
   return data;
@@ -40,7 +40,7 @@ export function codeOf<Data>(answer: Answer<Data>): string | undefined {
   return refusalOf(answer)?.code;
 }
 
-/** What is stored behind an attachment's URL. Throws where it is not given out. */
+/** The bytes behind an attachment's URL. Throws if they are not given out. */
 export async function bytesOf(client: Client, url: string): Promise<Buffer> {
   const response = await client.download(url);
   if (response.status !== 200) throw new Error(`${url} answered ${response.status}.`);

@@ -67,7 +67,7 @@ describe('bytes that are not all there are never approved', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  test('of a file that is deleted while its scan begins, nothing is said', async () => {
+  test('nothing is said of a file that is deleted while its scan begins', async () => {
     const directory = await makeTemporaryDirectory();
     const storage = createLocalStorage(directory);
     let remove: (() => Promise<unknown>) | undefined;

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 
 /** A TCP port that leads to another one, or to nobody, as its test wishes: for scanners that come and go. */
 export class Switchboard {
-  /** Where connections from now on lead; null refuses them. */
+  /** The port that connections from now on lead to; null refuses them. */
   target: number | null = null;
   /** Bytes that have been sent to the targets. */
   forwarded = 0;

@@ -281,7 +281,7 @@ describe('holdSeconds', () => {
     expect(states).toEqual(holding.map(() => 'ACTIVE'));
   });
 
-  test.each([-1, 11])('of %d is refused', async (holdSeconds) => {
+  test.each([-1, 11])('is refused as %d', async (holdSeconds) => {
     const answer = await link({ record: record('6'), attachmentIds: [], holdSeconds });
     expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', limit: 10 });
   });

@@ -32,7 +32,7 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-/** What a stage is on SQLite, with each job run by hand. */
+/** The same stage as on SQLite, with each job run by hand. */
 function setPostgresStage() {
   if (!source) throw new Error('There is no database.');
   const { manager } = source;

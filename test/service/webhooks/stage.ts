@@ -104,7 +104,7 @@ function matches(row: WebhookDeliveryRow, wanted: Partial<WebhookDeliveryRow>): 
   return Object.entries(wanted).every(([name, value]) => row[name as keyof WebhookDeliveryRow] === value);
 }
 
-/** What `find` finds, as soon as it finds something; throws after ten seconds. */
+/** Resolves with what `find` finds, as soon as it finds something; throws after ten seconds. */
 export async function waitFor<T>(find: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (const end = Date.now() + 10_000; Date.now() < end; await sleep(10)) {
     const found = await find();

@@ -129,7 +129,7 @@ describe.each([
     });
   });
 
-  test('what is created is never answered without its id', async () => {
+  test('a created attachment is never answered without its id', async () => {
     const record = newRecord();
     policy.decide = ({ action }) => {
       if (action === 'view') throw new Error('undecided');

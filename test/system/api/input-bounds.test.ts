@@ -257,7 +257,7 @@ describe('faults of variables', () => {
     return errors;
   };
 
-  test('of which there are more than 50 are listed up to there, and the last says so', async () => {
+  test('are listed up to 50, and the last says so if there are more', async () => {
     const errors = await refuse({ contentType: Array(60).fill(7) });
     expect(errors).toHaveLength(51);
     expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(new Set(['BAD_USER_INPUT']));

@@ -20,7 +20,7 @@ export async function newIssuerKey(kid: string, alg = 'RS256'): Promise<IssuerKe
 
 export interface JwksServer extends AsyncDisposable {
   url: string;
-  /** What is published from now on. */
+  /** Publishes these keys from now on. */
   publish(...keys: IssuerKey[]): void;
   /** From now on requests stay without an answer. */
   hang(): void;

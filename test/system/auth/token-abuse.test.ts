@@ -33,7 +33,7 @@ const reasons: Record<string, string> = {
   garbage: 'token_malformed',
 };
 
-/** What is wrong with the claims does not depend on how they are signed. */
+/** Faulty claims. They do not depend on how a token is signed. */
 const badClaims: Record<string, Record<string, unknown>> = {
   'no exp': { exp: undefined },
   'exp as text': { exp: String(seconds(300)) },
@@ -119,7 +119,7 @@ describe('bad tokens are refused, and told why', () => {
   });
   afterAll(() => jwks[Symbol.asyncDispose]());
 
-  test('where tokens are signed with a secret', async () => {
+  test('if tokens are signed with a secret', async () => {
     await using service = await startService({ JWT_SECRET: secret, ...names });
     const good = await sign();
     expect((await new Client(service.url, good).graphql('{ viewer { organizationId } }')).status).toBe(200);
@@ -158,7 +158,7 @@ describe('bad tokens are refused, and told why', () => {
     report(`${count} bad tokens under a secret: all 401`);
   });
 
-  test('where tokens are signed with public keys', async () => {
+  test('if tokens are signed with public keys', async () => {
     const ec = await newIssuerKey('two', 'ES256');
     jwks.publish(rsa, ec);
     await using service = await startService({ JWT_JWKS_URL: jwks.url, ...names });

@@ -13,7 +13,7 @@ const operations = {
 };
 
 const size = 4 * 1024 * 1024;
-/** What the page sends: it makes the same bytes itself. */
+/** The bytes that the page sends; it makes the same ones itself. */
 const content = Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 7 + (at >> 8)) % 251));
 
 interface Uploaded {
@@ -99,7 +99,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     await expectNothingStored();
   });
 
-  test('so is the same with a credential, which a browser asks leave for', async () => {
+  test('its request with a credential is refused too, once the browser has asked leave, and nothing is stored', async () => {
     const answer = await upload({ size: 1000, preflight: false, withKey: true });
     expectRefused(answer);
     expect(preflights('/graphql')).toBe(1);
@@ -125,7 +125,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     },
   );
 
-  test('where CORS_ORIGINS names others, the page can neither upload nor read an answer', async () => {
+  test('the page can neither upload nor read an answer if CORS_ORIGINS names others', async () => {
     const strict = await startService({ CORS_ORIGINS: 'https://studio.apollographql.com' });
     try {
       const send = page.evaluate(

@@ -64,7 +64,7 @@ async function addBytes(at: Date, organizationId: string): Promise<string> {
   return key;
 }
 
-/** What a writer that never finished has left of a key. */
+/** Leaves what a writer that never finished leaves of a key. */
 async function addUnfinished(madeAt: Date, lastWriteAt: Date): Promise<string> {
   const key = newKey(undefined, madeAt);
   const name = `${dirname(key)}/.${uuidv7()}.${uuidv7()}.part`;

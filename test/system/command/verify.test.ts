@@ -76,7 +76,7 @@ async function addOrphan(at: Date): Promise<string> {
   return key;
 }
 
-describe('what it finds', () => {
+describe('a verification finds', () => {
   test('nothing where all is well, empty files too, and it draws nothing where there is no terminal', async () => {
     await upload(3, 10_000);
     await upload(1, 0);
@@ -178,7 +178,7 @@ describe('how it runs', () => {
       if (signal !== 'SIGKILL') expect(stopped.stderr).toContain('claimcheck verify --resume');
     };
     await runUntil(second, 'SIGINT');
-    // What has been verified before is not read again.
+    // Bytes that have been verified before are not read again.
     await flipBit(pathOf(first), 100);
     await runUntil(ninth, 'SIGTERM', '--resume');
     await runUntil(sixteenth, 'SIGKILL', '--resume');

@@ -9,7 +9,7 @@ const png = ({ content }: SentFile): SentFile => ({
   type: 'image/png',
 });
 
-/** What the bytes are, or are said to be. */
+/** Faults of the bytes, or of what they are said to be. */
 export const contentFaults: Fault[] = [
   {
     name: 'FILE_TOO_LARGE',

@@ -29,7 +29,7 @@ import { faults } from './faults.js';
 import { FragileStorage } from './fragile-storage.js';
 import { canHave, tryFault } from './try-fault.js';
 
-/** What a creation cannot meet: a new attachment is nobody's yet, and nothing scans, counts or calls back. */
+/** Faults that a creation cannot meet: a new attachment is nobody's yet, and nothing scans, counts or calls back. */
 const unreachable = [
   'ALREADY_CLAIMED',
   'VERSION_CONFLICT',
@@ -148,7 +148,7 @@ describe('documentKey alone', () => {
 });
 
 describe('the request as a whole', () => {
-  /** Where the fault lies is said in the terms of the body's own format. */
+  /** The place of the fault is said in the terms of the body's own format. */
   async function expectCode(code: string, limit: number, attempt: () => Promise<Creation>) {
     const before = await stage.ledger.count();
     expect(refusalOf(await attempt())).toMatchObject({ code, limit });

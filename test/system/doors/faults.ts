@@ -134,7 +134,7 @@ const stageFaults: Fault[] = [
   },
 ];
 
-/** What can be had through more than one door. */
+/** Faults that can be had through more than one door. */
 export const faults: readonly Fault[] = [
   ...nameFaults,
   ...inputFaults,

@@ -2,7 +2,7 @@ import { AttachmentError } from '../../../src/errors.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import type { ByteRange, ObjectWriter, Storage } from '../../../src/storage/storage.js';
 
-/** What a storage is asked to do. */
+/** The operations of a storage. */
 export type Operation = 'create' | 'write' | 'commit' | 'read' | 'remove';
 
 /** Files on a disk that fails when told to, as a full or failing one does. */

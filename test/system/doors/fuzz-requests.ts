@@ -9,7 +9,7 @@ export interface FuzzRequest {
   kind: string;
   contentType: string;
   body: Buffer;
-  /** Of the content, where the request is as it should be and must succeed. */
+  /** The digest of the content, if the request is as it should be and must succeed. */
   sha256?: string;
 }
 
@@ -50,7 +50,7 @@ const jsonFragments = [
   'A'.repeat(300_000),
 ];
 
-/** What else can be asked, with the ids of what was made. */
+/** Other operations, asked with the ids of what was made. */
 const operations = [
   'mutation ($id: ID!, $record: RecordInput!) { claimAttachment(input: { attachmentId: $id, record: $record }) { alreadyClaimed } }',
   'mutation ($id: ID!, $record: RecordInput!) { linkAttachments(input: { attachmentIds: [$id], record: $record, mode: ADD }) { field { version } } }',
@@ -65,7 +65,7 @@ const operations = [
 
 /** Makes requests of every kind, with something wrong in most of them; the same ones for the same seed. */
 export class FuzzRequests {
-  /** Of attachments that were made, to be asked for later. */
+  /** The ids of attachments that were made, to be asked for later. */
   readonly ids: string[] = [];
   readonly #random: RandomInput;
   readonly #forms: FormMutator;

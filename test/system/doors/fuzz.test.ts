@@ -40,7 +40,7 @@ beforeAll(async () => {
     MAX_FILE_SIZE: String(maxFileSize),
     MAX_FILES: '3',
     RATE_LIMIT_PER_MINUTE: '0',
-    // So that garbage does not lie about for long: it would be measured with what is kept.
+    // A small heap, so that garbage does not lie about for long: it would be measured with what is kept.
     NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=4',
   });
 });
@@ -49,7 +49,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What is wrong with an answer; null where nothing is. */
+/** The fault of an answer; null if it has none. */
 function faultOf({ sha256 }: FuzzRequest, { status, body }: RawResponse): string | null {
   if (status >= 500) return 'It is a 5xx';
   const { data, errors = [] } = JSON.parse(body) as Answer;

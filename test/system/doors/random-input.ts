@@ -73,7 +73,7 @@ export class RandomInput {
     return choice;
   }
 
-  /** Of one byte over and over, or of bytes that say nothing. */
+  /** Content of one byte over and over, or of bytes that say nothing. */
   content(size: number): Buffer {
     const filler = this.pick([
       '\0',
@@ -101,7 +101,7 @@ export class RandomInput {
     return this.pick(types);
   }
 
-  /** Of CreateAttachmentInput, all but its content. */
+  /** All members of CreateAttachmentInput but its content. */
   creation(): Record<string, unknown> {
     return this.#some({
       fileName: this.name(),

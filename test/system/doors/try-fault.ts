@@ -6,10 +6,10 @@ import type { Client } from '../../support/client.js';
 export interface Fault {
   name: string;
   refusal: Refusal | ((door: Door) => Refusal);
-  /** What differs from an ordinary file of the door's. */
+  /** The difference to an ordinary file of the door's. */
   file?: (file: SentFile) => Partial<SentFile>;
   input?: DoorInput;
-  /** What has to be there already; returns more of the input. */
+  /** Makes what has to be there already; returns more of the input. */
   before?: (stage: Stage, door: Door) => Promise<DoorInput>;
   /** Who tries. Where the bytes come by a request of their own, somebody who may sends them. */
   as?: (stage: Stage) => Client;

@@ -92,7 +92,7 @@ describe('downloads that are not read', () => {
     for (const socket of stalled) socket.destroy();
   }, 60_000);
 
-  test('of a credential are counted by its principal, however it is written', async () => {
+  test('are counted by the principal of a credential, however it is written', async () => {
     const spellings = ['Bearer', 'bearer', 'Basic', 'Basic  '];
     const stalled = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -105,7 +105,7 @@ describe('downloads that are not read', () => {
     await until(206, own);
   }, 60_000);
 
-  test('of one organization leave room for others, whatever the number of its credentials', async () => {
+  test('leave room for other organizations, whatever the number of credentials of the one', async () => {
     await using many = await startService({ MAX_CONCURRENT_DOWNLOADS: '4', STORAGE_URL: '' });
     const { url: own } = await many.client.upload(
       { name: 'a.bin', content },

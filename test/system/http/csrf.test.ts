@@ -55,7 +55,7 @@ describe('a request that a foreign page could send unasked', () => {
     [''],
     [';'],
     [undefined],
-  ])('of content type %p is refused while its body is still to come', async (type) => {
+  ])('is refused with content type %p while its body is still to come', async (type) => {
     const head = requestHead('/graphql', {
       ...credential(),
       ...(type === undefined ? {} : { 'Content-Type': type }),
@@ -115,7 +115,7 @@ describe('a request that a foreign page could send unasked', () => {
     ['application/x-www-form-urlencoded', 'query={__typename}'],
     ['application/xml', '<query/>'],
     ['multipart/mixed; boundary=b', '--b--'],
-  ])('of content type %s is no use with the header, either', async (type, content) => {
+  ])('has no use of the header, either, with content type %s', async (type, content) => {
     const headers = { ...credential(), 'Apollo-Require-Preflight': 'true', 'Content-Type': type };
     await connection.send(
       requestHead('/graphql', { ...headers, 'Content-Length': content.length }) + content,

@@ -22,7 +22,7 @@ describe('a refusal', () => {
   });
   afterEach(() => connection.destroy());
 
-  test.each(Object.entries(refusals))('of %s', async (_name, refusal) => {
+  test.each(Object.entries(refusals))('for %s', async (_name, refusal) => {
     await connection.send(refusal.request);
     const response = await connection.response();
     expectRefusal(response, refusal);
@@ -37,7 +37,7 @@ describe('a refusal', () => {
     expect((await connection.response()).body).toContain('"data":{"__typename":"Query"}');
   });
 
-  test.each(Object.entries(unreadable))('of %s', async (_name, refusal) => {
+  test.each(Object.entries(unreadable))('for %s', async (_name, refusal) => {
     await connection.send(refusal.request);
     const response = await connection.response();
     expectRefusal(response, refusal);

@@ -13,7 +13,7 @@ import { report } from '../../support/report.js';
 import { randomKey, startService, type TestService } from '../../support/service.js';
 import { holdsPieceOf, textOf } from './secrets-in-text.js';
 
-/** What every file holds: no part of it may be logged, in whatever form. */
+/** The content of every file: no part of it may be logged, in whatever form. */
 const content = 'Strictly confidential: the merger is off.';
 
 interface Line {

@@ -135,7 +135,7 @@ export const refusals: Record<string, Refusal> = {
   },
 };
 
-/** What Node cannot read as a request: it gets an answer of the same form, and its connection ends. */
+/** Bytes that Node cannot read as a request: they get an answer of the same form, and their connection ends. */
 export const unreadable: Record<string, Refusal> = {
   'no HTTP at all': { request: 'hello?\r\n\r\n', ...invalid, type: 'http_invalid' },
   'an unknown method': { request: get('/graphql', '', 'FETCH'), ...invalid, type: 'http_invalid' },

@@ -15,7 +15,7 @@ export function holdsPieceOf(secret: string, text: string): boolean {
   return [...spellings, ...base64Spellings(secret)].some((spelling) => text.includes(spelling));
 }
 
-/** What is in any base64 of a text that holds `secret`, wherever in it: it may start at the first, second or third byte of four letters. */
+/** Spellings of `secret` in the base64 of any text that holds it: it may start at the first, second or third byte of four letters. */
 function base64Spellings(secret: string): string[] {
   return [0, 1, 2].map((offset) =>
     Buffer.from(' '.repeat(offset) + secret)

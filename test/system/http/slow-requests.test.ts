@@ -41,7 +41,7 @@ describe('a client that is too slow', () => {
     await connection.closed(3_000);
   });
 
-  test('whose body comes just in time is served, and may go on at leisure', async () => {
+  test('is served if its body comes just in time, and may go on at leisure', async () => {
     const body = '{"query":"{ __typename }"}';
     for (let round = 0; round < 2; round += 1) {
       await connection.send(`${requestHead('/graphql', json(body.length))}{"query"`);
@@ -52,7 +52,7 @@ describe('a client that is too slow', () => {
     }
   });
 
-  test('whose body ends after the answer is not served', async () => {
+  test('is not served if its body ends after the answer', async () => {
     const { id } = await service.client.upload({ content: 'kept' });
     const query = `mutation { deleteAttachment(input: { attachmentId: "${id}" }) { deletedAttachmentId } }`;
     const body = JSON.stringify({ query });
@@ -143,7 +143,7 @@ function expectTimeout({ status, headers, body }: RawResponse, code: string): vo
   ]);
 }
 
-/** What `work` resolves with, once it has taken from `least` to `most` ms. */
+/** Resolves with what `work` resolves with; throws unless it has taken from `least` to `most` ms. */
 async function timed<Result>(least: number, most: number, work: () => Promise<Result>): Promise<Result> {
   const started = performance.now();
   const result = await work();

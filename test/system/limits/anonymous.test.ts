@@ -100,7 +100,7 @@ describe('requests without a credential', () => {
     }
   });
 
-  test('of a client whose proxy writes its port are those of one client', async () => {
+  test('count as those of one client if its proxy writes its port', async () => {
     const statuses: number[] = [];
     for (const port of [1, 2, 3, 4]) statuses.push((await post(service.url, `192.0.2.1:${port}`)).status);
     statuses.push((await post(service.url, '::ffff:192.0.2.1')).status);
@@ -109,7 +109,7 @@ describe('requests without a credential', () => {
     expect(statuses).toEqual([200, 200, 200, 429, 429, 200, 200, 200, 429]);
   });
 
-  test('of a network have a limit too', async () => {
+  test('have a limit for a network too', async () => {
     let answered = 0;
     for (let index = 0; index < 30; index += 1) {
       const { status } = await post(service.url, `2001:db8:0:${index.toString(16)}::1`);
@@ -148,7 +148,7 @@ describe('bad credentials', () => {
   const guess = (url: string, from: string, key = randomKey()) =>
     post(url, from, { authorization: `Bearer ${key}` }).then(({ status }) => status);
 
-  test('of one /48 are refused, however many /64 it has', async () => {
+  test('are refused to one /48, however many /64 it has', async () => {
     await using service = await startService({ ...settings, FAILED_LOGINS_PER_MINUTE: '10' });
     const statuses: number[] = [];
     for (let index = 0; index < 60; index += 1)

@@ -175,7 +175,7 @@ describe('a description that is dear to render', () => {
     expect(others).toBeGreaterThan(3);
   });
 
-  test('of one principal lets another wait for one of its kind at most', async () => {
+  test("lets another one wait for at most one of its principal's", async () => {
     const other = await newClient(service);
     const order: string[] = [];
     const slow = Array.from({ length: 8 }, (_, index) =>

@@ -85,7 +85,7 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
 
     const other = await newClient(service);
     expect((await other.graphql(viewerQuery)).errors).toBeUndefined();
-    // What needs no credential goes on: signed URLs, introspection, health.
+    // Requests that need no credential go on: signed URLs, introspection, health.
     const signed = await fetch(attachments.nodes[0]?.downloadUrl ?? '');
     expect([signed.status, signed.headers.get('x-ratelimit-limit')]).toEqual([200, null]);
     expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
@@ -146,7 +146,7 @@ describe('FAILED_LOGINS_PER_MINUTE', () => {
   test.each([
     ['none is trusted', {}, [401, 429]],
     ['the proxy is trusted', { TRUST_PROXY: '127.0.0.0/8' }, [401, 401]],
-  ])('where %s, X-Forwarded-For counts accordingly', async (_, env, expected) => {
+  ])('counts X-Forwarded-For accordingly if %s', async (_, env, expected) => {
     await using service = await startService({ FAILED_LOGINS_PER_MINUTE: '1', ...env });
     const statuses: number[] = [];
     for (const address of ['192.0.2.1', '192.0.2.2']) {
@@ -170,7 +170,7 @@ describe('FAILED_LOGINS_PER_MINUTE', () => {
   });
 });
 
-test('what may not be counted is not: an upload target needs no credential', async () => {
+test('an upload target needs no credential, and is not counted', async () => {
   await using service = await startService({ RATE_LIMIT_PER_MINUTE: '1' });
   const { url, headers } = await createTarget(service.client, 'hello');
   expect((await fetch(url, { method: 'PUT', headers, body: 'hello' })).status).toBe(201);

@@ -90,7 +90,7 @@ describe('the HTML of descriptions', () => {
     expect(await statements.fewest(() => client.ask(repeated))).toBeLessThan(40);
   }, 180_000);
 
-  test('of a whole page is read no further than an answer may be long', async () => {
+  test('is read for a whole page no further than an answer may be long', async () => {
     const statements = new StatementCounter();
     const settings = { DATA_DIR: directory, MAX_ANSWER_SIZE: '50000' };
     await using service = await startService(settings, { statementLogger: statements });
@@ -119,7 +119,7 @@ describe('the HTML of descriptions', () => {
     expect(asked.filter((sql) => /SELECT .*description.* FROM/s.test(sql)).length).toBeGreaterThan(1);
   });
 
-  test('of those that an earlier version stored is made in the background, and of what cannot be rendered, remembered', async () => {
+  test('is made in the background for rows of an earlier version, and failures are remembered', async () => {
     const slow = '*_'.repeat(5_000);
     const first = await startService({ DATA_DIR: directory });
     const { client } = first;

@@ -51,10 +51,10 @@ describe('a WebSocket connection', () => {
   test.each([
     ['none is trusted', {}, [unauthorized, tryAgainLater]],
     ['the proxy is trusted', { TRUST_PROXY: '127.0.0.0/8,::1' }, [unauthorized, unauthorized]],
-  ])('where %s, X-Forwarded-For counts accordingly', async (_, env, expected) => {
+  ])('counts X-Forwarded-For accordingly if %s', async (_, env, expected) => {
     await using service = await startService({ FAILED_LOGINS_PER_MINUTE: '1', ...env });
     const codes: (number | null)[] = [];
-    // What the client itself puts in front of the proxy's entry is not believed.
+    // Entries that the client itself puts in front of the proxy's are not believed.
     for (const forwarded of ['203.0.113.9, 192.0.2.1', 'no address, 192.0.2.2, 127.0.0.9']) {
       codes.push(await connect(service.url, randomKey(), { 'x-forwarded-for': forwarded }));
     }

@@ -116,7 +116,7 @@ describe('a connection', () => {
     expect([4406, 'refused']).toContain(code);
   });
 
-  test('whose client reads no answers to what it asks is ended', async () => {
+  test('is ended if its client reads no answers to what it asks', async () => {
     const live = await LiveSocket.acknowledged(service.url, service.key);
     live.socket.pause();
     const payload = { much: 'x'.repeat(60_000) };
@@ -155,7 +155,7 @@ describe('an Upgrade header', () => {
     },
   );
 
-  test('of a WebSocket elsewhere is a path that is not there', async () => {
+  test('for a WebSocket elsewhere names a path that is not there', async () => {
     const connection = await RawConnection.open(service.url);
     await connection.send(handshake('/nothing'));
     expect((await connection.response()).status).toBe(404);

@@ -39,7 +39,7 @@ describe('sockets', () => {
   });
   afterEach(() => service.close());
 
-  test('of one key are 1,000, however it is written, and all of them that come together', async () => {
+  test('are at most 1,000 for one key, however it is written, also if all come together', async () => {
     const spellings = ['Bearer ', 'bearer ', 'Basic ', 'bAsIc   ', ''];
     const sockets = await openMany(1_020, async (index) => {
       const live = await LiveSocket.open(service.url);
@@ -57,7 +57,7 @@ describe('sockets', () => {
     again.end();
   }, 60_000);
 
-  test('of an address whose credential is not known yet are 250; others get in meanwhile', async () => {
+  test('are at most 250 for an address whose credential is not known yet; others get in meanwhile', async () => {
     const from = (address: string) =>
       LiveSocket.open(service.url, undefined, { headers: { 'x-forwarded-for': address } });
     const silent = await openMany(260, () => from('192.0.2.1'));

@@ -32,7 +32,7 @@ function requestWith(headers: Record<string, string>, content: string | Buffer):
   return Buffer.concat([Buffer.from(head), Buffer.from(content)]);
 }
 
-describe('what a foreign page can send without asking is refused', () => {
+describe('a request that a foreign page can send without asking is refused', () => {
   const csrf = badInput('headers.apollo-require-preflight: csrf');
   const mutation = JSON.stringify({
     query: 'mutation { deleteAttachment(input: { attachmentId: "x" }) { deletedAttachmentId } }',

@@ -10,7 +10,7 @@ beforeAll(async () => {
 beforeEach(() => session.reconnect());
 afterAll(() => session.end('file names'));
 
-/** Of names that are taken it matters little, of refused ones it is left unread. */
+/** The content of each file. It matters little if the name is taken; if the name is refused, nobody reads it. */
 const content = Buffer.alloc(100_000, 'content ');
 
 /** A part with these parameters of its Content-Disposition, as they are. */

@@ -130,7 +130,7 @@ describe('the boundary', () => {
     await session.expectRefusal(invalid(': boundary'), formOf('x', `multipart/form-data${parameter}`));
   });
 
-  test('of another name than the form has is refused', async () => {
+  test("that differs from the form's is refused", async () => {
     const request = formOf('x', 'multipart/form-data; boundary=y');
     const tooLarge = {
       status: 413,
@@ -209,7 +209,7 @@ describe('an expectation', () => {
     return requestHead('/graphql', { ...headers, ...formHeaders(length), Expect: expectation });
   };
 
-  test('of a request that is refused is answered at once', async () => {
+  test('is answered at once if the request is refused', async () => {
     const headers = { 'Apollo-Require-Preflight': 'true' };
     await session.expectRefusal(
       { status: 401, code: 'UNAUTHENTICATED' },
@@ -231,7 +231,7 @@ describe('an expectation', () => {
   });
 });
 
-describe('what is no HTTP is refused, and ends the connection', () => {
+describe('a message that is no HTTP is refused, and ends the connection', () => {
   const refusal: Refusal = { status: 400, code: 'BAD_USER_INPUT', faults: ['request: http_invalid'] };
   const body = formBody(wholeForm);
   const lengthless = () => {

@@ -153,7 +153,7 @@ describe('the fields of a form', () => {
 });
 
 describe('headers', () => {
-  test('of a part may have 16 KiB and no more', async () => {
+  test('may have 16 KiB in a part and no more', async () => {
     const [operations, map, file] = graphqlForm(uploadOne, mapOne, [big]) as [FormPart, FormPart, FormPart];
     const withHeaders = (size: number) => {
       const usual = 'Content-Disposition: form-data; name="0"; filename="a.txt"';
@@ -174,7 +174,7 @@ describe('headers', () => {
   });
   const form = graphqlForm(uploadOne, mapOne, [big]);
 
-  test('of a request may have 16 KiB and no more', async () => {
+  test('may have 16 KiB in a request and no more', async () => {
     await expectAccepted(session.form(form, { X: 'x'.repeat(15_000) }));
     await session.expectRefusal(refusal(16 * 1024), {
       opening: session.form(form, { X: 'x'.repeat(17_000) }),
@@ -182,7 +182,7 @@ describe('headers', () => {
     });
   });
 
-  test('of a request, endless, are refused to a client that reads nothing until it has sent them', async () => {
+  test('without an end are refused to a client that reads nothing until it has sent them', async () => {
     await session.expectRefusal(refusal(16 * 1024), {
       opening: async (connection: RawConnection) => {
         connection.stopReading();
@@ -193,7 +193,7 @@ describe('headers', () => {
     });
   });
 
-  test('of a request may be 1,000 and no more', async () => {
+  test('may be 1,000 in a request and no more', async () => {
     const usual = Object.keys({ Host: '', ...formHeaders(0), ...session.headers }).length;
     const others = (count: number) =>
       Object.fromEntries(Array.from({ length: count - usual }, (_, index) => [`x${index}`, '']));

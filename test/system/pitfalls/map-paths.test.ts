@@ -95,7 +95,7 @@ describe('a path through what is inherited is refused', () => {
     }
   });
 
-  test('where the client has sent a member named __proto__ of its own', async () => {
+  test('if the client has sent a member named __proto__ of its own', async () => {
     const text = JSON.stringify({ ...uploadOne, variables: {} }).replace('{}', '{"__proto__":{"file":null}}');
     const [, ...others] = graphqlForm({}, { 0: ['variables.__proto__.file'] }, [big]);
     const form = session.form([{ name: 'operations', content: text }, ...others]);

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { databasePort } from '../../support/test-database.js';
 
 /**
- * What the process has open: files, sockets and pipes, but not its connections to the database, of which a pool makes more at
- * need. Always 0 where the system does not tell.
+ * Counts the files, sockets and pipes that the process has open. Connections to the database do not count: a pool makes more at
+ * need. Always 0 if the system does not tell.
  */
 export function openDescriptors(pid: number | undefined): number {
   const folder = `/proc/${pid}/fd`;

@@ -36,7 +36,7 @@ async function uploadAll(operations: object): Promise<string[]> {
   return downloaded;
 }
 
-/** What `work` adds to the storage: files, and attachments. */
+/** The numbers of files and of attachments that `work` adds to the storage. */
 async function added(work: () => Promise<unknown>): Promise<{ files: number; attachments: number }> {
   const before = [(await session.stored()).length, await session.count()] as const;
   await work();

@@ -122,7 +122,7 @@ describe('the answer does not wait for the rest of the file', () => {
     await connection.sendMuch(maxFileSize + 1);
   };
 
-  test('of 16 MiB: the client stops sending until it has the answer', async () => {
+  test('and the client stops sending a file of 16 MiB until it has the answer', async () => {
     const size = 16 * mebibyte;
     await session.expectRefusal(tooLarge, {
       opening: upTo(size),
@@ -133,7 +133,7 @@ describe('the answer does not wait for the rest of the file', () => {
     });
   });
 
-  test('of which the rest trickles', async () => {
+  test('if the rest trickles', async () => {
     const size = maxFileSize + 1 + 20_000;
     let trickling: Promise<void> = Promise.resolve();
     await session.expectRefusal(tooLarge, {

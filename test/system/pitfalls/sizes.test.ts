@@ -69,7 +69,7 @@ describe('a Content-Length', () => {
     ]);
   const invalid = (...faults: string[]): Refusal => ({ status: 400, code: 'INVALID_MULTIPART', faults });
 
-  test.each([1, 1_000, 100 * mebibyte])('of %i bytes too many is waited for in vain', async (excess) => {
+  test.each([1, 1_000, 100 * mebibyte])('with %i bytes too many is waited for in vain', async (excess) => {
     await session.expectRefusal(
       { ...invalid(': timeout'), status: 408 },
       {
@@ -83,7 +83,7 @@ describe('a Content-Length', () => {
   });
 
   /** The bytes past it are no HTTP request, and whichever fault is met first is told. */
-  test.each([4, 8, 1_000, 2 * mebibyte])('of %i bytes too few cuts the form off', async (missing) => {
+  test.each([4, 8, 1_000, 2 * mebibyte])('with %i bytes too few cuts the form off', async (missing) => {
     await session.expectRefusal(
       {
         status: 400,
@@ -100,7 +100,7 @@ describe('a Content-Length', () => {
     expect(await session.count()).toBeGreaterThan(0);
   });
 
-  test('of nothing, or none, is a form without parts', async () => {
+  test('with 0, or none at all, is a form without parts', async () => {
     const { 'Content-Length': _, ...type } = formHeaders(0);
     for (const length of [{ 'Content-Length': 0 }, {}]) {
       const head = requestHead('/graphql', { ...session.headers, ...type, ...length });
@@ -108,7 +108,7 @@ describe('a Content-Length', () => {
     }
   });
 
-  test('of 6 GiB is refused before a byte of it is sent', async () => {
+  test('with 6 GiB is refused before a byte of it is sent', async () => {
     const length = 6 * 1024 * mebibyte;
     const limit = 20 * 256 * mebibyte + 4 * mebibyte;
     await session.expectRefusal(

@@ -44,7 +44,7 @@ export function mapOf(variables: readonly string[]) {
 export const uploadOne = operationsOf(['file'], createField('upload', 'file'));
 export const mapOne = mapOf(['file']);
 
-/** What a refused client is told. */
+/** The answer to a refused client. */
 export interface Refusal {
   status: number;
   code: string;
@@ -183,7 +183,7 @@ export class UploadSession {
     expect([response.status, bytes.length, sha256(bytes)]).toEqual([200, content.length, sha256(content)]);
   }
 
-  /** Where there is no request left to wait for, what it has stored may be removed a moment after the answer. */
+  /** If no request is left to wait for, its stored bytes may be removed a moment after the answer. */
   async #replaceConnection(endedBy: 'client' | 'service', files: string[]): Promise<void> {
     if (endedBy === 'service') await this.connection.closed(5_000);
     await this.reconnect();

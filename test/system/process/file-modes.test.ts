@@ -101,7 +101,7 @@ test('files that bear the names of folders keep no other from being closed', asy
   expect(await openBelow(join(storage, '2025-02-01'))).toEqual([]);
 });
 
-test('of many files the start waits for some, and goes on where it was ended', async () => {
+test('the start waits for some of many files, and goes on where it was ended', async () => {
   const storage = join(directory, 'files');
   const hour = join(storage, '2025-01-01', '00', 'acme');
   await mkdir(hour, { recursive: true });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnService, spawnWorker } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
-test('what one process serves, another works: a hold here ends with the verdict there', async () => {
+test('one process works on what another serves: a hold here ends with the verdict there', async () => {
   const env = { DATA_DIR: await makeTemporaryDirectory(), SCANNER: 'eicar' };
   const service = await spawnService(env, ['--no-work']);
   const { client } = service;

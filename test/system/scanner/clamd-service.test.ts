@@ -173,7 +173,7 @@ describeWithProgram('clamd', installClamd, (program) => {
     for (const misbehaviour of misbehaviours) {
       const fake = await startFakeClamd(misbehaviour);
       ownSwitchboard.target = fake.port;
-      // What is still on its way cannot be told from what was read, so an early answer is one only to a large file.
+      // Bytes still on their way cannot be told from those that were read, so an early answer is one only to a large file.
       const size = misbehaviour.after === undefined ? 3 * mebibyte + 1 : 20 * mebibyte;
       const { id } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
       // A small file is over before the fake that answers early would say anything.

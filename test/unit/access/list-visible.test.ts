@@ -61,7 +61,7 @@ test('a page that the bound cuts off is short, says that there is more, and goes
   expect(pages).toBeGreaterThan(3);
 });
 
-test('what cannot be decided fails the page as a whole', async () => {
+test('an undecided attachment fails the page as a whole', async () => {
   const { readPage } = numbers(1_000);
   const failing = {
     asked: () => 0,

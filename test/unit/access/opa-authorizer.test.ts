@@ -119,7 +119,7 @@ const of = (organizationId: string, id = 'anna'): Viewer => ({
   principal: { ...viewer.principal, id },
 });
 
-describe('what is no answer is an error, neither yes nor no, and is not remembered', () => {
+describe('a reply that is no answer is an error, neither yes nor no, and is not remembered', () => {
   test.each(Object.entries(misbehaviours))('%s', async (_, misbehave) => {
     policy.misbehave = misbehave;
     expect(await ask('1')).toBe('AUTHORIZER_UNAVAILABLE');
@@ -268,7 +268,7 @@ test('docs/authorizer.md shows what is sent, and answers that are taken', async 
 });
 
 describe('while nothing answers', () => {
-  test('what waits and what comes fails at once, unsent; it is noticed in the background when something does', async () => {
+  test('waiting and new questions fail at once, unsent, until one in the background is answered', async () => {
     await reopen({ retryMs: 1, timeoutMs: 1_000 });
     policy.misbehave = () => undefined;
     const ends = await askMany(300);

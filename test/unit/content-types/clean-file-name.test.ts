@@ -1,6 +1,6 @@
 import { cleanFileName, lastPathSegment } from '../../../src/content-types/clean-file-name.js';
 
-/** What becomes of each kind of name: the same name, a cleaned one, or the kind of fault it is refused with. */
+/** The result for each kind of name: the same name, a cleaned one, or the kind of fault it is refused with. */
 const table: [string, string, { name: string } | { fault: string }][] = [
   // Kept as they are.
   ['a plain name', 'report.pdf', { name: 'report.pdf' }],

@@ -66,7 +66,7 @@ const contents: readonly Buffer[] = [
 const extensions =
   '.ai .bat .bmp .c .csv .dat .doc .docx .exe .gif .gz .heic .hlp .html .ico .jar .jpg .js .json .kmz .log .md .mov .mp3 .mp4 .msg .odt .pdf .png .ppt .rtf .svg .tgz .tif .ts .txt .vsd .wav .webp .wrd .xls .xlsx .xml .xyz .zip';
 
-test('what is agreed on at upload holds without the bytes, and a later check is never more generous', async () => {
+test('a type agreed on at upload holds without the bytes, and a later check is never more generous', async () => {
   const calendar = builtInPolicies(2 ** 30).get('calendar');
   if (!calendar) throw new Error('The calendar policy is not built in.');
   let agreements = 0;
@@ -90,7 +90,7 @@ test('what is agreed on at upload holds without the bytes, and a later check is 
   expect(agreements).toBeGreaterThan(100);
 });
 
-test('what browsers show in place is never agreed on for markup', async () => {
+test('markup never gets a type that browsers show in place', async () => {
   const shown =
     'application/pdf audio/aac audio/flac audio/mp4 audio/mpeg audio/ogg audio/wav audio/webm audio/x-m4a image/avif image/gif image/jpeg image/png image/webp video/mp4 video/ogg video/webm';
   for (const content of [

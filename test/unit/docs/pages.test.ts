@@ -149,7 +149,7 @@ describe('docs/policies.md', () => {
   });
 });
 
-/** Where its links lead, but for those to other sites. */
+/** The targets of its links, but for those to other sites. */
 function linksOf({ text }: DocPage): string[] {
   return [...text.matchAll(/\]\((?!https:)([^)]+)\)/g)].map(([, link]) => link ?? '');
 }

@@ -11,7 +11,7 @@ function createUrls(secrets: readonly [string, ...string[]] = ['first'], time = 
   return createAttachmentUrls({ publicUrl: () => 'https://files.example/base/', secrets, clock: () => time });
 }
 
-/** What a server would take from a URL: the decoded path and the parsed query, repeated parameters as arrays. */
+/** A URL as a server takes it: the decoded path and the parsed query, repeated parameters as arrays. */
 function received(url: string): SignedRequest {
   const { pathname, searchParams } = new URL(url);
   const [id = '', fileName = ''] = pathname.split('/').slice(-2).map(decodeURIComponent);

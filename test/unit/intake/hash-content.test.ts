@@ -51,7 +51,7 @@ describe('digests', () => {
   const boundaries = [4096, mebibyte / 4, mebibyte, 4 * mebibyte].flatMap(around);
   const sizes = [0, 1, ...boundaries, 5 * mebibyte, bytes.length];
 
-  test.each(sizes)('of %d bytes are those of node:crypto, however cut', async (size) => {
+  test.each(sizes)('are those of node:crypto for %d bytes, however cut', async (size) => {
     const content = bytes.subarray(0, size);
     const expected = expectedDigests(content);
     expect(await hasher.start().finish([content])).toEqual(expected);
@@ -59,7 +59,7 @@ describe('digests', () => {
       expect(await hashInGroups(hasher.start(), cutAtRandom(content))).toEqual(expected);
   });
 
-  test('of many random contents at once do not get mixed', async () => {
+  test('are not mixed up among many random contents at once', async () => {
     report(`seed ${random.seed}`);
     await Promise.all(
       Array.from({ length: 40 }, async () => {

@@ -24,7 +24,7 @@ describe('content', () => {
   const around = (size: number) => [size - 1, size, size + 1];
   const sizes = [0, 1, ...[4096, mebibyte, 4 * mebibyte].flatMap(around), 5 * mebibyte, bytes.length];
 
-  test.each(sizes)('of %d bytes is stored and described exactly', async (size) => {
+  test.each(sizes)('with %d bytes is stored and described exactly', async (size) => {
     const content = bytes.subarray(0, size);
     const digest = (algorithm: string) => createHash(algorithm).update(content).digest('hex');
     const taken = await intake.take(Readable.from(cutAtRandom(content)));
@@ -96,7 +96,7 @@ describe('content past the limit', () => {
     ],
   });
 
-  test.each([0, 1, 4096, mebibyte, 5 * mebibyte])('of %d bytes fails by one byte', async (maxSize) => {
+  test.each([0, 1, 4096, mebibyte, 5 * mebibyte])('fails with one byte more than %d', async (maxSize) => {
     const content = bytes.subarray(0, maxSize + 1);
     await expect(intake.take(Readable.from(cutAtRandom(content)), { maxSize })).rejects.toMatchObject(
       tooLarge(maxSize),

@@ -121,7 +121,7 @@ describe('a client that goes away', () => {
       await leaving.send(request.subarray(0, bodyStart + Math.floor((index * body.length) / 200)));
       leaving.abort();
     }
-    // What was sent last is answered last.
+    // The request that was sent last is answered last.
     await connection.send(request);
     expectWhole(await connection.response());
     await settled(server.begun);

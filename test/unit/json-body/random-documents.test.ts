@@ -8,7 +8,7 @@ import { RandomDocument } from './random-document.js';
 
 type Path = readonly (string | number)[];
 
-/** What stands at `path`, and is replaced there. */
+/** Replaces the value at `path` and returns the old one. */
 function exchange(value: unknown, path: Path, replacement: unknown): unknown {
   const holder = path
     .slice(0, -1)

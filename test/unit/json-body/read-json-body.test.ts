@@ -160,7 +160,7 @@ describe('a long text', () => {
     expect(taken).toEqual([long, `${long}AAAA`, long]);
   });
 
-  test('of a key that comes twice is taken in, and stands nowhere', async () => {
+  test('with a key that comes twice is taken in, and stands nowhere', async () => {
     const { body, taken, longTexts } = await readWell(`{"variables":{"a":"${long}","a":"x"}}`);
     expect(body).toEqual({ variables: { a: 'x' } });
     expect(taken).toEqual([long]);
@@ -277,7 +277,7 @@ describe('a body', () => {
     expect(findLongTexts(body, longTexts).map(({ path }) => path)).toEqual([['variables', '__proto__', 'a']]);
   });
 
-  test('of many pieces costs no more memory than it has bytes', async () => {
+  test('in many pieces costs no more memory than it has bytes', async () => {
     const pieces = function* () {
       yield Buffer.from('"');
       for (let count = 0; count < 200_000; count += 1) yield Buffer.from('x');
@@ -298,7 +298,7 @@ describe('limits', () => {
   const text = `{"variables":{"a":"${long}","b":"${'y'.repeat(60)}","c":"${long}"}}`;
   const shortSize = text.length - 2 * long.length;
 
-  test.each([-1, 0, 1])('of the whole body, and %i bytes', async (more) => {
+  test.each([-1, 0, 1])('hold for the whole body, and %i bytes', async (more) => {
     const limits = { maxRequestSize: text.length - more };
     const refusal = {
       code: 'REQUEST_TOO_LARGE',
@@ -318,7 +318,7 @@ describe('limits', () => {
     }
   });
 
-  test.each([-1, 0, 1])('of what is no long text, and %i bytes', async (more) => {
+  test.each([-1, 0, 1])('hold for all but long texts, and %i bytes', async (more) => {
     const limits = { maxShortSize: shortSize - more };
     for (const pieceSize of [1, 30, 10_000]) {
       if (more <= 0) await readWell(text, { limits, pieceSize });
@@ -331,7 +331,7 @@ describe('limits', () => {
     }
   });
 
-  test('of what is no long text, long before the end of the body', async () => {
+  test('hold for all but long texts long before the end of the body', async () => {
     const endless = `[${'"abc",'.repeat(1000)}`;
     expect(await readBadly(endless, { limits: { maxShortSize: 1000 } })).toMatchObject({
       code: 'REQUEST_TOO_LARGE',
@@ -342,7 +342,7 @@ describe('limits', () => {
     });
   });
 
-  test.each([-1, 0, 1])('of long texts, and %i', async (more) => {
+  test.each([-1, 0, 1])('hold for the number of long texts, and %i', async (more) => {
     const limits = { maxFiles: 3 };
     const texts = inVariables(...Array(3 + more).fill(long));
     if (more <= 0) expect((await readWell(texts, { limits })).taken).toHaveLength(3 + more);
@@ -354,7 +354,7 @@ describe('limits', () => {
       });
   });
 
-  test.each([-1, 0, 1])('of depth, and %i', async (more) => {
+  test.each([-1, 0, 1])('hold for the depth, and %i', async (more) => {
     const depth = testLimits.maxDepth + more;
     for (const [open, close] of [
       ['[', ']'],
@@ -371,7 +371,7 @@ describe('limits', () => {
     }
   });
 
-  test('of a request have room for contents at their most verbose', () => {
+  test('have room for contents at their most verbose', () => {
     const slashes = Buffer.alloc(3000, 255).toString('base64').replaceAll('/', '\\/');
     const content = `{"input":{"content":{"dataUrl":"data:${'x'.repeat(1000)};base64,${slashes}"}}}`;
     expect(maxJsonRequestSize(2, 3000)).toBeGreaterThan(2 * content.length);

@@ -19,13 +19,13 @@ describe('an address', () => {
     expect(plainAddress(written)).toBe(plain);
   });
 
-  test('of IPv4 lies in its /24, also in the form of IPv6', () => {
+  test('in IPv4 lies in its /24, also in the form of IPv6', () => {
     expect(keysOf('192.0.2.1')).toEqual(['192.0.2.1/32', '192.0.2/24']);
     expect(keysOf('::ffff:192.0.2.1')).toEqual(keysOf('192.0.2.1'));
     expect(keysOf('[::ffff:192.0.2.1]:80')).toEqual(keysOf('192.0.2.1:81'));
   });
 
-  test('of IPv6 lies in its /64, /56 and /48', () => {
+  test('in IPv6 lies in its /64, /56 and /48', () => {
     const [own, around, widest] = keysOf('2001:db8:1:203::1');
     expect(keysOf('2001:db8:1:203:ffff::9')).toEqual([own, around, widest]);
     expect(keysOf('2001:db8:1:2ff::1').slice(1)).toEqual([around, widest]);

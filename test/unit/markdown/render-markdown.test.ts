@@ -83,7 +83,7 @@ describe('the HTML of a description', () => {
     expect(htmlOf('|a|b|\n|:-|-|\n|c|')).toContain('<td align="left">c</td>\n<td></td>');
   });
 
-  test('of the longest ordinary text is within the limits', () => {
+  test('is within the limits for the longest ordinary text', () => {
     for (const text of [
       'Lorem ipsum dolor sit amet. ',
       '<',

@@ -65,7 +65,7 @@ describe('without a file', () => {
 });
 
 describe('a file', () => {
-  test('of the documentation is read', async () => {
+  test('from the documentation is read', async () => {
     const book = await load({
       policies: {
         default: { maxFileSize: 268_435_456 },

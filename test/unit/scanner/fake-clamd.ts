@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 
-/** What a fake clamd does with a connection. */
+/** The way in which a fake clamd treats a connection. */
 export interface Misbehaviour {
   /** Bytes to read before answering; left out: up to the end of the content. */
   after?: number;
   reply?: string;
-  /** What becomes of the connection then; `stay` leaves it open. */
+  /** The end of the connection; `stay` leaves it open. */
   ending: 'end' | 'reset' | 'stay';
 }
 

@@ -85,7 +85,7 @@ describe('files', () => {
     expect(await readdir(root())).toEqual([]);
   });
 
-  test('of other names are neither listed nor removed', async () => {
+  test('with other names are neither listed nor removed', async () => {
     const key = newKey();
     await put(storage, key, Buffer.from('x'));
     const strangers = ['.DS_Store', 'notes.txt', `${randomUUID()}.part`, '.x.part'];

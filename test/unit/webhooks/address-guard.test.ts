@@ -77,7 +77,7 @@ describe('hosts as they are written', () => {
     expect(isForbiddenHost(new URL(`http://${host}/`).hostname)).toBe(false);
   });
 
-  test('what is no address is not public', () => {
+  test('a name that is no address is not public', () => {
     for (const text of ['', 'example.com', '127.1', '[::1]', '8.8.8.8.8']) {
       expect(isPublicAddress(text)).toBe(false);
     }
@@ -86,7 +86,7 @@ describe('hosts as they are written', () => {
   });
 });
 
-/** What comes of a request over a connection of this kind. */
+/** The outcome of a request over a connection of this kind. */
 async function attempt(origin: string, connect: buildConnector.connector): Promise<unknown> {
   const client = new Client(origin, { connect, pipelining: 0 });
   try {
