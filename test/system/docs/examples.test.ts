@@ -147,7 +147,7 @@ describe('examples', () => {
     const before = `import { WebSocket } from 'ws'; globalThis.WebSocket ??= WebSocket; const key = '${service.key}';`;
     const child = launch(['--input-type=module', '--eval', [before, common, live].join('\n')]);
     const told = child.stdout && once(createInterface(child.stdout), 'line');
-    // What happens before it has subscribed is not told, so it happens until it is.
+    // A change before it has subscribed is not told, so changes come until one is.
     let isTold = false;
     void told?.then(() => {
       isTold = true;
