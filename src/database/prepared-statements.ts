@@ -11,6 +11,10 @@ type Callback = (this: unknown, error: Error | null) => void;
 /** A connection that prepares each statement text once: otherwise every run is two trips to the thread pool. */
 export class PreparingDatabase extends sqlite3.Database {
   readonly #statements = new Map<string, sqlite3.Statement>();
+  /** Statements that are being prepared. */
+  #preparing = 0;
+  /** Ends the closing, once nothing is being prepared any more. */
+  #finishClosing: (() => void) | null = null;
 
   override run(sql: string, ...rest: unknown[]): this {
     const [parameters, callback] = rest;
@@ -27,10 +31,15 @@ export class PreparingDatabase extends sqlite3.Database {
     return this;
   }
 
+  /** Takes no more statements to prepare. Those that have been given run to their end first. */
   override close(callback?: (error: Error | null) => void): void {
-    for (const statement of this.#statements.values()) statement.finalize();
-    this.#statements.clear();
-    super.close(callback);
+    const finish = () => {
+      for (const statement of this.#statements.values()) statement.finalize();
+      this.#statements.clear();
+      super.close(callback);
+    };
+    this.#finishClosing = finish;
+    if (this.#preparing === 0) finish();
   }
 
   /** The driver drops what is queued on a statement that cannot be prepared, so a statement is used only once it is prepared. */
@@ -43,10 +52,20 @@ export class PreparingDatabase extends sqlite3.Database {
       use(known);
       return;
     }
+    if (this.#finishClosing) {
+      const error = Object.assign(new Error('The database is being closed.'), { code: 'SQLITE_MISUSE' });
+      setImmediate(() => callback.call(this, error));
+      return;
+    }
+    this.#preparing += 1;
     const statement = this.prepare(sql, (error: Error | null) => {
-      if (error) return callback.call(statement, error);
-      use(statement);
-      this.#keep(sql, statement);
+      this.#preparing -= 1;
+      if (error) callback.call(statement, error);
+      else {
+        use(statement);
+        this.#keep(sql, statement);
+      }
+      if (this.#preparing === 0) this.#finishClosing?.();
     });
   }
 

@@ -4,6 +4,7 @@ import { type Database, openDatabase } from '../../../src/database/database.js';
 import { SweepRow } from '../../../src/database/entities/sweep.js';
 import { FairTurns } from '../../../src/database/fair-turns.js';
 import { AttachmentError } from '../../../src/errors.js';
+import { report } from '../../support/report.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
 /** Never ends by itself. */
@@ -86,6 +87,35 @@ describe('reading from the embedded database', () => {
       ]);
       expect(seen.map((row) => row?.sweptUntil.getTime())).toEqual(seen.map(() => round));
     }
+  });
+
+  test('closing lets first reads that are under way end, and refuses those behind them', async () => {
+    const outcomes = new Map<string, number>();
+    for (let round = 0; round < 20; round += 1) {
+      await open({});
+      const reads = Array.from({ length: 40 }, (_, index) => [
+        database.read.query<object[]>(`SELECT ${index} AS one`),
+        list(`organization ${index}`, (read) => read.query<object[]>(`SELECT ${index} AS two`)),
+        database.aside.query<object[]>(`SELECT ${index} AS three`),
+      ]).flat();
+      const ended = Promise.allSettled(reads);
+      for (let turns = 0; turns < round; turns += 1) await new Promise(setImmediate);
+      await database.close();
+      for (const result of await ended) {
+        const outcome =
+          result.status === 'fulfilled'
+            ? 'answered'
+            : (result.reason.driverError?.code ?? result.reason.name);
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      }
+      await rm(directory, { recursive: true });
+    }
+    await open({});
+    report([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', '));
+    // The last is TypeORM's word for a database that is closed.
+    const usual = ['answered', 'SQLITE_MISUSE', 'ConnectionIsNotSetError'];
+    expect([...outcomes.keys()].filter((outcome) => !usual.includes(outcome))).toEqual([]);
+    expect(outcomes.get('answered')).toBeGreaterThan(0);
   });
 
   test('no connection for reading can write', async () => {
