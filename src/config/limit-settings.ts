@@ -30,7 +30,7 @@ export const limitSettings = {
       'Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated; default: none.',
     ),
   MAX_CONCURRENT_UPLOADS: integer('100', 0, 1_000_000).describe(
-    'Uploads of one credential under way at once; 0 is off.',
+    'Uploads of one credential under way at once, and 5 times as many of one organization; 0 is off.',
   ),
   MAX_CONCURRENT_DOWNLOADS: integer('100', 0, 1_000_000).describe(
     'Downloads of one credential, or by signed URLs from one address, under way at once; 0 is off.',

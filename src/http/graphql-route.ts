@@ -10,7 +10,6 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
-import { principalKey } from '../limits/rate-limiter.js';
 import type { UploadConcurrency } from '../limits/upload-concurrency.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
 import { assertPreflighted } from './open-body.js';
@@ -159,7 +158,7 @@ function holdSlot(
   { organizationId, principal }: Viewer,
   { raw }: FastifyReply,
 ): void {
-  raw.once('close', slots.take(principalKey(organizationId, principal.id)));
+  raw.once('close', slots.take(organizationId, principal.id));
 }
 
 function noFacts<Content, Text>({ log, ip }: FastifyRequest): OperationFacts<Content, Text> {

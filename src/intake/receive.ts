@@ -4,7 +4,6 @@ import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import { type PaceLimits, watchPace } from '../limits/pace.js';
-import { principalKey } from '../limits/rate-limiter.js';
 import type { UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { Storage } from '../storage/storage.js';
 import { condemnKeys } from './condemn-keys.js';
@@ -43,7 +42,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   const target = await database.read.findOneBy(UploadTargetRow, open);
   if (!target) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);
-  const release = deps.uploadSlots.take(principalKey(target.organizationId, target.principalId));
+  const release = deps.uploadSlots.take(target.organizationId, target.principalId);
   // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
   deps.leases.hold(target.documentKey);
   let isThere: boolean;

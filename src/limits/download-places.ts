@@ -1,11 +1,8 @@
 import { AttachmentError } from '../errors.js';
-import { NetworkPlaces, Places, type Release, takeAll } from './places.js';
+import { clientsOfOrganization, NetworkPlaces, Places, type Release, takeAll } from './places.js';
 
 /** Downloads that pass through one process at once. */
 const maxDownloads = 1_000;
-
-/** The files of an organization are downloaded at once as often as so many clients may. */
-const clientsOfOrganization = 5;
 
 /** Whoever has a signed URL is known by an address only. */
 export type Taker = { principal: string } | { address: string };

@@ -1,6 +1,9 @@
 import type { Shares } from './network-rate.js';
 import { networksOf } from './networks.js';
 
+/** An organization, however many credentials it has, gets as much at once as so many clients. */
+export const clientsOfOrganization = 5;
+
 /** Frees the place; a second call does nothing. */
 export type Release = () => void;
 

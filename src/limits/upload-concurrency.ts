@@ -1,27 +1,37 @@
 import { AttachmentError } from '../errors.js';
-import { Places, type Release } from './places.js';
+import { clientsOfOrganization, Places, type Release, takeAll } from './places.js';
+import { principalKey } from './rate-limiter.js';
 
-/** Bounds how many uploads of one principal are under way at once in this process. */
+/** Bounds how many uploads of one principal, and of one organization, are under way at once in this process. */
 export class UploadConcurrency {
   readonly #max: number;
-  readonly #places: Places;
+  readonly #ofPrincipals: Places;
+  readonly #ofOrganizations: Places;
 
-  /** 0 is no bound. */
+  /** `max` is that of one principal; 0 is no bound. */
   constructor(max: number) {
     this.#max = max;
-    this.#places = new Places(max);
+    this.#ofPrincipals = new Places(max);
+    this.#ofOrganizations = new Places(clientsOfOrganization * max);
   }
 
-  /** Takes a slot, or throws RATE_LIMITED where all are taken. */
-  take(principal: string): Release {
-    const release = this.#places.take(principal);
-    if (!release) throw tooManyUploads(this.#max);
+  /** Takes a slot, or throws RATE_LIMITED if all are taken. */
+  take(organizationId: string, principalId: string): Release {
+    let passed: [limit: number, whose: string] = [this.#max, 'credential'];
+    const release = takeAll([
+      () => this.#ofPrincipals.take(principalKey(organizationId, principalId)),
+      () => {
+        passed = [clientsOfOrganization * this.#max, 'organization'];
+        return this.#ofOrganizations.take(organizationId);
+      },
+    ]);
+    if (!release) throw tooManyUploads(...passed);
     return release;
   }
 }
 
-function tooManyUploads(limit: number): AttachmentError {
-  const msg = `At most ${limit} uploads of one credential may be under way at once.`;
+function tooManyUploads(limit: number, whose: string): AttachmentError {
+  const msg = `At most ${limit} uploads of one ${whose} may be under way at once.`;
   const details = [{ loc: ['headers', 'authorization'], msg, type: 'too_many_uploads' }];
   return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds: 1, details });
 }

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { insertOrganization } from '../../service/live/insert-organization.js';
+import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { formBody, formHeaders, graphqlForm, RawConnection, requestHead } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -23,9 +25,9 @@ describe('MAX_CONCURRENT_UPLOADS', () => {
   type Door = 'multipart' | 'json' | 'direct';
 
   /** A request of this kind, its head and its body. */
-  async function requestOf(door: Door): Promise<[head: string, body: Buffer]> {
+  async function requestOf(door: Door, client = service.client): Promise<[head: string, body: Buffer]> {
     if (door === 'direct') {
-      const { url, headers } = await createTarget(service.client, content);
+      const { url, headers } = await createTarget(client, content);
       const head = requestHead(new URL(url).pathname, { ...headers, 'Content-Length': content.length });
       return [head.replace('POST', 'PUT'), content];
     }
@@ -38,12 +40,12 @@ describe('MAX_CONCURRENT_UPLOADS', () => {
     const headers = isForm
       ? { 'Apollo-Require-Preflight': 'true', ...formHeaders(body.length) }
       : { 'Content-Type': 'application/json', 'Content-Length': body.length };
-    return [requestHead('/graphql', { ...service.client.headers, ...headers }), body];
+    return [requestHead('/graphql', { ...client.headers, ...headers }), body];
   }
 
   /** Begins an upload and leaves it at that; resolves with how to end it. */
-  async function hold(door: Door): Promise<() => Promise<number>> {
-    const [head, body] = await requestOf(door);
+  async function hold(door: Door, client?: Client): Promise<() => Promise<number>> {
+    const [head, body] = await requestOf(door, client);
     const connection = await RawConnection.open(service.url);
     held.push(connection);
     await connection.send(head);
@@ -56,8 +58,8 @@ describe('MAX_CONCURRENT_UPLOADS', () => {
   }
 
   /** The answer to the head of an upload alone. */
-  async function attempt(door: Door) {
-    const [head] = await requestOf(door);
+  async function attempt(door: Door, client?: Client) {
+    const [head] = await requestOf(door, client);
     const connection = await RawConnection.open(service.url);
     held.push(connection);
     await connection.send(head);
@@ -96,6 +98,26 @@ describe('MAX_CONCURRENT_UPLOADS', () => {
       await service.client.upload({ content: 'last' });
     },
   );
+
+  test('an organization with many credentials has five times as many, and leaves room for others', async () => {
+    const other = await newClient(service, {
+      organizationId: await insertOrganization(service.dataDirectory),
+    });
+    const clients: Client[] = [];
+    while (clients.length < 6) clients.push(await newClient(service));
+    const doors: Door[] = ['multipart', 'json', 'direct'];
+    const ends: (() => Promise<number>)[] = [];
+    for (const client of clients.slice(1))
+      for (const _ of [1, 2]) ends.push(await hold(doors[ends.length % 3] ?? 'json', client));
+    for (const door of doors)
+      expect(await attempt(door, clients[0])).toMatchObject({
+        status: 429,
+        body: { errors: [{ extensions: { limit: 5 * max, details: [{ type: 'too_many_uploads' }] } }] },
+      });
+    await other.upload({ content: 'another organization’s' });
+    await ends[0]?.();
+    await clients[0]?.upload({ content: 'after' });
+  });
 
   test.each<Door>(['multipart', 'json', 'direct'])(
     'a client that goes away frees its place: %s',
