@@ -10,7 +10,7 @@ import { describeFault, jsonOption } from './command/output.js';
 import type { SweepCommandOptions } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
-import { loadExistingConfig } from './wiring/existing-database.js';
+import { loadCurrentConfig, loadExistingConfig } from './wiring/existing-database.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
 process.umask(0o077);
@@ -71,7 +71,8 @@ program
   .option('--dry-run', 'only say what would go, and why')
   .option(...jsonOption)
   .action(async (options: SweepCommandOptions) => {
-    const config = await loadExistingConfig();
+    // A dry run changes no tables.
+    const config = await (options.dryRun ? loadCurrentConfig() : loadExistingConfig());
     const { sweep } = await import('./command/sweep.js');
     await sweep(config, options);
   });

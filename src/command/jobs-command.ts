@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadExistingConfig } from '../wiring/existing-database.js';
+import { loadCurrentConfig } from '../wiring/existing-database.js';
 import { jsonOption } from './output.js';
 
 /** Failed jobs that are shown, the latest first. */
@@ -19,7 +19,7 @@ export function jobsCommand(): Command {
     .option('--failed', `the exhausted ones, a line each, the latest first, ${shownFailures} at most`)
     .option(...jsonOption)
     .action(async ({ failed, json = false }: { failed?: boolean; json?: boolean }) => {
-      const config = await loadExistingConfig();
+      const config = await loadCurrentConfig();
       const jobs = await load();
       await (failed ? jobs.listFailed(config, shownFailures, json) : jobs.count(config, json));
     });
@@ -29,7 +29,7 @@ export function jobsCommand(): Command {
     .option('--all', 'all of them')
     .action(async (id: string | undefined, options: { all?: boolean }) => {
       if ((id === undefined) === !options.all) throw new Error('Name one job, or say --all.');
-      const config = await loadExistingConfig();
+      const config = await loadCurrentConfig();
       await (await load()).retry(config, id ?? null);
     });
   return jobs;

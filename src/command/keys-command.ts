@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadExistingConfig } from '../wiring/existing-database.js';
+import { loadCurrentConfig } from '../wiring/existing-database.js';
 import type { ListedKeysOptions, NewKeyOptions } from './keys.js';
 import { jsonOption } from './output.js';
 
@@ -27,14 +27,14 @@ export function keysCommand(): Command {
     .option('--organization <name or id>', 'only the keys of this one')
     .option(...jsonOption)
     .action(async (options: ListedKeysOptions) => {
-      const config = await loadExistingConfig();
+      const config = await loadCurrentConfig();
       await (await load()).list(config, options);
     });
   keys
     .command('revoke <id>')
     .description('End a key; running services refuse it within a second.')
     .action(async (id: string) => {
-      const config = await loadExistingConfig();
+      const config = await loadCurrentConfig();
       await (await load()).revoke(config, id);
     });
   return keys;

@@ -8,7 +8,7 @@ import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
-import { hasConfiguredDatabase } from '../wiring/existing-database.js';
+import { stateOfDatabase } from '../wiring/existing-database.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
 import { alignColumns, jsonLines } from './output.js';
 
@@ -17,7 +17,7 @@ const remark = (line: string): void => void process.stderr.write(`${line}\n`);
 /** Makes a database too, and says so: in the wrong folder the key opens nothing. */
 export async function create(options: NewKeyOptions): Promise<void> {
   const config = loadConfig(process.env);
-  const isThere = await hasConfiguredDatabase(config);
+  const isThere = (await stateOfDatabase(config)) !== 'missing';
   await onDatabase(await openConfiguredDatabase(config), (deps) => createKey(deps, options));
   if (isThere) return;
   const place = config.postgres ? 'DATABASE_URL' : `${config.dataDirectory} (DATA_DIR)`;

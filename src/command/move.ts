@@ -3,7 +3,7 @@ import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { countBytes, moveBytes, moveJobs } from '../transfer/move-bytes.js';
 import { moveRows } from '../transfer/move-rows.js';
-import { assertDatabase } from '../wiring/existing-database.js';
+import { assertCurrent } from '../wiring/existing-database.js';
 import { silentLog } from '../wiring/log.js';
 import {
   createConfiguredStorage,
@@ -24,7 +24,7 @@ export interface Move {
  */
 export async function move({ from, to }: Move): Promise<boolean> {
   if (from.postgres) throw new ConfigError(['DATABASE_URL: a move starts at the embedded database']);
-  await assertDatabase(from);
+  await assertCurrent(from);
   const source = await openConfiguredDatabase(from);
   try {
     // The transaction does nothing but keep other writers out until everything has been copied.
@@ -35,23 +35,45 @@ export async function move({ from, to }: Move): Promise<boolean> {
 }
 
 async function moveAll(source: Database, { from, to }: Move): Promise<boolean> {
-  await assertUnused(to);
-  const isWhole = isSameStorage(from, to) || (await moveStorage(source, from, to));
-  if (to.postgres) await moveDatabase(source, to);
-  return isWhole;
+  if (!to.postgres) return moveStorage(source, { from, to }, async () => undefined);
+  const { isInUse, isInUseNow } = await import('../database/postgres-state.js');
+  if (await isInUse(to.postgres))
+    throw new Error('A service runs on the database to move to: stop it first.');
+  const own = { ...to, postgres: { ...to.postgres, name: 'claimcheck move' } };
+  const target = await openConfiguredDatabase(own);
+  try {
+    await assertOurs(source, target);
+    const assertUnused = async () => {
+      if (await isInUseNow(target.aside)) throw new Error(startedMidway);
+    };
+    const isWhole = await moveStorage(source, { from, to }, assertUnused);
+    await assertOurs(source, target);
+    await moveDatabase(source, { config: own, target, assertUnused });
+    return isWhole;
+  } finally {
+    await target.close();
+  }
 }
+
+/** A service that runs there takes bytes whose rows have not come yet for nobody's, and rows that it makes would be removed. */
+const startedMidway =
+  'A service has been started on the database to move to, and the move has stopped. Stop the service, and move again.';
+
+type Check = () => Promise<void>;
 
 function isSameStorage(from: Config, to: Config): boolean {
   return JSON.stringify(from.storage) === JSON.stringify(to.storage);
 }
 
-async function moveStorage({ read }: Database, from: Config, to: Config): Promise<boolean> {
+async function moveStorage({ read }: Database, { from, to }: Move, assertUnused: Check): Promise<boolean> {
+  if (isSameStorage(from, to)) return true;
   const bar = await createProgressBar(() => countBytes(read));
   try {
     const { copied, present, missing, damaged } = await moveBytes({
       rows: read,
       source: await createConfiguredStorage(from),
       target: await createConfiguredStorage(to),
+      assertUnused,
       onProgress: (bytes) => bar.advance(bytes),
       onFault: (documentKey, fault) => bar.print(`${fault} ${documentKey}`),
     });
@@ -62,28 +84,20 @@ async function moveStorage({ read }: Database, from: Config, to: Config): Promis
   }
 }
 
-async function moveDatabase(source: Database, to: Config): Promise<void> {
-  // Somebody may have started a service while bytes were copied.
-  await assertUnused(to);
-  const target = await openConfiguredDatabase(to);
-  try {
-    await assertOurs(source, target);
-    const { rows, written } = await moveRows(source.read, target);
-    const jobs = await openConfiguredJobs(to, { database: target, clock: target.clock, log: silentLog });
-    const queued = await moveJobs(source.read, target, jobs);
-    process.stdout.write(
-      `Rows: ${rows} the same in both, ${written} of them written now. Jobs: ${queued} queued.\n`,
-    );
-  } finally {
-    await target.close();
-  }
+interface Target {
+  config: Config;
+  target: Database;
+  assertUnused: Check;
 }
 
-/** A service that runs there takes bytes whose rows have not come yet for nobody's, and rows that it makes would be removed. */
-async function assertUnused({ postgres }: Config): Promise<void> {
-  if (!postgres) return;
-  const { isInUse } = await import('../database/postgres.js');
-  if (await isInUse(postgres)) throw new Error('A service runs on the database to move to: stop it first.');
+async function moveDatabase(source: Database, { config, target, assertUnused }: Target): Promise<void> {
+  const { rows, written } = await moveRows(source.read, target, assertUnused);
+  await assertUnused();
+  const jobs = await openConfiguredJobs(config, { database: target, clock: target.clock, log: silentLog });
+  const queued = await moveJobs(source.read, target, jobs);
+  process.stdout.write(
+    `Rows: ${rows} the same in both, ${written} of them written now. Jobs: ${queued} queued.\n`,
+  );
 }
 
 /** A move removes rows that it does not bring, so the database of another service is no target. */

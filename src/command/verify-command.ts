@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { loadExistingConfig } from '../wiring/existing-database.js';
+import { loadCurrentConfig } from '../wiring/existing-database.js';
 import { describeFault, jsonOption } from './output.js';
 import type { VerifyOptions } from './verify.js';
 
@@ -53,7 +53,7 @@ async function run(options: VerifyOptions): Promise<number> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   try {
-    const config = await loadExistingConfig();
+    const config = await loadCurrentConfig();
     const { verify } = await import('./verify.js');
     const isWell = await verify(config, options, stop.signal);
     return isWell ? exitStatus.allWell : exitStatus.findings;

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
+import { BackgroundWrites } from './background-writes.js';
 import { type Database, inTime } from './database.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
 import { entities } from './entities/all.js';
@@ -16,7 +17,7 @@ import {
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
-import type { Work } from './write-queue.js';
+import type { Work, Write } from './write-queue.js';
 
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database`. */
@@ -27,6 +28,8 @@ export interface PostgresOptions {
   poolSize: number;
   /** Statements that take longer are cancelled; with 0 none is. */
   statementTimeoutMs: number;
+  /** As others see it on the server; that of a service if left out. */
+  name?: string;
 }
 
 const connectTimeoutMs = 5_000;
@@ -52,7 +55,7 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
     type: 'postgres',
     driver: guardedDriver,
     url: options.url,
-    applicationName,
+    applicationName: options.name ?? applicationName,
     poolSize: options.poolSize,
     connectTimeoutMS: connectTimeoutMs,
     entities,
@@ -99,38 +102,6 @@ export async function openPostgres(
   }
 }
 
-/** Whether some version has made its tables there. */
-export async function hasTables(options: PostgresOptions): Promise<boolean> {
-  const source = await new DataSource(postgresOptions({ ...options, poolSize: 2 }))
-    .initialize()
-    .catch(rethrow);
-  try {
-    const [row] = await source.query(`SELECT to_regclass('api_keys') IS NOT NULL AS found`);
-    return row.found === true;
-  } finally {
-    await source.destroy();
-  }
-}
-
-/** A connection that has been closed is there for a moment. */
-const patienceMs = 3_000;
-
-/** Whether another process has this database open. */
-export async function isInUse({ url }: PostgresOptions): Promise<boolean> {
-  const sql = `SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = $1 LIMIT 1`;
-  const options: DataSourceOptions = { type: 'postgres', driver: guardedDriver, url, poolSize: 1 };
-  const source = await new DataSource(options).initialize().catch(rethrow);
-  try {
-    for (const end = performance.now() + patienceMs; ; await sleep(100)) {
-      const others: unknown[] = await source.query(sql, [applicationName]);
-      if (others.length === 0 || performance.now() > end) return others.length > 0;
-    }
-  } finally {
-    await source.destroy();
-  }
-}
-
 interface Parts {
   source: DataSource;
   own: DataSource;
@@ -140,6 +111,8 @@ interface Parts {
 
 function connect(options: PostgresOptions, { source, own, replica, clock }: Parts): Database {
   const turns = listTurns(options);
+  const write: Write = (work) => writeUntilHeld(source, work);
+  const background = new BackgroundWrites(write, { groupSize: 1, isYielding: false });
   return {
     read: source.manager,
     reader: async () => replica?.reader() ?? source.manager,
@@ -147,9 +120,11 @@ function connect(options: PostgresOptions, { source, own, replica, clock }: Part
       turns.run(organizationId, () => inTime(work, options.statementTimeoutMs)(from), isUrgent),
     aside: own.manager,
     check: () => checkWritable(own),
-    write: (work) => writeUntilHeld(source, work),
+    write,
+    writeInBackground: background.add,
     clock: () => clock.now(),
     close: async () => {
+      await background.close();
       clock.stop();
       await replica?.close();
       await own.destroy();

@@ -13,6 +13,8 @@ export interface MoveBytesDependencies {
   rows: EntityManager;
   source: Pick<Storage, 'read'>;
   target: Pick<Storage, 'read' | 'create'>;
+  /** Called before each object; ends the move if it throws. */
+  assertUnused(): Promise<void>;
   onProgress(bytes: number): void;
   /** Told of every object that the source has not as its row says. */
   onFault(documentKey: string, fault: 'missing' | 'damaged'): void;
@@ -28,6 +30,7 @@ export async function moveBytes(deps: MoveBytesDependencies): Promise<MovedBytes
   const objects = objectsOf(deps.rows);
   const moveInTurn = async () => {
     for (let next = await objects.next(); !next.done; next = await objects.next()) {
+      await deps.assertUnused();
       const result = await moveObject(deps.source, deps.target, next.value);
       moved[result] += 1;
       if (result === 'missing' || result === 'damaged') deps.onFault(next.value.documentKey, result);

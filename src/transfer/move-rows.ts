@@ -11,6 +11,8 @@ export interface MovedRows {
   written: number;
 }
 
+type Target = Pick<Database, 'read' | 'write'>;
+
 /** Jobs belong to the engine that runs them (see move-jobs.ts), and intakes to the processes that hold them. */
 const ownTables: readonly unknown[] = [IntakeRow, JobRow];
 
@@ -18,15 +20,27 @@ const ownTables: readonly unknown[] = [IntakeRow, JobRow];
  * Makes the target's tables the same as the source's, which must not change meanwhile. Only what differs is written, so that
  * a move that was broken off goes on where it was, and one that is repeated takes in what has changed.
  */
-export async function moveRows(source: EntityManager, target: Database): Promise<MovedRows> {
+export async function moveRows(
+  source: EntityManager,
+  target: Database,
+  assertUnused: () => Promise<void>,
+): Promise<MovedRows> {
+  // Looks before each batch, whether others have begun to write there too.
+  const watched: Target = {
+    read: target.read,
+    write: async (work) => {
+      await assertUnused();
+      return target.write(work);
+    },
+  };
   const tables = tableOrder(source.connection.entityMetadatas).filter(
     ({ target: row }) => !ownTables.includes(row),
   );
-  for (const table of [...tables].reverse()) await removeOthers(source, target, table);
+  for (const table of [...tables].reverse()) await removeOthers(source, watched, table);
   const moved = { rows: 0, written: 0 };
   for (const table of tables) {
     for await (const batch of readBatches(source, table)) {
-      moved.written += await writeDifferent(target, table, batch);
+      moved.written += await writeDifferent(watched, table, batch);
       moved.rows += batch.length;
     }
   }
@@ -34,7 +48,7 @@ export async function moveRows(source: EntityManager, target: Database): Promise
 }
 
 /** Rows that an earlier attempt has brought and that have gone since. */
-async function removeOthers(source: EntityManager, target: Database, table: EntityMetadata): Promise<void> {
+async function removeOthers(source: EntityManager, target: Target, table: EntityMetadata): Promise<void> {
   for await (const batch of readBatches(target.read, table)) {
     const known = await readSame(source, table, batch);
     const others = batch.filter((row) => !known.has(keyOf(table, row)));
@@ -45,7 +59,7 @@ async function removeOthers(source: EntityManager, target: Database, table: Enti
   }
 }
 
-async function writeDifferent(target: Database, table: EntityMetadata, rows: Row[]): Promise<number> {
+async function writeDifferent(target: Target, table: EntityMetadata, rows: Row[]): Promise<number> {
   const known = await readSame(target.read, table, rows);
   const different = rows.filter((row) => !isSame(row, known.get(keyOf(table, row))));
   if (different.length === 0) return 0;

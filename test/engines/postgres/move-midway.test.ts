@@ -1,0 +1,72 @@
+import { rm } from 'node:fs/promises';
+import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { openDatabase } from '../../../src/database/database.js';
+import { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import { type Postgres, startPostgres } from '../../support/postgres.js';
+import { startCommand } from '../../support/run-command.js';
+import { randomKey, startService } from '../../support/service.js';
+import { spawnService } from '../../support/spawned-service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+
+/** More than one batch. */
+const count = 450;
+
+let postgres: Postgres | undefined;
+let directory: string;
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres?.stop());
+beforeEach(async () => {
+  directory = await makeTemporaryDirectory();
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** An embedded database with so many attachments. */
+async function fill(env: Record<string, string>): Promise<void> {
+  const service = await startService(env);
+  const { id } = await service.client.upload({ content: 'moved' }, { record: { type: 'Task', id: '1' } });
+  await service.close();
+  const database = await openDatabase(directory);
+  const original = await database.read.findOneByOrFail(AttachmentRow, { id });
+  await database.write(async (manager) => {
+    for (let index = 1; index < count; index += 1)
+      await manager.insert(AttachmentRow, { ...original, id: uuidv7() });
+  });
+  await database.close();
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test('a service that is started on the target midway is noticed before the next batch', async () => {
+  const url = (await postgres?.createDatabase()) ?? '';
+  const env = { DATA_DIR: directory, DATABASE_URL: '', STORAGE_URL: '', BOOTSTRAP_API_KEY: randomKey() };
+  await fill(env);
+  expect((await startCommand(['migrate'], { ...env, DATABASE_URL: url }).result).status).toBe(0);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const ask = async (sql: string) => Number((await client.query<{ count: string }>(sql)).rows[0]?.count);
+  // The move comes as far as the first batch of attachments.
+  await client.query('BEGIN');
+  await client.query('LOCK TABLE attachments IN SHARE MODE');
+  const moving = startCommand(['move', '--to-database', url], env);
+  await until(async () => (await ask('SELECT count(*) FROM pg_locks WHERE NOT granted')) > 0);
+  const service = await spawnService({ ...env, DATABASE_URL: url });
+  await client.query('COMMIT');
+  const { status, stderr } = await moving.result;
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(/^A service has been started on the database to move to.*Stop the service/),
+  });
+  const written = await ask('SELECT count(*) FROM attachments');
+  expect([written > 0, written < count]).toEqual([true, true]);
+
+  await service.end('SIGTERM');
+  const again = await startCommand(['move', '--to-database', url], env).result;
+  expect(again.status).toBe(0);
+  expect(await ask('SELECT count(*) FROM attachments')).toBe(count);
+  await client.end();
+}, 120_000);
