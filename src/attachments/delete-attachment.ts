@@ -36,5 +36,5 @@ export async function deleteAttachment(
     return { documentKey: await deleteRows(deps, manager, stored, deps.clock()), changed };
   });
   deps.changes.publish(changed);
-  if (documentKey) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
+  if (documentKey) await removeBytes(deps, [documentKey]).catch(deps.onRemovalDelayed);
 }

@@ -37,7 +37,7 @@ export async function deleteRecordAttachments(
       deleteBatch(deps, manager, viewer, record),
     );
     deps.changes.publish(changed);
-    for (const documentKey of documentKeys) await removeBytes(deps, documentKey).catch(deps.onRemovalDelayed);
+    await removeBytes(deps, documentKeys).catch(deps.onRemovalDelayed);
     deleted.push(...ids);
     if (ids.length < batchSize) return deleted;
   }

@@ -6,7 +6,8 @@ import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { lockRows } from '../database/row-locks.js';
-import { MoreThan } from '../database/typeorm.js';
+import { In, MoreThan } from '../database/typeorm.js';
+import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { Storage } from '../storage/storage.js';
@@ -68,15 +69,27 @@ export interface RemoveBytesDependencies {
   storage: Pick<Storage, 'remove'>;
 }
 
-const batchSize = 500;
+const batchSize = 200;
 
-/** Removes the bytes of one deleted blob, whose removal has been committed as due. May be repeated. */
+/**
+ * Removes the bytes of deleted blobs, whose removal has been committed as due. May be repeated. What cannot be removed stays
+ * due; all are tried before its fault is thrown.
+ */
 export async function removeBytes(
   { database, storage }: RemoveBytesDependencies,
-  documentKey: string,
+  documentKeys: readonly string[],
+  write: Write = database.write,
 ): Promise<void> {
-  await storage.remove(documentKey);
-  await database.write((manager) => manager.delete(RemovalRow, { documentKey }));
+  const removed: string[] = [];
+  const faults: unknown[] = [];
+  for (const key of documentKeys) {
+    await storage.remove(key).then(
+      () => removed.push(key),
+      (error: unknown) => faults.push(error),
+    );
+  }
+  if (removed.length > 0) await write((manager) => manager.delete(RemovalRow, { documentKey: In(removed) }));
+  if (faults.length > 0) throw faults[0];
 }
 
 /**
@@ -91,12 +104,13 @@ export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<num
       order: { documentKey: 'ASC' },
       take: batchSize,
     });
-    for (const { documentKey } of due) {
-      await removeBytes(deps, documentKey).catch((error: unknown) => faults.push(error));
-      after = documentKey;
-    }
-    removed += due.length;
-    if (due.length === batchSize) continue;
+    const keys = due.map(({ documentKey }) => documentKey);
+    await removeBytes(deps, keys, deps.database.writeInBackground).catch((error: unknown) =>
+      faults.push(error),
+    );
+    after = keys.at(-1) ?? after;
+    removed += keys.length;
+    if (keys.length === batchSize) continue;
     if (faults.length > 0) throw faults[0];
     return removed;
   }

@@ -76,9 +76,9 @@ async function render(
 }
 
 /** Unless the description has changed, and so been rendered, meanwhile. */
-async function store({ write }: Database, rows: readonly AttachmentRow[]): Promise<void> {
+async function store({ writeInBackground }: Database, rows: readonly AttachmentRow[]): Promise<void> {
   if (rows.length === 0) return;
-  await write(async (manager) => {
+  await writeInBackground(async (manager) => {
     for (const { id, organizationId, description, descriptionHtml = null } of rows)
       await manager.update(AttachmentRow, { id, organizationId, description }, { descriptionHtml });
   });

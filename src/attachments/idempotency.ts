@@ -6,6 +6,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { insertRow } from '../database/insert-row.js';
+import { purgeRows } from '../database/purge-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { AttachmentError, type Faults } from '../errors.js';
 import { checkCharacters } from '../model/check-characters.js';
@@ -16,8 +17,10 @@ const lifetimeMs = 24 * 60 * 60 * 1_000;
 
 const maxKeyLength = 255;
 
+const endOfUse = (now: Date) => new Date(now.getTime() - lifetimeMs);
+
 /** For `where`: keys that no retry can come to use any more. */
-export const isOutlived = (now: Date) => ({ createdAt: before(new Date(now.getTime() - lifetimeMs)) });
+export const isOutlived = (now: Date) => ({ createdAt: before(endOfUse(now)) });
 
 export interface Creation {
   idempotencyKey: string;
@@ -79,7 +82,7 @@ async function lockKey(
 
 /** Forgets keys that have outlived their use. */
 export async function forgetCreations(database: Database, now: Date): Promise<void> {
-  await database.write((manager) => manager.delete(IdempotencyKeyRow, isOutlived(now)));
+  await purgeRows(database, IdempotencyKeyRow, 'createdAt', endOfUse(now).getTime());
 }
 
 function conflict(): AttachmentError {

@@ -7,6 +7,7 @@ import {
 } from '../attachments/delete-rows.js';
 import { forgetCreations } from '../attachments/idempotency.js';
 import { purgeEvents } from '../audit/purge-events.js';
+import { allEnded } from '../database/background-writes.js';
 import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
@@ -33,8 +34,8 @@ export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpi
 export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
   const steps: (() => Promise<unknown>)[] = [
-    () => purgeExpired(deps),
-    () => dropUnusedTargets(deps, now),
+    () => purgeExpired(deps, signal),
+    () => dropUnusedTargets(deps, now, signal),
     () => forgetCreations(deps.database, now),
     () => purgeEvents(deps.database, now, deps.auditRetentionMs),
     () => removeDueBytes(deps),
@@ -43,7 +44,7 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
     () => sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) }),
   ];
   const faults: unknown[] = [];
-  for (const step of steps) await step().catch((error: unknown) => faults.push(error));
+  for (const step of steps) if (!signal?.aborted) await step().catch((error: unknown) => faults.push(error));
   if (faults.length > 0) throw faults[0];
 }
 
@@ -56,10 +57,9 @@ export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
 const batchSize = 500;
 
 /** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
-export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<number> {
+export async function purgeExpired(deps: PurgeExpiredDependencies, signal?: AbortSignal): Promise<number> {
   const { database, clock } = deps;
-  let purged = 0;
-  for (;;) {
+  for (let purged = 0; ; ) {
     const now = clock();
     const late = await database.read.find(AttachmentRow, {
       select: { id: true },
@@ -67,14 +67,15 @@ export async function purgeExpired(deps: PurgeExpiredDependencies): Promise<numb
       order: { expiresAt: 'ASC', id: 'ASC' },
       take: batchSize,
     });
-    for (const { id } of late) purged += (await purgeOne(deps, id, now)) ? 1 : 0;
-    if (late.length < batchSize) return purged;
+    const results = await allEnded(late.map(({ id }) => purgeOne(deps, id, now)));
+    purged += results.filter((isPurged) => isPurged).length;
+    if (late.length < batchSize || signal?.aborted) return purged;
   }
 }
 
 /** A claim or link that came first has taken the expiry away: then it stays. */
 async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
-  const changed = await deps.database.write(async (manager) => {
+  const changed = await deps.database.writeInBackground(async (manager) => {
     const expired = await findExpired(manager, id, now);
     if (!expired) return null;
     const gone = await describeChanges(manager, [expired.attachment]);
@@ -110,6 +111,7 @@ export const isUnused = (now: Date) => ({ expiresAt: before(new Date(now.getTime
 async function dropUnusedTargets(
   { database, leases }: DropUnusedTargetsDependencies,
   now: Date,
+  signal?: AbortSignal,
 ): Promise<void> {
   for (let after = ''; ; ) {
     const late = await database.read.find(UploadTargetRow, {
@@ -117,15 +119,15 @@ async function dropUnusedTargets(
       order: { id: 'ASC' },
       take: batchSize,
     });
-    for (const { id, documentKey } of late) {
-      after = id;
-      if (leases.isHeld(documentKey)) continue;
-      await database.write(async (manager) => {
-        if (await manager.existsBy(IntakeRow, { documentKey })) return;
-        const { affected } = await manager.delete(UploadTargetRow, { id, ...isUnused(now) });
-        if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
-      });
-    }
-    if (late.length < batchSize) return;
+    const idle = late.filter(({ documentKey }) => !leases.isHeld(documentKey));
+    await allEnded(idle.map((target) => database.writeInBackground((manager) => drop(manager, target, now))));
+    after = late.at(-1)?.id ?? after;
+    if (late.length < batchSize || signal?.aborted) return;
   }
+}
+
+async function drop(manager: EntityManager, { id, documentKey }: UploadTargetRow, now: Date): Promise<void> {
+  if (await manager.existsBy(IntakeRow, { documentKey })) return;
+  const { affected } = await manager.delete(UploadTargetRow, { id, ...isUnused(now) });
+  if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
 }

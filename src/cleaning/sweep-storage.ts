@@ -1,4 +1,5 @@
 import { removeBytes } from '../attachments/delete-rows.js';
+import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { IntakeRow } from '../database/entities/intake.js';
 import { OrganizationRow } from '../database/entities/organization.js';
@@ -70,11 +71,7 @@ async function* ofHours(
 ): AsyncGenerator<string[]> {
   const hours = [...hoursBetween(from, until)];
   for (let start = 0; start < hours.length; start += hoursAtOnce) {
-    const results = await Promise.allSettled(hours.slice(start, start + hoursAtOnce).map(work));
-    yield results.flatMap((result) => {
-      if (result.status === 'rejected') throw result.reason;
-      return result.value;
-    });
+    yield (await allEnded(hours.slice(start, start + hoursAtOnce).map(work))).flat();
   }
 }
 
@@ -83,10 +80,9 @@ async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<st
   const removed: string[] = [];
   for (let start = 0; start < found.length; start += batchSize) {
     const keys = found.slice(start, start + batchSize);
-    for (const key of await condemnKeys(deps.database, keys, deps.clock())) {
-      await removeBytes(deps, key);
-      removed.push(key);
-    }
+    const condemned = await condemnKeys(deps.database, keys, deps.clock());
+    await removeBytes(deps, condemned, deps.database.writeInBackground);
+    removed.push(...condemned);
   }
   await removeUnfinished(deps, hourPartition(hour));
   return removed;
@@ -109,11 +105,11 @@ export async function sweepDeadIntakes(
 ): Promise<void> {
   for (const intake of await deps.leases.dead()) {
     const partition = partitionOf(intake.documentKey);
-    for (const key of await condemnDeadIntake(deps.database, intake, deps.clock())) {
-      await removeBytes(deps, key);
-      // However new: no later sweep may come to this hour.
+    const condemned = await condemnDeadIntake(deps.database, intake, deps.clock());
+    await removeBytes(deps, condemned, deps.database.writeInBackground);
+    // However new: no later sweep may come to this hour.
+    for (const key of condemned)
       await deps.storage.removeUnfinished(partition, 0, async (other) => other !== key);
-    }
     await removeUnfinished(deps, partition);
   }
 }

@@ -1,13 +1,14 @@
 import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/private-files.js';
+import { BackgroundWrites } from './background-writes.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
 import { databaseFile } from './database-file.js';
 import { FairTurns } from './fair-turns.js';
 import { fixStatistics, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
-import { type Work, WriteQueue } from './write-queue.js';
+import { type Write, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
 export interface Database {
@@ -31,7 +32,9 @@ export interface Database {
   /** Throws unless rows can be read and written now. */
   check(): Promise<void>;
   /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
-  write<T>(work: Work<T>): Promise<T>;
+  readonly write: Write;
+  /** The same for loops of writes that no client waits for. It leaves the database to others in between; add several at once. */
+  readonly writeInBackground: Write;
   /** The time by which rows are dated and expire, the same for all processes on the database. */
   clock(): Date;
   /** Waits for writes under way. */
@@ -67,8 +70,14 @@ async function migrate(writer: DataSource): Promise<void> {
   await fixStatistics(writer);
 }
 
+/** Clients of this process wait for a group. */
+const backgroundGroup = 32;
+
 function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits): Database {
   const queue = new WriteQueue(writer.createQueryRunner());
+  const write: Write = (work) =>
+    queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error)));
+  const background = new BackgroundWrites(write, { groupSize: backgroundGroup, isYielding: true });
   const turns = new FairTurns({
     seats: readers.lists,
     seatsOfOneKey: readers.lists.length - 1,
@@ -85,8 +94,10 @@ function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits)
       await queue.addFirst(touch);
     },
     clock: () => new Date(),
-    write: async (work) => queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error))),
+    write,
+    writeInBackground: background.add,
     close: async () => {
+      await background.close();
       await queue.idle();
       await readers.close();
       await writer.destroy();

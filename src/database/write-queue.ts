@@ -6,6 +6,9 @@ import type { EntityManager, QueryRunner } from 'typeorm';
  */
 export type Work<T> = (manager: EntityManager) => Promise<T>;
 
+/** Runs work in a transaction, and returns its value once that is durable. */
+export type Write = <T>(work: Work<T>) => Promise<T>;
+
 interface Waiting {
   work: Work<unknown>;
   resolve(value: unknown): void;

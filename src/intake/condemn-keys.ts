@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow } from '../database/entities/intake.js';
@@ -7,6 +6,7 @@ import { RemovalRow } from '../database/entities/removal.js';
 import { SweptKeyRow } from '../database/entities/swept-key.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
+import { purgeRows } from '../database/purge-rows.js';
 import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
@@ -37,7 +37,7 @@ export async function withoutRow(manager: EntityManager, keys: readonly string[]
 /** Notes that the bytes of those keys that still have no row are to be removed, and by no means to be used. Returns these. */
 export async function condemnKeys(database: Database, keys: readonly string[], now: Date): Promise<string[]> {
   if (keys.length === 0) return [];
-  return database.write((manager) => condemn(manager, keys, now));
+  return database.writeInBackground((manager) => condemn(manager, keys, now));
 }
 
 /** The same for content whose process has died, unless it is renewed meanwhile. */
@@ -46,7 +46,7 @@ export async function condemnDeadIntake(
   { documentKey, beat }: IntakeRow,
   now: Date,
 ): Promise<string[]> {
-  return database.write(async (manager) => {
+  return database.writeInBackground(async (manager) => {
     const { affected } = await manager.delete(IntakeRow, { documentKey, beat });
     return affected === 1 ? condemn(manager, [documentKey], now) : [];
   });
@@ -102,6 +102,6 @@ function contentLost(): AttachmentError {
 
 /** Forgets keys that were swept long ago. */
 export async function forgetSweptKeys(database: Database, now: Date): Promise<void> {
-  const sweptAt = before(new Date(now.getTime() - memoryMs));
-  await database.write((manager) => manager.delete(SweptKeyRow, { sweptAt }));
+  const end = new Date(now.getTime() - memoryMs);
+  await purgeRows(database, SweptKeyRow, 'sweptAt', end.getTime());
 }

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { JobRow, type JobState } from '../database/entities/job.js';
 import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
@@ -53,7 +54,10 @@ export async function retryExhausted(database: Database, id: string | null, now:
   let count = 0;
   for (let last = ''; newest; ) {
     const ids = await exhaustedBetween(database.read, last, newest.id);
-    for (const each of ids) count += await database.write((manager) => retryOne(manager, each, now));
+    const counts = await allEnded(
+      ids.map((each) => database.writeInBackground((manager) => retryOne(manager, each, now))),
+    );
+    count += counts.reduce((sum, one) => sum + one, 0);
     if (ids.length < batchSize) break;
     last = ids.at(-1) ?? '';
   }

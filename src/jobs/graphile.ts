@@ -154,7 +154,7 @@ export class GraphileJobs implements Jobs {
     let count = 0;
     for (let after = '0'; ; ) {
       const ids = await exhaustedIds(database.read, batchSize, { after, upTo });
-      for (const each of ids) count += await database.write((manager) => retryOne(manager, each));
+      for (const each of ids) count += await database.writeInBackground((manager) => retryOne(manager, each));
       if (ids.length < batchSize) return count;
       after = ids.at(-1) ?? after;
     }

@@ -44,6 +44,7 @@ function setPostgresStage() {
     aside: manager,
     check: async () => undefined,
     write: (work) => manager.transaction(work),
+    writeInBackground: (work) => manager.transaction(work),
     clock: () => new Date(),
     close: async () => undefined,
   };
