@@ -4,6 +4,8 @@ import { Webhook } from 'standardwebhooks';
 
 export interface ReceivedWebhook {
   id: string;
+  /** The names of its headers. */
+  headers: string[];
   body: {
     type: string;
     timestamp: string;
@@ -51,7 +53,7 @@ export class WebhookReceiver {
   #take(text: string, headers: Record<string, string>): void {
     try {
       const body = new Webhook(webhookSecret).verify(text, headers) as ReceivedWebhook['body'];
-      this.received.push({ id: String(headers['webhook-id']), body });
+      this.received.push({ id: String(headers['webhook-id']), headers: Object.keys(headers), body });
     } catch (error) {
       this.faults.push(error);
     }

@@ -2,11 +2,13 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { openLive } from '../../service/live/live-client.js';
-import { blocksOf, type DocPage, readPage } from '../../support/doc-page.js';
+import { eicar } from '../../service/verdicts/gated-scanner.js';
+import { blocksOf, type DocPage, readPage, tableOf, unquote } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+import { type ReceivedWebhook, WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 
 const run = promisify(execFile);
 
@@ -64,6 +66,26 @@ describe('the pages show what the service does', () => {
     const { stdout } = await run(process.execPath, options, { cwd: repositoryRoot });
     expect(await (await service.client.download(stdout.trim())).text()).toBe(exampleContent);
   });
+});
+
+test('docs/webhooks.md shows the body and the headers of what is sent', async () => {
+  const page = readPage('docs/webhooks.md');
+  const [shown = ''] = blocksOf(page, 'json');
+  const receiver = new WebhookReceiver();
+  const uri = await receiver.open();
+  const env = { SCANNER: 'eicar', WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_SECRET: webhookSecret };
+  await using service = await startService(env);
+  const webhooks = [{ uri, interactions: ['ATTACHMENT_REJECTED'] }];
+  const file = { content: eicar, name: 'invoice.txt' };
+  const { id, organizationId } = await service.client.upload(file, { webhooks });
+  const [sent] = await receiver.got(1);
+  receiver.close();
+  const { data, ...rest } = JSON.parse(shown) as ReceivedWebhook['body'];
+  const attachment = { ...data.attachment, id, organizationId };
+  const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  expect(sent?.body).toEqual({ ...rest, timestamp, data: { ...data, attachment } });
+  const named = tableOf(page, 'header').map(([header]) => unquote(header));
+  expect(named.filter((header) => !sent?.headers.includes(header))).toEqual([]);
 });
 
 /** Every operation with each line of variables that stands right below it; null where none does. */
