@@ -1,3 +1,5 @@
+import { faultTypes } from './fault-types.js';
+
 /**
  * Every fault a client can meet: its HTTP status where a route answers it, and the sentence that is safe to show.
  * The codes are those of `AttachmentErrorCode` in the schema.
@@ -49,23 +51,35 @@ const quotable = (text: string) => text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g
 
 export type AttachmentErrorCode = keyof typeof errorTable;
 
-/** One fault: its place (a path into the input, such as `['input', 'fileName']`), a sentence, and its machine-readable kind. */
-export interface FaultDetail {
-  loc: (string | number)[];
-  msg: string;
-  type: string;
-}
+type CodesWithTypes = keyof typeof faultTypes & AttachmentErrorCode;
 
-/** The `type` of the fault of a client that sends too slowly; its connection ends with the answer. */
-export const timeoutFault = 'timeout';
+/** The types of faults that come under a code. */
+export type FaultTypeOf<Code extends CodesWithTypes> = { [C in Code]: keyof (typeof faultTypes)[C] }[Code];
+
+export type FaultType = FaultTypeOf<CodesWithTypes>;
+
+/** The codes that a type of fault can come under. */
+type CodeOf<Type extends FaultType> = {
+  [C in CodesWithTypes]: Type extends FaultTypeOf<C> ? C : never;
+}[CodesWithTypes];
+
+/** A path into the input, such as `['input', 'fileName']`. */
+export type Loc = (string | number)[];
+
+/** One fault: its place, a sentence, and its machine-readable kind. */
+export interface FaultDetail {
+  loc: Loc;
+  msg: string;
+  type: FaultType;
+}
 
 interface AttachmentErrorOptions {
   message?: string;
   details?: FaultDetail[];
   /** The bound that was passed, in bytes or items. */
-  limit?: number;
+  limit?: number | undefined;
   /** When the same may be tried again; in HTTP's terms, Retry-After. */
-  retryAfterSeconds?: number;
+  retryAfterSeconds?: number | undefined;
   /** For `WWW-Authenticate`. */
   challengeParameters?: Readonly<Record<string, string>>;
   cause?: unknown;
@@ -74,7 +88,7 @@ interface AttachmentErrorOptions {
 /** The one error of the service: whatever is meant for a client is thrown as this; anything else is masked. */
 export class AttachmentError extends Error {
   readonly code: AttachmentErrorCode;
-  readonly details: FaultDetail[];
+  readonly details: readonly FaultDetail[];
   readonly limit: number | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly challengeParameters: Readonly<Record<string, string>>;
@@ -92,18 +106,40 @@ export class AttachmentError extends Error {
   /** The same, with more that is wrong; `otherLimit` is told where none of its own was passed. */
   with(more: readonly FaultDetail[], otherLimit?: number): AttachmentError {
     const { message, limit = otherLimit, retryAfterSeconds, cause } = this;
-    return new AttachmentError(this.code, {
-      message,
-      details: [...this.details, ...more],
-      cause,
-      ...(limit === undefined ? {} : { limit }),
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    });
+    const details = [...this.details, ...more];
+    return new AttachmentError(this.code, { message, details, cause, limit, retryAfterSeconds });
   }
 
   get status(): number {
     return errorTable[this.code].status;
   }
+}
+
+interface FaultOptions<Type extends FaultType> extends Omit<AttachmentErrorOptions, 'details'> {
+  /** For a type that comes under several codes; the usual one if left out. */
+  code?: CodeOf<Type>;
+}
+
+/**
+ * The error for one fault, with the code that `faultTypes` has for its type. Its message is the code's, unless `message` is
+ * given.
+ *
+ * @example
+ * throw fault('version_conflict', ['input', 'expectedVersion'], `The field is at version ${version}.`);
+ */
+export function fault<Type extends FaultType>(
+  type: Type,
+  loc: Loc,
+  msg: string,
+  { code, ...options }: FaultOptions<Type> = {},
+): AttachmentError {
+  return new AttachmentError(code ?? usualCode(type), { ...options, details: [{ loc, msg, type }] });
+}
+
+function usualCode(type: FaultType): AttachmentErrorCode {
+  for (const code of Object.keys(errorTable) as AttachmentErrorCode[])
+    if (code in faultTypes && type in faultTypes[code as CodesWithTypes]) return code;
+  throw new Error(`${type} is not in the table of faults.`);
 }
 
 /** Whether each single one is worth a line in the log. What lasts for a while is logged once, by whoever notices it. */
@@ -135,16 +171,21 @@ export function cutText(text: string, limit: number): string {
 interface Fault {
   code: AttachmentErrorCode;
   detail: FaultDetail;
-  limit?: number;
+  limit: number | undefined;
 }
 
 /** Gathers everything that is wrong with an input, so that one answer names it all. */
 export class Faults {
   readonly #faults: Fault[] = [];
 
-  /** `type` is the machine-readable kind of the fault, in snake case. */
-  add(code: AttachmentErrorCode, loc: (string | number)[], type: string, msg: string, limit?: number): void {
-    this.#faults.push({ code, detail: { loc, msg, type }, ...(limit === undefined ? {} : { limit }) });
+  /** Adds a fault with the code that `faultTypes` has for its type. */
+  add<Type extends FaultType>(
+    type: Type,
+    loc: Loc,
+    msg: string,
+    { code, limit }: Pick<FaultOptions<Type>, 'code' | 'limit'> = {},
+  ): void {
+    this.#faults.push({ code: code ?? usualCode(type), detail: { loc, msg, type }, limit });
   }
 
   /** The first that was passed. */
@@ -157,15 +198,15 @@ export class Faults {
     return this.#faults.map(({ detail }) => detail);
   }
 
-  /** Throws one error with the first fault's code, the first limit that was passed, and the details of all. */
-  throwIfAny(): void {
-    const [first] = this.#faults;
+  /**
+   * Throws one error with the first fault's code, the first limit that was passed, and the details of all. `ofSeveral` is its
+   * message for more than one fault; the first fault's if left out.
+   */
+  throwIfAny(ofSeveral?: string): void {
+    const [first, second] = this.#faults;
     if (!first) return;
-    const { limit } = this;
-    throw new AttachmentError(first.code, {
-      message: first.detail.msg,
-      details: this.details,
-      ...(limit === undefined ? {} : { limit }),
-    });
+    const { details, limit } = this;
+    const message = (second && ofSeveral) ?? first.detail.msg;
+    throw new AttachmentError(first.code, { message, details, limit });
   }
 }

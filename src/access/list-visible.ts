@@ -1,5 +1,5 @@
 import { checkPageSize, maxPageSize, type Page, type PageRequest } from '../database/page.js';
-import { AttachmentError } from '../errors.js';
+import { fault } from '../errors.js';
 
 /** Reads one page of a list, what the viewer may not see included. */
 export type ReadPage<Item> = (request: PageRequest) => Promise<Page<Item>>;
@@ -43,8 +43,5 @@ export async function listVisible<Item>(
   }
   if (shown.length > 0) return { edges: shown, hasNextPage: true, hasPreviousPage };
   const msg = 'Too much of this list is hidden from you: narrow it by a filter.';
-  throw new AttachmentError('BAD_USER_INPUT', {
-    message: msg,
-    details: [{ loc: ['filter'], msg, type: 'too_much_hidden' }],
-  });
+  throw fault('too_much_hidden', ['filter'], msg, { message: msg });
 }

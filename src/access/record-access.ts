@@ -1,11 +1,9 @@
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Loaders } from './loaders.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
-
-type Loc = (string | number)[];
 
 /** A place of an attachment: a field of a record or, if the field is null, the record that has claimed it. */
 interface Place {
@@ -94,8 +92,10 @@ export class RecordAccess {
   async assertVisible(ids: readonly string[], locOf: (index: number) => Loc): Promise<void> {
     if (!this.isActive) return;
     const hidden = await Promise.all(ids.map((id) => this.hides(id)));
-    const details = hidden.flatMap((isHidden, index) => (isHidden ? notFound(locOf(index)).details : []));
-    if (details.length > 0) throw new AttachmentError('NOT_FOUND', { details });
+    const faults = new Faults();
+    for (const [index, isHidden] of hidden.entries())
+      if (isHidden) faults.add('not_found', locOf(index), errorTable.NOT_FOUND.message);
+    faults.throwIfAny();
   }
 
   /**
@@ -195,26 +195,16 @@ function throwUndecided(answers: readonly PromiseSettledResult<boolean>[]): void
 
 function tooManyQuestions(): AttachmentError {
   const message = `The operation leads to more than ${maxQuestions} different questions to the record authorizer.`;
-  return new AttachmentError('QUERY_TOO_COMPLEX', {
-    message,
-    limit: maxQuestions,
-    details: [{ loc: ['query'], msg: message, type: 'too_many_questions' }],
-  });
+  return fault('too_many_questions', ['query'], message, { message, limit: maxQuestions });
 }
 
 function forbidden(loc: Loc): AttachmentError {
   const message = 'You may not change this record.';
-  return new AttachmentError('FORBIDDEN', {
-    message,
-    details: [{ loc, msg: message, type: 'record_not_editable' }],
-  });
+  return fault('record_not_editable', loc, message, { message });
 }
 
 /** FORBIDDEN, for a total while an authorizer decides: it would count what it hides. */
 export async function refuseTotal(): Promise<never> {
   const message = 'There is no total while a record authorizer decides what is shown.';
-  throw new AttachmentError('FORBIDDEN', {
-    message,
-    details: [{ loc: ['totalCount'], msg: message, type: 'total_hidden' }],
-  });
+  throw fault('total_hidden', ['totalCount'], message, { message });
 }

@@ -87,8 +87,8 @@ export async function findOtherFaults(
   const content = { declaredType: urlType, fromDataUrl: urlType !== null };
   const declared = readDeclared(chooseDeclaredType(faults, input.contentType, content), fileName);
   if (declared === 'invalid') {
-    const { code, loc, type, msg } = invalidMediaType();
-    faults.add(code, ['input', ...loc], type, msg);
+    const { loc, type, msg } = invalidMediaType();
+    faults.add(type, ['input', ...loc], msg);
   } else {
     for (const policy of applicable) checkWithoutBytes(faults, policy, declared, fileName);
   }
@@ -101,7 +101,7 @@ function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | nu
     checkDeclared(policy, declared, { contentType, fileName }),
   );
   if (fileName === '' || found.some((fault) => fault.length === 0)) return;
-  for (const { code, loc, type, msg } of found[0] ?? []) faults.add(code, ['input', ...loc], type, msg);
+  for (const { loc, type, msg } of found[0] ?? []) faults.add(type, ['input', ...loc], msg);
 }
 
 /** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
@@ -117,8 +117,7 @@ async function examineWords(
   if (record) checkRecord(faults, record, ['input', 'record']);
   if (field !== null) {
     checkName(faults, field, ['input', 'field']);
-    if (!record)
-      faults.add('BAD_USER_INPUT', ['input', 'field'], 'missing_record', 'A field needs a record.');
+    if (!record) faults.add('missing_record', ['input', 'field'], 'A field needs a record.');
   }
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
   if (webhooks.length > 0) await verdicts.check(faults, webhooks, ['input', 'webhooks']);
@@ -140,11 +139,10 @@ async function checkContent(
       ...checkSize(policy, { size }),
       ...(contentType === null ? [] : checkType(policy, { contentType, fileName })),
     ];
-    if (contentType !== null && found.every(({ code }) => code === 'FILE_TOO_LARGE')) {
+    if (contentType !== null && found.every(({ type }) => type === 'file_too_large')) {
       found.push(...checkDeclared(policy, readDeclared(declared, fileName), { contentType, fileName }));
     }
-    for (const { code, type, msg, limit, loc } of found)
-      faults.add(code, ['input', ...loc], type, msg, limit);
+    for (const { type, msg, limit, loc } of found) faults.add(type, ['input', ...loc], msg, { limit });
   }
   return contentType;
 }
@@ -158,8 +156,8 @@ async function agreeOnType(
   const acceptedTypes = policy?.acceptedTypes ?? null;
   const agreed = await agreeContentType({ head, fileName, declared, acceptedTypes });
   if ('contentType' in agreed) return agreed.contentType;
-  const { code, loc, type, msg } = agreed.fault;
-  faults.add(code, ['input', ...loc], type, msg);
+  const { loc, type, msg } = agreed.fault;
+  faults.add(type, ['input', ...loc], msg);
   return null;
 }
 
@@ -174,7 +172,7 @@ function chooseDeclaredType(
   if (isVagueType(type)) return own;
   if (!isVagueType(own) && !isSameType(type, own)) {
     const msg = `The content is declared to be ${type}, but its data URL says ${own}.`;
-    faults.add('CONTENT_TYPE_MISMATCH', ['input', 'contentType'], 'data_url_mismatch', msg);
+    faults.add('data_url_mismatch', ['input', 'contentType'], msg);
   }
   return given;
 }
@@ -192,18 +190,13 @@ function checkDigest(faults: Faults, { algorithm, hash }: Digest, intake: Intake
   const loc = ['input', 'digest', 'hash'];
   if (hash.length !== lengths[algorithm] || !/^[0-9a-f]+$/i.test(hash)) {
     const msg = `A ${algorithm} digest has ${lengths[algorithm]} hexadecimal digits.`;
-    faults.add('BAD_USER_INPUT', loc, 'invalid_digest', msg);
+    faults.add('invalid_digest', loc, msg);
     return;
   }
   if (intake === null) return;
   const actual = algorithm === 'MD5' ? intake.md5 : intake.sha256;
   if (hash.toLowerCase() === actual) return;
-  faults.add(
-    'DIGEST_MISMATCH',
-    loc,
-    'digest_mismatch',
-    `The ${algorithm} digest of the bytes that came is ${actual}.`,
-  );
+  faults.add('digest_mismatch', loc, `The ${algorithm} digest of the bytes that came is ${actual}.`);
 }
 
 /** Data that the client keeps with a file; `type` is an open set. */
@@ -221,6 +214,6 @@ export function checkMetadata(faults: Faults, metadata: Metadata | null): void {
   const bytes = metadata.attributes ? Buffer.byteLength(JSON.stringify(metadata.attributes)) : 0;
   if (bytes > maxAttributesBytes) {
     const msg = `The attributes take ${bytes} bytes as JSON; at most ${maxAttributesBytes} are allowed.`;
-    faults.add('BAD_USER_INPUT', ['input', 'metadata', 'attributes'], 'too_long', msg, maxAttributesBytes);
+    faults.add('too_long', ['input', 'metadata', 'attributes'], msg, { limit: maxAttributesBytes });
   }
 }

@@ -37,7 +37,7 @@ export async function copyAttachment(
     const { attachment: original, blob } = source;
     if (!mayCopy(viewer, blob.verdict, original.createdById)) {
       const msg = 'It has not been approved yet.';
-      faults.add('NOT_APPROVED', ['input', 'attachmentId'], 'not_approved', msg);
+      faults.add('not_approved', ['input', 'attachmentId'], msg);
     }
     const name = checkNewName(faults, fileName, original);
     faults.throwIfAny();

@@ -8,7 +8,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
 import { type EntityManager, Not } from '../database/typeorm.js';
-import { AttachmentError } from '../errors.js';
+import { fault } from '../errors.js';
 import { assertNotSwept, assertStillStored } from '../intake/condemn-keys.js';
 import type { Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
@@ -108,7 +108,7 @@ async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow)
   await lockRows(manager, BlobRow, [id], 'SHARE');
   if (await manager.existsBy(BlobRow, { id, organizationId })) return;
   const msg = 'What was made of this content before has been deleted, and the content with it.';
-  throw new AttachmentError('NOT_FOUND', { details: [{ loc: ['input', 'content'], msg, type: 'deleted' }] });
+  throw fault('deleted', ['input', 'content'], msg);
 }
 
 /**
@@ -140,8 +140,7 @@ async function assertMayShow(
   const others = { blobId: blob.id, createdById: Not(viewer.principal.id) };
   if (!(await manager.existsBy(AttachmentRow, { organizationId: viewer.organizationId, ...others }))) return;
   const loc = ['input', 'content', 'documentKey'];
-  const msg = 'Its content has not been approved yet.';
-  throw new AttachmentError('NOT_APPROVED', { details: [{ loc, msg, type: 'not_approved' }] });
+  throw fault('not_approved', loc, 'Its content has not been approved yet.');
 }
 
 /** Has bytes without a verdict scanned. Where there is one already, those who have just subscribed learn of it now. */

@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { In } from '../database/typeorm.js';
-import type { Faults } from '../errors.js';
+import type { FaultDetail, Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { plainHtml } from '../markdown/render-markdown.js';
 import { renderingFaults } from '../markdown/rendering.js';
@@ -124,7 +124,7 @@ export const maxDescriptionLength = 10_000;
 /** A description's HTML, or why it is refused; `html` is null without a description. */
 export type RenderedDescription =
   | { html: string | null }
-  | { fault: { type: string; msg: string; limit?: number } };
+  | { fault: Omit<FaultDetail, 'loc'> & { limit?: number } };
 
 /** Renders what a viewer gives as a description, when it is the viewer's turn. Throws RATE_LIMITED. Not for a transaction. */
 export async function renderDescription(
@@ -149,6 +149,6 @@ export async function renderDescription(
 export function checkDescription(faults: Faults, rendered: RenderedDescription): string | null {
   if ('html' in rendered) return rendered.html;
   const { type, msg, limit } = rendered.fault;
-  faults.add('BAD_USER_INPUT', ['input', 'description'], type, msg, limit);
+  faults.add(type, ['input', 'description'], msg, { limit });
   return null;
 }

@@ -8,7 +8,7 @@ import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { AttachmentError, type Faults } from '../errors.js';
+import { type AttachmentError, type Faults, fault } from '../errors.js';
 import { checkCharacters } from '../model/check-characters.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
 
@@ -35,7 +35,7 @@ export function checkIdempotencyKey(faults: Faults, key: string): void {
   checkCharacters(faults, key, ['input', 'idempotencyKey']);
   if (key.length > 0 && key.length <= maxKeyLength) return;
   const msg = `Must have from 1 to ${maxKeyLength} characters.`;
-  faults.add('BAD_USER_INPUT', ['input', 'idempotencyKey'], 'out_of_range', msg, maxKeyLength);
+  faults.add('out_of_range', ['input', 'idempotencyKey'], msg, { limit: maxKeyLength });
 }
 
 /**
@@ -86,8 +86,6 @@ export async function forgetCreations(database: Database, now: Date): Promise<vo
 }
 
 function conflict(): AttachmentError {
-  const msg = 'This key was used with other input.';
-  return new AttachmentError('IDEMPOTENCY_CONFLICT', {
-    details: [{ loc: ['input', 'idempotencyKey'], msg, type: 'idempotency_conflict' }],
-  });
+  const loc = ['input', 'idempotencyKey'];
+  return fault('idempotency_conflict', loc, 'This key was used with other input.');
 }

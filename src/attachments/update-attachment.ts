@@ -85,8 +85,8 @@ async function recheckName(
   renamed: AttachmentRow,
 ): Promise<void> {
   for (const policy of await policiesOf(manager, policies, renamed)) {
-    for (const { code, type, msg } of checkType(policy, renamed)) {
-      faults.add(code, ['input', 'fileName'], type, msg);
+    for (const { type, msg } of checkType(policy, renamed)) {
+      faults.add(type, ['input', 'fileName'], msg);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { AttachmentError } from '../errors.js';
+import { fault } from '../errors.js';
 import { readMaker, type UrlMaker, writeMaker } from './url-makers.js';
 
 /** Longest life of a signed URL, in seconds: a week. */
@@ -113,10 +113,7 @@ function roundedEnd(now: Date, expiresIn: number): number {
 function assertExpiresIn(expiresIn: number): void {
   if (Number.isInteger(expiresIn) && expiresIn >= 1 && expiresIn <= maxExpiresIn) return;
   const msg = `expiresIn must be a whole number of seconds from 1 to ${maxExpiresIn}.`;
-  throw new AttachmentError('BAD_USER_INPUT', {
-    details: [{ loc: ['expiresIn'], msg, type: 'out_of_bounds' }],
-    limit: maxExpiresIn,
-  });
+  throw fault('out_of_bounds', ['expiresIn'], msg, { limit: maxExpiresIn });
 }
 
 /** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in seconds since 1970. */

@@ -4,7 +4,7 @@ import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { countRows, type Total } from '../database/page.js';
 import { IsNull, LessThan } from '../database/typeorm.js';
-import { AttachmentError, errorTable, Faults } from '../errors.js';
+import { errorTable, Faults, fault } from '../errors.js';
 import { generateApiKey, storeApiKey } from './api-keys.js';
 import { isCleanText, maxTextLength } from './organizations.js';
 import { type Permission, permissions, type Viewer } from './viewer.js';
@@ -90,9 +90,7 @@ export async function revokeApiKey(
     onKeyRevoked?.(id);
     return row;
   }
-  throw new AttachmentError('NOT_FOUND', {
-    details: [{ loc: ['input', 'id'], msg: errorTable.NOT_FOUND.message, type: 'not_found' }],
-  });
+  throw fault('not_found', ['input', 'id'], errorTable.NOT_FOUND.message);
 }
 
 /** A key to create: its name, permissions and end. It never expires if `expiresAt` is null. */
@@ -109,11 +107,11 @@ export function checkNewApiKey(input: NewApiKey, givable: ReadonlySet<Permission
   const faults = new Faults();
   if (!isCleanText(input.name)) {
     const msg = 'Must be 1 to 255 characters, without control characters.';
-    faults.add('BAD_USER_INPUT', ['input', 'name'], 'invalid_name', msg, maxTextLength);
+    faults.add('invalid_name', ['input', 'name'], msg, { limit: maxTextLength });
   }
   checkPermissions(faults, input.permissions, givable);
   if (input.expiresAt && !(input.expiresAt > now)) {
-    faults.add('BAD_USER_INPUT', ['input', 'expiresAt'], 'not_in_future', 'Must lie in the future.');
+    faults.add('not_in_future', ['input', 'expiresAt'], 'Must lie in the future.');
   }
   faults.throwIfAny();
 }
@@ -121,7 +119,7 @@ export function checkNewApiKey(input: NewApiKey, givable: ReadonlySet<Permission
 function checkPermissions(faults: Faults, names: readonly string[], givable: ReadonlySet<Permission>): void {
   if (names.length > maxPermissions) {
     const msg = `Must be at most ${maxPermissions} names.`;
-    faults.add('BAD_USER_INPUT', ['input', 'permissions'], 'too_many', msg, maxPermissions);
+    faults.add('too_many', ['input', 'permissions'], msg, { limit: maxPermissions });
     return;
   }
   for (const [index, name] of names.entries()) {
@@ -129,10 +127,10 @@ function checkPermissions(faults: Faults, names: readonly string[], givable: Rea
     const loc = ['input', 'permissions', index];
     if (permission === undefined) {
       const msg = `Must be one of ${permissions.join(', ')}.`;
-      faults.add('BAD_USER_INPUT', loc, 'unknown_permission', msg);
+      faults.add('unknown_permission', loc, msg);
     } else if (!givable.has(permission)) {
       const msg = `The credential lacks the permission ${permission}, so it cannot give it to a key.`;
-      faults.add('FORBIDDEN', loc, 'missing_permission', msg);
+      faults.add('missing_permission', loc, msg);
     }
   }
 }

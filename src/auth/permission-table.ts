@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { Permission, Viewer } from './viewer.js';
 
 /** Any one of these permissions lets a viewer in; where none is named, any good credential does. */
@@ -82,8 +82,6 @@ export function assertPermitted(viewer: Viewer | null, need: Need): Viewer {
   if (!viewer) throw new AttachmentError('UNAUTHENTICATED');
   if (need.length === 0 || need.some((permission) => viewer.permissions.has(permission))) return viewer;
   const missing = need.join(' or ');
-  throw new AttachmentError('FORBIDDEN', {
-    message: `The credential lacks the permission ${missing}.`,
-    details: [{ loc: [], msg: `Needs ${missing}.`, type: 'missing_permission' }],
-  });
+  const message = `The credential lacks the permission ${missing}.`;
+  throw fault('missing_permission', [], `Needs ${missing}.`, { message });
 }

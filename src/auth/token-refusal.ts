@@ -1,5 +1,5 @@
 import { errors } from 'jose';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, type FaultTypeOf } from '../errors.js';
 
 /** Why a token is refused, by the `type` of the fault. Nothing of the token itself is repeated, but for the names of claims. */
 const reasons = {
@@ -16,9 +16,9 @@ const reasons = {
   token_claim_missing: 'The token lacks a claim: ',
   token_claim_invalid: 'A claim of the token is not valid: ',
   token_service_account: 'The token names a service account, which has keys.',
-} as const;
+} as const satisfies Record<TokenFault, string>;
 
-export type TokenFault = keyof typeof reasons;
+export type TokenFault = FaultTypeOf<'UNAUTHENTICATED'>;
 
 /** A token that is no good; as UNAUTHENTICATED it says why, in the answer and by RFC 6750 in `WWW-Authenticate`. */
 export class TokenRefusal extends AttachmentError {

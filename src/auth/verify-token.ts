@@ -5,7 +5,7 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { TokenRefusal, toTokenRefusal } from './token-refusal.js';
 
 /** How the tokens that are taken are signed, by whom, and for whom. */
@@ -72,12 +72,8 @@ export function createTokenVerifier(settings: TokenSettings, deps: TokenDependen
 
 function keysUnavailable(cause: unknown): AttachmentError {
   const msg = 'The keys to verify tokens with cannot be had at the moment.';
-  return new AttachmentError('AUTHORIZER_UNAVAILABLE', {
-    message: msg,
-    details: [{ loc: ['headers', 'authorization'], msg, type: 'token_keys_unavailable' }],
-    retryAfterSeconds,
-    cause,
-  });
+  const options = { message: msg, retryAfterSeconds, cause };
+  return fault('token_keys_unavailable', ['headers', 'authorization'], msg, options);
 }
 
 type Verify = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;

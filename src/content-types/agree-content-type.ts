@@ -23,9 +23,9 @@ export interface ContentTypeClaims {
   acceptedTypes: AcceptedTypes | null;
 }
 
-/** CONTENT_TYPE_MISMATCH of the kinds `extension_mismatch` and `declared_type_mismatch`; BAD_USER_INPUT of `invalid_media_type`. */
+/** Why bytes, name and declared type do not agree; `loc` is a path below the input. */
 export interface ContentTypeFault extends FaultDetail {
-  code: 'CONTENT_TYPE_MISMATCH' | 'BAD_USER_INPUT';
+  type: 'extension_mismatch' | 'declared_type_mismatch' | 'invalid_media_type';
 }
 
 /** Types that browsers give files with these extensions, whatever is in them. */
@@ -121,7 +121,7 @@ function describe({ contentType, form }: DetectedContent): string {
 /** BAD_USER_INPUT for a declared type that `readDeclared` finds invalid. */
 export function invalidMediaType(): ContentTypeFault {
   const msg = 'The content type is not a media type such as image/png.';
-  return { code: 'BAD_USER_INPUT', loc: ['contentType'], type: 'invalid_media_type', msg };
+  return { loc: ['contentType'], type: 'invalid_media_type', msg };
 }
 
 function wrongExtension(
@@ -130,12 +130,12 @@ function wrongExtension(
   content: DetectedContent,
 ): ContentTypeFault {
   const msg = `A ${extension} file is ${[...new Set(types)].join(' or ')}, but the content is ${describe(content)}.`;
-  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['fileName'], type: 'extension_mismatch', msg };
+  return { loc: ['fileName'], type: 'extension_mismatch', msg };
 }
 
 function wrongDeclaration(declared: string, found: string): ContentTypeFault {
   const msg = `The content is declared to be ${declared}, but it is ${found}.`;
-  return { code: 'CONTENT_TYPE_MISMATCH', loc: ['contentType'], type: 'declared_type_mismatch', msg };
+  return { loc: ['contentType'], type: 'declared_type_mismatch', msg };
 }
 
 /** Whether what was stored as one type may be called another; of a container stored as no more than that the inside is not known. */

@@ -1,16 +1,9 @@
-import type { Faults } from '../errors.js';
+import type { Faults, FaultTypeOf } from '../errors.js';
 import { extensionAgrees } from './agree-content-type.js';
 
 /** Why a name is refused: a machine-readable kind and a sentence. */
 export interface NameFault {
-  type:
-    | 'bidi_override'
-    | 'control_character'
-    | 'empty'
-    | 'lone_surrogate'
-    | 'path'
-    | 'reserved_name'
-    | 'too_long';
+  type: FaultTypeOf<'INVALID_FILE_NAME'>;
   msg: string;
 }
 
@@ -90,7 +83,7 @@ export function checkNewName(
   const name = chooseFileName(faults, given, null);
   if (name !== '' && !extensionAgrees(contentType, name)) {
     const msg = `The content is ${contentType}, which does not go with this name's extension.`;
-    faults.add('CONTENT_TYPE_MISMATCH', ['input', 'fileName'], 'extension_mismatch', msg);
+    faults.add('extension_mismatch', ['input', 'fileName'], msg);
   }
   return name;
 }
@@ -105,6 +98,6 @@ export function chooseFileName(faults: Faults, given: string | null, ofPart: str
   if ('name' in cleaned) return cleaned.name;
   const { type, msg } = cleaned.fault;
   const limit = type === 'too_long' ? maxFileNameBytes : undefined;
-  faults.add('INVALID_FILE_NAME', ['input', 'fileName'], type, msg, limit);
+  faults.add(type, ['input', 'fileName'], msg, { code: 'INVALID_FILE_NAME', limit });
   return '';
 }

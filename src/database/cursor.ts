@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { fault } from '../errors.js';
 
 /** The end of a page: the last item's place in the order, with its id to tell equal places apart. */
 export interface Position {
@@ -19,10 +19,7 @@ export function decodeCursor(order: string, cursor: string, kind: 'number' | 'st
   const [madeFor, value, id, ...rest] = parse(cursor);
   const isOfKind = kind === 'string' ? isStorable(value) : Number.isSafeInteger(value);
   if (madeFor !== order || !isOfKind || !isStorable(id) || rest.length > 0) {
-    const msg = 'Not a cursor of this list in this order.';
-    throw new AttachmentError('BAD_USER_INPUT', {
-      details: [{ loc: ['after'], msg, type: 'invalid_cursor' }],
-    });
+    throw fault('invalid_cursor', ['after'], 'Not a cursor of this list in this order.');
   }
   return { value: value as string | number, id };
 }

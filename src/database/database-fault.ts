@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import {
   QueryFailedError,
   QueryRunnerAlreadyReleasedError,
@@ -69,8 +69,7 @@ export function isTimeLimit(error: unknown): boolean {
 /** QUERY_TOO_COMPLEX, for a list or a count that has to search through more rows than there is time for. */
 export function tookTooLong(limitMs: number, cause: unknown): AttachmentError {
   const msg = `Finding or counting these takes longer than ${limitMs / 1_000} seconds: narrow the filter.`;
-  const details = [{ loc: ['query'], msg, type: 'took_too_long' }];
-  return new AttachmentError('QUERY_TOO_COMPLEX', { message: msg, details, cause });
+  return fault('took_too_long', ['query'], msg, { message: msg, cause });
 }
 
 /** The connection was lost while a transaction was being committed: nobody here knows whether it was, or still will be. */
@@ -100,6 +99,5 @@ function isLostConnection(error: unknown): boolean {
 }
 
 function unacceptableText(): AttachmentError {
-  const msg = 'A text has the character U+0000, which cannot be stored.';
-  return new AttachmentError('BAD_USER_INPUT', { details: [{ loc: ['input'], msg, type: 'nul_character' }] });
+  return fault('nul_character', ['input'], 'A text has the character U+0000, which cannot be stored.');
 }

@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 
 export interface FairTurnsOptions<Seat> {
   /** The seats that work runs on, one piece at a time each. */
@@ -120,8 +120,5 @@ export class FairTurns<Seat> {
 
 function waitedTooLong(): AttachmentError {
   const msg = 'Too many lists and counts of your organization wait for the database.';
-  return new AttachmentError('RATE_LIMITED', {
-    retryAfterSeconds: 1,
-    details: [{ loc: ['query'], msg, type: 'lists_waiting' }],
-  });
+  return fault('lists_waiting', ['query'], msg, { retryAfterSeconds: 1 });
 }

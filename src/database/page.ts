@@ -1,5 +1,5 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { AttachmentError } from '../errors.js';
+import { fault } from '../errors.js';
 
 /** How many items of a list are wanted, and after which. */
 export interface PageRequest {
@@ -20,10 +20,7 @@ export const maxPageSize = 1_000;
 export function checkPageSize(first: number): void {
   if (first >= 0 && first <= maxPageSize) return;
   const msg = `Must be from 0 to ${maxPageSize}.`;
-  throw new AttachmentError('BAD_USER_INPUT', {
-    limit: maxPageSize,
-    details: [{ loc: ['first'], msg, type: 'out_of_range' }],
-  });
+  throw fault('out_of_range', ['first'], msg, { limit: maxPageSize });
 }
 
 /** Cuts `found`, read one item past the page's end, to the page. */

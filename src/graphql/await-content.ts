@@ -1,5 +1,5 @@
 import { type CreationInput, findOtherFaults } from '../attachments/check-creation.js';
-import { AttachmentError, type AttachmentErrorCode, timeoutFault } from '../errors.js';
+import { AttachmentError, type AttachmentErrorCode, fault, type Loc } from '../errors.js';
 import { InvalidBase64 } from '../intake/decode-base64.js';
 import { intakeFromTarget, type TakeStoredDependencies } from '../intake/from-target.js';
 import { refuseText, type TextEncoding, takeInWholeText, typeOfDataUrl } from '../intake/from-text.js';
@@ -30,7 +30,7 @@ export async function awaitContent(
     const seesAny: TakeStoredDependencies['seesAny'] = (stored) => context.access.seesAny(stored);
     return intakeFromTarget({ ...context.deps, seesAny }, context.viewer, documentKey);
   }
-  throw badContent('BAD_USER_INPUT', [], 'missing_content', 'Exactly one kind of content is needed.');
+  throw badContent('missing_content', [], 'Exactly one kind of content is needed.');
 }
 
 /** Faults of the content itself, beside which others can be told. */
@@ -51,7 +51,7 @@ export async function refuseWithAll(
   error: unknown,
 ): Promise<never> {
   if (!(error instanceof AttachmentError) || !contentFaults.has(error.code)) throw error;
-  if (error.details.some(({ type }) => type === timeoutFault)) throw error;
+  if (error.details.some(({ type }) => type === 'timeout')) throw error;
   const hasName = typeof base64 !== 'string' && typeof dataUrl !== 'string';
   const urlType = error instanceof InvalidBase64 ? error.declaredType : await typeOfDataUrl(dataUrl ?? '');
   const { details, limit } = await findOtherFaults(deps, viewer, input, { hasName, urlType });
@@ -83,27 +83,22 @@ async function readText(context: GraphqlContext, given: GivenText): Promise<Inta
 /** The fault that a short text has too: no base64 has a colon, and no data URL that is base64 throughout has a comma. */
 function wrongEncoding(encoding: TextEncoding): AttachmentError {
   if (encoding === 'dataUrl') {
-    return badContent('BAD_USER_INPUT', [encoding], 'data_url_invalid', 'There is no comma.');
+    return badContent('data_url_invalid', [encoding], 'There is no comma.');
   }
   const colon = 'data'.length;
   const msg = `This is no base64 from the character at offset ${colon} on.`;
-  return badContent('INVALID_BASE64', [encoding, colon], 'base64_invalid', msg);
+  return badContent('base64_invalid', [encoding, colon], msg);
 }
 
 function tooMany(limit: number, encoding: TextEncoding): AttachmentError {
   const msg = `At most ${limit} files are allowed in one request.`;
-  const details = [{ loc: ['input', 'content', encoding], msg, type: 'too_many_files' }];
-  return new AttachmentError('TOO_MANY_FILES', { limit, details });
+  return fault('too_many_files', ['input', 'content', encoding], msg, { limit });
 }
 
 function badContent(
-  code: 'BAD_USER_INPUT' | 'INVALID_BASE64',
-  loc: (string | number)[],
-  type: string,
+  type: 'missing_content' | 'data_url_invalid' | 'base64_invalid',
+  loc: Loc,
   msg: string,
 ): AttachmentError {
-  return new AttachmentError(code, {
-    message: msg,
-    details: [{ loc: ['input', 'content', ...loc], msg, type }],
-  });
+  return fault(type, ['input', 'content', ...loc], msg, { message: msg });
 }

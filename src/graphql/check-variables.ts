@@ -31,7 +31,7 @@ export function checkVariables(
   const add = (loc: (string | number)[], msg: string) => {
     count += 1;
     if (count > maxFaults) throw enough;
-    faults.add('BAD_USER_INPUT', ['variables', ...loc], 'bad_user_input', cutText(msg, maxMessage));
+    faults.add('bad_user_input', ['variables', ...loc], cutText(msg, maxMessage));
   };
   try {
     for (const { variable, type: node } of operation.variableDefinitions ?? []) {
@@ -48,7 +48,7 @@ export function checkVariables(
   } catch (error) {
     if (error !== enough) throw error;
     const msg = `The variables have more faults; the first ${maxFaults} are listed.`;
-    faults.add('BAD_USER_INPUT', ['variables'], 'too_many_faults', msg, maxFaults);
+    faults.add('too_many_faults', ['variables'], msg, { limit: maxFaults });
   }
   faults.throwIfAny();
 }

@@ -1,5 +1,5 @@
 import { GraphQLError, Kind, type ValueNode } from 'graphql';
-import { AttachmentError, cutText } from '../errors.js';
+import { cutText, Faults } from '../errors.js';
 
 /** More faults are not listed. */
 const maxFaults = 50;
@@ -113,14 +113,10 @@ function endOfString(text: string, start: number): number {
  * the client's must not become another one without a word. `text` is the request as valid JSON; `variables` leads to them.
  */
 export function assertExactNumbers(text: string, variables: readonly string[] = ['variables']): void {
-  const found = findInexactNumbers(text, variables);
-  if (found.length === 0) return;
-  const details = found.map(({ path, token }) => ({
-    loc: path.slice(variables.length),
-    msg: describe(token),
-    type: 'inexact_number',
-  }));
-  throw new AttachmentError('BAD_USER_INPUT', { message: details[0]?.msg ?? '', details });
+  const faults = new Faults();
+  for (const { path, token } of findInexactNumbers(text, variables))
+    faults.add('inexact_number', path.slice(variables.length), describe(token));
+  faults.throwIfAny();
 }
 
 /** The same for a literal in a document. Throws a GraphQLError that points at the first. */

@@ -7,18 +7,20 @@ import {
   errorExtensions,
   errorTable,
   type FaultDetail,
+  type FaultTypeOf,
+  fault,
   isLogged,
 } from '../errors.js';
 
 /** Apollo's and graphql-js's own codes for requests that cannot be executed as they stand. */
-const requestFaults = new Set([
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'BAD_USER_INPUT',
-  'BAD_REQUEST',
+const requestFaults: ReadonlyMap<unknown, FaultTypeOf<'BAD_USER_INPUT'>> = new Map([
+  ['GRAPHQL_PARSE_FAILED', 'graphql_parse_failed'],
+  ['GRAPHQL_VALIDATION_FAILED', 'graphql_validation_failed'],
+  ['PERSISTED_QUERY_NOT_FOUND', 'persisted_query_not_found'],
+  ['PERSISTED_QUERY_NOT_SUPPORTED', 'persisted_query_not_supported'],
+  ['OPERATION_RESOLUTION_FAILURE', 'operation_resolution_failure'],
+  ['BAD_USER_INPUT', 'bad_user_input'],
+  ['BAD_REQUEST', 'bad_request'],
 ]);
 
 /** Characters of a message: graphql-js repeats in it what the client has sent. */
@@ -30,7 +32,7 @@ const maxVariableFaults = 50;
 
 /** Whether the fault is the client's, so that its message may be shown. */
 function isRequestFault(error: unknown, outer: unknown, code: unknown): boolean {
-  if (typeof code === 'string' && requestFaults.has(code)) return true;
+  if (requestFaults.has(code)) return true;
   if (!(error instanceof GraphQLError)) return false;
   // graphql-js points at the document for a fault of the request, or stops before it asks any resolver.
   return (error.nodes !== undefined && error.nodes.length > 0) || isOfWholeRequest(outer);
@@ -85,8 +87,11 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
 function requestFault(formatted: GraphQLFormattedError): GraphQLFormattedError {
   if (endOfList.test(formatted.message)) {
     const msg = `The variables have more faults; the first ${maxVariableFaults} are listed.`;
-    const details = [{ loc: ['variables'], msg, type: 'too_many_faults' }];
-    return { message: msg, extensions: { code: 'BAD_USER_INPUT', details, limit: maxVariableFaults } };
+    const options = { message: msg, limit: maxVariableFaults };
+    return {
+      message: msg,
+      extensions: errorExtensions(fault('too_many_faults', ['variables'], msg, options)),
+    };
   }
   const message = cutText(formatted.message, maxMessage);
   const details = [requestDetail({ ...formatted, message })];
@@ -95,10 +100,9 @@ function requestFault(formatted: GraphQLFormattedError): GraphQLFormattedError {
 
 function requestDetail({ message, locations, extensions }: GraphQLFormattedError): FaultDetail {
   const at = locations?.[0];
-  const code = String(extensions?.['code']);
   return {
     loc: at ? ['query', at.line, at.column] : ['query'],
     msg: message,
-    type: requestFaults.has(code) ? code.toLowerCase() : 'bad_user_input',
+    type: requestFaults.get(extensions?.['code']) ?? 'bad_user_input',
   };
 }

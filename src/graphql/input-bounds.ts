@@ -165,7 +165,7 @@ function checkValue(faults: Faults, { type: given, place, loc }: Place, value: u
   const allowed = isCheckedByVerb ? verbSlack : 1;
   if (isListType(type) && Array.isArray(value)) {
     if (value.length > items * allowed)
-      faults.add('BAD_USER_INPUT', loc, 'too_many', `At most ${items} are allowed.`, items);
+      faults.add('too_many', loc, `At most ${items} are allowed.`, { limit: items });
     else {
       for (const [index, item] of value.entries())
         checkValue(faults, { type: type.ofType, place, loc: [...loc, index] }, item);
@@ -177,7 +177,7 @@ function checkValue(faults: Faults, { type: given, place, loc }: Place, value: u
     }
   } else if (isText(type) && typeof value === 'string' && size !== null) {
     if (value.length > size * allowed)
-      faults.add('BAD_USER_INPUT', loc, 'too_long', `Must have at most ${size} characters.`, size);
+      faults.add('too_long', loc, `Must have at most ${size} characters.`, { limit: size });
     else if (!isCheckedByVerb) checkCharacters(faults, value, loc);
   }
 }

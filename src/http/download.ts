@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/download-places.js';
 import { principalKey } from '../limits/rate-limiter.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
@@ -149,7 +149,6 @@ function signedAccess(
   };
 }
 
-function refusal(parameter: string, message: string, type: string): AttachmentError {
-  const details = [{ loc: ['query', parameter], msg: message, type }];
-  return new AttachmentError('FORBIDDEN', { message, details });
+function refusal(parameter: string, message: string, type: FaultTypeOf<'FORBIDDEN'>): AttachmentError {
+  return fault(type, ['query', parameter], message, { message });
 }

@@ -7,8 +7,9 @@ import {
   AttachmentError,
   challengeOf,
   errorExtensions,
+  type FaultTypeOf,
+  fault,
   isLogged,
-  timeoutFault,
   toAttachmentError,
 } from '../errors.js';
 import { drainRequest, shortDrainBounds } from './drain-request.js';
@@ -17,10 +18,7 @@ import { drainRequest, shortDrainBounds } from './drain-request.js';
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {
   FST_ERR_CTP_BODY_TOO_LARGE: (_, limit) => {
     const msg = `The body may have at most ${limit} bytes.`;
-    return new AttachmentError('REQUEST_TOO_LARGE', {
-      limit,
-      details: [{ loc: ['body'], msg, type: 'too_large' }],
-    });
+    return fault('too_large', ['body'], msg, { limit });
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
     badBody('The body must be JSON or a multipart request.', 'media_type'),
@@ -29,12 +27,11 @@ const translations: Record<string, (error: FastifyError, limit: number) => Attac
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => badBody('The body is not as long as declared.', 'content_length'),
 };
 
-function badBody(msg: string, type: string): AttachmentError {
-  return new AttachmentError('BAD_USER_INPUT', { message: msg, details: [{ loc: ['body'], msg, type }] });
+function badBody(msg: string, type: FaultTypeOf<'BAD_USER_INPUT'>): AttachmentError {
+  return fault(type, ['body'], msg, { message: msg });
 }
 
 const contentType = 'application/json; charset=utf-8';
-const headersFault = 'headers_too_large';
 
 /** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
 const maxHeaderCount = 1000;
@@ -88,8 +85,8 @@ function bodyOf(error: AttachmentError) {
 /** HTTP has words of its own for some faults that are of no kind of ours. */
 function statusOf({ details, status }: AttachmentError): number {
   const [fault] = details;
-  if (fault?.type === timeoutFault) return 408;
-  return fault?.type === headersFault ? 431 : status;
+  if (fault?.type === 'timeout') return 408;
+  return fault?.type === 'headers_too_large' ? 431 : status;
 }
 
 /**
@@ -117,8 +114,7 @@ function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number
 
 function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): AttachmentError {
   const msg = `The headers may have at most ${limit} ${unit}.`;
-  const details = [{ loc: ['headers'], msg, type: headersFault }];
-  return new AttachmentError('REQUEST_TOO_LARGE', { message: msg, limit, details });
+  return fault('headers_too_large', ['headers'], msg, { message: msg, limit });
 }
 
 /** The answer that Node is sending on a connection just now; Node's own handler of such faults asks for that, too. */
@@ -150,11 +146,11 @@ function answerClientError(
 
 function toProtocolError({ code }: NodeJS.ErrnoException): AttachmentError {
   if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge(maxHeaderSize, 'bytes');
-  const [loc, msg, type] =
-    code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? ['headers', 'The request arrives too slowly.', timeoutFault]
-      : ['request', 'This is not a valid HTTP request.', 'http_invalid'];
-  return new AttachmentError('BAD_USER_INPUT', { message: msg, details: [{ loc: [loc], msg, type }] });
+  const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const message = isLate ? 'The request arrives too slowly.' : 'This is not a valid HTTP request.';
+  return isLate
+    ? fault('timeout', ['headers'], message, { message })
+    : fault('http_invalid', ['request'], message, { message });
 }
 
 function rawAnswer(error: AttachmentError, reqId: string): string {

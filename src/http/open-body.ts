@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
@@ -129,8 +129,5 @@ export function assertPreflighted(request: FastifyRequest): void {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (!simpleTypes.has(type) || preflightHeaders.some((name) => request.headers[name])) return;
   const msg = 'Requests of this content type need the header Apollo-Require-Preflight: true.';
-  throw new AttachmentError('BAD_USER_INPUT', {
-    message: msg,
-    details: [{ loc: ['headers', 'apollo-require-preflight'], msg, type: 'csrf' }],
-  });
+  throw fault('csrf', ['headers', 'apollo-require-preflight'], msg, { message: msg });
 }

@@ -9,7 +9,7 @@ import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Intake } from './intake.js';
 
@@ -94,10 +94,7 @@ export async function assertStillStored(
 
 function contentLost(): AttachmentError {
   const message = 'The content was lost on its way. Send it again.';
-  return new AttachmentError('STORAGE_UNAVAILABLE', {
-    message,
-    details: [{ loc: ['input', 'content'], msg: message, type: 'content_lost' }],
-  });
+  return fault('content_lost', ['input', 'content'], message, { message });
 }
 
 /** Forgets keys that were swept long ago. */

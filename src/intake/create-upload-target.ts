@@ -64,18 +64,17 @@ function checkInput(
   const fileName = chooseFileName(faults, input.fileName, null);
   const contentType = parseMediaType(input.contentType) ?? '';
   if (contentType === '') {
-    faults.add('BAD_USER_INPUT', ['input', 'contentType'], 'invalid_media_type', 'Not a media type.');
+    faults.add('invalid_media_type', ['input', 'contentType'], 'Not a media type.');
   }
-  if (input.size < 0)
-    faults.add('BAD_USER_INPUT', ['input', 'size'], 'out_of_range', 'Must not be negative.');
+  if (input.size < 0) faults.add('out_of_range', ['input', 'size'], 'Must not be negative.');
   const policy = choosePolicy(faults, policies, { policy: input.policy });
   if (policy) {
-    for (const { code, type, msg, limit, loc } of checkPolicy(policy, {
+    for (const { type, msg, limit, loc } of checkPolicy(policy, {
       size: input.size,
       contentType,
       fileName,
     })) {
-      faults.add(code, ['input', ...loc], type, msg, limit);
+      faults.add(type, ['input', ...loc], msg, { limit });
     }
   }
   faults.throwIfAny();

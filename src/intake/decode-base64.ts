@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 
 /** Text as it arrives, in pieces cut anywhere; bytes are UTF-8. */
 export type TextPieces = AsyncIterable<Uint8Array | string> | readonly (Uint8Array | string)[];
@@ -60,10 +60,7 @@ export function decodedSize(textLength: number): { min: number; max: number } {
 export function assertDecodedSize(textLength: number, maxSize: number): void {
   if (decodedSize(textLength).min <= maxSize) return;
   const msg = `The content is larger than ${maxSize} bytes.`;
-  throw new AttachmentError('FILE_TOO_LARGE', {
-    limit: maxSize,
-    details: [{ loc: ['input', 'content'], msg, type: 'file_too_large' }],
-  });
+  throw fault('file_too_large', ['input', 'content'], msg, { limit: maxSize });
 }
 
 /** Characters beyond ASCII become bytes that no alphabet has. Before them, bytes count like characters. */

@@ -1,6 +1,6 @@
 import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
 import { finished as whenFinished } from 'node:stream/promises';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 
 export interface MeteredContent {
   /** In bytes. */
@@ -101,8 +101,5 @@ class ContentSink extends Writable {
 
 function tooLarge(limit: number): AttachmentError {
   const msg = `The content is larger than ${limit} bytes.`;
-  return new AttachmentError('FILE_TOO_LARGE', {
-    limit,
-    details: [{ loc: ['input', 'content'], msg, type: 'file_too_large' }],
-  });
+  return fault('file_too_large', ['input', 'content'], msg, { limit });
 }

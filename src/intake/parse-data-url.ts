@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { decodeBase64, type TextPieces, toBytes } from './decode-base64.js';
 
 export interface DataUrl {
@@ -68,13 +68,9 @@ function readContentType(header: string, loc: readonly (string | number)[]): str
 }
 
 function badUrl(loc: readonly (string | number)[], msg: string): AttachmentError {
-  return new AttachmentError('BAD_USER_INPUT', {
-    message: 'The data URL is not valid.',
-    details: [{ loc: [...loc], msg, type: 'data_url_invalid' }],
-  });
+  return fault('data_url_invalid', [...loc], msg, { message: 'The data URL is not valid.' });
 }
 
 function notBase64(loc: readonly (string | number)[]): AttachmentError {
-  const msg = 'A data URL must say ";base64" before its comma.';
-  return new AttachmentError('INVALID_BASE64', { details: [{ loc: [...loc], msg, type: 'base64_missing' }] });
+  return fault('base64_missing', [...loc], 'A data URL must say ";base64" before its comma.');
 }

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { after } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import { type PaceLimits, watchPace } from '../limits/pace.js';
 import type { UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { Storage } from '../storage/storage.js';
@@ -32,7 +32,7 @@ export interface DirectUpload {
 /**
  * Stores the bytes of one upload target: exactly as many as agreed, once, while it lasts. Throws NOT_FOUND (also after the
  * first time, and later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, STORAGE_UNAVAILABLE, RATE_LIMITED where
- * the target's maker has too many uploads under way, BAD_USER_INPUT of type `timeoutFault` where the bytes come too slowly.
+ * the target's maker has too many uploads under way, BAD_USER_INPUT of type `timeout` where the bytes come too slowly.
  * After a failure the target may be tried again, unless all of its bytes had come: then they can be used.
  * Returns how many bytes they were.
  */
@@ -88,9 +88,7 @@ function checkHeaders({ contentLength, contentType }: DirectUpload, target: Uplo
   const given = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (given === target.contentType) return;
   const msg = `The content type must be ${target.contentType}.`;
-  throw new AttachmentError('CONTENT_TYPE_MISMATCH', {
-    details: [{ loc: ['headers', 'content-type'], msg, type: 'content_type_mismatch' }],
-  });
+  throw fault('content_type_mismatch', ['headers', 'content-type'], msg);
 }
 
 async function storeExactly(
@@ -117,10 +115,7 @@ async function storeExactly(
 function sizeMismatch(size: number, actual?: number): AttachmentError {
   const came = actual === undefined ? 'More came.' : `${actual} came.`;
   const msg = `Exactly ${size} bytes were agreed. ${came}`;
-  return new AttachmentError('SIZE_MISMATCH', {
-    limit: size,
-    details: [{ loc: ['body'], msg, type: 'size_mismatch' }],
-  });
+  return fault('size_mismatch', ['body'], msg, { limit: size });
 }
 
 /** How content comes in. */

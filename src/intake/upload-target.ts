@@ -4,7 +4,7 @@ import { at } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
 import { IsNull } from '../database/typeorm.js';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
 
 const loc = ['input', 'content', 'documentKey'];
@@ -117,8 +117,7 @@ export async function findFinished(
   const target = await manager.findOneBy(UploadTargetRow, { organizationId, documentKey });
   if (!target) throw unknownKey();
   if (target.state === 'FINISHED') return target;
-  const msg = 'Its bytes have not all come yet.';
-  throw new AttachmentError('UPLOAD_NOT_FINISHED', { details: [{ loc, msg, type: 'upload_not_finished' }] });
+  throw fault('upload_not_finished', loc, 'Its bytes have not all come yet.');
 }
 
 /**
@@ -136,8 +135,5 @@ export async function assertFinished(
 }
 
 function unknownKey(): AttachmentError {
-  const msg = 'There is no such document key.';
-  return new AttachmentError('DOCUMENT_KEY_UNKNOWN', {
-    details: [{ loc, msg, type: 'document_key_unknown' }],
-  });
+  return fault('document_key_unknown', loc, 'There is no such document key.');
 }

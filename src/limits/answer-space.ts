@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 
 /** The client of an answer: a principal, or an address without a credential. */
 export interface AnswerClient {
@@ -90,6 +90,5 @@ export class AnswerSpace {
 
 function noSpace(limit: number, whose: string): AttachmentError {
   const msg = `Answers under way may take ${limit} bytes of memory ${whose}: read those that are waiting first.`;
-  const details = [{ loc: ['query'], msg, type: 'too_many_answers' }];
-  return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds, details });
+  return fault('too_many_answers', ['query'], msg, { message: msg, limit, retryAfterSeconds });
 }

@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { clientsOfOrganization, NetworkPlaces, Places, type Release, takeAll } from './places.js';
 
 /** Downloads that pass through one process at once. */
@@ -53,6 +53,5 @@ export class DownloadPlaces {
 
 function tooManyDownloads(limit: number, whose: string): AttachmentError {
   const msg = `At most ${limit} downloads ${whose} may be under way at once.`;
-  const details = [{ loc: ['url'], msg, type: 'too_many_downloads' }];
-  return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds: 1, details });
+  return fault('too_many_downloads', ['url'], msg, { message: msg, limit, retryAfterSeconds: 1 });
 }

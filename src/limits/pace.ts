@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { AttachmentError, timeoutFault } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 
 export interface PaceLimits {
   /** The client is too slow when it sends nothing for so long, or less than `minBytesPerSecond` on average over so long. */
@@ -70,7 +70,7 @@ export class PaceWatch {
 }
 
 export interface WatchedContent {
-  /** Aborted, with a fault of type `timeoutFault` as its reason, once the client is found too slow. */
+  /** Aborted, with a fault of type `timeout` as its reason, once the client is found too slow. */
   signal: AbortSignal;
   stop(): void;
 }
@@ -92,8 +92,5 @@ export function watchPace(content: Readable, limits: PaceLimits): WatchedContent
 
 function tooSlow(): AttachmentError {
   const msg = 'The request arrives too slowly.';
-  return new AttachmentError('BAD_USER_INPUT', {
-    message: msg,
-    details: [{ loc: ['body'], msg, type: timeoutFault }],
-  });
+  return fault('timeout', ['body'], msg, { message: msg });
 }

@@ -1,5 +1,5 @@
 import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 
 /** How much of its limit a key has used up in its current window. */
 export interface Rate {
@@ -21,10 +21,13 @@ export interface RateLimiter {
 }
 
 /** RATE_LIMITED, with the time after which the limit is there again: at least one second. `type` is that of its detail. */
-export function rateLimited({ limit, resetsInMs }: Rate, msg: string, type: string): AttachmentError {
-  const details = [{ loc: ['headers', 'authorization'], msg, type }];
+export function rateLimited(
+  { limit, resetsInMs }: Rate,
+  msg: string,
+  type: FaultTypeOf<'RATE_LIMITED'>,
+): AttachmentError {
   const retryAfterSeconds = Math.max(1, Math.ceil(resetsInMs / 1_000));
-  return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds, details });
+  return fault(type, ['headers', 'authorization'], msg, { message: msg, limit, retryAfterSeconds });
 }
 
 /** The key that a principal's requests are counted under. Its id is unique within its organization only. */

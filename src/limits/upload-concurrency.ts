@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { clientsOfOrganization, Places, type Release, takeAll } from './places.js';
 import { principalKey } from './rate-limiter.js';
 
@@ -32,6 +32,6 @@ export class UploadConcurrency {
 
 function tooManyUploads(limit: number, whose: string): AttachmentError {
   const msg = `At most ${limit} uploads of one ${whose} may be under way at once.`;
-  const details = [{ loc: ['headers', 'authorization'], msg, type: 'too_many_uploads' }];
-  return new AttachmentError('RATE_LIMITED', { message: msg, limit, retryAfterSeconds: 1, details });
+  const options = { message: msg, limit, retryAfterSeconds: 1 };
+  return fault('too_many_uploads', ['headers', 'authorization'], msg, options);
 }

@@ -6,7 +6,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
 import { In } from '../database/typeorm.js';
-import { AttachmentError, Faults } from '../errors.js';
+import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
 import { recheckPolicy } from '../policies/check-policy.js';
@@ -100,7 +100,7 @@ async function addLinks(
   // A verdict that comes meanwhile waits, and then finds the links.
   for (const { attachment, blob } of await readWithVerdictsKept(manager, viewer, added)) {
     const loc = locOfAdded(added.indexOf(attachment.id));
-    if (blob.verdict === 'REJECTED') faults.add('NOT_APPROVED', loc, 'rejected', 'It has been rejected.');
+    if (blob.verdict === 'REJECTED') faults.add('rejected', loc, 'It has been rejected.');
     recheckPolicy(faults, policy, attachment, loc);
   }
   faults.throwIfAny();
@@ -110,7 +110,7 @@ async function addLinks(
 export function checkRoom(faults: Faults, count: number, limit: number, loc: (string | number)[]): void {
   if (count <= limit) return;
   const msg = `The field would hold ${count} attachments; at most ${limit} are allowed.`;
-  faults.add('TOO_MANY_ATTACHMENTS', loc, 'too_many', msg, limit);
+  faults.add('too_many', loc, msg, { code: 'TOO_MANY_ATTACHMENTS', limit });
 }
 
 async function removeLinks(manager: EntityManager, field: RecordFieldRow, removed: string[]): Promise<void> {
@@ -179,9 +179,7 @@ async function lockField(
 function assertVersion(field: RecordFieldRow, expected: number | null): void {
   if (expected === null || expected === field.version) return;
   const msg = `The field is at version ${field.version}, not ${expected}.`;
-  throw new AttachmentError('VERSION_CONFLICT', {
-    details: [{ loc: ['input', 'expectedVersion'], msg, type: 'version_conflict' }],
-  });
+  throw fault('version_conflict', ['input', 'expectedVersion'], msg);
 }
 
 /** Counts one change of the field's links. */

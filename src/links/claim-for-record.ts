@@ -119,9 +119,9 @@ async function refuse(
     const attachment = visible.get(id);
     if (attachment?.recordId === record.id && attachment.recordType === record.type) continue;
     if (attachment && attachment.recordId !== null) {
-      faults.add('ALREADY_CLAIMED', locOf(index), 'already_claimed', errorTable.ALREADY_CLAIMED.message);
+      faults.add('already_claimed', locOf(index), errorTable.ALREADY_CLAIMED.message);
     } else if (!attachment || !isFree(attachment)) {
-      faults.add('NOT_FOUND', locOf(index), 'not_found', errorTable.NOT_FOUND.message);
+      faults.add('not_found', locOf(index), errorTable.NOT_FOUND.message);
     }
   }
   faults.throwIfAny();

@@ -86,7 +86,7 @@ function checkInput(policies: PolicyBook, input: LinkAttachments): Policy | null
   const seen = new Set<string>();
   for (const [index, id] of input.attachmentIds.slice(0, maxLinks).entries()) {
     if (seen.has(id)) {
-      faults.add('BAD_USER_INPUT', ['input', 'attachmentIds', index], 'duplicate', 'The id is named twice.');
+      faults.add('duplicate', ['input', 'attachmentIds', index], 'The id is named twice.');
     }
     seen.add(id);
   }
@@ -103,7 +103,7 @@ const maxHoldSeconds = 10;
 function checkHold(faults: Faults, seconds: number): void {
   if (seconds >= 0 && seconds <= maxHoldSeconds) return;
   const msg = `Must be from 0 to ${maxHoldSeconds}.`;
-  faults.add('BAD_USER_INPUT', ['input', 'holdSeconds'], 'out_of_range', msg, maxHoldSeconds);
+  faults.add('out_of_range', ['input', 'holdSeconds'], msg, { limit: maxHoldSeconds });
 }
 
 /** An attachment to remove need not be in the field any more, so that a retry succeeds. It must exist for the viewer. */
@@ -115,7 +115,7 @@ async function assertVisible(
   const faults = new Faults();
   for (const [index, id] of attachmentIds.entries()) {
     if (visible.has(id)) continue;
-    faults.add('NOT_FOUND', ['input', 'attachmentIds', index], 'not_found', errorTable.NOT_FOUND.message);
+    faults.add('not_found', ['input', 'attachmentIds', index], errorTable.NOT_FOUND.message);
   }
   faults.throwIfAny();
 }

@@ -1,4 +1,4 @@
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import { FairQueue, type Owner } from './fair-queue.js';
 import { MarkdownThread } from './markdown-thread.js';
 import { type Rendering, renderingLimits } from './rendering.js';
@@ -71,13 +71,8 @@ export class MarkdownRenderer {
 
 function queueIsFull(): AttachmentError {
   const msg = `More than ${capacity} descriptions wait to be rendered, most of them yours.`;
-  const details = [{ loc: ['input', 'description'], msg, type: 'too_many_descriptions' }];
-  return new AttachmentError('RATE_LIMITED', {
-    message: msg,
-    limit: capacity,
-    retryAfterSeconds: 10,
-    details,
-  });
+  const options = { message: msg, limit: capacity, retryAfterSeconds: 10 };
+  return fault('too_many_descriptions', ['input', 'description'], msg, options);
 }
 
 function closed(): AttachmentError {

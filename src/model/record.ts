@@ -17,12 +17,12 @@ export function checkRecord(faults: Faults, record: RecordRef, loc: (string | nu
 
 /** Names of records, fields and metadata types: 1 to 255 characters, no controls. */
 export function checkName(faults: Faults, name: string, loc: (string | number)[]): void {
-  if (name.trim() === '') faults.add('BAD_USER_INPUT', loc, 'empty', 'Must not be empty.');
+  if (name.trim() === '') faults.add('empty', loc, 'Must not be empty.');
   if (name.length > maxNameLength) {
     const msg = `Must have at most ${maxNameLength} characters.`;
-    faults.add('BAD_USER_INPUT', loc, 'too_long', msg, maxNameLength);
+    faults.add('too_long', loc, msg, { limit: maxNameLength });
   }
   if (controls.test(name)) {
-    faults.add('BAD_USER_INPUT', loc, 'control_character', 'Must not have control characters.');
+    faults.add('control_character', loc, 'Must not have control characters.');
   }
 }

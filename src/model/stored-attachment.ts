@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
-import { AttachmentError, errorTable } from '../errors.js';
+import { type AttachmentError, errorTable, fault } from '../errors.js';
 
 /** An attachment together with the blob whose bytes it names. */
 export interface StoredAttachment {
@@ -81,7 +81,5 @@ export async function findAttachment(
 
 /** NOT_FOUND for what the input names at `loc`: not there, or not for this viewer; nobody learns which. */
 export function notFound(loc: (string | number)[]): AttachmentError {
-  return new AttachmentError('NOT_FOUND', {
-    details: [{ loc, msg: errorTable.NOT_FOUND.message, type: 'not_found' }],
-  });
+  return fault('not_found', loc, errorTable.NOT_FOUND.message);
 }

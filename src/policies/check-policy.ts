@@ -3,7 +3,7 @@ import { isContainerOf, isSameFormat } from '../content-types/content-formats.js
 import type { AcceptedTypes } from '../content-types/content-type-names.js';
 import { extensionOf } from '../content-types/extension-types.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
-import type { FaultDetail, Faults } from '../errors.js';
+import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
 import type { Policy } from './policy.js';
 
 /** The facts of an upload, a target, or a stored attachment that policies look at. */
@@ -16,12 +16,9 @@ export interface CheckedFile {
   fileName: string;
 }
 
-/**
- * FILE_TOO_LARGE of kind `file_too_large`; CONTENT_TYPE_NOT_ALLOWED of `content_type_not_allowed` or `extension_not_allowed`;
- * CONTENT_TYPE_MISMATCH of `declared_type_mismatch`.
- */
+/** A rule of a policy that a file breaks; `loc` is a path below the input. */
 export interface PolicyFault extends FaultDetail {
-  code: 'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED' | 'CONTENT_TYPE_MISMATCH';
+  type: FaultTypeOf<'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED'> | 'declared_type_mismatch';
   /** In bytes. */
   limit?: number;
 }
@@ -35,7 +32,7 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
 export function checkSize({ maxFileSize }: Policy, { size }: Pick<CheckedFile, 'size'>): PolicyFault[] {
   if (size <= maxFileSize) return [];
   const msg = `The file has ${size} bytes; at most ${maxFileSize} are allowed.`;
-  return [{ code: 'FILE_TOO_LARGE', loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
+  return [{ loc: ['content'], type: 'file_too_large', msg, limit: maxFileSize }];
 }
 
 /** The part that a new name can change. */
@@ -50,7 +47,7 @@ export function checkType(
   if (ofType.includes(extension) || (ofType.length > 0 && fileName === '')) return [];
   const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
   const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
-  return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...fault }];
+  return [fault];
 }
 
 /**
@@ -68,12 +65,12 @@ export function checkDeclared(
   if (extensions?.has(extension) || isSameFormat(declared, contentType)) return [];
   if (!extensions && isContainerOf(declared, contentType)) return [];
   const found = `declared to be ${declared}`;
-  if (!extensions) return [{ code: 'CONTENT_TYPE_NOT_ALLOWED', ...ofContentType(found, acceptedTypes) }];
+  if (!extensions) return [ofContentType(found, acceptedTypes)];
   const msg = `The content is ${found}, which is named ${[...extensions].join(' ')} and not ${extension}.`;
-  return [{ code: 'CONTENT_TYPE_MISMATCH', loc: ['contentType'], type: 'declared_type_mismatch', msg }];
+  return [{ loc: ['contentType'], type: 'declared_type_mismatch', msg }];
 }
 
-function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail {
+function ofContentType(found: string, acceptedTypes: AcceptedTypes): PolicyFault {
   const accepted = Array.from(
     acceptedTypes,
     ([type, extensions]) => `${type} (${[...extensions].join(' ')})`,
@@ -82,7 +79,7 @@ function ofContentType(found: string, acceptedTypes: AcceptedTypes): FaultDetail
   return { loc: ['contentType'], type: 'content_type_not_allowed', msg };
 }
 
-function ofExtension(found: string, accepted: readonly string[]): FaultDetail {
+function ofExtension(found: string, accepted: readonly string[]): PolicyFault {
   const msg = `The file is ${found}; accepted extensions of this type are ${[...new Set(accepted)].join(' ')}.`;
   return { loc: ['fileName'], type: 'extension_not_allowed', msg };
 }
@@ -94,7 +91,7 @@ export function recheckPolicy(
   attachment: AttachmentRow,
   loc: (string | number)[],
 ): void {
-  for (const { code, type, msg, limit } of checkPolicy(policy, attachment)) {
-    faults.add(code, loc, type, msg, limit);
+  for (const { type, msg, limit } of checkPolicy(policy, attachment)) {
+    faults.add(type, loc, msg, { limit });
   }
 }

@@ -20,7 +20,7 @@ export function choosePolicy(
   const resolved = resolvePolicy(policies, query);
   if ('policy' in resolved) return resolved.policy;
   const { loc, type, msg } = resolved.fault;
-  faults.add('BAD_USER_INPUT', [...within, ...loc], type, msg);
+  faults.add(type, [...within, ...loc], msg);
   return null;
 }
 

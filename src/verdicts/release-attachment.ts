@@ -65,7 +65,7 @@ function checkReason(reason: string): void {
   const length = reason.trim().length;
   if (length === 0 || length > maxReasonLength) {
     const msg = `Must have from 1 to ${maxReasonLength} characters.`;
-    faults.add('BAD_USER_INPUT', ['input', 'reason'], 'out_of_range', msg, maxReasonLength);
+    faults.add('out_of_range', ['input', 'reason'], msg, { limit: maxReasonLength });
   }
   checkCharacters(faults, reason, ['input', 'reason']);
   faults.throwIfAny();
@@ -74,6 +74,6 @@ function checkReason(reason: string): void {
 function refusePending(): void {
   const faults = new Faults();
   const msg = 'Its verdict is outstanding; there is no rejection to override.';
-  faults.add('BAD_USER_INPUT', ['input', 'attachmentId'], 'not_rejected', msg);
+  faults.add('not_rejected', ['input', 'attachmentId'], msg);
   faults.throwIfAny();
 }

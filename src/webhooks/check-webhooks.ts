@@ -1,6 +1,6 @@
 import { allowedPorts, portOf, type WebhookPorts } from '../config/webhook-ports.js';
 import type { WebhookInteraction } from '../database/entities/webhook-subscription.js';
-import type { Faults } from '../errors.js';
+import type { Faults, FaultTypeOf } from '../errors.js';
 import { isForbiddenHost, isPublicAddress, literalAddress, type ResolveName } from './address-guard.js';
 
 /** A subscription as a client asks for it. */
@@ -36,7 +36,7 @@ export async function checkWebhooks(
   loc: Location,
 ): Promise<void> {
   if (webhooks.length > maxWebhooks) {
-    faults.add('BAD_USER_INPUT', [...loc], 'too_many', `At most ${maxWebhooks} are allowed.`, maxWebhooks);
+    faults.add('too_many', [...loc], `At most ${maxWebhooks} are allowed.`, { limit: maxWebhooks });
     return;
   }
   const uriFaults = await Promise.all(webhooks.map(({ uri }) => findUriFault(deps, uri)));
@@ -44,17 +44,17 @@ export async function checkWebhooks(
     const fault = uriFaults[index];
     if (fault) {
       const { type, msg, limit } = fault;
-      faults.add('WEBHOOK_URI_NOT_ALLOWED', [...loc, index, 'uri'], type, msg, limit);
+      faults.add(type, [...loc, index, 'uri'], msg, { limit });
     }
     if (interactions.length === 0) {
       const msg = 'Must name at least one interaction.';
-      faults.add('BAD_USER_INPUT', [...loc, index, 'interactions'], 'empty', msg);
+      faults.add('empty', [...loc, index, 'interactions'], msg);
     }
   }
 }
 
 interface UriFault {
-  type: string;
+  type: FaultTypeOf<'WEBHOOK_URI_NOT_ALLOWED'>;
   msg: string;
   limit?: number;
 }

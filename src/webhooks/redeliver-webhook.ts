@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
-import { AttachmentError, errorTable } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { notFound } from '../model/stored-attachment.js';
 import { deliveryJob } from './delivery-job.js';
 
 export interface RedeliverWebhookDependencies {
@@ -24,7 +24,7 @@ export async function redeliverWebhook(
 ): Promise<WebhookDeliveryRow> {
   const now = clock();
   return database.write(async (manager) => {
-    if (!(await makeDue(manager, viewer, deliveryId, now))) throw notFound();
+    if (!(await makeDue(manager, viewer, deliveryId, now))) throw notFound(['input', 'deliveryId']);
     const delivery = await manager.findOneByOrFail(WebhookDeliveryRow, {
       id: deliveryId,
       organizationId: viewer.organizationId,
@@ -46,11 +46,4 @@ async function makeDue(manager: EntityManager, viewer: Viewer, id: string, now: 
     },
   );
   return affected === 1;
-}
-
-function notFound(): AttachmentError {
-  const msg = errorTable.NOT_FOUND.message;
-  return new AttachmentError('NOT_FOUND', {
-    details: [{ loc: ['input', 'deliveryId'], msg, type: 'not_found' }],
-  });
 }

@@ -91,6 +91,17 @@ export const noGuessableRandomness = forbidNodes(
   (node) => isMemberOf(node, 'Math') && /\brandom\b/.test(node.getText()),
 );
 
+/** `fault` and `Faults` take the code from the table of fault types. */
+export const noHandBuiltFaults = forbidNodes(
+  'builds details by hand; `fault` has the code',
+  (node, { path }) => {
+    if (path === 'src/errors.ts' || !ts.isNewExpression(node)) return false;
+    const [, options] = node.arguments ?? [];
+    if (node.expression.getText() !== 'AttachmentError' || !options) return false;
+    return ts.isObjectLiteralExpression(options) && /\bdetails\b/.test(options.getText());
+  },
+);
+
 /** `import` reads all of TypeORM's files twice; src/database/typeorm.ts has what is not a type. */
 export const noSlowTypeorm = forbidNodes('imports values of typeorm itself', (node) => {
   if (!ts.isImportDeclaration(node) || node.importClause?.isTypeOnly) return false;

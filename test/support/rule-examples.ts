@@ -148,6 +148,18 @@ export const examples = {
     files: { 'src/a.ts': 'const id = Math.random().toString(36);\nconst x = Math.max(1, random());' },
     faults: ['src/a.ts:1 takes guessable randomness; node:crypto has better'],
   },
+  noHandBuiltFaults: {
+    files: {
+      'src/a.ts':
+        "const a = new AttachmentError('NOT_FOUND', { details: [x] });\nconst b = new AttachmentError('NOT_FOUND', { cause });",
+      'src/b.ts': "const details = [x];\nconst c = new AttachmentError('NOT_FOUND', { details });",
+      'src/errors.ts': "const d = new AttachmentError('NOT_FOUND', { details });",
+    },
+    faults: [
+      'src/a.ts:1 builds details by hand; `fault` has the code',
+      'src/b.ts:2 builds details by hand; `fault` has the code',
+    ],
+  },
   noSlowTypeorm: {
     files: { 'src/a.ts': "import type { EntityManager } from 'typeorm';\nimport { In } from 'typeorm';" },
     faults: ['src/a.ts:2 imports values of typeorm itself'],

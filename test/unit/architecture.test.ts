@@ -8,6 +8,7 @@ import {
   noConsole,
   noDefaultExports,
   noGuessableRandomness,
+  noHandBuiltFaults,
   noNonNullAssertions,
   noSkippedTests,
   noSlowTypeorm,
@@ -35,6 +36,7 @@ const rulesOfSources = {
   noBarrels,
   noConsole,
   noGuessableRandomness,
+  noHandBuiltFaults,
   noSlowTypeorm,
   queriesAreScoped,
 };

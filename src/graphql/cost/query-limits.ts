@@ -1,4 +1,4 @@
-import { AttachmentError } from '../../errors.js';
+import { type AttachmentError, type FaultTypeOf, fault } from '../../errors.js';
 
 /** Limits of an operation's document and of its answer. */
 export interface QueryLimits {
@@ -26,7 +26,10 @@ type Limited = Partial<QueryLimits> & {
   comparisons?: number;
 };
 
-const faults: Record<keyof Limited, (limit: number) => { msg: string; type: string }> = {
+const faults: Record<
+  keyof Limited,
+  (limit: number) => { msg: string; type: FaultTypeOf<'QUERY_TOO_COMPLEX'> }
+> = {
   tokens: (limit) => ({ msg: `A document may have at most ${limit} tokens.`, type: 'too_many_tokens' }),
   depth: (limit) => ({ msg: `Fields may be nested at most ${limit} levels deep.`, type: 'too_deep' }),
   aliases: (limit) => ({
@@ -50,7 +53,6 @@ const faults: Record<keyof Limited, (limit: number) => { msg: string; type: stri
 /** QUERY_TOO_COMPLEX, naming the limit that was passed. */
 export function tooComplex(limits: Limited, passed: keyof Limited): AttachmentError {
   const limit = limits[passed] ?? 0;
-  const fault = faults[passed](limit);
-  const details = [{ loc: ['query'], ...fault }];
-  return new AttachmentError('QUERY_TOO_COMPLEX', { message: fault.msg, limit, details });
+  const { msg, type } = faults[passed](limit);
+  return fault(type, ['query'], msg, { code: 'QUERY_TOO_COMPLEX', message: msg, limit });
 }

@@ -1,18 +1,18 @@
-import { AttachmentError } from '../../errors.js';
+import { type AttachmentError, type FaultTypeOf, fault, type Loc } from '../../errors.js';
 
-interface FaultPlace {
+interface BodyFaultOptions {
   /** Within the body; the body as a whole where nothing is said. */
-  path?: (string | number)[];
+  path?: Loc;
   limit?: number;
 }
 
 /** BAD_USER_INPUT for what is wrong with a body. */
-export function bodyFault(type: string, msg: string, { path, limit }: FaultPlace = {}): AttachmentError {
-  return new AttachmentError('BAD_USER_INPUT', {
-    message: msg,
-    details: [{ loc: path ?? ['body'], msg, type }],
-    ...(limit === undefined ? {} : { limit }),
-  });
+export function bodyFault(
+  type: FaultTypeOf<'BAD_USER_INPUT'>,
+  msg: string,
+  { path = ['body'], limit }: BodyFaultOptions = {},
+): AttachmentError {
+  return fault(type, path, msg, { message: msg, limit });
 }
 
 export function invalidJson(msg = 'The body is not valid JSON.'): AttachmentError {
@@ -20,7 +20,6 @@ export function invalidJson(msg = 'The body is not valid JSON.'): AttachmentErro
 }
 
 /** REQUEST_TOO_LARGE, of the body or of what `path` leads to. */
-export function bodyTooLarge(limit: number, msg: string, path?: (string | number)[]): AttachmentError {
-  const details = [{ loc: path ?? ['body'], msg, type: 'too_large' }];
-  return new AttachmentError('REQUEST_TOO_LARGE', { limit, details });
+export function bodyTooLarge(limit: number, msg: string, path: Loc = ['body']): AttachmentError {
+  return fault('too_large', path, msg, { limit });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { type AttachmentError, timeoutFault } from '../../errors.js';
+import type { AttachmentError } from '../../errors.js';
 import { PaceWatch } from '../../limits/pace.js';
 import { bodyFault, bodyTooLarge } from './body-fault.js';
 import type { JsonBodyLimits } from './json-body-limits.js';
@@ -111,7 +111,7 @@ export class BodyReader {
   };
 
   readonly #onTooSlow = (): void => {
-    this.#fail(bodyFault(timeoutFault, 'The request arrives too slowly.'));
+    this.#fail(bodyFault('timeout', 'The request arrives too slowly.'));
   };
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { type AttachmentError, timeoutFault } from '../../errors.js';
+import type { AttachmentError } from '../../errors.js';
 import { PaceWatch } from '../../limits/pace.js';
 import { DelimiterScan, readBoundary } from './delimiter-scan.js';
 import { multipartFault, requestTooLarge, tooManyFiles } from './multipart-fault.js';
@@ -167,7 +167,7 @@ export class FormReader {
   };
 
   readonly #onTooSlow = (): void => {
-    this.#fail(multipartFault([], timeoutFault, 'The request arrives too slowly.'));
+    this.#fail(multipartFault([], 'timeout', 'The request arrives too slowly.'));
   };
 }
 

@@ -1,6 +1,6 @@
 import { Upload } from 'graphql-upload-minimal';
-import type { FaultDetail } from '../../errors.js';
-import { invalidMultipart, multipartFault, shortName, tooManyFiles } from './multipart-fault.js';
+import { errorTable, Faults } from '../../errors.js';
+import { multipartFault, shortName, tooManyFiles } from './multipart-fault.js';
 import { type MultipartLimits, maxPartNameLength, maxPathSegments } from './multipart-limits.js';
 import { type GraphqlBody, isContainer, type JsonObject, parseJsonObject } from './parse-operations.js';
 
@@ -26,16 +26,16 @@ export function parseMap(
 type PathLists = ReadonlyMap<string, readonly string[]>;
 
 function readPathLists(entries: [string, unknown][]): PathLists {
-  const faults: FaultDetail[] = [];
+  const faults = new Faults();
   const lists = new Map<string, readonly string[]>();
   for (const [name, paths] of entries) {
     const fault = partNameFault(name);
     const loc = ['map', shortName(name)];
-    if (fault !== null) faults.push({ loc, msg: fault, type: 'name_invalid' });
+    if (fault !== null) faults.add('name_invalid', loc, fault);
     else if (isPathList(paths)) lists.set(name, paths);
-    else faults.push({ loc, msg: 'It must be an array of at least one path.', type: 'paths_expected' });
+    else faults.add('paths_expected', loc, 'It must be an array of at least one path.');
   }
-  if (faults.length > 0) throw invalidMultipart(faults);
+  faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
   return lists;
 }
 
@@ -61,7 +61,7 @@ function checkPathCount(lists: PathLists, maxMapPaths: number): void {
 }
 
 function findSlots(lists: PathLists, body: GraphqlBody): UploadPlaces {
-  const faults: FaultDetail[] = [];
+  const faults = new Faults();
   const seen = new Set<string>();
   const slots = new Map<string, UploadPlace[]>();
   for (const [name, paths] of lists) {
@@ -70,12 +70,11 @@ function findSlots(lists: PathLists, body: GraphqlBody): UploadPlaces {
     for (const [index, path] of paths.entries()) {
       const slot = seen.has(path) ? 'path_duplicate' : findUploadSlot(body, path);
       seen.add(path);
-      if (typeof slot === 'string')
-        faults.push({ loc: ['map', name, index], msg: pathFaults[slot], type: slot });
+      if (typeof slot === 'string') faults.add(slot, ['map', name, index], pathFaults[slot]);
       else found.push(slot);
     }
   }
-  if (faults.length > 0) throw invalidMultipart(faults);
+  faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
   return slots;
 }
 

@@ -1,7 +1,7 @@
-import type { FaultDetail } from '../../errors.js';
+import { errorTable, Faults } from '../../errors.js';
 import { assertExactNumbers } from '../exact-numbers.js';
 import { defaultJsonBodyLimits } from '../json-body/json-body-limits.js';
-import { invalidMultipart, multipartFault } from './multipart-fault.js';
+import { multipartFault } from './multipart-fault.js';
 
 /** One GraphQL request as its client sent it; what was null or absent is left out. */
 export interface GraphqlBody {
@@ -18,7 +18,7 @@ export function parseOperations(text: string): GraphqlBody {
   const operationName = members.read('operationName', isString, 'a string');
   const variables = members.read('variables', isJsonObject, 'an object');
   const extensions = members.read('extensions', isJsonObject, 'an object');
-  if (members.faults.length > 0) throw invalidMultipart(members.faults);
+  members.faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
   return {
     ...(query === undefined ? {} : { query }),
     ...(operationName === undefined ? {} : { operationName }),
@@ -28,7 +28,7 @@ export function parseOperations(text: string): GraphqlBody {
 }
 
 class Members {
-  readonly faults: FaultDetail[] = [];
+  readonly faults = new Faults();
   readonly #operations: JsonObject;
 
   constructor(operations: JsonObject) {
@@ -39,7 +39,7 @@ class Members {
     const value = Object.hasOwn(this.#operations, name) ? this.#operations[name] : undefined;
     if (value === undefined || value === null) return undefined;
     if (is(value)) return value;
-    this.faults.push({ loc: ['operations', name], msg: `"${name}" must be ${kind}.`, type: 'type_invalid' });
+    this.faults.add('type_invalid', ['operations', name], `"${name}" must be ${kind}.`);
     return undefined;
   }
 }

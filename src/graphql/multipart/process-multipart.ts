@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { AttachmentError, FaultDetail } from '../../errors.js';
+import { type AttachmentError, errorTable, Faults } from '../../errors.js';
 import { FormReader, type IncomingFile, type Part } from './form-reader.js';
-import { invalidMultipart, multipartFault, requestTooLarge, shortName } from './multipart-fault.js';
+import { multipartFault, requestTooLarge, shortName } from './multipart-fault.js';
 import type { MultipartLimits } from './multipart-limits.js';
 import { parseMap, placeUploads, type UploadPlaces } from './parse-map.js';
 import { type GraphqlBody, parseOperations } from './parse-operations.js';
@@ -31,7 +31,7 @@ export interface MultipartRequest<T> {
  * On success the whole body has been read, and the variables hold an `Upload` wherever the map says so. On failure it
  * rejects as soon as the fault is known, with everything taken in so far discarded, and leaves the rest of the body
  * unread (see `drainRequest`): INVALID_MULTIPART with its faults as details, TOO_MANY_FILES or REQUEST_TOO_LARGE with
- * their limit, or whatever `receive` or `screen` threw. A fault of type `timeoutFault` is that of a client which sends too
+ * their limit, or whatever `receive` or `screen` threw. A fault of type `timeout` is that of a client which sends too
  * slowly (408 in HTTP's terms): its connection is to be closed.
  */
 export async function processMultipart<T>(
@@ -112,13 +112,8 @@ function duplicate(name: string): AttachmentError {
 }
 
 function checkNoneMissing(slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
-  const missing = [...slots.keys()].filter((name) => !taken.has(name));
-  const details = missing.map(
-    (name): FaultDetail => ({
-      loc: ['map', name],
-      msg: 'There is no part of this name.',
-      type: 'part_missing',
-    }),
-  );
-  if (details.length > 0) throw invalidMultipart(details);
+  const faults = new Faults();
+  for (const name of slots.keys())
+    if (!taken.has(name)) faults.add('part_missing', ['map', name], 'There is no part of this name.');
+  faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
 }

@@ -1,6 +1,6 @@
 import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
-import { AttachmentError, Faults } from '../../errors.js';
+import { type AttachmentError, Faults, fault } from '../../errors.js';
 import { checkRecord, type RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import type { GraphqlContext } from '../context.js';
@@ -33,7 +33,7 @@ function readTarget({ attachmentId = null, record = null }: ChangedArgs): WatchT
   const faults = new Faults();
   if ((attachmentId === null) === (record === null)) {
     for (const name of ['attachmentId', 'record']) {
-      faults.add('BAD_USER_INPUT', [name], 'exactly_one', 'Give exactly one of attachmentId and record.');
+      faults.add('exactly_one', [name], 'Give exactly one of attachmentId and record.');
     }
   }
   if (record) checkRecord(faults, record, ['record']);
@@ -43,6 +43,5 @@ function readTarget({ attachmentId = null, record = null }: ChangedArgs): WatchT
 
 function overHttp(): AttachmentError {
   const msg = 'Subscriptions are served over WebSocket, by the protocol graphql-transport-ws.';
-  const details = [{ loc: ['query'], msg, type: 'transport' }];
-  return new AttachmentError('BAD_USER_INPUT', { message: msg, details });
+  return fault('transport', ['query'], msg, { message: msg });
 }

@@ -1,6 +1,5 @@
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
-import { AttachmentError } from '../../errors.js';
-import { findAttachment } from '../../model/stored-attachment.js';
+import { findAttachment, notFound } from '../../model/stored-attachment.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
 import { redeliverWebhook } from '../../webhooks/redeliver-webhook.js';
 import type { GraphqlContext } from '../context.js';
@@ -50,7 +49,5 @@ async function assertVisible(
   loc: string[],
 ): Promise<void> {
   if (await access.view(await findAttachment(reader, viewer, attachmentId))) return;
-  const error = new AttachmentError('NOT_FOUND');
-  error.details.push({ loc, msg: error.message, type: 'not_found' });
-  throw error;
+  throw notFound(loc);
 }

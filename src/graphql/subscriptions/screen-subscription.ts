@@ -1,6 +1,6 @@
 import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { AttachmentError } from '../../errors.js';
+import { AttachmentError, fault } from '../../errors.js';
 import { checkVariables } from '../check-variables.js';
 import {
   type Screen,
@@ -69,7 +69,5 @@ function withCode({ message, nodes, source, positions }: GraphQLError, code: str
 }
 
 function refusal(msg: string): GraphQLError {
-  const details = [{ loc: ['query'], msg, type: 'transport' }];
-  const originalError = new AttachmentError('BAD_USER_INPUT', { message: msg, details });
-  return new GraphQLError(msg, { originalError });
+  return new GraphQLError(msg, { originalError: fault('transport', ['query'], msg, { message: msg }) });
 }

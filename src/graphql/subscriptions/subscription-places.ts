@@ -1,6 +1,6 @@
 import { type DocumentNode, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { AttachmentError } from '../../errors.js';
+import { fault } from '../../errors.js';
 import { Places, type Release, takeAll } from '../../limits/places.js';
 import { weighDocument } from '../screen-operation.js';
 
@@ -88,7 +88,6 @@ export class SubscriptionPlaces {
 /** `what` is counted. */
 export function tooMany(limit: number, what: string): GraphQLError {
   const msg = `At most ${limit} ${what} are allowed.`;
-  const details = [{ loc: ['id'], msg, type: 'too_many_subscriptions' }];
-  const originalError = new AttachmentError('BAD_USER_INPUT', { message: msg, limit, details });
+  const originalError = fault('too_many_subscriptions', ['id'], msg, { message: msg, limit });
   return new GraphQLError(msg, { originalError });
 }

@@ -19,7 +19,7 @@ interface Outcome extends JsonBody<string> {
 interface Failure {
   code: string;
   limit: number | undefined;
-  details: FaultDetail[];
+  details: readonly FaultDetail[];
   /** Texts taken in, and those of them that were discarded. */
   taken: string[];
   discarded: string[];
