@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { checkNewName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { insertRow } from '../database/insert-row.js';
 import { Faults } from '../errors.js';
 import { mayCopy } from '../model/may-download.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
@@ -55,7 +56,7 @@ export async function copyAttachment(
       claimedAt: null,
       expiresAt: new Date(now.getTime() + gracePeriodMs),
     });
-    await manager.insert(AttachmentRow, attachment);
+    await insertRow(manager, AttachmentRow, attachment);
     await recordEvent(manager, viewer, {
       action: 'ATTACHMENT_CREATED',
       subjectId: attachment.id,

@@ -5,6 +5,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
@@ -43,7 +44,7 @@ export async function deleteRows(
   if (affected !== 1) return null;
   const { documentKey } = blob;
   await manager.delete(UploadTargetRow, { documentKey, organizationId });
-  await manager.insert(RemovalRow, { documentKey, createdAt: now });
+  await insertRow(manager, RemovalRow, { documentKey, createdAt: now });
   return documentKey;
 }
 

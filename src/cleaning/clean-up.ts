@@ -15,6 +15,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow } from '../database/entities/intake.js';
 import { RemovalRow } from '../database/entities/removal.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { insertRow } from '../database/insert-row.js';
 import { MoreThan } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
@@ -129,5 +130,5 @@ async function dropUnusedTargets(
 async function drop(manager: EntityManager, { id, documentKey }: UploadTargetRow, now: Date): Promise<void> {
   if (await manager.existsBy(IntakeRow, { documentKey })) return;
   const { affected } = await manager.delete(UploadTargetRow, { id, ...isUnused(now) });
-  if (affected === 1) await manager.insert(RemovalRow, { documentKey, createdAt: now });
+  if (affected === 1) await insertRow(manager, RemovalRow, { documentKey, createdAt: now });
 }

@@ -1,6 +1,17 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 
+/*
+ * Ways to a row, the first that fits:
+ *
+ * 1. `insertRow` inserts. Nothing else does, but `upsert`.
+ * 2. The manager reads, updates and deletes by conditions on columns, and upserts what replaces itself. A change of state names
+ *    the state before in its condition, and its caller checks `affected`.
+ * 3. A query builder is for a condition or a value that the manager cannot say: a join, EXISTS, an aggregate, `version + 1`.
+ * 4. SQL is for what has no entity, such as pragmas, statistics, locks and tables of a library, and for a lock that a query
+ *    builder cannot say.
+ */
+
 interface Insert {
   sql: string;
   columns: ColumnMetadata[];

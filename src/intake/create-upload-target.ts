@@ -4,6 +4,7 @@ import { chooseFileName } from '../content-types/clean-file-name.js';
 import { parseMediaType } from '../content-types/content-type-names.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { insertRow } from '../database/insert-row.js';
 import { Faults } from '../errors.js';
 import { checkPolicy } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
@@ -52,7 +53,7 @@ export async function createUploadTarget(
     createdAt: now,
     expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
   });
-  await database.write((manager) => manager.insert(UploadTargetRow, target));
+  await database.write((manager) => insertRow(manager, UploadTargetRow, target));
   return target;
 }
 

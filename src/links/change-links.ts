@@ -5,6 +5,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow } from '../database/entities/link.js';
 import { RecordFieldRow } from '../database/entities/record-field.js';
+import { insertRow } from '../database/insert-row.js';
 import { In } from '../database/typeorm.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
@@ -162,14 +163,7 @@ async function lockField(
   name: string,
 ): Promise<RecordFieldRow> {
   const key = { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id, name };
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(RecordFieldRow)
-    .values({ id: uuidv7(), ...key, version: 0 })
-    .orIgnore()
-    .updateEntity(false)
-    .execute();
+  await insertRow(manager, RecordFieldRow, { id: uuidv7(), ...key, version: 0 }, { orIgnore: true });
   // An update that changes nothing takes the row's lock on every engine; reading alone would not.
   await manager.update(RecordFieldRow, key, { version: () => 'version' });
   return manager.findOneByOrFail(RecordFieldRow, key);

@@ -102,6 +102,17 @@ export const noHandBuiltFaults = forbidNodes(
   },
 );
 
+/** Two ways to write that are used in one place: `insertRow` for every new row, `moveTarget` for the state of a target. */
+export const rowsAreWrittenOneWay = forbidNodes('writes a row past its one way', (node, { path }) => {
+  if (!path.startsWith('src/') || !ts.isCallExpression(node)) return false;
+  if (!ts.isPropertyAccessExpression(node.expression)) return false;
+  const [entity = ''] = node.arguments.map((argument) => argument.getText());
+  const { text } = node.expression.name;
+  if (/^(insert|into|save)$/.test(text)) return text === 'insert' || /Row$/.test(entity);
+  if (path === 'src/intake/upload-target.ts' || !/^(update|upsert)$/.test(text)) return false;
+  return entity === 'UploadTargetRow';
+});
+
 /** `import` reads all of TypeORM's files twice; src/database/typeorm.ts has what is not a type. */
 export const noSlowTypeorm = forbidNodes('imports values of typeorm itself', (node) => {
   if (!ts.isImportDeclaration(node) || node.importClause?.isTypeOnly) return false;

@@ -160,6 +160,22 @@ export const examples = {
       'src/b.ts:2 builds details by hand; `fault` has the code',
     ],
   },
+  rowsAreWrittenOneWay: {
+    files: {
+      'src/a.ts':
+        'await manager.insert(BlobRow, row);\nawait manager.save(BlobRow, row);\nq.insert().into(BlobRow);\nawait file.save(state);\nawait insertRow(manager, BlobRow, row);',
+      'src/b.ts':
+        "await manager.update(UploadTargetRow, { id }, { state: 'OPEN' });\nawait manager.update(BlobRow, { id }, {});",
+      'src/intake/upload-target.ts': 'await manager.update(UploadTargetRow, before, after);',
+    },
+    faults: [
+      'src/a.ts:1 writes a row past its one way',
+      'src/a.ts:2 writes a row past its one way',
+      'src/a.ts:3 writes a row past its one way',
+      'src/a.ts:3 writes a row past its one way',
+      'src/b.ts:1 writes a row past its one way',
+    ],
+  },
   noSlowTypeorm: {
     files: { 'src/a.ts': "import type { EntityManager } from 'typeorm';\nimport { In } from 'typeorm';" },
     faults: ['src/a.ts:2 imports values of typeorm itself'],

@@ -15,6 +15,7 @@ import {
   noSuppressions,
   noUnfinishedNotes,
   noVagueNames,
+  rowsAreWrittenOneWay,
   titlesNameTheirSubject,
 } from '../support/code-rules.js';
 import { importsPointDown, noImportCycles } from '../support/import-rules.js';
@@ -37,6 +38,7 @@ const rulesOfSources = {
   noConsole,
   noGuessableRandomness,
   noHandBuiltFaults,
+  rowsAreWrittenOneWay,
   noSlowTypeorm,
   queriesAreScoped,
 };
