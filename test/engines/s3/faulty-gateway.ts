@@ -13,8 +13,8 @@ export type Fault =
 
 /** Stands between a service and a real gateway, and lets happen to requests what networks and stores do to them. */
 export class FaultyGateway {
-  /** The fault of a request of this operation; null: none. */
-  faultOf: (operation: string) => Fault | null = () => null;
+  /** The fault of a request of this operation for this path; null: none. */
+  faultOf: (operation: string, path: string) => Fault | null = () => null;
   /** The operations asked for so far. */
   readonly operations: string[] = [];
   readonly #server = createServer((request, response) => this.#handle(request, response));
@@ -40,7 +40,7 @@ export class FaultyGateway {
     for (const stream of [incoming, response]) stream.on('error', () => {});
     const operation = operationOf(incoming);
     this.operations.push(operation);
-    const fault = this.faultOf(operation);
+    const fault = this.faultOf(operation, decodeURIComponent(incoming.url ?? ''));
     if (fault === 'error 500' || fault === 'error 503') refuse(incoming, response, fault);
     else if (fault === 'no answer') incoming.resume();
     else this.#forward(incoming, response, fault);
