@@ -1,4 +1,13 @@
 import { writeFileSync } from 'node:fs';
+import { settingDescriptions } from '../../src/config/config.js';
 import { printSortedSchema } from '../../src/graphql/print-schema.js';
 
+const introduction = `# Copy to .env and fill in. Every setting is optional; the values here are the defaults. docs/settings.md tells more.
+# \`set -a; . ./.env; set +a; npm start\` uses it; so do EnvironmentFile of systemd and env_file of Docker.
+`;
+const settings = settingDescriptions.map(
+  ({ name, meaning, preset }) => `# ${meaning}\n#${name}=${preset ?? ''}\n`,
+);
+
 writeFileSync('schema.graphql', printSortedSchema());
+writeFileSync('.env.example', [introduction, ...settings].join('\n'));
