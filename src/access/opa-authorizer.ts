@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
+import { Places, takeAll } from '../limits/places.js';
 import { OpaClient } from './opa-client.js';
 import { Outage, type OutageListener } from './outage.js';
 import { QuestionQueue, type Queued } from './question-queue.js';
@@ -34,8 +35,8 @@ const maxBatch = 200;
 /** No record with names as long as they may be has a longer question: what is longer is no record, and nobody is asked. */
 const maxQuestionLength = 16_384;
 const queueBounds = { perOrganization: 20_000, total: 100_000, length: 64 * 2 ** 20 };
-/** While it is dead, so many questions of clients are sent all the same: the first one after its return is answered. */
-const maxTrials = 2;
+/** While it is dead, so many questions are sent all the same, one of an organization: the first after its return is answered. */
+const maxTrials = 8;
 /** The most looks that have no answer yet. */
 const maxLooks = 8;
 const maxWaitMs = 30_000;
@@ -64,6 +65,7 @@ export class OpaAuthorizer implements RecordAuthorizer {
   /** By the question as JSON. */
   readonly #answers = new LRUCache<string, boolean>({ max: maxAnswers });
   readonly #pending = new Map<string, Promise<boolean>>();
+  readonly #trials = [new Places(maxTrials), new Places(1)] as const;
   /** Requests under way, by organization. */
   readonly #sending = new Map<string, number>();
   #sendingTotal = 0;
@@ -72,7 +74,6 @@ export class OpaAuthorizer implements RecordAuthorizer {
   #sweep: NodeJS.Timeout | undefined;
   #looking: NodeJS.Timeout | undefined;
   #looks = 0;
-  #trials = 0;
   /** A question that was answered, to look with for whether anything answers again. */
   #answered: string | null = null;
 
@@ -128,10 +129,11 @@ export class OpaAuthorizer implements RecordAuthorizer {
   }
 
   async #tryOut(question: Question): Promise<void> {
-    if (this.#trials >= maxTrials) return this.#turnAway([question]);
-    this.#trials += 1;
+    const [all, ofOne] = this.#trials;
+    const release = takeAll([() => ofOne.take(question.organizationId), () => all.take('')]);
+    if (!release) return this.#turnAway([question]);
     await this.#send([question]);
-    this.#trials -= 1;
+    release();
   }
 
   /** Once all that is asked at this moment is queued, so that it can share a request. */

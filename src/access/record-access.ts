@@ -126,6 +126,13 @@ export class RecordAccess {
     if (places.length >= maxPlaces) throw forbidden(loc);
   }
 
+  /** Asks about every place of the attachment beforehand, for what is shown of it after a change. Throws what is undecided. */
+  async decidePlaces(id: string): Promise<void> {
+    const stored = this.isActive ? await this.loaders.attachment.load(id) : null;
+    const places = stored ? await this.#placesOf(stored) : [];
+    throwUndecided(await Promise.allSettled(places.map((place) => this.#ask('view', place))));
+  }
+
   /** A no counts even if another place cannot be decided. */
   async #assertMayEditEach(places: readonly Place[], loc: Loc): Promise<void> {
     const edits = await Promise.allSettled(places.map((place) => this.#ask('edit', place)));

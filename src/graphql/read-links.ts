@@ -1,3 +1,4 @@
+import type { GraphQLResolveInfo, SelectionNode } from 'graphql';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import type { StoredLink } from '../links/link-attachments.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
@@ -42,4 +43,31 @@ async function readStored({ id }: RecordFieldRow, context: GraphqlContext): Prom
     const stored = found[index];
     return stored ? [{ position, stored }] : [];
   });
+}
+
+/**
+ * To be called before a change of the attachment: `links` in its answer cannot be null, so what cannot be decided after the
+ * change would take the whole answer with it. Throws AUTHORIZER_UNAVAILABLE; asks nothing if the answer has no links.
+ */
+export async function decideLinks(
+  attachmentId: string,
+  { access }: GraphqlContext,
+  info: GraphQLResolveInfo,
+): Promise<void> {
+  if (access.isActive && selects('links', info)) await access.decidePlaces(attachmentId);
+}
+
+/** Whether a field of this name is asked for anywhere below. */
+function selects(name: string, { fieldNodes, fragments }: GraphQLResolveInfo): boolean {
+  const seen = new Set<string>();
+  const isOrHas = (node: SelectionNode): boolean => {
+    if (node.kind === 'FragmentSpread') {
+      const fragment = seen.has(node.name.value) ? undefined : fragments[node.name.value];
+      seen.add(node.name.value);
+      return fragment?.selectionSet.selections.some(isOrHas) ?? false;
+    }
+    if (node.kind === 'Field' && node.name.value === name) return true;
+    return node.selectionSet?.selections.some(isOrHas) ?? false;
+  };
+  return fieldNodes.some(isOrHas);
 }

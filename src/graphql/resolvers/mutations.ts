@@ -1,4 +1,5 @@
-import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, Info, Mutation, Resolver } from 'type-graphql';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
@@ -13,7 +14,7 @@ import { releaseAttachment } from '../../verdicts/release-attachment.js';
 import { rescanAttachment } from '../../verdicts/rescan-attachment.js';
 import { awaitContent, doorOf, refuseWithAll } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
-import { readLinks, readRejected } from '../read-links.js';
+import { decideLinks, readLinks, readRejected } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
 import {
   CopyAttachmentInput,
@@ -86,9 +87,12 @@ export class Mutations {
   @Mutation(() => UpdateAttachmentPayload)
   async updateAttachment(
     @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
-    @Ctx() { deps, viewer, access }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<UpdateAttachmentPayload> {
+    const { deps, viewer, access } = context;
     await access.assertMayChange(input.attachmentId, namedAttachment);
+    await decideLinks(input.attachmentId, context, info);
     const stored = await updateAttachment(deps, viewer, {
       ...input,
       fileName: fileName ?? undefined,
@@ -119,10 +123,13 @@ export class Mutations {
   @Mutation(() => ClaimAttachmentPayload)
   async claimAttachment(
     @Arg('input', () => ClaimAttachmentInput) input: ClaimAttachmentInput,
-    @Ctx() { deps, viewer, access }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<ClaimAttachmentPayload> {
+    const { deps, viewer, access } = context;
     await access.assertVisible([input.attachmentId], () => namedAttachment);
     await access.assertMayEdit(input.record, null, namedRecord);
+    await decideLinks(input.attachmentId, context, info);
     const { alreadyClaimed, ...stored } = await claimAttachment(deps, viewer, input);
     return { attachment: toAttachment(stored), alreadyClaimed };
   }

@@ -311,6 +311,22 @@ describe('while nothing answers', () => {
     expect(outcomes).not.toContain('turned_away');
   });
 
+  test('an organization whose question is being tried out keeps no other from being answered', async () => {
+    await reopen({ retryMs: 60_000, timeoutMs: 1_000 });
+    policy.misbehave = () => undefined;
+    const dead = askMany(16);
+    const greedy = { ...viewer, organizationId: 'greedy' };
+    policy.decide = ({ organizationId }) =>
+      organizationId === 'greedy' ? new Promise<boolean>(() => undefined) : true;
+    await dead;
+    policy.misbehave = null;
+    const tried = [1, 2, 3].map((id) =>
+      authorizer.may(greedy, question({ record: { type: 'Case', id: `${id}` } })).catch(() => 'failed'),
+    );
+    expect(await ask('another')).toBe(true);
+    await Promise.all(tried);
+  });
+
   test('the first single question after its return is answered', async () => {
     await reopen({ retryMs: 60_000, timeoutMs: 1_000 });
     policy.misbehave = () => undefined;
