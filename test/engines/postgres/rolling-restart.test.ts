@@ -9,7 +9,7 @@ import type { SpawnedService } from '../../support/spawned-service.js';
 import { mebibyte } from '../../unit/scanner/content.js';
 import { Cluster } from './cluster.js';
 
-const sizes = [1024, 70_000, 4 * mebibyte];
+const sizes = [1024, 70_000, mebibyte];
 const uploaders = 4;
 /** Each process is replaced once. */
 const restarts = 2;
@@ -69,9 +69,15 @@ const toFault = (error: unknown) => {
 /** No answer at all, or one that says to come again. */
 const clean = /^(ECONNREFUSED|ECONNRESET|EPIPE|UND_ERR_SOCKET|STORAGE_UNAVAILABLE)$/;
 
+let cluster: Cluster;
+let running: [SpawnedService, SpawnedService];
+beforeAll(async () => {
+  cluster = await Cluster.open();
+  running = await Promise.all([cluster.serve(), cluster.serve()]);
+}, 120_000);
+afterAll(() => cluster[Symbol.asyncDispose]());
+
 test('processes are replaced one after the other under load: nothing that was acknowledged is lost, or there twice', async () => {
-  await using cluster = await Cluster.open();
-  const running = await Promise.all([cluster.serve(), cluster.serve()]);
   const load = new Uploaders(running);
   const uploading = Promise.all(Array.from({ length: uploaders }, (_, index) => load.run(index)));
   const ended: unknown[] = [];
@@ -90,13 +96,13 @@ test('processes are replaced one after the other under load: nothing that was ac
   expect(ended).toEqual(Array.from({ length: restarts }, () => 0));
   expect([...load.faults.keys()].filter((fault) => !clean.test(fault))).toEqual([]);
   expect(load.acknowledged.length).toBeGreaterThan(50);
-  const service = running[0] as SpawnedService;
+  const [service] = running;
   await assertWhole(service, load.acknowledged);
   const { attachments } = await service.client.ask<{ attachments: { totalCount: number } }>(
     '{ attachments { totalCount } }',
   );
   expect(attachments.totalCount).toBe(load.acknowledged.length);
-}, 120_000);
+}, 180_000);
 
 async function assertWhole({ client }: SpawnedService, sent: readonly Sent[]): Promise<void> {
   const query = 'query ($id: ID!) { attachment(id: $id) { url digest(algorithm: SHA256) { hash } } }';
@@ -115,11 +121,7 @@ async function assertWhole({ client }: SpawnedService, sent: readonly Sent[]): P
 }
 
 test('an upload under way when its process is told to end is finished, or fails as a lost connection does', async () => {
-  await using cluster = await Cluster.open();
-  const [old, other] = await Promise.all([
-    cluster.serve({ SCANNER: 'none' }),
-    cluster.serve({ SCANNER: 'none' }),
-  ]);
+  const [old, other] = running;
   const content = randomBytes(6 * mebibyte);
   const target = await old.client.ask<{
     createUploadTarget: { target: { url: string; documentKey: string } };
