@@ -166,6 +166,7 @@ export const faultTypes = {
     too_many_uploads: 'The credential, or the organization, has limit uploads under way.',
     too_many_downloads:
       'The credential, the address, the organization or the process has limit downloads under way.',
+    too_many_bodies: 'The large JSON bodies under way take too much memory.',
     too_many_answers: 'The answers under way take too much memory.',
     too_many_descriptions: 'More than limit descriptions wait to be rendered.',
     lists_waiting: "The organization's own lists keep this one waiting.",

@@ -41,7 +41,7 @@ export interface Examined {
   fieldPolicy: Policy | null;
 }
 
-interface ExamineInputDependencies {
+export interface ExamineInputDependencies {
   renderer: Pick<MarkdownRenderer, 'render'>;
   policies: PolicyBook;
   verdicts: Pick<VerdictListener, 'check'>;

@@ -1,249 +1,55 @@
-import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../audit/record-event.js';
-import type { Viewer } from '../auth/viewer.js';
-import type { Database } from '../database/database.js';
-import { OutcomeUnknown } from '../database/database-fault.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
-import { BlobRow } from '../database/entities/blob.js';
-import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/row-locks.js';
-import { type EntityManager, Not } from '../database/typeorm.js';
-import { fault } from '../errors.js';
-import { assertNotSwept, assertStillStored } from '../intake/condemn-keys.js';
-import type { Intake } from '../intake/intake.js';
-import { assertFinished } from '../intake/upload-target.js';
-import type { Jobs } from '../jobs/jobs.js';
-import { changeLinks } from '../links/change-links.js';
-import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import type { Changes } from '../model/changes.js';
-import { mayCopy } from '../model/may-download.js';
-import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
-import type { PolicyBook } from '../policies/load-policies.js';
-import type { Scanner } from '../scanner/scanner.js';
-import type { Storage } from '../storage/storage.js';
-import { announceVerdict } from '../verdicts/record-verdict.js';
-import { queueScan } from '../verdicts/scan-blob.js';
-import type { VerdictListener } from '../verdicts/verdict-listener.js';
-import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
-import { findCreation } from './idempotency.js';
+import { measureUpload } from '../intake/receive.js';
+import type { RecordRef } from '../model/record.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+import { limitFileSize } from '../policies/choose-policy.js';
+import type { CreationInput } from './check-creation.js';
+import { type InsertAttachmentDependencies, insertAttachment } from './insert-attachment.js';
+import {
+  type ContentInput,
+  type ContentRequest,
+  doorOf,
+  type ReceiveContentDependencies,
+  receiveContent,
+  refuseWithAll,
+} from './receive-content.js';
 
-export interface CreateAttachmentDependencies {
-  database: Database;
-  storage: Pick<Storage, 'size'>;
-  clock: () => Date;
-  policies: PolicyBook;
-  renderer: Pick<MarkdownRenderer, 'render'>;
-  gracePeriodMs: number;
-  unlinkedRetentionMs: number;
-  jobs: Pick<Jobs, 'enqueue'>;
-  scanner: Pick<Scanner, 'isActive'>;
-  verdicts: VerdictListener;
-  changes: Changes;
-}
+export type CreateAttachmentDependencies = InsertAttachmentDependencies & ReceiveContentDependencies;
 
-export interface CreateAttachment extends CreationInput {
-  /** The bytes, already durable; they become the attachment's own with its row. */
-  intake: Intake;
+/** Who asks, what records they may see and change, and what has been taken in for their request. */
+export interface CreationRequest extends ContentRequest {
+  access: ContentRequest['access'] & {
+    assertMayEdit(record: RecordRef, field: string | null, loc: (string | number)[]): Promise<void>;
+    mayView(record: RecordRef, field: string | null): Promise<boolean>;
+    assertMayReplay(stored: StoredAttachment, input: CreationInput): Promise<void>;
+  };
 }
 
 /**
- * Makes bytes that have been taken in an attachment of the viewer's. Using one intake twice gives two attachments over one
- * blob. Throws, with every fault of the input at once, INVALID_FILE_NAME, BAD_USER_INPUT, DIGEST_MISMATCH,
- * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT; of bytes
- * that others may have used or deleted already, NOT_APPROVED and NOT_FOUND. A replay is what an earlier call with the same
- * idempotency key has made: perhaps it may not be viewed any more.
+ * Makes an attachment of content, in whichever form it comes: the one verb behind every entrance. The same idempotency key
+ * gives the first attachment again. Throws FORBIDDEN for a record that the viewer may not change; every fault of the content
+ * and the rest of the input in one error; and what `insertAttachment` throws.
+ *
+ * @example
+ * await createAttachment(deps, { viewer, access, taken }, { content: { base64: 'SGVsbG8=' }, fileName: 'a.txt', ...rest });
  */
 export async function createAttachment(
   deps: CreateAttachmentDependencies,
-  viewer: Viewer,
-  { intake, ...input }: CreateAttachment,
-): Promise<StoredAttachment & { isReplay: boolean }> {
-  const examined = await checkCreation(deps, viewer, input, intake);
-  const now = deps.clock();
-  await assertStillStored(deps.storage, intake, now);
-  const blob = toBlob(deps, viewer, intake, now);
-  const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
-  const writing = deps.database.write(async (manager) => {
-    const earlier = await recall(manager, viewer, input, intake, attachment);
-    if (earlier) return { stored: earlier, isNew: false };
-    if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
-    await ensureBlob(manager, intake, blob);
-    await insertRow(manager, AttachmentRow, attachment);
-    await recordCreation(manager, viewer, input, attachment);
-    await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
-    const made = await readBack(manager, viewer, { intake, input, attachment, blob });
-    await awaitVerdict(deps, manager, viewer, { input, made, now });
-    return { stored: made, isNew: true };
-  });
-  const { stored, isNew } = await writing.catch((error: unknown) => {
-    // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
-    if (error instanceof OutcomeUnknown) intake.used = true;
-    throw error;
-  });
-  if (!isNew) return { ...stored, isReplay: true };
-  intake.used = true;
-  const { id: attachmentId, organizationId } = stored.attachment;
-  deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
-  return { ...stored, isReplay: false };
-}
-
-async function recordCreation(
-  manager: EntityManager,
-  viewer: Viewer,
-  { record }: CreationInput,
-  { id: subjectId, fileName, createdAt: at }: AttachmentRow,
-): Promise<void> {
-  const details = record ? { fileName, record } : { fileName };
-  await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId, at, details });
-}
-
-/** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
-async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
-  if (!intake.used || intake.fromUploadTarget) {
-    await insertRow(manager, BlobRow, blob, { orIgnore: true });
-    if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
-    return;
-  }
-  const { id, organizationId } = blob;
-  await lockRows(manager, BlobRow, [id], 'SHARE');
-  if (await manager.existsBy(BlobRow, { id, organizationId })) return;
-  const msg = 'What was made of this content before has been deleted, and the content with it.';
-  throw fault('deleted', ['input', 'content'], msg);
-}
-
-/**
- * Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts, with the verdict
- * kept as it is, so that whoever gives another finds this attachment.
- */
-async function readBack(
-  manager: EntityManager,
-  viewer: Viewer,
-  { intake, input, attachment, blob }: StoredAttachment & { intake: Intake; input: CreationInput },
+  request: CreationRequest,
+  input: CreationInput & { content: ContentInput },
 ): Promise<StoredAttachment> {
-  const isFirst = !intake.used && !intake.fromUploadTarget;
-  if (isFirst && input.field === null) return { attachment, blob };
-  const [found] = await readWithVerdictsKept(manager, viewer, [attachment.id]);
-  const made = found ?? { attachment, blob };
-  made.attachment.descriptionHtml = attachment.descriptionHtml ?? null;
-  if (intake.broughtById !== undefined) await assertMayShow(manager, viewer, made, intake.broughtById);
-  return made;
-}
-
-/** Throws NOT_APPROVED where bytes without a verdict are already somebody else's. */
-async function assertMayShow(
-  manager: EntityManager,
-  viewer: Viewer,
-  { blob }: StoredAttachment,
-  broughtById: string,
-): Promise<void> {
-  if (mayCopy(viewer, blob.verdict, broughtById)) return;
-  const others = { blobId: blob.id, createdById: Not(viewer.principal.id) };
-  if (!(await manager.existsBy(AttachmentRow, { organizationId: viewer.organizationId, ...others }))) return;
-  const loc = ['input', 'content', 'documentKey'];
-  throw fault('not_approved', loc, 'Its content has not been approved yet.');
-}
-
-/** Has bytes without a verdict scanned. Where there is one already, those who have just subscribed learn of it now. */
-async function awaitVerdict(
-  { jobs, verdicts }: CreateAttachmentDependencies,
-  manager: EntityManager,
-  viewer: Viewer,
-  { input, made, now }: { input: CreationInput; made: StoredAttachment; now: Date },
-): Promise<void> {
-  const { attachment, blob } = made;
-  if (input.webhooks.length > 0) {
-    await verdicts.subscribe(manager, viewer, attachment.id, input.webhooks, now);
-  }
-  if (blob.verdict === 'PENDING') await queueScan(jobs, manager, blob.id);
-  else if (input.webhooks.length > 0) await announceVerdict(verdicts, manager, made, now);
-}
-
-/** The attachment that the same idempotency key has made before. */
-async function recall(
-  manager: EntityManager,
-  viewer: Viewer,
-  input: CreationInput,
-  intake: Intake,
-  { id, createdAt }: AttachmentRow,
-): Promise<StoredAttachment | null> {
-  const { idempotencyKey, ...rest } = input;
-  if (idempotencyKey === null) return null;
-  const described = { ...rest, sha256: intake.sha256, partName: intake.fileName };
-  return findCreation(manager, viewer, {
-    idempotencyKey,
-    input: described,
-    attachmentId: id,
-    now: createdAt,
+  const { viewer, access } = request;
+  const { content, ...creation } = input;
+  const { record, field } = creation;
+  if (record) await access.assertMayEdit(record, field, ['input', 'record']);
+  // An authorizer that cannot be asked must fail before there is an id, since the answer shows the links.
+  if (record && field !== null) await access.mayView(record, field);
+  const stored = await measureUpload(deps.uploadMeter, doorOf(content), async () => {
+    const maxSize = limitFileSize(deps.policies, creation);
+    const intake = await receiveContent(deps, request, content, maxSize).catch((error: unknown) =>
+      refuseWithAll(deps, viewer, input, error),
+    );
+    return insertAttachment(deps, viewer, { ...creation, intake });
   });
-}
-
-/** Appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */
-async function linkAtOnce(
-  { unlinkedRetentionMs }: CreateAttachmentDependencies,
-  manager: EntityManager,
-  viewer: Viewer,
-  { input, examined, attachment }: { input: CreationInput; examined: Examined; attachment: AttachmentRow },
-): Promise<void> {
-  const { record, field } = input;
-  if (!record || field === null) return;
-  await changeLinks(manager, viewer, {
-    record,
-    field,
-    attachmentIds: [attachment.id],
-    mode: 'ADD',
-    expectedVersion: null,
-    policy: examined.fieldPolicy,
-    retentionMs: unlinkedRetentionMs,
-    now: attachment.createdAt,
-    locOf: () => ['input', 'field'],
-  });
-}
-
-function toBlob(
-  { scanner }: CreateAttachmentDependencies,
-  viewer: Viewer,
-  intake: Intake,
-  now: Date,
-): BlobRow {
-  return Object.assign(new BlobRow(), {
-    id: intake.blobId,
-    organizationId: viewer.organizationId,
-    documentKey: intake.documentKey,
-    size: intake.size,
-    md5: intake.md5,
-    sha256: intake.sha256,
-    verdict: scanner.isActive ? ('PENDING' as const) : ('APPROVED' as const),
-    createdAt: now,
-  });
-}
-
-function toAttachment(
-  { gracePeriodMs }: CreateAttachmentDependencies,
-  viewer: Viewer,
-  { input, examined, blob }: { input: CreationInput; examined: Examined; blob: BlobRow },
-  now: Date,
-): AttachmentRow {
-  const { record, metadata, description } = input;
-  // With a field the link decides whether the record comes to own it.
-  const owner = input.field === null ? record : null;
-  return Object.assign(new AttachmentRow(), {
-    id: uuidv7(),
-    organizationId: viewer.organizationId,
-    blobId: blob.id,
-    shared: owner !== null,
-    fileName: examined.fileName,
-    contentType: examined.contentType,
-    size: blob.size,
-    description,
-    descriptionHtml: examined.descriptionHtml,
-    metadataType: metadata?.type ?? null,
-    metadataAttributes: metadata?.attributes ?? null,
-    recordType: owner?.type ?? null,
-    recordId: owner?.id ?? null,
-    createdById: viewer.principal.id,
-    createdAt: now,
-    updatedAt: now,
-    claimedAt: owner ? now : null,
-    expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
-  });
+  if (stored.isReplay) await access.assertMayReplay(stored, creation);
+  return stored;
 }

@@ -80,8 +80,12 @@ export function assertListedRoute(method: string, url: string): void {
 /** Returns the viewer. Throws UNAUTHENTICATED where there is none, FORBIDDEN, naming what is missing, where it lacks the need. */
 export function assertPermitted(viewer: Viewer | null, need: Need): Viewer {
   if (!viewer) throw new AttachmentError('UNAUTHENTICATED');
-  if (need.length === 0 || need.some((permission) => viewer.permissions.has(permission))) return viewer;
+  if (isPermitted(viewer, need)) return viewer;
   const missing = need.join(' or ');
   const message = `The credential lacks the permission ${missing}.`;
   throw fault('missing_permission', [], `Needs ${missing}.`, { message });
+}
+
+export function isPermitted({ permissions }: Viewer, need: Need): boolean {
+  return need.length === 0 || need.some((permission) => permissions.has(permission));
 }

@@ -52,6 +52,9 @@ const settings = {
     'Delays between the attempts of a scan that gives no verdict, comma-separated.',
   ),
   MAX_FILE_SIZE: integer('268435456', 1, 2 ** 40).describe('Bytes a file may have.'),
+  MAX_INLINE_SIZE: integer('16777216', 1, 2 ** 28).describe(
+    'Decoded bytes of content as base64 or data URL; more comes as a file part or by an upload target.',
+  ),
   MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
   POLICIES_FILE: z
     .string()
@@ -156,6 +159,7 @@ function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
     scanner: env.SCANNER,
     scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     maxFileSize: env.MAX_FILE_SIZE,
+    maxInlineSize: Math.min(env.MAX_INLINE_SIZE, env.MAX_FILE_SIZE),
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,

@@ -25,7 +25,7 @@ export function checkVariables(
   variables: Readonly<Record<string, unknown>>,
   { hideSuggestions }: VariablesOptions,
 ): void {
-  if (JSON.stringify(variables, leaveFilesOut).length <= fewCharacters) return;
+  if (JSON.stringify(variables, shorten).length <= fewCharacters) return;
   const faults = new Faults();
   let count = 0;
   const add = (loc: (string | number)[], msg: string) => {
@@ -53,8 +53,9 @@ export function checkVariables(
   faults.throwIfAny();
 }
 
-/** A file part stands in the variables as an object of ours. */
-function leaveFilesOut(_key: string, value: unknown): unknown {
+/** A file part stands in the variables as an object of ours. No more of a long text is written out than shows that it is long. */
+function shorten(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return value.slice(0, fewCharacters + 1);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ? value : null;

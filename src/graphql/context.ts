@@ -6,6 +6,7 @@ import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { WatchTarget } from '../attachments/watch-attachments.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
+import type { Need } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
@@ -30,8 +31,7 @@ import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free } from './cost/introspection-cost.js';
 import type { QueryLimits } from './cost/query-limits.js';
 import { createDescriptionLoader, type DescriptionLoader } from './description-loader.js';
-import type { LongText } from './json-body/read-json-body.js';
-import type { TakenText } from './read-request.js';
+import type { ScreenedOperation } from './screen-operation.js';
 
 /** The dependencies of the verbs, which resolvers hand on. */
 export interface GraphqlDependencies {
@@ -54,6 +54,7 @@ export interface GraphqlDependencies {
   /** The URL that takes the bytes of an upload target. */
   uploadUrl(targetId: string): string;
   maxFileSize: number;
+  maxInlineSize: number;
   maxFiles: number;
   queryLimits: QueryLimits;
   turns: Turns;
@@ -68,12 +69,12 @@ export interface GraphqlDependencies {
 export interface RequestFacts {
   /** Null without a credential: good for introspection only. */
   viewer: Viewer | null;
-  /** Content that came in the variables as text, by the token that stands for it. */
-  longTexts: ReadonlyMap<string, LongText<TakenText>>;
+  /** The need that the viewer has been found to meet, before the body was read. */
+  metNeed?: Need;
   /** Everything taken in for this request; what no attachment uses in the end is removed. */
   taken: Intake[];
   /** The valid document that is executed; null if the server has to say why there is none. */
-  screened: { document: DocumentNode; introspection: Cost } | null;
+  screened: ScreenedOperation | null;
   /** The client's IP address. */
   address: string;
   /** The answer, if it is too large to be written in one go. */
@@ -131,8 +132,8 @@ export class GraphqlContext {
     return this.deps.database.list(this.viewer.organizationId, this.reader, work);
   }
 
-  get longTexts(): RequestFacts['longTexts'] {
-    return this.facts.longTexts;
+  get metNeed(): Need | null {
+    return this.facts.metNeed ?? null;
   }
 
   get document(): DocumentNode | null {

@@ -101,11 +101,16 @@ function stepOf(text: string, container: Container): string | number {
 /** Behind the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
-    let backslash = quote;
-    while (text.charAt(backslash - 1) === '\\') backslash -= 1;
-    if ((quote - backslash) % 2 === 0) return quote + 1;
+    if (!isEscaped(text, quote)) return quote + 1;
   }
   return text.length;
+}
+
+/** Whether a backslash, not escaped itself, precedes. */
+export function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text.charAt(start - 1) === '\\') start -= 1;
+  return (at - start) % 2 === 1;
 }
 
 /**

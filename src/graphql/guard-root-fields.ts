@@ -7,8 +7,7 @@ import {
 } from 'graphql';
 import { assertPermitted, needOfOperation } from '../auth/permission-table.js';
 import type { GraphqlContext } from './context.js';
-import { findLongTexts } from './json-body/find-long-texts.js';
-import { textTooLong } from './text-too-long.js';
+import { findLongTexts, textTooLong } from './read-json.js';
 
 type RootField = GraphQLField<unknown, GraphqlContext>;
 type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
@@ -25,17 +24,17 @@ function guardField(type: GraphQLObjectType, field: RootField): void {
   const guard =
     (inner: Resolve): Resolve =>
     (source, args, context, info) => {
-      assertPermitted(context.viewer, need);
-      assertNoStrayText(context, args, field.name);
+      if (need !== context.metNeed) assertPermitted(context.viewer, need);
+      assertNoStrayText(args, field.name);
       return inner(source, args, context, info);
     };
   if (field.subscribe) field.subscribe = guard(field.subscribe);
   field.resolve = guard(field.resolve ?? defaultFieldResolver);
 }
 
-/** Long texts are content of a file and nothing else: a token that stands for one must not be taken for a text. */
-function assertNoStrayText({ longTexts }: GraphqlContext, args: unknown, fieldName: string): void {
-  for (const { path } of findLongTexts(args, longTexts)) {
+/** A long text is content of a file and nothing else. */
+function assertNoStrayText(args: unknown, fieldName: string): void {
+  for (const path of findLongTexts(args)) {
     if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
     throw textTooLong(path);
   }

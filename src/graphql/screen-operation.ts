@@ -11,7 +11,6 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
-import { checkVariables, type VariablesOptions } from './check-variables.js';
 import type { Cost } from './cost/introspection-cost.js';
 import { costOf, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
@@ -155,31 +154,21 @@ function assertAffordable(
   return cost;
 }
 
-export interface ScreenRequestOptions extends VariablesOptions {
-  schema: GraphQLSchema;
-  screen: Screen;
-}
-
 /**
- * Screens what a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. Null for
- * what is no operation at all: the server refuses it. Throws what the screen throws, and BAD_USER_INPUT for numbers in a URL
- * that would be changed, and for long variables that are not of their types.
+ * The operation that a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. Null
+ * for what is no operation at all: the server refuses it. Throws BAD_USER_INPUT for numbers in a URL that would be changed.
  */
-export function screenRequest(
-  { schema, screen, hideSuggestions }: ScreenRequestOptions,
-  parameters: unknown,
-  isKnown: boolean,
-): ScreenedOperation | null {
+export function readOperation(parameters: unknown): Operation | null {
   if (!isObject(parameters)) return null;
   const { query, operationName, variables } = parameters;
   if (typeof query !== 'string') return null;
-  const name = typeof operationName === 'string' ? operationName : undefined;
   const given = typeof variables === 'string' ? parseQuietly(variables) : variables;
   if (typeof variables === 'string' && given !== undefined) assertExactNumbers(variables, []);
-  const values = isObject(given) ? given : undefined;
-  const screened = screen({ query, operationName: name, variables: values }, isKnown);
-  if (screened && values) checkVariables(schema, screened.operation, values, { hideSuggestions });
-  return screened;
+  return {
+    query,
+    operationName: typeof operationName === 'string' ? operationName : undefined,
+    variables: isObject(given) ? given : undefined,
+  };
 }
 
 function isObject(value: unknown): value is Record<'query' | 'operationName' | 'variables', unknown> {

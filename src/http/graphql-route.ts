@@ -1,74 +1,44 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { ApolloServer, BaseContext } from '@apollo/server';
+import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { DocumentNode } from 'graphql';
 import type { Admit } from '../auth/admit.js';
-import { assertPermitted, contentNeed } from '../auth/permission-table.js';
+import { assertPermitted, contentNeed, isPermitted } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
+import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
+import type { ReadMultipart } from '../graphql/read-multipart.js';
+import type { ScreenedOperation } from '../graphql/screen-operation.js';
+import type { Intake } from '../intake/intake.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
-import type { UploadConcurrency } from '../limits/upload-concurrency.js';
+import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
+import { type ArrivalLimits, ArrivingBody, maxOperation, maxSmallBody } from './arriving-body.js';
 import { assertPreflighted } from './open-body.js';
 
-/** A body that has been read to its end, the content in it taken in. `Text` is content that came as text. */
-export interface ReadBody<Content, Text> {
-  body: unknown;
-  taken: Content[];
-  longTexts?: ReadonlyMap<string, Text>;
-}
-
-/** The document to execute, and the part of its cost that is introspection. */
-export interface ScreenedDocument {
-  document: DocumentNode;
-  introspection: { values: number; bytes: number };
-}
-
-/** Facts about the request of an operation. */
-export interface OperationFacts<Content, Text> {
-  /** Null without a credential. */
-  viewer: Viewer | null;
-  longTexts: ReadonlyMap<string, Text>;
-  /** The operation adds what it takes in itself. */
-  taken: Content[];
-  /** Parsed and valid; null if it is not, which the server's own answer explains. */
-  screened: ScreenedDocument | null;
-  /** The client's IP address. */
-  address: string;
-  /** The answer, if it is too large to be written in one go. */
-  pieces: Buffer[] | null;
-  /** Calls back once the answer has been sent or its client has gone. */
-  onClosed(callback: () => void): void;
-  logError(error: unknown): void;
-}
-
-export interface GraphqlRouteDependencies<Context extends BaseContext, Content, Text> {
-  apollo: ApolloServer<Context>;
+export interface GraphqlRouteDependencies {
+  apollo: ApolloServer<GraphqlContext>;
   admit: Admit;
   /** Counts requests without a credential; null for no limit. */
   anonymous: NetworkRate | null;
   uploadSlots: UploadConcurrency;
+  bodies: BodyMemory;
+  /** The limits of JSON bodies, and of how fast clients must read large answers. */
+  limits: ArrivalLimits;
   /** Whether the API key of this id is still good. */
   isKeyGood(keyId: string): Promise<boolean>;
-  /**
-   * The document of an operation that can be executed. Throws for one that must not be. Its parameters come from the body or
-   * the URL.
-   */
-  screen(parameters: unknown, viewer: Viewer | null): Promise<ScreenedDocument | null>;
-  createContext(facts: OperationFacts<Content, Text>): Context;
-  readMultipart(request: IncomingMessage, viewer: Viewer): Promise<ReadBody<Content, Text>>;
-  readJson(request: IncomingMessage, viewer: Viewer | null): Promise<ReadBody<Content, Text>>;
-  /** How fast clients must read large answers. */
-  answerPace: PaceLimits;
+  /** Null for what cannot be executed. Throws for what must not be. The parameters come from the body or the URL. */
+  screen(parameters: unknown, viewer: Viewer | null): Promise<ScreenedOperation | null>;
+  /** Throws for variables, now complete, that are not of their types. */
+  checkVariables(screened: ScreenedOperation, parameters: unknown): void;
+  createContext(facts: RequestFacts): GraphqlContext;
+  readMultipart: ReadMultipart;
+  readJson(bytes: Buffer): Promise<unknown>;
   /** Removes content that the operation has made no use of. */
-  discard(content: Content): Promise<void>;
+  discard(intake: Intake): Promise<void>;
 }
-
-/** A JSON body that is longer, or does not say how long it is, may bring content. */
-const maxContentlessJson = 256 * 1024;
 
 const isMultipart = (request: FastifyRequest): boolean =>
   /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '');
@@ -79,64 +49,114 @@ const pagePolicy = "base-uri 'none'; form-action 'none'; frame-ancestors 'none';
 const isPage = (reply: FastifyReply): boolean => /^text\/html/.test(String(reply.getHeader('content-type')));
 
 /** Adds `POST /graphql`, JSON and multipart, and `GET /graphql`: queries, and the Sandbox for browsers. */
-export function registerGraphql<Context extends BaseContext, Content, Text>(
-  server: FastifyInstance,
-  deps: GraphqlRouteDependencies<Context, Content, Text>,
-): void {
-  const factsOf = new WeakMap<FastifyRequest, OperationFacts<Content, Text>>();
-  const facts = (request: FastifyRequest): OperationFacts<Content, Text> => {
-    const known = factsOf.get(request) ?? noFacts<Content, Text>(request);
-    factsOf.set(request, known);
-    return known;
-  };
-  const keep = (request: FastifyRequest, { body, taken, longTexts }: ReadBody<Content, Text>): unknown => {
-    factsOf.set(request, { ...facts(request), taken, ...(longTexts ? { longTexts } : {}) });
-    return body;
+export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDependencies): void {
+  const known = new WeakMap<FastifyRequest, RequestFacts>();
+  const factsOf = (request: FastifyRequest): RequestFacts => {
+    const facts = known.get(request);
+    if (!facts) throw new Error('The request has not been admitted.');
+    return facts;
   };
   const execute = fastifyApolloHandler(deps.apollo, {
-    context: async (request, reply) =>
-      deps.createContext(Object.assign(facts(request), heldUntilClosed(reply))),
+    context: async (request) => deps.createContext(factsOf(request)),
   });
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addHook('onRequest', async (request, reply) => {
-      assertPreflighted(request);
-      if (request.headers.authorization === undefined) {
-        await admitAnonymous(deps.anonymous, request, reply);
-        if (!isMultipart(request)) return;
-      }
-      const viewer = await admitRequest(deps.admit, request, reply);
-      facts(request).viewer = viewer;
-      if (isMultipart(request)) assertPermitted(viewer, contentNeed);
-      if (mayBringContent(request)) holdSlot(deps.uploadSlots, viewer, reply);
+      const facts = newFacts(request, reply);
+      known.set(request, facts);
+      await admitInto(facts, deps, request, reply);
     });
-    scope.addContentTypeParser('multipart/form-data', async (request: FastifyRequest) => {
-      const viewer = assertPermitted(facts(request).viewer, contentNeed);
-      return keep(request, await deps.readMultipart(request.raw, viewer));
+    scope.addHook('preParsing', (request, reply, payload, next) => {
+      const isJson = request.method === 'POST' && !isMultipart(request);
+      next(null, isJson ? watchArrival(deps, factsOf(request), request, reply) : payload);
     });
-    scope.addContentTypeParser('application/json', async (request: FastifyRequest) =>
-      keep(request, await deps.readJson(request.raw, facts(request).viewer)),
+    scope.addContentTypeParser('multipart/form-data', (request: FastifyRequest) =>
+      readForm(deps, factsOf(request), request.raw),
     );
-    scope.addHook('preHandler', async (request) => {
-      const known = facts(request);
-      if (mayBringContent(request)) await assertKeyStillGood(deps, known.viewer);
-      known.screened = await deps.screen(request.body ?? request.query, known.viewer);
-    });
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      (_: FastifyRequest, bytes: Buffer) => deps.readJson(bytes),
+    );
+    scope.addHook('preHandler', (request) => screenRequest(deps, factsOf(request), request));
     scope.addHook('onSend', async (request, reply) => {
       if (isPage(reply)) reply.header('content-security-policy', pagePolicy);
-      await Promise.all(facts(request).taken.map((content) => discardQuietly(deps, request, content)));
+      const taken = known.get(request)?.taken ?? [];
+      await Promise.all(taken.map((intake) => discardQuietly(deps, request, intake)));
     });
     scope.route({
       method: ['GET', 'POST'],
       url: '/graphql',
+      bodyLimit: deps.limits.maxSize,
       handler: async function (request, reply) {
         const answer = await execute.call(this, request, reply);
-        const { pieces } = facts(request);
-        return pieces ? sendPieces(reply, pieces, deps.answerPace) : answer;
+        const { pieces } = factsOf(request);
+        return pieces ? sendPieces(reply, pieces, deps.limits) : answer;
       },
     });
     done();
   });
+}
+
+/** Finds out who asks. Whoever sends much needs, before it is read, the permission and a place for it. */
+async function admitInto(
+  facts: RequestFacts,
+  deps: GraphqlRouteDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  assertPreflighted(request);
+  if (request.headers.authorization === undefined) {
+    await admitAnonymous(deps.anonymous, request, reply);
+    if (!isMultipart(request)) return;
+  }
+  facts.viewer = await admitRequest(deps.admit, request, reply);
+  if (isMultipart(request) || declaredSize(request) > maxSmallBody) {
+    assertPermitted(facts.viewer, contentNeed);
+    facts.metNeed = contentNeed;
+  }
+  if (mayBringContent(request)) holdSlot(deps.uploadSlots, facts.viewer, reply);
+}
+
+/** The body of a request that is no form, within its limits of size, time and memory. */
+function watchArrival(
+  { limits, bodies }: GraphqlRouteDependencies,
+  { viewer }: RequestFacts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): ArrivingBody {
+  const writer = viewer && isPermitted(viewer, contentNeed) ? viewer : null;
+  const maxSize = writer ? limits.maxSize : maxSmallBody;
+  return new ArrivingBody(request.raw, { ...limits, maxSize }, () => {
+    const size = declaredSize(request) || maxSize;
+    if (writer) reply.raw.once('close', bodies.take(writer.organizationId, size));
+  });
+}
+
+async function readForm(
+  deps: GraphqlRouteDependencies,
+  facts: RequestFacts,
+  request: IncomingMessage,
+): Promise<unknown> {
+  const viewer = facts.viewer ?? assertPermitted(null, contentNeed);
+  const { body, taken } = await deps.readMultipart(request, viewer, async (operation) => {
+    facts.screened = await deps.screen(operation, viewer);
+    return facts.screened !== null;
+  });
+  facts.taken = taken;
+  return body;
+}
+
+/** The operation of a form has been screened before its files were read. */
+async function screenRequest(
+  deps: GraphqlRouteDependencies,
+  facts: RequestFacts,
+  request: FastifyRequest,
+): Promise<void> {
+  if (mayBringContent(request)) await assertKeyStillGood(deps, facts.viewer);
+  const parameters = request.body ?? request.query;
+  if (!isMultipart(request)) facts.screened = await deps.screen(parameters, facts.viewer);
+  if (facts.screened) deps.checkVariables(facts.screened, parameters);
 }
 
 /** Content takes its time to arrive, and the key that came before it may have been revoked or have expired meanwhile. */
@@ -147,9 +167,14 @@ async function assertKeyStillGood(
   if (viewer?.keyId && !(await isKeyGood(viewer.keyId))) throw new AttachmentError('UNAUTHENTICATED');
 }
 
+/** A JSON body may if it is longer than an operation, or does not say how long it is. */
 function mayBringContent(request: FastifyRequest): boolean {
-  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
-  return isMultipart(request) || coding !== undefined || Number(length ?? 0) > maxContentlessJson;
+  const isOpen = request.headers['transfer-encoding'] !== undefined;
+  return isMultipart(request) || isOpen || declaredSize(request) > maxOperation;
+}
+
+function declaredSize({ headers }: FastifyRequest): number {
+  return Number(headers['content-length'] ?? 0);
 }
 
 /** Until the answer is sent, or its client has gone. */
@@ -161,36 +186,29 @@ function holdSlot(
   raw.once('close', slots.take(organizationId, principal.id));
 }
 
-function noFacts<Content, Text>({ log, ip }: FastifyRequest): OperationFacts<Content, Text> {
+/** A client may be gone before its operation begins. */
+function newFacts({ log, ip }: FastifyRequest, { raw }: FastifyReply): RequestFacts {
   return {
     viewer: null,
-    longTexts: new Map(),
     taken: [],
     screened: null,
     address: ip,
     pieces: null,
-    onClosed: () => {},
+    onClosed: (callback) => {
+      if (raw.destroyed) callback();
+      else raw.once('close', callback);
+    },
     logError: (err) => log.error({ err }, 'masked error'),
   };
 }
 
-/** A client may be gone before its operation begins. */
-function heldUntilClosed({ raw }: FastifyReply) {
-  return {
-    onClosed: (callback: () => void): void => {
-      if (raw.destroyed) callback();
-      else raw.once('close', callback);
-    },
-  };
-}
-
 /** An answer that is ready goes out even where unused bytes cannot be removed just then. */
-async function discardQuietly<Context extends BaseContext, Content, Text>(
-  { discard }: GraphqlRouteDependencies<Context, Content, Text>,
+async function discardQuietly(
+  { discard }: GraphqlRouteDependencies,
   request: FastifyRequest,
-  content: Content,
+  intake: Intake,
 ): Promise<void> {
-  await discard(content).catch((err: unknown) => request.log.warn({ err }, 'unused bytes not removed'));
+  await discard(intake).catch((err: unknown) => request.log.warn({ err }, 'unused bytes not removed'));
 }
 
 /** Sends a body piece by piece, as fast as the client reads, and ends the connection of one that does not read. */

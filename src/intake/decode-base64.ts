@@ -1,8 +1,5 @@
 import { AttachmentError, fault } from '../errors.js';
 
-/** Text as it arrives, in pieces cut anywhere; bytes are UTF-8. */
-export type TextPieces = AsyncIterable<Uint8Array | string> | readonly (Uint8Array | string)[];
-
 type Alphabet = 'base64' | 'base64url';
 
 const ownCharacters: Record<Alphabet, readonly [string, string]> = {
@@ -14,39 +11,29 @@ const nothing = Buffer.alloc(0);
 
 /** INVALID_BASE64; its detail is where the text stands and the offset of the first character that no valid text has there. */
 export class InvalidBase64 extends AttachmentError {
-  /** The media type that the text's data URL says. */
-  declaredType: string | null = null;
-
-  constructor(
-    loc: readonly (string | number)[],
-    offset: number,
-    /** Length of the whole text, which may be too long as well. */
-    readonly textLength: number,
-  ) {
+  constructor(loc: readonly (string | number)[], offset: number) {
     const msg = `This is no base64 from the character at offset ${offset} on.`;
     super('INVALID_BASE64', { details: [{ loc: [...loc, offset], msg, type: 'base64_invalid' }] });
   }
 }
 
 /**
- * The bytes that base64 text stands for, decoded as it arrives. The standard or the URL-safe alphabet, not both; padded in
- * full or not at all; nothing else, not even line ends. Bits that a last, cut group leaves over may be anything. Fails with
- * InvalidBase64 once it has read the text to its end; nothing that follows the fault is decoded.
+ * The bytes that base64 text stands for. The text comes in pieces, cut anywhere; bytes are UTF-8. The standard or the URL-safe
+ * alphabet, not both; padded in full or not at all; nothing else, not even line ends. Bits that a last, cut group leaves over
+ * may be anything. Throws InvalidBase64 at the end of the piece that has the fault.
  */
-export async function* decodeBase64(
-  text: TextPieces,
+export function* decodeBase64(
+  text: Iterable<Uint8Array | string>,
   loc: readonly (string | number)[] = ['content'],
-): AsyncGenerator<Uint8Array> {
+): Generator<Uint8Array> {
   const decoder = new Base64Decoder();
-  let textLength = 0;
-  for await (const piece of text) {
-    const encoded = toBytes(piece);
-    textLength += encoded.length;
-    const bytes = decoder.push(encoded);
+  for (const piece of text) {
+    const bytes = decoder.push(toBytes(piece));
+    if (decoder.faultOffset !== null) break;
     if (bytes.length > 0) yield bytes;
   }
   const bytes = decoder.finish();
-  if (decoder.faultOffset !== null) throw new InvalidBase64(loc, decoder.faultOffset, textLength);
+  if (decoder.faultOffset !== null) throw new InvalidBase64(loc, decoder.faultOffset);
   if (bytes.length > 0) yield bytes;
 }
 
@@ -64,7 +51,7 @@ export function assertDecodedSize(textLength: number, maxSize: number): void {
 }
 
 /** Characters beyond ASCII become bytes that no alphabet has. Before them, bytes count like characters. */
-export function toBytes(piece: Uint8Array | string): Buffer {
+function toBytes(piece: Uint8Array | string): Buffer {
   if (typeof piece === 'string') return Buffer.from(piece);
   return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
 }

@@ -35,3 +35,33 @@ function tooManyUploads(limit: number, whose: string): AttachmentError {
   const options = { message: msg, limit, retryAfterSeconds: 1 };
   return fault('too_many_uploads', ['headers', 'authorization'], msg, options);
 }
+
+/** The largest bodies that those of one organization, and all together, may take the memory of. */
+const largestOfOne = 4;
+const largestOfAll = 8;
+
+/** Bounds the memory of JSON bodies under way in this process. */
+export class BodyMemory {
+  readonly #largest: number;
+  readonly #ofOne: Places;
+  readonly #ofAll: Places;
+
+  /** In bytes. */
+  constructor(largest: number) {
+    this.#largest = largest;
+    this.#ofOne = new Places(largestOfOne * largest);
+    this.#ofAll = new Places(largestOfAll * largest);
+  }
+
+  /** Takes so many bytes, or throws RATE_LIMITED where others have taken them. */
+  take(organizationId: string, bytes: number): Release {
+    const release = takeAll([
+      () => this.#ofOne.take(organizationId, bytes),
+      () => this.#ofAll.take('', bytes),
+    ]);
+    if (release) return release;
+    const limit = largestOfOne * this.#largest;
+    const msg = `JSON bodies of one organization may take ${limit} bytes of memory, and twice as much in all.`;
+    throw fault('too_many_bodies', ['body'], msg, { message: msg, limit, retryAfterSeconds: 1 });
+  }
+}

@@ -2,11 +2,12 @@ import { type Admit, createAdmit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
+import { maxJsonBody } from '../graphql/read-json.js';
 import { DownloadPlaces } from '../limits/download-places.js';
 import { createMemoryRateLimiter } from '../limits/memory-rate-limiter.js';
 import { createNetworkRate, type NetworkRate, type Shares } from '../limits/network-rate.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { UploadConcurrency } from '../limits/upload-concurrency.js';
+import { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 
 const windowSeconds = 60;
 /** For counting requests, beside the pool of everything else. */
@@ -29,6 +30,7 @@ export interface Limits {
   /** Counts subscriptions that begin, by this process alone; null for no limit. */
   subscribing: RateLimiter | null;
   uploadSlots: UploadConcurrency;
+  bodies: BodyMemory;
   places: DownloadPlaces;
   closeLimits(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
     anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
     subscribing: await unlessOff(ownLimits.open, '', subscriptionsPerRequest * config.requestsPerMinute),
     uploadSlots: new UploadConcurrency(config.maxConcurrentUploads),
+    bodies: new BodyMemory(maxJsonBody(config.maxInlineSize)),
     places: new DownloadPlaces(config.maxConcurrentDownloads),
     closeLimits,
   };

@@ -12,11 +12,13 @@ import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { createApollo } from '../graphql/apollo.js';
+import { checkVariables } from '../graphql/check-variables.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
 import { answerMemory } from '../graphql/cost/answer-budget.js';
-import { createJsonReader, createMultipartReader } from '../graphql/read-request.js';
+import { maxJsonBody, readJson } from '../graphql/read-json.js';
+import { createMultipartReader } from '../graphql/read-multipart.js';
 import { createSchema } from '../graphql/schema.js';
-import { createScreen, screenRequest } from '../graphql/screen-operation.js';
+import { createScreen, readOperation } from '../graphql/screen-operation.js';
 import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
@@ -34,7 +36,7 @@ import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import { Turns } from '../limits/turns.js';
-import type { UploadConcurrency } from '../limits/upload-concurrency.js';
+import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
@@ -49,6 +51,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'an
     anonymous: NetworkRate | null;
     subscribing: RateLimiter | null;
     uploadSlots: UploadConcurrency;
+    bodies: BodyMemory;
     places: DownloadPlaces;
     authenticate: Authenticate;
     keys: KnownKeys;
@@ -93,20 +96,22 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     admit: deps.admit,
     anonymous: deps.anonymous,
     uploadSlots: deps.uploadSlots,
+    bodies: deps.bodies,
+    limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
     isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
     // A document that nobody has sent before is work, too.
     screen: async (parameters, viewer) => {
       await deps.turns.next(turnOf(viewer));
-      return screenRequest(
-        { schema, screen, hideSuggestions: !config.introspection },
-        parameters,
-        viewer !== null,
-      );
+      const operation = readOperation(parameters);
+      return operation && screen(operation, viewer !== null);
     },
-    answerPace: { stallTimeoutMs: config.stallTimeoutMs, minBytesPerSecond },
+    checkVariables: ({ operation }, parameters) => {
+      const { variables } = readOperation(parameters) ?? {};
+      if (variables) checkVariables(schema, operation, variables, { hideSuggestions: !config.introspection });
+    },
     createContext: (facts) => new GraphqlContext(deps, facts),
-    readMultipart: createMultipartReader({ ...deps, screen }, config),
-    readJson: createJsonReader(deps, config),
+    readMultipart: createMultipartReader(deps, config),
+    readJson: (bytes) => readJson(bytes, config),
     discard: (intake) => discardIntake(deps, intake),
   });
   const subscriptions = createSubscriptionServer(schema, {

@@ -17,7 +17,8 @@ const levels: readonly (readonly string[])[] = [
   ['verdicts'],
   ['attachments'],
   ['access', 'cleaning', 'webhooks', 'transfer'],
-  ['graphql', 'http'],
+  ['graphql'],
+  ['http'],
   ['wiring'],
   ['app.ts'],
   ['command'],
@@ -28,7 +29,7 @@ const levels: readonly (readonly string[])[] = [
 /** Packages that only the entrances (and what is above them) may know. */
 const transportPackages =
   /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|prom-client|type-graphql|ws)($|[-/])/;
-const entranceLevel = levels.findIndex((places) => places.includes('http'));
+const entranceLevel = levels.findIndex((places) => places.includes('graphql'));
 
 interface Import {
   file: SourceFile;

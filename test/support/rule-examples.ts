@@ -19,7 +19,8 @@ export const examples = {
       'src/links/b.ts': "import { type Viewer } from '../auth/viewer.js';",
       'src/intake/c.ts': "import { blobsOf } from '../attachments/blobs.js';",
       'src/webhooks/a.ts': "import { GraphQLError } from 'graphql';\nimport { v7 } from 'uuid';",
-      'src/graphql/a.ts': "import { GraphQLError } from 'graphql';\nimport { x } from '../webhooks/x.js';",
+      'src/graphql/a.ts':
+        "import { GraphQLError } from 'graphql';\nimport { x } from '../webhooks/x.js';\nimport { y } from '../http/y.js';",
       'src/http/a.ts': "import { x } from '../graphql/x.js';\nimport y from 'fastify';",
       'src/app.ts': "import { x } from './http/x.js';",
       'src/command/a.ts': "import { x } from '../app.js';\nimport { y } from '../main.js';",
@@ -36,7 +37,7 @@ export const examples = {
       'src/links/a.ts:1 must not import src/intake/intake.ts',
       'src/intake/c.ts:1 must not import src/attachments/blobs.ts',
       'src/webhooks/a.ts:1 must not import graphql',
-      'src/http/a.ts:1 must not import src/graphql/x.ts',
+      'src/graphql/a.ts:3 must not import src/http/y.ts',
       'src/command/a.ts:2 must not import src/main.ts',
       'src/main.ts:2 must not import test/y.ts',
     ],

@@ -1,6 +1,6 @@
 import { errorTable, Faults } from '../../errors.js';
 import { assertExactNumbers } from '../exact-numbers.js';
-import { defaultJsonBodyLimits } from '../json-body/json-body-limits.js';
+import { maxDepth } from '../read-json.js';
 import { multipartFault } from './multipart-fault.js';
 
 /** One GraphQL request as its client sent it; what was null or absent is left out. */
@@ -47,9 +47,6 @@ class Members {
 function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
-
-/** Levels of a field's JSON, as in a JSON body. */
-const { maxDepth } = defaultJsonBodyLimits;
 
 export type JsonObject = Record<string, unknown>;
 

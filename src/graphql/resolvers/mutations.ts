@@ -6,13 +6,10 @@ import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { createUploadTarget, offerUpload } from '../../intake/create-upload-target.js';
-import { measureUpload } from '../../intake/receive.js';
 import { claimAttachment } from '../../links/claim-attachment.js';
 import { linkAttachments } from '../../links/link-attachments.js';
-import { limitFileSize } from '../../policies/choose-policy.js';
 import { releaseAttachment } from '../../verdicts/release-attachment.js';
 import { rescanAttachment } from '../../verdicts/rescan-attachment.js';
-import { awaitContent, doorOf, refuseWithAll } from '../await-content.js';
 import type { GraphqlContext } from '../context.js';
 import { decideLinks, readLinks, readRejected } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
@@ -58,21 +55,8 @@ export class Mutations {
     @Arg('input', () => CreateAttachmentInput) input: CreateAttachmentInput,
     @Ctx() context: GraphqlContext,
   ): Promise<CreateAttachmentPayload> {
-    const { deps, viewer } = context;
-    const creation = toCreation(input);
-    const { record, field } = creation;
-    if (record) await context.access.assertMayEdit(record, field, namedRecord);
-    // Asked before: `links` cannot be null, so an answer that is missing later would take the new id with it.
-    if (record && field !== null) await context.access.mayView(record, field);
-    const stored = await measureUpload(deps.uploadMeter, doorOf(input.content), async () => {
-      const maxSize = limitFileSize(deps.policies, creation);
-      const intake = await awaitContent(input.content, context, maxSize).catch((error: unknown) =>
-        refuseWithAll(context, creation, input.content, error),
-      );
-      return createAttachment(deps, viewer, { ...creation, intake });
-    });
-    if (stored.isReplay) await context.access.assertMayReplay(stored, creation);
-    return { attachment: toAttachment(stored) };
+    const creation = { ...toCreation(input), content: input.content };
+    return { attachment: toAttachment(await createAttachment(context.deps, context, creation)) };
   }
 
   @Mutation(() => CreateUploadTargetPayload)

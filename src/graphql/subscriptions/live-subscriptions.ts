@@ -10,7 +10,6 @@ import { MessageType } from 'graphql-ws';
 import { FairTurns } from '../../database/fair-turns.js';
 import type { Release } from '../../limits/places.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../context.js';
-import { free } from '../cost/introspection-cost.js';
 import type { CredentialWatch } from './credential-watch.js';
 import type { Connection, Session } from './open-session.js';
 import { type EventContext, SharedEvents } from './shared-events.js';
@@ -113,15 +112,14 @@ export class LiveSubscriptions {
   }
 
   #openContext(
-    { session: { viewer }, connection, args: { document } }: Subscriber,
+    { session: { viewer }, connection }: Subscriber,
     watch: RequestFacts['watch'],
     onClosed?: RequestFacts['onClosed'],
   ): GraphqlContext {
     return new GraphqlContext(this.#deps, {
       viewer,
-      longTexts: new Map(),
       taken: [],
-      screened: { document, introspection: free },
+      screened: null,
       address: connection.address,
       pieces: null,
       logError: (error: unknown) => connection.logError(error),

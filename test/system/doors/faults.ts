@@ -1,4 +1,4 @@
-import { base64InForm, type DoorInput } from '../../service/doors/doors.js';
+import { base64InForm, type Door, type DoorInput } from '../../service/doors/doors.js';
 import { ordinaryFile } from '../../service/doors/stage.js';
 import { Client } from '../../support/client.js';
 import { base64Faults, contentFaults } from './content-faults.js';
@@ -37,10 +37,13 @@ const badInput = (name: string, input: DoorInput, fault: string, limit?: number)
   refusal: refuse('BAD_USER_INPUT', fault, limit),
 });
 
+/** Variables of more than a few thousand characters. */
+const isLong = ({ name }: Door) => name.endsWith('long') || name === base64InForm.name;
+
 /** graphql-js tells such faults by the place of the variable in the document; of long variables they are told by their own. */
 function ofOtherShape(name: string, input: DoorInput, place: string): Fault {
   const refusal: Fault['refusal'] = (door) =>
-    refuse('BAD_USER_INPUT', `${door.name === base64InForm.name ? place : 'query.1.11'}: bad_user_input`);
+    refuse('BAD_USER_INPUT', `${isLong(door) ? place : 'query.1.11'}: bad_user_input`);
   return { ...badInput(name, input, ''), refusal };
 }
 

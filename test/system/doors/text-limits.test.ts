@@ -22,7 +22,7 @@ const tooLarge: Refusal = { code: 'FILE_TOO_LARGE', faults: ['input.content: fil
 describe.each(Object.entries(prefix))('the policy’s limit on %s', (member, start) => {
   const invalid = (byteCount: number) => `${start}${'!'.repeat(charactersFor(byteCount))}`;
 
-  test.each([limit + 3, 2 * limit, 12 * limit])('refuses %d bytes by their length alone', async (size) => {
+  test.each([limit + 3, 2 * limit, 7 * limit])('refuses %d bytes by their length alone', async (size) => {
     await stage.expectRefusal(tooLarge, () => create(member, invalid(size), 'calendar'));
   });
 

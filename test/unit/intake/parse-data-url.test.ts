@@ -1,13 +1,12 @@
 import { AttachmentError } from '../../../src/errors.js';
+import { decodeBase64 } from '../../../src/intake/decode-base64.js';
 import { maxDataUrlHeader, parseDataUrl } from '../../../src/intake/parse-data-url.js';
 
 /** Content type and content, or code and kind of the fault. */
-async function parse(pieces: readonly (string | Uint8Array)[]): Promise<[string, string]> {
+function parse(text: string): [string, string] {
   try {
-    const { contentType, content } = await parseDataUrl(pieces);
-    const bytes: Uint8Array[] = [];
-    for await (const piece of content) bytes.push(piece);
-    return [contentType, Buffer.concat(bytes).toString()];
+    const { contentType, base64 } = parseDataUrl(text);
+    return [contentType, Buffer.concat([...decodeBase64([base64])]).toString()];
   } catch (error) {
     if (!(error instanceof AttachmentError)) throw error;
     return [error.code, error.details[0]?.type ?? ''];
@@ -55,47 +54,37 @@ const examples: [string, readonly [string, string]][] = [
   ['', malformed],
 ];
 
-test.each(examples)('%s', async (text, expected) => {
-  expect(await parse([text])).toEqual(expected);
-  expect(await parse([...Buffer.from(text)].map((byte) => Buffer.of(byte)))).toEqual(expected);
+test.each(examples)('%s', (text, expected) => {
+  expect(parse(text)).toEqual(expected);
 });
 
 test.each([
   [-1, ['text/plain', 'Hello']],
   [0, ['text/plain', 'Hello']],
   [1, malformed],
-])('a header of the greatest length and %i', async (more, expected) => {
+])('a header of the greatest length and %i', (more, expected) => {
   const ends = ['data:text/plain;x=', ';base64'];
   const header = ends.join('x'.repeat(maxDataUrlHeader + more - ends.join('').length));
   expect(header).toHaveLength(maxDataUrlHeader + more);
-  expect(await parse([`${header},SGVsbG8=`])).toEqual(expected);
+  expect(parse(`${header},SGVsbG8=`)).toEqual(expected);
 });
 
-test('an endless header is given up', async () => {
-  let piecesRead = 0;
-  let isReleased = false;
-  async function* endless() {
-    try {
-      for (; ; piecesRead += 1) yield 'data:'.repeat(20);
-    } finally {
-      isReleased = true;
-    }
-  }
-  await expect(parseDataUrl(endless(), ['input'])).rejects.toMatchObject({
-    code: 'BAD_USER_INPUT',
-    details: [{ loc: ['input'], type: 'data_url_invalid' }],
-  });
-  expect(piecesRead).toBeLessThan(15);
-  expect(isReleased).toBe(true);
+test('a header without an end is looked at no further than a header may go', () => {
+  expect(() => parseDataUrl('data:'.repeat(1_000_000), ['input'])).toThrow(
+    expect.objectContaining({
+      code: 'BAD_USER_INPUT',
+      details: [expect.objectContaining({ loc: ['input'], type: 'data_url_invalid' })],
+    }),
+  );
 });
 
-test('a header that is made to be looked at for long is not', async () => {
+test('a header that is made to be looked at for long is not', () => {
   const start = performance.now();
   for (const text of [
     `data:a/b${';a=b'.repeat(250)}`,
     `data:${'a/'.repeat(500)}`,
     `data:a/b;a=${'='.repeat(1000)}`,
   ])
-    await expect(parse([`${text},`])).resolves.toHaveLength(2);
+    expect(parse(`${text},`)).toHaveLength(2);
   expect(performance.now() - start).toBeLessThan(500);
 });

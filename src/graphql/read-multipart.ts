@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import type { Viewer } from '../auth/viewer.js';
+import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
+import { intakeFromStream, type TakeInDependencies } from '../intake/from-stream.js';
+import type { Intake } from '../intake/intake.js';
+import { type Door, measureFailure, type UploadMeter } from '../intake/receive.js';
+import { minBytesPerSecond } from '../limits/pace.js';
+import { defaultMultipartLimits } from './multipart/multipart-limits.js';
+import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
+import type { Operation } from './screen-operation.js';
+
+export type ReadRequestDependencies = TakeInDependencies &
+  DiscardIntakeDependencies & { uploadMeter: UploadMeter };
+
+export interface RequestLimits {
+  maxFileSize: number;
+  maxFiles: number;
+  operationsTimeoutMs: number;
+  stallTimeoutMs: number;
+}
+
+/**
+ * Reads the body of a request in the name of `viewer`, taking content in as it arrives. `screen` is asked before any file is read
+ * whether the operation can be executed.
+ */
+export type ReadMultipart = (
+  request: IncomingMessage,
+  viewer: Viewer,
+  screen: (operation: Operation) => Promise<boolean>,
+) => Promise<MultipartRequest<Intake>>;
+
+/** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
+const framing = 4 * 1024 * 1024;
+
+/** The parser's content type for a part without one of its own. */
+const undeclared = 'text/plain';
+
+export function createMultipartReader(deps: ReadRequestDependencies, limits: RequestLimits): ReadMultipart {
+  const { maxFileSize: maxSize, maxFiles } = limits;
+  const maxRequestSize = maxFiles * maxSize + framing;
+  const multipartLimits = { ...defaultMultipartLimits, ...limits, minBytesPerSecond, maxRequestSize };
+  return (request, { organizationId }, screen) =>
+    processMultipart<Intake>(request, multipartLimits, {
+      screen,
+      receive: ({ stream: content, fileName, declaredType: declared }) => {
+        const declaredType = declared === undeclared ? null : declared;
+        return measured(deps.uploadMeter, 'multipart', () =>
+          intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),
+        );
+      },
+      discard: (intake) => discardIntake(deps, intake),
+    });
+}
+
+function measured(meter: UploadMeter, door: Door, take: () => Promise<Intake>): Promise<Intake> {
+  return measureFailure(meter, door, async () => {
+    const intake = await take();
+    meter.onStored(door, intake.size);
+    return intake;
+  });
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import { Transform, type TransformCallback } from 'node:stream';
+import { type AttachmentError, fault } from '../errors.js';
+import { type PaceLimits, PaceWatch } from '../limits/pace.js';
+
+export interface ArrivalLimits extends PaceLimits {
+  /** In bytes. */
+  maxSize: number;
+  /** The beginning of a body, or all of a short one, must have come by then. */
+  operationsTimeoutMs: number;
+}
+
+/** After so many bytes a body is no mere operation: from then on its client must keep up a pace. */
+export const maxOperation = 256 * 1024;
+
+/** After so many bytes the memory for a body is asked for. Whoever may not bring content may send no more. */
+export const maxSmallBody = 1024 * 1024;
+
+/**
+ * The body of a request as it arrives. Fails with REQUEST_TOO_LARGE past its size, also by what the client declares, with
+ * BAD_USER_INPUT of the type `timeout` or `client_aborted`, or with what `onLarge` throws. The request is not destroyed.
+ */
+export class ArrivingBody extends Transform {
+  readonly #source: IncomingMessage;
+  readonly #limits: ArrivalLimits;
+  readonly #onLarge: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #pace: PaceWatch | null = null;
+  #size = 0;
+
+  /** `onLarge` is called once, when the body turns out to be no small one. */
+  constructor(source: IncomingMessage, limits: ArrivalLimits, onLarge: () => void) {
+    super();
+    this.#source = source;
+    this.#limits = limits;
+    this.#onLarge = onLarge;
+    this.#timer = setTimeout(this.#onTooSlow, limits.operationsTimeoutMs);
+    // Whoever reads it hears of a fault; where nobody does, the answer is on its way already.
+    this.on('error', () => {});
+    source.on('error', this.#onClose).once('close', this.#onClose);
+    if (source.destroyed) this.#onClose();
+    else if (Number(source.headers['content-length'] ?? 0) > limits.maxSize) this.destroy(this.#tooLarge());
+    else source.pipe(this);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    const wasSmall = this.#size <= maxSmallBody;
+    this.#size += chunk.length;
+    try {
+      if (this.#size > this.#limits.maxSize) throw this.#tooLarge();
+      if (wasSmall && this.#size > maxSmallBody) this.#onLarge();
+      if (this.#size > maxOperation) this.#watch().count(chunk.length);
+      done(null, chunk);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('The body cannot be read.', { cause: error }));
+    }
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.#stop();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stop();
+    this.#source.unpipe(this);
+    done(error);
+  }
+
+  #watch(): PaceWatch {
+    clearTimeout(this.#timer);
+    this.#pace ??= new PaceWatch(this.#limits, this.#onTooSlow);
+    return this.#pace;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#pace?.stop();
+    this.#source.off('error', this.#onClose).off('close', this.#onClose);
+  }
+
+  #tooLarge(): AttachmentError {
+    const { maxSize } = this.#limits;
+    const msg = `The body may have at most ${maxSize} bytes.`;
+    return fault('too_large', ['body'], msg, { message: msg, limit: maxSize });
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#source.readableEnded) return;
+    this.destroy(bodyFault('client_aborted', 'The request ended before its body was complete.'));
+  };
+
+  readonly #onTooSlow = (): void => {
+    this.destroy(bodyFault('timeout', 'The request arrives too slowly.'));
+  };
+}
+
+function bodyFault(type: 'client_aborted' | 'timeout', msg: string): AttachmentError {
+  return fault(type, ['body'], msg, { code: 'BAD_USER_INPUT', message: msg });
+}

@@ -1,0 +1,214 @@
+import { randomInt } from 'node:crypto';
+import { AttachmentError } from '../../../src/errors.js';
+import {
+  findLongTexts,
+  longText,
+  maxDepth,
+  maxJsonBody,
+  maxRest,
+  readJson,
+} from '../../../src/graphql/read-json.js';
+import { report } from '../../support/report.js';
+
+const maxFiles = 3;
+const long = 'x'.repeat(longText + 1);
+
+const read = (text: string | Buffer) => readJson(Buffer.from(text), { maxFiles });
+
+async function readBadly(text: string | Buffer): Promise<AttachmentError> {
+  const fault = await read(text).catch((error: unknown) => error);
+  if (!(fault instanceof AttachmentError)) throw new Error(`Read well: ${String(fault)}`);
+  return fault;
+}
+
+const inVariables = (...texts: string[]) =>
+  `{"variables":{${texts.map((text, index) => `"${index}":"${text}"`).join()}}}`;
+
+describe('a body', () => {
+  test.each([
+    '',
+    ' ',
+    '{',
+    '{"a":1}}',
+    '{"a" 1}',
+    "{'a':1}",
+    '{"a":1,}',
+    'undefined',
+    '{"a":"\n"}',
+    '{"a":"\\x"}',
+    '{"a":"',
+    '{"a":"b\\',
+    `{"variables":{"a":"${long}`,
+    `{"variables":{"a":"${long}\\"}}`,
+    `{"variables":{"a":"${long}\\u00"}}`,
+    `{"variables":{"a":"${long}\\q"}}`,
+    `{"variables":{"a":"${long}\n"}}`,
+    `{"variables":{"a":"${long}"}`,
+    `{"variables":{"a":"${long}" "b":1}}`,
+    `{"variables":{"\\q":"${long}"}}`,
+  ])('that is no JSON is refused: %.40j', async (text) => {
+    expect(() => JSON.parse(text)).toThrow(SyntaxError);
+    expect(await readBadly(text)).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      details: [{ loc: ['body'], type: 'json_invalid' }],
+    });
+  });
+
+  test('that is no UTF-8 is refused', async () => {
+    const broken = Buffer.from('{"a":"é"}').fill(0x22, 7, 8);
+    for (const bytes of [broken, Buffer.from('{"a":"é"}', 'latin1'), Buffer.from('{"a":"é"}', 'utf16le')])
+      expect(await readBadly(bytes)).toMatchObject({
+        code: 'BAD_USER_INPUT',
+        details: [{ type: 'json_invalid' }],
+      });
+  });
+
+  test('may be any JSON, batches and byte order marks included', async () => {
+    const texts = ['null', '1', '"a"', '[]', '[{"query":"{ a }"},{}]', ' {"a":[{},[[]],"]"]}\n'];
+    for (const text of texts) expect(await read(text)).toEqual(JSON.parse(text));
+    expect(await read('\ufeff{"a":1}')).toEqual({ a: 1 });
+  });
+
+  test('cannot reach a prototype', async () => {
+    const body = await read(
+      `{"__proto__":{"a":1},"constructor":{"prototype":{"a":1}},"variables":{"__proto__":"${long}"}}`,
+    );
+    expect(Object.getPrototypeOf(body)).toBe(Object.prototype);
+    expect(Object.keys(body as object)).toEqual(['__proto__', 'constructor', 'variables']);
+    expect('a' in {}).toBe(false);
+    expect(findLongTexts(body)).toEqual([['variables', '__proto__']]);
+  });
+
+  test('has the last of two values under one key', async () => {
+    expect(await read(`{"variables":{"a":"${long}","a":"x"}}`)).toEqual({ variables: { a: 'x' } });
+  });
+
+  test('is what JSON.parse says, wherever it is cut into turns', async () => {
+    const piece = ['é', '€', '😀', 'A', '\\u00e9', '\\ud83d\\ude00', '\\/'];
+    const texts = Array.from({ length: 5 }, () =>
+      Array.from({ length: 300_000 }, () => piece[randomInt(piece.length)] ?? '').join(''),
+    );
+    for (const text of texts) {
+      const body = inVariables(text);
+      expect(await read(body)).toEqual(JSON.parse(body));
+    }
+  });
+
+  test('keeps its numbers, or is refused beside a long text', async () => {
+    const fault = await readBadly(`{"variables":{"a":"${long}","b":[1,12345678901234567890]}}`);
+    expect(fault).toMatchObject({ details: [{ loc: ['b', 1], type: 'inexact_number' }] });
+  });
+});
+
+describe('limits', () => {
+  const limit = (code: string, bound: number, loc: unknown[], type: string) =>
+    expect.objectContaining({ code, limit: bound, details: [expect.objectContaining({ loc, type })] });
+
+  test.each([-1, 0, 1])('of a long text, and %i', async (more) => {
+    const text = inVariables('x'.repeat(longText + more));
+    expect(findLongTexts(await read(text))).toEqual(more > 0 ? [['variables', '0']] : []);
+  });
+
+  test.each([
+    [`{"query":"${long}"}`, ['query']],
+    [`{"variables":{},"extensions":{"a":[null,"${long}"]}}`, ['extensions', 'a', 1]],
+    [`[{"variables":{"a":"${long}"}}]`, [0, 'variables', 'a']],
+    [`"${long}"`, []],
+  ])('keep long texts among the variables: %.20s', async (text, loc) => {
+    expect(await readBadly(text)).toEqual(limit('REQUEST_TOO_LARGE', longText, loc, 'too_large'));
+  });
+
+  test('let content alone be long', async () => {
+    const variables = (member: string) => `{"variables":{"input":{"content":{"${member}":"${long}"}}}}`;
+    for (const member of ['base64', 'dataUrl'])
+      expect(findLongTexts(await read(variables(member)))).toHaveLength(1);
+    const loc = ['input', 'content', 'description'];
+    const refused = limit('REQUEST_TOO_LARGE', longText, loc, 'too_long');
+    expect(await readBadly(variables('description'))).toEqual(refused);
+  });
+
+  test('let no key be long', async () => {
+    for (const text of [
+      `{"${long}":1}`,
+      `{"variables":{"a":1,"${long}":1}}`,
+      `{"variables":[{"${long}":1}]}`,
+    ])
+      expect(await readBadly(text)).toEqual(limit('BAD_USER_INPUT', longText, ['body'], 'key_too_long'));
+  });
+
+  test.each([-1, 0, 1])('of what is no long text, and %i', async (more) => {
+    const text = inVariables(long, 'y'.repeat(60), long).padEnd(maxRest + 2 * long.length + more);
+    if (more <= 0) expect(Object.keys((await read(text)) as object)).toEqual(['variables']);
+    else expect(await readBadly(text)).toEqual(limit('REQUEST_TOO_LARGE', maxRest, ['body'], 'too_large'));
+  });
+
+  test.each([
+    ['many values', `[${'1,'.repeat(8_000_000)}1]`],
+    ['many short strings', `[${'"abc",'.repeat(2_000_000)}1]`],
+    ['quotes within a string', inVariables('\\"'.repeat(8_000_000))],
+  ])('tell %s long before they are parsed', async (_, text) => {
+    const parse = jest.spyOn(JSON, 'parse');
+    expect(await readBadly(text)).toEqual(limit('REQUEST_TOO_LARGE', maxRest, ['body'], 'too_large'));
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+
+  test.each([-1, 0, 1])('of contents, and %i', async (more) => {
+    const text = inVariables(...Array<string>(maxFiles + more).fill(long));
+    if (more <= 0) expect(findLongTexts(await read(text))).toHaveLength(maxFiles + more);
+    else expect(await readBadly(text)).toMatchObject({ code: 'TOO_MANY_FILES', limit: maxFiles });
+  });
+
+  test.each([-1, 0, 1])('of depth, and %i', async (more) => {
+    const depth = maxDepth + more;
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      const nested = `${open.repeat(depth)}"[[[{"${close.repeat(depth)}`;
+      if (more <= 0) expect(await read(nested)).toEqual(JSON.parse(nested));
+      else
+        expect(await readBadly(nested)).toEqual(limit('BAD_USER_INPUT', maxDepth, ['body'], 'json_too_deep'));
+    }
+  });
+
+  test('of a body have room for the largest content', () => {
+    for (const size of [0, 1, 2, 3, 3000]) {
+      const dataUrl = `data:${'x'.repeat(1000)};base64,${Buffer.alloc(size).toString('base64')}`;
+      expect(maxJsonBody(size)).toBeGreaterThan(JSON.stringify({ variables: { dataUrl } }).length);
+    }
+  });
+});
+
+test('a body at the limit is parsed in one step, and all else takes turns', async () => {
+  const base64 = Buffer.alloc(16 * 1024 * 1024, 'Leave a file, get a ticket. ').toString('base64');
+  const body = Buffer.from(JSON.stringify({ query: 'x', variables: { input: { content: { base64 } } } }));
+  const pauses: number[] = [];
+  let last = performance.now();
+  const beat = setInterval(() => {
+    pauses.push(performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const before = performance.now();
+  await read(body);
+  const whole = performance.now() - before;
+  clearInterval(beat);
+  report(
+    `${body.length} bytes: ${whole.toFixed(0)} ms, longest step ${Math.max(...pauses).toFixed(0)} ms, ` +
+      `${pauses.length} turns for others`,
+  );
+  expect(pauses.length).toBeGreaterThan(5);
+});
+
+test('findLongTexts looks through everything that has members', () => {
+  const value = {
+    a: long,
+    b: ['x', { c: long, d: null }, long],
+    e: 1,
+    f: new Date(0),
+    g: Promise.resolve(long),
+  };
+  expect(findLongTexts(value)).toEqual([['a'], ['b', 1, 'c'], ['b', 2]]);
+  expect(findLongTexts(long)).toEqual([[]]);
+  expect(findLongTexts(Object.assign(Object.create(null), { a: long }))).toHaveLength(1);
+});
