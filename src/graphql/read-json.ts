@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { assertPermitted, contentNeed } from '../auth/permission-table.js';
+import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault, type Loc } from '../errors.js';
 import { assertExactNumbers, isEscaped } from './exact-numbers.js';
 
@@ -21,9 +23,14 @@ export function maxJsonBody(maxInlineSize: number): number {
 
 /**
  * A body as JSON, which nothing holds up the event loop for but JSON.parse itself. Throws BAD_USER_INPUT (types `json_invalid`,
- * `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too much that is no content, and TOO_MANY_FILES.
+ * `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too much that is no content, TOO_MANY_FILES; and what
+ * `assertPermitted` throws, if there is content in it.
  */
-export async function readJson(bytes: Buffer, { maxFiles }: { maxFiles: number }): Promise<unknown> {
+export async function readJson(
+  bytes: Buffer,
+  viewer: Viewer | null,
+  { maxFiles }: { maxFiles: number },
+): Promise<unknown> {
   const text = await decode(bytes);
   const endTurn = async () => text.length > maxRest && setImmediate();
   assertShape(text);
@@ -33,6 +40,7 @@ export async function readJson(bytes: Buffer, { maxFiles }: { maxFiles: number }
   assertExactNumbers(text);
   const texts = text.length > longText ? findLongTexts(value) : [];
   for (const path of texts) assertPlace(path);
+  if (texts.length > 0) assertPermitted(viewer, contentNeed);
   if (texts.length > maxFiles) throw new AttachmentError('TOO_MANY_FILES', { limit: maxFiles });
   return value;
 }

@@ -35,7 +35,7 @@ export interface GraphqlRouteDependencies {
   checkVariables(screened: ScreenedOperation, parameters: unknown): void;
   createContext(facts: RequestFacts): GraphqlContext;
   readMultipart: ReadMultipart;
-  readJson(bytes: Buffer): Promise<unknown>;
+  readJson(bytes: Buffer, viewer: Viewer | null): Promise<unknown>;
   /** Removes content that the operation has made no use of. */
   discard(intake: Intake): Promise<void>;
 }
@@ -76,7 +76,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
     scope.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      (_: FastifyRequest, bytes: Buffer) => deps.readJson(bytes),
+      (request: FastifyRequest, bytes: Buffer) => deps.readJson(bytes, factsOf(request).viewer),
     );
     scope.addHook('preHandler', (request) => screenRequest(deps, factsOf(request), request));
     scope.addHook('onSend', async (request, reply) => {

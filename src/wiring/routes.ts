@@ -111,7 +111,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     },
     createContext: (facts) => new GraphqlContext(deps, facts),
     readMultipart: createMultipartReader(deps, config),
-    readJson: (bytes) => readJson(bytes, config),
+    readJson: (bytes, viewer) => readJson(bytes, viewer, config),
     discard: (intake) => discardIntake(deps, intake),
   });
   const subscriptions = createSubscriptionServer(schema, {

@@ -210,7 +210,7 @@ describe('a client', () => {
     },
   );
 
-  test('whose body is refused may send the next one', async () => {
+  test('may send another body after one that is refused', async () => {
     const broken = Buffer.from(body);
     broken.write('!', 400_000);
     for (const bytes of [broken, body, broken, broken, body]) {
