@@ -51,7 +51,10 @@ export const beforeLists = (database: Pick<Database, 'list'>): Pick<Database, 'l
   list: (organizationId, from, work) => database.list(organizationId, from, work, true),
 });
 
-export function createLoaders(
+/** The loaders that decide whether an attachment may be viewed or changed. */
+export type AccessLoaders = ReturnType<typeof createAccessLoaders>;
+
+export function createAccessLoaders(
   database: Pick<Database, 'list'>,
   read: EntityManager,
   viewer: Viewer,
@@ -67,28 +70,8 @@ export function createLoaders(
       ({ attachment }) => attachment.id,
       options,
     ),
-    rejection: byKey<string, RejectionRow>(
-      (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
-      (id) => id,
-      ({ blobId }) => blobId,
-      options,
-    ),
-    principal: byKey<string, PrincipalRow>(
-      (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),
-      (id) => id,
-      ({ id }) => id,
-      options,
-    ),
-    field: byKey(
-      (keys: FieldKey[]) => list((lists) => readFields(lists, viewer, keys)),
-      fieldId,
-      idOfField,
-      options,
-    ),
-    fieldById: byKey<string, RecordFieldRow>(
+    fieldById: byId<RecordFieldRow>(
       (ids) => read.findBy(RecordFieldRow, { organizationId, id: In(ids) }),
-      (id) => id,
-      ({ id }) => id,
       options,
     ),
     fieldsOfRecord: groupsByKey<RecordRef, RecordFieldRow>(
@@ -97,18 +80,61 @@ export function createLoaders(
       idOfRecord,
       options,
     ),
+    linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>(
+      (slices) => list((lists) => readSlices(lists, slices)),
+      options,
+    ),
+  };
+}
+
+export function createLoaders(
+  database: Pick<Database, 'list'>,
+  read: EntityManager,
+  viewer: Viewer,
+  schedule?: ScheduleBatch,
+) {
+  const { organizationId } = viewer;
+  const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
+  const options = createOptions(schedule);
+  return {
+    ...createAccessLoaders(database, read, viewer, schedule),
+    rejection: byKey<string, RejectionRow>(
+      (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
+      (id) => id,
+      ({ blobId }) => blobId,
+      options,
+    ),
+    principal: byId<PrincipalRow>(
+      (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),
+      options,
+    ),
+    field: byKey(
+      (keys: FieldKey[]) => list((lists) => readFields(lists, viewer, keys)),
+      fieldId,
+      idOfField,
+      options,
+    ),
     linksOfField: groupsByKey<string, LinkRow>(
       (ids) => list((lists) => readLinksOfFields(lists, ids)),
       (id) => id,
       (link) => link.fieldId,
       { ...options, maxBatchSize: maxFieldsAtOnce },
     ),
-    linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>(
-      (slices) => list((lists) => readSlices(lists, slices)),
-      options,
-    ),
     linkCount: totalByKey((ids) => list((lists) => countLinks(lists, ids)), options),
   };
+}
+
+/** The row of each id. */
+function byId<Row extends { id: string }>(
+  read: (ids: string[]) => Promise<Row[]>,
+  options: Options,
+): DataLoader<string, Row | null> {
+  return byKey<string, Row>(
+    read,
+    (id) => id,
+    ({ id }) => id,
+    options,
+  );
 }
 
 /** Nothing is kept from one batch to the next, so that what a mutation changes is seen at once. */

@@ -2,7 +2,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import type { Loaders } from './loaders.js';
+import type { AccessLoaders } from './loaders.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
 
 /** A place of an attachment: a field of a record or, if the field is null, the record that has claimed it. */
@@ -35,10 +35,7 @@ export class RecordAccess {
   constructor(
     private readonly authorizer: RecordAuthorizer,
     private readonly viewer: Viewer,
-    private readonly loaders: Pick<
-      Loaders,
-      'attachment' | 'linksOfAttachment' | 'fieldById' | 'fieldsOfRecord'
-    >,
+    private readonly loaders: AccessLoaders,
   ) {}
 
   /** False: everything is permitted, and nothing is hidden. */

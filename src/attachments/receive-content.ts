@@ -61,14 +61,11 @@ export async function receiveContent(
   throw fault('missing_content', ['input', 'content'], msg, { message: msg });
 }
 
-/** A text that comes twice in one request is taken in once. */
 async function receiveText(
   deps: ReceiveContentDependencies,
   { viewer: { organizationId }, taken }: ContentRequest,
   { encoding, text, maxSize: asFile }: Omit<TextSource, 'organizationId'>,
 ): Promise<Intake> {
-  const known = taken.find((intake) => intake.text?.encoding === encoding && intake.text.text === text);
-  if (known) return known;
   if (taken.length >= deps.maxFiles) throw tooMany(deps.maxFiles, encoding);
   const maxSize = Math.min(asFile, deps.maxFileSize, deps.maxInlineSize);
   const receiving = intakeFromText(deps, { organizationId, encoding, text, maxSize });

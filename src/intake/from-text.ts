@@ -5,7 +5,7 @@ import type { Intake } from './intake.js';
 import { parseDataUrl } from './parse-data-url.js';
 
 /** How content is written as text. */
-export type TextEncoding = NonNullable<Intake['text']>['encoding'];
+export type TextEncoding = 'base64' | 'dataUrl';
 
 export interface TextSource {
   organizationId: string;
@@ -38,7 +38,7 @@ export async function intakeFromText(deps: TakeInDependencies, source: TextSourc
     fileName: null,
     declaredType,
   });
-  return { ...intake, fromDataUrl, text: { encoding, text } };
+  return { ...intake, fromDataUrl };
 }
 
 function* slicesOf(text: string): Generator<string> {

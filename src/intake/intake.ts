@@ -16,8 +16,6 @@ export interface Intake {
   declaredType: string | null;
   /** True where the bytes came in a data URL, whose type belongs to the content and cannot be overruled. */
   fromDataUrl?: boolean;
-  /** The text that the bytes came as. */
-  text?: { encoding: 'base64' | 'dataUrl'; text: string };
   /** True where the bytes came by way of an upload target, so that others may be using them too. */
   fromUploadTarget?: boolean;
   /** Then: the principal who has brought them. */

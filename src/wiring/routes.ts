@@ -1,6 +1,6 @@
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
-import { beforeLists, createLoaders } from '../access/loaders.js';
+import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import { findDownload } from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
@@ -124,7 +124,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
 }
 
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
-  const loaders = createLoaders(beforeLists(database), database.read, viewer);
+  const loaders = createAccessLoaders(beforeLists(database), database.read, viewer);
   return new RecordAccess(recordAuthorizer, viewer, loaders);
 }
 
@@ -159,7 +159,8 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
     countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
     direct: deps.redirectDownloads ? deps.storage.direct : null,
     findDownload: async (id, viewer) => {
-      if (viewer && (await accessOf(deps, viewer).hides(id))) return null;
+      const mayHide = viewer !== null && deps.recordAuthorizer.isActive;
+      if (mayHide && (await accessOf(deps, viewer).hides(id))) return null;
       return findDownload(deps.database.read, id, viewer);
     },
     findMaker: async (maker) => {

@@ -220,16 +220,3 @@ describe('a client', () => {
     }
   });
 });
-
-test('a variable that is used twice is stored once', async () => {
-  const content = Buffer.alloc(400_000, 'xyz');
-  const before = await storedFiles(service.dataDirectory);
-  const one =
-    'createAttachment(input: { content: { base64: $text }, fileName: "a.bin" }) { attachment { documentKey } }';
-  const { a, b } = await service.client.ask<Record<'a' | 'b', { attachment: { documentKey: string } }>>(
-    `mutation ($text: String!) { a: ${one} b: ${one} }`,
-    { text: content.toString('base64') },
-  );
-  expect(a.attachment.documentKey).toBe(b.attachment.documentKey);
-  expect(await storedFiles(service.dataDirectory)).toHaveLength(before.length + 1);
-});
