@@ -4,6 +4,12 @@ import type { NewJob } from './jobs.js';
 /** The schema of graphile-worker's tables. A name of our own keeps other uses in the same database apart. */
 export const jobSchema = 'claimcheck_jobs';
 
+/**
+ * The table itself, for what none of graphile-worker's functions and views does: its view of jobs leaves the payload out, and
+ * its functions pass over a job that is locked.
+ */
+export const privateJobs = `${jobSchema}._private_jobs`;
+
 /** Attempts are counted here, not there: more than any schedule has. */
 const noLimit = 32_767;
 const maxErrorLength = 1_000;
@@ -80,7 +86,7 @@ export async function settleJob(
   // A row of another id comes in its place: graphile-worker removes the one it knows once the task has returned.
   const [row] = await query<{ payload: JobPayload }>(
     manager,
-    `WITH gone AS (DELETE FROM ${jobSchema}._private_jobs WHERE id = $1 AND locked_by = $2 RETURNING payload)
+    `WITH gone AS (DELETE FROM ${privateJobs} WHERE id = $1 AND locked_by = $2 RETURNING payload)
      SELECT payload FROM gone`,
     [id, lockedBy],
   );
@@ -100,7 +106,7 @@ export async function settleJob(
 /** Puts a job back as if it had not been taken. */
 export async function releaseJob(manager: EntityManager, { id, lockedBy }: HeldJob): Promise<void> {
   await manager.query(
-    `UPDATE ${jobSchema}._private_jobs SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+    `UPDATE ${privateJobs} SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
      WHERE id = $1 AND locked_by = $2`,
     [id, lockedBy],
   );
@@ -131,7 +137,7 @@ async function addJob(
 
 async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
   await manager.query(
-    `UPDATE ${jobSchema}._private_jobs SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
+    `UPDATE ${privateJobs} SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
     [id, JSON.stringify({ next })],
   );
 }
@@ -148,10 +154,10 @@ async function keepExhausted(
     `SELECT id FROM ${jobSchema}.add_job($1, $2::json, max_attempts => 1)`,
     [kind, JSON.stringify({ ...envelope, attempts })],
   );
-  await manager.query(
-    `UPDATE ${jobSchema}._private_jobs SET attempts = max_attempts, last_error = $2 WHERE id = $1`,
-    [kept?.id, describe(error)],
-  );
+  await manager.query(`SELECT FROM ${jobSchema}.permanently_fail_jobs(ARRAY[$1::bigint], $2)`, [
+    kept?.id,
+    describe(error),
+  ]);
 }
 
 function describe(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { jobSchema, query } from './graphile-rows.js';
+import { jobSchema, privateJobs, query } from './graphile-rows.js';
 
 /** For what graphile-worker does not know by itself: which of those that hold jobs still live. By the database's clock. */
 export async function createLiveWorkers(manager: EntityManager): Promise<void> {
@@ -43,7 +43,7 @@ export async function unlockUnknownJobs(
   leaseMs: number,
 ): Promise<void> {
   await manager.query(
-    `UPDATE ${jobSchema}._private_jobs SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
+    `UPDATE ${privateJobs} SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
      WHERE locked_by = $1 AND locked_at < now() - $2 * interval '1 millisecond'
        AND (id::text, attempts::int) NOT IN (SELECT * FROM unnest($3::text[], $4::int[]))`,
     [workerId, leaseMs, [...attempts.keys()], [...attempts.values()]],
@@ -54,7 +54,7 @@ export async function unlockUnknownJobs(
 export async function unlockDeadWorkers(manager: EntityManager, leaseMs: number): Promise<void> {
   const dead = await query<{ id: string }>(
     manager,
-    `SELECT DISTINCT locked_by AS id FROM ${jobSchema}._private_jobs job
+    `SELECT DISTINCT locked_by AS id FROM ${jobSchema}.jobs job
      WHERE locked_at < now() - $1 * interval '1 millisecond' AND NOT EXISTS (
        SELECT 1 FROM ${jobSchema}.live_workers worker WHERE worker.id = job.locked_by AND alive_until > now())`,
     [leaseMs],

@@ -164,9 +164,9 @@ export class GraphileJobs implements Jobs {
 const isJobId = (id: string): boolean => /^[1-9]\d{0,17}$/.test(id);
 
 /**
- * If a connection is lost while graphile-worker ends, it rejects promises that nobody awaits, which would end the process;
- * its jobs are unlocked like those of a dead worker. Such a rejection goes to `onFault` instead; any other ends the
- * process as usual. The result removes the handler.
+ * If a connection is lost while graphile-worker ends, it rejects promises that nobody awaits, which would end the process. None
+ * of its events, handlers of errors or ways to stop reaches those promises. Its jobs are unlocked like those of a dead worker.
+ * Such a rejection goes to `onFault`; any other ends the process as usual. The result removes the handler.
  */
 export function keepRejections(onFault: (error: unknown) => void): () => void {
   const handle = (error: unknown) => {
