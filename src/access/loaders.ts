@@ -2,10 +2,9 @@ import DataLoader from 'dataloader';
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import type { LinkRow } from '../database/entities/link.js';
 import { PrincipalRow } from '../database/entities/principal.js';
-import { RecordFieldRow } from '../database/entities/record-field.js';
-import { RejectionRow } from '../database/entities/rejection.js';
+import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { RejectionRow } from '../database/entities/verdict.js';
 import type { Total } from '../database/page.js';
 import { In } from '../database/typeorm.js';
 import {

@@ -3,7 +3,7 @@ import { type Actor, recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { RemovalRow } from '../database/entities/removal.js';
+import { RemovalRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';

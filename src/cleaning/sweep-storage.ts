@@ -1,9 +1,8 @@
 import { removeBytes } from '../attachments/delete-rows.js';
 import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
-import { IntakeRow } from '../database/entities/intake.js';
+import { IntakeRow, SweepRow } from '../database/entities/cleaning.js';
 import { OrganizationRow } from '../database/entities/organization.js';
-import { SweepRow } from '../database/entities/sweep.js';
 import { In } from '../database/typeorm.js';
 import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';

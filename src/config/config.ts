@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { limitSettings, shapeLimits } from './limit-settings.js';
-import { findMisspelled } from './misspelled-settings.js';
 import {
   delays,
+  findMisspelled,
   flag,
   httpUrl,
   integer,

@@ -1,3 +1,4 @@
+import leven from 'leven';
 import { z } from 'zod';
 
 const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
@@ -83,4 +84,24 @@ const isOrigin = (text: string): boolean =>
 export function presetOf(setting: z.ZodType): string | null {
   const { default: preset } = z.toJSONSchema(setting, { io: 'input', unrepresentable: 'any' });
   return typeof preset === 'string' ? preset : null;
+}
+
+/** Shorter names are too near to other variables of an environment, such as HOME to HOST. */
+const shortest = 6;
+
+/** Variables of the environment that are no settings, each with the setting that it is nearly the name of. */
+export function findMisspelled(
+  given: readonly string[],
+  settings: readonly string[],
+): { given: string; meant: string }[] {
+  const known = new Set(settings);
+  return given
+    .filter((name) => name.length >= shortest && !known.has(name))
+    .flatMap((name) => {
+      const maxDistance = name.length < 10 ? 1 : 2;
+      const meant = settings.find(
+        (setting) => leven(name, setting, { maxDistance: maxDistance + 1 }) <= maxDistance,
+      );
+      return meant === undefined ? [] : [{ given: name, meant }];
+    });
 }

@@ -21,7 +21,7 @@ import { maxFileNameBytes } from '../content-types/clean-file-name.js';
 import { Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { checkCharacters } from '../model/check-characters.js';
-import { maxReasonLength } from '../verdicts/release-attachment.js';
+import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
 

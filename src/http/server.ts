@@ -7,11 +7,10 @@ import { v7 as uuidv7 } from 'uuid';
 import { AnswerPace } from '../limits/answer-pace.js';
 import { plainAddress } from '../limits/networks.js';
 import { minBytesPerSecond } from '../limits/pace.js';
-import { boundConnections } from './bound-connections.js';
+import { boundConnections, takePipelinedInTurns } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
-import { takePipelinedInTurns } from './pipelining.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];

@@ -1,9 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { IntakeRow } from '../database/entities/intake.js';
-import { RemovalRow } from '../database/entities/removal.js';
-import { SweptKeyRow } from '../database/entities/swept-key.js';
+import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';

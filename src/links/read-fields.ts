@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { LinkRow } from '../database/entities/link.js';
-import { RecordFieldRow } from '../database/entities/record-field.js';
+import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { maxTotal, type Total, toTotal } from '../database/page.js';
 import { In } from '../database/typeorm.js';
 import type { RecordRef } from '../model/record.js';

@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { LinkRow } from '../database/entities/link.js';
-import { RecordFieldRow } from '../database/entities/record-field.js';
+import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 
 /** Takes an attachment out of every field, inside the caller's transaction. Returns how many those were. */
 export async function unlinkEverywhere(manager: EntityManager, attachmentId: string): Promise<number> {

@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
-import { LinkRow } from '../database/entities/link.js';
-import { RecordFieldRow } from '../database/entities/record-field.js';
+import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import type { RecordRef } from './record.js';
 
 /** One attachment whose status or place has changed, or that is gone: committed, and visible to whoever reads now. */

@@ -1,6 +1,6 @@
 import type { EntityManager, EntityMetadata } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { IntakeRow } from '../database/entities/intake.js';
+import { IntakeRow } from '../database/entities/cleaning.js';
 import { JobRow } from '../database/entities/job.js';
 import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
 

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { RejectionRow } from '../database/entities/rejection.js';
+import { RejectionRow } from '../database/entities/verdict.js';
 import { dropFromFields } from '../links/unlink-everywhere.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { BlobRow } from '../database/entities/blob.js';
-import { ReleaseRow } from '../database/entities/release.js';
+import { ReleaseRow } from '../database/entities/verdict.js';
 import type { Attempt, JobHandler, Jobs } from '../jobs/jobs.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import type { Storage } from '../storage/storage.js';

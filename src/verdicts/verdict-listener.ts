@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import type { RejectionReason } from '../database/entities/rejection.js';
+import type { RejectionReason } from '../database/entities/verdict.js';
 import type { Faults } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 

@@ -13,7 +13,6 @@ import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } f
 import type { CredentialWatch } from './credential-watch.js';
 import type { Connection, Session } from './open-session.js';
 import { type EventContext, SharedEvents } from './shared-events.js';
-import { type Tell, tellChanges } from './tell-changes.js';
 import { type Changes, watchVisible } from './watch-visible.js';
 
 /** One subscription that is about to begin. */
@@ -148,4 +147,42 @@ function keyOf({ session: { viewer, authorization }, args }: Subscriber): string
   const text = document.loc?.source.body;
   const parts = [authorization, viewer, text, operationName, variableValues];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+}
+
+/** Sends an event of these pieces of JSON, and resolves once the client has taken it. */
+export type Tell = (pieces: readonly Buffer[]) => Promise<void>;
+
+/**
+ * Tells one subscriber of changes, each once it has taken the one before. It is for the protocol to wait for and to end, and
+ * gives it nothing: the protocol would write each event anew for each subscriber.
+ */
+export function tellChanges(
+  changes: Changes,
+  { events, tell, leave }: { events: Pick<SharedEvents, 'hold'>; tell: Tell; leave: Release },
+): AsyncIterableIterator<never> {
+  let hasEnded = false;
+  const end = async () => {
+    hasEnded = true;
+    leave();
+    await changes.return?.();
+  };
+  const tellAll = async () => {
+    for (let step = await changes.next(); !step.done; step = await changes.next()) {
+      const { pieces, release } = await events.hold(step.value);
+      try {
+        if (!hasEnded) await tell(pieces);
+      } finally {
+        release();
+      }
+    }
+  };
+  const done = async (): Promise<IteratorReturnResult<undefined>> => ({ done: true, value: undefined });
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => tellAll().finally(end).then(done),
+    return: () => end().then(done),
+    throw: (error) => end().then(() => Promise.reject(error)),
+  };
 }

@@ -1,6 +1,5 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { LinkRow } from '../../database/entities/link.js';
-import type { RecordFieldRow } from '../../database/entities/record-field.js';
+import type { LinkRow, RecordFieldRow } from '../../database/entities/record-field.js';
 import type { StoredLink } from '../../links/link-attachments.js';
 import type { RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';

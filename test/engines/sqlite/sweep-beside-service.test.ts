@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { RemovalRow } from '../../../src/database/entities/removal.js';
+import { RemovalRow } from '../../../src/database/entities/cleaning.js';
 import { claim } from '../../service/doors/links.js';
 import { report } from '../../support/report.js';
 import { startCommand } from '../../support/run-command.js';

@@ -1,6 +1,5 @@
 import { cleanUp } from '../../../src/cleaning/clean-up.js';
-import { RemovalRow } from '../../../src/database/entities/removal.js';
-import { SweepRow } from '../../../src/database/entities/sweep.js';
+import { RemovalRow, SweepRow } from '../../../src/database/entities/cleaning.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { createMemoryStorage } from '../../../src/storage/memory.js';

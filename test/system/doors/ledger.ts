@@ -1,10 +1,9 @@
 import type { Database } from '../../../src/database/database.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
+import { RemovalRow } from '../../../src/database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../../../src/database/entities/idempotency-key.js';
-import { LinkRow } from '../../../src/database/entities/link.js';
-import { RecordFieldRow } from '../../../src/database/entities/record-field.js';
-import { RemovalRow } from '../../../src/database/entities/removal.js';
+import { LinkRow, RecordFieldRow } from '../../../src/database/entities/record-field.js';
 import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { openTestDatabase } from '../../support/test-database.js';

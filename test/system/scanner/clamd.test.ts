@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClamdScanner } from '../../../src/scanner/clamd.js';
-import { createScanner } from '../../../src/scanner/create-scanner.js';
+import { ClamdScanner, createScanner } from '../../../src/scanner/create-scanner.js';
 import type { Scanner } from '../../../src/scanner/scanner.js';
 import { type Clamd, installClamd, startClamd } from '../../support/clamd.js';
 import { collectGarbage } from '../../support/collect-garbage.js';

@@ -12,7 +12,7 @@ import { errorTable } from '../../../src/errors.js';
 import { faultTypes } from '../../../src/fault-types.js';
 import { maxLinks } from '../../../src/links/change-links.js';
 import { renderingLimits } from '../../../src/markdown/rendering.js';
-import { maxReasonLength } from '../../../src/verdicts/release-attachment.js';
+import { maxReasonLength } from '../../../src/verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../../../src/webhooks/check-webhooks.js';
 import { quotedIn, readPage, readPages, sectionOf, tableOf, unquote } from '../../support/doc-page.js';
 import { readSources, repositoryRoot } from '../../support/source-files.js';

@@ -1,4 +1,4 @@
-import { ClamdScanner } from '../../../src/scanner/clamd.js';
+import { ClamdScanner } from '../../../src/scanner/create-scanner.js';
 import { report } from '../../support/report.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { clean, eicar, mebibyte, noVerdict, repeated, scan } from './content.js';

@@ -1,0 +1,45 @@
+import { instantColumn, textColumn } from '../columns.js';
+import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
+
+/** How far a regular look through the storage has come. */
+@Entity('sweeps')
+export class SweepRow {
+  @PrimaryColumn(textColumn('name', 32))
+  name!: string;
+
+  /** Hour partitions before this have been looked through. */
+  @Column(instantColumn('swept_until'))
+  sweptUntil!: Date;
+}
+
+/** A key that the sweep has found without a row. From then on no blob may be made of it: its bytes go, or have gone. */
+@Entity('swept_keys')
+@Index('ix_swept_keys_swept_at', ['sweptAt'])
+export class SweptKeyRow {
+  @PrimaryColumn(textColumn('document_key', 128))
+  documentKey!: string;
+
+  @Column(instantColumn('swept_at'))
+  sweptAt!: Date;
+}
+
+/** Bytes that must go: written with the deletion of their blob, gone once the storage has removed them. */
+@Entity('removals')
+export class RemovalRow {
+  @PrimaryColumn(textColumn('document_key', 128))
+  documentKey!: string;
+
+  @Column(instantColumn('created_at'))
+  createdAt!: Date;
+}
+
+/** Content that has been on its way for a while, to no row as yet. Written and renewed by the process that takes it in. */
+@Entity('intakes')
+export class IntakeRow {
+  @PrimaryColumn(textColumn('document_key', 128))
+  documentKey!: string;
+
+  /** Grows by one with each renewal. No instant: a clock may be set. */
+  @Column({ type: 'integer', name: 'beat' })
+  beat!: number;
+}
