@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
 import { type Config, ConfigError } from './config/config.js';
 import { createServer } from './http/server.js';
-import { systemCode } from './storage/storage-fault.js';
+import { systemCode } from './storage/storage.js';
 import { createHandlers, startRepeatedWork } from './wiring/background-work.js';
 import { assertFolders, closeDataToOthers } from './wiring/private-data.js';
 import { addRoutes } from './wiring/routes.js';

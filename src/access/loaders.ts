@@ -2,7 +2,7 @@ import DataLoader from 'dataloader';
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { PrincipalRow } from '../database/entities/principal.js';
+import { PrincipalRow } from '../database/entities/organization.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/verdict.js';
 import type { Total } from '../database/page.js';

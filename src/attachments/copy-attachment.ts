@@ -6,8 +6,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';
 import { Faults } from '../errors.js';
-import { mayCopy } from '../model/may-download.js';
-import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { readDescriptions } from './descriptions.js';
 
 export interface CopyAttachmentDependencies {

@@ -3,11 +3,10 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { In } from '../database/typeorm.js';
-import type { FaultDetail, Faults } from '../errors.js';
+import { characterFault, type FaultDetail, type Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { plainHtml } from '../markdown/render-markdown.js';
 import { renderingFaults } from '../markdown/rendering.js';
-import { characterFault } from '../model/check-characters.js';
 
 export interface RenderStoredDependencies {
   database: Database;

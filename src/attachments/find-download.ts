@@ -3,8 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AttachmentError } from '../errors.js';
-import { mayDownload } from '../model/may-download.js';
-import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
+import { findAttachment, mayDownload, type StoredAttachment } from '../model/stored-attachment.js';
 
 export interface Download {
   id: string;

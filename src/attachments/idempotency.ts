@@ -8,8 +8,7 @@ import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { type AttachmentError, type Faults, fault } from '../errors.js';
-import { checkCharacters } from '../model/check-characters.js';
+import { type AttachmentError, checkCharacters, type Faults, fault } from '../errors.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
 
 /** How long a retry finds the attachment of the first request. */

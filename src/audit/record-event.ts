@@ -1,7 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import { insertRow } from '../database/insert-row.js';
+import { purgeRows } from '../database/purge-rows.js';
+import { LessThan } from '../database/typeorm.js';
 
 /** Who did it. A viewer is one; a principal of null is nobody in particular. */
 export interface Actor {
@@ -64,3 +67,14 @@ export const auditActions = [
 ] as const;
 
 export type AuditAction = (typeof auditActions)[number];
+
+/** For `where`: the events that are older than the retention, in milliseconds; null where that is 0, which is for good. */
+export function outlivedAt(now: Date, retentionMs: number) {
+  return retentionMs === 0 ? null : { id: LessThan(firstIdOf(now.getTime() - retentionMs)) };
+}
+
+/** Removes events that are older than the retention, in milliseconds; 0 keeps them for good. */
+export async function purgeEvents(database: Database, now: Date, retentionMs: number): Promise<void> {
+  if (retentionMs === 0) return;
+  await purgeRows(database, AuditEventRow, 'id', firstIdOf(now.getTime() - retentionMs));
+}

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
-import { PrincipalRow } from '../database/entities/principal.js';
+import { PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 
 /** `cck_` and the first 8 characters of the secret: enough to tell keys apart, and at least 24 stay unknown. */

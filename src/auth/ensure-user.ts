@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.js';
-import { OrganizationRow } from '../database/entities/organization.js';
-import { PrincipalRow } from '../database/entities/principal.js';
+import { OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import type { Viewer } from './viewer.js';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
-import { PrincipalRow } from '../database/entities/principal.js';
+import { PrincipalRow } from '../database/entities/organization.js';
 import type { KeyRevocations } from './key-revocations.js';
 import { toPermissions, type Viewer } from './viewer.js';
 

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { privateFile, privateFolder } from '../config/private-files.js';
-import { systemCode } from '../storage/storage-fault.js';
+import { systemCode } from '../storage/storage.js';
 
 const randomSecret = () => randomBytes(32).toString('base64url');
 const isLongEnough = (secret: string) => secret.length >= 16;

@@ -6,7 +6,7 @@ import {
   removeDueBytes,
 } from '../attachments/delete-rows.js';
 import { forgetCreations } from '../attachments/idempotency.js';
-import { purgeEvents } from '../audit/purge-events.js';
+import { purgeEvents } from '../audit/record-event.js';
 import { allEnded } from '../database/background-writes.js';
 import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';

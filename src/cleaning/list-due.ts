@@ -1,5 +1,5 @@
 import { isOutlived } from '../attachments/idempotency.js';
-import { outlivedAt } from '../audit/purge-events.js';
+import { outlivedAt } from '../audit/record-event.js';
 import { before } from '../database/columns.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';

@@ -1,5 +1,12 @@
 import 'reflect-metadata';
-import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType } from 'graphql';
+import {
+  GraphQLEnumType,
+  GraphQLSchema,
+  getNullableType,
+  isInputObjectType,
+  lexicographicSortSchema,
+  printSchema,
+} from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
 import { meterFields } from './cost/meter-fields.js';
@@ -80,4 +87,9 @@ function markOneOf(schema: GraphQLSchema, name: string): void {
   const type = schema.getType(name);
   if (!isInputObjectType(type)) throw new Error(`${name} is not an input type.`);
   type.isOneOf = true;
+}
+
+/** The text of schema.graphql. */
+export function printSortedSchema(): string {
+  return `${printSchema(lexicographicSortSchema(createSchema()))}\n`;
 }

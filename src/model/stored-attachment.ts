@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { BlobRow } from '../database/entities/blob.js';
+import { BlobRow, type Verdict } from '../database/entities/blob.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
@@ -82,4 +82,25 @@ export async function findAttachment(
 /** NOT_FOUND for what the input names at `loc`: not there, or not for this viewer; nobody learns which. */
 export function notFound(loc: (string | number)[]): AttachmentError {
   return fault('not_found', loc, errorTable.NOT_FOUND.message);
+}
+
+/**
+ * Whether the viewer may make another attachment of the bytes, which is its own then: while they have no verdict, that would
+ * show them to it. What has been rejected stays so in every attachment.
+ */
+export function mayCopy(viewer: Viewer, verdict: Verdict, broughtById: string): boolean {
+  return verdict === 'APPROVED' || verdict === 'REJECTED' || broughtById === viewer.principal.id;
+}
+
+/** Whether the bytes of an attachment that the viewer sees may go to it: approved ones to all, rejected ones to nobody. */
+export function mayDownload(viewer: Viewer, { attachment, blob }: StoredAttachment): boolean {
+  switch (blob.verdict) {
+    case 'APPROVED':
+      return true;
+    case 'REJECTED':
+      return false;
+    case 'PENDING':
+    case 'SCAN_FAILED':
+      return attachment.createdById === viewer.principal.id;
+  }
 }

@@ -2,7 +2,7 @@ import { mkdir, open, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { privateFolder } from '../config/private-files.js';
-import { systemCode } from './storage-fault.js';
+import { systemCode } from './storage.js';
 
 /** The directories from `root` down, made so that they, and the names in them, survive a power cut. */
 export class Directories {

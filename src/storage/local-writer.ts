@@ -4,8 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { privateFile } from '../config/private-files.js';
 import type { Directories } from './directories.js';
 import type { ReservedSpace } from './reserved-space.js';
-import type { ObjectWriter } from './storage.js';
-import { onMedium } from './storage-fault.js';
+import { type ObjectWriter, onMedium } from './storage.js';
 
 /** While more of an object arrives, what has come is sent to the disk in steps of this many bytes, so that little is left for the end. */
 const flushInterval = 32 * 1024 * 1024;

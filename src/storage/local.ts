@@ -6,8 +6,14 @@ import { Directories } from './directories.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
 import { ReservedSpace } from './reserved-space.js';
-import type { ByteRange, ObjectWriter, Storage } from './storage.js';
-import { onMedium, systemCode, toStorageFault } from './storage-fault.js';
+import {
+  type ByteRange,
+  type ObjectWriter,
+  onMedium,
+  type Storage,
+  systemCode,
+  toStorageFault,
+} from './storage.js';
 
 export interface LocalStorageOptions {
   /** Bytes of the volume that objects leave free; 64 MiB where nothing is said. */

@@ -8,7 +8,7 @@ import {
   type OpenToOthers,
   privateFolder,
 } from '../config/private-files.js';
-import { systemCode } from '../storage/storage-fault.js';
+import { systemCode } from '../storage/storage.js';
 import type { Log } from './log.js';
 
 /** The names that the service itself puts into DATA_DIR; other files may be there too. */

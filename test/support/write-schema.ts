@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { settingDescriptions } from '../../src/config/config.js';
-import { printSortedSchema } from '../../src/graphql/print-schema.js';
+import { printSortedSchema } from '../../src/graphql/schema.js';
 
 const introduction = `# Copy to .env and fill in. Every setting is optional; the values here are the defaults. docs/settings.md tells more.
 # \`set -a; . ./.env; set +a; npm start\` uses it; so do EnvironmentFile of systemd and env_file of Docker.

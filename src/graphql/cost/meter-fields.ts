@@ -13,7 +13,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import type { AnswerBudget } from './answer-budget.js';
-import { weightOf } from './field-weights.js';
+import { weightOf } from './operation-cost.js';
 
 /** The arguments of a resolver. */
 interface MeteredContext {

@@ -16,7 +16,6 @@ import {
   type ValueNode,
   visit,
 } from 'graphql';
-import { weightOf } from './field-weights.js';
 import { addCosts, assertIntrospection, type Cost, free, IntrospectionCost } from './introspection-cost.js';
 
 /** Items of a list that takes no page size, such as a field's links. If there are more, they are counted as they are read. */
@@ -168,4 +167,23 @@ class CostWalk {
     const items = (pagedLists.has(field.name) ? size : null) ?? usualItems;
     return { values: values + items * (1 + inner.values), bytes: items * inner.bytes };
   }
+}
+
+/**
+ * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a policy lists its types.
+ * Every other field weighs one.
+ */
+const weights: Readonly<Record<string, number>> = {
+  'ApiKeyConnection.totalCount': 1_000,
+  'AttachmentConnection.totalCount': 1_000,
+  'AttachmentLinkConnection.totalCount': 10,
+  'AuditEventConnection.totalCount': 1_000,
+  'WebhookDeliveryConnection.totalCount': 100,
+  'Attachment.downloadUrl': 10,
+  'RecordField.policy': 10,
+  'Query.uploadPolicy': 10,
+};
+
+export function weightOf(typeName: string, fieldName: string): number {
+  return weights[`${typeName}.${fieldName}`] ?? 1;
 }

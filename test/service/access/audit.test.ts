@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { purgeEvents } from '../../../src/audit/purge-events.js';
+import { purgeEvents } from '../../../src/audit/record-event.js';
 import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';

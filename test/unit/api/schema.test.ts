@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { buildSchema } from 'graphql';
-import { printSortedSchema } from '../../../src/graphql/print-schema.js';
+import { printSortedSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
 import { startService, type TestService } from '../../support/service.js';
 

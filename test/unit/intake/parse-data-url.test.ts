@@ -1,6 +1,6 @@
 import { AttachmentError } from '../../../src/errors.js';
 import { decodeBase64 } from '../../../src/intake/decode-base64.js';
-import { maxDataUrlHeader, parseDataUrl } from '../../../src/intake/parse-data-url.js';
+import { maxDataUrlHeader, parseDataUrl } from '../../../src/intake/from-text.js';
 
 /** Content type and content, or code and kind of the fault. */
 function parse(text: string): [string, string] {
