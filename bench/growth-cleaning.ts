@@ -27,7 +27,7 @@ export async function timeCleaning(engine: GrowthEngine, seed: Seed): Promise<Cl
     storage,
     clock: () => new Date(),
     changes: new Changes(),
-    verdicts: { forget: async () => {} },
+    webhooks: { forget: async () => {} },
     leases: new IntakeLeases(database),
   };
   try {

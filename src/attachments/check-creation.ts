@@ -10,7 +10,7 @@ import { checkDeclared, checkSize, checkType } from '../policies/check-policy.js
 import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
-import type { Subscription, VerdictListener } from '../verdicts/verdict-listener.js';
+import type { VerdictListener, WebhookSubscription } from '../verdicts/verdict-listener.js';
 import { checkDescription, renderDescription } from './descriptions.js';
 import { checkIdempotencyKey } from './idempotency.js';
 
@@ -29,7 +29,7 @@ export interface CreationInput {
   policy: string | null;
   digest: Digest | null;
   idempotencyKey: string | null;
-  webhooks: readonly Subscription[];
+  webhooks: readonly WebhookSubscription[];
 }
 
 /** The result for an input without a fault. */
@@ -41,15 +41,15 @@ export interface Examined {
   fieldPolicy: Policy | null;
 }
 
-export interface ExamineInputDependencies {
+export interface CheckCreationDependencies {
   renderer: Pick<MarkdownRenderer, 'render'>;
   policies: PolicyBook;
-  verdicts: Pick<VerdictListener, 'check'>;
+  webhooks: Pick<VerdictListener, 'check'>;
 }
 
 /** Checks everything about an input and its bytes, and throws every fault at once. Not for a transaction: it renders. */
 export async function checkCreation(
-  deps: ExamineInputDependencies,
+  deps: CheckCreationDependencies,
   viewer: Viewer,
   input: CreationInput,
   intake: Intake,
@@ -74,7 +74,7 @@ export interface RefusedContent {
 
 /** For content that could not be taken in: what else is wrong with its input. */
 export async function findOtherFaults(
-  deps: ExamineInputDependencies,
+  deps: CheckCreationDependencies,
   viewer: Viewer,
   input: CreationInput,
   { hasName, urlType }: RefusedContent,
@@ -107,7 +107,7 @@ function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | nu
 /** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
 async function examineWords(
   faults: Faults,
-  { policies, verdicts, renderer }: ExamineInputDependencies,
+  { policies, renderer, ...deps }: CheckCreationDependencies,
   viewer: Viewer,
   input: CreationInput,
 ): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
@@ -120,7 +120,7 @@ async function examineWords(
     if (!record) faults.add('missing_record', ['input', 'field'], 'A field needs a record.');
   }
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
-  if (webhooks.length > 0) await verdicts.check(faults, webhooks, ['input', 'webhooks']);
+  if (webhooks.length > 0) await deps.webhooks.check(faults, webhooks, ['input', 'webhooks']);
   return { applicable: choosePolicies(faults, policies, input), descriptionHtml };
 }
 

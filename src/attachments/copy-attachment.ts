@@ -24,6 +24,9 @@ export interface CopyAttachment {
  * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
  * whichever that is. Throws NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME,
  * CONTENT_TYPE_MISMATCH.
+ *
+ * @example
+ * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null });
  */
 export async function copyAttachment(
   { database, clock, gracePeriodMs }: CopyAttachmentDependencies,

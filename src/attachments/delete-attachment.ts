@@ -21,6 +21,9 @@ export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, D
 /**
  * Deletes an attachment, its links, and, where no other attachment uses them, its bytes. The answer stands once the rows are
  * gone; bytes that the storage cannot remove just then are removed later. Throws NOT_FOUND.
+ *
+ * @example
+ * await deleteAttachment(deps, viewer, attachmentId);
  */
 export async function deleteAttachment(
   deps: DeleteAttachmentDependencies,

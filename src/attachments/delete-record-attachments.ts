@@ -21,6 +21,9 @@ const batchSize = 200;
 /**
  * For when the record itself is gone: empties its fields and deletes what it has claimed. What it only shared with other
  * records stays with those. Returns the ids of the deleted. May be repeated after a failure.
+ *
+ * @example
+ * const deletedIds = await deleteRecordAttachments(deps, viewer, { type: 'WorkPackage', id: '7' });
  */
 export async function deleteRecordAttachments(
   deps: DeleteRecordAttachmentsDependencies,

@@ -15,7 +15,7 @@ import type { Storage } from '../storage/storage.js';
 import type { VerdictListener } from '../verdicts/verdict-listener.js';
 
 export interface DeleteRowsDependencies {
-  verdicts: Pick<VerdictListener, 'forget'>;
+  webhooks: Pick<VerdictListener, 'forget'>;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface DeleteRowsDependencies {
  * them any more: their removal is then noted as due, for `removeBytes` to carry out after the commit. Null otherwise.
  */
 export async function deleteRows(
-  { verdicts }: DeleteRowsDependencies,
+  { webhooks }: DeleteRowsDependencies,
   manager: EntityManager,
   { attachment, blob }: StoredAttachment,
   now: Date,
@@ -31,7 +31,7 @@ export async function deleteRows(
   // If two delete the last two attachments of a blob at the same time, the second must see that it is the last.
   await lockRows(manager, BlobRow, [blob.id], 'UPDATE');
   await unlinkEverywhere(manager, attachment.id);
-  await verdicts.forget(manager, attachment.id);
+  await webhooks.forget(manager, attachment.id);
   const { organizationId } = attachment;
   await manager.delete(AttachmentRow, { id: attachment.id, organizationId });
   const { affected } = await manager

@@ -36,7 +36,7 @@ export interface InsertAttachmentDependencies {
   unlinkedRetentionMs: number;
   jobs: Pick<Jobs, 'enqueue'>;
   scanner: Pick<Scanner, 'isActive'>;
-  verdicts: VerdictListener;
+  webhooks: VerdictListener;
   changes: Changes;
 }
 
@@ -144,17 +144,17 @@ async function assertMayShow(
 
 /** Has bytes without a verdict scanned. Where there is one already, those who have just subscribed learn of it now. */
 async function awaitVerdict(
-  { jobs, verdicts }: InsertAttachmentDependencies,
+  { jobs, webhooks }: InsertAttachmentDependencies,
   manager: EntityManager,
   viewer: Viewer,
   { input, made, now }: { input: CreationInput; made: StoredAttachment; now: Date },
 ): Promise<void> {
   const { attachment, blob } = made;
   if (input.webhooks.length > 0) {
-    await verdicts.subscribe(manager, viewer, attachment.id, input.webhooks, now);
+    await webhooks.subscribe(manager, viewer, attachment.id, input.webhooks, now);
   }
   if (blob.verdict === 'PENDING') await queueScan(jobs, manager, blob.id);
-  else if (input.webhooks.length > 0) await announceVerdict(verdicts, manager, made, now);
+  else if (input.webhooks.length > 0) await announceVerdict(webhooks, manager, made, now);
 }
 
 /** The attachment that the same idempotency key has made before. */

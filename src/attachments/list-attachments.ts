@@ -40,6 +40,9 @@ const halvesOf = ({ claimed }: AttachmentFilter): Half[] =>
 /**
  * One page of what the viewer may see. Each half is read in order from an index of its own and the two are merged, so that a
  * page costs the same however many rows there are. Throws BAD_USER_INPUT for a bad cursor or page size.
+ *
+ * @example
+ * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' }, first: 50, after: null });
  */
 export async function listAttachments(
   manager: EntityManager,

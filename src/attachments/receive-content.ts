@@ -1,10 +1,10 @@
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, type AttachmentErrorCode, fault } from '../errors.js';
-import { intakeFromTarget, type TakeStoredDependencies } from '../intake/from-target.js';
+import { type FromTargetDependencies, intakeFromTarget } from '../intake/from-target.js';
 import { intakeFromText, type TextEncoding, type TextSource, typeOfDataUrl } from '../intake/from-text.js';
 import type { Intake } from '../intake/intake.js';
 import type { Door, UploadMeter } from '../intake/receive.js';
-import { type CreationInput, type ExamineInputDependencies, findOtherFaults } from './check-creation.js';
+import { type CheckCreationDependencies, type CreationInput, findOtherFaults } from './check-creation.js';
 
 /** The source of the bytes of a new attachment; exactly one is given. */
 export interface ContentInput {
@@ -16,7 +16,7 @@ export interface ContentInput {
   documentKey?: string | null;
 }
 
-export interface ReceiveContentDependencies extends Omit<TakeStoredDependencies, 'seesAny'> {
+export interface ReceiveContentDependencies extends Omit<FromTargetDependencies, 'seesAny'> {
   uploadMeter: UploadMeter;
   /** Bytes that a file may have. */
   maxFileSize: number;
@@ -29,7 +29,7 @@ export interface ReceiveContentDependencies extends Omit<TakeStoredDependencies,
 /** The request that the content comes with. */
 export interface ContentRequest {
   viewer: Viewer;
-  access: Pick<TakeStoredDependencies, 'seesAny'>;
+  access: Pick<FromTargetDependencies, 'seesAny'>;
   /** Everything taken in for it; text is added here. */
   taken: Intake[];
 }
@@ -54,7 +54,7 @@ export async function receiveContent(
   if (typeof dataUrl === 'string')
     return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, maxSize });
   if (typeof documentKey === 'string') {
-    const seesAny: TakeStoredDependencies['seesAny'] = (stored) => request.access.seesAny(stored);
+    const seesAny: FromTargetDependencies['seesAny'] = (stored) => request.access.seesAny(stored);
     return intakeFromTarget({ ...deps, seesAny }, request.viewer, documentKey);
   }
   const msg = 'Exactly one kind of content is needed.';
@@ -101,7 +101,7 @@ const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
 
 /** Throws what the content has been refused with; a fault of the content together with all others of the input. */
 export async function refuseWithAll(
-  deps: ExamineInputDependencies,
+  deps: CheckCreationDependencies,
   viewer: Viewer,
   { content: { base64, dataUrl }, ...input }: CreationInput & { content: ContentInput },
   error: unknown,

@@ -33,7 +33,13 @@ export interface UpdateAttachment {
   metadata?: Metadata | null | undefined;
 }
 
-/** Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, BAD_USER_INPUT. */
+/**
+ * Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
+ * CONTENT_TYPE_NOT_ALLOWED, BAD_USER_INPUT.
+ *
+ * @example
+ * await updateAttachment(deps, viewer, { attachmentId, fileName: 'offer.pdf', description: null });
+ */
 export async function updateAttachment(
   deps: UpdateAttachmentDependencies,
   viewer: Viewer,

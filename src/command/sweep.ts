@@ -30,7 +30,7 @@ export async function sweep(
     database,
     storage: await createConfiguredStorage(config),
     clock: database.clock,
-    verdicts: { forget: forgetWebhooks },
+    webhooks: { forget: forgetWebhooks },
     changes,
     leases: new IntakeLeases(database),
     auditRetentionMs: config.auditRetentionMs,

@@ -44,7 +44,7 @@ export interface GraphqlDependencies {
   policies: PolicyBook;
   jobs: Pick<Jobs, 'enqueue'>;
   scanner: Pick<Scanner, 'isActive'>;
-  verdicts: VerdictListener;
+  webhooks: VerdictListener;
   changes: Changes;
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;

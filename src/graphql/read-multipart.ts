@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Viewer } from '../auth/viewer.js';
 import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
-import { intakeFromStream, type TakeInDependencies } from '../intake/from-stream.js';
+import { type IntakeDependencies, intakeFromStream } from '../intake/from-stream.js';
 import type { Intake } from '../intake/intake.js';
 import { type Door, measureFailure, type UploadMeter } from '../intake/receive.js';
 import { minBytesPerSecond } from '../limits/pace.js';
@@ -9,7 +9,7 @@ import { defaultMultipartLimits } from './multipart/multipart-limits.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
 import type { Operation } from './screen-operation.js';
 
-export type ReadRequestDependencies = TakeInDependencies &
+export type ReadRequestDependencies = IntakeDependencies &
   DiscardIntakeDependencies & { uploadMeter: UploadMeter };
 
 export interface RequestLimits {

@@ -6,7 +6,7 @@ import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { meterContent } from './meter-content.js';
 
-export interface TakeInDependencies {
+export interface IntakeDependencies {
   storage: Pick<Storage, 'create'>;
   clock: () => Date;
   hasher: Hasher;
@@ -29,7 +29,7 @@ export interface ContentSource {
  * then; a Readable is not destroyed, so that whoever opened it may drain it instead.
  */
 export async function intakeFromStream(
-  { storage, clock, hasher, leases }: TakeInDependencies,
+  { storage, clock, hasher, leases }: IntakeDependencies,
   source: ContentSource,
   signal?: AbortSignal,
 ): Promise<Intake> {

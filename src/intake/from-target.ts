@@ -12,7 +12,7 @@ import type { IntakeLeases } from './intake-leases.js';
 import { headSize, meterContent } from './meter-content.js';
 import { assertMayUse, findFinished } from './upload-target.js';
 
-export interface TakeStoredDependencies {
+export interface FromTargetDependencies {
   database: Database;
   storage: Storage;
   hasher: Hasher;
@@ -28,7 +28,7 @@ export interface TakeStoredDependencies {
  * UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
  */
 export async function intakeFromTarget(
-  deps: TakeStoredDependencies,
+  deps: FromTargetDependencies,
   viewer: Viewer,
   documentKey: string,
 ): Promise<Intake> {

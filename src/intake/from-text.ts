@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type AttachmentError, fault } from '../errors.js';
 import { assertDecodedSize, decodeBase64 } from './decode-base64.js';
-import { intakeFromStream, type TakeInDependencies } from './from-stream.js';
+import { type IntakeDependencies, intakeFromStream } from './from-stream.js';
 import type { Intake } from './intake.js';
 
 /** How content is written as text. */
@@ -22,7 +22,7 @@ const sliceLength = 256 * 1024;
  * Takes in content that comes as text, slice by slice. Throws FILE_TOO_LARGE, by its length alone, before a character is
  * decoded; INVALID_BASE64; for a data URL BAD_USER_INPUT; and whatever `intakeFromStream` throws.
  */
-export async function intakeFromText(deps: TakeInDependencies, source: TextSource): Promise<Intake> {
+export async function intakeFromText(deps: IntakeDependencies, source: TextSource): Promise<Intake> {
   const { organizationId, encoding, text, maxSize } = source;
   const loc = ['input', 'content', encoding];
   const fromDataUrl = encoding === 'dataUrl';

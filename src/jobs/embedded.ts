@@ -156,7 +156,7 @@ export class EmbeddedJobs implements Jobs {
     const { kind, handler, ready, running } = lane;
     if (ready.length >= handler.concurrency) return;
     const room = handler.concurrency * claimAhead - ready.length - running;
-    ready.push(...(await this.#table.claim(kind, room)));
+    ready.push(...(await this.#table.take(kind, room)));
     this.#begin(lane);
   }
 

@@ -34,20 +34,20 @@ export class JobTable {
   }
 
   /** Takes up to `count` due jobs of a kind in hand, the longest due first; each counts an attempt thereby. */
-  claim(kind: string, count: number): Promise<JobRow[]> {
+  take(kind: string, count: number): Promise<JobRow[]> {
     return this.#database.write(async (manager) => {
       const now = this.#clock();
       const due = await findDue(manager, kind, now, count);
       if (due.length === 0) return [];
-      const claimed = {
+      const taken = {
         state: 'RUNNING' as const,
         attempts: () => 'attempts + 1',
         lockedBy: this.#me,
         lockedUntil: this.#leaseEnd(now),
       };
       const where = { id: In(due.map(({ id }) => id)), state: 'WAITING' as const };
-      const { affected } = await manager.update(JobRow, where, claimed);
-      if (affected !== due.length) throw new Error('Jobs were claimed by two processes at once.');
+      const { affected } = await manager.update(JobRow, where, taken);
+      if (affected !== due.length) throw new Error('Two processes took the same jobs.');
       return due.map((job) => Object.assign(job, { attempts: job.attempts + 1 }));
     });
   }
@@ -76,7 +76,7 @@ export class JobTable {
     return affected === 1;
   }
 
-  /** Puts a job back as if it had not been claimed. */
+  /** Puts a job back as if it had not been taken. */
   release(job: JobRow): Promise<unknown> {
     const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
     return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));

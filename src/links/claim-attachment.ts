@@ -28,6 +28,9 @@ export interface Claim {
  * Makes a record the owner of an attachment, once. Only its creator can; for anybody else it does not exist. Claiming again
  * for the same record changes nothing and succeeds. Throws NOT_FOUND, ALREADY_CLAIMED, BAD_USER_INPUT, and what the
  * policy of the record's type does not accept.
+ *
+ * @example
+ * await claimAttachment(deps, viewer, { attachmentId, record: { type: 'WorkPackage', id: '7' } });
  */
 export async function claimAttachment(
   { database, clock, policies, changes }: ClaimAttachmentDependencies,

@@ -46,8 +46,12 @@ export interface LinkAttachments {
 }
 
 /**
- * Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. What it returns is
- * what its transaction has seen.
+ * Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. The result is made
+ * of the rows that its transaction has seen. Throws NOT_FOUND, ALREADY_CLAIMED, TOO_MANY_ATTACHMENTS, VERSION_CONFLICT,
+ * BAD_USER_INPUT, and what the field's policy does not accept.
+ *
+ * @example
+ * await linkAttachments(deps, viewer, { record, field: 'files', attachmentIds, mode: 'ADD', expectedVersion: 3, holdSeconds: 0 });
  */
 export async function linkAttachments(
   deps: LinkAttachmentsDependencies,

@@ -1,3 +1,17 @@
+/*
+ * The words of the code, each with one meaning:
+ *
+ * - attachment: a named use of stored bytes by an organization. blob: those bytes; several attachments may share one.
+ * - record: a thing in the caller's own system, known by its type and id. field: a named slot of a record, with a version.
+ * - claim: making a record the owner of an attachment, once. link: an attachment at a position in a field.
+ * - intake: bytes on their way in, from their first one until an attachment uses them or they are discarded.
+ * - upload target: a URL that takes announced bytes by PUT, once. document key: the place of the bytes in the storage.
+ * - policy: the size, types, count and sharing that an upload or a field must satisfy. verdict: the scanner's word on a blob.
+ * - viewer: who asks: a principal of an organization, with permissions. need: the permission that an operation asks for.
+ * - change: a committed difference that watchers are told of.
+ * - due: ready to be removed by the cleaning. orphan: stored bytes that no row names.
+ */
+
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';

@@ -24,6 +24,9 @@ export const maxReasonLength = 1_000;
 /**
  * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. One that is
  * approved already stays as it is. Throws NOT_FOUND, BAD_USER_INPUT.
+ *
+ * @example
+ * await releaseAttachment(deps, viewer, { attachmentId, reason: 'A false alarm of the scanner.' });
  */
 export async function releaseAttachment(
   deps: RecordVerdictDependencies,
@@ -86,7 +89,7 @@ export interface RescanAttachmentDependencies {
   database: Database;
   clock: () => Date;
   jobs: Pick<Jobs, 'enqueue'>;
-  verdicts: VerdictListener;
+  webhooks: VerdictListener;
   changes: Changes;
   unlinkedRetentionMs: number;
 }
@@ -94,6 +97,9 @@ export interface RescanAttachmentDependencies {
 /**
  * Has the attachment's bytes scanned again. One whose scan had failed is PENDING until then; any other keeps its verdict
  * unless the scanner comes to another one. What has been released stays so. Throws NOT_FOUND.
+ *
+ * @example
+ * await rescanAttachment(deps, viewer, attachmentId);
  */
 export async function rescanAttachment(
   deps: RescanAttachmentDependencies,

@@ -11,7 +11,7 @@ import type { Rejection, VerdictListener } from './verdict-listener.js';
 export interface RecordVerdictDependencies {
   database: Database;
   clock: () => Date;
-  verdicts: VerdictListener;
+  webhooks: VerdictListener;
   changes: Changes;
   unlinkedRetentionMs: number;
 }
@@ -43,7 +43,7 @@ export async function recordVerdict(
 
 /** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
 export async function writeVerdict(
-  { clock, verdicts, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
+  { clock, webhooks, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
   manager: EntityManager,
   { blobId, from, to }: VerdictChange,
 ): Promise<Change[] | null> {
@@ -62,7 +62,7 @@ export async function writeVerdict(
   const changes = await describeChanges(manager, attachments);
   for (const attachment of attachments) {
     if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
-    if (isFinal(to)) await verdicts.announce(manager, { attachment, blob, rejection }, now);
+    if (isFinal(to)) await webhooks.announce(manager, { attachment, blob, rejection }, now);
   }
   return changes;
 }
@@ -73,7 +73,7 @@ function isFinal({ verdict }: Judgement): boolean {
 
 /** Tells of an attachment's verdict that was there before it was; of none where there is none yet. */
 export async function announceVerdict(
-  verdicts: VerdictListener,
+  webhooks: VerdictListener,
   manager: EntityManager,
   stored: StoredAttachment,
   now: Date,
@@ -81,5 +81,5 @@ export async function announceVerdict(
   const { id: blobId, verdict } = stored.blob;
   if (verdict !== 'APPROVED' && verdict !== 'REJECTED') return;
   const rejection = verdict === 'REJECTED' ? await manager.findOneBy(RejectionRow, { blobId }) : null;
-  await verdicts.announce(manager, { ...stored, rejection }, now);
+  await webhooks.announce(manager, { ...stored, rejection }, now);
 }

@@ -19,7 +19,7 @@ export interface JudgedAttachment extends StoredAttachment {
 export type Interaction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
 
 /** A wish to be told of a verdict. */
-export interface Subscription {
+export interface WebhookSubscription {
   uri: string;
   interactions: readonly Interaction[];
 }
@@ -27,13 +27,17 @@ export interface Subscription {
 /** Whoever is to be told of verdicts, outside of the service. */
 export interface VerdictListener {
   /** Notes what is wrong with subscriptions that a client has sent. */
-  check(faults: Faults, subscriptions: readonly Subscription[], loc: (string | number)[]): Promise<void>;
+  check(
+    faults: Faults,
+    subscriptions: readonly WebhookSubscription[],
+    loc: (string | number)[],
+  ): Promise<void>;
   /** Inside the transaction that creates the attachment. */
   subscribe(
     manager: EntityManager,
     viewer: Viewer,
     attachmentId: string,
-    subscriptions: readonly Subscription[],
+    subscriptions: readonly WebhookSubscription[],
     now: Date,
   ): Promise<void>;
   /** Inside the transaction that writes the verdict, approved or rejected. */

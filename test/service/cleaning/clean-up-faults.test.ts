@@ -27,7 +27,7 @@ test('six hundred objects that cannot be removed keep no others, and no sweep, f
     database,
     storage,
     clock: () => new Date(),
-    verdicts: { forget: forgetWebhooks },
+    webhooks: { forget: forgetWebhooks },
     changes: new Changes(),
     leases: new IntakeLeases(database),
     auditRetentionMs: 0,

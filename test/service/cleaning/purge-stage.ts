@@ -54,13 +54,13 @@ export class PurgeStage implements AsyncDisposable {
   /** Does once what the service does every minute, over a connection of its own to the database. */
   cleanUp(): Promise<void> {
     const { stage, storage } = this;
-    const verdicts = { forget: forgetWebhooks };
+    const webhooks = { forget: forgetWebhooks };
     const clock = () => new Date(this.now);
     const { database } = stage.ledger;
     this.#leases ??= new IntakeLeases(database);
     const leases = this.#leases;
     const changes = new Changes();
-    return cleanUp({ database, storage, clock, verdicts, changes, leases, auditRetentionMs: 0 });
+    return cleanUp({ database, storage, clock, webhooks, changes, leases, auditRetentionMs: 0 });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

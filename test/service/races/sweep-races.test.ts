@@ -46,7 +46,7 @@ class SweepStage implements AsyncDisposable {
       database: ledger.database,
       storage: slow(createLocalStorage(join(service.dataDirectory, 'files'))),
       clock: () => new Date(this.now),
-      verdicts: { forget: forgetWebhooks },
+      webhooks: { forget: forgetWebhooks },
       changes: new Changes(),
       leases: this.#leases,
       auditRetentionMs: 0,

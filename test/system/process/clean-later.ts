@@ -30,7 +30,7 @@ export async function cleanLater(env: NodeJS.ProcessEnv, hours: number, pass: ()
     database: watched,
     storage,
     clock: () => new Date(database.clock().getTime() + hours * 3_600_000),
-    verdicts: { forget: forgetWebhooks },
+    webhooks: { forget: forgetWebhooks },
     changes: new Changes(),
     // Nobody is watched for long: who has a row is dead.
     leases: new IntakeLeases(database, { deadAfterMs: 0 }),
