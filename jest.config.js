@@ -64,6 +64,7 @@ export default {
           {
             ...project,
             displayName: 'on-s3',
+            // Not service/targets: there the service itself takes the bytes that a store would.
             testMatch: inTests(['service/api', 'service/doors', 'service/recipes']),
             ...onStore,
           },

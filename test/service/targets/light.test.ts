@@ -8,7 +8,7 @@ import { sha256 } from '../../support/sha256.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { claims, sign, secret as tokenSecret } from '../../system/auth/tokens.js';
 import { gif, html, pdf } from '../../unit/content-types/real-files.js';
-import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from './recipe.js';
+import { bytesOf, codeOf, dataOf, refusalOf, startAsOn } from '../recipes/recipe.js';
 
 interface Target {
   documentKey: string;
