@@ -79,7 +79,7 @@ async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<st
   const removed: string[] = [];
   for (let start = 0; start < found.length; start += batchSize) {
     const keys = found.slice(start, start + batchSize);
-    const condemned = await condemnKeys(deps.database, keys, deps.clock());
+    const condemned = await condemnKeys(deps.database.writeInBackground, keys, deps.clock());
     await removeBytes(deps, condemned, deps.database.writeInBackground);
     removed.push(...condemned);
   }

@@ -7,6 +7,7 @@ import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
+import type { Write } from '../database/write-queue.js';
 import { type AttachmentError, fault } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Intake } from './intake.js';
@@ -32,10 +33,13 @@ export async function withoutRow(manager: EntityManager, keys: readonly string[]
   return keys.filter((key) => !known.has(key));
 }
 
-/** Notes that the bytes of those keys that still have no row are to be removed, and by no means to be used. Returns these. */
-export async function condemnKeys(database: Database, keys: readonly string[], now: Date): Promise<string[]> {
+/**
+ * Notes that the bytes of those keys that still have no row are to be removed, and by no means to be used. Returns these.
+ * `write` is the database's own for a request: it must not wait for the cleaning.
+ */
+export async function condemnKeys(write: Write, keys: readonly string[], now: Date): Promise<string[]> {
   if (keys.length === 0) return [];
-  return database.writeInBackground((manager) => condemn(manager, keys, now));
+  return write((manager) => condemn(manager, keys, now));
 }
 
 /** The same for content whose process has died, unless it is renewed meanwhile. */

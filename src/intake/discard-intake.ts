@@ -27,7 +27,7 @@ export async function discardIntake(
   } catch (error) {
     // The sweep may have been over their hour already.
     await leases.release(documentKey);
-    await condemnKeys(database, [documentKey], clock()).catch(() => undefined);
+    await condemnKeys(database.write, [documentKey], clock()).catch(() => undefined);
     throw error;
   } finally {
     await leases.release(documentKey);

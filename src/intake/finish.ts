@@ -62,7 +62,7 @@ async function finishHeld(
 ): Promise<void> {
   leases.hold(target.documentKey);
   const isSettled = await finish(database, target, copy).finally(() => leases.release(target.documentKey));
-  if (!isSettled) await condemnKeys(database, [target.documentKey], clock());
+  if (!isSettled) await condemnKeys(database.write, [target.documentKey], clock());
 }
 
 /** Bytes that were sent to us are at their key once they are whole, and stay as they are. The row may not say so yet. */

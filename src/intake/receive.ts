@@ -59,7 +59,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
     await deps.leases.release(target.documentKey);
   }
   // Used and deleted already, or given up for dead: nothing can come to use the bytes any more.
-  if (!isThere) await condemnKeys(database, [target.documentKey], clock());
+  if (!isThere) await condemnKeys(database.write, [target.documentKey], clock());
   return target.size;
 }
 
