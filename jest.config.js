@@ -53,7 +53,7 @@ export default {
     {
       ...project,
       displayName: 'on-postgres',
-      testMatch: inTests(['service', 'system/crashes', 'system/command']),
+      testMatch: inTests(['service', 'system/crashes']),
       ...onPostgres,
     },
     { ...project, displayName: 'postgres', testMatch: inTests(['engines/postgres']) },
