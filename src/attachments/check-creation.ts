@@ -10,7 +10,7 @@ import { checkDeclared, checkSize, checkType } from '../policies/check-policy.js
 import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
-import type { VerdictListener, WebhookSubscription } from '../verdicts/verdict-listener.js';
+import type { VerdictWebhooks, WebhookSubscription } from '../verdicts/verdict-webhooks.js';
 import { checkDescription, renderDescription } from './descriptions.js';
 import { checkIdempotencyKey } from './idempotency.js';
 
@@ -44,7 +44,7 @@ export interface Examined {
 export interface CheckCreationDependencies {
   renderer: Pick<MarkdownRenderer, 'render'>;
   policies: PolicyBook;
-  webhooks: Pick<VerdictListener, 'check'>;
+  webhooks: Pick<VerdictWebhooks, 'check'>;
 }
 
 /** Checks everything about an input and its bytes, and throws every fault at once. Not for a transaction: it renders. */

@@ -12,10 +12,10 @@ import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { Storage } from '../storage/storage.js';
-import type { VerdictListener } from '../verdicts/verdict-listener.js';
+import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 
 export interface DeleteRowsDependencies {
-  webhooks: Pick<VerdictListener, 'forget'>;
+  webhooks: Pick<VerdictWebhooks, 'forget'>;
 }
 
 /**

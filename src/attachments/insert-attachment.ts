@@ -22,7 +22,7 @@ import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
-import type { VerdictListener } from '../verdicts/verdict-listener.js';
+import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
 import { findCreation } from './idempotency.js';
 
@@ -36,7 +36,7 @@ export interface InsertAttachmentDependencies {
   unlinkedRetentionMs: number;
   jobs: Pick<Jobs, 'enqueue'>;
   scanner: Pick<Scanner, 'isActive'>;
-  webhooks: VerdictListener;
+  webhooks: VerdictWebhooks;
   changes: Changes;
 }
 

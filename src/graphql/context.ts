@@ -25,8 +25,8 @@ import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
-import type { VerdictListener } from '../verdicts/verdict-listener.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
+import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free } from './cost/introspection-cost.js';
 import type { QueryLimits } from './cost/query-limits.js';
@@ -44,7 +44,7 @@ export interface GraphqlDependencies {
   policies: PolicyBook;
   jobs: Pick<Jobs, 'enqueue'>;
   scanner: Pick<Scanner, 'isActive'>;
-  webhooks: VerdictListener;
+  webhooks: VerdictWebhooks;
   changes: Changes;
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;

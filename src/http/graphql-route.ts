@@ -23,7 +23,7 @@ export interface GraphqlRouteDependencies {
   admit: Admit;
   /** Counts requests without a credential; null for no limit. */
   anonymous: NetworkRate | null;
-  uploadSlots: UploadConcurrency;
+  uploadConcurrency: UploadConcurrency;
   bodies: BodyMemory;
   /** The limits of JSON bodies, and of how fast clients must read large answers. */
   limits: ArrivalLimits;
@@ -115,7 +115,7 @@ async function admitInto(
     assertPermitted(facts.viewer, contentNeed);
     facts.metNeed = contentNeed;
   }
-  if (mayBringContent(request)) holdSlot(deps.uploadSlots, facts.viewer, reply);
+  if (mayBringContent(request)) holdSlot(deps.uploadConcurrency, facts.viewer, reply);
 }
 
 /** The body of a request that is no form, within its limits of size, time and memory. */

@@ -15,7 +15,7 @@ export interface ReceiveUploadDependencies {
   database: Database;
   storage: Storage;
   clock: () => Date;
-  uploadSlots: UploadConcurrency;
+  uploadConcurrency: UploadConcurrency;
   pace: PaceLimits;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
 }
@@ -42,7 +42,7 @@ export async function receiveUpload(deps: ReceiveUploadDependencies, upload: Dir
   const target = await database.read.findOneBy(UploadTargetRow, open);
   if (!target) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);
-  const release = deps.uploadSlots.take(target.organizationId, target.principalId);
+  const release = deps.uploadConcurrency.take(target.organizationId, target.principalId);
   // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
   deps.leases.hold(target.documentKey);
   let isThere: boolean;

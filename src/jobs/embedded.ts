@@ -20,9 +20,9 @@ export interface EmbeddedJobsOptions {
 const heartbeatsPerLease = 3;
 
 /** Jobs held of a kind, by how many of them may run: what waits here begins without waiting for the database. */
-const claimAhead = 3;
+const takeAhead = 3;
 
-/** The jobs of one kind that this process has claimed. */
+/** The jobs of one kind that this process has taken. */
 interface Lane {
   kind: string;
   handler: JobHandler;
@@ -55,7 +55,7 @@ export class EmbeddedJobs implements Jobs {
     const now = this.#options.clock();
     await insertJob(manager, job, now);
     const delay = (job.runAt ?? now).getTime() - now.getTime();
-    // The claim is a write of its own, and so comes after the commit of this one.
+    // Taking jobs is a write of its own, and so comes after the commit of this one.
     if (delay <= 0) setImmediate(() => this.#wake());
     else if (delay < this.#options.pollMs) setTimeout(() => this.#wake(), delay).unref();
   }
@@ -133,7 +133,7 @@ export class EmbeddedJobs implements Jobs {
     return count;
   }
 
-  /** Claims and starts what is due, once more if it is woken meanwhile. */
+  /** Takes and starts what is due, once more if it is woken meanwhile. */
   #wake(): void {
     this.#isWoken = true;
     if (!this.#isWorking) return;
@@ -151,11 +151,11 @@ export class EmbeddedJobs implements Jobs {
     }
   }
 
-  /** Claims when there is little left to begin with, and then many at once: each claim is a write. */
+  /** Takes jobs when there is little left to begin with, and then many at once: each time is a write. */
   async #fill(lane: Lane): Promise<void> {
     const { kind, handler, ready, running } = lane;
     if (ready.length >= handler.concurrency) return;
-    const room = handler.concurrency * claimAhead - ready.length - running;
+    const room = handler.concurrency * takeAhead - ready.length - running;
     ready.push(...(await this.#table.take(kind, room)));
     this.#begin(lane);
   }

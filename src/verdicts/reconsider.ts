@@ -11,7 +11,7 @@ import type { Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { type RecordVerdictDependencies, writeVerdict } from './record-verdict.js';
 import { queueScan } from './scan-blob.js';
-import type { VerdictListener } from './verdict-listener.js';
+import type { VerdictWebhooks } from './verdict-webhooks.js';
 
 export interface ReleaseAttachment {
   attachmentId: string;
@@ -89,7 +89,7 @@ export interface RescanAttachmentDependencies {
   database: Database;
   clock: () => Date;
   jobs: Pick<Jobs, 'enqueue'>;
-  webhooks: VerdictListener;
+  webhooks: VerdictWebhooks;
   changes: Changes;
   unlinkedRetentionMs: number;
 }

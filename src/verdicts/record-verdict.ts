@@ -6,12 +6,12 @@ import { RejectionRow } from '../database/entities/verdict.js';
 import { dropFromFields } from '../links/unlink-everywhere.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
-import type { Rejection, VerdictListener } from './verdict-listener.js';
+import type { Rejection, VerdictWebhooks } from './verdict-webhooks.js';
 
 export interface RecordVerdictDependencies {
   database: Database;
   clock: () => Date;
-  webhooks: VerdictListener;
+  webhooks: VerdictWebhooks;
   changes: Changes;
   unlinkedRetentionMs: number;
 }
@@ -73,7 +73,7 @@ function isFinal({ verdict }: Judgement): boolean {
 
 /** Tells of an attachment's verdict that was there before it was; of none where there is none yet. */
 export async function announceVerdict(
-  webhooks: VerdictListener,
+  webhooks: VerdictWebhooks,
   manager: EntityManager,
   stored: StoredAttachment,
   now: Date,

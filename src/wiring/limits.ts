@@ -29,7 +29,7 @@ export interface Limits {
   anonymous: NetworkRate | null;
   /** Counts subscriptions that begin, by this process alone; null for no limit. */
   subscribing: RateLimiter | null;
-  uploadSlots: UploadConcurrency;
+  uploadConcurrency: UploadConcurrency;
   bodies: BodyMemory;
   places: DownloadPlaces;
   closeLimits(): Promise<void>;
@@ -59,7 +59,7 @@ export async function openLimits(config: Config, deps: LimitDependencies): Promi
     }),
     anonymous: await networkRate(ownLimits.open, '', config.anonymousRequestsPerMinute, sharesOfAnonymous),
     subscribing: await unlessOff(ownLimits.open, '', subscriptionsPerRequest * config.requestsPerMinute),
-    uploadSlots: new UploadConcurrency(config.maxConcurrentUploads),
+    uploadConcurrency: new UploadConcurrency(config.maxConcurrentUploads),
     bodies: new BodyMemory(maxJsonBody(config.maxInlineSize)),
     places: new DownloadPlaces(config.maxConcurrentDownloads),
     closeLimits,

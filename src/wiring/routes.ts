@@ -50,7 +50,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'an
     admit: Admit;
     anonymous: NetworkRate | null;
     subscribing: RateLimiter | null;
-    uploadSlots: UploadConcurrency;
+    uploadConcurrency: UploadConcurrency;
     bodies: BodyMemory;
     places: DownloadPlaces;
     authenticate: Authenticate;
@@ -95,7 +95,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     apollo,
     admit: deps.admit,
     anonymous: deps.anonymous,
-    uploadSlots: deps.uploadSlots,
+    uploadConcurrency: deps.uploadConcurrency,
     bodies: deps.bodies,
     limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
     isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,

@@ -24,8 +24,8 @@ export interface WebhookSubscription {
   interactions: readonly Interaction[];
 }
 
-/** Whoever is to be told of verdicts, outside of the service. */
-export interface VerdictListener {
+/** Tells receivers outside of the service of verdicts. */
+export interface VerdictWebhooks {
   /** Notes what is wrong with subscriptions that a client has sent. */
   check(
     faults: Faults,
