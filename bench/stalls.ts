@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { readProcessUsage } from './process-usage.js';
 import { formatNumber, formatTable, toMebibytes } from './report.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
 import { seedSqlite } from './seed-sqlite.js';
 import {
+  benchProgram,
   createApiKey,
   entrance,
   type ServiceOptions,
@@ -23,6 +26,8 @@ export interface Stall {
   attack: string;
   idle: ProbeResult;
   attacked: ProbeResult;
+  /** The longest pause of the service's event loop meanwhile, in milliseconds. */
+  loop: number;
   /** A word about the answers that the attacker got. */
   answered: string;
   peakRssBytes: number | null;
@@ -54,6 +59,7 @@ export function formatStalls(stalls: readonly Stall[]): string {
     'live, ms',
     'attachment idle, ms',
     'attachment, ms',
+    'loop, ms',
     'lost',
     'peak MiB',
     'after MiB',
@@ -67,6 +73,7 @@ export function formatStalls(stalls: readonly Stall[]): string {
       formatNumber(stall.attacked.live),
       formatNumber(stall.idle.attachment),
       formatNumber(stall.attacked.attachment),
+      formatNumber(stall.loop),
       String(stall.attacked.faults),
       formatNumber(toMebibytes(stall.peakRssBytes)),
       formatNumber(toMebibytes(stall.restRssBytes)),
@@ -78,32 +85,42 @@ export function formatStalls(stalls: readonly Stall[]): string {
 async function measureStall(attack: Attack, scale: number): Promise<Stall> {
   const dataDirectory = makeScratchDirectory('stall');
   await using preparation = await attack.prepare?.();
-  const options = { dataDirectory, apiKey: createApiKey(), environment: preparation?.environment ?? {} };
+  const pauseFile = join(dataDirectory, 'longest-pause');
+  const options = {
+    dataDirectory,
+    apiKey: createApiKey(),
+    nodeArguments: ['--import', pathToFileURL(benchProgram('loop-monitor.js')).href],
+    environment: { ...preparation?.environment, LOOP_PAUSE_FILE: pauseFile },
+  };
   if (attack.rows !== undefined) await seed(options, Math.ceil(attack.rows * scale));
   const service = await startService(options);
+  let isStopped = false;
   try {
     const other = await createOther(service, dataDirectory);
     await attack.fill?.(service);
     await sleep(restMs / 2);
     const idle = await probeDuring(other, () => sleep(idleMs));
     let answered = '';
+    process.kill(service.pid, 'SIGUSR2');
     const attacked = await probeDuring(other, async () => {
       answered = await attack.run(service);
     });
     const peak = await readProcessUsage(service.pid);
     await sleep(restMs);
     const rest = await readProcessUsage(service.pid);
-    const peakRssBytes = peak?.peakRssBytes ?? null;
+    isStopped = true;
+    await service.stop();
     return {
       attack: attack.name,
       idle,
       attacked,
+      loop: Number(readFileSync(pauseFile, 'utf8')),
       answered,
-      peakRssBytes,
+      peakRssBytes: peak?.peakRssBytes ?? null,
       restRssBytes: rest?.rssBytes ?? null,
     };
   } finally {
-    await service.stop();
+    if (!isStopped) await service.stop();
     removeScratchDirectory(dataDirectory);
   }
 }

@@ -99,11 +99,14 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     bodies: deps.bodies,
     limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
     isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
-    // A document that nobody has sent before is work, too.
+    // A document that nobody has sent before is work, too; and so is saying all that is wrong with one.
     screen: async (parameters, viewer) => {
-      await deps.turns.next(turnOf(viewer));
+      const key = turnOf(viewer);
+      await deps.turns.next(key);
       const operation = readOperation(parameters);
-      return operation && screen(operation, viewer !== null);
+      const screened = operation && screen(operation, viewer !== null);
+      if (operation && !screened) await deps.turns.alone(key);
+      return screened;
     },
     checkVariables: ({ operation }, parameters) => {
       const { variables } = readOperation(parameters) ?? {};
