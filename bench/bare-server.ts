@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { close, createReadStream, createWriteStream, fdatasync, open, write, writev } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,13 +7,14 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 /*
- * The yardstick: what node:http alone needs to store and serve the same bytes, durably and with the same digests.
- * `node bare-server.js <directory>` prints its address; POST stores the body, GET /<name> serves it.
+ * The yardstick: what node:http alone needs to store and serve the same bytes with the same digests, with `--sync` durably.
+ * `node bare-server.js <directory> [--sync]` prints its address; POST stores the body, GET /<name> serves it.
  */
 
-const directory = process.argv[2];
-if (directory === undefined) throw new Error('usage: bare-server.js <directory>');
+const [directory, sync] = process.argv.slice(2);
+if (directory === undefined) throw new Error('usage: bare-server.js <directory> [--sync]');
 const root = directory;
+const writing = { flush: sync === '--sync', fs: { open, write, writev, close, fsync: fdatasync } };
 
 const server = createServer((request, response) => {
   const answer = request.method === 'POST' ? receive : serve;
@@ -33,7 +34,7 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
     sha256.update(chunk);
     size += chunk.length;
   });
-  await pipeline(request, createWriteStream(join(root, name), { flush: true }));
+  await pipeline(request, createWriteStream(join(root, name), writing));
   const answer = JSON.stringify({ name, size, md5: md5.digest('hex'), sha256: sha256.digest('hex') });
   response.setHeader('Content-Type', 'application/json');
   response.setHeader('Content-Length', Buffer.byteLength(answer));

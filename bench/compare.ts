@@ -1,87 +1,117 @@
-import { type LoadBounds, type LoadRequest, runLoad } from './load.js';
+import type { Limit } from './limit.js';
+import { type LoadRequest, runLoad } from './load.js';
 import { readProcessUsage } from './process-usage.js';
+import { formatNumber } from './report.js';
 import type { Scenario } from './scenarios.js';
-import { type ServerProcess, startBareServer, startService } from './server-process.js';
+import { createApiKey } from './server-process.js';
+import { isInstalled, type Side, type SideName, startSide } from './sides.js';
 import { median, percentile } from './statistics.js';
+import { takeTurns } from './take-turns.js';
 
-/** The figures of one server in a scenario. */
-export interface ServerResult {
+/** The figures of one side in a scenario. */
+export interface SideResult {
+  scenario: Scenario;
+  name: SideName;
   /** Requests a second in the median round. */
   rate: number;
+  /** The service's rate by this one's in the round beside it, in the median: a busy spell of the machine counts little. */
+  ratio: number;
   /** Milliseconds, over all rounds. */
   p50: number;
   p99: number;
   /** Null where the system does not tell. */
-  cpuMsPerRequest: number | null;
+  cpuMs: number | null;
   peakRssBytes: number | null;
 }
 
-export interface Comparison {
-  scenario: Scenario;
-  service: ServerResult;
-  bare: ServerResult;
-  /** The service's rate by the bare server's in the round beside it, in the median: a busy spell of the machine counts little. */
-  ratio: number;
-}
+/** One turn of one side; the first turn of each is to warm it up. */
+const turnSeconds = 2;
 
-/** No round goes on longer than this, however slow the server. */
-const roundSeconds = 6;
-
-/** Runs `scenario` against a fresh service and a fresh bare server in turn, `rounds` times after one that does not count. */
-export async function compare(scenario: Scenario, rounds: number): Promise<Comparison> {
-  const service = await startService();
-  const bare = await startBareServer();
+/** Runs `scenario` against a fresh service and fresh others in turn, `rounds` times after one that does not count. */
+export async function compare(scenario: Scenario, rounds: number): Promise<SideResult[]> {
+  const apiKey = createApiKey();
+  const others = (Object.keys(scenario.against) as SideName[]).filter(isInstalled);
+  const sides: Side[] = [];
   try {
-    const requests = await scenario.prepare(service, bare);
-    const serviceRounds = new Rounds(service, requests.service, scenario);
-    const bareRounds = new Rounds(bare, requests.bare, scenario);
-    for (let round = 0; round <= rounds; round += 1) {
-      await serviceRounds.run(round > 0);
-      await bareRounds.run(round > 0);
+    for (const name of ['service' as const, ...others]) sides.push(await startSide(name, apiKey));
+    const [service = null] = sides;
+    const turns: Turns[] = [];
+    for (const side of sides) {
+      const request = await scenario.prepare(side, side === service ? null : service);
+      turns.push(new Turns(side, request, scenario));
     }
-    return {
-      scenario,
-      service: await serviceRounds.summary(),
-      bare: await bareRounds.summary(),
-      ratio: median(serviceRounds.rates.map((rate, round) => rate / (bareRounds.rates[round] ?? 0))),
-    };
+    const standings = await takeTurns(turns, rounds);
+    return await Promise.all(
+      turns.map(async (each, index) => {
+        const { rate = 0, ratio = 0 } = standings[index] ?? {};
+        return { scenario, rate, ratio: 1 / ratio, ...(await each.summary()) };
+      }),
+    );
   } finally {
-    await Promise.all([service.stop(), bare.stop()]);
+    await Promise.all(sides.map((side) => side.stop()));
   }
 }
 
-/** The rounds of one server, added up. */
-class Rounds {
-  readonly #server: ServerProcess;
-  readonly #request: LoadRequest;
-  readonly #bounds: LoadBounds;
-  readonly rates: number[] = [];
-  readonly #latencies: number[] = [];
+/** The lines of a comparison in the table of ratios. */
+export function comparisonLimits([service, ...others]: readonly SideResult[]): Limit[] {
+  if (!service) return [];
+  const { name, concurrency, against, maxCpuMs } = service.scenario;
+  const work = concurrency === 1 ? name : `${name}, ${concurrency} at once`;
+  const ours = `${formatNumber(service.rate)}/s`;
+  const lines: Limit[] = others.map((other) => ({
+    name: work,
+    ours,
+    reference: `${other.name}: ${formatNumber(other.rate)}/s`,
+    measured: other.ratio,
+    bound: against[other.name] ?? null,
+    kind: 'at least',
+    unit: '',
+  }));
+  const cpu: Limit = {
+    name: `${work}, CPU`,
+    measured: service.cpuMs,
+    bound: maxCpuMs ?? null,
+    kind: 'at most',
+    unit: 'ms',
+  };
+  return [...lines, cpu];
+}
+
+/** The turns of one side, added up. */
+class Turns {
+  readonly name: SideName;
+  readonly #side: Side;
+  readonly #request: LoadRequest | (() => LoadRequest);
+  readonly #concurrency: number;
+  #latencies: number[] = [];
   #cpuMs = 0;
 
-  constructor(server: ServerProcess, request: LoadRequest, scenario: Scenario) {
-    this.#server = server;
+  constructor(side: Side, request: LoadRequest | (() => LoadRequest), { concurrency }: Scenario) {
+    this.name = side.name;
+    this.#side = side;
     this.#request = request;
-    this.#bounds = { ...scenario, seconds: roundSeconds };
+    this.#concurrency = concurrency;
   }
 
-  async run(counts: boolean): Promise<void> {
-    const before = await readProcessUsage(this.#server.pid);
-    const result = await runLoad(this.#server.origin, this.#request, this.#bounds);
-    const after = await readProcessUsage(this.#server.pid);
-    if (!counts) return;
-    this.rates.push(result.rate);
-    this.#latencies.push(...result.latencies);
-    this.#cpuMs += (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0);
+  async run(counts: boolean): Promise<number> {
+    const bounds = { concurrency: this.#concurrency, seconds: turnSeconds };
+    const before = await readProcessUsage(this.#side.pid);
+    const { rate, latencies } = await runLoad(this.#side.origin, this.#request, bounds);
+    const after = await readProcessUsage(this.#side.pid);
+    if (counts) {
+      this.#latencies = this.#latencies.concat(latencies);
+      this.#cpuMs += (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0);
+    }
+    return rate;
   }
 
-  async summary(): Promise<ServerResult> {
-    const usage = await readProcessUsage(this.#server.pid);
+  async summary(): Promise<Pick<SideResult, 'name' | 'p50' | 'p99' | 'cpuMs' | 'peakRssBytes'>> {
+    const usage = await readProcessUsage(this.#side.pid);
     return {
-      rate: median(this.rates),
+      name: this.name,
       p50: median(this.#latencies),
       p99: percentile(this.#latencies, 99),
-      cpuMsPerRequest: usage && this.#cpuMs / this.#latencies.length,
+      cpuMs: usage && this.#cpuMs / this.#latencies.length,
       peakRssBytes: usage?.peakRssBytes ?? null,
     };
   }

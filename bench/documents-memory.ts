@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limit } from './limit.js';
-import { exchange, type LoadRequest, openAgent } from './load.js';
+import { Client, type LoadRequest } from './load.js';
 import { readProcessUsage } from './process-usage.js';
 import { formatNumber, formatTable, toMebibytes } from './report.js';
 import { type ServiceProcess, startService } from './server-process.js';
@@ -80,18 +80,18 @@ async function send(
   count: number,
   documentAt: (index: number) => string,
 ): Promise<void> {
-  const agent = openAgent(connections);
+  const clients = Array.from({ length: connections }, () => new Client(service.origin));
   let next = 0;
-  const sendInTurn = async () => {
+  const sendInTurn = async (client: Client) => {
     while (next < count) {
       const query = documentAt(next);
       next += 1;
       const request: LoadRequest = service.apiKey === '' ? anonymous(query) : queryRequest(service, query);
-      await exchange(agent, service.origin, request);
+      await client.exchange(request);
     }
   };
-  await Promise.all(Array.from({ length: connections }, sendInTurn));
-  agent.destroy();
+  await Promise.all(clients.map(sendInTurn));
+  for (const client of clients) client.close();
 }
 
 async function bytesAtRest({ pid }: ServiceProcess): Promise<number> {

@@ -1,46 +1,35 @@
 import type { Limit } from './limit.js';
 import { runLoad } from './load.js';
-import { readProcessUsage, sampleRss } from './process-usage.js';
-import { textContent } from './scenarios.js';
-import { startService } from './server-process.js';
-import { uploadRequest } from './service-requests.js';
-import { median } from './statistics.js';
+import { readProcessUsage } from './process-usage.js';
+import { scenarios } from './scenarios.js';
+import { createApiKey } from './server-process.js';
+import { startSide } from './sides.js';
 
 const mebibyte = 1024 * 1024;
 
-export interface Footprint {
-  /** Physical memory in bytes; null where the system does not tell. */
-  idle: number | null;
-  typical: number | null;
-  peak: number | null;
-}
+/** The dearest of the scenarios, one after the other in one process. */
+const loads = ['upload-1k', 'upload-256m-four', 'get', 'list-100', 'list-100-linked', 'download-256m'];
+const seconds = 4;
 
-/** The memory of a fresh service while it takes four uploads of 256 MiB at once. */
-export async function measureFootprint(): Promise<Footprint> {
-  const service = await startService();
+/** The memory of a fresh service, and at the peak of all that the scenarios ask of it. */
+export async function measureFootprint(): Promise<Limit[]> {
+  const service = await startSide('service', createApiKey());
   try {
     const idle = await readProcessUsage(service.pid);
-    const request = uploadRequest(service, { content: textContent(256 * mebibyte), fileName: 'ticket.txt' });
-    const stopSampling = sampleRss(service.pid, 50);
-    await runLoad(service.origin, request, { requests: 8, concurrency: 4, seconds: 30 });
-    const samples = stopSampling();
+    for (const { name, concurrency, prepare } of scenarios) {
+      if (!loads.includes(name)) continue;
+      const request = await prepare(service, null);
+      await runLoad(service.origin, request, { concurrency, seconds });
+    }
     const loaded = await readProcessUsage(service.pid);
-    return {
-      idle: idle?.rssBytes ?? null,
-      typical: idle && median(samples),
-      peak: loaded?.peakRssBytes ?? null,
+    const limit = (name: string, bytes: number | undefined, bound: number): Limit => {
+      return { name, measured: bytes ? bytes / mebibyte : null, bound, kind: 'at most', unit: 'MiB' };
     };
+    return [
+      limit('memory when idle', idle?.rssBytes, 110),
+      limit('memory at its peak', loaded?.peakRssBytes, 200),
+    ];
   } finally {
     await service.stop();
   }
-}
-
-export function footprintLimit({ peak }: Footprint): Limit {
-  return {
-    name: 'memory at its peak, four uploads of 256 MiB at once',
-    measured: peak && peak / mebibyte,
-    bound: 200,
-    kind: 'at most',
-    unit: 'MiB',
-  };
 }

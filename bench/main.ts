@@ -1,17 +1,17 @@
 import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
-import { type Comparison, compare } from './compare.js';
+import { compare, comparisonLimits } from './compare.js';
 import { documentsLimits, formatDocumentsMemory, measureDocumentsMemory } from './documents-memory.js';
 import { measureEngines } from './engines.js';
-import { footprintLimit, measureFootprint } from './footprint.js';
+import { measureFanOut } from './fan-out.js';
+import { measureFootprint } from './footprint.js';
 import { formatGrowth, type GrowthPair, growthLimits, measureGrowth } from './growth.js';
 import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
-import { measureLibraries } from './libraries.js';
 import { isMissed, type Limit } from './limit.js';
 import { formatPages, measurePages, pageLimits } from './pages.js';
 import { profileScenario } from './profile.js';
-import { formatComparisons, formatLimits, formatNumber, formatStandings, toMebibytes } from './report.js';
-import { type Scenario, scenarios } from './scenarios.js';
+import { formatLimits, formatSides } from './report.js';
+import { scenarios } from './scenarios.js';
 import { measureSettings } from './settings-cost.js';
 import { formatStalls, measureStalls } from './stalls.js';
 import { measureStart, startLimit } from './start-up.js';
@@ -19,9 +19,9 @@ import { measureStart, startLimit } from './start-up.js';
 /*
  * npm run bench -- [--only <scenario>]... [--quick] [--profile] [--attack <part of a name, of stalls>]
  *
- * Measures the service against a bare node:http server that stores and serves the same bytes, in turn and in one run, so
- * that the machine cancels out. A limit that is missed makes the exit status 1. The files lie in the system's temporary
- * directory: for true figures it should be on a disk.
+ * Measures the service against others that do the same work, in turn and in one run, so that the machine cancels out. A goal
+ * that is missed makes the exit status 1. The files lie in the system's temporary directory: for true figures it should be on
+ * a disk.
  */
 
 const { values: options } = parseArgs({
@@ -33,119 +33,54 @@ const { values: options } = parseArgs({
   },
 });
 
-const names = [
-  ...scenarios.map(({ name }) => name),
-  'memory',
-  'base64',
-  'start',
-  'settings',
-  'libraries',
-  'engines',
-  'pages',
-  'growth',
-  'stalls',
-  'documents-memory',
-];
-const unknown = options.only?.filter((name) => !names.includes(name)) ?? [];
-if (unknown.length > 0) throw new Error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
-
-const chosen = scenarios.filter(({ name }) => isChosen(name));
 const rounds = options.quick ? 2 : 5;
+
+/** Each prints tables of its own, and gives its lines of the last one. */
+const usual: Record<string, () => Promise<Limit[]>> = {
+  ...Object.fromEntries(scenarios.map((scenario) => [scenario.name, () => runComparison(scenario)])),
+  'fan-out': measureFanOut,
+  memory: measureFootprint,
+  engines: () => measureEngines(rounds),
+};
+/** Only by their names: some take an hour. */
+const others: Record<string, () => Promise<Limit[]>> = {
+  base64: async () => base64Limits(await measureBase64()),
+  start: async () => [startLimit(await measureStart(options.quick ? 1 : 3))],
+  settings: () => measureSettings(rounds),
+  pages: runPages,
+  growth: runGrowth,
+  stalls: runStalls,
+  'documents-memory': runDocumentsMemory,
+};
+const all = { ...usual, ...others };
+
+const chosen = options.only ?? Object.keys(usual);
+const unknown = chosen.filter((name) => !Object.hasOwn(all, name));
+if (unknown.length > 0) {
+  throw new Error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(all).join(', ')}`);
+}
+
 if (options.profile) {
-  for (const scenario of chosen) await profileScenario(scenario, rounds);
+  for (const scenario of scenarios) {
+    if (chosen.includes(scenario.name)) await profileScenario(scenario, rounds);
+  }
 } else {
-  const limits = [
-    ...(await runComparisons()),
-    ...(await runMemory()),
-    ...(await runBase64()),
-    ...(await runStart()),
-    ...(await runSettings()),
-    ...(await runPages()),
-    ...(await runGrowth()),
-    ...(await runDocumentsMemory()),
-  ];
-  await runLibraries();
-  await runEngines();
-  await runStalls();
+  const limits: Limit[] = [];
+  for (const name of chosen) {
+    console.error(`${name} …`);
+    limits.push(...((await all[name]?.()) ?? []));
+  }
   if (limits.length > 0) console.log(`\n${formatLimits(limits)}`);
   if (limits.some(isMissed)) process.exitCode = 1;
 }
 
-function isChosen(name: string): boolean {
-  return options.only === undefined || options.only.includes(name);
-}
-
-async function runComparisons(): Promise<Limit[]> {
-  const comparisons: Comparison[] = [];
-  for (const scenario of chosen) {
-    console.error(`${scenario.name} …`);
-    comparisons.push(await compare(shorten(scenario), rounds));
-  }
-  if (comparisons.length > 0) console.log(`\n${formatComparisons(comparisons)}`);
-  return comparisons.flatMap(({ scenario, ratio }) =>
-    scenario.minRatio === undefined
-      ? []
-      : [
-          {
-            name: `rate by the bare server's, ${scenario.name}`,
-            measured: ratio,
-            bound: scenario.minRatio,
-            kind: 'at least',
-            unit: '',
-          },
-        ],
-  );
-}
-
-function shorten(scenario: Scenario): Scenario {
-  return options.quick ? { ...scenario, requests: Math.ceil(scenario.requests / 3) } : scenario;
-}
-
-async function runMemory(): Promise<Limit[]> {
-  if (!isChosen('memory')) return [];
-  console.error('memory …');
-  const footprint = await measureFootprint();
-  const [idle, typical, peak] = [footprint.idle, footprint.typical, footprint.peak].map(toMebibytes);
-  console.log(
-    `\nMemory in MiB, four uploads of 256 MiB at once: ${formatNumber(idle ?? null)} before, ` +
-      `${formatNumber(typical ?? null)} in the median, ${formatNumber(peak ?? null)} at the peak`,
-  );
-  return [footprintLimit(footprint)];
-}
-
-async function runBase64(): Promise<Limit[]> {
-  if (!isChosen('base64')) return [];
-  console.error('base64 …');
-  return base64Limits(await measureBase64());
-}
-
-async function runStart(): Promise<Limit[]> {
-  if (!isChosen('start')) return [];
-  console.error('start …');
-  return [startLimit(await measureStart(options.quick ? 1 : 3))];
-}
-
-async function runSettings(): Promise<Limit[]> {
-  if (!isChosen('settings')) return [];
-  console.error('settings …');
-  return measureSettings(rounds);
-}
-
-async function runLibraries(): Promise<void> {
-  if (!isChosen('libraries')) return;
-  console.error('libraries …');
-  console.log(`\n${formatStandings(await measureLibraries(rounds))}`);
-}
-
-async function runEngines(): Promise<void> {
-  if (!isChosen('engines')) return;
-  console.error('engines …');
-  console.log(`\n${formatStandings(await measureEngines(rounds))}`);
+async function runComparison(scenario: (typeof scenarios)[number]): Promise<Limit[]> {
+  const results = await compare(scenario, rounds);
+  console.log(`\n${formatSides(results)}`);
+  return comparisonLimits(results);
 }
 
 async function runPages(): Promise<Limit[]> {
-  if (!isChosen('pages')) return [];
-  console.error('pages …');
   const counts = { few: 1000, many: options.quick ? 100_000 : 1_000_000 };
   const timings = await measurePages(counts, options.quick ? 4 : 20);
   console.log(`\n${formatPages(timings, counts)}`);
@@ -153,7 +88,6 @@ async function runPages(): Promise<Limit[]> {
 }
 
 async function runGrowth(): Promise<Limit[]> {
-  if (!isChosen('growth')) return [];
   const pairs: GrowthPair[] = [];
   for (const startEngine of [startSqliteEngine, startPostgresEngine]) {
     for (const many of options.quick ? [100_000] : [1_000_000, 10_000_000]) {
@@ -165,15 +99,13 @@ async function runGrowth(): Promise<Limit[]> {
   return growthLimits(pairs);
 }
 
-async function runStalls(): Promise<void> {
-  if (!isChosen('stalls')) return;
+async function runStalls(): Promise<Limit[]> {
   const stalls = await measureStalls(options.quick ? 0.1 : 1, options.attack);
   console.log(`\n${formatStalls(stalls)}`);
+  return [];
 }
 
 async function runDocumentsMemory(): Promise<Limit[]> {
-  if (!isChosen('documents-memory')) return [];
-  console.error('documents-memory …');
   const measured = await measureDocumentsMemory(options.quick ? 20_000 : 100_000);
   console.log(`\n${formatDocumentsMemory(measured)}`);
   return documentsLimits(measured);

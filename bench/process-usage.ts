@@ -37,18 +37,3 @@ function statusBytes(status: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status);
   return Number(found?.[1]) * 1024;
 }
-
-/** Reads the physical memory of a process every `intervalMs` until the returned function is called, which gives the samples in bytes. */
-export function sampleRss(pid: number, intervalMs: number): () => number[] {
-  const samples: number[] = [];
-  const timer = setInterval(() => {
-    readProcessUsage(pid).then(
-      (usage) => usage !== null && samples.push(usage.rssBytes),
-      () => clearInterval(timer),
-    );
-  }, intervalMs);
-  return () => {
-    clearInterval(timer);
-    return samples;
-  };
-}

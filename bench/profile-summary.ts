@@ -20,8 +20,14 @@ interface Cost {
   total: number;
 }
 
-/** Tables of the dearest modules and functions of the main thread, in shares of its busy time, from `skippedMs` on. */
-export function summarizeProfile(profile: CpuProfile, skippedMs: number): string {
+/** The part of a profile that counts: all behind `skippedMs`, in which so many operations were done. */
+export interface Profiled {
+  skippedMs: number;
+  operations: number;
+}
+
+/** A budget of one operation, and tables of the dearest modules and functions of the main thread. */
+export function summarizeProfile(profile: CpuProfile, { skippedMs, operations }: Profiled): string {
   const stacks = readStacks(profile);
   const functions = new Map<string, Cost>();
   const modules = new Map<string, Cost>();
@@ -42,8 +48,7 @@ export function summarizeProfile(profile: CpuProfile, skippedMs: number): string
     addSample(modules, stack.map(moduleName), spent);
   });
   return [
-    `The main thread was busy for ${((busy * 100) / (busy + idle)).toFixed(0)} % of the time.`,
-    table('module', modules, 'self', busy, 25),
+    budgetTable(modules, { idle, busy, operations }),
     table('module', modules, 'total', busy, 25),
     table('function', functions, 'self', busy, 40),
     table('function', functions, 'total', busy, 60),
@@ -94,6 +99,25 @@ function moduleName({ callFrame }: ProfileNode): string {
 function shortUrl(url: string): string {
   const [own, dependency] = url.split('/node_modules/').slice(-2);
   return dependency ?? (own ?? '').replace(/^.*\/dist\//, 'dist/');
+}
+
+/** The parts of an operation on the main thread that make up 95 % of its time, the dearest first. */
+function budgetTable(
+  modules: Map<string, Cost>,
+  { idle, busy, operations }: { idle: number; busy: number; operations: number },
+): string {
+  const parts = [...modules].map(([name, { self }]) => [name, self] as const);
+  const sorted = [...parts, ['(waiting)', idle] as const].sort(([, a], [, b]) => b - a);
+  const rows: string[][] = [];
+  let sum = 0;
+  const addRow = (name: string, spent: number) => {
+    sum += spent;
+    const share = (time: number) => `${((time * 100) / (busy + idle)).toFixed(1)} %`;
+    rows.push([name, (spent / operations).toFixed(1), share(spent), share(sum)]);
+  };
+  for (const [name, spent] of sorted) if (sum < 0.95 * (busy + idle)) addRow(name, spent);
+  addRow('all others', busy + idle - sum);
+  return formatTable(['part of one operation', 'µs', 'share', 'in all'], rows);
 }
 
 function table(kind: string, costs: Map<string, Cost>, by: keyof Cost, busy: number, rows: number): string {

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runLoad } from './load.js';
-import { type CpuProfile, summarizeProfile } from './profile-summary.js';
+import { type CpuProfile, type Profiled, summarizeProfile } from './profile-summary.js';
 import type { Scenario } from './scenarios.js';
-import { startBareServer, startService } from './server-process.js';
+import { startService } from './server-process.js';
 
 const samplingMicroseconds = 250;
 
@@ -18,28 +18,29 @@ export async function profileScenario(scenario: Scenario, rounds: number): Promi
   ];
   const begun = performance.now();
   const service = await startService({ nodeArguments });
-  const bare = await startBareServer();
   let skippedMs = 0;
+  let operations = 0;
   try {
-    const requests = await scenario.prepare(service, bare);
-    const bounds = { ...scenario, seconds: 10 };
-    await runLoad(service.origin, requests.service, bounds);
+    const request = await scenario.prepare({ ...service, name: 'service', directory: '' }, null);
+    const bounds = { concurrency: scenario.concurrency, seconds: 2 };
+    await runLoad(service.origin, request, bounds);
     skippedMs = performance.now() - begun;
     for (let round = 0; round < rounds; round += 1) {
-      const { rate } = await runLoad(service.origin, requests.service, bounds);
+      const { rate, latencies } = await runLoad(service.origin, request, bounds);
+      operations += latencies.length;
       console.log(`${scenario.name}: ${rate.toFixed(1)} a second under the profiler`);
     }
   } finally {
-    await Promise.all([service.stop(), bare.stop()]);
+    await service.stop();
   }
-  await printProfile(directory, skippedMs);
+  await printProfile(directory, { skippedMs, operations });
 }
 
-async function printProfile(directory: string, skippedMs: number): Promise<void> {
+async function printProfile(directory: string, profiled: Profiled): Promise<void> {
   const [file] = (await readdir(directory)).filter((name) => name.endsWith('.cpuprofile'));
   if (file === undefined) throw new Error('the service left no profile: it did not end by itself');
   const path = join(directory, file);
   const profile = JSON.parse(await readFile(path, 'utf8')) as CpuProfile;
-  console.log(summarizeProfile(profile, skippedMs));
+  console.log(summarizeProfile(profile, profiled));
   console.log(`The profile, for a browser's developer tools: ${path}`);
 }

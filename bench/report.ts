@@ -1,6 +1,5 @@
-import type { Comparison } from './compare.js';
+import type { SideResult } from './compare.js';
 import { isMissed, type Limit } from './limit.js';
-import type { Standing } from './take-turns.js';
 
 /** Rows as text, every column as wide as its widest cell; numbers stand right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -16,56 +15,27 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return [header, widths.map((width) => '-'.repeat(width)), ...rows].map(formatRow).join('\n');
 }
 
-export function formatComparisons(comparisons: readonly Comparison[]): string {
-  const header = [
-    'scenario',
-    'at once',
-    'service/s',
-    'bare/s',
-    'ratio',
-    'p50 ms',
-    'p99 ms',
-    'bare p50',
-    'bare p99',
-    'CPU ms',
-    'bare CPU',
-    'peak MiB',
-  ];
+export function formatSides(results: readonly SideResult[]): string {
   return formatTable(
-    header,
-    comparisons.map(({ scenario, service, bare, ratio }) => [
+    ['scenario', 'side', 'a second', 'p50 ms', 'p99 ms', 'CPU ms', 'peak MiB'],
+    results.map(({ scenario, name, rate, p50, p99, cpuMs, peakRssBytes }) => [
       scenario.name,
-      String(scenario.concurrency),
-      formatNumber(service.rate),
-      formatNumber(bare.rate),
-      ratio.toFixed(2),
-      formatNumber(service.p50),
-      formatNumber(service.p99),
-      formatNumber(bare.p50),
-      formatNumber(bare.p99),
-      formatNumber(service.cpuMsPerRequest),
-      formatNumber(bare.cpuMsPerRequest),
-      formatNumber(toMebibytes(service.peakRssBytes)),
+      name,
+      ...[rate, p50, p99, cpuMs, toMebibytes(peakRssBytes)].map(formatNumber),
     ]),
-  );
-}
-
-export function formatStandings(standings: readonly Standing[]): string {
-  return formatTable(
-    ['uploads of 1 KiB, 16 at once', 'a second', 'by the first'],
-    standings.map(({ name, rate, ratio }) => [name, formatNumber(rate), ratio.toFixed(2)]),
   );
 }
 
 export function formatLimits(limits: readonly Limit[]): string {
   return formatTable(
-    ['limit', 'measured', 'bound', ''],
-    limits.map((limit) => [
-      limit.name,
-      limit.measured === null ? 'not measured' : `${formatNumber(limit.measured)} ${limit.unit}`,
-      `${limit.kind} ${limit.bound} ${limit.unit}`,
-      isMissed(limit) ? 'MISSED' : 'kept',
-    ]),
+    ['work', 'ours', 'reference', 'ratio', 'goal', ''],
+    limits.map((limit) => {
+      const { name, measured, bound, kind, unit, ours, reference } = limit;
+      const figure = measured === null ? 'not measured' : `${formatNumber(measured)} ${unit}`.trim();
+      const goal =
+        bound === null ? ['', ''] : [`${kind} ${bound} ${unit}`.trim(), isMissed(limit) ? 'MISSED' : 'kept'];
+      return [name, ours ?? figure, reference ?? '', reference ? figure : '', ...goal];
+    }),
   );
 }
 

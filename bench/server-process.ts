@@ -55,21 +55,6 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   return { ...server, stop, apiKey };
 }
 
-export const startBareServer = () => startYardstick('bare');
-
-export const startMinimalServer = () => startYardstick('minimal');
-
-/** A server of the benchmarks themselves, with a directory of its own. */
-async function startYardstick(name: 'bare' | 'minimal'): Promise<ServerProcess> {
-  const directory = makeScratchDirectory(name);
-  const server = await startServer([benchProgram(`${name}-server.js`), directory], process.env);
-  const stop = async () => {
-    await server.stop();
-    removeScratchDirectory(directory);
-  };
-  return { ...server, stop };
-}
-
 /** A program of the benchmarks themselves. */
 export function benchProgram(name: string): string {
   return join(projectDirectory, 'build', 'bench', name);
@@ -92,7 +77,8 @@ function serviceEnvironment(dataDirectory: string, apiKey: string): NodeJS.Proce
   };
 }
 
-async function startServer(nodeArguments: string[], env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+/** Starts node with a program that prints its address. */
+export async function startServer(nodeArguments: string[], env: NodeJS.ProcessEnv): Promise<ServerProcess> {
   const child = spawn(process.execPath, nodeArguments, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   endWithRun(child);
   const origin = await readOrigin(child);
@@ -114,7 +100,7 @@ async function readOrigin(child: ChildProcess): Promise<string> {
   return address;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const force = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
   child.kill('SIGTERM');

@@ -1,4 +1,4 @@
-import { assertGood, exchange, type LoadRequest, openAgent } from './load.js';
+import { assertGood, Client, type LoadRequest } from './load.js';
 import { type ServiceOptions, type ServiceProcess, startService } from './server-process.js';
 
 /** A file to upload: its bytes in order, and what else the service is told. */
@@ -65,13 +65,13 @@ export function downloadRequest(service: ServiceProcess, attachment: CreatedAtta
 
 /** Sends one request and gives the text of its answer, which must be a good one. */
 export async function ask(origin: string, request: LoadRequest): Promise<string> {
-  const agent = openAgent(1);
+  const client = new Client(origin);
   try {
-    const answer = await exchange(agent, origin, request);
+    const answer = await client.exchange(request);
     assertGood(request, answer);
-    return answer.text;
+    return String(answer.body);
   } finally {
-    agent.destroy();
+    client.close();
   }
 }
 

@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { type Answer, exchange, type LoadRequest, openAgent } from './load.js';
+import { openAudience, openSocket } from './fan-out.js';
+import { type Answer, Client, type LoadRequest } from './load.js';
 import type { ServiceProcess } from './server-process.js';
 import { downloadRequest, queryRequest, upload } from './service-requests.js';
 
@@ -22,21 +23,19 @@ export function anonymous(query: string): LoadRequest {
 
 /** Sends the same request so many times at once. */
 export async function askAll(service: ServiceProcess, request: LoadRequest, count: number): Promise<string> {
-  const agent = openAgent(count);
+  const clients = Array.from({ length: count }, () => new Client(service.origin));
+  const asked = clients.map((client) => client.exchange(request).catch((error: Error) => error.message));
   try {
-    const asked = Array.from({ length: count }, () =>
-      exchange(agent, service.origin, request).catch((error: Error) => error.message),
-    );
     return summarize(await Promise.all(asked));
   } finally {
-    agent.destroy();
+    for (const client of clients) client.close();
   }
 }
 
 function summarize(answers: readonly (Answer | string)[]): string {
   const words = answers.map((answer) => {
     if (typeof answer === 'string') return answer;
-    const code = /"code":"(\w+)"/.exec(answer.text)?.[1];
+    const code = /"code":"(\w+)"/.exec(String(answer.body))?.[1];
     const size = answer.size < 100_000 ? `${answer.size} B` : `${(answer.size / 1e6).toFixed(1)} MB`;
     return `${answer.status}, ${code ?? size}`;
   });
@@ -80,34 +79,33 @@ export async function describeAndRead(service: ServiceProcess, description: stri
     'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
     { input: { content: { base64: 'YQ==' }, fileName: 'a.txt', description } },
   );
-  const agent = openAgent(1);
-  const created = await exchange(agent, service.origin, create);
-  const id = /"id":"([^"]+)"/.exec(created.text)?.[1];
+  const client = new Client(service.origin);
+  const created = await client.exchange(create);
+  const id = /"id":"([^"]+)"/.exec(String(created.body))?.[1];
   const read = queryRequest(service, 'query ($id: ID!) { attachment(id: $id) { description { html } } }', {
     id,
   });
   const answers: Answer[] = [created];
-  for (let time = 0; time < 5 && id !== undefined; time += 1)
-    answers.push(await exchange(agent, service.origin, read));
-  agent.destroy();
+  for (let time = 0; time < 5 && id !== undefined; time += 1) answers.push(await client.exchange(read));
+  client.close();
   return summarize(answers);
 }
 
 export async function sendDistinctDocuments(service: ServiceProcess): Promise<string> {
-  const agent = openAgent(8);
+  const clients = Array.from({ length: 8 }, () => new Client(service.origin));
   const counts = new Map<number, number>();
   let next = 0;
-  const send = async () => {
+  const send = async (client: Client) => {
     while (next < 24_000) {
       next += 1;
       const query = `{ ${`x${next}`.padEnd(160, 'y')}: viewer { organizationId } }`;
       const request = service.apiKey === '' ? anonymous(query) : queryRequest(service, query);
-      const { status } = await exchange(agent, service.origin, request);
+      const { status } = await client.exchange(request);
       counts.set(status, (counts.get(status) ?? 0) + 1);
     }
   };
-  await Promise.all(Array.from({ length: 8 }, send));
-  agent.destroy();
+  await Promise.all(clients.map(send));
+  for (const client of clients) client.close();
   return [...counts].map(([status, count]) => `${count} x ${status}`).join('; ');
 }
 
@@ -125,15 +123,6 @@ export async function openSockets({ origin, apiKey }: ServiceProcess): Promise<s
   const open = sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
   for (const socket of sockets) socket.terminate();
   return `${open} of ${sockets.length} open`;
-}
-
-function openSocket(origin: string, authorization: string): WebSocket {
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
-  socket.on('error', () => undefined);
-  socket.once('open', () =>
-    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } })),
-  );
-  return socket;
 }
 
 export async function sendPings({ origin, apiKey }: ServiceProcess): Promise<string> {
@@ -171,31 +160,12 @@ export async function stallDownloads(service: ServiceProcess): Promise<string> {
 
 /** Subscribes 2,000 times to one attachment, on 20 sockets, and changes it. */
 export async function tellSubscribers(service: ServiceProcess): Promise<string> {
-  const { id } = await upload(service, { content: [Buffer.from('a')], fileName: 'a.txt' });
-  const payload = {
-    query: `subscription { attachmentChanged(attachmentId: "${id}") { id fileName updatedAt } }`,
-  };
-  let heard = 0;
-  const sockets = Array.from({ length: 20 }, () => openSocket(service.origin, `Bearer ${service.apiKey}`));
-  await Promise.all(sockets.map((socket) => once(socket, 'message')));
-  for (const socket of sockets) {
-    socket.on('message', (data) => {
-      if (String(data).includes('"next"')) heard += 1;
-    });
-    for (let index = 0; index < 100; index += 1) {
-      socket.send(JSON.stringify({ type: 'subscribe', id: String(index), payload }));
-    }
-  }
+  const subscribers = await openAudience(service, { sockets: 20, subscriptions: 100 });
   await sleep(3_000);
-  const agent = openAgent(1);
   for (let change = 0; change < 5; change += 1) {
-    const input = { attachmentId: id, fileName: `${change}.txt` };
-    const rename =
-      'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { __typename } }';
-    await exchange(agent, service.origin, queryRequest(service, rename, { input }));
+    await subscribers.change(`${change}.txt`);
     await sleep(1_000);
   }
-  agent.destroy();
-  for (const socket of sockets) socket.terminate();
-  return `${heard} events heard`;
+  subscribers.close();
+  return `${subscribers.heard()} events heard`;
 }

@@ -3,7 +3,8 @@ import { median } from './statistics.js';
 /** Work that is measured beside others: runs once and resolves with its rate. */
 export interface Contender {
   name: string;
-  run(): Promise<number>;
+  /** The first time is to warm up, and does not count. */
+  run(counts: boolean): Promise<number>;
 }
 
 export interface Standing {
@@ -19,7 +20,7 @@ export async function takeTurns(contenders: readonly Contender[], rounds: number
   const rates: number[][] = contenders.map(() => []);
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, contender] of contenders.entries()) {
-      const rate = await contender.run();
+      const rate = await contender.run(round > 0);
       if (round > 0) rates[index]?.push(rate);
     }
   }
