@@ -6,7 +6,7 @@ import { PrincipalRow } from '../database/entities/organization.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/verdict.js';
 import type { Total } from '../database/page.js';
-import { In } from '../database/typeorm.js';
+import { type Parameters, readRows } from '../database/read-rows.js';
 import {
   countLinks,
   type FieldKey,
@@ -61,6 +61,7 @@ export function createAccessLoaders(
 ) {
   const { organizationId } = viewer;
   const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
+  const isOwn = (sql: Parameters) => `organization_id = ${sql.add(organizationId)}`;
   const options = createOptions(schedule);
   return {
     attachment: byKey<string, StoredAttachment>(
@@ -70,7 +71,7 @@ export function createAccessLoaders(
       options,
     ),
     fieldById: byId<RecordFieldRow>(
-      (ids) => read.findBy(RecordFieldRow, { organizationId, id: In(ids) }),
+      (ids) => readRows(read, RecordFieldRow, (sql) => `${isOwn(sql)} AND ${sql.isOneOf('id', ids)}`),
       options,
     ),
     fieldsOfRecord: groupsByKey<RecordRef, RecordFieldRow>(
@@ -94,17 +95,18 @@ export function createLoaders(
 ) {
   const { organizationId } = viewer;
   const list = <T>(work: (lists: EntityManager) => Promise<T>) => database.list(organizationId, read, work);
+  const isOwn = (sql: Parameters) => `organization_id = ${sql.add(organizationId)}`;
   const options = createOptions(schedule);
   return {
     ...createAccessLoaders(database, read, viewer, schedule),
     rejection: byKey<string, RejectionRow>(
-      (ids) => read.findBy(RejectionRow, { blobId: In(ids) }),
+      (blobIds) => readRows(read, RejectionRow, (sql) => sql.isOneOf('blob_id', blobIds)),
       (id) => id,
       ({ blobId }) => blobId,
       options,
     ),
     principal: byId<PrincipalRow>(
-      (ids) => read.findBy(PrincipalRow, { organizationId, id: In(ids) }),
+      (ids) => readRows(read, PrincipalRow, (sql) => `${isOwn(sql)} AND ${sql.isOneOf('id', ids)}`),
       options,
     ),
     field: byKey(

@@ -1,9 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
-import { BlobRow } from '../database/entities/blob.js';
 import { AttachmentError } from '../errors.js';
-import { findAttachment, mayDownload, type StoredAttachment } from '../model/stored-attachment.js';
+import { findAttachment, mayDownload, readStored } from '../model/stored-attachment.js';
 
 export interface Download {
   id: string;
@@ -25,7 +23,7 @@ export async function findDownload(
   id: string,
   viewer: Viewer | null,
 ): Promise<Download | null> {
-  const stored = viewer ? await findAttachment(manager, viewer, id) : await findSigned(manager, id);
+  const stored = viewer ? await findAttachment(manager, viewer, id) : (await readStored(manager, [id]))[0];
   if (!stored) return null;
   const { attachment, blob } = stored;
   const permitted = viewer ? mayDownload(viewer, stored) : blob.verdict === 'APPROVED';
@@ -33,10 +31,4 @@ export async function findDownload(
   const { organizationId, fileName, contentType, size, createdAt } = attachment;
   const { sha256, documentKey } = blob;
   return { id, organizationId, fileName, contentType, size, sha256, documentKey, createdAt };
-}
-
-async function findSigned(manager: EntityManager, id: string): Promise<StoredAttachment | null> {
-  const attachment = await manager.findOneBy(AttachmentRow, { id });
-  const blob = attachment && (await manager.findOneBy(BlobRow, { id: attachment.blobId }));
-  return attachment && blob ? { attachment, blob } : null;
 }

@@ -1,10 +1,8 @@
-import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { decodeCursor, encodeCursor, type Position } from '../database/cursor.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { compareTexts, decodeCursor, encodeCursor, type Position } from '../database/cursor.js';
 import {
   checkPageSize,
-  countUpTo,
   maxTotal,
   type Page,
   type PageRequest,
@@ -12,9 +10,10 @@ import {
   toPage,
   toTotal,
 } from '../database/page.js';
+import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
-import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
-import { type AttachmentFilter, applyFilter } from './attachment-filter.js';
+import { readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
+import { type AttachmentFilter, conditionsOf } from './attachment-filter.js';
 
 export type AttachmentOrderField = 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
 
@@ -38,8 +37,8 @@ const halvesOf = ({ claimed }: AttachmentFilter): Half[] =>
   claimed === true ? ['shared'] : ['shared', 'own'];
 
 /**
- * One page of what the viewer may see. Each half is read in order from an index of its own and the two are merged, so that a
- * page costs the same however many rows there are. Throws BAD_USER_INPUT for a bad cursor or page size.
+ * One page of what the viewer may see, in one statement. Each half is read in order from an index of its own and the two are
+ * merged, so that a page costs the same however many rows there are. Throws BAD_USER_INPUT for a bad cursor or page size.
  *
  * @example
  * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' }, first: 50, after: null });
@@ -50,24 +49,24 @@ export async function listAttachments(
   { filter, orderBy, first, after }: AttachmentList,
 ): Promise<Page<StoredAttachment>> {
   checkPageSize(first);
-  const order = `${orderBy.field} ${orderBy.direction}`;
+  const { field, direction } = orderBy;
+  const order = `${field} ${direction}`;
   const from =
-    after === null ? null : decodeCursor(order, after, orderBy.field === 'FILE_NAME' ? 'string' : 'number');
-  const halves: Position[][] = [];
-  // One after the other: a list takes one connection.
-  for (const half of halvesOf(filter))
-    halves.push(await readPositions(selectHalf(manager, viewer, half, filter), orderBy, from, first + 1));
-  const positions = merge(halves, orderBy);
-  const page = toPage({ first, after }, positions, (position) => encodeCursor(order, position));
-  const ids = page.edges.map(({ node }) => node.id);
-  const stored = new Map(
-    (await readAttachments(manager, viewer, ids)).map((one) => [one.attachment.id, one]),
-  );
-  const edges = page.edges.flatMap(({ cursor, node }) => {
-    const found = stored.get(node.id);
-    return found ? [{ cursor, node: found }] : [];
+    after === null ? null : decodeCursor(order, after, field === 'FILE_NAME' ? 'string' : 'number');
+  const found = await readStoredAmong(manager, (sql) => {
+    const limit = sql.add(first + 1);
+    const halves = halvesOf(filter).map((half) => {
+      const rows = selectHalf(sql, viewer, half, filter);
+      return `SELECT * FROM (SELECT a.id, a.${columns[field]} AS value ${rows}
+        ${stretchOf(sql, orderBy, from)} LIMIT ${limit}) ${half}_half`;
+    });
+    return `${halves.join(' UNION ALL ')} ORDER BY value ${direction}, id ${direction} LIMIT ${limit}`;
   });
-  return { ...page, edges };
+  const sorted = found
+    .map((stored) => ({ stored, position: positionOf(stored, field) }))
+    .sort((one, other) => comparePositions(one.position, other.position, direction));
+  const page = toPage({ first, after }, sorted, ({ position }) => encodeCursor(order, position));
+  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: node.stored })) };
 }
 
 /** How many the viewer may see in all. Rows beyond the greatest total are not looked for. */
@@ -80,64 +79,52 @@ export async function countAttachments(
   for (const half of halvesOf(filter)) {
     const left = maxTotal + 1 - counted;
     if (left === 0) break;
-    const query = selectHalf(manager, viewer, half, filter);
+    const sql = new Parameters(manager);
+    const rows = selectHalf(sql, viewer, half, filter);
     // SQLite would walk any index of the organization, whose rows lie in no order: those of one age lie side by side.
-    if (!hasRowLocks(manager)) query.orderBy('a.created_at', 'DESC');
-    counted += await countUpTo(manager, query, left);
+    const order = hasRowLocks(manager) ? '' : 'ORDER BY a.created_at DESC';
+    const counting = `SELECT COUNT(*) AS count FROM (SELECT 1 ${rows} ${order} LIMIT ${sql.add(left)}) counted`;
+    const [found] = await manager.query<{ count: number | string }[]>(counting, sql.values);
+    counted += Number(found?.count ?? 0);
   }
   return toTotal(counted);
 }
 
+/** The rows of a half that the filter describes: SQL from FROM on. */
 function selectHalf(
-  manager: EntityManager,
-  viewer: Viewer,
+  sql: Parameters,
+  { organizationId, principal }: Viewer,
   half: Half,
   filter: AttachmentFilter,
-): SelectQueryBuilder<AttachmentRow> {
-  const query = manager
-    .createQueryBuilder(AttachmentRow, 'a')
-    .where('a.organization_id = :organizationId AND a.shared = :shared', {
-      organizationId: viewer.organizationId,
-      shared: half === 'shared',
-    });
-  // In the words of the indexes of what is shared, for SQLite recognizes them by nothing else.
-  if (half === 'shared') query.andWhere('a.shared');
-  else query.andWhere('a.created_by_id = :viewer', { viewer: viewer.principal.id });
-  applyFilter(query, filter);
-  return query;
+): string {
+  const isOfHalf =
+    half === 'shared'
+      ? // In the words of the indexes of what is shared, for SQLite recognizes them by nothing else.
+        'a.shared'
+      : `a.created_by_id = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`;
+  const conditions = [isOfHalf, ...conditionsOf(filter, sql, organizationId)];
+  return `FROM attachments a WHERE a.organization_id = ${sql.add(organizationId)} AND ${conditions.join(' AND ')}`;
 }
 
-async function readPositions(
-  query: SelectQueryBuilder<AttachmentRow>,
-  { field, direction }: AttachmentOrder,
-  after: Position | null,
-  limit: number,
-): Promise<Position[]> {
+/** The rows behind a position, in order: SQL behind other conditions. */
+function stretchOf(sql: Parameters, { field, direction }: AttachmentOrder, from: Position | null): string {
   const column = columns[field];
-  if (after) {
-    const beyond = direction === 'ASC' ? '>' : '<';
-    query.andWhere(`(a.${column}, a.id) ${beyond} (:afterValue, :afterId)`, {
-      afterValue: after.value,
-      afterId: after.id,
-    });
-  }
-  const rows = await query
-    .select('a.id', 'id')
-    .addSelect(`a.${column}`, 'value')
-    .orderBy(`a.${column}`, direction)
-    .addOrderBy('a.id', direction)
-    .limit(limit)
-    .getRawMany<Position>();
-  return field === 'FILE_NAME' ? rows : rows.map(({ id, value }) => ({ id, value: Number(value) }));
+  const isBeyond =
+    from &&
+    `AND (a.${column}, a.id) ${direction === 'ASC' ? '>' : '<'} (${sql.add(from.value)}, ${sql.add(from.id)})`;
+  return `${isBeyond ?? ''} ORDER BY a.${column} ${direction}, a.id ${direction}`;
 }
 
-function merge(sorted: readonly Position[][], { direction }: AttachmentOrder): Position[] {
-  const sign = direction === 'ASC' ? 1 : -1;
-  return sorted.flat().sort((a, b) => sign * (compare(a.value, b.value) || compare(a.id, b.id)));
+function positionOf({ attachment }: StoredAttachment, field: AttachmentOrderField): Position {
+  const { id, createdAt, fileName, size } = attachment;
+  return { value: { CREATED_AT: createdAt.getTime(), FILE_NAME: fileName, SIZE: size }[field], id };
 }
 
 /** As the databases compare: numbers by value, text by its UTF-8 bytes. */
-function compare(a: string | number, b: string | number): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
+function comparePositions(one: Position, other: Position, direction: 'ASC' | 'DESC'): number {
+  const compared =
+    typeof one.value === 'number' && typeof other.value === 'number'
+      ? one.value - other.value
+      : compareTexts(String(one.value), String(other.value));
+  return (direction === 'ASC' ? 1 : -1) * (compared || compareTexts(one.id, other.id));
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { PrincipalRow } from '../database/entities/organization.js';
+import { readJoined } from '../database/read-rows.js';
 import type { KeyRevocations } from './key-revocations.js';
 import { toPermissions, type Viewer } from './viewer.js';
 
@@ -52,18 +53,25 @@ async function readKey(
   { read }: Pick<Database, 'read'>,
   where: { hash: string } | { id: string },
 ): Promise<KnownKey | null> {
-  const row = await read.findOneBy(ApiKeyRow, where);
-  if (!row || row.revokedAt) return null;
-  const { organizationId, principalId, expiresAt } = row;
-  const principal = await read.findOneByOrFail(PrincipalRow, { organizationId, id: principalId });
+  const [column, value] = 'hash' in where ? ['hash', where.hash] : ['id', where.id];
+  const [found] = await readJoined(
+    read,
+    { key: ApiKeyRow, principal: PrincipalRow },
+    (sql) => `FROM api_keys key JOIN principals principal
+        ON principal.organization_id = key.organization_id AND principal.id = key.principal_id
+      WHERE key.${column} = ${sql.add(value)}`,
+  );
+  if (!found || found.key.revokedAt) return null;
+  const { key, principal } = found;
+  const { organizationId, expiresAt } = key;
   const { id, kind, name } = principal;
   return {
-    id: row.id,
+    id: key.id,
     viewer: {
       principal: { id, kind, name },
       organizationId,
-      permissions: toPermissions(row.permissions),
-      keyId: row.id,
+      permissions: toPermissions(key.permissions),
+      keyId: key.id,
     },
     expiresAt,
   };

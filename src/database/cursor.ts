@@ -32,3 +32,8 @@ function parse(cursor: string): unknown[] {
     return [];
   }
 }
+
+/** Orders texts as the databases do, by their UTF-8 bytes. */
+export function compareTexts(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}

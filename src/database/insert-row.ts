@@ -5,10 +5,11 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
  * Ways to a row, the first that fits:
  *
  * 1. `insertRow` inserts. Nothing else does, but `upsert`.
- * 2. The manager reads, updates and deletes by conditions on columns, and upserts what replaces itself. A change of state names
+ * 2. `readRows` and `readJoined` read what requests ask for, by keys or in pages. Their SQL is the same however many keys there are.
+ * 3. The manager reads, updates and deletes by conditions on columns, and upserts what replaces itself. A change of state names
  *    the state before in its condition, and its caller checks `affected`.
- * 3. A query builder is for a condition or a value that the manager cannot say: a join, EXISTS, an aggregate, `version + 1`.
- * 4. SQL is for what has no entity, such as pragmas, statistics, locks and tables of a library, and for a lock that a query
+ * 4. A query builder is for a condition or a value that the manager cannot say: a join, EXISTS, an aggregate, `version + 1`.
+ * 5. SQL is for what has no entity, such as pragmas, statistics, locks and tables of a library, and for a lock that a query
  *    builder cannot say.
  */
 

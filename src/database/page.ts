@@ -50,19 +50,13 @@ export async function countRows<Row extends ObjectLiteral>(
   manager: EntityManager,
   query: SelectQueryBuilder<Row>,
 ): Promise<Total> {
-  return toTotal(await countUpTo(manager, query, maxTotal + 1));
-}
-
-/** The number of rows, `limit` at most: the rows after those are not looked for. */
-export async function countUpTo<Row extends ObjectLiteral>(
-  manager: EntityManager,
-  query: SelectQueryBuilder<Row>,
-  limit: number,
-): Promise<number> {
-  const [sql, parameters] = query.select('1', 'one').limit(limit).getQueryAndParameters();
+  const [sql, parameters] = query
+    .select('1', 'one')
+    .limit(maxTotal + 1)
+    .getQueryAndParameters();
   const counted = `SELECT COUNT(*) AS count FROM (${sql}) counted`;
   const [row] = await manager.query<{ count: number | string }[]>(counted, parameters);
-  return Number(row?.count ?? 0);
+  return toTotal(Number(row?.count ?? 0));
 }
 
 export function toTotal(counted: number): Total {

@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { compareTexts } from '../database/cursor.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { maxTotal, type Total, toTotal } from '../database/page.js';
-import { In } from '../database/typeorm.js';
+import { Parameters, readRows } from '../database/read-rows.js';
 import type { RecordRef } from '../model/record.js';
 
 export interface FieldKey {
@@ -11,51 +11,37 @@ export interface FieldKey {
   name: string;
 }
 
-/** `(:p0, :p1), (:p2, :p3)` and its parameters, for comparing with many rows at once. */
-function rowValues(rows: readonly (readonly string[])[]): {
-  sql: string;
-  parameters: Record<string, string>;
-} {
-  const parameters: Record<string, string> = {};
-  const tuples = rows.map((row, r) => {
-    const names = row.map((value, c) => {
-      parameters[`v${r}_${c}`] = value;
-      return `:v${r}_${c}`;
-    });
-    return `(${names.join(', ')})`;
-  });
-  return { sql: tuples.join(', '), parameters };
-}
-
 /** The fields among these that have ever been linked to. */
 export async function readFields(
   manager: EntityManager,
-  viewer: Viewer,
+  { organizationId }: Viewer,
   keys: readonly FieldKey[],
 ): Promise<RecordFieldRow[]> {
   if (keys.length === 0) return [];
-  const { sql, parameters } = rowValues(keys.map(({ record, name }) => [record.type, record.id, name]));
-  return manager
-    .createQueryBuilder(RecordFieldRow, 'field')
-    .where('field.organizationId = :organizationId', { organizationId: viewer.organizationId })
-    .andWhere(`(field.record_type, field.record_id, field.name) IN (VALUES ${sql})`, parameters)
-    .getMany();
+  const rows = keys.map(({ record, name }) => [record.type, record.id, name]);
+  return readRows(
+    manager,
+    RecordFieldRow,
+    (sql) => `organization_id = ${sql.add(organizationId)}
+      AND ${sql.areOneOf(['record_type', 'record_id', 'name'], rows)}`,
+  );
 }
 
 /** Every field of these records that has ever been linked to, by name. */
 export async function readFieldsOfRecords(
   manager: EntityManager,
-  viewer: Viewer,
+  { organizationId }: Viewer,
   records: readonly RecordRef[],
 ): Promise<RecordFieldRow[]> {
   if (records.length === 0) return [];
-  const { sql, parameters } = rowValues(records.map(({ type, id }) => [type, id]));
-  return manager
-    .createQueryBuilder(RecordFieldRow, 'field')
-    .where('field.organizationId = :organizationId', { organizationId: viewer.organizationId })
-    .andWhere(`(field.record_type, field.record_id) IN (VALUES ${sql})`, parameters)
-    .orderBy('field.name')
-    .getMany();
+  const rows = records.map(({ type, id }) => [type, id]);
+  const fields = await readRows(
+    manager,
+    RecordFieldRow,
+    (sql) => `organization_id = ${sql.add(organizationId)}
+      AND ${sql.areOneOf(['record_type', 'record_id'], rows)}`,
+  );
+  return fields.sort((one, other) => compareTexts(one.name, other.name));
 }
 
 /** All links of these fields, in order. */
@@ -63,7 +49,8 @@ export async function readLinksOfFields(
   manager: EntityManager,
   fieldIds: readonly string[],
 ): Promise<LinkRow[]> {
-  return manager.find(LinkRow, { where: { fieldId: In([...fieldIds]) }, order: { position: 'ASC' } });
+  const links = await readRows(manager, LinkRow, (sql) => sql.isOneOf('field_id', fieldIds));
+  return links.sort((one, other) => one.position - other.position);
 }
 
 /** The first `limit` links of each of these attachments, by field id, those up to `afterFieldId` left out. */
@@ -73,23 +60,15 @@ export async function readLinksOfAttachments(
   limit: number,
   afterFieldId: string,
 ): Promise<LinkRow[]> {
-  const ranked = manager
-    .createQueryBuilder()
-    .select('link.field_id', 'fieldId')
-    .addSelect('link.attachment_id', 'attachmentId')
-    .addSelect('ROW_NUMBER() OVER (PARTITION BY link.attachment_id ORDER BY link.field_id)', 'rank')
-    .from(LinkRow, 'link')
-    .where('link.attachment_id IN (:...attachmentIds) AND link.field_id > :afterFieldId');
-  return manager
-    .createQueryBuilder(LinkRow, 'link')
-    .innerJoin(
-      `(${ranked.getQuery()})`,
-      'ranked',
-      'ranked."fieldId" = link.fieldId AND ranked."attachmentId" = link.attachmentId',
-    )
-    .where('ranked."rank" <= :limit', { limit, attachmentIds, afterFieldId })
-    .orderBy('link.fieldId')
-    .getMany();
+  const links = await readRows(
+    manager,
+    LinkRow,
+    (sql) => `(field_id, attachment_id) IN (SELECT field_id, attachment_id FROM (
+        SELECT field_id, attachment_id, ROW_NUMBER() OVER (PARTITION BY attachment_id ORDER BY field_id) AS place
+        FROM links WHERE ${sql.isOneOf('attachment_id', attachmentIds)} AND field_id > ${sql.add(afterFieldId)}) ranked
+      WHERE place <= ${sql.add(limit)})`,
+  );
+  return links.sort((one, other) => compareTexts(one.fieldId, other.fieldId));
 }
 
 /** How many links each of these attachments has. */
@@ -97,12 +76,13 @@ export async function countLinks(
   manager: EntityManager,
   attachmentIds: readonly string[],
 ): Promise<Map<string, Total>> {
-  const counted = `(SELECT COUNT(*) FROM (SELECT 1 FROM links WHERE links.attachment_id = a.id LIMIT :most) l)`;
-  const rows = await manager
-    .createQueryBuilder(AttachmentRow, 'a')
-    .select('a.id', 'id')
-    .addSelect(counted, 'count')
-    .where('a.id IN (:...attachmentIds)', { attachmentIds, most: maxTotal + 1 })
-    .getRawMany<{ id: string; count: number | string }>();
+  const parameters = new Parameters(manager);
+  const isAsked = parameters.isOneOf('a.id', attachmentIds);
+  const rows = await manager.query<{ id: string; count: number | string }[]>(
+    `SELECT a.id AS id, (SELECT COUNT(*) FROM
+        (SELECT 1 FROM links WHERE links.attachment_id = a.id LIMIT ${maxTotal + 1}) l) AS count
+      FROM attachments a WHERE ${isAsked}`,
+    parameters.values,
+  );
   return new Map(rows.map(({ id, count }) => [id, toTotal(Number(count))]));
 }

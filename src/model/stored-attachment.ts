@@ -16,6 +16,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
+import { type Parameters, readJoined } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
@@ -31,16 +32,36 @@ export async function readAttachments(
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<StoredAttachment[]> {
+  return (await readStored(manager, ids)).filter(({ attachment }) => isVisible(viewer, attachment));
+}
+
+/** Whoever's they are. */
+export async function readStored(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
   if (ids.length === 0) return [];
   // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
-  const rows = await manager
-    .createQueryBuilder(AttachmentRow, 'attachment')
-    .innerJoinAndMapOne('attachment.blob', BlobRow, 'blob', 'blob.id = attachment.blobId')
-    .where('attachment.id IN (:...ids)', { ids })
-    .getMany();
-  return (rows as (AttachmentRow & { blob: BlobRow })[])
-    .filter((row) => isVisible(viewer, row))
-    .map((row) => ({ attachment: row, blob: row.blob }));
+  return readJoined(
+    manager,
+    { attachment: AttachmentRow, blob: BlobRow },
+    (sql) => `FROM attachments attachment JOIN blobs blob ON blob.id = attachment.blob_id
+      WHERE ${sql.isOneOf('attachment.id', ids)}`,
+  );
+}
+
+/** The attachments whose `id` is among the rows of a query, in no particular order: it decides what the viewer may see. */
+export async function readStoredAmong(
+  manager: EntityManager,
+  query: (sql: Parameters) => string,
+): Promise<StoredAttachment[]> {
+  return readJoined(
+    manager,
+    { attachment: AttachmentRow, blob: BlobRow },
+    // SQLite follows the order of outer joins. Every row has its partner.
+    (sql) => `FROM (${query(sql)}) found LEFT JOIN attachments attachment ON attachment.id = found.id
+      LEFT JOIN blobs blob ON blob.id = attachment.blob_id`,
+  );
 }
 
 /** More attachments of one blob are not looked at, of the viewer's own and of the shared ones. */
@@ -49,20 +70,19 @@ const maxOfBlob = 1_000;
 /** The attachments of a blob that the viewer may see: the viewer's own, and up to 1,000 that are shared, in no order. */
 export async function readAttachmentsOfBlob(
   manager: EntityManager,
-  viewer: Viewer,
+  { organizationId, principal }: Viewer,
   blobId: string,
 ): Promise<StoredAttachment[]> {
-  const { organizationId, principal } = viewer;
-  const blob = await manager.findOneBy(BlobRow, { id: blobId, organizationId });
-  if (!blob) return [];
-  // Unordered: the first that the index has, however many there are.
-  const ofBlob = { blobId, organizationId };
-  const [own, shared] = [
-    await manager.find(AttachmentRow, { where: { ...ofBlob, createdById: principal.id }, take: maxOfBlob }),
-    await manager.find(AttachmentRow, { where: { ...ofBlob, shared: true }, take: maxOfBlob }),
-  ];
-  const rows = new Map([...own, ...shared].map((attachment) => [attachment.id, attachment]));
-  return [...rows.values()].map((attachment) => ({ attachment, blob }));
+  const ofBlob = (isMine: (sql: Parameters) => string) =>
+    // Unordered: the first that the index has, however many there are.
+    readStoredAmong(
+      manager,
+      (sql) => `SELECT a.id FROM attachments a WHERE a.blob_id = ${sql.add(blobId)}
+        AND a.organization_id = ${sql.add(organizationId)} AND ${isMine(sql)} LIMIT ${maxOfBlob}`,
+    );
+  const own = await ofBlob((sql) => `a.created_by_id = ${sql.add(principal.id)}`);
+  const shared = await ofBlob(() => 'a.shared');
+  return [...new Map([...own, ...shared].map((stored) => [stored.attachment.id, stored])).values()];
 }
 
 /** As `readAttachments`; the verdicts stay as they are read until the transaction ends. */

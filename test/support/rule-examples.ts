@@ -193,6 +193,12 @@ export const examples = {
         await manager.query('DELETE FROM api_keys WHERE id = ?', [id]);
         await manager.delete(ApiKeyRow, { id, organizationId });
       }`,
+      'src/links/e.ts': `function fieldsOf(manager, ids) {
+        return readRows(manager, RecordFieldRow, (sql) => sql.isOneOf('id', ids));
+      }
+      function linksOf(manager, ids) {
+        return readRows(manager, LinkRow, (sql) => sql.isOneOf('field_id', ids));
+      }`,
       'src/webhooks/d.ts': `function scoped(manager, viewer) {
         const key = { organizationId: viewer.organizationId, id };
         await manager.update(WebhookDeliveryRow, key, changes);
@@ -205,6 +211,7 @@ export const examples = {
       'src/attachments/a.ts:2 asks for rows of every organization (src/attachments/a.ts newList)',
       'src/attachments/b.ts:2 asks for rows of every organization (src/attachments/b.ts every)',
       'src/auth/c.ts:2 asks for rows of every organization (src/auth/c.ts drop)',
+      'src/links/e.ts:2 asks for rows of every organization (src/links/e.ts fieldsOf)',
     ],
   },
   noSuppressions: {

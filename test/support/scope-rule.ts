@@ -22,10 +22,13 @@ const queries =
 
 /** Without a column for the organization: what is asked for by its parent's key belongs where the parent does. */
 const parentKeys: Readonly<Record<string, RegExp>> = {
-  LinkRow: /fieldId|attachmentId|attachment_id/,
-  RejectionRow: /blobId/,
+  LinkRow: /fieldId|field_id|attachmentId|attachment_id/,
+  RejectionRow: /blobId|blob_id/,
   ReleaseRow: /blobId|releasedById/,
 };
+
+/** The same by SQL of our own. */
+const reads = /^read(Rows|Joined|StoredAmong)$/;
 
 const condition = /organization_?id\b/i;
 
@@ -57,8 +60,7 @@ interface Unscoped {
 }
 
 function findUnscoped(file: SourceFile, node: ts.Node): Unscoped[] {
-  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return [];
-  if (!queries.test(node.expression.name.text) || !node.arguments.some(namesRows)) return [];
+  if (!ts.isCallExpression(node) || !asksForRows(node)) return [];
   const whole = wholeChain(node);
   const around = enclosingFunction(node);
   if (node.arguments.some((table) => parentKeys[table.getText(file.tree)]?.test(whole.getText(file.tree))))
@@ -67,9 +69,20 @@ function findUnscoped(file: SourceFile, node: ts.Node): Unscoped[] {
   return [{ file, start: node.getStart(file.tree), place: `${file.path} ${nameOf(around)}` }];
 }
 
+function asksForRows({ expression, arguments: given }: ts.CallExpression): boolean {
+  if (ts.isIdentifier(expression)) return reads.test(expression.text) && !given.some(isCommonTable);
+  return (
+    ts.isPropertyAccessExpression(expression) && queries.test(expression.name.text) && given.some(namesRows)
+  );
+}
+
 /** By their entity, or in SQL of our own. */
 function namesRows(node: ts.Node): boolean {
   return isOrganizationsTable(node) || (ts.isStringLiteralLike(node) && /\b(FROM|UPDATE)\b/.test(node.text));
+}
+
+function isCommonTable(node: ts.Node): boolean {
+  return ts.isIdentifier(node) && commonTables.has(node.text);
 }
 
 function isOrganizationsTable(node: ts.Node): boolean {

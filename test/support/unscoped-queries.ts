@@ -19,19 +19,19 @@ const reasons = {
     'src/webhooks/settle-delivery.ts dropIfForgotten',
   ],
   'the credential itself names the row: a key by its hash, a signed id, a signed token': [
-    'src/auth/known-keys.ts readKey',
-    'src/attachments/find-download.ts findSigned',
     'src/intake/receive.ts receiveUpload',
   ],
-  'read by ids and held against the viewer right after, since SQLite would otherwise walk the organization': [
-    'src/model/stored-attachment.ts readAttachments',
+  'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
+    ['src/model/stored-attachment.ts readStored'],
+  'the query that says which organization is composed elsewhere': [
+    'src/attachments/list-attachments.ts listAttachments',
+    'src/model/stored-attachment.ts readStoredAmong',
   ],
   'ids that have just been linked in the name of the viewer; nothing but an id comes out': [
     'src/verdicts/verdict-watch.ts #pendingAmong',
   ],
   'what goes with an attachment whose organization has been asked for': [
     'src/model/changes.ts readPlaces',
-    'src/links/read-fields.ts countLinks',
     'src/links/unlink-everywhere.ts unlinkFromField',
     'src/webhooks/create-webhooks.ts forgetWebhooks',
   ],

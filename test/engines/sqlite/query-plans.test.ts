@@ -30,7 +30,7 @@ async function planOf(filter: object, field: string): Promise<string[]> {
   const plans: string[] = [];
   for (let index = from; index < recorder.statements.length; index += 1) {
     const sql = recorder.statements[index] ?? '';
-    if (!/^SELECT .* "attachments" "a" .*ORDER BY/s.test(sql)) continue;
+    if (!/^SELECT .* FROM attachments a .*ORDER BY/s.test(sql)) continue;
     const rows = await database.read.query<{ detail: string }[]>(
       `EXPLAIN QUERY PLAN ${sql}`,
       recorder.parameters[index],

@@ -1,0 +1,165 @@
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { hasRowLocks } from './row-locks.js';
+
+/** A table's rows, as their class says. */
+type Table = new () => ObjectLiteral;
+
+/** Tables by the names that a statement gives them. */
+type Tables = Readonly<Record<string, Table>>;
+
+type RowsOf<Named extends Tables> = { [Name in keyof Named]: InstanceType<Named[Name]> };
+
+type Value = string | number | boolean | null;
+
+/** The values of one statement. Each method returns the SQL that stands for them, of the same text however many there are. */
+export class Parameters {
+  readonly values: unknown[] = [];
+  readonly #hasArrays: boolean;
+
+  constructor(manager: EntityManager) {
+    this.#hasArrays = hasRowLocks(manager);
+  }
+
+  add(value: Value): string {
+    return this.#place(value);
+  }
+
+  /** A condition: the column has one of these. */
+  isOneOf(column: string, values: readonly string[]): string {
+    if (this.#hasArrays) return `${column} = ANY(${this.#place([...values])})`;
+    return `${column} IN (SELECT value FROM json_each(${this.#place(JSON.stringify(values))}))`;
+  }
+
+  /** A condition: the columns together have the texts of one of these rows. */
+  areOneOf(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+    const text = JSON.stringify(rows);
+    const cells = columns.map((_, index) => `value ->> ${index}`).join(', ');
+    const table = this.#hasArrays ? 'json_array_elements' : 'json_each';
+    const place = `${this.#place(text)}${this.#hasArrays ? '::json' : ''}`;
+    return `(${columns.join(', ')}) IN (SELECT ${cells} FROM ${table}(${place}))`;
+  }
+
+  #place(value: unknown): string {
+    const position = this.values.push(value);
+    return this.#hasArrays ? `$${position}` : `?${position}`;
+  }
+}
+
+/**
+ * Reads rows of one table by a condition, in no order. Columns have their names of the database; those that are read only when
+ * named are left out.
+ *
+ * @example
+ * await readRows(manager, LinkRow, (sql) => sql.isOneOf('field_id', fieldIds));
+ */
+export async function readRows<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  table: new () => Row,
+  condition: (parameters: Parameters) => string,
+): Promise<Row[]> {
+  const { tableName } = manager.connection.getMetadata(table);
+  const rows = await readJoined(
+    manager,
+    { row: table },
+    (parameters) => `FROM ${tableName} "row" WHERE ${condition(parameters)}`,
+  );
+  return rows.map(({ row }) => row);
+}
+
+/**
+ * Reads rows of several tables side by side, in no order. `from` is the statement from its FROM on, without an order. SQLite hands
+ * over one text, for each cell costs its driver as much as a small query.
+ */
+export async function readJoined<Named extends Tables>(
+  manager: EntityManager,
+  tables: Named,
+  from: (parameters: Parameters) => string,
+): Promise<RowsOf<Named>[]> {
+  const parts = Object.entries(tables).map(([name, table]) => [name, selectionOf(manager, table)] as const);
+  const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
+  const parameters = new Parameters(manager);
+  const source = from(parameters);
+  const found = hasRowLocks(manager)
+    ? await readPlainly(manager, columns, source, parameters)
+    : await readAsText(manager, columns, source, parameters);
+  return found.map((cells) => {
+    let at = 0;
+    const rows: ObjectLiteral = {};
+    for (const [name, selection] of parts) {
+      rows[name] = toRow(selection, cells, at);
+      at += selection.cells.length;
+    }
+    return rows as RowsOf<Named>;
+  });
+}
+
+async function readAsText(
+  manager: EntityManager,
+  columns: readonly string[],
+  from: string,
+  { values }: Parameters,
+): Promise<unknown[][]> {
+  const sql = `SELECT json_group_array(json_array(${columns.join()})) AS found ${from}`;
+  const [row] = await manager.query<{ found: string }[]>(sql, values);
+  return row === undefined ? [] : JSON.parse(row.found);
+}
+
+async function readPlainly(
+  manager: EntityManager,
+  columns: readonly string[],
+  from: string,
+  { values }: Parameters,
+): Promise<unknown[][]> {
+  // Without names of their own, two columns of one name would become one.
+  const named = columns.map((column, index) => `${column} AS c${index}`);
+  const rows = await manager.query<ObjectLiteral[]>(`SELECT ${named.join()} ${from}`, values);
+  return rows.map((row) => Object.values(row));
+}
+
+interface Cell {
+  property: string;
+  column: string;
+  /** Null: what the database hands over is the value. */
+  toValue: ((cell: unknown) => unknown) | null;
+}
+
+interface Selection {
+  table: Table;
+  cells: readonly Cell[];
+}
+
+const selections = new WeakMap<EntityMetadata, Selection>();
+
+/** The columns that a table's class says are read, in its order: none is ever forgotten. */
+function selectionOf(manager: EntityManager, table: Table): Selection {
+  const metadata = manager.connection.getMetadata(table);
+  const known = selections.get(metadata);
+  if (known) return known;
+  const { driver } = manager.connection;
+  const cells = metadata.columns
+    .filter(({ isSelect }) => isSelect)
+    .map((column) => ({
+      property: column.propertyName,
+      column: driver.escape(column.databaseName),
+      toValue: isPlain(column) ? null : (cell: unknown): unknown => driver.prepareHydratedValue(cell, column),
+    }));
+  const selection = { table, cells };
+  selections.set(metadata, selection);
+  return selection;
+}
+
+function isPlain({ transformer, type }: ColumnMetadata): boolean {
+  return transformer === undefined && ['varchar', 'text', 'integer'].includes(String(type));
+}
+
+function toRow({ table: Row, cells }: Selection, values: readonly unknown[], from: number): ObjectLiteral {
+  const row = new Row();
+  let at = from;
+  for (const { property, toValue } of cells) {
+    const value = values[at];
+    row[property] = toValue ? toValue(value) : value;
+    at += 1;
+  }
+  return row;
+}
