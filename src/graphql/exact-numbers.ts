@@ -106,10 +106,12 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+const backslash = 0x5c;
+
 /** Whether a backslash, not escaped itself, precedes. */
 export function isEscaped(text: string, at: number): boolean {
   let start = at;
-  while (text.charAt(start - 1) === '\\') start -= 1;
+  while (text.charCodeAt(start - 1) === backslash) start -= 1;
   return (at - start) % 2 === 1;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { assertPermitted, contentNeed } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -22,9 +23,9 @@ export function maxJsonBody(maxInlineSize: number): number {
 }
 
 /**
- * A body as JSON, which nothing holds up the event loop for but JSON.parse itself. Throws BAD_USER_INPUT (types `json_invalid`,
- * `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too much that is no content, TOO_MANY_FILES; and what
- * `assertPermitted` throws, if there is content in it.
+ * A body as JSON, read in turns of the event loop: long texts are cut out, and only the rest is parsed and looked through in one
+ * go. Throws BAD_USER_INPUT (types `json_invalid`, `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too
+ * much that is no content, TOO_MANY_FILES; and what `assertPermitted` throws, if there is content in it.
  */
 export async function readJson(
   bytes: Buffer,
@@ -32,13 +33,12 @@ export async function readJson(
   { maxFiles }: { maxFiles: number },
 ): Promise<unknown> {
   const text = await decode(bytes);
-  const endTurn = async () => text.length > maxRest && setImmediate();
-  assertShape(text);
-  await endTurn();
-  const value = parse(text);
-  await endTurn();
-  assertExactNumbers(text);
-  const texts = text.length > longText ? findLongTexts(value) : [];
+  const spans = findLongStrings(text);
+  const { rest, strings } = await cutOut(text, spans);
+  const value = putBack(parse(rest), strings);
+  if (text.length > maxRest) await setImmediate();
+  assertExactNumbers(rest);
+  const texts = spans.length > 0 ? findLongTexts(value) : [];
   for (const path of texts) assertPlace(path);
   if (texts.length > 0) assertPermitted(viewer, contentNeed);
   if (texts.length > maxFiles) throw new AttachmentError('TOO_MANY_FILES', { limit: maxFiles });
@@ -72,8 +72,15 @@ const quote = 0x22;
 const openers = new Set([0x7b, 0x5b]);
 const closers = new Set([0x7d, 0x5d]);
 
-/** Bounds, before it is parsed, how deep a text is and how much of it is no long text. */
-function assertShape(text: string): void {
+/** Offsets of a string's first character, and of its closing quote. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** The long strings of a text. Bounds, before it is parsed, how deep it is and how much of it is no long text. */
+function findLongStrings(text: string): Span[] {
+  const spans: Span[] = [];
   let depth = 0;
   let rest = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -82,26 +89,90 @@ function assertShape(text: string): void {
     if (character === quote) {
       const string = measureString(text, at);
       rest += string.rest;
+      if (string.end - at > longText) spans.push({ start: at + 1, end: string.end });
       at = string.end;
     } else if (openers.has(character)) depth += 1;
     else if (closers.has(character)) depth -= 1;
     if (depth > maxDepth) throw tooDeep();
     if (rest > maxRest) throw tooMuch();
   }
+  return spans;
 }
+
+/** A run of so many is no content, and not worth counting. */
+const backslashes = '\\'.repeat(longText);
 
 /** The closing quote of a string, and its characters that belong to no long text: no content has quotes in it. */
 function measureString(text: string, start: number): { end: number; rest: number } {
   let rest = 0;
   let from = start;
   while (rest <= maxRest) {
-    const found = text.indexOf('"', from + 1);
-    const end = found === -1 ? text.length : found;
+    const end = text.indexOf('"', from + 1);
+    if (end === -1) throw invalidJson();
+    if (text.endsWith(backslashes, end)) throw tooMuch();
     rest += end - from > longText ? 1 : end - from;
-    if (found === -1 || !isEscaped(text, found)) return { end, rest };
+    if (!isEscaped(text, end)) return { end, rest };
     from = end;
   }
   return { end: from, rest };
+}
+
+/** Stands for a string that was cut out, with the number of that string behind it. Nobody outside knows it. */
+const mark = `cut out ${randomUUID()} `;
+
+/** The text with marks in place of these strings, and the strings by their marks. */
+async function cutOut(
+  text: string,
+  spans: readonly Span[],
+): Promise<{ rest: string; strings: Map<string, string> }> {
+  const strings = new Map<string, string>();
+  let rest = '';
+  let from = 0;
+  for (const { start, end } of spans) {
+    const name = `${mark}${strings.size}`;
+    strings.set(name, await readString(text, start, end));
+    rest += `${text.slice(from, start)}${name}`;
+    from = end;
+  }
+  return { rest: rest + text.slice(from), strings };
+}
+
+/** A string between its quotes, unescaped piece by piece. */
+async function readString(text: string, start: number, end: number): Promise<string> {
+  let string = '';
+  for (let at = start; at < end; ) {
+    await setImmediate();
+    const piece = text.slice(at, Math.min(end, at + turnSize));
+    const length = at + piece.length < end ? piece.length - cutEscape(piece) : piece.length;
+    string += String(parse(`"${piece.slice(0, length)}"`));
+    at += length;
+  }
+  return string;
+}
+
+/** Characters at the end of a piece that may be the beginning of an escape, such as `\\u00`. */
+function cutEscape(piece: string): number {
+  const last = piece.lastIndexOf('\\');
+  const length = piece.length - last;
+  return last === -1 || length > 5 || isEscaped(piece, last) ? 0 : length;
+}
+
+/** The value with the strings in place of their marks. Throws BAD_USER_INPUT for a key that is one of them. */
+function putBack(value: unknown, strings: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') return strings.get(value) ?? value;
+  if (strings.size === 0 || typeof value !== 'object' || value === null) return value;
+  for (const [key, member] of Object.entries(value)) {
+    if (strings.has(key)) throw longKey();
+    const string = putBack(member, strings);
+    if (string !== member)
+      Object.defineProperty(value, key, {
+        value: string,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+  }
+  return value;
 }
 
 /** The places of long texts in a value, such as the arguments of a field. Throws BAD_USER_INPUT for a key that long. */
