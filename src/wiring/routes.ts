@@ -19,6 +19,7 @@ import { maxJsonBody, readJson } from '../graphql/read-json.js';
 import { createMultipartReader } from '../graphql/read-multipart.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen, readOperation } from '../graphql/screen-operation.js';
+import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
@@ -50,6 +51,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'an
     admit: Admit;
     anonymous: NetworkRate | null;
     subscribing: RateLimiter | null;
+    liveBounds: LiveBounds;
     uploadConcurrency: UploadConcurrency;
     bodies: BodyMemory;
     places: DownloadPlaces;

@@ -4,6 +4,7 @@ import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config/config.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
+import { type LiveBounds, usualLiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { createHasher } from '../intake/hash-content.js';
 import { IntakeLeases, type IntakeLeaseTimes } from '../intake/intake-leases.js';
 import { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -42,6 +43,8 @@ export interface AppParts {
   /** How long statements on the embedded database may take. */
   readLimits?: Partial<ReadLimits>;
   intakeLeaseTimes?: Partial<IntakeLeaseTimes>;
+  /** How many sockets and subscriptions there may be. */
+  liveBounds?: Partial<LiveBounds>;
   logStream?: { write(line: string): void };
 }
 
@@ -84,6 +87,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     resolveName,
     webhooks: createWebhooks({ ...config, jobs, resolveName }),
     webhookSecrets,
+    liveBounds: { ...usualLiveBounds, ...parts.liveBounds },
     hasher: createHasher(),
     renderer: parts.renderer ?? new MarkdownRenderer(),
     leases: new IntakeLeases(database, parts.intakeLeaseTimes),

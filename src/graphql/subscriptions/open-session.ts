@@ -8,6 +8,7 @@ import { AttachmentError } from '../../errors.js';
 import { Places, type Release, takeAll } from '../../limits/places.js';
 import { principalKey } from '../../limits/rate-limiter.js';
 import type { CredentialWatch } from './credential-watch.js';
+import type { LiveBounds } from './subscription-places.js';
 
 /** A connection, as the transport gives it. */
 export interface Connection {
@@ -31,16 +32,18 @@ export interface Session {
   release(): void;
 }
 
-const maxConnectionsOfPrincipal = 1_000;
-const maxConnectionsOfOrganization = 5_000;
-
 /** Standard code: come back later. */
 const tryAgainLater = 1013;
 
 /** Bounds the connections of each principal, and of each organization, in this process. */
 export class ConnectionPlaces {
-  readonly #ofPrincipals = new Places(maxConnectionsOfPrincipal);
-  readonly #ofOrganizations = new Places(maxConnectionsOfOrganization);
+  readonly #ofPrincipals: Places;
+  readonly #ofOrganizations: Places;
+
+  constructor({ connectionsOfPrincipal, connectionsOfOrganization }: LiveBounds) {
+    this.#ofPrincipals = new Places(connectionsOfPrincipal);
+    this.#ofOrganizations = new Places(connectionsOfOrganization);
+  }
 
   /** Null if all are taken. */
   take(organizationId: string, principal: string): Release | null {

@@ -4,14 +4,27 @@ import { fault } from '../../errors.js';
 import { Places, type Release, takeAll } from '../../limits/places.js';
 import { weighDocument } from '../screen-operation.js';
 
-const maxOfPrincipal = 10_000;
-const maxOfOrganization = 20_000;
-
 const mebibyte = 1024 * 1024;
 
-/** Bytes of memory for what the subscriptions of an organization, and all, keep while they last. */
-const maxBytesOfOrganization = 64 * mebibyte;
-const maxBytesOfAll = 256 * mebibyte;
+/** How much may be live at once in one process. */
+export interface LiveBounds {
+  connectionsOfPrincipal: number;
+  connectionsOfOrganization: number;
+  subscriptionsOfPrincipal: number;
+  subscriptionsOfOrganization: number;
+  /** Bytes of memory for what the subscriptions of an organization, and all, keep while they last. */
+  bytesOfOrganization: number;
+  bytesOfAll: number;
+}
+
+export const usualLiveBounds: LiveBounds = {
+  connectionsOfPrincipal: 1_000,
+  connectionsOfOrganization: 5_000,
+  subscriptionsOfPrincipal: 10_000,
+  subscriptionsOfOrganization: 20_000,
+  bytesOfOrganization: 64 * mebibyte,
+  bytesOfAll: 256 * mebibyte,
+};
 
 /** Bytes that a subscription keeps beside its message and its document. */
 const ownBytes = 2_000;
@@ -32,24 +45,34 @@ interface Sharers {
 
 /** Bounds the subscriptions of each principal and organization in this process, and the memory that they keep. */
 export class SubscriptionPlaces {
-  readonly #ofPrincipals = new Places(maxOfPrincipal);
-  readonly #ofOrganizations = new Places(maxOfOrganization);
-  readonly #bytesOfOrganizations = new Places(maxBytesOfOrganization);
-  readonly #bytesOfAll = new Places(maxBytesOfAll);
+  readonly #bounds: LiveBounds;
+  readonly #ofPrincipals: Places;
+  readonly #ofOrganizations: Places;
+  readonly #bytesOfOrganizations: Places;
+  readonly #bytesOfAll: Places;
   readonly #sharers = new WeakMap<DocumentNode, Map<string, Sharers>>();
+
+  constructor(bounds: LiveBounds) {
+    this.#bounds = bounds;
+    this.#ofPrincipals = new Places(bounds.subscriptionsOfPrincipal);
+    this.#ofOrganizations = new Places(bounds.subscriptionsOfOrganization);
+    this.#bytesOfOrganizations = new Places(bounds.bytesOfOrganization);
+    this.#bytesOfAll = new Places(bounds.bytesOfAll);
+  }
 
   /** An error if a limit is passed. */
   take({ organizationId, principal, payload, document }: Asked): Release | GraphQLError {
-    let refusal = tooMany(maxOfPrincipal, 'subscriptions of one principal');
+    const { subscriptionsOfPrincipal, subscriptionsOfOrganization, bytesOfOrganization } = this.#bounds;
+    let refusal = tooMany(subscriptionsOfPrincipal, 'subscriptions of one principal');
     const or = (next: GraphQLError, take: () => Release | null) => () => {
       const release = take();
       if (release) refusal = next;
       return release;
     };
-    const ofMemory = tooMany(maxBytesOfOrganization, 'bytes for the subscriptions of one organization');
+    const ofMemory = tooMany(bytesOfOrganization, 'bytes for the subscriptions of one organization');
     const bytes = ownBytes + 2 * (payload.query.length + JSON.stringify(payload.variables ?? {}).length);
     const places = takeAll([
-      or(tooMany(maxOfOrganization, 'subscriptions of one organization'), () =>
+      or(tooMany(subscriptionsOfOrganization, 'subscriptions of one organization'), () =>
         this.#ofPrincipals.take(principal),
       ),
       or(ofMemory, () => this.#ofOrganizations.take(organizationId)),

@@ -12,7 +12,7 @@ import { ExactMessages } from './exact-messages.js';
 import { LiveSubscriptions, type Subscriber } from './live-subscriptions.js';
 import { type Connection, ConnectionPlaces, openSession, type Session } from './open-session.js';
 import { createSubscriptionScreen } from './screen-subscription.js';
-import { SubscriptionPlaces, tooMany } from './subscription-places.js';
+import { type LiveBounds, SubscriptionPlaces, tooMany } from './subscription-places.js';
 
 export interface SubscriptionServerDependencies extends GraphqlDependencies {
   /** Asked once for each connection. */
@@ -22,6 +22,7 @@ export interface SubscriptionServerDependencies extends GraphqlDependencies {
   /** Counts the subscriptions of each principal that begin; null for no limit. */
   subscribing: RateLimiter | null;
   screen: Screen;
+  liveBounds: LiveBounds;
   /** Whether clients may learn the schema, be it by suggestions. */
   introspection: boolean;
 }
@@ -37,7 +38,7 @@ export function createSubscriptionServer(
   deps: SubscriptionServerDependencies,
 ): Server<Connection> {
   const credentials = new CredentialWatch(deps);
-  const connections = new ConnectionPlaces();
+  const connections = new ConnectionPlaces(deps.liveBounds);
   const sessions = new WeakMap<Connection, Session>();
   const format = deps.introspection ? formatError : formatWithoutSuggestions;
   const mask = ({ extra }: ConnectionContext, errors: readonly GraphQLError[]) =>
@@ -81,7 +82,7 @@ export function createSubscriptionServer(
 /** Tells what to execute for a message, and takes a place for it; or says why not. */
 function createSubscriptionAdmission(schema: GraphQLSchema, deps: SubscriptionServerDependencies) {
   const screen = createSubscriptionScreen(schema, deps);
-  const places = new SubscriptionPlaces();
+  const places = new SubscriptionPlaces(deps.liveBounds);
   return async (
     { subscriptions }: ConnectionContext,
     asked: { session: Session; payload: SubscribePayload; inexact: GraphQLError | null },
