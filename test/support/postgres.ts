@@ -35,6 +35,9 @@ export interface PostgresReplica {
 /** Tests end processes and never the machine, so nothing of theirs has to wait for the disk. */
 const withoutSyncs = ['-c', 'fsync=off', '-c', 'full_page_writes=off'];
 
+/** A server that has ended by itself is waited for no longer: its end was told before. */
+const longestStopMs = 30_000;
+
 /**
  * A real PostgreSQL server with an empty database, below the system's temporary folder. With `syncs` commits wait for the
  * disk, as is right for a measurement.
@@ -83,7 +86,7 @@ export async function startPostgres({ maxConnections = 100, syncs = false } = {}
     },
     stop: async () => {
       // It would wait for the end of a process that has ended.
-      if (!isDown) await server.stop();
+      if (!isDown) await Promise.race([server.stop(), pause(longestStopMs, undefined, { ref: false })]);
       await rm(directory, { recursive: true, force: true });
     },
   };
