@@ -7,7 +7,7 @@ import {
   type DeleteRowsDependencies,
   deleteRows,
   type RemoveBytesDependencies,
-  recordDeletion,
+  recordDeletions,
   removeBytes,
 } from './delete-rows.js';
 
@@ -30,14 +30,14 @@ export async function deleteAttachment(
   viewer: Viewer,
   attachmentId: string,
 ): Promise<void> {
-  const { documentKey, changed } = await deps.database.write(async (manager) => {
+  const { documentKeys, changed } = await deps.database.write(async (manager) => {
     await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const changed = await describeChanges(manager, [stored.attachment]);
-    await recordDeletion(manager, viewer, stored.attachment, deps.clock());
-    return { documentKey: await deleteRows(deps, manager, stored, deps.clock()), changed };
+    await recordDeletions(manager, viewer, [stored], deps.clock());
+    return { documentKeys: await deleteRows(deps, manager, [stored], deps.clock()), changed };
   });
   deps.changes.publish(changed);
-  if (documentKey) await removeBytes(deps, [documentKey]).catch(deps.onRemovalDelayed);
+  await removeBytes(deps, documentKeys).catch(deps.onRemovalDelayed);
 }

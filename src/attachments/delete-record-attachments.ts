@@ -9,7 +9,7 @@ import { type Change, describeChanges } from '../model/changes.js';
 import { checkRecord, type RecordRef } from '../model/record.js';
 import { readAttachments } from '../model/stored-attachment.js';
 import type { DeleteAttachmentDependencies } from './delete-attachment.js';
-import { deleteRows, recordDeletion, removeBytes } from './delete-rows.js';
+import { deleteRows, recordDeletions, removeBytes } from './delete-rows.js';
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
   unlinkedRetentionMs: number;
@@ -93,16 +93,12 @@ async function deleteBatch(
   });
   const ids = rows.map(({ id }) => id);
   await lockRows(manager, AttachmentRow, ids, 'UPDATE');
-  const documentKeys: string[] = [];
   const owned = await readAttachments(manager, viewer, ids);
   const changed = await describeChanges(
     manager,
     owned.map(({ attachment }) => attachment),
   );
-  for (const stored of owned) {
-    await recordDeletion(manager, viewer, stored.attachment, deps.clock());
-    const documentKey = await deleteRows(deps, manager, stored, deps.clock());
-    if (documentKey) documentKeys.push(documentKey);
-  }
+  await recordDeletions(manager, viewer, owned, deps.clock());
+  const documentKeys = await deleteRows(deps, manager, owned, deps.clock());
   return { ids, documentKeys, changed };
 }

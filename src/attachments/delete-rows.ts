@@ -1,11 +1,10 @@
 import type { EntityManager } from 'typeorm';
-import { type Actor, recordEvent } from '../audit/record-event.js';
+import { type Actor, recordEvents } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/cleaning.js';
-import { UploadTargetRow } from '../database/entities/upload-target.js';
-import { insertRow } from '../database/insert-row.js';
+import { insertRows } from '../database/insert-row.js';
+import { changeRows, type Parameters, readRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
@@ -19,50 +18,64 @@ export interface DeleteRowsDependencies {
 }
 
 /**
- * Deletes an attachment and its links, inside the caller's transaction. Returns the key of its bytes where nothing uses
- * them any more: their removal is then noted as due, for `removeBytes` to carry out after the commit. Null otherwise.
+ * Deletes attachments and their links, inside the caller's transaction, which keeps others from the attachments. Returns the keys
+ * of the bytes that nothing uses any more: their removal is then noted as due, for `removeBytes` to carry out after the commit.
  */
 export async function deleteRows(
   { webhooks }: DeleteRowsDependencies,
   manager: EntityManager,
-  { attachment, blob }: StoredAttachment,
+  stored: readonly StoredAttachment[],
   now: Date,
-): Promise<string | null> {
+): Promise<string[]> {
+  const ids = stored.map(({ attachment }) => attachment.id);
+  const blobIds = [...new Set(stored.map(({ blob }) => blob.id))];
   // If two delete the last two attachments of a blob at the same time, the second must see that it is the last.
-  await lockRows(manager, BlobRow, [blob.id], 'UPDATE');
-  await unlinkEverywhere(manager, attachment.id);
-  await webhooks.forget(manager, attachment.id);
-  const { organizationId } = attachment;
-  await manager.delete(AttachmentRow, { id: attachment.id, organizationId });
-  const { affected } = await manager
-    .createQueryBuilder()
-    .delete()
-    .from(BlobRow)
-    .where('id = :id AND organization_id = :organizationId', { id: blob.id, organizationId })
-    .andWhere('NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = blobs.id)')
-    .execute();
-  if (affected !== 1) return null;
-  const { documentKey } = blob;
-  await manager.delete(UploadTargetRow, { documentKey, organizationId });
-  await insertRow(manager, RemovalRow, { documentKey, createdAt: now });
-  return documentKey;
+  await lockRows(manager, BlobRow, blobIds, 'UPDATE');
+  await unlinkEverywhere(manager, ids);
+  await webhooks.forget(manager, ids);
+  const deleted = await changeRows(
+    manager,
+    (sql) => `DELETE FROM attachments WHERE ${sql.isOneOf('id', ids)}`,
+  );
+  if (deleted !== ids.length) throw new Error('Somebody else has deleted one of these attachments.');
+  const documentKeys = await deleteUnused(manager, blobIds);
+  const isNamed = (sql: Parameters) => sql.isOneOf('document_key', documentKeys);
+  if (documentKeys.length > 0)
+    await changeRows(manager, (sql) => `DELETE FROM upload_targets WHERE ${isNamed(sql)}`);
+  const removals = documentKeys.map((documentKey) => ({ documentKey, createdAt: now }));
+  await insertRows(manager, RemovalRow, removals);
+  return documentKeys;
 }
 
-/** Records, in the transaction that deletes it, what an attachment was. Without an actor it has expired. */
-export async function recordDeletion(
+/** Deletes those of these blobs, all of them locked, that no attachment uses. Returns their document keys. */
+async function deleteUnused(manager: EntityManager, blobIds: readonly string[]): Promise<string[]> {
+  const isUnused = 'NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = "row".id)';
+  const unused = await readRows(manager, BlobRow, (sql) => `${sql.isOneOf('id', blobIds)} AND ${isUnused}`);
+  const ids = unused.map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const deleted = await changeRows(
+    manager,
+    (sql) => `DELETE FROM blobs AS "row" WHERE ${sql.isOneOf('id', ids)} AND ${isUnused}`,
+  );
+  if (deleted !== ids.length) throw new Error('Somebody else uses one of these blobs.');
+  return unused.map(({ documentKey }) => documentKey);
+}
+
+/** Records, in the transaction that deletes them, what attachments were. Without an actor they have expired. */
+export async function recordDeletions(
   manager: EntityManager,
   actor: Actor | null,
-  { id: subjectId, organizationId, fileName, recordType, recordId }: AttachmentRow,
+  stored: readonly StoredAttachment[],
   at: Date,
 ): Promise<void> {
-  const details = recordId === null ? { fileName } : { fileName, record: { type: recordType, id: recordId } };
   const action = actor ? 'ATTACHMENT_DELETED' : 'ATTACHMENT_PURGED';
-  await recordEvent(manager, actor ?? { organizationId, principal: null }, {
-    action,
-    subjectId,
-    at,
-    details,
+  const events = stored.map(({ attachment }) => {
+    const { id: subjectId, organizationId, fileName, recordType, recordId } = attachment;
+    const record = recordId === null ? {} : { record: { type: recordType, id: recordId } };
+    const event = { action, subjectId, at, details: { fileName, ...record } } as const;
+    return [actor ?? { organizationId, principal: null }, event] as const;
   });
+  await recordEvents(manager, events);
 }
 
 export interface RemoveBytesDependencies {

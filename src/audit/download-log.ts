@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.js';
-import { type Actor, type AuditEvent, recordEvent } from './record-event.js';
+import { type Actor, type AuditEvent, recordEvents } from './record-event.js';
 
 /** A file that somebody has fetched, or a part of it. */
 export interface FetchedFile {
@@ -34,6 +34,8 @@ interface DownloadLogDependencies {
 const flushMs = 500;
 const maxRemembered = 100_000;
 const maxWaiting = 10_000;
+/** Others write in between. */
+const eventsAtOnce = 1_000;
 
 export function createDownloadLog({
   database,
@@ -90,7 +92,6 @@ function toEvent(fetched: FetchedFile, at: Date, onceKey: string): [Actor, Audit
 }
 
 async function write(database: Database, events: readonly [Actor, AuditEvent][]): Promise<void> {
-  await database.write(async (manager) => {
-    for (const [actor, event] of events) await recordEvent(manager, actor, event);
-  });
+  for (let from = 0; from < events.length; from += eventsAtOnce)
+    await database.write((manager) => recordEvents(manager, events.slice(from, from + eventsAtOnce)));
 }

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
-import { insertRow } from '../database/insert-row.js';
+import { insertRow, insertRows } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { LessThan } from '../database/typeorm.js';
 
@@ -23,12 +23,26 @@ export interface AuditEvent {
 }
 
 /** Records what is done in the same transaction, so that neither is there without the other. */
-export async function recordEvent(
+export async function recordEvent(manager: EntityManager, actor: Actor, event: AuditEvent): Promise<void> {
+  const { onceKey } = event;
+  await insertRow(manager, AuditEventRow, toRow(actor, event), { orIgnore: onceKey !== undefined });
+}
+
+/** The same for many at once. Either all of them have a `onceKey` or none. */
+export async function recordEvents(
   manager: EntityManager,
+  events: readonly (readonly [Actor, AuditEvent])[],
+): Promise<void> {
+  const rows = events.map(([actor, event]) => toRow(actor, event));
+  const orIgnore = rows.some(({ onceKey }) => onceKey !== null);
+  await insertRows(manager, AuditEventRow, rows, { orIgnore });
+}
+
+function toRow(
   { organizationId, principal }: Actor,
   { action, subjectId, at, details = null, onceKey }: AuditEvent,
-): Promise<void> {
-  const row: AuditEventRow = {
+): AuditEventRow {
+  return {
     id: uuidv7({ msecs: at.getTime() }),
     organizationId,
     principalId: principal?.id ?? null,
@@ -38,7 +52,6 @@ export async function recordEvent(
     onceKey: onceKey ?? null,
     createdAt: at,
   };
-  await insertRow(manager, AuditEventRow, row, { orIgnore: onceKey !== undefined });
 }
 
 /** The last one that 48 bits can say; years later than 10,000. */

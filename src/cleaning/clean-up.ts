@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import {
   type DeleteRowsDependencies,
   deleteRows,
-  recordDeletion,
+  recordDeletions,
   removeDueBytes,
 } from '../attachments/delete-rows.js';
 import { forgetCreations } from '../attachments/idempotency.js';
@@ -11,14 +11,15 @@ import { allEnded } from '../database/background-writes.js';
 import { before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
+import { lockRows } from '../database/row-locks.js';
 import { MoreThan } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
+import { readStored } from '../model/stored-attachment.js';
 import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
 
 export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpiredDependencies {
@@ -56,6 +57,9 @@ export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
 
 const batchSize = 500;
 
+/** Attachments deleted in one transaction, so that others need not wait long. */
+const purgedAtOnce = 100;
+
 /** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
 export async function purgeExpired(deps: PurgeExpiredDependencies, signal?: AbortSignal): Promise<number> {
   const { database, clock } = deps;
@@ -67,33 +71,44 @@ export async function purgeExpired(deps: PurgeExpiredDependencies, signal?: Abor
       order: { expiresAt: 'ASC', id: 'ASC' },
       take: batchSize,
     });
-    const results = await allEnded(late.map(({ id }) => purgeOne(deps, id, now)));
-    purged += results.filter((isPurged) => isPurged).length;
+    const ids = late.map(({ id }) => id);
+    for (let from = 0; from < ids.length; from += purgedAtOnce)
+      purged += await purgeSome(deps, ids.slice(from, from + purgedAtOnce), now);
     if (late.length < batchSize || signal?.aborted) return purged;
   }
 }
 
-/** A claim or link that came first has taken the expiry away: then it stays. */
-async function purgeOne(deps: PurgeExpiredDependencies, id: string, now: Date): Promise<boolean> {
-  const changed = await deps.database.writeInBackground(async (manager) => {
-    const expired = await findExpired(manager, id, now);
-    if (!expired) return null;
-    const gone = await describeChanges(manager, [expired.attachment]);
-    await recordDeletion(manager, null, expired.attachment, now);
-    await deleteRows(deps, manager, expired, now);
-    return gone;
-  });
-  if (changed) deps.changes.publish(changed);
-  return changed !== null;
+/** One that cannot be deleted keeps no other from it: then each goes alone, and the first fault is thrown at the end. */
+async function purgeSome(deps: PurgeExpiredDependencies, ids: readonly string[], now: Date): Promise<number> {
+  try {
+    return await purgeTogether(deps, ids, now);
+  } catch (error) {
+    if (ids.length === 1) throw error;
+    const counts = await allEnded(ids.map((id) => purgeTogether(deps, [id], now)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
 }
 
-async function findExpired(manager: EntityManager, id: string, now: Date) {
-  const expired = { id, expiresAt: before(now) };
-  // The update takes the row's lock, so that a claim under way is either seen or has to wait.
-  const { affected } = await manager.update(AttachmentRow, expired, { updatedAt: now });
-  if (affected !== 1) return null;
-  const attachment = await manager.findOneByOrFail(AttachmentRow, { id });
-  return { attachment, blob: await manager.findOneByOrFail(BlobRow, { id: attachment.blobId }) };
+/** A claim or link that came first has taken the expiry away: then it stays. */
+async function purgeTogether(
+  deps: PurgeExpiredDependencies,
+  ids: readonly string[],
+  now: Date,
+): Promise<number> {
+  const gone = await deps.database.writeInBackground(async (manager) => {
+    // A claim under way is waited for, and seen then.
+    await lockRows(manager, AttachmentRow, ids, 'UPDATE');
+    const found = await readStored(manager, ids);
+    const expired = found.filter(({ attachment: { expiresAt } }) => expiresAt !== null && expiresAt < now);
+    if (expired.length === 0) return [];
+    const attachments = expired.map(({ attachment }) => attachment);
+    const changes = await describeChanges(manager, attachments);
+    await recordDeletions(manager, null, expired, now);
+    await deleteRows(deps, manager, expired, now);
+    return changes;
+  });
+  deps.changes.publish(gone);
+  return gone.length;
 }
 
 export interface DropUnusedTargetsDependencies {

@@ -1,11 +1,13 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { hasRowLocks } from './row-locks.js';
 
 /*
  * Ways to a row, the first that fits:
  *
- * 1. `insertRow` inserts. Nothing else does, but `upsert`.
- * 2. `readRows` and `readJoined` read what requests ask for, by keys or in pages. Their SQL is the same however many keys there are.
+ * 1. `insertRow` inserts one row, `insertRows` many. Nothing else does, but `upsert`.
+ * 2. `readRows` and `readJoined` read what requests ask for, by keys or in pages. Their SQL is the same however many keys
+ *    there are. `changeRows` updates and deletes many rows likewise, and says how many they were.
  * 3. The manager reads, updates and deletes by conditions on columns, and upserts what replaces itself. A change of state names
  *    the state before in its condition, and its caller checks `affected`.
  * 4. A query builder is for a condition or a value that the manager cannot say: a join, EXISTS, an aggregate, `version + 1`.
@@ -14,11 +16,19 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
  */
 
 interface Insert {
-  sql: string;
+  table: string;
   columns: ColumnMetadata[];
+  names: string[];
 }
 
 const inserts = new WeakMap<object, Insert>();
+
+interface InsertOptions<Row> {
+  /** Leaves a row out if one of its keys is there already. */
+  orIgnore?: boolean;
+  /** Changes these properties instead if a row has the table's own key already. */
+  orUpdate?: readonly (keyof Row & string)[];
+}
 
 /**
  * Inserts a whole row; with `orIgnore`, unless one of its keys is there already. TypeORM's query builder composes the
@@ -31,20 +41,68 @@ export async function insertRow<Row extends ObjectLiteral>(
   { orIgnore = false } = {},
 ): Promise<void> {
   const { driver } = manager.connection;
-  const metadata = manager.connection.getMetadata(entity);
-  const known = inserts.get(metadata) ?? compose(manager, metadata.tableName, metadata.columns);
-  inserts.set(metadata, known);
-  const values = known.columns.map((column) =>
-    driver.preparePersistentValue(row[column.propertyName], column),
-  );
-  await manager.query(orIgnore ? `${known.sql} ON CONFLICT DO NOTHING` : known.sql, values);
+  const { table, columns, names } = insertInto(manager, entity);
+  const places = names.map((name, index) => driver.createParameter(name, index));
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`;
+  const values = columns.map((column) => driver.preparePersistentValue(row[column.propertyName], column));
+  await manager.query(orIgnore ? `${sql} ON CONFLICT DO NOTHING` : sql, values);
 }
 
-function compose({ connection }: EntityManager, table: string, columns: ColumnMetadata[]): Insert {
-  const names = columns.map(({ databaseName }) => connection.driver.escape(databaseName));
-  const places = columns.map(({ databaseName }, index) =>
-    connection.driver.createParameter(databaseName, index),
+/** Inserts many rows by one statement, whose text is the same however many there are. */
+export async function insertRows<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  rows: readonly Row[],
+  { orIgnore = false, orUpdate = [] }: InsertOptions<Row> = {},
+): Promise<void> {
+  if (rows.length === 0) return;
+  const { driver } = manager.connection;
+  const { table, columns, names } = insertInto(manager, entity);
+  const text = JSON.stringify(
+    rows.map((row) =>
+      Object.fromEntries(
+        columns.map((column) => [
+          column.databaseName,
+          driver.preparePersistentValue(row[column.propertyName], column) ?? null,
+        ]),
+      ),
+    ),
   );
-  const sql = `INSERT INTO ${connection.driver.escape(table)} (${names.join(', ')}) VALUES (${places.join(', ')})`;
-  return { sql, columns };
+  const source = hasRowLocks(manager)
+    ? `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, $1::json)`
+    : `SELECT ${columns.map(({ databaseName }) => `value ->> '${databaseName}'`).join(', ')} FROM json_each(?1)`;
+  // Without a condition SQLite would take ON for the beginning of a join.
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) ${source} WHERE true`;
+  await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [text]);
+}
+
+function onConflict<Row extends ObjectLiteral>(
+  { connection }: EntityManager,
+  entity: EntityTarget<Row>,
+  orIgnore: boolean,
+  orUpdate: readonly string[],
+): string {
+  if (orIgnore) return ' ON CONFLICT DO NOTHING';
+  if (orUpdate.length === 0) return '';
+  const { primaryColumns, columns } = connection.getMetadata(entity);
+  const key = primaryColumns.map(({ databaseName }) => databaseName).join(', ');
+  const changes = columns
+    .filter(({ propertyName }) => orUpdate.includes(propertyName))
+    .map(({ databaseName }) => `${databaseName} = excluded.${databaseName}`);
+  return ` ON CONFLICT (${key}) DO UPDATE SET ${changes.join(', ')}`;
+}
+
+function insertInto<Row extends ObjectLiteral>(
+  { connection }: EntityManager,
+  entity: EntityTarget<Row>,
+): Insert {
+  const metadata = connection.getMetadata(entity);
+  const { columns, tableName } = metadata;
+  const known = inserts.get(metadata) ?? {
+    table: connection.driver.escape(tableName),
+    columns,
+    names: columns.map(({ databaseName }) => connection.driver.escape(databaseName)),
+  };
+  inserts.set(metadata, known);
+  return known;
 }

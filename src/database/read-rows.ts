@@ -94,6 +94,23 @@ export async function readJoined<Named extends Tables>(
   });
 }
 
+/**
+ * Updates or deletes rows by a statement, inside the caller's transaction, and returns how many there were.
+ *
+ * @example
+ * await changeRows(manager, (sql) => `DELETE FROM links WHERE ${sql.isOneOf('attachment_id', ids)}`);
+ */
+export async function changeRows(
+  manager: EntityManager,
+  compose: (parameters: Parameters) => string,
+): Promise<number> {
+  if (!manager.queryRunner) throw new Error('Rows are changed in transactions only.');
+  const parameters = new Parameters(manager);
+  const sql = compose(parameters);
+  const { affected } = await manager.queryRunner.query(sql, parameters.values, true);
+  return affected ?? 0;
+}
+
 async function readAsText(
   manager: EntityManager,
   columns: readonly string[],

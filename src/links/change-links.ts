@@ -1,11 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../audit/record-event.js';
+import { type AuditAction, recordEvents } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { insertRow } from '../database/insert-row.js';
-import { In } from '../database/typeorm.js';
+import { insertRow, insertRows } from '../database/insert-row.js';
+import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
@@ -13,6 +12,7 @@ import { recheckPolicy } from '../policies/check-policy.js';
 import type { Policy } from '../policies/policy.js';
 import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
 import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
+import { readFields, readLinksOfFields } from './read-fields.js';
 
 /** Attachments that one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -53,7 +53,7 @@ export async function changeLinks(
 ): Promise<ChangedLinks> {
   const field = await lockField(manager, viewer, change.record, change.field);
   assertVersion(field, change.expectedVersion);
-  const current = await manager.find(LinkRow, { where: { fieldId: field.id }, order: { position: 'ASC' } });
+  const current = await readLinksOfFields(manager, [field.id]);
   const plan = planLinks(
     change.mode,
     current.map(({ attachmentId }) => attachmentId),
@@ -75,12 +75,12 @@ async function recordLinks(
   { added, removed }: LinkPlan,
 ): Promise<void> {
   const details = { record, field };
-  for (const subjectId of added) {
-    await recordEvent(manager, viewer, { action: 'ATTACHMENT_LINKED', subjectId, at, details });
-  }
-  for (const subjectId of removed) {
-    await recordEvent(manager, viewer, { action: 'ATTACHMENT_UNLINKED', subjectId, at, details });
-  }
+  const toEvents = (action: AuditAction, ids: readonly string[]) =>
+    ids.map((subjectId) => [viewer, { action, subjectId, at, details }] as const);
+  await recordEvents(manager, [
+    ...toEvents('ATTACHMENT_LINKED', added),
+    ...toEvents('ATTACHMENT_UNLINKED', removed),
+  ]);
 }
 
 /** Takes what is new to the field for its record, where the policy accepts all of it. */
@@ -114,7 +114,12 @@ export function checkRoom(faults: Faults, count: number, limit: number, loc: (st
 }
 
 async function removeLinks(manager: EntityManager, field: RecordFieldRow, removed: string[]): Promise<void> {
-  if (removed.length > 0) await manager.delete(LinkRow, { fieldId: field.id, attachmentId: In(removed) });
+  if (removed.length === 0) return;
+  await changeRows(
+    manager,
+    (sql) =>
+      `DELETE FROM links WHERE field_id = ${sql.add(field.id)} AND ${sql.isOneOf('attachment_id', removed)}`,
+  );
 }
 
 /** Writes only those links that are new or have moved. Returns the ids of their attachments. */
@@ -131,7 +136,7 @@ async function placeLinks(
     if (link?.position === position) return [];
     return [{ fieldId: field.id, attachmentId, position, createdAt: link?.createdAt ?? now }];
   });
-  if (moved.length > 0) await manager.upsert(LinkRow, moved, ['fieldId', 'attachmentId']);
+  await insertRows(manager, LinkRow, moved, { orUpdate: ['position'] });
   return moved.map(({ attachmentId }) => attachmentId);
 }
 
@@ -143,15 +148,16 @@ async function startRetention(
   { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
   if (removed.length === 0) return;
-  await manager
-    .createQueryBuilder()
-    .update(AttachmentRow)
-    .set({ expiresAt: retentionMs === 0 ? null : new Date(now.getTime() + retentionMs), updatedAt: now })
-    .where('id IN (:...removed) AND organization_id = :organizationId', { removed, organizationId })
-    .andWhere('NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)')
-    .andWhere(`(record_id IS NULL OR ${isRecords})`, { recordType: record.type, recordId: record.id })
-    .updateEntity(false)
-    .execute();
+  const expiresAt = retentionMs === 0 ? null : now.getTime() + retentionMs;
+  await changeRows(
+    manager,
+    (
+      sql,
+    ) => `UPDATE attachments SET expires_at = ${sql.add(expiresAt)}, updated_at = ${sql.add(now.getTime())}
+      WHERE ${sql.isOneOf('id', removed)} AND organization_id = ${sql.add(organizationId)}
+        AND NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)
+        AND (record_id IS NULL OR ${isRecords(sql, record)})`,
+  );
 }
 
 /** The field's row, made at need and kept from everybody else until the transaction ends. */
@@ -165,7 +171,9 @@ async function lockField(
   await insertRow(manager, RecordFieldRow, { id: uuidv7(), ...key, version: 0 }, { orIgnore: true });
   // An update that changes nothing takes the row's lock on every engine; reading alone would not.
   await manager.update(RecordFieldRow, key, { version: () => 'version' });
-  return manager.findOneByOrFail(RecordFieldRow, key);
+  const [field] = await readFields(manager, viewer, [{ record, name }]);
+  if (!field) throw new Error('The field has just been made.');
+  return field;
 }
 
 /** Throws VERSION_CONFLICT unless the field is at the version that the caller has seen. */

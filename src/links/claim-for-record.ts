@@ -1,6 +1,7 @@
-import type { EntityManager, UpdateQueryBuilder } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import type { AttachmentRow } from '../database/entities/attachment.js';
+import { changeRows, type Parameters } from '../database/read-rows.js';
 import { errorTable, Faults } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readAttachments } from '../model/stored-attachment.js';
@@ -16,8 +17,9 @@ export interface Taking {
   locOf: LocOf;
 }
 
-/** SQL, for a record given as the parameters `recordType` and `recordId`. */
-export const isRecords = '(record_type = :recordType AND record_id = :recordId)';
+/** A condition: the record owns the attachment. */
+export const isRecords = (sql: Parameters, { type, id }: RecordRef): string =>
+  `(record_type = ${sql.add(type)} AND record_id = ${sql.add(id)})`;
 
 /**
  * Makes a record the owner of all these attachments, in one conditional update: of those that are unclaimed and the
@@ -25,9 +27,10 @@ export const isRecords = '(record_type = :recordType AND record_id = :recordId)'
  * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
  */
 export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  const updated = await updateAll(manager, viewer, taking, (update) =>
-    own(update, taking).andWhere(`((record_id IS NULL AND created_by_id = :creator) OR ${isRecords})`),
-  );
+  const updated = await updateAll(manager, viewer, taking, (sql) => ({
+    set: owned(sql, taking),
+    where: `((record_id IS NULL AND ${isOwn(sql, viewer)}) OR ${isRecords(sql, taking.record)})`,
+  }));
   if (updated) return;
   await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
 }
@@ -43,9 +46,10 @@ export async function claimOne(
 ): Promise<boolean> {
   const one = { ...taking, ids: [attachmentId] };
   // If two claims come at once, the second waits here and then finds an owner.
-  const isNew = await updateAll(manager, viewer, one, (update) =>
-    own(update, one).andWhere('record_id IS NULL AND created_by_id = :creator'),
-  );
+  const isNew = await updateAll(manager, viewer, one, (sql) => ({
+    set: owned(sql, one),
+    where: `record_id IS NULL AND ${isOwn(sql, viewer)}`,
+  }));
   if (!isNew) await refuse(manager, viewer, one, () => false);
   return isNew;
 }
@@ -55,49 +59,35 @@ export async function claimOne(
  * already shared, unless another record owns them.
  */
 export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  const updated = await updateAll(manager, viewer, taking, (update) =>
-    update
-      .set({ shared: true, expiresAt: null, updatedAt: taking.now })
-      .andWhere(`((record_id IS NULL AND (created_by_id = :creator OR shared = :wasShared)) OR ${isRecords})`)
-      .setParameter('wasShared', true),
-  );
+  const updated = await updateAll(manager, viewer, taking, (sql) => ({
+    set: shared(sql, taking),
+    where: `((record_id IS NULL AND (${isOwn(sql, viewer)} OR shared)) OR ${isRecords(sql, taking.record)})`,
+  }));
   if (!updated) await refuse(manager, viewer, taking, () => true);
 }
 
-type AttachmentUpdate = UpdateQueryBuilder<AttachmentRow>;
+const isOwn = (sql: Parameters, { principal }: Viewer): string => `created_by_id = ${sql.add(principal.id)}`;
 
-function own(update: AttachmentUpdate, { record, now }: Taking): AttachmentUpdate {
-  return update
-    .set({
-      recordType: record.type,
-      recordId: record.id,
-      shared: true,
-      claimedAt: () => 'COALESCE(claimed_at, :claimedAt)',
-      expiresAt: null,
-      updatedAt: now,
-    })
-    .setParameter('claimedAt', now.getTime());
-}
+const shared = (sql: Parameters, { now }: Taking): string =>
+  `shared = ${sql.add(true)}, expires_at = NULL, updated_at = ${sql.add(now.getTime())}`;
+
+const owned = (sql: Parameters, taking: Taking): string =>
+  `record_type = ${sql.add(taking.record.type)}, record_id = ${sql.add(taking.record.id)}, ${shared(sql, taking)},
+    claimed_at = COALESCE(claimed_at, ${sql.add(taking.now.getTime())})`;
 
 /** Returns whether all of them have been updated. */
 async function updateAll(
   manager: EntityManager,
-  viewer: Viewer,
-  { record, ids }: Taking,
-  narrow: (update: AttachmentUpdate) => AttachmentUpdate,
+  { organizationId }: Viewer,
+  { ids }: Taking,
+  compose: (sql: Parameters) => { set: string; where: string },
 ): Promise<boolean> {
   if (ids.length === 0) return true;
-  const update = manager
-    .createQueryBuilder()
-    .update(AttachmentRow)
-    .where('id IN (:...ids) AND organization_id = :organizationId', {
-      ids,
-      organizationId: viewer.organizationId,
-      creator: viewer.principal.id,
-      recordType: record.type,
-      recordId: record.id,
-    });
-  const { affected } = await narrow(update).updateEntity(false).execute();
+  const affected = await changeRows(manager, (sql) => {
+    const { set, where } = compose(sql);
+    return `UPDATE attachments SET ${set}
+      WHERE ${sql.isOneOf('id', ids)} AND organization_id = ${sql.add(organizationId)} AND ${where}`;
+  });
   return affected === ids.length;
 }
 

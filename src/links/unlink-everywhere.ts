@@ -1,11 +1,18 @@
 import type { EntityManager } from 'typeorm';
+import { compareTexts } from '../database/cursor.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { readRows } from '../database/read-rows.js';
 
-/** Takes an attachment out of every field, inside the caller's transaction. Returns how many those were. */
-export async function unlinkEverywhere(manager: EntityManager, attachmentId: string): Promise<number> {
-  const links = await manager.find(LinkRow, { where: { attachmentId }, order: { fieldId: 'ASC' } });
-  for (const { fieldId } of links) await unlinkFromField(manager, fieldId, attachmentId);
+/** Takes attachments out of every field, inside the caller's transaction. Returns how many links those were. */
+export async function unlinkEverywhere(
+  manager: EntityManager,
+  attachmentIds: readonly string[],
+): Promise<number> {
+  const links = await readRows(manager, LinkRow, (sql) => sql.isOneOf('attachment_id', attachmentIds));
+  // In one order always, so that two who want the same fields wait instead of blocking each other.
+  links.sort((one, other) => compareTexts(one.fieldId, other.fieldId));
+  for (const { fieldId, attachmentId } of links) await unlinkFromField(manager, fieldId, attachmentId);
   return links.length;
 }
 
@@ -30,7 +37,7 @@ export async function dropFromFields(
   { id, organizationId }: AttachmentRow,
   { now, retentionMs }: { now: Date; retentionMs: number },
 ): Promise<void> {
-  const count = await unlinkEverywhere(manager, id);
+  const count = await unlinkEverywhere(manager, [id]);
   if (count === 0 || retentionMs === 0) return;
   await manager.update(
     AttachmentRow,

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { readJoined } from '../database/read-rows.js';
 import type { RecordRef } from './record.js';
 
 /** One attachment whose status or place has changed, or that is gone: committed, and visible to whoever reads now. */
@@ -57,10 +58,6 @@ export class Changes {
   }
 }
 
-interface Place extends RecordRef {
-  attachmentId: string;
-}
-
 /**
  * The changes to publish after the commit of the caller's transaction. Each names every record that owns or links to
  * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first.
@@ -90,16 +87,16 @@ async function readPlaces(
 ): Promise<ReadonlyMap<string, RecordRef[]>> {
   const places = new Map<string, RecordRef[]>();
   if (ids.length === 0) return places;
-  const rows = await manager
-    .createQueryBuilder(LinkRow, 'link')
-    .innerJoin(RecordFieldRow, 'field', 'field.id = link.fieldId')
-    .select('link.attachmentId', 'attachmentId')
-    .addSelect('field.recordType', 'type')
-    .addSelect('field.recordId', 'id')
-    .where('link.attachmentId IN (:...ids)', { ids })
-    .getRawMany<Place>();
-  for (const { attachmentId, type, id } of rows) {
-    places.set(attachmentId, [...(places.get(attachmentId) ?? []), { type, id }]);
+  const rows = await readJoined(
+    manager,
+    { link: LinkRow, field: RecordFieldRow },
+    (sql) =>
+      `FROM links link JOIN record_fields field ON field.id = link.field_id WHERE ${sql.isOneOf('link.attachment_id', ids)}`,
+  );
+  for (const { link, field } of rows) {
+    const known = places.get(link.attachmentId) ?? [];
+    known.push({ type: field.recordType, id: field.recordId });
+    places.set(link.attachmentId, known);
   }
   return places;
 }

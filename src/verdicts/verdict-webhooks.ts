@@ -42,6 +42,6 @@ export interface VerdictWebhooks {
   ): Promise<void>;
   /** Inside the transaction that writes the verdict, approved or rejected. */
   announce(manager: EntityManager, judged: JudgedAttachment, now: Date): Promise<void>;
-  /** Inside the transaction that deletes the attachment. */
-  forget(manager: EntityManager, attachmentId: string): Promise<void>;
+  /** Inside the transaction that deletes the attachments. */
+  forget(manager: EntityManager, attachmentIds: readonly string[]): Promise<void>;
 }

@@ -1,10 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../auth/viewer.js';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../database/entities/webhook-subscription.js';
 import { insertRow } from '../database/insert-row.js';
-import { Not } from '../database/typeorm.js';
+import { changeRows, type Parameters } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';
@@ -29,7 +28,7 @@ export function createWebhooks(deps: WebhooksDependencies) {
     subscribe,
     announce: (manager: EntityManager, judged: Judged, now: Date) =>
       fanOut(deps, manager, toEvent(judged, now)),
-    forget: (manager: EntityManager, attachmentId: string) => forgetWebhooks(manager, attachmentId),
+    forget: forgetWebhooks,
   };
 }
 
@@ -65,11 +64,18 @@ export async function subscribe(
 }
 
 /**
- * Deletes what is kept for an attachment, inside the transaction that deletes the attachment. Deliveries that are still QUEUED
+ * Deletes what is kept for attachments, inside the transaction that deletes them. Deliveries that are still QUEUED
  * stay until they are done: without their subscription they then go by themselves.
  */
-export async function forgetWebhooks(manager: EntityManager, attachmentId: string): Promise<void> {
+export async function forgetWebhooks(
+  manager: EntityManager,
+  attachmentIds: readonly string[],
+): Promise<void> {
   // The subscriptions first: a delivery that is just being done waits for them, or has done so and is seen below.
-  await manager.delete(WebhookSubscriptionRow, { attachmentId });
-  await manager.delete(WebhookDeliveryRow, { attachmentId, state: Not('QUEUED' as const) });
+  const isOfThese = (sql: Parameters) => sql.isOneOf('attachment_id', attachmentIds);
+  await changeRows(manager, (sql) => `DELETE FROM webhook_subscriptions WHERE ${isOfThese(sql)}`);
+  await changeRows(
+    manager,
+    (sql) => `DELETE FROM webhook_deliveries WHERE ${isOfThese(sql)} AND state <> 'QUEUED'`,
+  );
 }

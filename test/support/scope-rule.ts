@@ -28,7 +28,7 @@ const parentKeys: Readonly<Record<string, RegExp>> = {
 };
 
 /** The same by SQL of our own. */
-const reads = /^read(Rows|Joined|StoredAmong)$/;
+const inSql = /^(read(Rows|Joined|StoredAmong)|changeRows)$/;
 
 const condition = /organization_?id\b/i;
 
@@ -70,7 +70,7 @@ function findUnscoped(file: SourceFile, node: ts.Node): Unscoped[] {
 }
 
 function asksForRows({ expression, arguments: given }: ts.CallExpression): boolean {
-  if (ts.isIdentifier(expression)) return reads.test(expression.text) && !given.some(isCommonTable);
+  if (ts.isIdentifier(expression)) return inSql.test(expression.text) && !given.some(isCommonTable);
   return (
     ts.isPropertyAccessExpression(expression) && queries.test(expression.name.text) && given.some(namesRows)
   );

@@ -6,7 +6,6 @@ const reasons = {
     'src/cleaning/list-due.ts outlivedKeys',
     'src/cleaning/list-due.ts unusedTargets',
     'src/cleaning/clean-up.ts purgeExpired',
-    'src/cleaning/clean-up.ts findExpired',
     'src/cleaning/clean-up.ts drop',
     'src/verdicts/record-verdict.ts writeVerdict',
     'src/verdicts/scan-blob.ts createScanBlob',
@@ -30,9 +29,12 @@ const reasons = {
   'ids that have just been linked in the name of the viewer; nothing but an id comes out': [
     'src/verdicts/verdict-watch.ts #pendingAmong',
   ],
-  'what goes with an attachment whose organization has been asked for': [
+  'what goes with an attachment or a field whose organization has been asked for': [
     'src/model/changes.ts readPlaces',
+    'src/links/change-links.ts removeLinks',
     'src/links/unlink-everywhere.ts unlinkFromField',
+    'src/attachments/delete-rows.ts deleteRows',
+    'src/attachments/delete-rows.ts deleteUnused',
     'src/webhooks/create-webhooks.ts forgetWebhooks',
   ],
   'an id that this request has made itself': ['src/intake/discard-intake.ts discardIntake'],

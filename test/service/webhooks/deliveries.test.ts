@@ -182,7 +182,7 @@ describe('an attachment that is deleted', () => {
     await stage.until(id, { state: 'DELIVERED' });
     await database.write(async (manager) => {
       await fanOut(stage.deps, manager, approval(stage.viewer, id));
-      await forgetWebhooks(manager, id);
+      await forgetWebhooks(manager, [id]);
     });
     expect(await stage.deliveries(id)).toHaveLength(1);
     await waitFor(async () => (await stage.deliveries(id)).length === 0 || undefined);
@@ -199,7 +199,7 @@ describe('an attachment that is deleted', () => {
       for (let count = 0; count < 3; count += 1) {
         await fanOut(stage.deps, manager, approval(stage.viewer, id));
       }
-      await forgetWebhooks(manager, id);
+      await forgetWebhooks(manager, [id]);
     });
     await waitFor(async () => (await stage.deliveries(id)).length === 0 || undefined);
     expect(await stage.database.read.countBy(WebhookSubscriptionRow, { attachmentId: other })).toBe(1);

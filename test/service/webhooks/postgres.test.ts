@@ -98,7 +98,7 @@ test('on PostgreSQL: attempts, failure, redelivery, list, deletion', async () =>
   const after = page.edges[0]?.cursor ?? null;
   expect((await listDeliveries(database.read, viewer, id, { first: 1, after })).edges).toEqual([]);
   expect(await countDeliveries(database.read, viewer, id)).toEqual({ count: 1, isExact: true });
-  await database.write((manager) => forgetWebhooks(manager, id));
+  await database.write((manager) => forgetWebhooks(manager, [id]));
   expect(await database.read.countBy(WebhookDeliveryRow, { attachmentId: id })).toBe(0);
 });
 
@@ -121,7 +121,7 @@ test('on PostgreSQL: a deletion during the attempt leaves nothing behind, whiche
     const sent = receiver.received.length + 1;
     const running = stage.runLast();
     while (receiver.received.length < sent) await new Promise(setImmediate);
-    await stage.database.write((manager) => forgetWebhooks(manager, id));
+    await stage.database.write((manager) => forgetWebhooks(manager, [id]));
     await running;
     left += await stage.database.read.countBy(WebhookDeliveryRow, { attachmentId: id });
   }
