@@ -3,7 +3,7 @@ FROM node:24.9.0-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json ./
+COPY tsconfig.json bundle.js ./
 COPY src ./src
 RUN npm run build && npm prune --omit=dev
 

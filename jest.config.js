@@ -46,6 +46,7 @@ const isStoreInstalled = folders.some((folder) => {
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
   maxWorkers: 4,
+  testSequencer: '<rootDir>/build/test/support/slowest-first.js',
   projects: [
     { ...project, displayName: 'unit', testMatch: inTests(['unit']) },
     { ...project, displayName: 'service', testMatch: inTests(['service', 'engines/sqlite']) },

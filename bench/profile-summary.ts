@@ -93,12 +93,12 @@ function moduleName({ callFrame }: ProfileNode): string {
   if (url === '') return callFrame.functionName.startsWith('(') ? callFrame.functionName : '(native)';
   if (url.startsWith('node:')) return url;
   const [first, second] = url.split('/');
-  return first?.startsWith('@') || first === 'dist' ? `${first}/${second}` : (first ?? url);
+  return first?.startsWith('@') || first === 'src' ? `${first}/${second}` : (first ?? url);
 }
 
 function shortUrl(url: string): string {
   const [own, dependency] = url.split('/node_modules/').slice(-2);
-  return dependency ?? (own ?? '').replace(/^.*\/dist\//, 'dist/');
+  return dependency ?? (own ?? '').replace(/^.*\/build\/src\//, 'src/');
 }
 
 /** The parts of an operation on the main thread that make up 95 % of its time, the dearest first. */

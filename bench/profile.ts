@@ -17,7 +17,8 @@ export async function profileScenario(scenario: Scenario, rounds: number): Promi
     `--cpu-prof-interval=${samplingMicroseconds}`,
   ];
   const begun = performance.now();
-  const service = await startService({ nodeArguments });
+  // Not the bundle: each module is a file of its own here.
+  const service = await startService({ nodeArguments, program: ['build/src/main.js', 'serve'] });
   let skippedMs = 0;
   let operations = 0;
   try {

@@ -1,8 +1,31 @@
 #!/usr/bin/env node
 /*
- * The command. Files are opened, written and fsynced by libuv's threads, of which four are too few where many small files
- * come at once. Their number counts when the first of them starts, and loading an ES module starts it: hence this CommonJS
- * module before all others.
+ * The command: starts the bundle that `npm run build` makes of everything else.
+ *
+ * Files are opened, written and fsynced by libuv's threads. Four are too few where many small files come at once, and their
+ * number counts when the first of them starts: hence the setting before all else.
  */
+import fs = require('node:fs');
+import module = require('node:module');
+import path = require('node:path');
+import vm = require('node:vm');
+
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
-void import('./main.js');
+
+const filename = path.join(__dirname, 'main.cjs');
+
+/**
+ * The bundle as V8 has compiled it at the build, so that a start need not. Another version of Node.js rejects it by
+ * itself and compiles.
+ */
+function readCompiled(): Buffer | undefined {
+  try {
+    return fs.readFileSync(path.join(__dirname, 'main.cache'));
+  } catch {
+    return undefined;
+  }
+}
+
+// It is all ASCII: as Latin-1 it takes one byte a character.
+const bundle = new vm.Script(fs.readFileSync(filename, 'latin1'), { filename, cachedData: readCompiled() });
+bundle.runInThisContext()(module.createRequire(filename), {}, filename, __dirname);

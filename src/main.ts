@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
@@ -10,6 +9,7 @@ import { describeFault, jsonOption } from './command/output.js';
 import type { SweepCommandOptions } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
+import { withOriginalLines } from './original-lines.js';
 import { loadCurrentConfig, loadExistingConfig } from './wiring/existing-database.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
@@ -76,6 +76,11 @@ program
     const { sweep } = await import('./command/sweep.js');
     await sweep(config, options);
   });
+
+// Node.js prints it and ends the process.
+process.on('uncaughtExceptionMonitor', (error) => {
+  error.stack = withOriginalLines(error.stack ?? '');
+});
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${describeFault(error)}\n`);

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { cutText } from '../errors.js';
+import { withOriginalLines } from '../original-lines.js';
 
 /** Characters of what is logged, for a client can have a part in its length. */
 const maxMessage = 1_000;
@@ -32,9 +33,11 @@ export function loggedError(error: unknown, causes = maxCauses): LoggedError {
   return {
     type: name,
     message: shortMessage,
-    stack: cutText(
-      stack.replace(message, () => shortMessage),
-      maxStack,
+    stack: withOriginalLines(
+      cutText(
+        stack.replace(message, () => shortMessage),
+        maxStack,
+      ),
     ),
     ...textOf(error, 'code'),
     ...textOf(error, 'query'),

@@ -19,7 +19,7 @@ export interface RunningCommand {
 /** Starts `claimcheck` with these words, on the database of a service with the same data directory. */
 export function startCommand(words: string[], env: Record<string, string>): RunningCommand {
   const dataDirectory = env['DATA_DIR'] ?? '';
-  const child = spawn(process.execPath, ['build/src/claimcheck.cjs', ...words], {
+  const child = spawn(process.execPath, ['dist/claimcheck.cjs', ...words], {
     env: {
       PATH: process.env['PATH'],
       ...databaseSettings(dataDirectory),

@@ -7,7 +7,7 @@ import { randomKey, unlimited } from './service.js';
 import { databaseEnvironment } from './test-database.js';
 import { storageSettings } from './test-storage.js';
 
-const main = 'build/src/claimcheck.cjs';
+const main = 'dist/claimcheck.cjs';
 
 export interface SpawnedService {
   url: string;

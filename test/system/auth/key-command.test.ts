@@ -44,7 +44,7 @@ describe('claimcheck keys, while the service runs', () => {
   });
 
   const keys = async (...options: string[]): Promise<Ended> =>
-    run(process.execPath, ['build/src/claimcheck.cjs', 'keys', ...options], {
+    run(process.execPath, ['dist/claimcheck.cjs', 'keys', ...options], {
       env: { PATH: process.env['PATH'], DATA_DIR: directory, ...(await databaseEnvironment(directory)) },
     }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),

@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { Script } from 'node:vm';
 import { beginUpload } from '../../support/begin-upload.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -61,8 +62,20 @@ describe('the command', () => {
     expect(service.output().stderr).toBe('');
   });
 
+  test('has been compiled by the build, and tells of errors by lines of the TypeScript', async () => {
+    const [source, cachedData] = await Promise.all([
+      readFile('dist/main.cjs', 'latin1'),
+      readFile('dist/main.cache'),
+    ]);
+    expect(new Script(source, { cachedData }).cachedDataRejected).toBe(false);
+    const service = await spawnService({ DATA_DIR: directory, SCANNER: 'clamd://127.0.0.1:1' });
+    while (!service.output().stderr.includes('the scanner has failed its self-test')) await sleep(20);
+    expect(service.output().stderr).toMatch(/ at [^\n]*src\/scanner\/[\w-]+\.ts:\d+:\d+/);
+    expect(await service.end('SIGTERM')).toBe(0);
+  });
+
   test('ends at once with every fault of its settings, and no stack', async () => {
-    const child = spawn(process.execPath, ['build/src/claimcheck.cjs', 'serve'], {
+    const child = spawn(process.execPath, ['dist/claimcheck.cjs', 'serve'], {
       env: {
         PATH: process.env['PATH'],
         PORT: '70000',
@@ -111,7 +124,7 @@ describe('the command', () => {
 
   test('migrates, more than once', async () => {
     for (let time = 0; time < 2; time += 1) {
-      const { stdout } = await run(process.execPath, ['build/src/claimcheck.cjs', 'migrate'], {
+      const { stdout } = await run(process.execPath, ['dist/claimcheck.cjs', 'migrate'], {
         env: { ...process.env, DATA_DIR: directory },
       });
       expect(stdout).toContain('up to date');
