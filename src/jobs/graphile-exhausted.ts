@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import { type JobPayload, jobSchema, placeJob, privateJobs, query } from './graphile-rows.js';
+import { type JobPayload, jobSchema, jobsWithPayload, query } from './graphile-private.js';
+import { placeJob } from './graphile-rows.js';
 import type { ExhaustedJob, JobCounts } from './jobs.js';
 
 const isExhausted = 'job.locked_at IS NULL AND job.attempts >= job.max_attempts';
@@ -13,14 +14,14 @@ interface ExhaustedRow {
   failedAt: Date;
 }
 
-const exhaustedRows = `SELECT id, job.task_identifier AS kind, kept.payload, job.last_error AS "lastError",
+const exhaustedRows = `SELECT job.id, job.task_identifier AS kind, kept.payload, job.last_error AS "lastError",
     job.created_at AS "failedAt"
-  FROM ${privateJobs} kept JOIN ${jobSchema}.jobs job USING (id)
+  FROM ${jobsWithPayload}
   WHERE ${isExhausted}`;
 
 /** The latest first, `limit` at most. */
 export async function listExhausted(manager: EntityManager, limit: number): Promise<ExhaustedJob[]> {
-  const rows = await query<ExhaustedRow>(manager, `${exhaustedRows} ORDER BY id DESC LIMIT $1`, [limit]);
+  const rows = await query<ExhaustedRow>(manager, `${exhaustedRows} ORDER BY job.id DESC LIMIT $1`, [limit]);
   return rows.map(({ payload: envelope, ...row }) => ({ ...row, ...envelope }));
 }
 
@@ -72,11 +73,11 @@ export async function countGraphileJobs(manager: Pick<EntityManager, 'query'>): 
     manager,
     `SELECT task_identifier AS kind,
        count(*) FILTER (WHERE ${isWaiting})
-         + count(*) FILTER (WHERE kept.payload::jsonb ? 'next') AS waiting,
+         + count(*) FILTER (WHERE job.locked_at IS NOT NULL AND kept.payload::jsonb ? 'next') AS waiting,
        count(*) FILTER (WHERE job.locked_at IS NOT NULL) AS running,
        count(*) FILTER (WHERE ${isExhausted}) AS exhausted,
        min(job.run_at) FILTER (WHERE ${isWaiting} AND job.run_at <= now()) AS "oldestDueAt"
-     FROM ${jobSchema}.jobs job LEFT JOIN ${privateJobs} kept ON kept.id = job.id AND kept.locked_at IS NOT NULL
+     FROM ${jobsWithPayload}
      GROUP BY task_identifier`,
   );
   return rows.map(({ kind, waiting, running, exhausted, oldestDueAt }) => {

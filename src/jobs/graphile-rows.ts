@@ -1,28 +1,10 @@
 import type { EntityManager } from 'typeorm';
+import { type JobPayload, jobSchema, query, removeHeld, setNext } from './graphile-private.js';
 import type { NewJob } from './jobs.js';
-
-/** The schema of graphile-worker's tables. A name of our own keeps other uses in the same database apart. */
-export const jobSchema = 'claimcheck_jobs';
-
-/**
- * The table itself, for what none of graphile-worker's functions and views does: its view of jobs leaves the payload out, and
- * its functions pass over a job that is locked.
- */
-export const privateJobs = `${jobSchema}._private_jobs`;
 
 /** Attempts are counted here, not there: more than any schedule has. */
 const noLimit = 32_767;
 const maxErrorLength = 1_000;
-
-/** The payload of a job, as graphile-worker keeps it. */
-export interface JobPayload {
-  payload: object;
-  key: string | null;
-  /** Attempts made before graphile-worker began to count. */
-  attempts: number;
-  /** A job of the same key that runs once this one is over. */
-  next?: { payload: object; runAt: string | null };
-}
 
 /** A job that a worker has in hand. */
 export interface HeldJob {
@@ -84,32 +66,18 @@ export async function settleJob(
   failure: Failure | null,
 ): Promise<void> {
   // A row of another id comes in its place: graphile-worker removes the one it knows once the task has returned.
-  const [row] = await query<{ payload: JobPayload }>(
-    manager,
-    `WITH gone AS (DELETE FROM ${privateJobs} WHERE id = $1 AND locked_by = $2 RETURNING payload)
-     SELECT payload FROM gone`,
-    [id, lockedBy],
-  );
-  if (row === undefined) return;
-  const { next, ...own } = row.payload;
+  const envelope = await removeHeld(manager, id, lockedBy);
+  if (envelope === null) return;
+  const { next, ...own } = envelope;
   if (failure?.retryAt === null) await keepExhausted(manager, kind, own, failure);
   const { payload, key } = own;
   if (next) {
     const runAt = next.runAt === null ? null : new Date(next.runAt);
     await place(manager, { kind, envelope: { payload: next.payload, key, attempts: 0 }, runAt }, 'LEAVE');
   } else if (failure?.retryAt) {
-    const envelope = { payload, key, attempts: failure.attempts };
-    await place(manager, { kind, envelope, runAt: failure.retryAt }, 'LEAVE');
+    const retried = { payload, key, attempts: failure.attempts };
+    await place(manager, { kind, envelope: retried, runAt: failure.retryAt }, 'LEAVE');
   }
-}
-
-/** Puts a job back as if it had not been taken. */
-export async function releaseJob(manager: EntityManager, { id, lockedBy }: HeldJob): Promise<void> {
-  await manager.query(
-    `UPDATE ${privateJobs} SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
-     WHERE id = $1 AND locked_by = $2`,
-    [id, lockedBy],
-  );
 }
 
 interface Present {
@@ -135,13 +103,6 @@ async function addJob(
   return row;
 }
 
-async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
-  await manager.query(
-    `UPDATE ${privateJobs} SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
-    [id, JSON.stringify({ next })],
-  );
-}
-
 /** Without its key, which another may have from now on. */
 async function keepExhausted(
   manager: EntityManager,
@@ -162,12 +123,4 @@ async function keepExhausted(
 
 function describe(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength);
-}
-
-export async function query<Row>(
-  manager: Pick<EntityManager, 'query'>,
-  sql: string,
-  parameters: unknown[] = [],
-): Promise<readonly Row[]> {
-  return manager.query<Row[]>(sql, parameters);
 }

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { jobSchema, privateJobs, query } from './graphile-rows.js';
+import { jobSchema, query } from './graphile-private.js';
 
 /** For what graphile-worker does not know by itself: which of those that hold jobs still live. By the database's clock. */
 export async function createLiveWorkers(manager: EntityManager): Promise<void> {
@@ -25,29 +25,6 @@ export async function keepAlive(
 /** Says that these are gone, and have nothing in hand. */
 export async function removeWorkers(manager: EntityManager, ids: readonly string[]): Promise<void> {
   await manager.query(`DELETE FROM ${jobSchema}.live_workers WHERE id = ANY($1)`, [[...ids]]);
-}
-
-/** Jobs that a worker has taken and not ended, each with the attempt it was taken for. */
-export interface InHand {
-  workerId: string;
-  attempts: ReadonlyMap<string, number>;
-}
-
-/**
- * Has jobs run again that a worker took at least `leaseMs` ago without ever hearing of it: where a connection ends between a
- * commit and its answer. What it never began does not count as an attempt.
- */
-export async function unlockUnknownJobs(
-  manager: EntityManager,
-  { workerId, attempts }: InHand,
-  leaseMs: number,
-): Promise<void> {
-  await manager.query(
-    `UPDATE ${privateJobs} SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)
-     WHERE locked_by = $1 AND locked_at < now() - $2 * interval '1 millisecond'
-       AND (id::text, attempts::int) NOT IN (SELECT * FROM unnest($3::text[], $4::int[]))`,
-    [workerId, leaseMs, [...attempts.keys()], [...attempts.values()]],
-  );
 }
 
 /** Has jobs of workers that have died run again. One that has just begun may not have said yet that it lives. */

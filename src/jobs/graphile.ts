@@ -11,15 +11,10 @@ import {
   newestJobId,
   retryOne,
 } from './graphile-exhausted.js';
+import { jobSchema, unlockUnknownJobs } from './graphile-private.js';
 import { createLogger, GraphileQueue } from './graphile-queue.js';
-import { jobSchema, placeJob } from './graphile-rows.js';
-import {
-  createLiveWorkers,
-  keepAlive,
-  removeWorkers,
-  unlockDeadWorkers,
-  unlockUnknownJobs,
-} from './graphile-workers.js';
+import { placeJob } from './graphile-rows.js';
+import { createLiveWorkers, keepAlive, removeWorkers, unlockDeadWorkers } from './graphile-workers.js';
 import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
 
 export interface GraphileJobsOptions {
