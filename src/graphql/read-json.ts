@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { assertPermitted, contentNeed } from '../auth/permission-table.js';
-import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault, type Loc } from '../errors.js';
 import { assertExactNumbers, isEscaped } from './exact-numbers.js';
 
@@ -25,11 +23,11 @@ export function maxJsonBody(maxInlineSize: number): number {
 /**
  * A body as JSON, read in turns of the event loop: long texts are cut out, and only the rest is parsed and looked through in one
  * go. Throws BAD_USER_INPUT (types `json_invalid`, `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too
- * much that is no content, TOO_MANY_FILES; and what `assertPermitted` throws, if there is content in it.
+ * much that is no content, TOO_MANY_FILES; and what `permitContent` throws, which is called if there is content in it.
  */
 export async function readJson(
   bytes: Buffer,
-  viewer: Viewer | null,
+  permitContent: () => void,
   { maxFiles }: { maxFiles: number },
 ): Promise<unknown> {
   const text = await decode(bytes);
@@ -40,7 +38,7 @@ export async function readJson(
   assertExactNumbers(rest);
   const texts = spans.length > 0 ? findLongTexts(value) : [];
   for (const path of texts) assertPlace(path);
-  if (texts.length > 0) assertPermitted(viewer, contentNeed);
+  if (texts.length > 0) permitContent();
   if (texts.length > maxFiles) throw new AttachmentError('TOO_MANY_FILES', { limit: maxFiles });
   return value;
 }

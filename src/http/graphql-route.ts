@@ -35,7 +35,8 @@ export interface GraphqlRouteDependencies {
   checkVariables(screened: ScreenedOperation, parameters: unknown): void;
   createContext(facts: RequestFacts): GraphqlContext;
   readMultipart: ReadMultipart;
-  readJson(bytes: Buffer, viewer: Viewer | null): Promise<unknown>;
+  /** Calls `permitContent` if there is content in it. */
+  readJson(bytes: Buffer, permitContent: () => void): Promise<unknown>;
   /** Removes content that the operation has made no use of. */
   discard(intake: Intake): Promise<void>;
 }
@@ -76,7 +77,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
     scope.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      (request: FastifyRequest, bytes: Buffer) => deps.readJson(bytes, factsOf(request).viewer),
+      (request: FastifyRequest, bytes: Buffer) => deps.readJson(bytes, () => permitContent(factsOf(request))),
     );
     scope.addHook('preHandler', (request) => screenRequest(deps, factsOf(request), request));
     scope.addHook('onSend', async (request, reply) => {
@@ -87,7 +88,8 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
     scope.route({
       method: ['GET', 'POST'],
       url: '/graphql',
-      bodyLimit: deps.limits.maxSize,
+      // ArrivingBody has the limit.
+      bodyLimit: Number.MAX_SAFE_INTEGER,
       handler: async function (request, reply) {
         const answer = await execute.call(this, request, reply);
         const { pieces } = factsOf(request);
@@ -111,11 +113,15 @@ async function admitInto(
     if (!isMultipart(request)) return;
   }
   facts.viewer = await admitRequest(deps.admit, request, reply);
-  if (isMultipart(request) || declaredSize(request) > maxSmallBody) {
-    assertPermitted(facts.viewer, contentNeed);
-    facts.metNeed = contentNeed;
-  }
+  if (isMultipart(request) || declaredSize(request) > maxSmallBody) permitContent(facts);
   if (mayBringContent(request)) holdSlot(deps.uploadConcurrency, facts.viewer, reply);
+}
+
+/** Throws for whoever may bring no content. Asked once for each request, by whatever shows first that there is content. */
+function permitContent(facts: RequestFacts): void {
+  if (facts.metNeed === contentNeed) return;
+  assertPermitted(facts.viewer, contentNeed);
+  facts.metNeed = contentNeed;
 }
 
 /** The body of a request that is no form, within its limits of size, time and memory. */

@@ -116,7 +116,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     },
     createContext: (facts) => new GraphqlContext(deps, facts),
     readMultipart: createMultipartReader(deps, config),
-    readJson: (bytes, viewer) => readJson(bytes, viewer, config),
+    readJson: (bytes, permitContent) => readJson(bytes, permitContent, config),
     discard: (intake) => discardIntake(deps, intake),
   });
   const subscriptions = createSubscriptionServer(schema, {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { assertPermitted, contentNeed } from '../../../src/auth/permission-table.js';
 import type { Permission, Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
 import {
@@ -20,7 +21,10 @@ const writer: Viewer = {
 };
 const long = 'x'.repeat(longText + 1);
 
-const read = (text: string | Buffer) => readJson(Buffer.from(text), writer, { maxFiles });
+/** Asked of whoever brings content, as by the route. */
+const permit = (viewer: Viewer | null) => () => void assertPermitted(viewer, contentNeed);
+
+const read = (text: string | Buffer) => readJson(Buffer.from(text), permit(writer), { maxFiles });
 
 async function readBadly(text: string | Buffer): Promise<AttachmentError> {
   const fault = await read(text).catch((error: unknown) => error);
@@ -188,11 +192,12 @@ describe('limits', () => {
 });
 
 test('content needs the permission to write', async () => {
-  const reading = (viewer: Viewer | null) => readJson(Buffer.from(inVariables(long)), viewer, { maxFiles });
+  const reading = (viewer: Viewer | null) =>
+    readJson(Buffer.from(inVariables(long)), permit(viewer), { maxFiles });
   await expect(reading(null)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   const reader = { ...writer, permissions: new Set<Permission>(['attachments:read']) };
   await expect(reading(reader)).rejects.toMatchObject({ code: 'FORBIDDEN' });
-  await expect(readJson(Buffer.from('{}'), null, { maxFiles })).resolves.toEqual({});
+  await expect(readJson(Buffer.from('{}'), permit(null), { maxFiles })).resolves.toEqual({});
 });
 
 /** Milliseconds that the process computes for, in the longest turn of the event loop; and how many turns there are. */
