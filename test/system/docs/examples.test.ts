@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { installChromium, openBrowser } from '../../support/browser.js';
 import type { AttachmentData } from '../../support/client.js';
-import { blocksOf, readPage } from '../../support/doc-page.js';
+import { blocksOf, readPage, sectionOf } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
@@ -64,9 +64,15 @@ describe('examples', () => {
   };
   const contentOf = async (id: string) => (await service.client.download((await find(id)).url)).text();
 
-  test('README.md shows them as they are', () => {
+  test('README.md and docs/clients.md show them as they are', () => {
     const readme = readPage('README.md');
-    const shown = [...blocksOf(readme, 'js'), ...blocksOf(readme, 'html')];
+    const forwarding = sectionOf(readPage('docs/clients.md'), 'Through your server');
+    const shown = [
+      ...blocksOf(readme, 'js'),
+      ...blocksOf(readme, 'html'),
+      ...[...forwarding.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code),
+    ];
+    expect(Buffer.byteLength(readme.text)).toBeLessThanOrEqual(12 * 1024);
     const files = readdirSync(folder).filter((name) => name !== 'adapter.mjs');
     const texts = files.map((name) => readFileSync(join(folder, name), 'utf8'));
     expect(shown.toSorted()).toEqual(texts.toSorted());
