@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { type Actor, recordEvents } from '../audit/record-event.js';
+import { blobsWithBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/cleaning.js';
@@ -10,6 +11,7 @@ import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import { mayBeInlined } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 
@@ -47,18 +49,20 @@ export async function deleteRows(
   return documentKeys;
 }
 
-/** Deletes those of these blobs, all of them locked, that no attachment uses. Returns their document keys. */
+/** Deletes those of these blobs, all of them locked, that no attachment uses. Returns the keys of bytes that do not go with them. */
 async function deleteUnused(manager: EntityManager, blobIds: readonly string[]): Promise<string[]> {
   const isUnused = 'NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = "row".id)';
   const unused = await readRows(manager, BlobRow, (sql) => `${sql.isOneOf('id', blobIds)} AND ${isUnused}`);
   const ids = unused.map(({ id }) => id);
   if (ids.length === 0) return [];
+  const marked = unused.filter(({ documentKey }) => mayBeInlined(documentKey)).map(({ id }) => id);
+  const inlined = await blobsWithBody(manager, marked);
   const deleted = await changeRows(
     manager,
     (sql) => `DELETE FROM blobs AS "row" WHERE ${sql.isOneOf('id', ids)} AND ${isUnused}`,
   );
   if (deleted !== ids.length) throw new Error('Somebody else uses one of these blobs.');
-  return unused.map(({ documentKey }) => documentKey);
+  return unused.filter(({ id }) => !inlined.has(id)).map(({ documentKey }) => documentKey);
 }
 
 /** Records, in the transaction that deletes them, what attachments were. Without an actor they have expired. */

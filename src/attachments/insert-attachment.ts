@@ -1,9 +1,9 @@
-import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { writeBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { OutcomeUnknown } from '../database/database-fault.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
+import { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
@@ -18,30 +18,28 @@ import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
 import { mayCopy, readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
-import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
+import { type CreationRows, type MakeRowsDependencies, makeRows } from './creation-rows.js';
 import { findCreation } from './idempotency.js';
 
-export interface InsertAttachmentDependencies {
+export interface InsertAttachmentDependencies extends MakeRowsDependencies {
   database: Database;
   storage: Pick<Storage, 'size'>;
   clock: () => Date;
   policies: PolicyBook;
   renderer: Pick<MarkdownRenderer, 'render'>;
-  gracePeriodMs: number;
   unlinkedRetentionMs: number;
   jobs: Pick<Jobs, 'enqueue'>;
-  scanner: Pick<Scanner, 'isActive'>;
   webhooks: VerdictWebhooks;
   changes: Changes;
 }
 
 export interface InsertAttachment extends CreationInput {
-  /** The bytes, already durable; they become the attachment's own with its row. */
+  /** The bytes, already durable or yet to be written; they become the attachment's own with its row. */
   intake: Intake;
 }
 
@@ -60,20 +58,23 @@ export async function insertAttachment(
   const examined = await checkCreation(deps, viewer, input, intake);
   const now = deps.clock();
   await assertStillStored(deps.storage, intake, now);
-  const blob = toBlob(deps, viewer, intake, now);
-  const attachment = toAttachment(deps, viewer, { input, examined, blob }, now);
-  const writing = deps.database.write(async (manager) => {
+  const rows = makeRows(deps, viewer, { input, examined, intake }, now);
+  const { blob, attachment } = rows;
+  const work = async (manager: EntityManager) => {
     const earlier = await recall(manager, viewer, input, intake, attachment);
     if (earlier) return { stored: earlier, isNew: false };
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await ensureBlob(manager, intake, blob);
     await insertRow(manager, AttachmentRow, attachment);
-    await recordCreation(manager, viewer, input, attachment);
+    await insertRow(manager, AuditEventRow, rows.event);
     await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
     const made = await readBack(manager, viewer, { intake, input, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
     return { stored: made, isNew: true };
-  });
+  };
+  const writing = isPlain(input, intake, rows)
+    ? create(deps.database, intake, rows)
+    : deps.database.write(work);
   const { stored, isNew } = await writing.catch((error: unknown) => {
     // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
     if (error instanceof OutcomeUnknown) intake.used = true;
@@ -86,21 +87,46 @@ export async function insertAttachment(
   return { ...stored, isReplay: false };
 }
 
-async function recordCreation(
-  manager: EntityManager,
-  viewer: Viewer,
-  { record }: CreationInput,
-  { id: subjectId, fileName, createdAt: at }: AttachmentRow,
-): Promise<void> {
-  const details = record ? { fileName, record } : { fileName };
-  await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId, at, details });
+/** Whether nothing happens but that its rows come to be there: no other row is read or changed. */
+function isPlain(input: CreationInput, intake: Intake, { blob }: CreationRows): boolean {
+  const { idempotencyKey, field, webhooks } = input;
+  const isFirst = !intake.used && !intake.fromUploadTarget;
+  return (
+    isFirst &&
+    idempotencyKey === null &&
+    field === null &&
+    webhooks.length === 0 &&
+    blob.verdict !== 'PENDING'
+  );
+}
+
+/** Makes a plain creation, together with others. */
+async function create(database: Pick<Database, 'create'>, intake: Intake, rows: CreationRows) {
+  const { blob, attachment, event } = rows;
+  await database.create(
+    {
+      rows: [
+        { entity: BlobRow, row: blob },
+        { entity: AttachmentRow, row: attachment },
+        { entity: AuditEventRow, row: event },
+      ],
+      body: intake.body ? { blobId: blob.id, body: intake.body } : null,
+    },
+    async (manager) => {
+      await ensureBlob(manager, intake, blob);
+      await insertRow(manager, AttachmentRow, attachment);
+      await insertRow(manager, AuditEventRow, event);
+    },
+  );
+  return { stored: { attachment, blob }, isNew: true };
 }
 
 /** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
 async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
   if (!intake.used || intake.fromUploadTarget) {
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
-    if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
+    if (intake.body) await writeBody(manager, { blobId: blob.id, body: intake.body });
+    else if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
     return;
   }
   const { id, organizationId } = blob;
@@ -195,54 +221,5 @@ async function linkAtOnce(
     retentionMs: unlinkedRetentionMs,
     now: attachment.createdAt,
     locOf: () => ['input', 'field'],
-  });
-}
-
-function toBlob(
-  { scanner }: InsertAttachmentDependencies,
-  viewer: Viewer,
-  intake: Intake,
-  now: Date,
-): BlobRow {
-  return Object.assign(new BlobRow(), {
-    id: intake.blobId,
-    organizationId: viewer.organizationId,
-    documentKey: intake.documentKey,
-    size: intake.size,
-    md5: intake.md5,
-    sha256: intake.sha256,
-    verdict: scanner.isActive ? ('PENDING' as const) : ('APPROVED' as const),
-    createdAt: now,
-  });
-}
-
-function toAttachment(
-  { gracePeriodMs }: InsertAttachmentDependencies,
-  viewer: Viewer,
-  { input, examined, blob }: { input: CreationInput; examined: Examined; blob: BlobRow },
-  now: Date,
-): AttachmentRow {
-  const { record, metadata, description } = input;
-  // With a field the link decides whether the record comes to own it.
-  const owner = input.field === null ? record : null;
-  return Object.assign(new AttachmentRow(), {
-    id: uuidv7(),
-    organizationId: viewer.organizationId,
-    blobId: blob.id,
-    shared: owner !== null,
-    fileName: examined.fileName,
-    contentType: examined.contentType,
-    size: blob.size,
-    description,
-    descriptionHtml: examined.descriptionHtml,
-    metadataType: metadata?.type ?? null,
-    metadataAttributes: metadata?.attributes ?? null,
-    recordType: owner?.type ?? null,
-    recordId: owner?.id ?? null,
-    createdById: viewer.principal.id,
-    createdAt: now,
-    updatedAt: now,
-    claimedAt: owner ? now : null,
-    expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
   });
 }

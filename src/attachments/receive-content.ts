@@ -1,5 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, type AttachmentErrorCode, fault } from '../errors.js';
+import type { IntakeDependencies } from '../intake/from-stream.js';
 import { type FromTargetDependencies, intakeFromTarget } from '../intake/from-target.js';
 import { intakeFromText, type TextEncoding, type TextSource, typeOfDataUrl } from '../intake/from-text.js';
 import type { Intake } from '../intake/intake.js';
@@ -16,7 +17,9 @@ export interface ContentInput {
   documentKey?: string | null;
 }
 
-export interface ReceiveContentDependencies extends Omit<FromTargetDependencies, 'seesAny'> {
+export interface ReceiveContentDependencies
+  extends Omit<FromTargetDependencies, 'seesAny'>,
+    Pick<IntakeDependencies, 'inlining'> {
   uploadMeter: UploadMeter;
   /** Bytes that a file may have. */
   maxFileSize: number;

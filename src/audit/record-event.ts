@@ -25,7 +25,7 @@ export interface AuditEvent {
 /** Records what is done in the same transaction, so that neither is there without the other. */
 export async function recordEvent(manager: EntityManager, actor: Actor, event: AuditEvent): Promise<void> {
   const { onceKey } = event;
-  await insertRow(manager, AuditEventRow, toRow(actor, event), { orIgnore: onceKey !== undefined });
+  await insertRow(manager, AuditEventRow, eventRow(actor, event), { orIgnore: onceKey !== undefined });
 }
 
 /** The same for many at once. Either all of them have a `onceKey` or none. */
@@ -33,12 +33,13 @@ export async function recordEvents(
   manager: EntityManager,
   events: readonly (readonly [Actor, AuditEvent])[],
 ): Promise<void> {
-  const rows = events.map(([actor, event]) => toRow(actor, event));
+  const rows = events.map(([actor, event]) => eventRow(actor, event));
   const orIgnore = rows.some(({ onceKey }) => onceKey !== null);
   await insertRows(manager, AuditEventRow, rows, { orIgnore });
 }
 
-function toRow(
+/** The row of an event that nobody has recorded yet. */
+export function eventRow(
   { organizationId, principal }: Actor,
   { action, subjectId, at, details = null, onceKey }: AuditEvent,
 ): AuditEventRow {

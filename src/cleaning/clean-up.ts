@@ -43,6 +43,7 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
     () => sweepDeadIntakes(deps),
     () => forgetSweptKeys(deps.database, now),
     () => sweepStorage(deps, { lookBackMs: 0, ...(signal ? { signal } : {}) }),
+    () => deps.database.shrink(),
   ];
   const faults: unknown[] = [];
   for (const step of steps) if (!signal?.aborted) await step().catch((error: unknown) => faults.push(error));

@@ -5,11 +5,7 @@ import { countBytes, moveBytes, moveJobs } from '../transfer/move-bytes.js';
 import { moveRows } from '../transfer/move-rows.js';
 import { assertCurrent } from '../wiring/existing-database.js';
 import { silentLog } from '../wiring/log.js';
-import {
-  createConfiguredStorage,
-  openConfiguredDatabase,
-  openConfiguredJobs,
-} from '../wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredJobs, openConfiguredStorage } from '../wiring/open-stores.js';
 import { createProgressBar } from './progress.js';
 
 /** The place of rows and bytes now, and the place to move them to. Whichever is the same in both stays. */
@@ -65,14 +61,15 @@ function isSameStorage(from: Config, to: Config): boolean {
   return JSON.stringify(from.storage) === JSON.stringify(to.storage);
 }
 
-async function moveStorage({ read }: Database, { from, to }: Move, assertUnused: Check): Promise<boolean> {
+async function moveStorage(source: Database, { from, to }: Move, assertUnused: Check): Promise<boolean> {
   if (isSameStorage(from, to)) return true;
-  const bar = await createProgressBar(() => countBytes(read));
+  const bar = await createProgressBar(() => countBytes(source.read));
   try {
     const { copied, present, missing, damaged } = await moveBytes({
-      rows: read,
-      source: await createConfiguredStorage(from),
-      target: await createConfiguredStorage(to),
+      rows: source.read,
+      source: await openConfiguredStorage(from, source),
+      // Bytes that rows keep move with the rows: as far as this move of objects is concerned, they are there.
+      target: await openConfiguredStorage(to, source),
       assertUnused,
       onProgress: (bytes) => bar.advance(bytes),
       onFault: (documentKey, fault) => bar.print(`${fault} ${documentKey}`),

@@ -7,7 +7,7 @@ import { IntakeLeases } from '../intake/intake-leases.js';
 import { Changes } from '../model/changes.js';
 import { forgetWebhooks } from '../webhooks/create-webhooks.js';
 import { silentLog } from '../wiring/log.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
 import { relayConfiguredChanges } from '../wiring/relay-changes.js';
 
 /** Bytes may be older than the rows: a store that was in use before, or a clock that has been set. */
@@ -28,7 +28,7 @@ export async function sweep(
   const stopRelay = await relayConfiguredChanges(config, { changes }, silentLog);
   const deps = {
     database,
-    storage: await createConfiguredStorage(config),
+    storage: await openConfiguredStorage(config, database),
     clock: database.clock,
     webhooks: { forget: forgetWebhooks },
     changes,

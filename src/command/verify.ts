@@ -11,7 +11,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
 import type { Storage } from '../storage/storage.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
 import { createPace, createProgressBar, type ProgressBar } from './progress.js';
 
 export interface VerifyOptions {
@@ -59,7 +59,7 @@ export async function verify(config: Config, options: VerifyOptions, signal: Abo
   try {
     const state = (options.resume ? await file.load() : null) ?? (await begin(database, options));
     await file.save(state);
-    const storage = await createConfiguredStorage(config);
+    const storage = await openConfiguredStorage(config, database);
     const bar = await createProgressBar(() => sumOfSizes(database.read, state));
     const pace = createPace(options.bytesPerSecond, signal);
     const save = () => file.save(state);

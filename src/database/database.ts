@@ -2,13 +2,17 @@ import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/private-files.js';
 import { BackgroundWrites } from './background-writes.js';
+import { type Creation, CreationStatement } from './creations.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
 import { databaseFile } from './database-file.js';
+import { AttachmentRow } from './entities/attachment.js';
+import { AuditEventRow } from './entities/audit-event.js';
+import { BlobRow } from './entities/blob.js';
 import { FairTurns } from './fair-turns.js';
-import { fixStatistics, sqliteOptions } from './sqlite.js';
+import { fixStatistics, prepareToShrink, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
-import { type Write, WriteQueue } from './write-queue.js';
+import { type Work, type Write, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
 export interface Database {
@@ -33,8 +37,18 @@ export interface Database {
   check(): Promise<void>;
   /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
   readonly write: Write;
+  /**
+   * The same of a creation that consists of these rows. `work` inserts them too, and runs where the engine has no statement for
+   * many creations at once, or where that fails.
+   */
+  create(creation: Creation, work: Work<void>): Promise<void>;
   /** The same for loops of writes that no client waits for. It leaves the database to others in between; add several at once. */
   readonly writeInBackground: Write;
+  /**
+   * Gives room that deleted rows have left back to the file system, in the background. Does nothing if the engine does so by
+   * itself, or cannot.
+   */
+  shrink(): Promise<void>;
   /** The time by which rows are dated and expire, the same for all processes on the database. */
   clock(): Date;
   /** Waits for writes under way. */
@@ -54,7 +68,10 @@ export async function openDatabase(
   try {
     await migrate(writer);
     const allLimits = { ...readLimits, ...limits };
-    return connect(await openReaders(dataDirectory, logger, allLimits), writer, allLimits);
+    const runner = writer.createQueryRunner();
+    const creations = await CreationStatement.prepare(runner, created);
+    const queue = new WriteQueue(runner, creations);
+    return connect(await openReaders(dataDirectory, logger, allLimits), { writer, queue }, allLimits);
   } catch (error) {
     await writer.destroy();
     throw error;
@@ -62,6 +79,7 @@ export async function openDatabase(
 }
 
 async function migrate(writer: DataSource): Promise<void> {
+  await prepareToShrink(writer);
   await writer.query('PRAGMA synchronous = FULL');
   await writer.query('PRAGMA wal_autocheckpoint = 4000');
   // Savepoints keep their undo journal there: in files, each would cost a few system calls more than the work itself.
@@ -73,10 +91,20 @@ async function migrate(writer: DataSource): Promise<void> {
 /** Clients of this process wait for a group. */
 const backgroundGroup = 32;
 
-function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits): Database {
-  const queue = new WriteQueue(writer.createQueryRunner());
-  const write: Write = (work) =>
-    queue.add(work).catch((error: unknown) => Promise.reject(toDatabaseFault(error)));
+/** The tables of a creation. Rows refer to earlier ones. */
+const created = [BlobRow, AttachmentRow, AuditEventRow];
+
+const rejectWithFault = (error: unknown): never => {
+  throw toDatabaseFault(error);
+};
+
+interface Writer {
+  writer: DataSource;
+  queue: WriteQueue;
+}
+
+function connect(readers: SqliteReaders, { writer, queue }: Writer, limits: ReadLimits): Database {
+  const write: Write = (work) => queue.add(work).catch(rejectWithFault);
   const background = new BackgroundWrites(write, { groupSize: backgroundGroup, isYielding: true });
   const turns = new FairTurns({
     seats: readers.lists,
@@ -95,7 +123,9 @@ function connect(readers: SqliteReaders, writer: DataSource, limits: ReadLimits)
     },
     clock: () => new Date(),
     write,
+    create: (creation, work) => queue.create(creation, work).catch(rejectWithFault),
     writeInBackground: background.add,
+    shrink: () => shrinkFile(readers.aside, background.add),
     close: async () => {
       await background.close();
       await queue.idle();

@@ -121,7 +121,9 @@ function connect(options: PostgresOptions, { source, own, replica, clock }: Part
     aside: own.manager,
     check: () => checkWritable(own),
     write,
+    create: (_creation, work) => write(work),
     writeInBackground: background.add,
+    shrink: async () => undefined,
     clock: () => clock.now(),
     close: async () => {
       await background.close();

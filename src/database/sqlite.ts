@@ -1,9 +1,10 @@
 import sqlite3 from 'sqlite3';
-import type { DataSource, DataSourceOptions, Logger } from 'typeorm';
+import type { DataSource, DataSourceOptions, EntityManager, Logger } from 'typeorm';
 import { databaseFile } from './database-file.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
 import { PreparingDatabase } from './prepared-statements.js';
+import type { Write } from './write-queue.js';
 
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
 const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
@@ -71,4 +72,29 @@ export async function fixStatistics(writer: DataSource): Promise<void> {
     await manager.query(`INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ${rows}`, statistics.flat());
   });
   await writer.query('ANALYZE sqlite_schema');
+}
+
+/** Lets the file of a database without tables shrink later on. That of another keeps its size: to change it takes hours. */
+export async function prepareToShrink(writer: DataSource): Promise<void> {
+  const tables = await writer.query<unknown[]>('SELECT 1 FROM sqlite_schema LIMIT 1');
+  if (tables.length > 0) return;
+  await writer.query('PRAGMA auto_vacuum = INCREMENTAL');
+  // The header is there already, and says so only once it has been written anew.
+  await writer.query('VACUUM');
+}
+
+/** Pages of 4 KiB that stay free for new rows. */
+const sparePages = 1_024;
+/** Pages that go in one transaction. */
+const pagesAtOnce = 256;
+
+/** Gives free pages back, as far as there are many of them. */
+export async function shrinkFile(read: Pick<EntityManager, 'query'>, write: Write): Promise<void> {
+  for (let before = Infinity; ; ) {
+    const [row] = await read.query<{ freelist_count: number }[]>('PRAGMA freelist_count');
+    const free = row?.freelist_count ?? 0;
+    if (free <= sparePages || free >= before) return;
+    before = free;
+    await write((manager) => manager.query(`PRAGMA incremental_vacuum(${pagesAtOnce})`));
+  }
 }

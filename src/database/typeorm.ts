@@ -24,4 +24,5 @@ export import QueryRunnerAlreadyReleasedError = typeorm.QueryRunnerAlreadyReleas
 export import QueryRunnerProviderAlreadyReleasedError = typeorm.QueryRunnerProviderAlreadyReleasedError;
 export import Table = typeorm.Table;
 export import TableColumn = typeorm.TableColumn;
+export import TableForeignKey = typeorm.TableForeignKey;
 export import TableIndex = typeorm.TableIndex;

@@ -1,4 +1,5 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
+import type { Creation, CreationStatement } from './creations.js';
 
 /**
  * A piece of work inside a transaction. It must await every statement it starts, do no other I/O, and change nothing but
@@ -11,6 +12,8 @@ export type Write = <T>(work: Work<T>) => Promise<T>;
 
 interface Waiting {
   work: Work<unknown>;
+  /** Rows that `work` would insert, and nothing else. */
+  creation: Creation | null;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
 }
@@ -25,25 +28,32 @@ const groupSize = 64;
  */
 export class WriteQueue {
   readonly #runner: QueryRunner;
+  readonly #creations: CreationStatement;
   #waiting: Waiting[] = [];
   #draining: Promise<void> | null = null;
 
-  constructor(runner: QueryRunner) {
+  constructor(runner: QueryRunner, creations: CreationStatement) {
     this.#runner = runner;
+    this.#creations = creations;
   }
 
   add<T>(work: Work<T>): Promise<T> {
-    return this.#add(work, (waiting) => this.#waiting.push(waiting));
+    return this.#add(work, null, (waiting) => this.#waiting.push(waiting));
+  }
+
+  /** The same of work that inserts these rows and does nothing else: several such become one statement. */
+  create(creation: Creation, work: Work<void>): Promise<void> {
+    return this.#add(work, creation, (waiting) => this.#waiting.push(waiting));
   }
 
   /** The same, before all that waits already. */
   addFirst<T>(work: Work<T>): Promise<T> {
-    return this.#add(work, (waiting) => this.#waiting.unshift(waiting));
+    return this.#add(work, null, (waiting) => this.#waiting.unshift(waiting));
   }
 
-  #add<T>(work: Work<T>, place: (waiting: Waiting) => void): Promise<T> {
+  #add<T>(work: Work<T>, creation: Creation | null, place: (waiting: Waiting) => void): Promise<T> {
     const done = new Promise<T>((resolve, reject) => {
-      place({ work, resolve: (value) => resolve(value as T), reject });
+      place({ work, creation, resolve: (value) => resolve(value as T), reject });
     });
     this.#draining ??= this.#drain();
     return done;
@@ -60,12 +70,25 @@ export class WriteQueue {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, groupSize);
       try {
-        await this.#commit(group);
+        if (!(await this.#createAll(group))) await this.#commit(group);
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
     }
     this.#draining = null;
+  }
+
+  /** A group of creations alone is one statement. False: it is none, or one of them fails, and nothing has been done. */
+  async #createAll(group: readonly Waiting[]): Promise<boolean> {
+    const creations = group.flatMap(({ creation }) => creation ?? []);
+    if (creations.length < group.length) return false;
+    try {
+      await this.#creations.run(creations);
+    } catch {
+      return false;
+    }
+    for (const { resolve } of group) resolve(undefined);
+    return true;
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Need } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
+import type { Inlining } from '../intake/from-stream.js';
 import type { Hasher } from '../intake/hash-content.js';
 import type { Intake } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
@@ -40,6 +41,7 @@ export interface GraphqlDependencies {
   hasher: Hasher;
   renderer: Pick<MarkdownRenderer, 'render'>;
   leases: IntakeLeases;
+  inlining: Inlining;
   clock: () => Date;
   policies: PolicyBook;
   jobs: Pick<Jobs, 'enqueue'>;

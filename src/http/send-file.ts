@@ -3,6 +3,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
 import type { Release } from '../limits/places.js';
+import { mayBeInlined } from '../storage/document-key.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import {
   evaluatePreconditions,
@@ -55,7 +56,7 @@ export async function sendFile(
       reply.code(304).headers(common).send();
       break;
     case 'PROCEED':
-      if (options.direct && isPlainGet(reply.request) && file.size > 0) {
+      if (options.direct && isPlainGet(reply.request) && file.size > 0 && !mayBeInlined(file.documentKey)) {
         await redirectToStore(reply, options.direct, file, options);
         break;
       }

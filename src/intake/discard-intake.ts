@@ -18,8 +18,9 @@ export interface DiscardIntakeDependencies {
  */
 export async function discardIntake(
   deps: DiscardIntakeDependencies,
-  { blobId, documentKey, used }: Intake,
+  { blobId, documentKey, body, used }: Intake,
 ): Promise<void> {
+  if (body) return;
   const { database, storage, leases, clock } = deps;
   try {
     if (used || (await database.read.existsBy(BlobRow, { id: blobId }))) return;

@@ -1,21 +1,31 @@
 import { Readable } from 'node:stream';
-import { createDocumentKey } from '../storage/document-key.js';
+import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { meterContent } from './meter-content.js';
+import { meterContent, meterWhole } from './meter-content.js';
 
 export interface IntakeDependencies {
   storage: Pick<Storage, 'create'>;
   clock: () => Date;
   hasher: Hasher;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
+  inlining: Inlining;
+}
+
+/** How small content is kept with its row. */
+export interface Inlining {
+  /** In bytes; 0 keeps none so. */
+  maxSize: number;
+  /** Throws STORAGE_UNAVAILABLE if the database has no room left for it. */
+  assertRoom(): Promise<void>;
 }
 
 export interface ContentSource {
   organizationId: string;
-  content: Readable | AsyncIterable<Uint8Array>;
+  /** Bytes that are there already, or arrive. */
+  content: Readable | AsyncIterable<Uint8Array> | Buffer;
   /** In bytes; so many are still taken. */
   maxSize: number;
   fileName: string | null;
@@ -23,64 +33,101 @@ export interface ContentSource {
 }
 
 /**
- * Stores content while it arrives, measuring and hashing it on the way: the one door for bytes, wherever they come from.
- * Resolves once they are durable. Where it fails, nothing remains: with FILE_TOO_LARGE as soon as the limit is passed,
- * with STORAGE_UNAVAILABLE, with what `content` itself failed with, or with the reason of `signal`. It reads no further
- * then; a Readable is not destroyed, so that whoever opened it may drain it instead.
+ * Takes content in while it arrives, measuring and hashing it on the way: the one door for bytes, wherever they come from.
+ * Small content stays in memory, to be written with its row. Otherwise this resolves once it is durable. Where it fails,
+ * nothing remains: with FILE_TOO_LARGE as soon as the limit is passed, with STORAGE_UNAVAILABLE, with what `content` itself
+ * failed with, or with the reason of `signal`. It reads no further then; a Readable is not destroyed, so that whoever opened
+ * it may drain it instead.
  */
 export async function intakeFromStream(
-  { storage, clock, hasher, leases }: IntakeDependencies,
+  deps: IntakeDependencies,
   source: ContentSource,
   signal?: AbortSignal,
 ): Promise<Intake> {
+  const { organizationId, maxSize, fileName, declaredType } = source;
   const stream = toReadable(source.content);
-  const begun = { at: clock(), tick: performance.now() };
-  const documentKey = createDocumentKey(source.organizationId, begun.at);
-  // Until `discardIntake` lets go of it, or this fails.
-  leases.hold(documentKey);
-  const writer = await storage.create(documentKey).catch(async (error: unknown) => {
-    await leases.release(documentKey);
-    throw error;
-  });
-  const hash = hasher.start();
+  const begun = { at: deps.clock(), tick: performance.now() };
+  const object = new StoredObject(deps, createDocumentKey(organizationId, begun.at));
+  const hash = deps.hasher.start();
   try {
-    const stored = await store(stream, source.maxSize, { writer, hash, signal });
+    // Nothing can come that is not stored there: whoever sends it need not do so before learning of a fault.
+    if (deps.inlining.maxSize === 0) await object.begin();
+    const handle = (batch: Uint8Array[]) => Promise.all([object.write(batch), hash.update(batch)]);
+    const metered = Buffer.isBuffer(stream)
+      ? meterWhole(stream, maxSize)
+      : await meterContent(stream, maxSize, handle, signal);
+    const { size, head, lastBatch } = metered;
+    const facts = { size, head, fileName, declaredType, used: false };
+    if (!object.isBegun && isSmall(deps.inlining, size)) {
+      const documentKey = createInlinedKey(organizationId, begun.at);
+      return { ...facts, ...(await inline(deps.inlining, hash, lastBatch)), ...named(documentKey) };
+    }
+    const [digests] = await Promise.all([hash.finish(lastBatch), object.write(lastBatch)]);
     signal?.throwIfAborted();
-    await writer.commit();
-    const { fileName, declaredType } = source;
-    const blobId = lastPartOf(documentKey);
-    return { blobId, documentKey, begun, ...stored, fileName, declaredType, used: false };
+    await object.commit();
+    return { ...facts, ...digests, begun, ...named(object.documentKey) };
   } catch (error) {
     hash.forget();
-    await writer.abort();
-    await leases.release(documentKey);
+    await object.abort();
     throw signal?.aborted ? signal.reason : error;
   } finally {
-    if (stream !== source.content) stream.destroy();
+    if (!Buffer.isBuffer(stream) && stream !== source.content) stream.destroy();
   }
 }
 
-interface Destination {
-  writer: ObjectWriter;
-  hash: ContentHash;
-  signal: AbortSignal | undefined;
+const named = (documentKey: string) => ({ blobId: blobIdOf(documentKey), documentKey });
+
+const isSmall = ({ maxSize }: Inlining, size: number) => maxSize > 0 && size <= maxSize;
+
+/** A copy, so that few bytes do not keep a whole network buffer in memory. */
+async function inline({ assertRoom }: Inlining, hash: ContentHash, batch: readonly Uint8Array[]) {
+  const body = Buffer.concat(batch);
+  await assertRoom();
+  return { body, ...(await hash.finish([body])) };
 }
 
-async function store(content: Readable, maxSize: number, { writer, hash, signal }: Destination) {
-  const handle = async (batch: Uint8Array[]) => {
-    await Promise.all([writer.write(batch), hash.update(batch)]);
-  };
-  const { size, head, lastBatch } = await meterContent(content, maxSize, handle, signal);
-  const [digests] = await Promise.all([hash.finish(lastBatch), writer.write(lastBatch)]);
-  return { size, head, ...digests };
+/** An object in the storage, begun with its first bytes and held from then on: until `discardIntake` lets go, or it is aborted. */
+class StoredObject {
+  readonly documentKey: string;
+  readonly #deps: Pick<IntakeDependencies, 'storage' | 'leases'>;
+  #writer: Promise<ObjectWriter> | null = null;
+
+  constructor(deps: Pick<IntakeDependencies, 'storage' | 'leases'>, documentKey: string) {
+    this.#deps = deps;
+    this.documentKey = documentKey;
+  }
+
+  get isBegun(): boolean {
+    return this.#writer !== null;
+  }
+
+  async write(batch: readonly Uint8Array[]): Promise<void> {
+    await (await this.begin()).write(batch);
+  }
+
+  async commit(): Promise<void> {
+    await (await this.begin()).commit();
+  }
+
+  async abort(): Promise<void> {
+    if (this.#writer === null) return;
+    const writer = await this.#writer.catch(() => null);
+    await writer?.abort();
+    await this.#deps.leases.release(this.documentKey);
+  }
+
+  begin(): Promise<ObjectWriter> {
+    if (this.#writer === null) {
+      this.#deps.leases.hold(this.documentKey);
+      this.#writer = this.#deps.storage.create(this.documentKey);
+    }
+    return this.#writer;
+  }
 }
 
 /** A source that fails after it has been given up, or before it is read, must not end the process. */
-function toReadable(content: ContentSource['content']): Readable {
+function toReadable(content: ContentSource['content']): Readable | Buffer {
+  if (Buffer.isBuffer(content)) return content;
   const stream = content instanceof Readable ? content : Readable.from(content, { objectMode: false });
   return stream.on('error', () => {});
-}
-
-function lastPartOf(documentKey: string): string {
-  return documentKey.slice(documentKey.lastIndexOf('/') + 1);
 }

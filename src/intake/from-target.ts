@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AttachmentError } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import { blobIdOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { finishUpload } from './finish.js';
 import type { Hasher } from './hash-content.js';
@@ -48,7 +49,7 @@ export async function intakeFromTarget(
     throw error;
   });
   const { md5, sha256, head } = facts;
-  const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
+  const blobId = blobIdOf(documentKey);
   // Whether or not an attachment comes of it, the bytes are the target's to keep.
   const bytesStay = { used: true, fromUploadTarget: true, broughtById: target.principalId };
   return { blobId, documentKey, size: facts.size, md5, sha256, head, fileName, declaredType, ...bytesStay };

@@ -1,4 +1,4 @@
-/** Content that was taken in: its bytes are stored and durable, and no attachment uses them yet. */
+/** Content that was taken in: its bytes are stored and durable, or in `body`, and no attachment uses them yet. */
 export interface Intake {
   /** A UUID version 7: the last part of the document key. */
   blobId: string;
@@ -10,6 +10,8 @@ export interface Intake {
   sha256: string;
   /** The first 4 KiB, or all where there is less. */
   head: Uint8Array;
+  /** All bytes of small content, which become durable with their row; nothing of them is in the storage. */
+  body?: Uint8Array;
   /** As sent, not cleaned; null where the content came without one. */
   fileName: string | null;
   /** The media type that the sender gave. */

@@ -18,7 +18,7 @@ export interface MeteredContent {
 export async function meterContent(
   content: Readable,
   maxSize: number,
-  handle: (batch: Uint8Array[]) => Promise<void>,
+  handle: (batch: Uint8Array[]) => Promise<unknown>,
   signal?: AbortSignal,
 ): Promise<MeteredContent> {
   const sink = new ContentSink(maxSize, handle);
@@ -27,6 +27,14 @@ export async function meterContent(
   content.pipe(sink);
   await whenFinished(sink);
   return { size: sink.size, head: sink.head, lastBatch: sink.takeBatch() };
+}
+
+/** The same of content that is there already. */
+export function meterWhole(content: Buffer, maxSize: number): MeteredContent {
+  if (content.byteLength > maxSize) throw tooLarge(maxSize);
+  // A copy, for the same reason as that of a stream.
+  const head = Buffer.from(content.subarray(0, headSize));
+  return { size: content.byteLength, head, lastBatch: [content] };
 }
 
 /** Bytes that are kept for sniffing. */
@@ -44,13 +52,13 @@ class ContentSink extends Writable {
   /** Bytes received. */
   size = 0;
   readonly #maxSize: number;
-  readonly #handle: (batch: Uint8Array[]) => Promise<void>;
+  readonly #handle: (batch: Uint8Array[]) => Promise<unknown>;
   readonly #head: Uint8Array[] = [];
   #headSize = 0;
   #batch: Uint8Array[] = [];
   #batchSize = 0;
 
-  constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<void>) {
+  constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<unknown>) {
     super({ highWaterMark: batchSize });
     this.#maxSize = maxSize;
     this.#handle = handle;

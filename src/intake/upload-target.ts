@@ -6,6 +6,7 @@ import { UploadTargetRow, type UploadTargetState } from '../database/entities/up
 import { IsNull } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
+import { blobIdOf } from '../storage/document-key.js';
 
 const loc = ['input', 'content', 'documentKey'];
 
@@ -27,8 +28,7 @@ export async function assertMayUse(
   const { organizationId, principal } = viewer;
   const target = await database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
   if (!target) throw unknownKey();
-  const blobId = documentKey.slice(documentKey.lastIndexOf('/') + 1);
-  const made = await readAttachmentsOfBlob(database.read, viewer, blobId);
+  const made = await readAttachmentsOfBlob(database.read, viewer, blobIdOf(documentKey));
   const isShared = made.some(({ attachment }) => attachment.shared);
   if (target.principalId === principal.id && !isShared) return;
   if (!(await seesAny(made))) throw unknownKey();

@@ -15,9 +15,34 @@ export function isOrganizationId(text: string): boolean {
   return wholeOrganizationIdPattern.test(text);
 }
 
-/** A fresh key `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid v7>` (UTC); no user text is ever part of one. */
+/** The end of keys whose bytes are kept with their row. One in 256 of older keys has it too. */
+const inlinedEnd = '00';
+
+/**
+ * A fresh key `<yyyy-mm-dd>/<hh>/<organizationId>/<uuid v7>` (UTC) of an object in a storage; no user text is ever part of one.
+ */
 export function createDocumentKey(organizationId: string, now: Date): string {
+  const key = freshKey(organizationId, now);
+  return mayBeInlined(key) ? `${key.slice(0, -1)}1` : key;
+}
+
+/** The same for bytes that are kept with their row. */
+export function createInlinedKey(organizationId: string, now: Date): string {
+  return `${freshKey(organizationId, now).slice(0, -inlinedEnd.length)}${inlinedEnd}`;
+}
+
+/** False for the key of an object in a storage, but for some older ones. */
+export function mayBeInlined(key: string): boolean {
+  return key.endsWith(inlinedEnd);
+}
+
+function freshKey(organizationId: string, now: Date): string {
   return `${hourPartition(now)}/${organizationId}/${uuidv7({ msecs: now.getTime() })}`;
+}
+
+/** The uuid at the end of the key, which is the blob's id. */
+export function blobIdOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 /** The organization that the object of this key belongs to. */

@@ -5,7 +5,7 @@ import { privateFile } from '../config/private-files.js';
 import { Directories } from './directories.js';
 import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
-import { ReservedSpace } from './reserved-space.js';
+import { ReservedSpace, usualReserve } from './reserved-space.js';
 import {
   type ByteRange,
   type ObjectWriter,
@@ -25,7 +25,7 @@ export interface LocalStorageOptions {
  * Several processes may share one.
  */
 export function createLocalStorage(directory: string, options: LocalStorageOptions = {}): Storage {
-  return new LocalStorage(resolve(directory), options.reservedBytes ?? 64 * 1024 * 1024);
+  return new LocalStorage(resolve(directory), options.reservedBytes ?? usualReserve);
 }
 
 class LocalStorage implements Storage {

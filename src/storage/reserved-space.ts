@@ -3,6 +3,9 @@ import { AttachmentError } from '../errors.js';
 
 const trustedForMs = 100;
 
+/** Bytes, unless somebody says otherwise. */
+export const usualReserve = 64 * 1024 * 1024;
+
 /**
  * Room that objects leave to whatever else lives on the volume, the database above all: a full volume must not stop it.
  * `bytes` is the size of that room.

@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager, EntityMetadata } from 'typeorm';
+import { allBodies, readBodies, writeBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
+import { entities } from '../database/entities/all.js';
 import { IntakeRow } from '../database/entities/cleaning.js';
 import { JobRow } from '../database/entities/job.js';
 import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
@@ -10,6 +13,9 @@ export interface MovedRows {
   /** Rows among them that had to be written. */
   written: number;
 }
+
+/** Each may have as many bytes as INLINE_MAX_BYTES. */
+const bodyBatchSize = 50;
 
 type Target = Pick<Database, 'read' | 'write'>;
 
@@ -33,7 +39,8 @@ export async function moveRows(
       return target.write(work);
     },
   };
-  const tables = tableOrder(source.connection.entityMetadatas).filter(
+  // In the order of the list, keys before attachments: TypeORM's own depends on which file is loaded first.
+  const tables = tableOrder(entities.map((entity) => source.connection.getMetadata(entity))).filter(
     ({ target: row }) => !ownTables.includes(row),
   );
   for (const table of [...tables].reverse()) await removeOthers(source, watched, table);
@@ -44,7 +51,24 @@ export async function moveRows(
       moved.rows += batch.length;
     }
   }
+  await moveBodies(source, watched);
   return moved;
+}
+
+/** They count as a part of their blobs' rows, with which others have gone already. */
+async function moveBodies(source: EntityManager, target: Target): Promise<void> {
+  for await (const batch of allBodies(source, bodyBatchSize)) {
+    const there = await readBodies(
+      target.read,
+      batch.map(({ blobId }) => blobId),
+    );
+    const known = new Map(there.map(({ blobId, body }) => [blobId, body]));
+    const different = batch.filter(({ blobId, body }) => !isDeepStrictEqual(known.get(blobId), body));
+    if (different.length === 0) continue;
+    await target.write(async (manager) => {
+      for (const body of different) await writeBody(manager, body);
+    });
+  }
 }
 
 /** Rows that an earlier attempt has brought and that have gone since. */

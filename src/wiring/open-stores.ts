@@ -4,12 +4,16 @@ import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js'
 import { keepSecret, type SecretKind } from '../auth/secrets.js';
 import type { Config } from '../config/config.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
+import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
+import type { Inlining } from '../intake/from-stream.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { type InlinedBodies, withInlined } from '../storage/inlined.js';
 import { createLocalStorage } from '../storage/local.js';
-import type { Storage } from '../storage/storage.js';
+import { ReservedSpace, usualReserve } from '../storage/reserved-space.js';
+import { onMedium, type Storage } from '../storage/storage.js';
 import { makeWebhookSecret } from '../webhooks/post-webhook.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
@@ -33,8 +37,32 @@ export async function openConfiguredDatabase(
   return openPostgres(config.postgres, statementLogger, onReplicaLost);
 }
 
-/** The storage that the settings name. */
-export async function createConfiguredStorage({ storage }: Config): Promise<Storage> {
+/** The storage that the settings name, and the bytes that `database` keeps itself. */
+export async function openConfiguredStorage(
+  config: Pick<Config, 'storage'>,
+  database: Pick<Database, 'read'>,
+): Promise<Storage> {
+  return withInlined(await createConfiguredStorage(config), inlinedBodies(database));
+}
+
+export const inlinedBodies = ({ read }: Pick<Database, 'read'>): InlinedBodies => ({
+  read: (blobId) => readBody(read, blobId),
+  size: (blobId) => bodySize(read, blobId),
+});
+
+/** Small content is kept in the database, for which the embedded one needs room on the disk. */
+export function configuredInlining(
+  config: Pick<Config, 'inlineMaxBytes' | 'postgres' | 'dataDirectory'>,
+): Inlining {
+  const reserved = new ReservedSpace(config.dataDirectory, usualReserve);
+  return {
+    maxSize: config.inlineMaxBytes,
+    assertRoom: config.postgres ? async () => undefined : () => onMedium(() => reserved.assertLeft()),
+  };
+}
+
+/** The storage that the settings name, for objects alone. */
+export async function createConfiguredStorage({ storage }: Pick<Config, 'storage'>): Promise<Storage> {
   if (typeof storage === 'string') return createLocalStorage(storage);
   const { createS3Storage } = await import('../storage/s3.js');
   return createS3Storage(storage);

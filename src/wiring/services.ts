@@ -12,6 +12,7 @@ import { Changes } from '../model/changes.js';
 import { loadPolicies } from '../policies/load-policies.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
+import { withInlined } from '../storage/inlined.js';
 import type { Storage } from '../storage/storage.js';
 import { VerdictWatch } from '../verdicts/verdict-watch.js';
 import { resolveName } from '../webhooks/address-guard.js';
@@ -22,10 +23,12 @@ import { openLimits } from './limits.js';
 import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import {
+  configuredInlining,
   configuredSigningSecrets,
   configuredWebhookSecrets,
   createConfiguredAuthorizer,
   createConfiguredStorage,
+  inlinedBodies,
   openConfiguredDatabase,
   openConfiguredJobs,
   warnOfUnsharedSecrets,
@@ -52,7 +55,6 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 
 /** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
 export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
-  const { storage = await createConfiguredStorage(config) } = parts;
   const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
   const secrets = await configuredSigningSecrets(config);
   const webhookSecrets = await configuredWebhookSecrets(config);
@@ -61,6 +63,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     ...parts,
     onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
   });
+  const store = parts.storage ?? (await createConfiguredStorage(config));
   const clock = parts.clock ?? database.clock;
   const jobs = await openConfiguredJobs(config, { database, clock, log });
   const scanner = testScanner(parts.scanner ?? createScanner(config.scanner), log);
@@ -75,7 +78,8 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     ...identification,
     recordAuthorizer: await createConfiguredAuthorizer(config, metrics, log),
     database,
-    storage,
+    storage: withInlined(store, inlinedBodies(database)),
+    inlining: configuredInlining(config),
     clock,
     policies,
     jobs,

@@ -27,6 +27,9 @@ export const unlimited = {
   MAX_CONCURRENT_UPLOADS: '0',
 };
 
+/** Every file is an object in the storage, however small. */
+export const allStored = { INLINE_MAX_BYTES: '0' };
+
 /** The whole service in this process, on a free port, with a data directory of its own that goes with it. */
 export async function startService(
   env: Record<string, string> = {},

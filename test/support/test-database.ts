@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
+import sqlite3 from 'sqlite3';
 import { loadConfig } from '../../src/config/config.js';
 import { type Database, openDatabase } from '../../src/database/database.js';
 import { databaseFile } from '../../src/database/database-file.js';
@@ -72,6 +73,38 @@ async function migrateOnce(): Promise<Buffer> {
   const bytes = await readFile(databaseFile(directory));
   await rm(directory, { recursive: true });
   return bytes;
+}
+
+/** Rows of the database of the service with this data directory, as they are; none where there is no database. */
+export async function queryTestDatabase<Row extends object>(
+  dataDirectory: string,
+  sql: string,
+): Promise<Row[]> {
+  const { DATABASE_URL: connectionString } = databaseSettings(dataDirectory);
+  if (connectionString === undefined) return querySqlite<Row>(databaseFile(dataDirectory), sql);
+  const client = new pg.Client({ connectionString });
+  try {
+    await client.connect();
+    return (await client.query<Row>(sql)).rows;
+  } catch (error) {
+    if ((error as { code?: string }).code === '3D000') return [];
+    throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+async function querySqlite<Row>(file: string, sql: string): Promise<Row[]> {
+  if (!(await stat(file).catch(() => null))) return [];
+  const connection = new sqlite3.Database(file, sqlite3.OPEN_READONLY);
+  connection.configure('busyTimeout', 5_000);
+  try {
+    return await new Promise<Row[]>((resolve, reject) => {
+      connection.all<Row>(sql, (error, rows) => (error ? reject(error) : resolve(rows)));
+    });
+  } finally {
+    await new Promise((resolve) => connection.close(resolve));
+  }
 }
 
 const nameOf = (dataDirectory: string) =>

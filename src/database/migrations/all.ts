@@ -10,6 +10,7 @@ import { PartialIndexes1763700000007 } from './1763700000007-partial-indexes.js'
 import { DescriptionHtml1763700000008 } from './1763700000008-description-html.js';
 import { Intakes1763700000009 } from './1763700000009-intakes.js';
 import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
+import { BlobBodies1763700000021 } from './1763700000021-blob-bodies.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   DescriptionHtml1763700000008,
   Intakes1763700000009,
   KeyPrefixes1763700000015,
+  BlobBodies1763700000021,
 ];

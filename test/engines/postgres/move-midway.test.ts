@@ -66,7 +66,7 @@ test('a service that is started on the target midway is noticed before the next 
 
   await service.end('SIGTERM');
   const again = await startCommand(['move', '--to-database', url], env).result;
-  expect(again.status).toBe(0);
+  expect(again).toMatchObject({ status: 0, stderr: '' });
   expect(await ask('SELECT count(*) FROM attachments')).toBe(count);
   await client.end();
 }, 120_000);

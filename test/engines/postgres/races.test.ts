@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/config.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
-import { createConfiguredStorage, openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
+import { openConfiguredDatabase, openConfiguredStorage } from '../../../src/wiring/open-stores.js';
 import { claim, link } from '../../service/doors/links.js';
 import type { Answer, Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
@@ -143,7 +143,7 @@ test('three cleanings and claims at once: each file is either claimed or purged,
   const config = loadConfig(cluster.env());
   const deps = {
     database: ledger.database,
-    storage: await createConfiguredStorage(config),
+    storage: await openConfiguredStorage(config, ledger.database),
     clock: () => new Date(now),
     webhooks: { forget: forgetWebhooks },
     changes: new Changes(),

@@ -9,7 +9,7 @@ import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { report } from '../../support/report.js';
 import { runCommand, startCommand } from '../../support/run-command.js';
 import { createBucket, type S3Store, storageEnvironment } from '../../support/s3-store.js';
-import { randomKey, startService, type TestService } from '../../support/service.js';
+import { allStored, randomKey, startService, type TestService } from '../../support/service.js';
 import { severalAtOnce } from '../../support/several-at-once.js';
 import { sha256 } from '../../support/sha256.js';
 import { sharedStore } from '../../support/shared-ceph.js';
@@ -70,7 +70,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     directory = await makeTemporaryDirectory();
     const bucket = storageEnvironment(await createBucket(store));
     const database = await postgres.createDatabase();
-    embedded = { DATA_DIR: directory, BOOTSTRAP_API_KEY: key, ...secrets };
+    embedded = { ...allStored, DATA_DIR: directory, BOOTSTRAP_API_KEY: key, ...secrets };
     target = { ...embedded, ...bucket, DATABASE_URL: database };
     options = ['move', '--to-storage', bucket['STORAGE_URL'] ?? '', '--to-database', database];
   });

@@ -3,7 +3,7 @@ import type { S3Location } from '../../../src/config/storage-settings.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { createS3Client } from '../../../src/storage/s3-client.js';
 import { storageEnvironment } from '../../support/s3-store.js';
-import { startService, type TestService } from '../../support/service.js';
+import { allStored, startService, type TestService } from '../../support/service.js';
 import { mebibyte, newKey, put } from '../../support/stored-objects.js';
 
 /** A bucket, seen past the service. */
@@ -42,5 +42,5 @@ export class Bucket {
 }
 
 export function startOnBucket(location: S3Location, env: Record<string, string> = {}): Promise<TestService> {
-  return startService({ ...storageEnvironment(location), ...env });
+  return startService({ ...allStored, ...storageEnvironment(location), ...env });
 }

@@ -5,6 +5,7 @@ import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
 import type { AttachmentData } from '../../support/client.js';
+import { allStored } from '../../support/service.js';
 import { FragileStorage } from '../../system/doors/fragile-storage.js';
 import { Stage } from '../doors/stage.js';
 
@@ -32,7 +33,7 @@ export class PurgeStage implements AsyncDisposable {
   static async open(env: Record<string, string> = {}): Promise<PurgeStage> {
     const time = { now: Date.now() };
     const storages: FragileStorage[] = [];
-    const stage = await Stage.open(policies, env, (dataDirectory) => {
+    const stage = await Stage.open(policies, { ...allStored, ...env }, (dataDirectory) => {
       const storage = new FragileStorage(join(dataDirectory, 'files'));
       storages.push(storage);
       return { clock: () => new Date(time.now), storage };

@@ -13,6 +13,7 @@ import { type Answer, type AttachmentData, attachmentFields } from '../../suppor
 import { overrideStorage } from '../../support/override-storage.js';
 import { report } from '../../support/report.js';
 import { roundsOf, seededRandom } from '../../support/seeded-random.js';
+import { allStored } from '../../support/service.js';
 import { createFrom, openTarget, putTo } from '../doors/doors.js';
 import { Stage } from '../doors/stage.js';
 
@@ -31,11 +32,15 @@ class SweepStage implements AsyncDisposable {
 
   static async open(intakeLeaseTimes: Partial<IntakeLeaseTimes>): Promise<SweepStage> {
     const swept = new SweepStage();
-    swept.stage = await Stage.open({ recordTypes: { '*': { policy: 'default' } } }, {}, (directory) => ({
-      clock: () => new Date(swept.now),
-      storage: slow(createLocalStorage(join(directory, 'files'))),
-      intakeLeaseTimes,
-    }));
+    swept.stage = await Stage.open(
+      { recordTypes: { '*': { policy: 'default' } } },
+      allStored,
+      (directory) => ({
+        clock: () => new Date(swept.now),
+        storage: slow(createLocalStorage(join(directory, 'files'))),
+        intakeLeaseTimes,
+      }),
+    );
     return swept;
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import { pause, until } from '../../support/jobs-contract.js';
 import { overrideStorage } from '../../support/override-storage.js';
-import { startService, type TestService } from '../../support/service.js';
+import { allStored, startService, type TestService } from '../../support/service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { GatedScanner } from './gated-scanner.js';
 
@@ -35,7 +35,7 @@ const damages: Record<string, (path: string) => Promise<void>> = {
 describe('bytes that are not all there are never approved', () => {
   test.each(Object.entries(damages))('%s', async (_name, damage) => {
     const scanner = new GatedScanner();
-    await using service = await startService({ SCAN_RETRY_SECONDS: '0,0' }, { scanner });
+    await using service = await startService({ ...allStored, SCAN_RETRY_SECONDS: '0,0' }, { scanner });
     // Others take all places at the scanner, so that this one is damaged before it is opened.
     scanner.shut();
     for (let index = 0; index < scansAtOnce; index += 1)
@@ -60,7 +60,10 @@ describe('bytes that are not all there are never approved', () => {
         return content;
       },
     });
-    await using service = await startService({ SCAN_RETRY_SECONDS: '0' }, { scanner, storage: cutting });
+    await using service = await startService(
+      { ...allStored, SCAN_RETRY_SECONDS: '0' },
+      { scanner, storage: cutting },
+    );
     const { id } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
     // The first attempt meets it while reading, the next one before.
     expect(await verdictOf(service, id)).toBe('SCAN_FAILED');
@@ -81,7 +84,10 @@ describe('bytes that are not all there are never approved', () => {
       },
     });
     const scanner = new GatedScanner();
-    await using service = await startService({ SCAN_RETRY_SECONDS: '0,0' }, { scanner, storage: deleting });
+    await using service = await startService(
+      { ...allStored, SCAN_RETRY_SECONDS: '0,0' },
+      { scanner, storage: deleting },
+    );
     const { id, documentKey } = await service.client.upload({ content: Buffer.alloc(size, 'x') });
     const mutation =
       'mutation ($input: DeleteAttachmentInput!) { deleteAttachment(input: $input) { __typename } }';
@@ -99,7 +105,7 @@ describe('bytes that are not all there are never approved', () => {
   test('not even without a scanner, where they had come with one', async () => {
     const scanner = new GatedScanner();
     const dataDirectory = await makeTemporaryDirectory();
-    const before = await startService({ DATA_DIR: dataDirectory }, { scanner });
+    const before = await startService({ ...allStored, DATA_DIR: dataDirectory }, { scanner });
     scanner.shut();
     const { id, documentKey } = await before.client.upload({ content: Buffer.alloc(size, 'x') });
     await truncate(join(dataDirectory, 'files', documentKey), size - 1);

@@ -44,7 +44,9 @@ function setPostgresStage() {
     aside: manager,
     check: async () => undefined,
     write: (work) => manager.transaction(work),
+    create: (_creation, work) => manager.transaction(work),
     writeInBackground: (work) => manager.transaction(work),
+    shrink: async () => undefined,
     clock: () => new Date(),
     close: async () => undefined,
   };

@@ -25,6 +25,7 @@ import {
 } from '../../service/doors/stage.js';
 import { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
+import { allStored } from '../../support/service.js';
 import { faults } from './faults.js';
 import { FragileStorage } from './fragile-storage.js';
 import { canHave, tryFault } from './try-fault.js';
@@ -231,7 +232,7 @@ describe('STORAGE_UNAVAILABLE', () => {
   let storage: FragileStorage;
   let failing: Stage;
   beforeAll(async () => {
-    failing = await Stage.open({}, {}, (dataDirectory) => {
+    failing = await Stage.open({}, allStored, (dataDirectory) => {
       storage = new FragileStorage(join(dataDirectory, 'files'));
       return { storage };
     });

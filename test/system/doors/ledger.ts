@@ -5,7 +5,7 @@ import { RemovalRow } from '../../../src/database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../../../src/database/entities/idempotency-key.js';
 import { LinkRow, RecordFieldRow } from '../../../src/database/entities/record-field.js';
 import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
-import { storedFiles } from '../../support/stored-files.js';
+import { inlinedKeys, storedObjects } from '../../support/stored-files.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 /** How many rows there are of each kind. */
@@ -40,8 +40,9 @@ export class Ledger implements AsyncDisposable {
     return { attachments, blobs, links, fields, idempotencyKeys };
   }
 
-  files(): Promise<string[]> {
-    return storedFiles(this.#dataDirectory);
+  async files(): Promise<string[]> {
+    const inlined = await this.database.read.query<{ key: string }[]>(inlinedKeys);
+    return [...(await storedObjects(this.#dataDirectory)), ...inlined.map(({ key }) => key)].sort();
   }
 
   /** Files that are neither a blob's bytes nor those of a finished upload target. */

@@ -10,7 +10,7 @@ import {
   requestHead,
 } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
-import { randomKey, startService, type TestService } from '../../support/service.js';
+import { allStored, randomKey, startService, type TestService } from '../../support/service.js';
 import { holdsPieceOf, textOf } from './secrets-in-text.js';
 
 /** The content of every file: no part of it may be logged, in whatever form. */
@@ -250,7 +250,7 @@ test('a line is short however long the error is, and keeps its stack', async () 
   const create = async () => {
     throw new Error('long '.repeat(24_000), { cause: new Error('cause '.repeat(24_000)) });
   };
-  await using service = await startService({}, { storage: { ...storage, create } });
+  await using service = await startService(allStored, { storage: { ...storage, create } });
   const { errors } = await service.client.tryUpload({ content: 'x', name: 'x.txt' });
   expect(errors?.[0]?.extensions.code).toBe('INTERNAL_SERVER_ERROR');
   const line = service.logLines.find((each) => each.includes('long long'));

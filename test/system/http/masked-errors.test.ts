@@ -4,7 +4,7 @@ import type { Logger } from 'typeorm';
 import { AttachmentError } from '../../../src/errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { startService, type TestService } from '../../support/service.js';
+import { allStored, startService, type TestService } from '../../support/service.js';
 
 const secret = 'connect ECONNREFUSED /var/lib/secret.sqlite SELECT 1';
 const fail = async (): Promise<never> => {
@@ -24,7 +24,7 @@ describe('a fault inside', () => {
     failClock = false;
     failStatements = false;
     storage = createMemoryStorage();
-    service = await startService({}, { storage, clock, statementLogger });
+    service = await startService(allStored, { storage, clock, statementLogger });
   });
   afterEach(() => service.close());
 

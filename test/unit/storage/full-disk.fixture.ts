@@ -43,7 +43,13 @@ async function fileNames(): Promise<string[]> {
 
 const bigUpload = () =>
   intakeFromStream(
-    { storage, hasher, clock: () => now, leases: { hold() {}, release: async () => {} } },
+    {
+      storage,
+      hasher,
+      clock: () => now,
+      leases: { hold() {}, release: async () => {} },
+      inlining: { maxSize: 0, assertRoom: async () => {} },
+    },
     {
       organizationId,
       content: Readable.from(Array.from({ length: 16 }, () => Buffer.alloc(1024 * 1024, 2))),

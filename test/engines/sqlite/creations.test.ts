@@ -1,0 +1,196 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { v7 as uuidv7 } from 'uuid';
+import { eventRow } from '../../../src/audit/record-event.js';
+import { writeBody } from '../../../src/database/blob-bodies.js';
+import { type Database, openDatabase } from '../../../src/database/database.js';
+import { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { BlobRow } from '../../../src/database/entities/blob.js';
+import { SweptKeyRow } from '../../../src/database/entities/cleaning.js';
+import { insertRow } from '../../../src/database/insert-row.js';
+import { assertNotSwept } from '../../../src/intake/condemn-keys.js';
+import { createDocumentKey, createInlinedKey } from '../../../src/storage/document-key.js';
+import { StatementCounter } from '../../support/statement-counter.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+
+const now = new Date('2026-03-04T05:30:00Z');
+const organizationId = 'org';
+
+interface Made {
+  blob: BlobRow;
+  attachment: AttachmentRow;
+  event: AuditEventRow;
+  body: Buffer | null;
+}
+
+function make(body: Buffer | null, changes: Partial<AttachmentRow> = {}): Made {
+  const key = body ? createInlinedKey(organizationId, now) : createDocumentKey(organizationId, now);
+  const size = body?.length ?? 2 ** 40;
+  const blob = Object.assign(new BlobRow(), {
+    id: uuidv7(),
+    organizationId,
+    documentKey: key,
+    size,
+    md5: 'md5',
+    sha256: createHash('sha256').update(key).digest('hex'),
+    verdict: 'APPROVED',
+    createdAt: now,
+  });
+  const attachment = Object.assign(new AttachmentRow(), {
+    id: uuidv7(),
+    organizationId,
+    blobId: blob.id,
+    shared: true,
+    fileName: 'Äpfel "und" \\Birnen\\ 🍐.txt',
+    contentType: 'text/plain',
+    size,
+    description: '**\n\t12**',
+    descriptionHtml: '<p>12</p>',
+    metadataType: null,
+    metadataAttributes: { deep: [{ text: '"\u0000\ud800"' }, 1.5, null, true] },
+    recordType: '12',
+    recordId: '007',
+    createdById: 'user',
+    createdAt: now,
+    updatedAt: now,
+    claimedAt: now,
+    expiresAt: null,
+    ...changes,
+  });
+  const event = eventRow(
+    { organizationId, principal: { id: 'user' } },
+    { action: 'ATTACHMENT_CREATED', subjectId: attachment.id, at: now, details: { fileName: 'ä' } },
+  );
+  return { blob, attachment, event, body };
+}
+
+describe('creations on the embedded database', () => {
+  let directory: string;
+  let database: Database;
+  const statements = new StatementCounter();
+
+  beforeEach(async () => {
+    directory = await makeTemporaryDirectory();
+    database = await openDatabase(directory, statements);
+  });
+  afterEach(async () => {
+    await database.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const insertOne = ({ blob, attachment, event, body }: Made) =>
+    database.write(async (manager) => {
+      await insertRow(manager, BlobRow, blob);
+      if (body) await writeBody(manager, { blobId: blob.id, body });
+      else await assertNotSwept(manager, blob.documentKey);
+      await insertRow(manager, AttachmentRow, attachment);
+      await insertRow(manager, AuditEventRow, event);
+    });
+
+  const create = (made: Made, onAlone: () => void = () => {}) => {
+    const { blob, attachment, event, body } = made;
+    const rows = [
+      { entity: BlobRow, row: blob },
+      { entity: AttachmentRow, row: attachment },
+      { entity: AuditEventRow, row: event },
+    ];
+    return database.create({ rows, body: body && { blobId: blob.id, body } }, async (manager) => {
+      onAlone();
+      await insertRow(manager, BlobRow, blob);
+      if (body) await writeBody(manager, { blobId: blob.id, body });
+      else await assertNotSwept(manager, blob.documentKey);
+      await insertRow(manager, AttachmentRow, attachment);
+      await insertRow(manager, AuditEventRow, event);
+    });
+  };
+
+  /** Every cell of the tables, with its type, but for what is of no interest to `like`. */
+  async function cells(like: string): Promise<unknown[]> {
+    const tables = { blobs: 'id', attachments: 'id', audit_events: 'id', blob_bodies: 'blob_id' };
+    const found: unknown[] = [];
+    for (const [table, key] of Object.entries(tables)) {
+      const columns = await database.read.query<{ name: string }[]>(`PRAGMA table_info(${table})`);
+      const values = columns.map(({ name }) => `quote(${name}) || typeof(${name}) AS ${name}`).join();
+      found.push(await database.read.query(`SELECT ${values} FROM ${table} WHERE ${like} ORDER BY ${key}`));
+    }
+    return found;
+  }
+
+  test('a whole group is one statement', async () => {
+    const made = Array.from({ length: 60 }, (_, index) => make(index % 3 ? randomBytes(index) : null));
+    const before = statements.statements.length;
+    await Promise.all(made.map((one) => create(one)));
+    expect(statements.statements.length - before).toBe(1);
+    for (const { blob, body } of made) {
+      const [row] = await database.read.query(`SELECT body FROM blob_bodies WHERE blob_id = '${blob.id}'`);
+      expect(row?.body ?? null).toEqual(body);
+    }
+    expect(await database.read.count(AttachmentRow)).toBe(60);
+  });
+
+  test('every column has the same value as by statements of their own', async () => {
+    const kinds: Partial<AttachmentRow>[] = [
+      {},
+      { metadataAttributes: null, description: null, shared: false, claimedAt: null, expiresAt: now },
+      { description: '', recordType: null, recordId: null, fileName: '1e5' },
+    ];
+    const made = kinds.flatMap((changes) => [make(randomBytes(9), changes), make(null, changes)]);
+    made.push(make(Buffer.alloc(0)));
+    await Promise.all(made.map((one) => create(one)));
+    const together = await cells('true');
+    await database.write(async (manager) => {
+      for (const table of ['audit_events', 'attachments', 'blobs'])
+        await manager.query(`DELETE FROM ${table}`);
+    });
+    for (const one of made) await insertOne(one);
+    expect(together).toEqual(await cells('true'));
+  });
+
+  test('one that fails does so alone', async () => {
+    const twin = make(randomBytes(10));
+    await create(twin);
+    const others = Array.from({ length: 20 }, () => make(randomBytes(10)));
+    const outcomes = await Promise.allSettled([...others, twin].map((one) => create(one)));
+    expect(outcomes.map(({ status }) => status)).toEqual([...others.map(() => 'fulfilled'), 'rejected']);
+    expect(await database.read.count(AttachmentRow)).toBe(21);
+    expect(await database.read.count(AuditEventRow)).toBe(21);
+  });
+
+  test('one that the sweep has taken is refused by its own work, and nothing of it is there', async () => {
+    const [swept, other] = [make(null), make(null)];
+    await database.write((manager) =>
+      insertRow(manager, SweptKeyRow, { documentKey: swept.blob.documentKey, sweptAt: now }),
+    );
+    const outcomes = await Promise.allSettled([swept, other].map((one) => create(one)));
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { code: 'STORAGE_UNAVAILABLE' } },
+      { status: 'fulfilled' },
+    ]);
+    expect(await database.read.find(BlobRow)).toMatchObject([{ id: other.blob.id }]);
+  });
+
+  test('text that JSON would change goes by statements of its own', async () => {
+    let alone = 0;
+    for (const description of ['zero \u0000 here', 'half \ud83c here'])
+      await create(make(null, { description }), () => {
+        alone += 1;
+      });
+    await create(make(null, { description: 'whole 🍐 here, \\u0000 too' }), () => {
+      alone += 10;
+    });
+    expect(alone).toBe(2);
+  });
+
+  test('among other writes they share the transaction', async () => {
+    const made = Array.from({ length: 5 }, () => make(randomBytes(3)));
+    const others = [1, 2].map((index) =>
+      database.write((manager) =>
+        insertRow(manager, SweptKeyRow, { documentKey: `other-${index}`, sweptAt: now }),
+      ),
+    );
+    await Promise.all([...made.map((one) => create(one)), ...others]);
+    expect(await database.read.count(AttachmentRow)).toBe(5);
+    expect(await database.read.count(SweptKeyRow)).toBe(2);
+  });
+});
