@@ -42,7 +42,9 @@ export function createMultipartReader(deps: ReadRequestDependencies, limits: Req
   return (request, { organizationId }, screen) =>
     processMultipart<Intake>(request, multipartLimits, {
       screen,
-      receive: ({ stream: content, fileName, declaredType: declared }) => {
+      receive: (file) => {
+        const { fileName, declaredType: declared } = file;
+        const content = file.whole ?? file.stream;
         const declaredType = declared === undeclared ? null : declared;
         return measured(deps.uploadMeter, 'multipart', () =>
           intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),

@@ -10,7 +10,9 @@ import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
 /** A file part on its way in. */
 export interface IncomingFile {
   /** To be read to its end, or to be given up by throwing. Fails when the request does. */
-  stream: Readable;
+  readonly stream: Readable;
+  /** All of its bytes, if they are there already: then nobody need read the stream. */
+  readonly whole?: Buffer;
   /** As sent, path and all; null where the part names none. */
   fileName: string | null;
   /** The part's Content-Type without parameters; `text/plain` (RFC 7578, 4.4) where it has none. */

@@ -5,6 +5,7 @@ import { multipartFault, requestTooLarge, shortName } from './multipart-fault.js
 import type { MultipartLimits } from './multipart-limits.js';
 import { parseMap, placeUploads, type UploadPlaces } from './parse-map.js';
 import { type GraphqlBody, parseOperations } from './parse-operations.js';
+import { SmallForm } from './small-form.js';
 
 /** Handlers of the files of a request. `T` is a file taken in, which resolvers get as the value of its Upload. */
 export interface MultipartHandlers<T> {
@@ -18,6 +19,9 @@ export interface MultipartHandlers<T> {
   /** Called for every file taken in when the request as a whole fails. */
   discard(taken: T): Promise<void>;
 }
+
+/** Parts one after the other, read as they arrive or there already. */
+type Form = FormReader | SmallForm;
 
 export interface MultipartRequest<T> {
   body: GraphqlBody;
@@ -40,7 +44,7 @@ export async function processMultipart<T>(
   handlers: MultipartHandlers<T>,
 ): Promise<MultipartRequest<T>> {
   checkDeclaredLength(request, limits.maxRequestSize);
-  const form = new FormReader(request, limits);
+  const form = (await SmallForm.take(request)) ?? new FormReader(request, limits);
   const taken = new Map<string, T>();
   try {
     const body = parseOperations(await readField(form, 'operations', limits.maxOperationsSize));
@@ -64,7 +68,7 @@ function checkDeclaredLength(request: IncomingMessage, maxRequestSize: number): 
     throw requestTooLarge(null, maxRequestSize);
 }
 
-async function readField(form: FormReader, name: 'operations' | 'map', maxSize: number): Promise<string> {
+async function readField(form: Form, name: 'operations' | 'map', maxSize: number): Promise<string> {
   const part = await form.next();
   if (part === null) throw multipartFault([name], 'part_missing', `The field "${name}" is missing.`);
   if (part.name !== name) throw outOfOrder(part, name);
@@ -80,7 +84,7 @@ function outOfOrder(part: Part, expected: 'operations' | 'map'): AttachmentError
 }
 
 async function takeFiles<T>(
-  form: FormReader,
+  form: Form,
   slots: UploadPlaces,
   handlers: MultipartHandlers<T>,
   taken: Map<string, T>,
@@ -88,7 +92,7 @@ async function takeFiles<T>(
   for (let part = await form.next(); part !== null; part = await form.next()) {
     const file = expectFile(part, slots, taken);
     taken.set(part.name, await handlers.receive(file));
-    if (!file.stream.readableEnded && form.failure === null)
+    if (!file.whole && !file.stream.readableEnded && form.failure === null)
       throw new Error('A file was taken in without being read to its end.');
   }
 }
