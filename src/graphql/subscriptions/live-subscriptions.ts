@@ -7,9 +7,13 @@ import {
   type GraphQLFormattedError,
 } from 'graphql';
 import { MessageType } from 'graphql-ws';
+import type { WatchTarget } from '../../attachments/watch-attachments.js';
+import { subscriptionNeed } from '../../auth/permission-table.js';
+import type { Viewer } from '../../auth/viewer.js';
 import { FairTurns } from '../../database/fair-turns.js';
 import type { Release } from '../../limits/places.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../context.js';
+import { CommonEvents, observeViewer } from './common-events.js';
 import type { CredentialWatch } from './credential-watch.js';
 import type { Connection, Session } from './open-session.js';
 import { type EventContext, SharedEvents } from './shared-events.js';
@@ -34,17 +38,37 @@ const seatsOfOrganization = 16;
 /** An event of so many bytes is sent as one frame; else its pieces are frames that all subscribers share. */
 const maxFrame = 16 * 1024;
 
-interface Group {
-  events: SharedEvents;
-  members: number;
+/** Values of which each is there as long as somebody holds it. */
+class HeldValues<Value> {
+  readonly #held = new Map<string, { value: Value; holders: number }>();
+
+  /** The value of this key, opened if nobody holds it. Whoever lets it go the last is told so. */
+  hold(key: string, open: () => Value): { value: Value; letGo: () => boolean } {
+    const held = this.#held.get(key) ?? { value: open(), holders: 0 };
+    this.#held.set(key, held);
+    held.holders += 1;
+    const letGo = () => {
+      held.holders -= 1;
+      return held.holders === 0 && this.#held.delete(key);
+    };
+    return { value: held.value, letGo };
+  }
 }
 
-/** Begins subscriptions. Those that ask for the same by the same credential share what they are told. */
+interface Group {
+  events: SharedEvents;
+  end(): void;
+}
+
+/** Begins subscriptions. Those that ask for the same share what they are told, as far as it is the same for them. */
 export class LiveSubscriptions {
   readonly #deps: GraphqlDependencies;
   readonly #credentials: CredentialWatch;
   readonly #seats = new FairTurns({ seats, seatsOfOneKey: seatsOfOrganization, patienceMs: 0 });
-  readonly #groups = new Map<string, Group>();
+  /** Those who ask for the same by the same credential. */
+  readonly #groups = new HeldValues<Group>();
+  /** Those of an organization who ask for the same. */
+  readonly #commons = new HeldValues<CommonEvents>();
 
   constructor(deps: GraphqlDependencies, credentials: CredentialWatch) {
     this.#deps = deps;
@@ -55,10 +79,11 @@ export class LiveSubscriptions {
   async begin(subscriber: Subscriber): Promise<AsyncIterable<never> | ExecutionResult> {
     const { events, leave } = this.#join(subscriber);
     let changes: Changes | null = null;
-    const context = this.#openContext(subscriber, async (target) => {
+    const watch = async (target: WatchTarget) => {
       changes = await watchVisible({ context, events }, target);
       return changes;
-    });
+    };
+    const context = this.#openContext(subscriber, { viewer: subscriber.session.viewer, watch });
     try {
       const stream = await createSourceEventStream({ ...subscriber.args, contextValue: context });
       if (changes) return tellChanges(changes, { events, leave, tell: this.#tellerOf(subscriber) });
@@ -71,34 +96,42 @@ export class LiveSubscriptions {
   }
 
   #join(subscriber: Subscriber): { events: SharedEvents; leave: Release } {
-    const key = keyOf(subscriber);
-    const group = this.#groups.get(key) ?? { events: this.#share(subscriber), members: 0 };
-    this.#groups.set(key, group);
-    group.members += 1;
+    const { value: group, letGo } = this.#groups.hold(keyOf(subscriber), () => this.#open(subscriber));
     let isMember = true;
     const leave = () => {
       if (!isMember) return;
       isMember = false;
       subscriber.place();
-      group.members -= 1;
-      if (group.members > 0) return;
-      this.#groups.delete(key);
-      group.events.end();
+      if (letGo()) group.end();
     };
     return { events: group.events, leave };
   }
 
-  #share(subscriber: Subscriber): SharedEvents {
+  #open(subscriber: Subscriber): Group {
     const { session, args, mask } = subscriber;
-    return new SharedEvents({
-      database: this.#deps.database,
+    const { database, recordAuthorizer } = this.#deps;
+    const held = recordAuthorizer.isActive ? null : this.#holdCommon(subscriber);
+    const events = new SharedEvents({
+      database,
       viewer: session.viewer,
       args,
       mask,
       seats: this.#seats,
+      common: held?.value ?? null,
       openContext: () => this.#openEvent(subscriber),
       assertStillGood: () => this.#credentials.assertStillGood(session.authorization),
     });
+    const end = () => {
+      events.end();
+      held?.letGo();
+    };
+    return { events, end };
+  }
+
+  #holdCommon({ session: { viewer }, args }: Subscriber) {
+    const { organizationId } = viewer;
+    const options = { organizationId, database: this.#deps.database, seats: this.#seats };
+    return this.#commons.hold(digestOf([organizationId, ...partsOf(args)]), () => new CommonEvents(options));
   }
 
   #openEvent(subscriber: Subscriber): EventContext {
@@ -107,23 +140,23 @@ export class LiveSubscriptions {
     const release = () => {
       for (const each of releases.splice(0)) each();
     };
-    return { context: this.#openContext(subscriber, undefined, onClosed), release };
+    const observed = observeViewer(subscriber.session.viewer);
+    // The permission has been checked with the credential.
+    const facts = { viewer: observed.viewer, metNeed: subscriptionNeed, onClosed };
+    return { context: this.#openContext(subscriber, facts), observed, release };
   }
 
   #openContext(
-    { session: { viewer }, connection }: Subscriber,
-    watch: RequestFacts['watch'],
-    onClosed?: RequestFacts['onClosed'],
+    { connection }: Subscriber,
+    facts: { viewer: Viewer } & Pick<RequestFacts, 'watch' | 'onClosed' | 'metNeed'>,
   ): GraphqlContext {
     return new GraphqlContext(this.#deps, {
-      viewer,
       taken: [],
       screened: null,
       address: connection.address,
       pieces: null,
       logError: (error: unknown) => connection.logError(error),
-      ...(watch ? { watch } : {}),
-      ...(onClosed ? { onClosed } : {}),
+      ...facts,
     });
   }
 
@@ -141,13 +174,19 @@ export class LiveSubscriptions {
   }
 }
 
-/** The same for all that may share their events. */
+/** The same for all that share all of their events. */
 function keyOf({ session: { viewer, authorization }, args }: Subscriber): string {
-  const { document, operationName, variableValues } = args;
-  const text = document.loc?.source.body;
-  const parts = [authorization, viewer, text, operationName, variableValues];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  return digestOf([authorization, viewer, ...partsOf(args)]);
 }
+
+const partsOf = ({ document, operationName, variableValues }: ExecutionArgs): unknown[] => [
+  document.loc?.source.body,
+  operationName,
+  variableValues,
+];
+
+const digestOf = (parts: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 
 /** Sends an event of these pieces of JSON, and resolves once the client has taken it. */
 export type Tell = (pieces: readonly Buffer[]) => Promise<void>;

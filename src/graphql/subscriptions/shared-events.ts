@@ -10,10 +10,13 @@ import { findAttachment, type StoredAttachment } from '../../model/stored-attach
 import type { GraphqlContext } from '../context.js';
 import { tooComplex } from '../cost/query-limits.js';
 import { writeAnswer } from '../write-answer.js';
+import type { CommonAnswer, CommonEvents, ObservedViewer } from './common-events.js';
 
 /** The context of one event, and what frees the memory of its answer. */
 export interface EventContext {
   context: GraphqlContext;
+  /** The viewer of the context. */
+  observed: ObservedViewer;
   release: Release;
 }
 
@@ -23,6 +26,8 @@ export interface SharedEventsOptions {
   args: ExecutionArgs;
   /** Shares the making of events between organizations. */
   seats: FairTurns<number>;
+  /** Shared with all of the organization who ask for the same; null if a record authorizer decides who may see what. */
+  common: CommonEvents | null;
   openContext(): EventContext;
   /** Throws if the credential is not good any more. */
   assertStillGood(): Promise<void>;
@@ -40,6 +45,8 @@ export interface HeldEvent {
 interface MadeEvent extends HeldEvent {
   /** There was no memory for it. */
   isRefused: boolean;
+  /** The part of it that others may be told; null if it has depended on its viewer, or was not made. */
+  common: CommonAnswer | null;
 }
 
 interface Shared {
@@ -58,12 +65,14 @@ const noMemoryDelaysMs = [500, 1_000, 2_000, 4_000, 8_000, 8_000];
 
 /**
  * The events of subscribers that ask for the same, by the same credential: each change is read, decided and written once,
- * however many are told it.
+ * however many are told it. Parts that do not depend on the credential are shared with others by `common`.
  */
 export class SharedEvents {
   readonly #options: SharedEventsOptions;
   /** Reads that have not begun, by the attachment's id. */
   readonly #unread = new Map<string, Promise<StoredAttachment | null>>();
+  /** By the read of all in the organization. */
+  readonly #checked = new WeakMap<Promise<StoredAttachment | null>, Promise<StoredAttachment | null>>();
   readonly #views = new WeakMap<StoredAttachment, View>();
   readonly #events = new Map<StoredAttachment, Shared>();
   #hasEnded = false;
@@ -79,6 +88,22 @@ export class SharedEvents {
 
   /** The attachment as it is now. All who ask before the reading begins share its result. */
   read(id: string): Promise<StoredAttachment | null> {
+    const { common } = this.#options;
+    if (!common) return this.#readOwn(id);
+    const reading = common.read(id);
+    const checked = this.#checked.get(reading) ?? this.#checkRead(id, reading);
+    this.#checked.set(reading, checked);
+    return checked;
+  }
+
+  /** All of the organization have the same `reading`; each credential is checked, and may see what the others do not. */
+  async #checkRead(id: string, reading: Promise<StoredAttachment | null>): Promise<StoredAttachment | null> {
+    await this.#inTurn(async () => this.#hasEnded || this.#options.assertStillGood());
+    if (this.#hasEnded) return null;
+    return (await reading) ?? this.#readOwn(id);
+  }
+
+  #readOwn(id: string): Promise<StoredAttachment | null> {
     const waiting = this.#unread.get(id);
     if (waiting) return waiting;
     const reading = this.#inTurn(async () => {
@@ -96,6 +121,8 @@ export class SharedEvents {
 
   /** Whether this state may be told. */
   mayView(stored: StoredAttachment, target: WatchTarget): Promise<boolean> {
+    // Without an authorizer, whatever may be read may be viewed.
+    if (this.#options.common) return Promise.resolve(true);
     const known = this.#views.get(stored);
     if (known) return known.mayView;
     const opened = this.#options.openContext();
@@ -131,7 +158,7 @@ export class SharedEvents {
 
   async #make(stored: StoredAttachment): Promise<HeldEvent> {
     for (let attempt = 0; ; attempt += 1) {
-      const made = await this.#inTurn(() => this.#tryToMake(stored));
+      const made = await this.#makeOrShare(stored);
       const delayMs = noMemoryDelaysMs[attempt];
       if (!made.isRefused || delayMs === undefined) return made;
       made.release();
@@ -139,19 +166,41 @@ export class SharedEvents {
     }
   }
 
+  async #makeOrShare(stored: StoredAttachment): Promise<MadeEvent> {
+    const { common } = this.#options;
+    const make = () => this.#inTurn(() => this.#tryToMake(stored));
+    if (!common) return make();
+    const answering = common.answerOf(stored);
+    if (!answering) return common.makeFirst(stored, make);
+    const answer = await answering;
+    return (answer && this.#holdCommon(answer)) ?? make();
+  }
+
+  /** Another's answer, which takes as much of this client's memory as one of its own. Null if there is not so much. */
+  #holdCommon({ pieces, values, bytes }: CommonAnswer): MadeEvent | null {
+    const { context, release } = this.#options.openContext();
+    if (context.budget.spend(values, bytes)) return { pieces, release, isRefused: false, common: null };
+    release();
+    return null;
+  }
+
   async #tryToMake(stored: StoredAttachment): Promise<MadeEvent> {
-    const { context, release } = this.#takeContext(stored);
+    const { context, observed, release } = this.#takeContext(stored);
     const { budget } = context;
     const { turns, key, limits } = budget;
     try {
       await turns.next(key);
       const { args, mask } = this.#options;
+      observed.wasLookedAt = false;
       const { data, errors } = await execute({ ...args, rootValue: stored, contextValue: context });
       const isRefused = budget.fault?.code === 'RATE_LIMITED';
       const answer = { data, errors: errors && mask(errors) };
       const maxBytes = limits.bytes + budget.introspected.bytes;
-      const pieces = await writeAnswer(answer, turns, { key, maxBytes });
-      return { pieces: pieces ?? this.#tooLarge(context), release, isRefused };
+      const written = await writeAnswer(answer, turns, { key, maxBytes });
+      const pieces = written ?? this.#tooLarge(context);
+      const isCommon = !observed.wasLookedAt && !isRefused;
+      const { values, bytes } = budget;
+      return { pieces, release, isRefused, common: isCommon ? { pieces, values, bytes } : null };
     } catch (error) {
       release();
       throw error;
