@@ -88,6 +88,8 @@ export interface RemoveBytesDependencies {
 }
 
 const batchSize = 200;
+/** Names in one folder become durable together. */
+const removedAtOnce = 16;
 
 /**
  * Removes the bytes of deleted blobs, whose removal has been committed as due. May be repeated. What cannot be removed stays
@@ -100,11 +102,14 @@ export async function removeBytes(
 ): Promise<void> {
   const removed: string[] = [];
   const faults: unknown[] = [];
-  for (const key of documentKeys) {
-    await storage.remove(key).then(
-      () => removed.push(key),
-      (error: unknown) => faults.push(error),
+  for (let from = 0; from < documentKeys.length; from += removedAtOnce) {
+    const removals = documentKeys.slice(from, from + removedAtOnce).map((key) =>
+      storage.remove(key).then(
+        () => removed.push(key),
+        (error: unknown) => faults.push(error),
+      ),
     );
+    await Promise.all(removals);
   }
   if (removed.length > 0) await write((manager) => manager.delete(RemovalRow, { documentKey: In(removed) }));
   if (faults.length > 0) throw faults[0];
