@@ -6,31 +6,60 @@ import type { ByteRange, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
 const restMs = 1_000;
+/** Fewer bytes are sent in one go. */
+const smallSize = 64 * 1024;
 
 /**
  * Opens a part of a stored object for sending and waits for its first bytes, so that a fault shows while an error can
  * still be answered: STORAGE_UNAVAILABLE where the object is missing or unreadable. Later the stream either gives every
  * byte of the range or fails, and it is closed with the client's connection. The object is open only while the client takes
- * bytes: it is closed after its last byte has been read, and while a client rests.
+ * bytes: it is closed after its last byte has been read, and while a client rests. A small range is read whole before.
  */
 export async function openBody(
   storage: Pick<Storage, 'read'>,
   documentKey: string,
   range: ByteRange,
   client: ServerResponse,
-): Promise<Readable> {
+): Promise<Readable | Buffer> {
   const open = async (rest: ByteRange) => {
     const stream = await storage.read(documentKey, rest);
     if (stream === null) throw unreadable(new Error('The storage has no such object.'));
     return stream;
   };
   // Here a fault that is none of the storage's stays what it is.
+  if (range.end - range.start < smallSize) return readWhole(await open(range), range, client);
   const body = new StoredRange(open, range, await open(range));
   if (client.destroyed) body.destroy();
   client.once('close', () => body.destroy());
   await firstBytes(body);
   return body;
 }
+
+/** The bytes of a small range: another stream around them costs more than they do. None once the client has gone. */
+async function readWhole(
+  stream: Readable,
+  { start, end }: ByteRange,
+  client: ServerResponse,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let missing = end - start + 1;
+  client.once('close', () => stream.destroy());
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      missing -= chunk.byteLength;
+      if (missing < 0) break;
+    }
+    if (missing !== 0) throw wrongLength(missing);
+  } catch (error) {
+    if (client.destroyed) return Buffer.alloc(0);
+    throw error instanceof AttachmentError ? error : unreadable(toError(error));
+  }
+  return Buffer.concat(chunks);
+}
+
+const wrongLength = (missing: number) =>
+  new Error(`The stored object is ${missing > 0 ? 'shorter' : 'longer'} than its row says.`);
 
 /** Reads a range of an object, piece by piece as they are asked for. Fails where more or fewer bytes come than the range has. */
 class StoredRange extends Readable {
@@ -68,7 +97,7 @@ class StoredRange extends Readable {
     if (this.destroyed) return;
     this.#position += chunk.byteLength;
     const missing = this.#end + 1 - this.#position;
-    if (missing < 0) throw new Error('The stored object is longer than its row says.');
+    if (missing < 0) throw wrongLength(missing);
     if (missing === 0) this.#close();
     else this.#rest = setTimeout(() => this.#close(), restMs).unref();
     this.push(chunk);
@@ -80,7 +109,7 @@ class StoredRange extends Readable {
     this.#source = source;
     for (;;) {
       const { done, value } = await source.chunks.next();
-      if (done) throw new Error('The stored object is shorter than its row says.');
+      if (done) throw wrongLength(this.#end + 1 - this.#position);
       if (value.byteLength > 0) return value;
     }
   }

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
@@ -110,6 +111,8 @@ function requestedRange({ method, headers }: FastifyRequest, validators: Validat
   return method === 'GET' && isRangeCurrent(headers, validators) ? readByteRange(headers.range, size) : null;
 }
 
+const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?charset=[\w-]+)?$/;
+
 interface Sending {
   range: ReturnType<typeof readByteRange>;
   headers: OutgoingHttpHeaders;
@@ -132,10 +135,10 @@ async function sendBytes(
   const body = isBodiless ? undefined : await openBody(storage, documentKey, { start, end }, reply.raw);
 
   if (range !== null) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
-  reply
-    .headers(headers)
-    .header('content-length', end - start + 1)
-    .send(body);
+  reply.headers(headers).header('content-length', end - start + 1);
+  // Fastify replaces a content type that it cannot parse, of a buffer only.
+  const isReplaced = Buffer.isBuffer(body) && !mediaType.test(String(headers['content-type']));
+  reply.send(isReplaced ? Readable.from([body]) : body);
 }
 
 /** The headers that hold for the file however much of it is sent; a 304 repeats them, because it renews the stored ones. */
