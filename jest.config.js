@@ -50,7 +50,13 @@ export default {
   projects: [
     { ...project, displayName: 'unit', testMatch: inTests(['unit']) },
     { ...project, displayName: 'service', testMatch: inTests(['service', 'engines/sqlite']) },
-    { ...project, displayName: 'system', testMatch: inTests(['system']) },
+    // Its tests start what is shipped.
+    {
+      ...project,
+      displayName: 'system',
+      testMatch: inTests(['system']),
+      globalSetup: '<rootDir>/build/test/support/bundle-sources.js',
+    },
     {
       ...project,
       displayName: 'on-postgres',
