@@ -6,9 +6,9 @@ import { OrganizationRow } from '../database/entities/organization.js';
 import { In } from '../database/typeorm.js';
 import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
-import { hourPartition, organizationOf, partitionOf } from '../storage/document-key.js';
+import { organizationOf, partitionOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
-import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from './find-orphans.js';
+import { comeOfAge, findOrphans, hourMs, partitionsBetween, startOfHour } from './find-orphans.js';
 
 export interface SweepStorageDependencies {
   database: Database;
@@ -20,7 +20,7 @@ export interface SweepStorageDependencies {
 export interface SweepOptions {
   /** Looks through at least so much of the past, in milliseconds, whether or not that was done before. */
   lookBackMs: number;
-  /** Ends it before the next hour; what it has not come to is left for the next sweep. */
+  /** Ends it before the next partitions; what it has not come to is left for the next sweep. */
   signal?: AbortSignal;
 }
 
@@ -28,21 +28,23 @@ export interface SweepOptions {
 const longestGapMs = 31 * 24 * hourMs;
 /** Less than objects' age, for an hour is looked at once, and what was begun late in it is younger than it then. */
 const unfinishedAgeMs = 12 * hourMs;
-/** Most hours are empty, and to be told so by a store takes longer than anything else about them. */
-const hoursAtOnce = 16;
+/** Most of them are empty, and to be told so by a store takes longer than anything else about them. */
+const partitionsAtOnce = 16;
 /** Creations wait while keys are condemned, and a statement names all of a batch. */
 const batchSize = 200;
 const sweepName = 'storage';
 
 /**
- * Removes objects of known organizations that no row names, and what writers have left unfinished, from the hour partitions that have come of age
- * since the last sweep. The cost is that of those partitions, not of the whole storage. Returns the keys removed.
+ * Removes objects of known organizations that no row names, and what writers have left unfinished, from the hours that have come of age since the
+ * last sweep, whole days at once. The cost is that of those hours, not of the whole storage. Returns the keys removed.
  */
 export async function sweepStorage(deps: SweepStorageDependencies, options: SweepOptions): Promise<string[]> {
   const { database, clock } = deps;
   const until = comeOfAge(clock());
   const removed: string[] = [];
-  for await (const keys of ofHours(await firstHour(deps, options), until, (hour) => sweepHour(deps, hour))) {
+  for await (const keys of ofPartitions(await firstHour(deps, options), until, (each) =>
+    sweepPartition(deps, each),
+  )) {
     for (const key of keys) removed.push(key);
     if (options.signal?.aborted) return removed;
   }
@@ -58,24 +60,24 @@ export async function* listOrphans(
   options: SweepOptions,
 ): AsyncGenerator<string> {
   const until = comeOfAge(deps.clock());
-  const orphans = ofHours(await firstHour(deps, options), until, (hour) => orphansOf(deps, hour));
+  const orphans = ofPartitions(await firstHour(deps, options), until, (each) => orphansOf(deps, each));
   for await (const keys of orphans) yield* keys;
 }
 
-/** The results of `work` for each hour, several at a time. If one fails, those under way have ended before this throws. */
-async function* ofHours(
+/** The results of `work` for each partition, several at a time. If one fails, those under way have ended before this throws. */
+async function* ofPartitions(
   from: Date,
   until: Date,
-  work: (hour: Date) => Promise<string[]>,
+  work: (partition: string) => Promise<string[]>,
 ): AsyncGenerator<string[]> {
-  const hours = [...hoursBetween(from, until)];
-  for (let start = 0; start < hours.length; start += hoursAtOnce) {
-    yield (await allEnded(hours.slice(start, start + hoursAtOnce).map(work))).flat();
+  const partitions = [...partitionsBetween(from, until)];
+  for (let start = 0; start < partitions.length; start += partitionsAtOnce) {
+    yield (await allEnded(partitions.slice(start, start + partitionsAtOnce).map(work))).flat();
   }
 }
 
-async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
-  const found = await orphansOf(deps, hour);
+async function sweepPartition(deps: SweepStorageDependencies, partition: string): Promise<string[]> {
+  const found = await orphansOf(deps, partition);
   const removed: string[] = [];
   for (let start = 0; start < found.length; start += batchSize) {
     const keys = found.slice(start, start + batchSize);
@@ -83,7 +85,7 @@ async function sweepHour(deps: SweepStorageDependencies, hour: Date): Promise<st
     await removeBytes(deps, condemned, deps.database.writeInBackground);
     removed.push(...condemned);
   }
-  await removeUnfinished(deps, hourPartition(hour));
+  await removeUnfinished(deps, partition);
   return removed;
 }
 
@@ -113,9 +115,9 @@ export async function sweepDeadIntakes(
   }
 }
 
-async function orphansOf(deps: SweepStorageDependencies, hour: Date): Promise<string[]> {
+async function orphansOf(deps: SweepStorageDependencies, partition: string): Promise<string[]> {
   const orphans: string[] = [];
-  for await (const keys of findOrphans(deps, hour)) orphans.push(...(await ours(deps, keys)));
+  for await (const keys of findOrphans(deps, partition)) orphans.push(...(await ours(deps, keys)));
   return orphans.filter((key) => !deps.leases.isHeld(key));
 }
 

@@ -10,6 +10,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
+import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
 import { createPace, createProgressBar, type ProgressBar } from './progress.js';
@@ -140,7 +141,7 @@ async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verificati
 async function lookForOrphans({ state, tell, save, signal, ...deps }: Verification): Promise<void> {
   for (const hour of hoursBetween(state.orphansFrom, state.orphansUntil)) {
     let found = 0;
-    for await (const keys of findOrphans(deps, hour)) {
+    for await (const keys of findOrphans(deps, hourPartition(hour))) {
       signal.throwIfAborted();
       for (const documentKey of keys) tell({ kind: 'orphaned', documentKey, reason: 'no row names it' });
       found += keys.length;

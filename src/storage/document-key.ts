@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AttachmentError } from '../errors.js';
 
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const hourPartitionPattern = /^\d{4}-\d{2}-\d{2}\/\d{2}$/;
+const partitionPattern = /^\d{4}-\d{2}-\d{2}(?:\/\d{2})?$/;
 /** A whole path part that needs no escaping anywhere; never `.` or `..`, nor hidden. */
 const organizationIdPattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,35}';
 const wholeOrganizationIdPattern = new RegExp(`^${organizationIdPattern}$`);
@@ -56,6 +56,11 @@ export function hourPartition(now: Date): string {
   return `${iso.slice(0, 10)}/${iso.slice(11, 13)}`;
 }
 
+/** The partition `yyyy-mm-dd` (UTC), which is all hour partitions of a day. */
+export function dayPartition(day: Date): string {
+  return day.toISOString().slice(0, 10);
+}
+
 /** The hour partition that the object of this key lies in. */
 export function partitionOf(key: string): string {
   return key.split('/').slice(0, 2).join('/');
@@ -70,7 +75,11 @@ export function assertDocumentKey(key: string): void {
   if (!isDocumentKey(key)) throw new AttachmentError('DOCUMENT_KEY_UNKNOWN');
 }
 
-/** The same gate for partitions, which come from `hourPartition` alone: anything else is a mistake of ours. */
-export function assertHourPartition(partition: string): void {
-  if (!hourPartitionPattern.test(partition)) throw new RangeError(`No hour partition: ${partition}`);
+export function isPartition(path: string): boolean {
+  return partitionPattern.test(path);
+}
+
+/** The same gate for partitions of an hour or a day, which are made here alone: anything else is a mistake of ours. */
+export function assertPartition(partition: string): void {
+  if (!isPartition(partition)) throw new RangeError(`No partition: ${partition}`);
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { privateFile } from '../config/private-files.js';
 import { Directories } from './directories.js';
-import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
+import { assertDocumentKey, assertPartition, isDocumentKey, isPartition } from './document-key.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
 import { ReservedSpace, usualReserve } from './reserved-space.js';
 import {
@@ -77,8 +77,8 @@ class LocalStorage implements Storage {
   }
 
   async *list(partition: string): AsyncIterable<string> {
-    for await (const { name, directory } of this.#filesOf(partition)) {
-      const key = `${partition}/${directory}/${name}`;
+    for await (const { name, folder } of this.#filesOf(partition)) {
+      const key = `${folder}/${name}`;
       if (isDocumentKey(key)) yield key;
     }
   }
@@ -89,10 +89,10 @@ class LocalStorage implements Storage {
     isOnItsWay: (key: string) => Promise<boolean> = async () => false,
   ): Promise<number> {
     let count = 0;
-    for await (const { name, directory } of this.#filesOf(partition)) {
+    for await (const { name, folder } of this.#filesOf(partition)) {
       if (!isUnfinishedName(name)) continue;
-      const path = join(this.#root, partition, directory, name);
-      if (await isOnItsWay(`${partition}/${directory}/${finishedNameOf(name)}`)) continue;
+      const path = join(this.#root, folder, name);
+      if (await isOnItsWay(`${folder}/${finishedNameOf(name)}`)) continue;
       if (await onMedium(() => removeWhereOlder(path, olderThanMs))) count += 1;
     }
     return count;
@@ -110,10 +110,14 @@ class LocalStorage implements Storage {
     });
   }
 
-  async *#filesOf(partition: string): AsyncIterable<{ name: string; directory: string }> {
-    assertHourPartition(partition);
-    for await (const directory of namesIn(join(this.#root, partition)))
-      for await (const name of namesIn(join(this.#root, partition, directory))) yield { name, directory };
+  /** `folder` is the part of a key before its name. */
+  async *#filesOf(partition: string): AsyncIterable<{ name: string; folder: string }> {
+    assertPartition(partition);
+    for await (const below of namesIn(join(this.#root, partition))) {
+      const folder = `${partition}/${below}`;
+      if (isPartition(folder)) yield* this.#filesOf(folder);
+      else for await (const name of namesIn(join(this.#root, folder))) yield { name, folder };
+    }
   }
 
   #pathOf(key: string): string {

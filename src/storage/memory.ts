@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { assertDocumentKey, assertHourPartition } from './document-key.js';
+import { assertDocumentKey, assertPartition } from './document-key.js';
 import type { ByteRange, ObjectWriter, Storage } from './storage.js';
 
 const chunkSize = 1024 * 1024;
@@ -40,7 +40,7 @@ class MemoryStorage implements Storage {
   }
 
   async *list(partition: string): AsyncIterable<string> {
-    assertHourPartition(partition);
+    assertPartition(partition);
     for (const key of this.#objects.keys()) if (key.startsWith(`${partition}/`)) yield key;
   }
 
@@ -49,7 +49,7 @@ class MemoryStorage implements Storage {
     olderThanMs: number,
     isOnItsWay: (key: string) => Promise<boolean> = async () => false,
   ): Promise<number> {
-    assertHourPartition(partition);
+    assertPartition(partition);
     const due = [...this.#unfinished].filter(
       ({ key, lastWriteAt }) => key.startsWith(`${partition}/`) && Date.now() - lastWriteAt >= olderThanMs,
     );

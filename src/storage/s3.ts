@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { S3Location } from '../config/storage-settings.js';
-import { assertDocumentKey, assertHourPartition, isDocumentKey } from './document-key.js';
+import { assertDocumentKey, assertPartition, isDocumentKey } from './document-key.js';
 import {
   createReadingClient,
   createS3Client,
@@ -77,7 +77,7 @@ class S3Storage implements Storage {
   }
 
   async *list(partition: string): AsyncIterable<string> {
-    assertHourPartition(partition);
+    assertPartition(partition);
     const { bucket: Bucket, prefix } = this.#location;
     const pages = paginateListObjectsV2(
       { client: this.#client },
@@ -100,7 +100,7 @@ class S3Storage implements Storage {
     olderThanMs: number,
     isOnItsWay: (key: string) => Promise<boolean> = async () => false,
   ): Promise<number> {
-    assertHourPartition(partition);
+    assertPartition(partition);
     const due = { partition, before: new Date(Date.now() - olderThanMs), isOnItsWay };
     return onStore(() => removeUnfinishedUploads(this.#client, this.#location, due));
   }

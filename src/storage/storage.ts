@@ -27,11 +27,14 @@ export interface Storage {
   /** Removes the object. One that is not there is no fault. */
   remove(key: string): Promise<void>;
 
-  /** Keys of all whole objects of one hour partition (`yyyy-mm-dd/hh`), in no particular order; unfinished writes are not listed. */
+  /**
+   * Keys of all whole objects of one partition, an hour (`yyyy-mm-dd/hh`) or a day (`yyyy-mm-dd`), in no particular order.
+   * Unfinished writes are not listed.
+   */
   list(partition: string): AsyncIterable<string>;
 
   /**
-   * Removes what writers that never finished left in one hour partition more than `olderThanMs` ago, and what was sent directly
+   * Removes what writers that never finished left in one partition more than `olderThanMs` ago, and what was sent directly
    * and never accepted, but for keys that are still on their way. Returns how many.
    */
   removeUnfinished(

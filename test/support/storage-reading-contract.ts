@@ -76,6 +76,20 @@ export function describePartitions(opened: Opened): void {
       expect(await listed(storage, hourPartition(nextHour))).toEqual([later]);
     });
 
+    test('is one of those of its day', async () => {
+      const storage = opened();
+      const sameDay = newKey(randomUUID(), nextHour);
+      const nextDay = newKey(randomUUID(), new Date(hour.getTime() + 86_400_000));
+      const keys = [newKey(), sameDay].sort();
+      for (const key of [...keys, nextDay]) await put(storage, key, Buffer.from('x'));
+      const day = partition.slice(0, 10);
+      expect(await listed(storage, day)).toEqual(keys);
+      const started = await storage.create(newKey(randomUUID(), nextHour));
+      await started.write([randomBytes(6 * mebibyte)]);
+      expect(await storage.removeUnfinished(day, 0)).toBe(1);
+      expect(await listed(storage, day)).toEqual(keys);
+    });
+
     test('is empty if nothing is known of it', async () => {
       expect(await listed(opened(), '1999-12-31/23')).toEqual([]);
       expect(await opened().removeUnfinished('1999-12-31/23', 0)).toBe(0);
@@ -107,7 +121,15 @@ export function describePartitions(opened: Opened): void {
     });
 
     test('with another form is a mistake of ours', async () => {
-      for (const wrong of ['', '..', '2026-03-04', '2026-03-04/5', '2026-03-04/05/', '../../2026-03-04/05']) {
+      for (const wrong of [
+        '',
+        '..',
+        '2026-03',
+        '2026-03-04/',
+        '2026-03-04/5',
+        '2026-03-04/05/',
+        '../../2026-03-04/05',
+      ]) {
         await expect(listed(opened(), wrong)).rejects.toThrow(RangeError);
         await expect(opened().removeUnfinished(wrong, 0)).rejects.toThrow(RangeError);
       }
