@@ -70,3 +70,32 @@ test('a hundred targets of one principal that get a byte a second stop nobody el
   expect(await putAll(spare)).toBe('201');
   expect(await putAll(targets[0] ?? spare)).toBe('201');
 });
+
+test('one principal holds no more than a hundred slow uploads, and may go on once one has ended', async () => {
+  const targets = await Promise.all(
+    Array.from({ length: count + 5 }, () => createTarget(service.client, content)),
+  );
+  const refused: DirectTarget[] = [];
+  const outcomes = new Set<string>();
+  const held = await Promise.all(
+    targets.map(async (target) => {
+      const connection = await begin(target, 1);
+      const ended = outcome(connection).then((word) => {
+        outcomes.add(word);
+        if (word !== '201') refused.push(target);
+      });
+      return { target, connection, ended };
+    }),
+  );
+  while (refused.length < 5)
+    await Promise.race(held.filter((each) => !refused.includes(each.target)).map((each) => each.ended));
+  expect([...outcomes]).toEqual(['429 RATE_LIMITED too_many_uploads']);
+  const stillHeld = held.filter(({ target }) => !refused.includes(target));
+  expect(stillHeld).toHaveLength(count);
+  for (const { connection } of stillHeld.slice(0, 5)) await connection.send(content.subarray(1));
+  await Promise.all(stillHeld.slice(0, 5).map(({ ended }) => ended));
+  expect([...outcomes]).toEqual(['429 RATE_LIMITED too_many_uploads', '201']);
+  for (const target of refused) expect(await putAll(target)).toBe('201');
+  for (const { connection } of stillHeld) connection.destroy();
+  await Promise.allSettled(stillHeld.map(({ ended }) => ended));
+});
