@@ -126,6 +126,7 @@ export const faultTypes = {
   REQUEST_TOO_LARGE: {
     too_large: 'The body, or the part at loc, has more than limit bytes.',
     too_long: 'A text in the variables, which is no content, is too long.',
+    too_many_values: 'The JSON at loc has more than limit values.',
     headers_too_large: 'The headers of the request are too large: HTTP 431.',
   },
   DIGEST_MISMATCH: { digest_mismatch: 'The bytes that came have the digest in msg.' },

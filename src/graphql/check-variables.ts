@@ -7,6 +7,9 @@ const fewCharacters = 10_000;
 const maxFaults = 50;
 const maxMessage = 1_000;
 
+/** Characters of a long text that its fault tells. */
+const maxShown = 100;
+
 /** Thrown where more faults have been found than are told. */
 const enough = new Error('There are more faults than are told.');
 
@@ -39,7 +42,7 @@ export function checkVariables(
       const type = typeFromAST(schema, node as Parameters<typeof typeFromAST>[1]);
       if (!type || !Object.hasOwn(variables, name)) continue;
       coerceInputValue(
-        variables[name],
+        cutTexts(variables[name]),
         type as Parameters<typeof coerceInputValue>[1],
         (path, _value, { message }) => add([name, ...path], message),
         hideSuggestions,
@@ -53,10 +56,26 @@ export function checkVariables(
   faults.throwIfAny();
 }
 
+/**
+ * The value with long texts cut. Only types of texts take a long one, and they do not look at it. The others would write it out,
+ * or look for names that are like it.
+ */
+function cutTexts(value: unknown): unknown {
+  if (typeof value === 'string') return value.length > fewCharacters ? cutText(value, maxShown) : value;
+  if (Array.isArray(value)) return value.map(cutTexts);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cutTexts(member)]));
+}
+
 /** A file part stands in the variables as an object of ours. No more of a long text is written out than shows that it is long. */
 function shorten(_key: string, value: unknown): unknown {
   if (typeof value === 'string') return value.slice(0, fewCharacters + 1);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return isPlainObject(value) ? value : null;
+}
+
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? value : null;
+  return prototype === Object.prototype || prototype === null;
 }

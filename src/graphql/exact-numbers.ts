@@ -27,11 +27,15 @@ interface Container {
 /** Programs that know no shorter text of a double write so many digits. */
 const digitsOfDouble = 17;
 
+/** Few digits with a small power of ten always survive: most numbers need no closer look. */
+const fewDigits = /^-?[\d.]{1,15}(?:[eE][+-]?\d{1,2})?$/;
+
 /**
  * Whether a number as JSON writes it has the same value once it is a double: -0 is 0, 1.50 is 1.5, and 1e400 is nothing.
  * 0.10000000000000001 is a double's own text, although JSON writes it as 0.1.
  */
 export function isExact(token: string): boolean {
+  if (fewDigits.test(token)) return true;
   const double = Number(token);
   if (double === 0) return !/^-?[0.]*[1-9]/.test(token);
   if (!Number.isFinite(double)) return false;
@@ -99,7 +103,7 @@ function stepOf(text: string, container: Container): string | number {
 }
 
 /** Behind the closing quote of the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     if (!isEscaped(text, quote)) return quote + 1;
   }

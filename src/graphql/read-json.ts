@@ -2,15 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { AttachmentError, fault, type Loc } from '../errors.js';
 import { assertExactNumbers, isEscaped } from './exact-numbers.js';
+import { beginsValue, closers, maxDepth, maxValues, openers, tooDeep, tooManyValues } from './json-bounds.js';
 
 /** A string with more characters is a long text: it can only be content. */
 export const longText = 256 * 1024;
 
 /** Characters of a body beside its long texts. */
 export const maxRest = 1024 * 1024;
-
-/** Objects and arrays within one another. */
-export const maxDepth = 100;
 
 /** Bytes that are decoded in one turn of the event loop. */
 const turnSize = 1024 * 1024;
@@ -23,7 +21,8 @@ export function maxJsonBody(maxInlineSize: number): number {
 /**
  * A body as JSON, read in turns of the event loop: long texts are cut out, and only the rest is parsed and looked through in one
  * go. Throws BAD_USER_INPUT (types `json_invalid`, `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too
- * much that is no content, TOO_MANY_FILES; and what `permitContent` throws, which is called if there is content in it.
+ * much that is no content and for too many values, TOO_MANY_FILES; and what `permitContent` throws, which is called if there is
+ * content in it.
  */
 export async function readJson(
   bytes: Buffer,
@@ -67,8 +66,6 @@ function parse(text: string): unknown {
 }
 
 const quote = 0x22;
-const openers = new Set([0x7b, 0x5b]);
-const closers = new Set([0x7d, 0x5d]);
 
 /** Offsets of a string's first character, and of its closing quote. */
 interface Span {
@@ -76,11 +73,12 @@ interface Span {
   end: number;
 }
 
-/** The long strings of a text. Bounds, before it is parsed, how deep it is and how much of it is no long text. */
+/** The long strings of a text. Bounds, before it is parsed, how deep it is, its values, and how much of it is no long text. */
 function findLongStrings(text: string): Span[] {
   const spans: Span[] = [];
   let depth = 0;
   let rest = 0;
+  let values = 0;
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charCodeAt(at);
     rest += 1;
@@ -91,7 +89,9 @@ function findLongStrings(text: string): Span[] {
       at = string.end;
     } else if (openers.has(character)) depth += 1;
     else if (closers.has(character)) depth -= 1;
-    if (depth > maxDepth) throw tooDeep();
+    if (beginsValue(character)) values += 1;
+    if (depth > maxDepth) throw tooDeep(['body']);
+    if (values > maxValues) throw tooManyValues(['body']);
     if (rest > maxRest) throw tooMuch();
   }
   return spans;
@@ -211,11 +211,6 @@ export function textTooLong(loc: Loc): AttachmentError {
 function tooMuch(): AttachmentError {
   const msg = `The body may have at most ${maxRest} bytes without its contents.`;
   return fault('too_large', ['body'], msg, { limit: maxRest });
-}
-
-function tooDeep(): AttachmentError {
-  const msg = `The body is nested deeper than ${maxDepth} levels.`;
-  return fault('json_too_deep', ['body'], msg, { code: 'BAD_USER_INPUT', message: msg, limit: maxDepth });
 }
 
 function longKey(): AttachmentError {

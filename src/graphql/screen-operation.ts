@@ -16,6 +16,7 @@ import { costOf, costVariables, type OperationCost } from './cost/operation-cost
 import { assertShape } from './cost/operation-shape.js';
 import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
 import { assertExactNumbers } from './exact-numbers.js';
+import { findExcess, tooDeep } from './json-bounds.js';
 
 /** Documents that are remembered, and bytes of memory that they may take: an application's own. */
 const maxRemembered = 1_000;
@@ -156,14 +157,18 @@ function assertAffordable(
 
 /**
  * The operation that a request asks for: the members of its body, or the parameters of its URL, where `variables` is JSON. Null
- * for what is no operation at all: the server refuses it. Throws BAD_USER_INPUT for numbers in a URL that would be changed.
+ * for what is no operation at all: the server refuses it. Throws BAD_USER_INPUT for variables in a URL that are nested too deeply, and
+ * for numbers in them that would be changed.
  */
 export function readOperation(parameters: unknown): Operation | null {
   if (!isObject(parameters)) return null;
   const { query, operationName, variables } = parameters;
   if (typeof query !== 'string') return null;
   const given = typeof variables === 'string' ? parseQuietly(variables) : variables;
-  if (typeof variables === 'string' && given !== undefined) assertExactNumbers(variables, []);
+  if (typeof variables === 'string' && given !== undefined) {
+    if (findExcess(variables) === 'levels') throw tooDeep(['query', 'variables']);
+    assertExactNumbers(variables, []);
+  }
   return {
     query,
     operationName: typeof operationName === 'string' ? operationName : undefined,

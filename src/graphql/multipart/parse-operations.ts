@@ -1,6 +1,6 @@
 import { errorTable, Faults } from '../../errors.js';
 import { assertExactNumbers } from '../exact-numbers.js';
-import { maxDepth } from '../read-json.js';
+import { findExcess, maxDepth, tooManyValues } from '../json-bounds.js';
 import { multipartFault } from './multipart-fault.js';
 
 /** One GraphQL request as its client sent it; what was null or absent is left out. */
@@ -70,10 +70,11 @@ export function parseJsonObject(field: 'operations' | 'map', text: string): Json
 }
 
 function parseJson(field: string, text: string): unknown {
-  const value = tryParse(field, text);
-  if (isDeeper(value, maxDepth))
+  const excess = findExcess(text);
+  if (excess === 'levels')
     throw multipartFault([field], 'json_too_deep', `"${field}" is nested deeper than ${maxDepth} levels.`);
-  return value;
+  if (excess === 'values') throw tooManyValues([field]);
+  return tryParse(field, text);
 }
 
 function tryParse(field: string, text: string): unknown {
@@ -82,10 +83,4 @@ function tryParse(field: string, text: string): unknown {
   } catch {
     throw multipartFault([field], 'json_invalid', `"${field}" is not valid JSON.`);
   }
-}
-
-/** Goes no deeper than `levels`. */
-function isDeeper(value: unknown, levels: number): boolean {
-  if (!isContainer(value)) return false;
-  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

@@ -2,6 +2,7 @@ import { createSchema } from '../../../src/graphql/schema.js';
 import { createScreen } from '../../../src/graphql/screen-operation.js';
 import { Client } from '../../support/client.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
+import { formBody, testBoundary } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
 
 const repeat = (count: number, text: (index: number) => string) =>
@@ -159,3 +160,66 @@ describe('the memory of documents', () => {
     expect(screen({ query: '{ viewer { permissions } }' }, false)?.document).not.toBe(unknown?.document);
   });
 });
+
+describe('variables beyond any use', () => {
+  const long = 'x'.repeat(2 * 1024 * 1024);
+  const told = (message: string) => [
+    {
+      extensions: {
+        code: 'BAD_USER_INPUT',
+        details: [{ loc: ['variables', 'value'], msg: expect.stringContaining(message) }],
+      },
+    },
+  ];
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startService();
+  });
+  afterAll(() => service.close());
+
+  test.each([
+    ['[AttachmentStatus!]', 'filter: { status: $value }', 'does not exist in "AttachmentStatus" enum.'],
+    ['Int', 'first: $value', `… (${long.length} characters)`],
+  ])('have long texts cut before they are compared and quoted: %s', async (type, argument, message) => {
+    const query = `query ($value: ${type}) { attachments(${argument}) { totalCount } }`;
+    const { status, errors } = await service.client.graphql(query, { value: long });
+    expect({ status, errors }).toMatchObject({ status: 400, errors: told(message) });
+  });
+
+  test('are refused for their number in each form of a request', async () => {
+    const operation = { query: '{ viewer { organizationId } }', variables: { a: Array(30_000).fill(1) } };
+    const refusal = (loc: string[]) => ({
+      status: 413,
+      body: { errors: [{ extensions: { details: [{ loc, type: 'too_many_values' }], limit: 25_000 } }] },
+    });
+    const json = { 'content-type': 'application/json' };
+    expect(await post(service, JSON.stringify(operation), json)).toMatchObject(refusal(['body']));
+    const form = formBody([
+      { name: 'operations', content: JSON.stringify(operation) },
+      { name: 'map', content: '{}' },
+    ]);
+    const headers = { 'content-type': `multipart/form-data; boundary=${testBoundary}` };
+    expect(await post(service, form, headers)).toMatchObject(refusal(['operations']));
+  });
+
+  test('are refused for their depth in a URL', async () => {
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+    const url = `/graphql?query={viewer{organizationId}}&variables=%7B%22a%22:${deep}%7D`;
+    const answer = await fetch(`${service.url}${url}`, {
+      headers: { ...service.client.headers, 'apollo-require-preflight': 'true' },
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { details: [{ type: 'json_too_deep' }], limit: 100 } }],
+    });
+  });
+});
+
+async function post(service: TestService, body: string | Buffer, headers: Record<string, string>) {
+  const answer = await fetch(`${service.url}/graphql`, {
+    method: 'POST',
+    headers: { ...service.client.headers, 'apollo-require-preflight': 'true', ...headers },
+    body,
+  });
+  return { status: answer.status, body: await answer.json() };
+}

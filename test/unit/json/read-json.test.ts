@@ -2,14 +2,8 @@ import { randomInt } from 'node:crypto';
 import { assertPermitted, contentNeed } from '../../../src/auth/permission-table.js';
 import type { Permission, Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
-import {
-  findLongTexts,
-  longText,
-  maxDepth,
-  maxJsonBody,
-  maxRest,
-  readJson,
-} from '../../../src/graphql/read-json.js';
+import { maxDepth, maxValues } from '../../../src/graphql/json-bounds.js';
+import { findLongTexts, longText, maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
 import { report } from '../../support/report.js';
 
 const maxFiles = 3;
@@ -155,9 +149,30 @@ describe('limits', () => {
     else expect(await readBadly(text)).toEqual(limit('REQUEST_TOO_LARGE', maxRest, ['body'], 'too_large'));
   });
 
+  test.each([-1, 0, 1])('the values, however they are arranged, and %i', async (more) => {
+    const inner = maxValues - 2 + more;
+    for (const variables of [
+      `[${Array.from({ length: inner + 1 }, () => '1e1').join()}]`,
+      `{${Array.from({ length: inner + 1 }, (_, index) => `",[{\\"${index}":1`).join()}}`,
+      `[${'[],'.repeat(inner / 2)}${inner % 2 ? '1,1' : '1'}]`,
+    ]) {
+      const text = `{"variables":${variables}}`;
+      if (more <= 0) expect(Object.keys((await read(text)) as object)).toEqual(['variables']);
+      else
+        expect(await readBadly(text)).toEqual(
+          limit('REQUEST_TOO_LARGE', maxValues, ['body'], 'too_many_values'),
+        );
+    }
+  });
+
   test.each([
     ['many values', `[${'1,'.repeat(8_000_000)}`],
     ['many short strings', `[${'"abc",'.repeat(2_000_000)}`],
+  ])('tell %s before the text is parsed, which is no JSON', async (_, text) => {
+    expect(await readBadly(text)).toEqual(limit('REQUEST_TOO_LARGE', maxValues, ['body'], 'too_many_values'));
+  });
+
+  test.each([
     ['backslashes', `{"variables":["${'\\'.repeat(8_000_000)}"`],
     ['quotes within a string', `{"variables":["${'\\"'.repeat(8_000_000)}`],
   ])('tell %s before the text is parsed, which is no JSON', async (_, text) => {
