@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Admit } from '../auth/admit.js';
 import { assertPermitted, contentNeed, isPermitted } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
 import type { ReadMultipart } from '../graphql/read-multipart.js';
 import type { ScreenedOperation } from '../graphql/screen-operation.js';
@@ -107,6 +107,7 @@ async function admitInto(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  assertHost(request);
   assertPreflighted(request);
   if (request.headers.authorization === undefined) {
     await admitAnonymous(deps.anonymous, request, reply);
@@ -122,6 +123,13 @@ function permitContent(facts: RequestFacts): void {
   if (facts.metNeed === contentNeed) return;
   assertPermitted(facts.viewer, contentNeed);
   facts.metNeed = contentNeed;
+}
+
+/** The GraphQL server's adapter makes a URL of the host, and HTTP/1.0 needs none. */
+function assertHost({ hostname }: FastifyRequest): void {
+  if (URL.canParse(`http://${hostname}/`)) return;
+  const msg = 'The Host header must name a host.';
+  throw fault('bad_request', ['headers', 'host'], msg, { message: msg });
 }
 
 /** The body of a request that is no form, within its limits of size, time and memory. */

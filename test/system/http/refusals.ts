@@ -46,6 +46,11 @@ export const refusals: Record<string, Refusal> = {
     code: 'REQUEST_TOO_LARGE',
     limit: 1_000,
   },
+  'a host that is none': {
+    request: query('{ __typename }').replace('Host: localhost', 'Host: ['),
+    ...invalid,
+    type: 'bad_request',
+  },
   'DELETE on GraphQL': { request: get('/graphql', '', 'DELETE'), ...notFound },
   'POST on a file': { request: post('{}', 'application/json', `/attachments/${id}/x`), ...notFound },
   'POST of a type unknown to a route unknown': { request: post('<x/>', 'a/b', '/nothing'), ...notFound },
