@@ -152,7 +152,44 @@ export const attacks: readonly Attack[] = [
         4,
       ),
   },
+  {
+    name: '16 MiB of base64 that look like numbers',
+    run: (service) =>
+      askAll(
+        service,
+        queryRequest(service, createFromText, {
+          input: { content: { base64: nearlyNumbers() }, fileName: 'a.txt' },
+        }),
+        4,
+      ),
+  },
+  {
+    name: '16 MiB in place of an enum value',
+    run: (service) =>
+      askAll(
+        service,
+        queryRequest(
+          service,
+          'query ($status: [AttachmentStatus!]) { attachments(filter: { status: $status }) { totalCount } }',
+          { status: nearlyNumbers() },
+        ),
+        4,
+      ),
+  },
+  {
+    name: '16 bodies of 1 MiB of numbers, no credential',
+    run: (service) => askAll(service, anonymous('{ viewer { organizationId } }', Array(240_000).fill(1)), 16),
+  },
 ];
+
+const createFromText =
+  'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }';
+
+/** As long a JSON body as is permitted, of digits that are nearly numbers too long to be kept. */
+function nearlyNumbers(): string {
+  const digits = '111111111111111A';
+  return digits.repeat(Math.floor((16 * 1024 * 1024 * 4) / 3 / digits.length));
+}
 
 async function slowAuthorizer(): Promise<AsyncDisposable & { environment: NodeJS.ProcessEnv }> {
   const policy = await startPolicyServer();

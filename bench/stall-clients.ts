@@ -15,8 +15,8 @@ import { downloadRequest, queryRequest, upload } from './service-requests.js';
 /** No attack goes on longer. */
 const attackMs = 60_000;
 
-export function anonymous(query: string): LoadRequest {
-  const body = Buffer.from(JSON.stringify({ query }));
+export function anonymous(query: string, extra: readonly unknown[] = []): LoadRequest {
+  const body = Buffer.from(JSON.stringify({ query, variables: { extra } }));
   const headers = { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
   return { method: 'POST', path: '/graphql', headers, body: [body] };
 }
