@@ -14,6 +14,8 @@ export class ReservedSpace {
   readonly #directory: string;
   readonly #bytes: number;
   #lastSufficientAt = Number.NEGATIVE_INFINITY;
+  /** Everybody who asks while the volume is being asked has its answer. */
+  #asking: Promise<void> | null = null;
 
   constructor(directory: string, bytes: number) {
     this.#directory = directory;
@@ -24,6 +26,13 @@ export class ReservedSpace {
   async assertLeft(): Promise<void> {
     const now = performance.now();
     if (now - this.#lastSufficientAt < trustedForMs) return;
+    this.#asking ??= this.#ask(now).finally(() => {
+      this.#asking = null;
+    });
+    await this.#asking;
+  }
+
+  async #ask(now: number): Promise<void> {
     const { blocks, bavail, bsize } = await statfs(this.#directory);
     // Some network file systems know no sizes and say 0 for all of them.
     if (blocks > 0 && bavail * bsize < this.#bytes)

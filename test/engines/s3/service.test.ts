@@ -105,6 +105,19 @@ describeWithProgram('radosgw', cephPackages, () => {
     expect((await fetch(location)).status).toBe(403);
   });
 
+  test('a small file that is kept with its row comes through the service', async () => {
+    const before = await bucket.keys();
+    await using small = await startOnBucket(bucket.location, { INLINE_MAX_BYTES: '1024' });
+    const content = randomBytes(1024);
+    const { url } = await uploadTo(small, content, 'small.bin');
+    const headers = { authorization: `Bearer ${small.key}` };
+    const response = await fetch(url, { headers, redirect: 'manual' });
+    expect([response.status, sha256(await bytesOf(response))]).toEqual([200, sha256(content)]);
+    expect(await bucket.keys()).toEqual(before);
+    const { url: larger } = await uploadTo(small, randomBytes(1025), 'larger.bin');
+    expect((await fetch(larger, { headers, redirect: 'manual' })).status).toBe(307);
+  });
+
   test('ranges come from the store', async () => {
     const content = randomBytes(6 * mebibyte);
     const { url } = await upload(content, 'film.bin');

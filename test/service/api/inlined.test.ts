@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eicarString } from '../../../src/scanner/self-test.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { storedFiles, storedObjects } from '../../support/stored-files.js';
@@ -19,6 +21,15 @@ const bodies = () =>
 async function download(url: string, headers: Record<string, string> = {}) {
   const response = await service.client.download(url, headers);
   return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) };
+}
+
+async function untilStatus(id: string, expected: string): Promise<void> {
+  const query = 'query ($id: ID!) { attachment(id: $id) { status } }';
+  for (;;) {
+    const { attachment } = await service.client.ask<{ attachment: { status: string } }>(query, { id });
+    if (attachment.status === expected) return;
+    await sleep(10);
+  }
 }
 
 describe('a file of up to INLINE_MAX_BYTES', () => {
@@ -68,6 +79,18 @@ describe('a file of up to INLINE_MAX_BYTES', () => {
     const due = await queryTestDatabase(service.dataDirectory, 'SELECT document_key FROM removals');
     expect(due).toEqual([]);
     expect((await download(url)).status).toBe(404);
+  });
+
+  test('is scanned', async () => {
+    const [bad, good] = [
+      await service.client.upload({ content: eicarString }),
+      await service.client.upload({ content: 'clean' }),
+    ];
+    expect(await bodies()).toHaveLength(2);
+    await untilStatus(bad.id, 'REJECTED');
+    await untilStatus(good.id, 'APPROVED');
+    expect((await download(bad.url)).status).toBe(409);
+    expect(String((await download(good.url)).bytes)).toBe('clean');
   });
 
   test('leaves nothing if its input is refused', async () => {

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import { writeBody } from '../../../src/database/blob-bodies.js';
+import { type Database, openDatabase } from '../../../src/database/database.js';
+import { databaseFile } from '../../../src/database/database-file.js';
+import { BlobRow } from '../../../src/database/entities/blob.js';
+import { insertRow } from '../../../src/database/insert-row.js';
+import { createInlinedKey } from '../../../src/storage/document-key.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+
+const count = 1_000;
+const size = 16_384;
+const now = new Date();
+
+let directory: string;
+let database: Database;
+beforeEach(async () => {
+  directory = await makeTemporaryDirectory();
+  database = await openDatabase(directory);
+});
+afterEach(async () => {
+  await database.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function fill(): Promise<void> {
+  await database.write(async (manager) => {
+    for (let index = 0; index < count; index += 1) {
+      const documentKey = createInlinedKey('org', now);
+      const id = `blob-${index}`;
+      const digests = { md5: '', sha256: '' };
+      const verdict = 'APPROVED' as const;
+      const blob = { id, organizationId: 'org', documentKey, size, ...digests, verdict, createdAt: now };
+      await insertRow(manager, BlobRow, blob);
+      await writeBody(manager, { blobId: id, body: randomBytes(size) });
+    }
+  });
+}
+
+async function pages(): Promise<number> {
+  const [row] = await database.read.query<{ page_count: number }[]>('PRAGMA page_count');
+  return row?.page_count ?? 0;
+}
+
+test('the file of a new database gives back what deleted bytes have taken, but for a reserve', async () => {
+  await fill();
+  const full = await pages();
+  expect(full).toBeGreaterThan((count * size) / 4096);
+  await database.write((manager) => manager.query('DELETE FROM blobs'));
+  expect(await pages()).toBe(full);
+  await database.shrink();
+  const left = await pages();
+  expect(left).toBeLessThan(1_500);
+  await database.shrink();
+  expect(await pages()).toBe(left);
+  await database.close();
+  expect((await stat(databaseFile(directory))).size).toBeLessThan(1_500 * 4096);
+  database = await openDatabase(directory);
+});
+
+test('while little is free, nothing is given back', async () => {
+  await fill();
+  const full = await pages();
+  await database.write((manager) => manager.query(`DELETE FROM blobs WHERE id < 'blob-2'`));
+  await database.shrink();
+  expect(await pages()).toBe(full);
+});
