@@ -40,7 +40,7 @@ const attachmentsQuery = (more = '') => `query Page(
 const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC', column: 'created_at' };
 const orders: readonly Order[] = [
   newestFirst,
-  { field: 'FILE_NAME', direction: 'ASC', column: 'file_name' },
+  { field: 'FILE_NAME', direction: 'ASC', column: 'sort_name' },
   { field: 'SIZE', direction: 'DESC', column: 'size' },
 ];
 

@@ -22,9 +22,9 @@ const recordId = 'CAST(n / 10 AS text)';
 /** Rows `n` where a record begins, and where the record of row `n` began. */
 const isFirst = 'n % 10 = 0';
 const first = 'n - n % 10';
-/** From 100 bytes to 20 MB, and a figure that never repeats, in no order. */
+/** From 100 bytes to 20 MB, and a figure of seven digits that never repeats, in no order. */
 const size = '(n * 104729) % 20000000 + 100';
-const figure = '(n * 7919) % 1000003';
+const figure = '1000000 + (n * 7919) % 1000003';
 
 const kind = 'CASE WHEN n % 10 < 5 THEN 0 WHEN n % 10 < 7 THEN 1 WHEN n % 10 < 9 THEN 2 ELSE 3 END';
 const contentType = choose(kind, ['application/pdf', 'image/png', 'image/jpeg', 'text/plain']);
@@ -36,7 +36,8 @@ const word = choose('n % 7', ['Invoice', 'Offer', 'Contract', 'Report', 'Drawing
  * without indexes, which take a fraction of the time when they are made at the end.
  */
 export function seedStatements(dialect: SeedDialect, seed: Seed): string[] {
-  return [principals, blobs, attachments, recordFields, links].map((statement) => statement(seed, dialect));
+  const statements = [principals, blobs, attachments, recordFields, links];
+  return [...statements.map((statement) => statement(seed, dialect)), ...dialect.afterNames];
 }
 
 function principals({ organizationId, viewerId }: Seed): string {
@@ -59,12 +60,14 @@ function blobs(seed: Seed, dialect: SeedDialect): string {
 function attachments(seed: Seed, dialect: SeedDialect): string {
   const creator = choose('(n / 7) % 5', [seed.viewerId, otherCreatorId, 'user-2', 'user-3', 'user-4']);
   const tomorrow = startedAt + 86_400_000;
+  // A number sorts behind the count of its digits.
+  const name = (space: string) => `${word} || '${space}' || ${dialect.digits(figure, 7)} || ${extension}`;
   const unlessUnclaimed = (value: string) => `CASE WHEN ${isUnclaimed} THEN NULL ELSE ${value} END`;
   return `${dialect.numbers(seed.count)}
-    INSERT INTO attachments (id, organization_id, blob_id, shared, file_name, content_type, size,
+    INSERT INTO attachments (id, organization_id, blob_id, shared, file_name, search_name, sort_name, content_type, size,
       record_type, record_id, created_by_id, created_at, updated_at, claimed_at, expires_at)
     SELECT ${uuid(seed, dialect, 2)}, '${seed.organizationId}', ${uuid(seed, dialect, 1)}, NOT (${isUnclaimed}),
-      ${word} || ' ' || ${dialect.digits(figure, 7)} || ${extension}, ${contentType}, ${size},
+      ${name(' ')}, LOWER(${name(' ')}), LOWER(${name(' 7')}), ${contentType}, ${size},
       ${unlessUnclaimed(`'${recordType}'`)}, ${unlessUnclaimed(recordId)}, ${creator},
       ${instant(seed)}, ${instant(seed)}, ${unlessUnclaimed(instant(seed))},
       CASE WHEN ${isUnclaimed} THEN ${tomorrow} ELSE NULL END

@@ -7,6 +7,8 @@ export interface SeedDialect {
   randomHex(bytes: number): string;
   /** `2026-01-31/23` of an instant in milliseconds. */
   hourOf(ms: string): string;
+  /** Statements that have the names found at once. */
+  afterNames: readonly string[];
 }
 
 export const sqliteDialect: SeedDialect = {
@@ -16,6 +18,10 @@ export const sqliteDialect: SeedDialect = {
   digits: (expression, width) => `printf('%0${width}d', ${expression})`,
   randomHex: (bytes) => `lower(hex(randomblob(${bytes})))`,
   hourOf: (ms) => `strftime('%Y-%m-%d/%H', ${ms} / 1000, 'unixepoch')`,
+  afterNames: [
+    'INSERT INTO name_trigrams (rowid, name) SELECT row_id, name FROM name_changes',
+    'DELETE FROM name_changes',
+  ],
 };
 
 export const postgresDialect: SeedDialect = {
@@ -24,4 +30,5 @@ export const postgresDialect: SeedDialect = {
   digits: (expression, width) => `lpad((${expression})::text, ${width}, '0')`,
   randomHex: (bytes) => Array.from({ length: bytes / 16 }, () => 'md5(random()::text)').join(' || '),
   hourOf: (ms) => `to_char(to_timestamp(${ms} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD/HH24')`,
+  afterNames: [],
 };

@@ -181,6 +181,7 @@ export const faultTypes = {
     answer_too_large: 'The answer would have more than limit bytes.',
     too_many_questions: 'The operation leads to more than limit questions to the record authorizer.',
     took_too_long: 'A list or count searched for too long.',
+    too_many_rows: 'The conditions of a filter together are too rare, and each alone is too frequent.',
   },
   STORAGE_UNAVAILABLE: { content_lost: 'The bytes were removed before their upload ended.' },
   AUTHORIZER_UNAVAILABLE: { token_keys_unavailable: 'The keys at JWT_JWKS_URL cannot be fetched.' },

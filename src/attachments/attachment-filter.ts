@@ -1,5 +1,7 @@
 import type { Verdict } from '../database/entities/blob.js';
+import { foldName } from '../database/name-forms.js';
 import type { Parameters } from '../database/read-rows.js';
+import { type AttachmentError, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 
 /** Every condition that is given must hold; of the values of one condition, any. */
@@ -18,46 +20,47 @@ export interface AttachmentFilter {
   sha256?: string | undefined;
 }
 
-/** SQL on `attachments a`, of the viewer's organization. */
+/** SQL on one row of `attachments a`, of the viewer's organization. */
 type Condition<Value> = (sql: Parameters, value: Value, organizationId: string) => string;
 
-const exists = (wanted: boolean) => (wanted ? 'EXISTS' : 'NOT EXISTS');
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&');
-const lowerAscii = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
+/*
+ * Each condition looks at its row and at rows that the row names, never at a set: a walk along an order asks it of few rows. As
+ * scalar subqueries, for PostgreSQL would make joins of others, with all rows of the other table.
+ */
 const conditions: { [Name in keyof AttachmentFilter]-?: Condition<NonNullable<AttachmentFilter[Name]>> } = {
-  status: (sql, status, organizationId) => {
-    const isWanted = sql.isOneOf('blobs.verdict', status);
-    if (status.includes('APPROVED'))
-      return `EXISTS (SELECT 1 FROM blobs WHERE blobs.id = a.blob_id AND ${isWanted})`;
-    // Found by their blobs: few are not approved, and in the order of a page there may be millions of others before them.
-    return `a.id IN (SELECT attachments.id FROM blobs JOIN attachments ON attachments.blob_id = blobs.id
-      WHERE blobs.organization_id = ${sql.add(organizationId)} AND blobs.verdict <> 'APPROVED' AND ${isWanted})`;
-  },
+  status: (sql, status) =>
+    sql.isOneOf('(SELECT blobs.verdict FROM blobs WHERE blobs.id = a.blob_id)', status),
   claimed: (_, claimed) => `a.record_id IS ${claimed ? 'NOT NULL' : 'NULL'}`,
-  linked: (_, linked) => `${exists(linked)} (SELECT 1 FROM links WHERE links.attachment_id = a.id)`,
+  linked: (_, linked) =>
+    `(SELECT 1 FROM links WHERE links.attachment_id = a.id LIMIT 1) IS ${linked ? 'NOT NULL' : 'NULL'}`,
   record: (sql, { type, id }, organizationId) => {
-    const isRecords = (table: string) => `${table}.organization_id = ${sql.add(organizationId)}
-      AND ${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
-    return `a.id IN (SELECT attachments.id FROM attachments WHERE ${isRecords('attachments')}
-      UNION SELECT links.attachment_id FROM links JOIN record_fields ON record_fields.id = links.field_id
-        WHERE ${isRecords('record_fields')})`;
+    const isRecords = (table: string) =>
+      `${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
+    return `(${isRecords('a')} OR (SELECT 1 FROM links JOIN record_fields ON record_fields.id = links.field_id
+      WHERE links.attachment_id = a.id AND record_fields.organization_id = ${sql.add(organizationId)}
+        AND ${isRecords('record_fields')} LIMIT 1) IS NOT NULL)`;
   },
-  contentType: (sql, types) => {
-    const alternatives = types.map((type) => `a.content_type LIKE ${sql.add(typePattern(type))} ESCAPE '\\'`);
-    return alternatives.length > 0 ? `(${alternatives.join(' OR ')})` : '1 = 0';
-  },
-  fileNameContains: (sql, text) =>
-    `LOWER(a.file_name) LIKE ${sql.add(`%${escapeLike(lowerAscii(text))}%`)} ESCAPE '\\'`,
+  contentType: (sql, types) => `(${types.map((type) => hasType(sql, type)).join(' OR ') || '1 = 0'})`,
+  fileNameContains: (sql, text) => hasText(sql, 'a.search_name', text),
   createdBy: (sql, createdBy) => `a.created_by_id = ${sql.add(createdBy)}`,
   createdAfter: (sql, after) => `a.created_at > ${sql.add(after.getTime())}`,
   createdBefore: (sql, before) => `a.created_at < ${sql.add(before.getTime())}`,
-  sha256: (sql, sha256, organizationId) => `a.blob_id IN (SELECT id FROM blobs
-    WHERE blobs.organization_id = ${sql.add(organizationId)} AND blobs.sha256 = ${sql.add(sha256.toLowerCase())})`,
+  sha256: (sql, sha256) =>
+    `(SELECT blobs.sha256 FROM blobs WHERE blobs.id = a.blob_id) = ${sql.add(sha256.toLowerCase())}`,
 };
 
-function typePattern(type: string): string {
-  return type.endsWith('/*') ? `${escapeLike(type.slice(0, -1))}%` : escapeLike(type);
+/** A type, or a family: the texts from `image/` up to `image0`, the next character behind the slash. */
+export function hasType(sql: Parameters, type: string): string {
+  const name = type.toLowerCase();
+  if (!name.endsWith('/*')) return `content_type = ${sql.add(name)}`;
+  const family = name.slice(0, -2);
+  return `(content_type > ${sql.add(`${family}/`)} AND content_type < ${sql.add(`${family}0`)})`;
+}
+
+export function hasText(sql: Parameters, column: string, text: string): string {
+  return `${column} LIKE ${sql.add(`%${escapeLike(foldName(text))}%`)} ESCAPE '\\'`;
 }
 
 /** The conditions on `attachments a`, of this organization, that the filter describes. */
@@ -66,4 +69,24 @@ export function conditionsOf(filter: AttachmentFilter, sql: Parameters, organiza
     const value = filter[name as keyof AttachmentFilter];
     return value === undefined ? [] : (condition as Condition<unknown>)(sql, value, organizationId);
   });
+}
+
+const lookUps: readonly string[] = [
+  'status',
+  'linked',
+  'record',
+  'sha256',
+] satisfies (keyof AttachmentFilter)[];
+
+/** How many rows are read for each that is looked at. If a condition is on the row itself, few are left for the others. */
+export function weightOf(filter: AttachmentFilter): number {
+  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return names.every((name) => lookUps.includes(name)) ? 1 + names.length : 1;
+}
+
+/** QUERY_TOO_COMPLEX: many rows meet each condition alone, and too few of those that were looked at meet all. */
+export function tooManyRows(filter: AttachmentFilter, limit: number): AttachmentError {
+  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const msg = `More than ${limit} attachments would have to be looked at for ${names.join(' and ')}. Add a condition that few meet, such as record, sha256, a fileNameContains of at least 3 characters a shorter time of creation, or another order.`;
+  return fault('too_many_rows', ['filter'], msg, { message: msg, limit });
 }

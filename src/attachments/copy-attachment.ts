@@ -5,6 +5,7 @@ import { checkNewName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';
+import { nameForms } from '../database/name-forms.js';
 import { Faults } from '../errors.js';
 import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { readDescriptions } from './descriptions.js';
@@ -49,6 +50,7 @@ export async function copyAttachment(
     const attachment = Object.assign(new AttachmentRow(), original, description, {
       id: uuidv7(),
       fileName: name,
+      ...nameForms(name),
       shared: false,
       recordType: null,
       recordId: null,

@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import type { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { nameForms } from '../database/name-forms.js';
 import type { Intake } from '../intake/intake.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { CreationInput, Examined } from './check-creation.js';
@@ -63,6 +64,7 @@ function toAttachment(
     blobId: blob.id,
     shared: owner !== null,
     fileName: examined.fileName,
+    ...nameForms(examined.fileName),
     contentType: examined.contentType,
     size: blob.size,
     description,

@@ -11,34 +11,40 @@ import {
   toTotal,
 } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
-import { hasRowLocks } from '../database/row-locks.js';
 import { readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
-import { type AttachmentFilter, conditionsOf } from './attachment-filter.js';
-
-export type AttachmentOrderField = 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
-
-export interface AttachmentOrder {
-  field: AttachmentOrderField;
-  direction: 'ASC' | 'DESC';
-}
+import { type AttachmentFilter, tooManyRows, weightOf } from './attachment-filter.js';
+import { findCandidates } from './candidates.js';
+import {
+  type AttachmentOrder,
+  type Half,
+  halvesOf,
+  hasMore,
+  selectCandidates,
+  selectWalk,
+  type Walk,
+} from './walk-order.js';
 
 export interface AttachmentList extends PageRequest {
   filter: AttachmentFilter;
   orderBy: AttachmentOrder;
 }
 
-const columns = { CREATED_AT: 'created_at', FILE_NAME: 'file_name', SIZE: 'size' } as const;
+type Query = (sql: Parameters) => string;
 
-/** A viewer sees everything of its organization that is claimed or linked, and besides that what it made itself. */
-type Half = 'shared' | 'own';
-
-/** A claimed attachment is shared. */
-const halvesOf = ({ claimed }: AttachmentFilter): Half[] =>
-  claimed === true ? ['shared'] : ['shared', 'own'];
+/** Rows that a walk looks at first, before it is asked whether few rows meet a condition. */
+const nearBound = ({ limit }: Walk) => 500 + 10 * limit;
+/**
+ * Rows that it looks at if many meet each: a condition that one row in a hundred meets fills the page by then. Rows of one age lie
+ * side by side, and take a fraction of the time.
+ */
+const farBound = ({ filter, orderBy, limit }: Walk) =>
+  Math.floor(((5_000 + 100 * limit) * (orderBy.field === 'CREATED_AT' ? 2 : 1)) / weightOf(filter));
+const countBound = (filter: AttachmentFilter) => Math.floor(30_000 / weightOf(filter));
 
 /**
- * One page of what the viewer may see, in one statement. Each half is read in order from an index of its own and the two are
- * merged, so that a page costs the same however many rows there are. Throws BAD_USER_INPUT for a bad cursor or page size.
+ * One page of what the viewer may see. Few rows that meet a condition are sorted; a condition that many meet is found along the
+ * order, where each half has an index of its own. Throws BAD_USER_INPUT for a bad cursor or page size; QUERY_TOO_COMPLEX if too many
+ * rows had to be looked at.
  *
  * @example
  * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' }, first: 50, after: null });
@@ -50,18 +56,12 @@ export async function listAttachments(
 ): Promise<Page<StoredAttachment>> {
   checkPageSize(first);
   const { field, direction } = orderBy;
-  const order = `${field} ${direction}`;
+  // Cursors of the order by plain names, which was once, are none of this one.
+  const order = `${field === 'FILE_NAME' ? 'NATURAL_NAME' : field} ${direction}`;
   const from =
     after === null ? null : decodeCursor(order, after, field === 'FILE_NAME' ? 'string' : 'number');
-  const found = await readStoredAmong(manager, (sql) => {
-    const limit = sql.add(first + 1);
-    const halves = halvesOf(filter).map((half) => {
-      const rows = selectHalf(sql, viewer, half, filter);
-      return `SELECT * FROM (SELECT a.id, a.${columns[field]} AS value ${rows}
-        ${stretchOf(sql, orderBy, from)} LIMIT ${limit}) ${half}_half`;
-    });
-    return `${halves.join(' UNION ALL ')} ORDER BY value ${direction}, id ${direction} LIMIT ${limit}`;
-  });
+  const walk = { viewer, filter, orderBy, from, limit: first + 1 };
+  const found = await findPage(manager, walk);
   const sorted = found
     .map((stored) => ({ stored, position: positionOf(stored, field) }))
     .sort((one, other) => comparePositions(one.position, other.position, direction));
@@ -69,55 +69,109 @@ export async function listAttachments(
   return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: node.stored })) };
 }
 
-/** How many the viewer may see in all. Rows beyond the greatest total are not looked for. */
+/** The first rows of each half, as many as the page may have: in no order. */
+async function findPage(manager: EntityManager, walk: Walk): Promise<StoredAttachment[]> {
+  if (!isSearch(walk)) return readStoredAmong(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
+  const halves: StoredAttachment[][] = [];
+  // One after the other: a list takes one connection.
+  for (const half of halvesOf(walk)) halves.push(await searchHalf(manager, walk, half));
+  return halves.flat();
+}
+
+/** Whether rows have to be looked at that may not be on the page. */
+const isSearch = ({ filter, orderBy }: Walk) =>
+  Object.entries(filter).some(
+    ([name, value]) =>
+      value !== undefined && !(orderBy.field === 'CREATED_AT' && /^created(After|Before)$/.test(name)),
+  );
+
+async function searchHalf(manager: EntityManager, walk: Walk, half: Half): Promise<StoredAttachment[]> {
+  const near = isRareByNature(walk, half)
+    ? null
+    : await walkUpTo(manager, { ...walk, half, bound: nearBound(walk) });
+  if (near) return near;
+  const candidates = await findCandidates(manager, walk, half);
+  if (candidates)
+    return readStoredAmong(manager, (sql) => selectCandidates(sql, walk, half, candidates(sql)));
+  const bound = farBound(walk);
+  const far = await walkUpTo(manager, { ...walk, half, bound });
+  if (far) return far;
+  throw tooManyRows(walk.filter, bound);
+}
+
+const isRareByNature = (
+  { filter: { record, sha256, status, fileNameContains, claimed } }: Walk,
+  half: Half,
+): boolean =>
+  (claimed === false && half === 'shared') ||
+  record !== undefined ||
+  sha256 !== undefined ||
+  fileNameContains !== undefined ||
+  status?.includes('APPROVED') === false;
+
+/** The half's rows of the page, if no more than `bound` rows have to be looked at for them; else null. */
+async function walkUpTo(
+  manager: EntityManager,
+  { half, bound, ...walk }: Walk & { half: Half; bound: number },
+): Promise<StoredAttachment[] | null> {
+  const found = await readStoredAmong(manager, (sql) => selectWalk(sql, walk, [half], bound));
+  return found.length < walk.limit && (await hasMore(manager, walk, half, bound)) ? null : found;
+}
+
+/**
+ * How many the viewer may see in all. Rows beyond the greatest total are not looked for. If too many had to be looked at, the total is
+ * of those that were; if that is none, throws QUERY_TOO_COMPLEX.
+ */
 export async function countAttachments(
   manager: EntityManager,
   viewer: Viewer,
   filter: AttachmentFilter,
 ): Promise<Total> {
-  let counted = 0;
-  for (const half of halvesOf(filter)) {
-    const left = maxTotal + 1 - counted;
-    if (left === 0) break;
-    const sql = new Parameters(manager);
-    const rows = selectHalf(sql, viewer, half, filter);
-    // SQLite would walk any index of the organization, whose rows lie in no order: those of one age lie side by side.
-    const order = hasRowLocks(manager) ? '' : 'ORDER BY a.created_at DESC';
-    const counting = `SELECT COUNT(*) AS count FROM (SELECT 1 ${rows} ${order} LIMIT ${sql.add(left)}) counted`;
-    const [found] = await manager.query<{ count: number | string }[]>(counting, sql.values);
-    counted += Number(found?.count ?? 0);
+  const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
+  const walk: Walk = { viewer, filter, orderBy, from: null, limit: maxTotal + 1 };
+  if (!isSearch(walk)) {
+    return toTotal(await count(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null)));
   }
-  return toTotal(counted);
+  let counted = 0;
+  let isCut = false;
+  for (const half of halvesOf(walk)) {
+    const ofHalf = await countHalf(manager, { ...walk, limit: maxTotal + 1 - counted }, half);
+    counted += ofHalf.count;
+    isCut ||= ofHalf.isCut;
+    if (counted > maxTotal) break;
+  }
+  if (isCut && counted === 0) throw tooManyRows(filter, countBound(filter));
+  const total = toTotal(counted);
+  return { ...total, isExact: total.isExact && !isCut };
 }
 
-/** The rows of a half that the filter describes: SQL from FROM on. */
-function selectHalf(
-  sql: Parameters,
-  { organizationId, principal }: Viewer,
+async function countHalf(
+  manager: EntityManager,
+  walk: Walk,
   half: Half,
-  filter: AttachmentFilter,
-): string {
-  const isOfHalf =
-    half === 'shared'
-      ? // In the words of the indexes of what is shared, for SQLite recognizes them by nothing else.
-        'a.shared'
-      : `a.created_by_id = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`;
-  const conditions = [isOfHalf, ...conditionsOf(filter, sql, organizationId)];
-  return `FROM attachments a WHERE a.organization_id = ${sql.add(organizationId)} AND ${conditions.join(' AND ')}`;
+): Promise<{ count: number; isCut: boolean }> {
+  const candidates = await findCandidates(manager, walk, half);
+  if (candidates) {
+    const query: Query = (sql) => selectCandidates(sql, walk, half, candidates(sql));
+    return { count: await count(manager, query), isCut: false };
+  }
+  const bound = countBound(walk.filter);
+  const counted = await count(manager, (sql) => selectWalk(sql, walk, [half], bound));
+  return { count: counted, isCut: counted < walk.limit && (await hasMore(manager, walk, half, bound)) };
 }
 
-/** The rows behind a position, in order: SQL behind other conditions. */
-function stretchOf(sql: Parameters, { field, direction }: AttachmentOrder, from: Position | null): string {
-  const column = columns[field];
-  const isBeyond =
-    from &&
-    `AND (a.${column}, a.id) ${direction === 'ASC' ? '>' : '<'} (${sql.add(from.value)}, ${sql.add(from.id)})`;
-  return `${isBeyond ?? ''} ORDER BY a.${column} ${direction}, a.id ${direction}`;
+async function count(manager: EntityManager, query: Query): Promise<number> {
+  const sql = new Parameters(manager);
+  const [found] = await manager.query<{ count: number | string }[]>(
+    `SELECT COUNT(*) AS count FROM (${query(sql)}) counted`,
+    sql.values,
+  );
+  return Number(found?.count ?? 0);
 }
 
-function positionOf({ attachment }: StoredAttachment, field: AttachmentOrderField): Position {
-  const { id, createdAt, fileName, size } = attachment;
-  return { value: { CREATED_AT: createdAt.getTime(), FILE_NAME: fileName, SIZE: size }[field], id };
+function positionOf({ attachment }: StoredAttachment, field: AttachmentOrder['field']): Position {
+  const { id, createdAt, sortName, size } = attachment;
+  return { value: { CREATED_AT: createdAt.getTime(), FILE_NAME: sortName, SIZE: size }[field], id };
 }
 
 /** As the databases compare: numbers by value, text by its UTF-8 bytes. */

@@ -5,6 +5,7 @@ import { checkNewName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { nameForms } from '../database/name-forms.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -51,8 +52,10 @@ export async function updateAttachment(
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const faults = new Faults();
+    const newName = checkNewName(faults, fileName ?? null, stored.attachment);
     const changes = {
-      fileName: checkNewName(faults, fileName ?? null, stored.attachment),
+      fileName: newName,
+      ...nameForms(newName),
       updatedAt: deps.clock(),
       ...(metadata === undefined
         ? {}

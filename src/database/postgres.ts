@@ -16,6 +16,7 @@ import {
 } from './postgres-pool.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
+import { indexTrigrams } from './stored-names.js';
 import { DataSource } from './typeorm.js';
 import type { Work, Write } from './write-queue.js';
 
@@ -71,13 +72,20 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
   };
 }
 
+export interface PostgresObservers {
+  /** Told when the replica cannot be read, once until it can be again. */
+  onReplicaLost?: ((error: unknown) => void) | undefined;
+  /** Told if the server does not let us have its index for searches in names. */
+  onNamesUnindexed?: (() => void) | undefined;
+}
+
 /** Opens a database on PostgreSQL and migrates it as needed, once although several processes start together. */
 export async function openPostgres(
   options: PostgresOptions,
   logger?: Logger,
-  onReplicaLost: (error: unknown) => void = () => undefined,
+  { onReplicaLost = () => undefined, onNamesUnindexed = () => undefined }: PostgresObservers = {},
 ): Promise<Database> {
-  await migrate(options, logger);
+  if (!(await migrate(options, logger))) onNamesUnindexed();
   const source = await new DataSource(postgresOptions(options, logger)).initialize().catch(rethrow);
   const own = new DataSource({
     ...postgresOptions({ ...options, ...aside }, logger),
@@ -160,8 +168,8 @@ function rethrow(error: unknown): never {
   throw toDatabaseFault(error);
 }
 
-/** On connections of its own: of many rows an index takes longer than any statement of a request may. */
-async function migrate(options: PostgresOptions, logger?: Logger): Promise<void> {
+/** On connections of its own: of many rows an index takes longer than any statement of a request may. False if names have none. */
+async function migrate(options: PostgresOptions, logger?: Logger): Promise<boolean> {
   const patient = { ...options, poolSize: 2, statementTimeoutMs: 0 };
   const source = await new DataSource(postgresOptions(patient, logger)).initialize().catch(rethrow);
   try {
@@ -171,6 +179,7 @@ async function migrate(options: PostgresOptions, logger?: Logger): Promise<void>
       await keeper.query('SELECT pg_advisory_lock($1)', [migrationLock]);
       await source.runMigrations();
       await compareByBytes(keeper);
+      return await indexTrigrams(keeper);
     } finally {
       await keeper.release();
     }

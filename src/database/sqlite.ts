@@ -32,6 +32,7 @@ type Statistic = [table: string, index: string, figures: string];
  */
 const statistics: readonly Statistic[] = [
   ['attachments', 'ix_attachments_blob', '1000000 1'],
+  ['attachments', 'ix_attachments_content_type', '1000000 1000000 10000 1'],
   ['attachments', 'ix_attachments_created_at', '950000 950000 1 1'],
   ['attachments', 'ix_attachments_creator', '1000000 1000000 200000 100000 1 1'],
   ['attachments', 'ix_attachments_creator_file_name', '1000000 1000000 200000 100000 1 1'],
@@ -41,6 +42,7 @@ const statistics: readonly Statistic[] = [
   ['attachments', 'ix_attachments_only_linked', '1000 1000 1000 1 1'],
   ['attachments', 'ix_attachments_record', '950000 950000 950000 10 1 1'],
   ['attachments', 'ix_attachments_size', '950000 950000 1 1'],
+  ['attachments', 'ix_attachments_unnamed', '1000 1'],
   ['attachments', 'ix_attachments_unrendered', '1000 1'],
   ['attachments', 'sqlite_autoindex_attachments_1', '1000000 1'],
   ['blobs', 'ix_blobs_document_key', '1000000 1'],

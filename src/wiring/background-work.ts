@@ -1,5 +1,6 @@
 import { type RenderStoredDependencies, renderStored } from '../attachments/descriptions.js';
 import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
+import { keepNames } from '../database/stored-names.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { ScannerTrust } from '../scanner/trust.js';
@@ -9,6 +10,8 @@ import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import type { Log } from './log.js';
 
 const intervalMs = 60_000;
+/** A search looks one by one at the names that are not indexed yet. */
+const nameIntervalMs = 5_000;
 
 /** Work that is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
@@ -27,13 +30,15 @@ export function testScanner(scanner: Scanner, log: Log): ScannerTrust {
 interface RepeatedDependencies extends CleanUpDependencies, RenderStoredDependencies {
   onRemovalDelayed(error: unknown): void;
   onRenderingDelayed(error: unknown): void;
+  onNamesDelayed(error: unknown): void;
 }
 
-/** Cleans, and renders what has not been, at once and then regularly. The result ends it. */
+/** Cleans, renders what has not been and indexes names, at once and then regularly. The result ends it. */
 export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<void> {
   const stops = [
     repeat((signal) => cleanUp(deps, signal), deps.onRemovalDelayed),
     repeat((signal) => renderStored(deps, signal), deps.onRenderingDelayed),
+    repeat((signal) => keepNames(deps.database, signal), deps.onNamesDelayed, nameIntervalMs),
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
@@ -44,6 +49,7 @@ export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<voi
 function repeat(
   work: (signal: AbortSignal) => Promise<unknown>,
   onFault: (error: unknown) => void,
+  everyMs = intervalMs,
 ): () => Promise<unknown> {
   let running: Promise<unknown> = Promise.resolve();
   let isRunning = false;
@@ -57,7 +63,7 @@ function repeat(
         isRunning = false;
       });
   };
-  const timer = setInterval(run, intervalMs);
+  const timer = setInterval(run, everyMs);
   run();
   return () => {
     clearInterval(timer);

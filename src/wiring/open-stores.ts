@@ -6,6 +6,7 @@ import type { Config } from '../config/config.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
+import type { PostgresObservers } from '../database/postgres.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
 import type { Inlining } from '../intake/from-stream.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
@@ -18,23 +19,21 @@ import { makeWebhookSecret } from '../webhooks/post-webhook.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 
-export interface DatabaseObservers {
+export interface DatabaseObservers extends PostgresObservers {
   /** Sees every SQL statement. */
   statementLogger?: Logger | undefined;
   /** Other time limits than usual, of the embedded database. */
   readLimits?: Partial<ReadLimits> | undefined;
-  /** Told when the replica cannot be read, once until it can be again. */
-  onReplicaLost?(error: unknown): void;
 }
 
 /** Opens the database that the settings name, creating and migrating it as needed. */
 export async function openConfiguredDatabase(
   config: Config,
-  { statementLogger, readLimits, onReplicaLost }: DatabaseObservers = {},
+  { statementLogger, readLimits, ...observers }: DatabaseObservers = {},
 ): Promise<Database> {
   if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger, readLimits);
   const { openPostgres } = await import('../database/postgres.js');
-  return openPostgres(config.postgres, statementLogger, onReplicaLost);
+  return openPostgres(config.postgres, statementLogger, observers);
 }
 
 /** The storage that the settings name, and the bytes that `database` keeps itself. */

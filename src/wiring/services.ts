@@ -62,6 +62,8 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const database = await openConfiguredDatabase(config, {
     ...parts,
     onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
+    onNamesUnindexed: () =>
+      log.warn('the extension pg_trgm cannot be used: searches for rare names are refused'),
   });
   const store = parts.storage ?? (await createConfiguredStorage(config));
   const clock = parts.clock ?? database.clock;
@@ -104,6 +106,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     urls: createAttachmentUrls({ publicUrl, secrets, clock }),
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
     onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
+    onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
   };
 }

@@ -23,7 +23,9 @@ const reasons = {
   'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
     ['src/model/stored-attachment.ts readStored'],
   'the query that says which organization is composed elsewhere': [
-    'src/attachments/list-attachments.ts listAttachments',
+    'src/attachments/list-attachments.ts findPage',
+    'src/attachments/list-attachments.ts searchHalf',
+    'src/attachments/list-attachments.ts walkUpTo',
     'src/model/stored-attachment.ts readStoredAmong',
   ],
   'ids that have just been linked in the name of the viewer; nothing but an id comes out': [

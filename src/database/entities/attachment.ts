@@ -5,17 +5,19 @@ import { BlobRow } from './blob.js';
 /** A named use of a blob by an organization. */
 @Entity('attachments')
 @Index('ix_attachments_created_at', ['organizationId', 'createdAt', 'id'], { where: 'shared' })
-@Index('ix_attachments_file_name', ['organizationId', 'fileName', 'id'], { where: 'shared' })
+@Index('ix_attachments_file_name', ['organizationId', 'sortName', 'id'], { where: 'shared' })
 @Index('ix_attachments_size', ['organizationId', 'size', 'id'], { where: 'shared' })
 @Index('ix_attachments_only_linked', ['organizationId', 'recordId', 'createdAt', 'id'], {
   where: 'shared AND record_id IS NULL',
 })
 @Index('ix_attachments_creator', ['organizationId', 'createdById', 'shared', 'createdAt', 'id'])
-@Index('ix_attachments_creator_file_name', ['organizationId', 'createdById', 'shared', 'fileName', 'id'])
+@Index('ix_attachments_creator_file_name', ['organizationId', 'createdById', 'shared', 'sortName', 'id'])
 @Index('ix_attachments_creator_size', ['organizationId', 'createdById', 'shared', 'size', 'id'])
 @Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'], {
   where: 'record_id IS NOT NULL',
 })
+@Index('ix_attachments_content_type', ['organizationId', 'contentType', 'id'])
+@Index('ix_attachments_unnamed', ['id'], { where: "search_name = ''" })
 @Index('ix_attachments_blob', ['blobId'])
 @Index('ix_attachments_expires_at', ['expiresAt', 'id'], { where: 'expires_at IS NOT NULL' })
 @Index('ix_attachments_unrendered', ['id'], { where: 'description IS NOT NULL AND description_html IS NULL' })
@@ -36,6 +38,14 @@ export class AttachmentRow {
 
   @Column(textColumn('file_name', 255))
   fileName!: string;
+
+  /** The name as it is searched, by `nameForms`; for conditions alone. Never empty but in rows of an earlier version. */
+  @Column({ type: 'text', name: 'search_name', default: '', select: false })
+  searchName?: string;
+
+  /** The key that the name sorts by, by `nameForms`. */
+  @Column({ ...textColumn('sort_name', 255), default: '' })
+  sortName!: string;
 
   @Column(textColumn('content_type', 255))
   contentType!: string;

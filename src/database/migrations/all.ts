@@ -11,6 +11,7 @@ import { DescriptionHtml1763700000008 } from './1763700000008-description-html.j
 import { Intakes1763700000009 } from './1763700000009-intakes.js';
 import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
 import { BlobBodies1763700000021 } from './1763700000021-blob-bodies.js';
+import { Names1763700000022 } from './1763700000022-names.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   Intakes1763700000009,
   KeyPrefixes1763700000015,
   BlobBodies1763700000021,
+  Names1763700000022,
 ];

@@ -80,7 +80,7 @@ export function connectionType<Value extends object>(name: string, node: ClassTy
     @Field(() => Int, { description: `Of all that match; counted to ${maxTotalText} at most.` })
     totalCount!: () => Promise<number>;
 
-    @Field(() => Boolean, { description: 'False where there are more than totalCount says.' })
+    @Field(() => Boolean, { description: 'False where there are, or may be, more than totalCount says.' })
     totalCountIsExact!: () => Promise<boolean>;
   }
 

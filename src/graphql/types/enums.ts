@@ -68,7 +68,14 @@ export const AttachmentOrderField = {
   FILE_NAME: 'FILE_NAME',
   SIZE: 'SIZE',
 } as const;
-registerEnumType(AttachmentOrderField, { name: 'AttachmentOrderField' });
+registerEnumType(AttachmentOrderField, {
+  name: 'AttachmentOrderField',
+  valuesConfig: {
+    FILE_NAME: {
+      description: 'Without case or accents, and numbers by their value: file9, file10, Zebra.',
+    },
+  },
+});
 
 export const Sharing = { EXCLUSIVE: 'EXCLUSIVE', SHARED: 'SHARED' } as const;
 registerEnumType(Sharing, {

@@ -106,7 +106,8 @@ export class AttachmentFilterInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Upper and lower case ASCII letters count as the same.',
+    description:
+      'Case and the form of Unicode do not count: äpf finds Äpfel. From 3 characters on it has an index.',
   })
   fileNameContains?: string | null;
 

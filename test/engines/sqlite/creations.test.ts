@@ -9,6 +9,7 @@ import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
 import { SweptKeyRow } from '../../../src/database/entities/cleaning.js';
 import { insertRow } from '../../../src/database/insert-row.js';
+import { nameForms } from '../../../src/database/name-forms.js';
 import { assertNotSwept } from '../../../src/intake/condemn-keys.js';
 import { createDocumentKey, createInlinedKey } from '../../../src/storage/document-key.js';
 import { StatementCounter } from '../../support/statement-counter.js';
@@ -58,6 +59,7 @@ function make(body: Buffer | null, changes: Partial<AttachmentRow> = {}): Made {
     expiresAt: null,
     ...changes,
   });
+  Object.assign(attachment, nameForms(attachment.fileName));
   const event = eventRow(
     { organizationId, principal: { id: 'user' } },
     { action: 'ATTACHMENT_CREATED', subjectId: attachment.id, at: now, details: { fileName: 'ä' } },

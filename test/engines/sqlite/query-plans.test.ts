@@ -35,7 +35,9 @@ async function planOf(filter: object, field: string): Promise<string[]> {
       `EXPLAIN QUERY PLAN ${sql}`,
       recorder.parameters[index],
     );
-    plans.push(...rows.map(({ detail }) => detail).filter((detail) => /^(SEARCH|SCAN) a /.test(detail)));
+    plans.push(
+      ...rows.map(({ detail }) => detail).filter((detail) => /^(SEARCH|SCAN) (a|attachments) /.test(detail)),
+    );
   }
   await database.close();
   return plans;
@@ -56,7 +58,9 @@ describe('a database that began empty finds rows among a million as one that has
   test.each(Object.entries(choice))('%s: those that match are looked up', async (_, filter) => {
     for (const order of orders) {
       const plan = await planOf(filter, order);
-      expect(plan).toHaveLength(2);
+      // An attachment of a record is shared: there is no half of the viewer's own to look at.
+      const halves = plan.filter((detail) => detail.startsWith('SEARCH a '));
+      expect(halves).toHaveLength('record' in filter ? 1 : 2);
       expect(plan.filter(walksAll)).toEqual([]);
     }
   });
@@ -67,7 +71,9 @@ describe('a database that began empty finds rows among a million as one that has
   });
 
   test('a search for claimed attachments does not go through all others', async () => {
-    expect(await planOf({ claimed: true }, 'CREATED_AT')).toHaveLength(1);
+    const plan = await planOf({ claimed: true }, 'CREATED_AT');
+    expect(plan).not.toHaveLength(0);
+    expect(plan.filter((detail) => !detail.includes('ix_attachments_created_at'))).toEqual([]);
   });
 
   test.each(orders)('without a filter, a page by %s is read in the order of an index', async (order) => {
@@ -97,6 +103,7 @@ describe('a database that began empty finds rows among a million as one that has
     const indexes = plans
       .flat()
       .flatMap(({ detail }) => /^SEARCH a USING .*INDEX (\w+)/.exec(detail)?.[1] ?? []);
-    expect(indexes).toEqual(['ix_attachments_created_at', 'ix_attachments_creator']);
+    // The few rows of the viewer's own are looked up.
+    expect(indexes).toEqual(['ix_attachments_created_at']);
   });
 });

@@ -1,0 +1,156 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { foldName } from '../database/name-forms.js';
+import { Parameters } from '../database/read-rows.js';
+import { hasRowLocks } from '../database/row-locks.js';
+import { hasTrigrams } from '../database/stored-names.js';
+import { type AttachmentFilter, hasText, hasType } from './attachment-filter.js';
+import type { Half, Walk } from './walk-order.js';
+
+/** Rows of one condition that are looked at one by one. A condition that has more is frequent: a walk meets such rows soon. */
+const maxCandidates = 5_000;
+
+/** A condition on `attachments a` that few rows meet, all of those among them that the filter describes. */
+export type Candidates = (sql: Parameters) => string;
+
+interface Place {
+  sql: Parameters;
+  /** The column that rows are known by: on SQLite their number, which every index has. */
+  key: string;
+  viewer: Viewer;
+}
+
+/** A query for the keys of all rows that meet a condition, by an index alone: it costs as much as it finds. */
+type Source = (place: Place) => string;
+
+/**
+ * The fewest rows that one condition of the filter alone has; null if each has more than 5,000, or no index. Counts them as far as
+ * that, in one statement.
+ */
+export async function findCandidates(
+  manager: EntityManager,
+  { viewer, filter }: Pick<Walk, 'viewer' | 'filter'>,
+  half: Half,
+): Promise<Candidates | null> {
+  const sources = sourcesOf(filter, half, await hasTrigrams(manager));
+  if (sources.length === 0) return null;
+  const key = hasRowLocks(manager) ? 'id' : 'rowid';
+  const sql = new Parameters(manager);
+  const counts = sources.map(
+    (source, index) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${source({ sql, key, viewer })}) source
+      LIMIT ${maxCandidates + 1}) counted) AS c${index}`,
+  );
+  const [found = {}] = await manager.query<Record<string, number | string>[]>(
+    `SELECT ${counts.join(', ')}`,
+    sql.values,
+  );
+  const figures = Object.values(found).map(Number);
+  const least = Math.min(...figures);
+  const source = sources[figures.indexOf(least)];
+  if (source === undefined || least > maxCandidates) return null;
+  // As an array, which PostgreSQL looks up key by key.
+  const asSet = (query: string) => (hasRowLocks(manager) ? `= ANY(ARRAY(${query}))` : `IN (${query})`);
+  return (place) => `a.${key} ${asSet(source({ sql: place, key, viewer }))}`;
+}
+
+function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Source[] {
+  const { status, claimed, linked, record, contentType, fileNameContains, createdBy, sha256 } = filter;
+  const sources: (Source | false | undefined)[] = [
+    record && ((place) => ofRecord(place, record)),
+    sha256 !== undefined && ((place) => ofDigest(place, sha256)),
+    status && !status.includes('APPROVED') && ((place) => ofVerdict(place, status)),
+    hasNames && fileNameContains !== undefined && ofName(fileNameContains),
+    (filter.createdAfter ?? filter.createdBefore) && ((place) => ofTime(place, half, filter)),
+    contentType && ((place) => ofTypes(place, contentType)),
+    createdBy !== undefined && ((place) => ofCreator(place, createdBy)),
+    claimed === true && claimedOnes,
+    claimed === false && half === 'shared' && unclaimedOnes,
+    half === 'own' && ownOnes,
+    linked === true && linkedOnes,
+  ];
+  return sources.filter((source) => typeof source === 'function');
+}
+
+const ofOrganization = ({ sql, viewer }: Place, table = 'attachments') =>
+  `${table}.organization_id = ${sql.add(viewer.organizationId)}`;
+
+function ofRecord(place: Place, { type, id }: NonNullable<AttachmentFilter['record']>): string {
+  const { key, sql } = place;
+  const isRecords = (table: string) => `${ofOrganization(place, table)}
+    AND ${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
+  return `SELECT ${key} FROM attachments WHERE ${isRecords('attachments')}
+    UNION ALL SELECT attachments.${key} FROM record_fields JOIN links ON links.field_id = record_fields.id
+      JOIN attachments ON attachments.id = links.attachment_id WHERE ${isRecords('record_fields')}`;
+}
+
+const ofBlobs = (place: Place) =>
+  `SELECT attachments.${place.key} FROM blobs JOIN attachments ON attachments.blob_id = blobs.id
+   WHERE ${ofOrganization(place, 'blobs')}`;
+
+const ofDigest = (place: Place, sha256: string) =>
+  `${ofBlobs(place)} AND blobs.sha256 = ${place.sql.add(sha256.toLowerCase())}`;
+
+const ofVerdict = (place: Place, status: NonNullable<AttachmentFilter['status']>) =>
+  `${ofBlobs(place)} AND blobs.verdict <> 'APPROVED' AND ${place.sql.isOneOf('blobs.verdict', status)}`;
+
+/** More trigrams of a text would leave out few rows more. */
+const maxTrigrams = 20;
+
+/** None for texts that are too short to have a trigram. */
+function ofName(text: string): Source | false {
+  const letters = [...foldName(text)];
+  const trigrams = letters.slice(2).map((_, index) => letters.slice(index, index + 3).join(''));
+  // U+0000 would end the expression; no name has it.
+  const terms = [...new Set(trigrams)].filter((one) => !one.includes('\0')).slice(0, maxTrigrams);
+  if (terms.length === 0) return false;
+  const expression = terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' AND ');
+  return (place) => {
+    const { sql, key } = place;
+    if (key === 'id')
+      return `SELECT id FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(place)}`;
+    return `SELECT rowid FROM name_trigrams WHERE name_trigrams MATCH ${sql.add(expression)}
+      UNION ALL SELECT row_id FROM name_changes WHERE is_new AND ${hasText(sql, 'name', text)}`;
+  };
+}
+
+function ofTime(place: Place, half: Half, { createdAfter, createdBefore }: AttachmentFilter): string {
+  const { key, sql } = place;
+  const isThen = [
+    ...(createdAfter ? [`created_at > ${sql.add(createdAfter.getTime())}`] : []),
+    ...(createdBefore ? [`created_at < ${sql.add(createdBefore.getTime())}`] : []),
+  ].join(' AND ');
+  if (half === 'own') return `${ownOnes(place)} AND ${isThen}`;
+  return `SELECT ${key} FROM attachments WHERE ${ofOrganization(place)} AND shared AND ${isThen}`;
+}
+
+const ownOnes = (place: Place) =>
+  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)}
+   AND created_by_id = ${place.sql.add(place.viewer.principal.id)} AND shared = ${place.sql.add(false)}`;
+
+function ofTypes(place: Place, types: readonly string[]): string {
+  const { key, sql } = place;
+  const queries = types.map(
+    (
+      type,
+    ) => `SELECT * FROM (SELECT ${key} FROM attachments WHERE ${ofOrganization(place)} AND ${hasType(sql, type)}
+      ORDER BY organization_id, content_type, id LIMIT ${maxCandidates + 1}) of_type`,
+  );
+  return queries.join(' UNION ALL ') || `SELECT ${key} FROM attachments WHERE 1 = 0`;
+}
+
+// In the order of its index, for PostgreSQL would otherwise read the table until it has met enough rows.
+const ofCreator = (place: Place, createdBy: string) =>
+  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND created_by_id = ${place.sql.add(createdBy)}
+   ORDER BY organization_id, created_by_id, shared, created_at, id LIMIT ${maxCandidates + 1}`;
+
+const claimedOnes = (place: Place) =>
+  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND record_id IS NOT NULL
+   ORDER BY organization_id, record_type, record_id, created_at, id LIMIT ${maxCandidates + 1}`;
+
+const unclaimedOnes = (place: Place) =>
+  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND shared AND record_id IS NULL`;
+
+/** Fields without links count too: there may be any number of them. */
+const linkedOnes = (place: Place) =>
+  `SELECT attachments.${place.key} FROM record_fields LEFT JOIN links ON links.field_id = record_fields.id
+   LEFT JOIN attachments ON attachments.id = links.attachment_id WHERE ${ofOrganization(place, 'record_fields')}`;

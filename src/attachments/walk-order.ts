@@ -1,0 +1,127 @@
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import type { Position } from '../database/cursor.js';
+import { Parameters } from '../database/read-rows.js';
+import { type AttachmentFilter, conditionsOf } from './attachment-filter.js';
+
+export interface AttachmentOrder {
+  field: 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
+  direction: 'ASC' | 'DESC';
+}
+
+/** Rows along an order: the first that the filter describes, behind a position. */
+export interface Walk {
+  viewer: Viewer;
+  filter: AttachmentFilter;
+  orderBy: AttachmentOrder;
+  from: Position | null;
+  limit: number;
+}
+
+const columns = { CREATED_AT: 'created_at', FILE_NAME: 'sort_name', SIZE: 'size' } as const;
+
+/** A viewer sees everything of its organization that is claimed or linked, and besides that what it made itself. */
+export type Half = 'shared' | 'own';
+
+/** A claimed or linked attachment is shared. */
+export const halvesOf = ({ filter: { claimed, linked, record } }: Pick<Walk, 'filter'>): Half[] =>
+  claimed || linked || record ? ['shared'] : ['shared', 'own'];
+
+/** The columns that conditions look at. */
+const examined = ['id', 'blob_id', 'search_name', 'content_type', 'size', 'sort_name', 'record_type']
+  .concat(['record_id', 'created_by_id', 'created_at'])
+  .map((column) => `a.${column}`)
+  .join(', ');
+
+/** Reads each half from an index of its own, and merges them. `bound`: of each half no more rows are looked at. */
+export function selectWalk(
+  sql: Parameters,
+  walk: Walk,
+  halves: readonly Half[],
+  bound: number | null,
+): string {
+  const { viewer, filter, orderBy } = walk;
+  const { direction } = orderBy;
+  const limit = sql.add(walk.limit);
+  const queries = halves.map((half) => {
+    const rows = `FROM attachments a WHERE ${stretchOf(sql, walk, half)}`;
+    const source =
+      bound === null
+        ? `${rows} LIMIT ${limit}`
+        : `FROM (SELECT ${examined} ${rows} LIMIT ${sql.add(bound)}) a
+           WHERE ${conditionsOf(filter, sql, viewer.organizationId).join(' AND ')} LIMIT ${limit}`;
+    return `SELECT * FROM (SELECT a.id, a.${columns[orderBy.field]} AS value ${source}) ${half}_half`;
+  });
+  const [only] = queries;
+  if (queries.length === 1 && only !== undefined) return only;
+  return `${queries.join(' UNION ALL ')} ORDER BY value ${direction}, id ${direction} LIMIT ${limit}`;
+}
+
+/** Whether the half goes on behind so many rows. */
+export async function hasMore(
+  manager: EntityManager,
+  walk: Walk,
+  half: Half,
+  bound: number,
+): Promise<boolean> {
+  const sql = new Parameters(manager);
+  const next = `SELECT a.id FROM attachments a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${sql.add(bound)}`;
+  return (await manager.query<object[]>(next, sql.values)).length > 0;
+}
+
+/** Sorts those rows of a half that the filter describes among rows that are looked up one by one. */
+export function selectCandidates(sql: Parameters, walk: Walk, half: Half, isCandidate: string): string {
+  const { viewer, filter, orderBy, from, limit } = walk;
+  const { organizationId, principal } = viewer;
+  const { direction } = orderBy;
+  const column = columns[orderBy.field];
+  const conditions = [
+    isCandidate,
+    // No index is on expressions: SQLite would otherwise walk one of the organization.
+    `a.organization_id || '' = ${sql.add(organizationId)}`,
+    half === 'shared'
+      ? 'a.shared'
+      : `a.created_by_id || '' = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`,
+    ...conditionsOf(filter, sql, organizationId),
+    ...(from ? [isBehind(sql, orderBy, from)] : []),
+  ];
+  return `SELECT a.id FROM attachments a WHERE ${conditions.join(' AND ')}
+    ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${sql.add(limit)}`;
+}
+
+/** The rows of a half behind the walk's position, in order: SQL from its conditions on. Along the order of creation, times are part of the way. */
+function stretchOf(sql: Parameters, walk: Walk, half: Half): string {
+  const { viewer, orderBy } = walk;
+  const { organizationId, principal } = viewer;
+  const conditions = [
+    `a.organization_id = ${sql.add(organizationId)}`,
+    half === 'shared'
+      ? // In the words of the indexes of what is shared, for SQLite recognizes them by nothing else.
+        'a.shared'
+      : `a.created_by_id = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`,
+    ...conditionsOfBounds(sql, walk),
+  ];
+  const column = columns[orderBy.field];
+  return `${conditions.join(' AND ')} ORDER BY a.${column} ${orderBy.direction}, a.id ${orderBy.direction}`;
+}
+
+/** The later of two beginnings alone: from the other an index would be walked to it. */
+function conditionsOfBounds(sql: Parameters, { viewer, filter, orderBy, from }: Walk): string[] {
+  const behind = from ? [isBehind(sql, orderBy, from)] : [];
+  if (orderBy.field !== 'CREATED_AT') return behind;
+  const { createdAfter, createdBefore } = filter;
+  const [begin, end]: [AttachmentFilter, AttachmentFilter] =
+    orderBy.direction === 'ASC'
+      ? [{ createdAfter }, { createdBefore }]
+      : [{ createdBefore }, { createdAfter }];
+  const time = (begin.createdAfter ?? begin.createdBefore)?.getTime();
+  const sign = orderBy.direction === 'ASC' ? 1 : -1;
+  const isTimeLater = time !== undefined && (from === null || sign * (time - Number(from.value)) >= 0);
+  const ofTimes = (times: AttachmentFilter) => conditionsOf(times, sql, viewer.organizationId);
+  return [...(isTimeLater ? ofTimes(begin) : behind), ...ofTimes(end)];
+}
+
+function isBehind(sql: Parameters, { field, direction }: AttachmentOrder, from: Position): string {
+  const beyond = direction === 'ASC' ? '>' : '<';
+  return `(a.${columns[field]}, a.id) ${beyond} (${sql.add(from.value)}, ${sql.add(from.id)})`;
+}

@@ -1,0 +1,94 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { fillNames } from '../stored-names.js';
+import { TableIndex } from '../typeorm.js';
+
+const index = (name: string, columnNames: string[], where?: string) =>
+  new TableIndex({ name, columnNames, ...(where === undefined ? {} : { where }) });
+
+const before = [
+  index('ix_attachments_file_name', ['organization_id', 'file_name', 'id'], 'shared'),
+  index('ix_attachments_creator_file_name', [
+    'organization_id',
+    'created_by_id',
+    'shared',
+    'file_name',
+    'id',
+  ]),
+];
+
+const after = [
+  index('ix_attachments_file_name', ['organization_id', 'sort_name', 'id'], 'shared'),
+  index('ix_attachments_creator_file_name', [
+    'organization_id',
+    'created_by_id',
+    'shared',
+    'sort_name',
+    'id',
+  ]),
+  index('ix_attachments_content_type', ['organization_id', 'content_type', 'id']),
+  index('ix_attachments_unnamed', ['id'], "search_name = ''"),
+];
+
+/**
+ * Three letters in a row, each with the rows whose names have them. The rows' numbers stay as long as the table has an index,
+ * VACUUM included. Its writes cost far more one by one than together, so that they wait in a table until there are many.
+ */
+const trigrams = [
+  `CREATE VIRTUAL TABLE name_trigrams USING fts5(name, tokenize = 'trigram', content = '', columnsize = 0, detail = none)`,
+  'CREATE TABLE name_changes (id integer PRIMARY KEY, row_id integer NOT NULL, name text NOT NULL, is_new boolean NOT NULL)',
+  'INSERT INTO name_trigrams (rowid, name) SELECT rowid, search_name FROM attachments',
+  `CREATE TRIGGER tr_attachments_named AFTER INSERT ON attachments WHEN new.search_name <> '' BEGIN
+     INSERT INTO name_changes (row_id, name, is_new) VALUES (new.rowid, new.search_name, 1);
+   END`,
+  `CREATE TRIGGER tr_attachments_renamed AFTER UPDATE OF search_name ON attachments
+   WHEN new.search_name <> old.search_name BEGIN
+     INSERT INTO name_changes (row_id, name, is_new) SELECT old.rowid, old.search_name, 0 WHERE old.search_name <> '';
+     INSERT INTO name_changes (row_id, name, is_new) SELECT new.rowid, new.search_name, 1 WHERE new.search_name <> '';
+   END`,
+  `CREATE TRIGGER tr_attachments_unnamed AFTER DELETE ON attachments WHEN old.search_name <> '' BEGIN
+     INSERT INTO name_changes (row_id, name, is_new) VALUES (old.rowid, old.search_name, 0);
+   END`,
+];
+
+const isSqlite = ({ connection }: QueryRunner) => connection.options.type === 'sqlite';
+
+/** PostgreSQL enters a changed row in each of its indexes: that takes ten times as long as making them anew. */
+async function dropOthers(runner: QueryRunner): Promise<{ sql: string }[]> {
+  if (isSqlite(runner)) return [];
+  const indexes: { name: string; sql: string }[] = await runner.query(
+    `SELECT quote_ident(indexname) AS name, indexdef AS sql FROM pg_indexes
+     WHERE schemaname = current_schema() AND tablename = 'attachments' AND indexname LIKE 'ix\\_%'`,
+  );
+  for (const { name } of indexes) await runner.query(`DROP INDEX ${name}`);
+  return indexes;
+}
+
+/** Names in a form to search and in one to sort by. Processes of an earlier version store neither, and leave the default. */
+export class Names1763700000022 implements MigrationInterface {
+  // Not by TypeORM's addColumn, which on SQLite copies the whole table.
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query("ALTER TABLE attachments ADD COLUMN search_name text NOT NULL DEFAULT ''");
+    await runner.query("ALTER TABLE attachments ADD COLUMN sort_name varchar(255) NOT NULL DEFAULT ''");
+    await runner.dropIndices('attachments', before);
+    const others = await dropOthers(runner);
+    await fillNames(runner.manager);
+    for (const { sql } of others) await runner.query(sql);
+    await runner.createIndices('attachments', after);
+    if (isSqlite(runner)) for (const statement of trigrams) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    if (isSqlite(runner)) {
+      for (const trigger of ['named', 'renamed', 'unnamed'])
+        await runner.query(`DROP TRIGGER tr_attachments_${trigger}`);
+      await runner.query('DROP TABLE name_changes');
+      await runner.query('DROP TABLE name_trigrams');
+    } else {
+      await runner.query('DROP INDEX IF EXISTS ix_attachments_search_name');
+    }
+    await runner.dropIndices('attachments', after);
+    await runner.query('ALTER TABLE attachments DROP COLUMN search_name');
+    await runner.query('ALTER TABLE attachments DROP COLUMN sort_name');
+    await runner.createIndices('attachments', before);
+  }
+}

@@ -1,0 +1,126 @@
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { nameForms } from './name-forms.js';
+import { hasRowLocks } from './row-locks.js';
+import type { Write } from './write-queue.js';
+
+const batchSize = 1_000;
+
+/** PostgreSQL's own index of trigrams, made whenever the server lets us. */
+const trigramIndex = 'ix_attachments_search_name';
+
+export interface NamesDependencies {
+  read: EntityManager;
+  writeInBackground: Write;
+}
+
+interface Named {
+  id: string;
+  fileName: string;
+}
+
+/** Stores the forms of all names that have none, in batches by id: those of an earlier version. */
+export async function fillNames(manager: EntityManager): Promise<void> {
+  for (let last = ''; ; ) {
+    const rows = await findUnnamed(manager, last);
+    await storeForms(manager, rows);
+    last = rows.at(-1)?.id ?? last;
+    if (rows.length < batchSize) return;
+  }
+}
+
+function findUnnamed(manager: EntityManager, after: string): Promise<Named[]> {
+  const place = hasRowLocks(manager) ? '$1' : '?';
+  return manager.query<Named[]>(
+    `SELECT id, file_name AS "fileName" FROM attachments
+     WHERE search_name = '' AND id > ${place} ORDER BY id LIMIT ${batchSize}`,
+    [after],
+  );
+}
+
+/** Unless the name has changed, and so has its forms, meanwhile. */
+async function storeForms(manager: EntityManager, rows: readonly Named[]): Promise<void> {
+  if (rows.length === 0) return;
+  const forms = rows.map(({ id, fileName }) => {
+    const { searchName, sortName } = nameForms(fileName);
+    return [id, fileName, searchName, sortName];
+  });
+  const source = hasRowLocks(manager) ? 'json_array_elements($1::json)' : 'json_each(?)';
+  await manager.query(
+    `UPDATE attachments SET search_name = forms.search_name, sort_name = forms.sort_name
+     FROM (SELECT value ->> 0 AS id, value ->> 1 AS file_name, value ->> 2 AS search_name, value ->> 3 AS sort_name
+           FROM ${source}) AS forms
+     WHERE attachments.id = forms.id AND attachments.file_name = forms.file_name`,
+    [JSON.stringify(forms)],
+  );
+}
+
+/**
+ * Keeps what names are found by: forms that a process of an earlier version has left out, and on SQLite the index of trigrams.
+ * Costs one or two looks at an index if there is nothing to do.
+ */
+export async function keepNames(
+  { read, writeInBackground }: NamesDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let rows = await findUnnamed(read, ''); rows.length > 0 && !signal.aborted; ) {
+    const batch = rows;
+    await writeInBackground((manager) => storeForms(manager, batch));
+    rows = await findUnnamed(read, rows.at(-1)?.id ?? '');
+  }
+  if (hasRowLocks(read)) return;
+  while (!signal.aborted) {
+    const changes = await read.query<{ id: number }[]>(
+      `SELECT id FROM name_changes ORDER BY id LIMIT ${batchSize}`,
+    );
+    const last = changes.at(-1)?.id;
+    if (last === undefined) return;
+    await writeInBackground((manager) => indexNames(manager, last));
+    if (changes.length < batchSize) return;
+  }
+}
+
+/** Takes changes into the index of trigrams: row by row, for going back to an earlier row writes out what there is so far. */
+async function indexNames(manager: EntityManager, last: number): Promise<void> {
+  await manager.query(
+    `INSERT INTO name_trigrams (name_trigrams, rowid, name)
+     SELECT CASE WHEN is_new THEN NULL ELSE 'delete' END, row_id, name FROM name_changes WHERE id <= ? ORDER BY row_id, id`,
+    [last],
+  );
+  await manager.query('DELETE FROM name_changes WHERE id <= ?', [last]);
+}
+
+/** Makes PostgreSQL's index of trigrams unless it is there; false if the extension is not, and may not be installed. */
+export async function indexTrigrams(runner: QueryRunner): Promise<boolean> {
+  await runner.query(`DO $$ BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+  EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR invalid_schema_name THEN
+    NULL;
+  END $$`);
+  // It may have been installed in a schema that is not searched.
+  const [extension]: { schema: string }[] = await runner.query(
+    `SELECT quote_ident(nspname) AS schema FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+     WHERE extname = 'pg_trgm'`,
+  );
+  if (!extension) return false;
+  await runner.query(
+    `CREATE INDEX IF NOT EXISTS ${trigramIndex} ON attachments USING gin (search_name ${extension.schema}.gin_trgm_ops)`,
+  );
+  return true;
+}
+
+const trigramsOf = new WeakMap<object, Promise<boolean>>();
+
+/** Whether names are indexed by their trigrams. PostgreSQL is asked once. */
+export function hasTrigrams(manager: EntityManager): Promise<boolean> {
+  if (!hasRowLocks(manager)) return Promise.resolve(true);
+  const known = trigramsOf.get(manager.connection);
+  if (known) return known;
+  const asked = manager
+    .query<object[]>('SELECT 1 FROM pg_indexes WHERE schemaname = current_schema() AND indexname = $1', [
+      trigramIndex,
+    ])
+    .then((rows) => rows.length > 0);
+  trigramsOf.set(manager.connection, asked);
+  asked.catch(() => trigramsOf.delete(manager.connection));
+  return asked;
+}
