@@ -123,7 +123,7 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(await jobs.retryExhausted(failed.find(({ key }) => key === 'one')?.id ?? '')).toBe(1);
     await until(() => isDone(jobs));
     expect(seen).toEqual([[1, 1]]);
-    await enqueue(jobs, { n: 4 }, { key: 'two', runAt: new Date(Date.now() + 500) });
+    await enqueue(jobs, { n: 4 }, { key: 'two', runAt: new Date(Date.now() + 2_500) });
     expect(await jobs.retryExhausted(null)).toBe(2);
     await until(() => isDone(jobs));
     expect(seen).toEqual([
