@@ -7,6 +7,7 @@ import type { Admit } from '../auth/admit.js';
 import { assertPermitted, contentNeed, isPermitted } from '../auth/permission-table.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault } from '../errors.js';
+import type { AnswerOperation } from '../graphql/answer-operation.js';
 import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
 import type { ReadMultipart } from '../graphql/read-multipart.js';
 import type { ScreenedOperation } from '../graphql/screen-operation.js';
@@ -16,6 +17,7 @@ import { type PaceLimits, PaceWatch } from '../limits/pace.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
 import { type ArrivalLimits, ArrivingBody, maxOperation, maxSmallBody } from './arriving-body.js';
+import { DirectAnswers } from './direct-answers.js';
 import { assertPreflighted } from './open-body.js';
 
 export interface GraphqlRouteDependencies {
@@ -34,6 +36,7 @@ export interface GraphqlRouteDependencies {
   /** Throws for variables, now complete, that are not of their types. */
   checkVariables(screened: ScreenedOperation, parameters: unknown): void;
   createContext(facts: RequestFacts): GraphqlContext;
+  answerOperation: AnswerOperation;
   readMultipart: ReadMultipart;
   /** Calls `permitContent` if there is content in it. */
   readJson(bytes: Buffer, permitContent: () => void): Promise<unknown>;
@@ -57,6 +60,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
     if (!facts) throw new Error('The request has not been admitted.');
     return facts;
   };
+  const direct = new DirectAnswers(deps);
   const execute = fastifyApolloHandler(deps.apollo, {
     context: async (request) => deps.createContext(factsOf(request)),
   });
@@ -91,8 +95,11 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
       // ArrivingBody has the limit.
       bodyLimit: Number.MAX_SAFE_INTEGER,
       handler: async function (request, reply) {
-        const answer = await execute.call(this, request, reply);
-        const { pieces } = factsOf(request);
+        const facts = factsOf(request);
+        const answer =
+          (await direct.answer(request, reply, facts)) ?? (await execute.call(this, request, reply));
+        direct.learn(request, reply);
+        const { pieces } = facts;
         return pieces ? sendPieces(reply, pieces, deps.limits) : answer;
       },
     });

@@ -11,6 +11,7 @@ import { assertListedRoute, assertPermitted, routeNeeds } from '../auth/permissi
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
+import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { checkVariables } from '../graphql/check-variables.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
@@ -115,6 +116,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
       if (variables) checkVariables(schema, operation, variables, { hideSuggestions: !config.introspection });
     },
     createContext: (facts) => new GraphqlContext(deps, facts),
+    answerOperation: createAnswerOperation(schema, config.introspection),
     readMultipart: createMultipartReader(deps, config),
     readJson: (bytes, permitContent) => readJson(bytes, permitContent, config),
     discard: (intake) => discardIntake(deps, intake),

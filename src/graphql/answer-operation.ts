@@ -1,0 +1,112 @@
+import {
+  execute,
+  type FormattedExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
+import { type AttachmentError, challenge, errorExtensions, errorTable } from '../errors.js';
+import type { GraphqlContext } from './context.js';
+import { tooComplex } from './cost/query-limits.js';
+import { formatError, formatWithoutSuggestions, internalCause } from './format-error.js';
+import type { Operation, ScreenedOperation } from './screen-operation.js';
+import { writeAnswer } from './write-answer.js';
+
+/** The answer to an operation. If it is large, its JSON is in the context's `pieces`. */
+export interface OperationAnswer {
+  result: FormattedExecutionResult;
+  /** 200 if left out. */
+  status?: number;
+  headers: Readonly<Record<string, string>>;
+}
+
+/** An answer above this many bytes is written in pieces. */
+const maxWhole = 64 * 1024;
+
+/** Values of an introspection that fill a turn. */
+const largeIntrospection = 1_000;
+
+/** Prepares the context for an operation: queries may be read elsewhere than what is changed, and large introspections take turns. */
+export async function beginOperation(
+  context: GraphqlContext,
+  operation: OperationDefinitionNode | undefined,
+): Promise<void> {
+  const { budget, introspection } = context;
+  budget.addIntrospection(introspection);
+  if (operation?.operation === 'query') await context.useReplica();
+  else context.startWriting();
+  if (introspection.values > largeIntrospection) await budget.turns.alone(budget.key);
+}
+
+/** Logs, with the request's id, what is masked in the answer. */
+export function logInternalErrors(context: GraphqlContext, errors: readonly GraphQLError[]): void {
+  for (const error of errors) {
+    const cause = internalCause(error);
+    if (cause) context.logError(cause);
+  }
+}
+
+/**
+ * The answer of a result: refuses queries that have used up their budget, writes large answers in pieces, and says to HTTP that
+ * a credential is missing.
+ */
+export async function endOperation(
+  context: GraphqlContext,
+  operation: OperationDefinitionNode | undefined,
+  result: FormattedExecutionResult,
+): Promise<OperationAnswer> {
+  const { budget } = context;
+  const isQuery = operation?.operation === 'query';
+  const known = budget.introspected.bytes;
+  if (budget.bytes + known > maxWhole && !budget.fault) {
+    const { key, turns, limits } = budget;
+    const maxBytes = isQuery ? limits.bytes + known : Number.POSITIVE_INFINITY;
+    const pieces = await writeAnswer({ errors: result.errors, data: result.data }, turns, { key, maxBytes });
+    if (pieces) context.pieces = pieces;
+    else budget.fault = tooComplex(limits, 'bytes');
+  }
+  // A mutation tells what it has done, however long its answer.
+  if (budget.fault && isQuery) return refusal(budget.fault);
+  const isUnauthenticated = result.errors?.some(
+    ({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED',
+  );
+  if (!isUnauthenticated) return { result, headers: {} };
+  return { result, status: errorTable.UNAUTHENTICATED.status, headers: { 'www-authenticate': challenge } };
+}
+
+/** Nothing of an answer that has become too much is sent. */
+function refusal(fault: AttachmentError): OperationAnswer {
+  const { message, status, retryAfterSeconds } = fault;
+  return {
+    result: { errors: [{ message, extensions: errorExtensions(fault) }] },
+    status,
+    headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
+  };
+}
+
+/** Executes an operation; null, having executed nothing, for variables whose faults the server's own answer explains. */
+export type AnswerOperation = (
+  screened: ScreenedOperation,
+  operation: Operation,
+  context: GraphqlContext,
+) => Promise<OperationAnswer | null>;
+
+/** Executes operations that have been screened, as Apollo Server does, without its pipeline: that is a quarter of a small query. */
+export function createAnswerOperation(schema: GraphQLSchema, introspection: boolean): AnswerOperation {
+  const format = introspection ? formatError : formatWithoutSuggestions;
+  return async ({ document, operation }, { operationName, variables }, context) => {
+    await beginOperation(context, operation);
+    const { data, errors } = await execute({
+      schema,
+      document,
+      contextValue: context,
+      operationName: operationName ?? null,
+      variableValues: variables ?? {},
+    });
+    if (data === undefined) return null;
+    if (!errors) return endOperation(context, operation, { data });
+    logInternalErrors(context, errors);
+    const formatted = errors.map((error) => format(error.toJSON(), error));
+    return endOperation(context, operation, { errors: formatted, data });
+  };
+}
