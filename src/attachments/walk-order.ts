@@ -107,8 +107,8 @@ function stretchOf(sql: Parameters, walk: Walk, half: Half): string {
 
 /** The later of two beginnings alone: from the other an index would be walked to it. */
 function conditionsOfBounds(sql: Parameters, { viewer, filter, orderBy, from }: Walk): string[] {
-  const behind = from ? [isBehind(sql, orderBy, from)] : [];
-  if (orderBy.field !== 'CREATED_AT') return behind;
+  const behind = () => (from ? [isBehind(sql, orderBy, from)] : []);
+  if (orderBy.field !== 'CREATED_AT') return behind();
   const { createdAfter, createdBefore } = filter;
   const [begin, end]: [AttachmentFilter, AttachmentFilter] =
     orderBy.direction === 'ASC'
@@ -118,7 +118,7 @@ function conditionsOfBounds(sql: Parameters, { viewer, filter, orderBy, from }: 
   const sign = orderBy.direction === 'ASC' ? 1 : -1;
   const isTimeLater = time !== undefined && (from === null || sign * (time - Number(from.value)) >= 0);
   const ofTimes = (times: AttachmentFilter) => conditionsOf(times, sql, viewer.organizationId);
-  return [...(isTimeLater ? ofTimes(begin) : behind), ...ofTimes(end)];
+  return [...(isTimeLater ? ofTimes(begin) : behind()), ...ofTimes(end)];
 }
 
 function isBehind(sql: Parameters, { field, direction }: AttachmentOrder, from: Position): string {

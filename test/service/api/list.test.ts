@@ -155,6 +155,38 @@ describe('attachments', () => {
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', details: [{ loc, type }] });
   });
 
+  test.each([
+    ['ASC', 'createdAfter'],
+    ['DESC', 'createdBefore'],
+  ])('a time behind a cursor counts, and one before it changes nothing: %s', async (direction, condition) => {
+    const orderBy = { field: 'CREATED_AT', direction };
+    const all = (
+      await service.client.ask<{
+        attachments: { nodes: (Full & { id: string })[]; edges: { cursor: string }[] };
+      }>(
+        'query ($orderBy: AttachmentOrder) { attachments(orderBy: $orderBy) { nodes { id createdAt } edges { cursor } } }',
+        { orderBy },
+      )
+    ).attachments;
+    for (const [at, time] of [
+      [2, 6],
+      [6, 2],
+    ] as const) {
+      const filter = { [condition]: all.nodes[time]?.createdAt };
+      const { nodes } = await list({ orderBy, filter, after: all.edges[at]?.cursor });
+      const isBeyond = ({ createdAt }: Full) => {
+        const limit = all.nodes[time]?.createdAt ?? '';
+        return direction === 'ASC' ? createdAt > limit : createdAt < limit;
+      };
+      expect(nodes.map(({ id }) => id)).toEqual(
+        all.nodes
+          .slice(at + 1)
+          .filter(isBeyond)
+          .map(({ id }) => id),
+      );
+    }
+  });
+
   test('costs the same number of statements however long the page is', async () => {
     const wide = `query ($first: Int) { attachments(first: $first) { totalCount nodes {
       id createdBy { name } record { type id field(name: "files") { version links { position attachment { id } } } fields { name } }
