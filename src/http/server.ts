@@ -10,6 +10,7 @@ import { minBytesPerSecond } from '../limits/pace.js';
 import { boundConnections, takePipelinedInTurns } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
 import { registerErrorHandler } from './error-handler.js';
+import { gatherChunks } from './gather-chunks.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
 
 export interface ServerOptions {
@@ -86,6 +87,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: maxHeaderSize },
   });
   takePipelinedInTurns(server.server);
+  gatherChunks(server.server);
   boundConnections(server.server, {
     max: options.maxConnectionsOfAddress,
     trust: trustProxies(options.trustedProxies),
