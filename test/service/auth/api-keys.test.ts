@@ -97,7 +97,7 @@ describe('API keys', () => {
     for (const name of ['', ' ', 'x'.repeat(256), '\u0000']) {
       expect(await codeOf(tryCreateKey(service.client, { name }))).toBe('BAD_USER_INPUT');
     }
-    const many = Array.from({ length: 50_000 }, () => 'x');
+    const many = Array.from({ length: 20_000 }, () => 'x');
     const long = await tryCreateKey(service.client, { permissions: many });
     expect(long.errors?.[0]?.extensions).toMatchObject({ limit: 20, details: [{ type: 'too_many' }] });
     expect((await listKeys(service.client)).totalCount).toBe(totalCount);

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import { insertRow } from '../../../src/database/insert-row.js';
 import { MarkdownRenderer } from '../../../src/markdown/markdown-renderer.js';
 import { plainHtml } from '../../../src/markdown/render-markdown.js';
 import type { AttachmentData, Client } from '../../support/client.js';
@@ -52,7 +53,9 @@ describe('the HTML of descriptions', () => {
         descriptionHtml: null,
       }),
     );
-    await database.write((manager) => manager.insert(AttachmentRow, rows));
+    await database.write(async (manager) => {
+      for (const each of rows) await insertRow(manager, AttachmentRow, each);
+    });
     await database.close();
     return rows.map(({ id }) => id);
   }
