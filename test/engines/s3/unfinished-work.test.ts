@@ -8,7 +8,7 @@ import { cephPackages } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
 import { runCommand } from '../../support/run-command.js';
 import { createBucket, type S3Store, storageEnvironment } from '../../support/s3-store.js';
-import { startService, type TestService } from '../../support/service.js';
+import { allStored, startService, type TestService } from '../../support/service.js';
 import { sharedStore } from '../../support/shared-ceph.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { newKey } from '../../support/stored-objects.js';
@@ -36,6 +36,7 @@ describeWithProgram('radosgw', cephPackages, () => {
     gateway = new FaultyGateway(store.endpoint);
     const location = { ...bucket.location, endpoint: await gateway.open() };
     const settings = {
+      ...allStored,
       ...storageEnvironment(location),
       SCANNER: 'eicar',
       SCAN_RETRY_SECONDS: '1,1,1,1,1,1,1,1',
