@@ -91,6 +91,8 @@ async function indexNames(manager: EntityManager, last: number): Promise<void> {
 
 /** Makes PostgreSQL's index of trigrams unless it is there; false if the extension is not, and may not be installed. */
 export async function indexTrigrams(runner: QueryRunner): Promise<boolean> {
+  // CREATE INDEX IF NOT EXISTS would wait for all who write, and they for it, although there is nothing to make.
+  if (await isIndexed(runner)) return true;
   await runner.query(`DO $$ BEGIN
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
   EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported OR invalid_schema_name THEN
@@ -108,6 +110,12 @@ export async function indexTrigrams(runner: QueryRunner): Promise<boolean> {
   return true;
 }
 
+async function isIndexed(runner: Pick<EntityManager, 'query'> | QueryRunner): Promise<boolean> {
+  const sql = 'SELECT 1 FROM pg_indexes WHERE schemaname = current_schema() AND indexname = $1';
+  const found: object[] = await runner.query(sql, [trigramIndex]);
+  return found.length > 0;
+}
+
 const trigramsOf = new WeakMap<object, Promise<boolean>>();
 
 /** Whether names are indexed by their trigrams. PostgreSQL is asked once. */
@@ -115,11 +123,7 @@ export function hasTrigrams(manager: EntityManager): Promise<boolean> {
   if (!hasRowLocks(manager)) return Promise.resolve(true);
   const known = trigramsOf.get(manager.connection);
   if (known) return known;
-  const asked = manager
-    .query<object[]>('SELECT 1 FROM pg_indexes WHERE schemaname = current_schema() AND indexname = $1', [
-      trigramIndex,
-    ])
-    .then((rows) => rows.length > 0);
+  const asked = isIndexed(manager);
   trigramsOf.set(manager.connection, asked);
   asked.catch(() => trigramsOf.delete(manager.connection));
   return asked;

@@ -88,6 +88,7 @@ export function describePartitions(opened: Opened): void {
       await started.write([randomBytes(6 * mebibyte)]);
       expect(await storage.removeUnfinished(day, 0)).toBe(1);
       expect(await listed(storage, day)).toEqual(keys);
+      await started.abort();
     });
 
     test('is empty if nothing is known of it', async () => {

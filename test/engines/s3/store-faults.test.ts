@@ -5,7 +5,7 @@ import { cephPackages } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
 import { createBucket, type S3Store, storageEnvironment } from '../../support/s3-store.js';
-import { startService, type TestService } from '../../support/service.js';
+import { allStored, startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { sharedStore } from '../../support/shared-ceph.js';
 import { describeWithProgram } from '../../support/skip-without.js';
@@ -35,6 +35,7 @@ async function openPlace(bucket: Bucket, store: S3Store): Promise<Place> {
   const gateway = new FaultyGateway(store.endpoint);
   const location = { ...bucket.location, endpoint: await gateway.open() };
   const settings = {
+    ...allStored,
     ...storageEnvironment(location),
     DOWNLOADS: 'proxy',
     LOG_LEVEL: 'debug',

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { insertRow } from '../../../src/database/insert-row.js';
+import { nameForms } from '../../../src/database/name-forms.js';
 import { MarkdownRenderer } from '../../../src/markdown/markdown-renderer.js';
 import { plainHtml } from '../../../src/markdown/render-markdown.js';
 import type { AttachmentData, Client } from '../../support/client.js';
@@ -47,7 +48,7 @@ describe('the HTML of descriptions', () => {
     const database = await openTestDatabase(directory);
     const row = await database.read.findOneByOrFail(AttachmentRow, { id: original });
     const rows = Array.from({ length: count }, (_, index) =>
-      Object.assign(new AttachmentRow(), row, {
+      Object.assign(new AttachmentRow(), row, nameForms(row.fileName), {
         id: uuidv7(),
         description: descriptions[index % descriptions.length] ?? null,
         descriptionHtml: null,
