@@ -88,6 +88,7 @@ export class FuzzRequests {
       () => this.#corruptJson(),
       () => this.#damagedJson(),
       () => this.#operation(),
+      () => this.#claim(),
     ])();
   }
 
@@ -155,6 +156,14 @@ export class FuzzRequests {
     const sent = this.#random.once(4) ? this.#random.corrupt(variables) : variables;
     const body = Buffer.from(JSON.stringify({ query: pick(operations), variables: sent }));
     return { kind: 'operation', contentType: json, body };
+  }
+
+  /** The newest again and again, until there is a newer one: many are claimed twice. */
+  #claim(): FuzzRequest {
+    const record = { type: 'T', id: String(this.#random.below(5)) };
+    const variables = { id: this.ids.at(-1) ?? 'unknown', record };
+    const body = Buffer.from(JSON.stringify({ query: operations[0], variables }));
+    return { kind: 'claim', contentType: json, body };
   }
 
   /** With content of any kind, good or not. */
