@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { hasRowLocks } from './row-locks.js';
@@ -69,7 +70,7 @@ export async function readRows<Row extends ObjectLiteral>(
 
 /**
  * Reads rows of several tables side by side, in no order. `from` is the statement from its FROM on, without an order. SQLite hands
- * over one text, for each cell costs its driver as much as a small query.
+ * over one text a row, for each cell costs its driver as much as a small query.
  */
 export async function readJoined<Named extends Tables>(
   manager: EntityManager,
@@ -80,18 +81,41 @@ export async function readJoined<Named extends Tables>(
   const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
   const parameters = new Parameters(manager);
   const source = from(parameters);
-  const found = hasRowLocks(manager)
+  const found: readonly (string | unknown[])[] = hasRowLocks(manager)
     ? await readPlainly(manager, columns, source, parameters)
-    : await readAsText(manager, columns, source, parameters);
-  return found.map((cells) => {
-    let at = 0;
-    const rows: ObjectLiteral = {};
-    for (const [name, selection] of parts) {
-      rows[name] = toRow(selection, cells, at);
-      at += selection.cells.length;
-    }
-    return rows as RowsOf<Named>;
-  });
+    : await readAsTexts(manager, columns, source, parameters);
+  const rows: RowsOf<Named>[] = [];
+  let length = 0;
+  for (const row of found) {
+    const cells: unknown[] = typeof row === 'string' ? JSON.parse(row) : row;
+    rows.push(toRows<Named>(parts, cells));
+    length += lengthOf(row);
+    if (length < turnLength) continue;
+    length = 0;
+    await nextTurn();
+  }
+  return rows;
+}
+
+/** Characters of rows that are taken apart in one turn of the event loop: a page can have tens of millions. */
+const turnLength = 256 * 1024;
+
+const lengthOf = (row: string | readonly unknown[]): number =>
+  typeof row === 'string'
+    ? row.length
+    : row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 0), 0);
+
+function toRows<Named extends Tables>(
+  parts: readonly (readonly [string, Selection])[],
+  cells: readonly unknown[],
+): RowsOf<Named> {
+  let at = 0;
+  const rows: ObjectLiteral = {};
+  for (const [name, selection] of parts) {
+    rows[name] = toRow(selection, cells, at);
+    at += selection.cells.length;
+  }
+  return rows as RowsOf<Named>;
 }
 
 /**
@@ -111,15 +135,17 @@ export async function changeRows(
   return affected ?? 0;
 }
 
-async function readAsText(
+async function readAsTexts(
   manager: EntityManager,
   columns: readonly string[],
   from: string,
   { values }: Parameters,
-): Promise<unknown[][]> {
-  const sql = `SELECT json_group_array(json_array(${columns.join()})) AS found ${from}`;
-  const [row] = await manager.query<{ found: string }[]>(sql, values);
-  return row === undefined ? [] : JSON.parse(row.found);
+): Promise<string[]> {
+  const rows = await manager.query<{ cells: string }[]>(
+    `SELECT json_array(${columns.join()}) AS cells ${from}`,
+    values,
+  );
+  return rows.map(({ cells }) => cells);
 }
 
 async function readPlainly(
