@@ -87,6 +87,6 @@ export function weightOf(filter: AttachmentFilter): number {
 /** QUERY_TOO_COMPLEX: many rows meet each condition alone, and too few of those that were looked at meet all. */
 export function tooManyRows(filter: AttachmentFilter, limit: number): AttachmentError {
   const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  const msg = `More than ${limit} attachments would have to be looked at for ${names.join(' and ')}. Add a condition that few meet, such as record, sha256, a fileNameContains of at least 3 characters a shorter time of creation, or another order.`;
+  const msg = `More than ${limit} attachments would have to be looked at for ${names.join(' and ')}. Add a condition that few meet, such as record, sha256, a fileNameContains of at least 3 characters or a shorter time of creation, or another order.`;
   return fault('too_many_rows', ['filter'], msg, { message: msg, limit });
 }
