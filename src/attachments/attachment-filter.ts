@@ -1,3 +1,4 @@
+import { parseMediaType, standardType } from '../content-types/content-type-names.js';
 import type { Verdict } from '../database/entities/blob.js';
 import { foldName } from '../database/name-forms.js';
 import type { Parameters } from '../database/read-rows.js';
@@ -51,10 +52,17 @@ const conditions: { [Name in keyof AttachmentFilter]-?: Condition<NonNullable<At
     `(SELECT blobs.sha256 FROM blobs WHERE blobs.id = a.blob_id) = ${sql.add(sha256.toLowerCase())}`,
 };
 
-/** A type, or a family: the texts from `image/` up to `image0`, the next character behind the slash. */
+/** The name of every type. */
+export const anyType = '*/*';
+
+/**
+ * A type by any of its names, any type, or a family: the texts from `image/` up to `image0`, the next character behind the
+ * slash.
+ */
 export function hasType(sql: Parameters, type: string): string {
-  const name = type.toLowerCase();
-  if (!name.endsWith('/*')) return `content_type = ${sql.add(name)}`;
+  const name = parseMediaType(type) ?? type.trim().toLowerCase();
+  if (name === anyType) return '1 = 1';
+  if (!name.endsWith('/*')) return `content_type = ${sql.add(standardType(name))}`;
   const family = name.slice(0, -2);
   return `(content_type > ${sql.add(`${family}/`)} AND content_type < ${sql.add(`${family}0`)})`;
 }

@@ -4,7 +4,7 @@ import { foldName } from '../database/name-forms.js';
 import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
 import { hasTrigrams } from '../database/stored-names.js';
-import { type AttachmentFilter, hasText, hasType } from './attachment-filter.js';
+import { type AttachmentFilter, anyType, hasText, hasType } from './attachment-filter.js';
 import type { Half, Walk } from './walk-order.js';
 
 /** Rows of one condition that are looked at one by one. A condition that has more is frequent: a walk meets such rows soon. */
@@ -61,7 +61,7 @@ function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Sou
     status && !status.includes('APPROVED') && ((place) => ofVerdict(place, status)),
     hasNames && fileNameContains !== undefined && ofName(fileNameContains),
     (filter.createdAfter ?? filter.createdBefore) && ((place) => ofTime(place, half, filter)),
-    contentType && ((place) => ofTypes(place, contentType)),
+    contentType && !contentType.includes(anyType) && ((place) => ofTypes(place, contentType)),
     createdBy !== undefined && ((place) => ofCreator(place, createdBy)),
     claimed === true && claimedOnes,
     claimed === false && half === 'shared' && unclaimedOnes,

@@ -14,7 +14,7 @@ const maxRemembered = 2_000;
 
 export type Disposition = 'ATTACHMENT' | 'INLINE';
 
-/** `fileName` is a cleaned one: well-formed Unicode, no slash, neither `.` nor `..`. */
+/** `fileName` is a cleaned one: well-formed Unicode, no slash, neither `.` nor `..`. It is for people: the id alone decides. */
 export interface NamedFile {
   id: string;
   fileName: string;
@@ -27,8 +27,9 @@ export interface SigningOptions {
   maker: UrlMaker;
 }
 
-/** A request for a file: the decoded parts of its path, and its parsed query. */
-export interface SignedRequest extends NamedFile {
+/** A request for a file: the id in its path, and its parsed query. */
+export interface SignedRequest {
+  id: string;
   query: Readonly<Record<string, unknown>>;
 }
 
@@ -75,11 +76,11 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
     signedUrl({ id, fileName }, { expiresIn, disposition, maker }) {
       assertExpiresIn(expiresIn);
       const expires = String(roundedEnd(clock(), expiresIn));
-      const parts = JSON.stringify([id, fileName, disposition, expires, maker]);
+      const parts = JSON.stringify([id, disposition, expires, maker]);
       let query = made.get(parts);
       if (query === undefined) {
         const by = writeMaker(secrets[0], maker);
-        const signature = sign(secrets[0], { id, fileName }, { disposition, expires, by });
+        const signature = sign(secrets[0], id, { disposition, expires, by });
         query = `expires=${expires}&disposition=${disposition}&by=${by}&signature=${signature}`;
         made.set(parts, query);
       }
@@ -92,7 +93,7 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
       const query = readSignedQuery(request.query);
       if (query === null) return 'invalid';
       const { signature, ...terms } = query;
-      const secret = secrets.find((one) => isSameText(signature, sign(one, request, terms)));
+      const secret = secrets.find((one) => isSameText(signature, sign(one, request.id, terms)));
       const maker = secret === undefined ? null : readMaker(secret, terms.by);
       if (!maker) return 'invalid';
       const expiresAt = new Date(Number(terms.expires) * 1000);
@@ -134,9 +135,12 @@ function isDisposition(value: unknown): value is Disposition {
   return value === 'ATTACHMENT' || value === 'INLINE';
 }
 
-/** JSON keeps the parts apart whatever they contain; its first word keeps this use of the secret apart from every other. */
-function sign(secret: string, { id, fileName }: NamedFile, { disposition, expires, by }: Terms): string {
-  const text = JSON.stringify(['attachment-url', id, fileName, disposition, expires, by]);
+/**
+ * JSON keeps the parts apart whatever they contain; its first word keeps this use of the secret apart from every other. The name
+ * is no part of it: a URL outlives a rename.
+ */
+function sign(secret: string, id: string, { disposition, expires, by }: Terms): string {
+  const text = JSON.stringify(['attachment-url', id, disposition, expires, by]);
   return createHmac('sha256', secret).update(text).digest('base64url');
 }
 

@@ -1,15 +1,27 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { OrganizationRow } from '../database/entities/organization.js';
+import { OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
+import { toId } from '../database/ids.js';
 import { insertRow } from '../database/insert-row.js';
 import { isOrganizationId } from '../storage/document-key.js';
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** The id of the organization that somebody else calls by this text, the same as a claim and on the command line; null where it cannot be one. */
 export function toOrganizationId(text: string): string | null {
-  if (!isOrganizationId(text)) return null;
-  return uuid.test(text) ? text.toLowerCase() : text;
+  return isOrganizationId(text) ? toId(text) : null;
+}
+
+/**
+ * The id of the principal that a filter means: a service account's is a UUID, and the same in capitals, a user's is whatever the
+ * issuer of their tokens calls them.
+ */
+export async function toPrincipalId(
+  read: EntityManager,
+  organizationId: string,
+  given: string,
+): Promise<string> {
+  const id = toId(given);
+  if (id === given) return id;
+  return (await read.existsBy(PrincipalRow, { organizationId, id: given })) ? given : id;
 }
 
 /** The organization of this id, else the one of this name; the oldest where nothing is said. Throws where several have the name. */

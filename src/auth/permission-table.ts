@@ -49,6 +49,7 @@ export const routeNeeds = {
   'POST /graphql': null,
   'GET /graphql': null,
   /** Unless the query is signed: then the signature is the credential. */
+  'GET /attachments/:id': read,
   'GET /attachments/:id/*': read,
   /** The token is the credential. */
   'PUT /uploads/*': null,

@@ -12,6 +12,7 @@ import { errorTable } from '../errors.js';
 import { meterFields } from './cost/meter-fields.js';
 import { guardRootFields } from './guard-root-fields.js';
 import { boundInputs } from './input-bounds.js';
+import { unifyIds } from './input-ids.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
@@ -52,6 +53,7 @@ export function createSchema(): GraphQLSchema {
   });
   markOneOf(schema, 'AttachmentContentInput');
   letMutationsFailAlone(schema);
+  unifyIds(schema);
   boundInputs(schema);
   guardRootFields(schema);
   meterFields(schema);

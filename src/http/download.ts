@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
 import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
+import { toId } from '../database/ids.js';
 import { AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/download-places.js';
 import { principalKey } from '../limits/rate-limiter.js';
@@ -42,39 +43,40 @@ export interface LiveMaker {
 /** A viewer, or whoever has this signed URL, which somebody else has made. */
 export type Receiver = { viewer: Viewer } | { signature: string; maker: LiveMaker };
 
-/** The last part is a wildcard, because a named one takes no more than 100 characters. */
 interface DownloadRoute {
-  Params: { id: string; '*': string };
+  Params: { id: string };
   Querystring: Record<string, unknown>;
 }
 
-/** Adds `GET|HEAD /attachments/{id}/{fileName}`, open to a credential or to a signed query. */
+/**
+ * Adds `GET|HEAD /attachments/{id}` and `/attachments/{id}/{any name}`, open to a credential or to a signed query. The id alone
+ * decides, so that a link outlives a rename. The name is a wildcard, because a named part takes no more than 100 characters.
+ */
 export function registerDownload<File extends DownloadableFile>(
   server: FastifyInstance,
   deps: DownloadDependencies<File>,
 ): void {
-  server.route<DownloadRoute>({
-    method: ['GET', 'HEAD'],
-    url: '/attachments/:id/*',
-    handler: async (request, reply) => {
-      setRefusalHeaders(reply);
-      const { id, '*': fileName } = request.params;
-      const access = await authorize(deps, request, reply, { id, fileName });
-      const { receiver } = access;
-      const viewer = 'viewer' in receiver ? receiver.viewer : null;
-      const file = await deps.findDownload(id, viewer);
-      if (file?.fileName !== fileName) throw new AttachmentError('NOT_FOUND');
-      if (request.method === 'GET') deps.onDownload(file, receiver);
-      const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
-      const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
-      await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
-        // A deletion takes the row before the bytes: then nothing is wrong with the storage.
-        if ((await deps.findDownload(id, viewer)) === null) throw new AttachmentError('NOT_FOUND');
-        throw error;
-      });
-      return reply;
-    },
-  });
+  const answer = async (request: FastifyRequest<DownloadRoute>, reply: FastifyReply) => {
+    setRefusalHeaders(reply);
+    const id = toId(request.params.id);
+    const access = await authorize(deps, request, reply, id);
+    const { receiver } = access;
+    const viewer = 'viewer' in receiver ? receiver.viewer : null;
+    const file = await deps.findDownload(id, viewer);
+    if (!file) throw new AttachmentError('NOT_FOUND');
+    if (request.method === 'GET') deps.onDownload(file, receiver);
+    const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
+    const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
+    await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
+      // A deletion takes the row before the bytes: then nothing is wrong with the storage.
+      if ((await deps.findDownload(id, viewer)) === null) throw new AttachmentError('NOT_FOUND');
+      throw error;
+    });
+    return reply;
+  };
+  const route = { method: ['GET', 'HEAD'] satisfies HTTPMethods[], handler: answer };
+  server.route<DownloadRoute>({ ...route, url: '/attachments/:id' });
+  server.route<DownloadRoute>({ ...route, url: '/attachments/:id/*' });
 }
 
 function takerOf(viewer: Viewer | null, { ip: address }: FastifyRequest): Taker {
@@ -107,12 +109,12 @@ async function authorize(
   }: Pick<DownloadDependencies, 'urls' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
-  file: { id: string; fileName: string },
+  id: string,
 ): Promise<Access> {
   const { query } = request;
   if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
 
-  const verified = urls.verify({ ...file, query });
+  const verified = urls.verify({ id, query });
   if (verified === 'invalid') await countBadSignature(request, reply);
   if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
   if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');

@@ -160,7 +160,7 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
       if (request.headers.authorization === undefined) await admitAnonymous(deps.anonymous, request, reply);
       return assertPermitted(
         await admitRequest(deps.admit, request, reply),
-        routeNeeds['GET /attachments/:id/*'],
+        routeNeeds['GET /attachments/:id'],
       );
     },
     countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),

@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { countEvents, listEvents } from '../../audit/list-events.js';
+import { toPrincipalId } from '../../auth/organizations.js';
 import type { GraphqlContext } from '../context.js';
 import { AuditEvent, AuditEventConnection, AuditFilterInput, toAuditEvent } from '../types/audit-event.js';
 import { type ConnectionOf, toConnection } from '../types/connection.js';
@@ -18,9 +19,12 @@ export class Audit {
   ): Promise<ConnectionOf<AuditEvent>> {
     const page = { first: first ?? 50, after: after ?? null };
     const { organizationId } = context.viewer;
-    const events = await context.list((read) => listEvents(read, organizationId, filter ?? {}, page));
+    const principalId =
+      filter?.principalId && (await toPrincipalId(context.reader, organizationId, filter.principalId));
+    const conditions = { ...filter, principalId };
+    const events = await context.list((read) => listEvents(read, organizationId, conditions, page));
     return toConnection(events, toAuditEvent, () =>
-      context.list((read) => countEvents(read, organizationId, filter ?? {})),
+      context.list((read) => countEvents(read, organizationId, conditions)),
     );
   }
 

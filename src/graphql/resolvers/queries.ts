@@ -1,6 +1,7 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { findApiKey } from '../../auth/manage-api-keys.js';
+import { toPrincipalId } from '../../auth/organizations.js';
 import { Faults } from '../../errors.js';
 import { checkRecord } from '../../model/record.js';
 import { findAttachment } from '../../model/stored-attachment.js';
@@ -64,7 +65,7 @@ export class Queries {
   ): Promise<ConnectionOf<Attachment>> {
     const page = { first: first ?? 50, after: after ?? null };
     return connectAttachments(context, page, {
-      filter: toFilter(filter ?? {}),
+      filter: await toFilter(context, filter ?? {}),
       orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
     });
   }
@@ -94,11 +95,16 @@ const toRecord = (type: string | null | undefined) =>
   type === null || type === undefined ? null : { type, id: '' };
 
 /** A condition given as null is none. Throws BAD_USER_INPUT for a record that cannot be. */
-function toFilter(input: AttachmentFilterInput): AttachmentFilter {
+async function toFilter(
+  { reader, viewer }: GraphqlContext,
+  input: AttachmentFilterInput,
+): Promise<AttachmentFilter> {
   const faults = new Faults();
   if (input.record) checkRecord(faults, input.record, ['filter', 'record']);
   faults.throwIfAny();
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
+  const createdBy = input.createdBy && (await toPrincipalId(reader, viewer.organizationId, input.createdBy));
+  const conditions = { ...input, createdBy: createdBy ?? null };
+  return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== null));
 }
 
 /** The object of any kind that has this id, of the kinds that the viewer may read. */

@@ -101,7 +101,10 @@ export class AttachmentFilterInput {
   @Field(() => RecordInput, { nullable: true, description: 'Claimed by this record, or linked to it.' })
   record?: RecordInput | null;
 
-  @Field(() => [String], { nullable: true, description: 'Exact, or a family such as image/*.' })
+  @Field(() => [String], {
+    nullable: true,
+    description: 'By any of its names, a family such as image/*, or */* for all.',
+  })
   contentType?: string[] | null;
 
   @Field(() => String, {

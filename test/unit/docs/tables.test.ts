@@ -82,7 +82,7 @@ describe('docs/credentials.md', () => {
     const told = tableOf(credentials, 'permission').map((row) => quotedIn(row.join(' ')));
     const fields = Object.values(operationNeeds).flatMap((needs) => Object.entries(needs));
     const routes = Object.entries(routeNeeds).map(
-      ([route, need]) => [route.replace(':id/*', '{id}/{fileName}'), need ?? []] as const,
+      ([route, need]) => [route.replace(':id', '{id}').replace('/*', '/{anyName}'), need ?? []] as const,
     );
     const expected = permissions.map((permission) => {
       const needing = [...fields, ...routes].filter(([, need]) => need.some((one) => one === permission));
