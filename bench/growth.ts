@@ -153,10 +153,11 @@ async function timeOne({ service, steps, latencies }: Use, step: UseStep, index:
 }
 
 const page = `{ attachments(first: 50) {
-  edges { cursor node { id fileName contentType size status createdAt record { type id } createdBy { id name } } }
+  edges { cursor node { id fileName contentType size status createdAt record { type id: recordId } createdBy { id name } } }
   pageInfo { hasNextPage endCursor } } }`;
-const get = 'query ($id: ID!) { attachment(id: $id) { id fileName size status record { type id } } }';
+const get =
+  'query ($id: ID!) { attachment(id: $id) { id fileName size status record { type id: recordId } } }';
 const claim = `mutation ($input: ClaimAttachmentInput!) {
-  claimAttachment(input: $input) { attachment { id record { id } } } }`;
+  claimAttachment(input: $input) { attachment { id record { id: recordId } } } }`;
 const link = `mutation ($input: LinkAttachmentsInput!) {
   linkAttachments(input: $input) { links { position attachment { id } } } }`;

@@ -31,7 +31,7 @@ const attachmentsQuery = (more = '') => `query Page(
   $first: Int!, $after: String, $filter: AttachmentFilter, $orderBy: AttachmentOrder
 ) {
   attachments(first: $first, after: $after, filter: $filter, orderBy: $orderBy) {
-    edges { cursor node { id fileName contentType size status createdAt record { type id } createdBy { id name } } }
+    edges { cursor node { id fileName contentType size status createdAt record { type id: recordId } createdBy { id name } } }
     pageInfo { hasNextPage endCursor }
     ${more}
   }

@@ -41,8 +41,8 @@ const linkedList = `query List {
   attachments(first: 100) {
     nodes {
       id fileName contentType size status createdAt url digest { hash }
-      record { type id } createdBy { id kind name }
-      links { nodes { record { type id } field position state } }
+      record { type id: recordId } createdBy { id kind name }
+      links { nodes { record { type id: recordId } field position state } }
     }
     pageInfo { hasNextPage endCursor }
   }

@@ -42,7 +42,7 @@ const differentUrls = `{ attachments(first: 1000) { nodes { ${Array.from(
 
 const wholeList = `{ attachments(first: 1000) { nodes {
   id fileName contentType size status createdAt updatedAt url downloadUrl documentKey organizationId
-  digest { algorithm hash } createdBy { id kind name } description { raw html } record { type id } } } }`;
+  digest { algorithm hash } createdBy { id kind name } description { raw html } record { type id: recordId } } } }`;
 
 const wideTable = [`|${'a|'.repeat(1200)}`, `|${'-|'.repeat(1200)}`, ...Array(2551).fill('a')]
   .join('\n')

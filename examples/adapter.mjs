@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { ask, send } from './claimcheck.mjs';
 
 const createFields = `id organizationId documentKey fileName contentType size url createdAt updatedAt
-  createdBy { id } record { id } metadata { type attributes } digest(algorithm: MD5) { hash }`;
+  createdBy { id } record { recordId } metadata { type attributes } digest(algorithm: MD5) { hash }`;
 const create = `mutation ($input: CreateAttachmentInput!) {
   createAttachment(input: $input) { attachment { ${createFields} } }
 }`;

@@ -3,7 +3,7 @@ import { recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
 import { countRows, type Total } from '../database/page.js';
-import { IsNull, LessThan } from '../database/typeorm.js';
+import { In, IsNull, LessThan } from '../database/typeorm.js';
 import { errorTable, Faults, fault } from '../errors.js';
 import { generateApiKey, storeApiKey } from './api-keys.js';
 import { isCleanText, maxTextLength } from './organizations.js';
@@ -50,13 +50,14 @@ export function countApiKeys(read: EntityManager, organizationId: string): Promi
   return countRows(read, read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }));
 }
 
-/** Null where the organization has no such key. */
-export function findApiKey(
+/** The organization's keys among these, in no order. */
+export async function readApiKeys(
   read: EntityManager,
   organizationId: string,
-  id: string,
-): Promise<ApiKeyRow | null> {
-  return read.findOneBy(ApiKeyRow, { organizationId, id });
+  ids: readonly string[],
+): Promise<ApiKeyRow[]> {
+  if (ids.length === 0) return [];
+  return read.findBy(ApiKeyRow, { organizationId, id: In([...ids]) });
 }
 
 interface RevocationDependencies {

@@ -15,6 +15,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
   Query: {
     viewer: credential,
     node: ['attachments:read', 'keys:admin'],
+    nodes: ['attachments:read', 'keys:admin'],
     attachment: read,
     attachments: read,
     record: read,

@@ -70,6 +70,6 @@ async function visibleLinks(
   access: RecordAccess,
   items: readonly FoundLink[],
 ): Promise<ReadonlySet<FoundLink>> {
-  const views = await Promise.all(items.map(({ link }) => access.mayView(link.record, link.field)));
+  const views = await Promise.all(items.map(({ link }) => access.mayView(link.record.ref, link.field)));
   return new Set(items.filter((_, index) => views[index]));
 }

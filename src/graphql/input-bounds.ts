@@ -40,6 +40,8 @@ const byVerb = { isCheckedByVerb: true };
 const fileName = { size: maxFileNameBytes, unit: 'bytes of UTF-8', ...byVerb } as const;
 const description = { size: maxDescriptionLength, ...byVerb };
 const content = { size: null };
+/** One can hold three names of 255 characters, each of up to three bytes, in base64. */
+const nodeId = { size: 4_096 };
 
 /** The bound of every argument `after`: a cursor can hold a file name. */
 const cursor = { size: 2_048 };
@@ -67,6 +69,8 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'CreateUploadTargetInput.fileName': fileName,
   'LinkAttachmentsInput.attachmentIds': { items: maxLinks },
   'LinkAttachmentsInput.field': byVerb,
+  'Query.node.id': nodeId,
+  'Query.nodes.ids': nodeId,
   'Query.record.id': byVerb,
   'Query.record.type': byVerb,
   'RecordInput.id': byVerb,

@@ -7,18 +7,18 @@ import { type AttachmentLink, type RecordField, toAttachmentLink } from './types
 
 /** The field's row; null where it was never linked to, or may not be viewed. */
 export async function readField(
-  field: RecordField,
+  { record: { ref }, name, known: { row } }: RecordField,
   { loaders, access }: GraphqlContext,
 ): Promise<RecordFieldRow | null> {
-  if (!(await access.mayView(field.record, field.name))) return null;
-  return field.row === undefined ? loaders.field.load(field) : field.row;
+  if (!(await access.mayView(ref, name))) return null;
+  return row === undefined ? loaders.field.load({ record: ref, name }) : row;
 }
 
 /** A field's links in order, rejected ones left out. */
 export async function readLinks(field: RecordField, context: GraphqlContext): Promise<AttachmentLink[]> {
   const row = await readField(field, context);
   if (!row) return [];
-  const links = field.linked ?? (await readStored(row, context));
+  const links = field.known.linked ?? (await readStored(row, context));
   return links
     .map(({ stored, position }) => toAttachmentLink({ position }, row, stored))
     .filter(({ state }) => state !== 'REJECTED');

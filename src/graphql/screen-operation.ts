@@ -12,7 +12,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
 import type { Cost } from './cost/introspection-cost.js';
-import { costOf, costVariables, type OperationCost } from './cost/operation-cost.js';
+import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
 import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
 import { assertExactNumbers } from './exact-numbers.js';
@@ -144,7 +144,9 @@ function assertAffordable(
   { screened: { document, variables: names, affordable }, operation, variables }: Candidate,
 ): OperationCost {
   // A null is no default; an absent variable may have one.
-  const sizes = names.map((name) => (Object.hasOwn(variables, name) ? [variables[name]] : []));
+  const sizes = names.map((name) =>
+    Object.hasOwn(variables, name) ? [costOfVariable(variables[name])] : [],
+  );
   const key = JSON.stringify([operation.name?.value, sizes]);
   const known = affordable.get(key);
   if (known) return known;

@@ -1,9 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { compareTexts } from '../database/cursor.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
+import { BlobRow } from '../database/entities/blob.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { maxTotal, type Total, toTotal } from '../database/page.js';
-import { Parameters, readRows } from '../database/read-rows.js';
+import { Parameters, readJoined, readRows } from '../database/read-rows.js';
 import type { RecordRef } from '../model/record.js';
 
 export interface FieldKey {
@@ -69,6 +71,23 @@ export async function readLinksOfAttachments(
       WHERE place <= ${sql.add(limit)})`,
   );
   return links.sort((one, other) => compareTexts(one.fieldId, other.fieldId));
+}
+
+/** The links among these, by field and attachment, each with all that it joins. */
+export async function readLinkedAttachments(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  keys: readonly (readonly string[])[],
+) {
+  if (keys.length === 0) return [];
+  return readJoined(
+    manager,
+    { link: LinkRow, field: RecordFieldRow, attachment: AttachmentRow, blob: BlobRow },
+    (sql) => `FROM links link JOIN record_fields field ON field.id = link.field_id
+      JOIN attachments attachment ON attachment.id = link.attachment_id JOIN blobs blob ON blob.id = attachment.blob_id
+      WHERE field.organization_id = ${sql.add(organizationId)}
+        AND ${sql.areOneOf(['link.field_id', 'link.attachment_id'], keys)}`,
+  );
 }
 
 /** How many links each of these attachments has. */

@@ -6,7 +6,8 @@ export interface RecordRef {
   id: string;
 }
 
-const maxNameLength = 255;
+/** Characters of names of records, fields and metadata types. */
+export const maxNameLength = 255;
 const controls = /\p{Cc}|\p{Cs}/u;
 
 /** Notes every fault of a record named in the input at `loc`. */

@@ -10,6 +10,7 @@ import {
   type Total,
   toPage,
 } from '../database/page.js';
+import { type Parameters, readRows } from '../database/read-rows.js';
 
 const order = 'DELIVERIES';
 
@@ -53,6 +54,17 @@ export function countDeliveries(
     manager,
     manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId }),
   );
+}
+
+/** The deliveries of the viewer's organization among these, in no order. */
+export async function readDeliveriesOf(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  ids: readonly string[],
+): Promise<WebhookDeliveryRow[]> {
+  if (ids.length === 0) return [];
+  const isOwn = (sql: Parameters) => `organization_id = ${sql.add(organizationId)}`;
+  return readRows(manager, WebhookDeliveryRow, (sql) => `${isOwn(sql)} AND ${sql.isOneOf('id', ids)}`);
 }
 
 /** Null where the viewer's organization has none of this id. */

@@ -26,7 +26,7 @@ export interface FileToUpload {
 export const attachmentFields = `
   id organizationId fileName contentType size documentKey status createdAt updatedAt claimedAt expiresAt url
   md5: digest(algorithm: MD5) { hash } sha256: digest { algorithm hash }
-  description { format raw html } metadata { type attributes } record { type id } createdBy { id kind name }`;
+  description { format raw html } metadata { type attributes } record { type id: recordId } createdBy { id kind name }`;
 
 export interface AttachmentData {
   id: string;

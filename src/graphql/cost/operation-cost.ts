@@ -25,21 +25,28 @@ const usualPageSize = 50;
 /** The lists of a connection: its page size tells how long they are. */
 const pagedLists = new Set(['edges', 'nodes']);
 const pageSizes = new Set(['first', 'last']);
+/** Arguments that name each item of a list. */
+const namedItems = new Set(['ids', 'refs']);
+/** More are refused when the list is read. */
+const maxNamedItems = 100;
+const costArguments = new Set([...pageSizes, ...namedItems, 'if', 'name']);
 
-/** Names of the variables on which the cost of a document depends: page sizes, and conditions of `@skip` and `@include`. */
+/**
+ * Names of the variables on which the cost of a document depends: page sizes, lists that name items, and conditions of `@skip`
+ * and `@include`.
+ */
 export function costVariables(document: DocumentNode): string[] {
   const names = new Set<string>();
   visit(document, {
     Argument: ({ name, value }) => {
-      if (
-        (pageSizes.has(name.value) || name.value === 'if' || name.value === 'name') &&
-        value.kind === Kind.VARIABLE
-      )
-        names.add(value.name.value);
+      if (costArguments.has(name.value) && value.kind === Kind.VARIABLE) names.add(value.name.value);
     },
   });
   return [...names];
 }
+
+/** All that the cost depends on in the value of such a variable. */
+export const costOfVariable = (value: unknown): unknown => (Array.isArray(value) ? value.length : value);
 
 /** The cost of an answer, and of the introspection in it. Bytes are known of introspection only. */
 export interface OperationCost extends Cost {
@@ -76,6 +83,7 @@ function resolveWith(
   const resolve: Resolve = (value) => {
     if (value?.kind === Kind.INT) return Number(value.value);
     if (value?.kind === Kind.STRING || value?.kind === Kind.BOOLEAN) return value.value;
+    if (value?.kind === Kind.LIST) return value.values;
     if (value?.kind !== Kind.VARIABLE) return undefined;
     const name = value.name.value;
     return Object.hasOwn(variables, name) ? variables[name] : resolve(presets.get(name));
@@ -164,8 +172,16 @@ class CostWalk {
     const [pageSize = usualPageSize] = asked?.filter(Number.isInteger) ?? [];
     const inner = this.ofSelections(selectionSet, type, isPaged ? Math.max(0, Number(pageSize)) : null);
     if (!isListType(getNullableType(field.type))) return addCosts({ values, bytes: 0 }, inner);
-    const items = (pagedLists.has(field.name) ? size : null) ?? usualItems;
+    const named = given?.find(({ name }) => namedItems.has(name.value));
+    const items = (pagedLists.has(field.name) ? size : null) ?? this.#countNamed(named?.value) ?? usualItems;
     return { values: values + items * (1 + inner.values), bytes: items * inner.bytes };
+  }
+
+  #countNamed(node: ValueNode | undefined): number | null {
+    if (!node) return null;
+    const value = this.resolve(node);
+    // One item can stand for a list of it.
+    return Array.isArray(value) ? Math.min(value.length, maxNamedItems) : 1;
   }
 }
 

@@ -9,7 +9,7 @@ import { DigestAlgorithm, Disposition } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { Rejection } from '../types/payloads.js';
 import { Principal } from '../types/principal.js';
-import { type AttachmentLink, AttachmentLinkConnection, RecordType } from '../types/record.js';
+import { type AttachmentLink, AttachmentLinkConnection, HostRecord, toHostRecord } from '../types/record.js';
 import { Url } from '../types/scalars.js';
 
 @Resolver(() => Attachment)
@@ -31,18 +31,18 @@ export class AttachmentFields {
     return blob.verdict === 'REJECTED' ? loaders.rejection.load(blob.id) : null;
   }
 
-  @FieldResolver(() => RecordType, {
+  @FieldResolver(() => HostRecord, {
     nullable: true,
     description: 'The record that claimed it; null until then.',
   })
   async record(
     @Root() { stored }: Attachment,
     @Ctx() { access }: GraphqlContext,
-  ): Promise<RecordType | null> {
+  ): Promise<HostRecord | null> {
     const { recordType, recordId } = stored.attachment;
     if (recordType === null || recordId === null) return null;
     const record = { type: recordType, id: recordId };
-    return (await access.mayView(record, null)) ? record : null;
+    return (await access.mayView(record, null)) ? toHostRecord(record) : null;
   }
 
   @FieldResolver(() => AttachmentLinkConnection)

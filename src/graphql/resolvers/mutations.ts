@@ -40,7 +40,7 @@ import {
   RescanAttachmentPayload,
   UpdateAttachmentPayload,
 } from '../types/payloads.js';
-import { RecordField } from '../types/record.js';
+import { type KnownField, toRecordField } from '../types/record.js';
 import { toUploadTarget } from '../types/upload.js';
 
 /** Paths into inputs that name what a record authorizer is asked about. */
@@ -131,8 +131,8 @@ export class Mutations {
     const expectedVersion = input.expectedVersion ?? null;
     const change = { ...input, expectedVersion };
     const linked = await linkAttachments({ ...deps, assertAnswerable }, viewer, change);
-    const field = Object.assign(new RecordField(), { record: input.record, name: input.field });
-    Object.assign(field, await awaitVerdicts(context, input, { row: linked.field, linked: linked.links }));
+    const known = await awaitVerdicts(context, input, { row: linked.field, linked: linked.links });
+    const field = toRecordField(input.record, input.field, known);
     const links = await readLinks(field, context);
     const rejected = await readRejected(input.attachmentIds, context);
     return {
@@ -158,8 +158,8 @@ export class Mutations {
 async function awaitVerdicts(
   { deps, loaders }: GraphqlContext,
   { record, field: name, attachmentIds, holdSeconds }: LinkAttachmentsInput,
-  field: Required<Pick<RecordField, 'row' | 'linked'>>,
-): Promise<Pick<RecordField, 'row' | 'linked'>> {
+  field: Required<KnownField>,
+): Promise<KnownField> {
   const isPending = field.linked.some(({ stored }) => stored.blob.verdict === 'PENDING');
   if (holdSeconds === 0 || !isPending) return field;
   await deps.verdictWatch.hold(attachmentIds, holdSeconds * 1_000);

@@ -1,23 +1,20 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
-import { findApiKey } from '../../auth/manage-api-keys.js';
 import { toPrincipalId } from '../../auth/organizations.js';
 import { Faults } from '../../errors.js';
 import { checkRecord } from '../../model/record.js';
 import { findAttachment } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
-import { findDelivery } from '../../webhooks/list-deliveries.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
-import { type ApiKey, toApiKey } from '../types/api-key.js';
+import { findNodes } from '../find-nodes.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
 import { ViewerType } from '../types/principal.js';
-import { RecordType } from '../types/record.js';
+import { HostRecord, toHostRecord } from '../types/record.js';
 import { Node } from '../types/scalars.js';
 import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
-import { toWebhookDelivery, type WebhookDelivery } from '../types/webhook-delivery.js';
 
 @Resolver()
 export class Queries {
@@ -29,10 +26,19 @@ export class Queries {
   @Query(() => Node, {
     nullable: true,
     description:
-      'The attachment, API key or webhook delivery of this id; null where there is none or the viewer may not see it.',
+      'The object of this id, of whichever type; null where there is none or the viewer may not see it.',
   })
-  node(@Arg('id', () => ID) id: string, @Ctx() context: GraphqlContext): Promise<Node | null> {
-    return findNode(context, id);
+  async node(@Arg('id', () => ID) id: string, @Ctx() context: GraphqlContext): Promise<Node | null> {
+    const [found] = await findNodes(context, [id]);
+    return found ?? null;
+  }
+
+  @Query(() => [Node], {
+    nullable: 'items',
+    description: 'In the order asked for; null where node would be.',
+  })
+  nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: GraphqlContext): Promise<(Node | null)[]> {
+    return findNodes(context, ids);
   }
 
   @Query(() => Attachment, {
@@ -70,12 +76,12 @@ export class Queries {
     });
   }
 
-  @Query(() => RecordType)
-  record(@Arg('type', () => String) type: string, @Arg('id', () => ID) id: string): RecordType {
+  @Query(() => HostRecord)
+  record(@Arg('type', () => String) type: string, @Arg('id', () => ID) id: string): HostRecord {
     const faults = new Faults();
     checkRecord(faults, { type, id }, []);
     faults.throwIfAny();
-    return { type, id };
+    return toHostRecord({ type, id });
   }
 
   @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })
@@ -105,22 +111,4 @@ async function toFilter(
   const createdBy = input.createdBy && (await toPrincipalId(reader, viewer.organizationId, input.createdBy));
   const conditions = { ...input, createdBy: createdBy ?? null };
   return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== null));
-}
-
-/** The object of any kind that has this id, of the kinds that the viewer may read. */
-export async function findNode(
-  { reader, viewer, access }: GraphqlContext,
-  id: string,
-): Promise<Attachment | ApiKey | WebhookDelivery | null> {
-  const seesKeys = viewer.permissions.has('keys:admin');
-  if (viewer.permissions.has('attachments:read')) {
-    const attachment = await access.view(await findAttachment(reader, viewer, id));
-    if (attachment) return toAttachment(attachment);
-    const delivery = await findDelivery(reader, viewer, id);
-    // It is seen by whoever sees its attachment.
-    if (delivery && (await access.view(await findAttachment(reader, viewer, delivery.attachmentId))))
-      return toWebhookDelivery(delivery);
-  }
-  const key = seesKeys ? await findApiKey(reader, viewer.organizationId, id) : null;
-  return key && toApiKey(key);
 }

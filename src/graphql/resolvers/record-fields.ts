@@ -1,41 +1,49 @@
-import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Int, Resolver, Root } from 'type-graphql';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
+import { toNodeId } from '../node-ids.js';
 import { readField, readLinks } from '../read-links.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentStatus } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
-import { AttachmentLink, RecordField, RecordType } from '../types/record.js';
+import { AttachmentLink, HostRecord, RecordField, toRecordField } from '../types/record.js';
 import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
-@Resolver(() => RecordType)
+const opaque = 'Opaque and unique among all nodes.';
+
+@Resolver(() => HostRecord)
 export class RecordFields {
+  @FieldResolver(() => ID, { description: opaque })
+  id(@Root() { ref: { type, id } }: HostRecord, @Ctx() { viewer }: GraphqlContext): string {
+    return toNodeId(viewer.organizationId, { type: 'HostRecord', key: [type, id] });
+  }
+
   @FieldResolver(() => RecordField, { description: "One field's ordered attachments." })
   field(
-    @Root() record: RecordType,
+    @Root() { ref }: HostRecord,
     @Arg('name', () => String, { defaultValue: 'attachments' }) name: string,
   ): RecordField {
-    return Object.assign(new RecordField(), { record, name });
+    return toRecordField(ref, name);
   }
 
   @FieldResolver(() => [RecordField])
   async fields(
-    @Root() record: RecordType,
+    @Root() { ref }: HostRecord,
     @Ctx() { loaders, access }: GraphqlContext,
   ): Promise<RecordField[]> {
-    const rows = await loaders.fieldsOfRecord.load(record);
-    const views = await Promise.all(rows.map(({ name }) => access.mayView(record, name)));
+    const rows = await loaders.fieldsOfRecord.load(ref);
+    const views = await Promise.all(rows.map(({ name }) => access.mayView(ref, name)));
     const visible = rows.filter((_, index) => views[index]);
-    return visible.map((row) => Object.assign(new RecordField(), { record, name: row.name, row }));
+    return visible.map((row) => toRecordField(ref, row.name, { row }));
   }
 
   @FieldResolver(() => AttachmentConnection, {
     description: 'Everything this record has claimed or links to.',
   })
   async attachments(
-    @Root() record: RecordType,
+    @Root() { ref }: HostRecord,
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('status', () => [AttachmentStatus], { nullable: true })
     status: (keyof typeof AttachmentStatus)[] | null | undefined,
@@ -44,9 +52,9 @@ export class RecordFields {
     const page = { first: first ?? 50, after: after ?? null };
     context.spend(page.first);
     // A record that may not be viewed looks like one that never had anything.
-    const isVisible = await context.access.mayView(record, null);
+    const isVisible = await context.access.mayView(ref, null);
     return connectAttachments(context, page, {
-      filter: { record, status: isVisible ? (status ?? undefined) : [] },
+      filter: { record: ref, status: isVisible ? (status ?? undefined) : [] },
       orderBy: { field: 'CREATED_AT', direction: 'DESC' },
     });
   }
@@ -54,6 +62,11 @@ export class RecordFields {
 
 @Resolver(() => RecordField)
 export class RecordFieldResolver {
+  @FieldResolver(() => ID, { description: opaque })
+  id(@Root() { record: { ref }, name }: RecordField, @Ctx() { viewer }: GraphqlContext): string {
+    return toNodeId(viewer.organizationId, { type: 'RecordField', key: [ref.type, ref.id, name] });
+  }
+
   @FieldResolver(() => Int, {
     description: "Grows by one with every change of the field's links; 0 for a field never linked to.",
   })
@@ -74,13 +87,19 @@ export class RecordFieldResolver {
   }
 
   @FieldResolver(() => UploadPolicy)
-  policy(@Root() { record, name }: RecordField, @Ctx() { deps }: GraphqlContext): UploadPolicy {
-    return toUploadPolicy(findPolicy(deps.policies, { record, field: name }));
+  policy(@Root() { record: { ref }, name }: RecordField, @Ctx() { deps }: GraphqlContext): UploadPolicy {
+    return toUploadPolicy(findPolicy(deps.policies, { record: ref, field: name }));
   }
 }
 
 @Resolver(() => AttachmentLink)
 export class AttachmentLinkFields {
+  @FieldResolver(() => ID, { description: opaque })
+  id(@Root() { fieldId, stored }: AttachmentLink, @Ctx() { viewer }: GraphqlContext): string {
+    const key = [fieldId, stored.attachment.id];
+    return toNodeId(viewer.organizationId, { type: 'AttachmentLink', key });
+  }
+
   @FieldResolver(() => Attachment)
   attachment(@Root() { stored }: AttachmentLink): Attachment {
     return toAttachment(stored);

@@ -5,38 +5,62 @@ import type { RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { connectionType } from './connection.js';
 import { LinkState } from './enums.js';
+import { Node } from './scalars.js';
 
-@ObjectType('Record', {
-  description: "A thing in the caller's own system, such as WorkPackage 1. It needs no row here to exist.",
+@ObjectType({
+  implements: Node,
+  description: 'A thing in the host application, such as WorkPackage 1. It needs no row here to exist.',
   simpleResolvers: true,
 })
-export class RecordType implements RecordRef {
+export class HostRecord extends Node {
+  ref!: RecordRef;
+
   @Field(() => String)
   type!: string;
 
-  @Field(() => ID)
-  id!: string;
+  @Field(() => ID, { description: 'The id in the host application.' })
+  recordId!: string;
 }
 
-@ObjectType({ simpleResolvers: true })
-export class RecordField {
-  record!: RecordRef;
+export function toHostRecord({ type, id }: RecordRef): HostRecord {
+  return Object.assign(new HostRecord(), { ref: { type, id }, type, recordId: id });
+}
+
+/** The facts about a field that a resolver may know already. */
+export interface KnownField {
   /** Undefined where it has not been read yet, null where the field was never linked to. */
   row?: RecordFieldRow | null;
   /** The links that the changing transaction saw; undefined: read the rows. */
   linked?: readonly StoredLink[];
+}
+
+@ObjectType({ implements: Node, simpleResolvers: true })
+export class RecordField extends Node {
+  known!: KnownField;
+
+  @Field(() => HostRecord)
+  record!: HostRecord;
 
   @Field(() => String)
   name!: string;
 }
 
-@ObjectType({ description: "An attachment at a position in a record's field.", simpleResolvers: true })
-export class AttachmentLink {
+export function toRecordField(record: RecordRef, name: string, known: KnownField = {}): RecordField {
+  return Object.assign(new RecordField(), { record: toHostRecord(record), name, known });
+}
+
+@ObjectType({
+  implements: Node,
+  description: "An attachment at a position in a record's field.",
+  simpleResolvers: true,
+})
+export class AttachmentLink extends Node {
   /** As it was read together with the link: read again, it may be gone. */
   stored!: StoredAttachment;
+  fieldId!: string;
 
-  @Field(() => RecordType)
-  record!: RecordType;
+  @Field(() => HostRecord)
+  record!: HostRecord;
 
   @Field(() => String)
   field!: string;
@@ -64,7 +88,8 @@ export function toAttachmentLink(
 ): AttachmentLink {
   return Object.assign(new AttachmentLink(), {
     stored,
-    record: { type: field.recordType, id: field.recordId },
+    fieldId: field.id,
+    record: toHostRecord({ type: field.recordType, id: field.recordId }),
     field: field.name,
     position,
     state: states[stored.blob.verdict],

@@ -55,7 +55,7 @@ test('one process claims, links, shows and deletes what the other stores', async
   await there.client.ask(claim, { input: { attachmentId: id, record } });
   await linkOn(here.client, { record, attachmentIds: [id] });
   const query =
-    'query ($id: ID!) { attachment(id: $id) { downloadUrl record { id } links { nodes { field } } } }';
+    'query ($id: ID!) { attachment(id: $id) { downloadUrl record { id: recordId } links { nodes { field } } } }';
   const seen = await there.client.ask<{ attachment: object }>(query, { id });
   expect(seen.attachment).toMatchObject({
     record: { id },

@@ -25,9 +25,9 @@ const secrets = {
 
 /** A page of everything, with what a move could lose. */
 const everything = `{ attachments(first: 100) { totalCount nodes {
-  id fileName contentType size status createdAt claimedAt expiresAt url record { type id } createdBy { id kind name }
+  id fileName contentType size status createdAt claimedAt expiresAt url record { type id: recordId } createdBy { id kind name }
   digest { hash } metadata { type attributes } description { raw html }
-  links { nodes { field position state record { type id } } } } } }`;
+  links { nodes { field position state record { type id: recordId } } } } } }`;
 
 interface Moved extends AttachmentData {
   digest: { hash: string };

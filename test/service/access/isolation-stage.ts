@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { permissions } from '../../../src/auth/viewer.js';
 import { OrganizationRow } from '../../../src/database/entities/organization.js';
+import { toNodeId } from '../../../src/graphql/node-ids.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
@@ -12,6 +13,9 @@ export type Kind =
   | 'claimed'
   | 'linked'
   | 'record'
+  | 'hostRecord'
+  | 'recordField'
+  | 'link'
   | 'documentKey'
   | 'uploadedKey'
   | 'cursor'
@@ -73,12 +77,34 @@ export async function setStage(service: TestService): Promise<Stage> {
       delivery: await deliveryId(alice, files.claimed.id),
       principal: files.claimed.createdBy.id,
     }),
+    ...(await nodePairs(alice, record)),
     record: { theirs: record.id, never: 'others-7' },
     idempotencyKey: { theirs: 'hush-key', never: 'others-key' },
     sha256: { theirs: files.claimed.sha256.hash, never: 'f'.repeat(64) },
   };
   const marks = [...Object.values(things).map(({ theirs }) => theirs), files.claimed.organizationId, 'hush-'];
   return { service, alice, bob, mallory, things, files, uploadUrl, marks };
+}
+
+/** Objects that are known by a key. Ids that never were belong to another organization, or have a wrong end. */
+async function nodePairs(
+  client: Client,
+  record: { type: string; id: string },
+): Promise<Record<'hostRecord' | 'recordField' | 'link', Pair>> {
+  const answer = await client.ask<{
+    record: { id: string; field: { id: string; links: { id: string }[] } };
+  }>(
+    'query ($type: String!, $id: ID!) { record(type: $type, id: $id) { id field(name: "files") { id links { id } } } }',
+    record,
+  );
+  const { id, field } = answer.record;
+  const keyOf = (organizationId: string) =>
+    toNodeId(organizationId, { type: 'AttachmentLink', key: [uuidv7(), uuidv7()] });
+  return {
+    hostRecord: { theirs: id, never: toNodeId('none', { type: 'HostRecord', key: ['Case', 'others-7'] }) },
+    recordField: { theirs: field.id, never: `${field.id.slice(0, -4)}AAAA` },
+    link: { theirs: field.links[0]?.id ?? '', never: keyOf('none') },
+  };
 }
 
 /** The same with another end, so that both have one place in every order. */

@@ -8,9 +8,15 @@ import { allOperations, type Leaf, type Operation } from './sample-operations.js
 
 const attachments = ['unclaimed', 'claimed', 'linked'] as const;
 
+const nodes = [
+  ...attachments,
+  ...(['apiKey', 'delivery', 'record', 'documentKey', 'hostRecord', 'recordField', 'link'] as const),
+];
+
 /** The kinds of thing that each argument names, by operation and path, else by its last part alone. */
 const kinds: Readonly<Record<string, readonly Kind[]>> = {
-  'node.id': [...attachments, 'apiKey', 'delivery', 'record', 'documentKey'],
+  'node.id': nodes,
+  'nodes.ids': nodes,
   'attachment.id': attachments,
   'revokeApiKey.input.id': ['apiKey'],
   'record.id': ['record'],
@@ -190,7 +196,7 @@ async function compare(client: Client, operation: Operation, leaf: Leaf, kind: K
   for (const mode of variantsOf(operation)) {
     const { theirs, never } = await pairOf(operation, kind);
     const ask = async (value: string) => {
-      const given = { [leaf.path]: leaf.path.endsWith('Ids') ? [value] : value, ...mode };
+      const given = { [leaf.path]: leaf.isList ? [value] : value, ...mode };
       const answer = await client.graphql(
         operation.document(operation.everything),
         await variablesFor(client, operation, given),
@@ -245,14 +251,18 @@ async function variablesFor(client: Client, { leaves, variables, name }: Operati
 
 /** Without the value asked for, and what differs from one answer to the next. */
 function mask(text: string, value: string): string {
-  return text
-    .replaceAll(value, '<value>')
-    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
-    .replace(/\d{4}-\d\d-\d\dT\d\d:[\d:.]+Z/g, '<instant>')
-    .replace(/\d{4}-\d\d-\d\d\/\d\d/g, '<hour>')
-    .replace(/expires=\d+/g, '<expiry>')
-    .replace(/signature=[\w-]+/g, '<signature>')
-    .replace(/"(cursor|startCursor|endCursor|secret|prefix)":"[^"]*"/g, '"$1":"<made>"');
+  return (
+    text
+      .replaceAll(value, '<value>')
+      .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
+      .replace(/\d{4}-\d\d-\d\dT\d\d:[\d:.]+Z/g, '<instant>')
+      .replace(/\d{4}-\d\d-\d\d\/\d\d/g, '<hour>')
+      .replace(/expires=\d+/g, '<expiry>')
+      .replace(/signature=[\w-]+/g, '<signature>')
+      // Every other id was replaced before.
+      .replace(/"id":"[\w-]+"/g, '"id":"<opaque>"')
+      .replace(/"(cursor|startCursor|endCursor|secret|prefix)":"[^"]*"/g, '"$1":"<made>"')
+  );
 }
 
 function expectNoMark(text: string, value: string): void {

@@ -44,7 +44,7 @@ const run = (operation: string, input: object) => {
   );
 };
 const find = async (id: string) => {
-  const query = `query ($id: ID!) { attachment(id: $id) { id fileName record { id } links { nodes { record { id } } } downloadUrl } }`;
+  const query = `query ($id: ID!) { attachment(id: $id) { id fileName record { id: recordId } links { nodes { record { id: recordId } } } downloadUrl } }`;
   const answer = await service.client.graphql<{
     attachment: { record: Ref | null; fileName: string; links: { nodes: { record: Ref }[] } } | null;
   }>(query, { id });
@@ -208,7 +208,7 @@ describe('an attachment that may not be viewed does not exist', () => {
     const { data } = await service.client.graphql<{ createAttachment: { attachment: object } }>(
       `mutation ($record: RecordInput!) { createAttachment(input: {
         content: { base64: "eA==" }, fileName: "x.txt", record: $record }) {
-        attachment { downloadUrl record { id } } } }`,
+        attachment { downloadUrl record { id: recordId } } } }`,
       { record: other },
     );
     expect(data?.createAttachment.attachment).toEqual({ downloadUrl: null, record: null });
@@ -275,7 +275,9 @@ test('a page asks once for each record, and costs as many statements however lon
   for (let index = 0; index < 30; index += 1) await upload({ record, field: 'files' });
   const reader = await newClient(service);
   const page = (first: number) => () =>
-    reader.ask(`{ attachments(first: ${first}) { nodes { id record { id } links { nodes { field } } } } }`);
+    reader.ask(
+      `{ attachments(first: ${first}) { nodes { id record { id: recordId } links { nodes { field } } } } }`,
+    );
   const before = about(record).length;
   await page(3)();
   await page(30)();

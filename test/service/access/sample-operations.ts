@@ -35,6 +35,7 @@ export interface Operation {
 export interface Leaf {
   path: string;
   type: string;
+  isList: boolean;
 }
 
 type Field = GraphQLField<unknown, unknown>;
@@ -90,9 +91,10 @@ function toOperation(kind: OperationKind, type: string, field: Field): Operation
   };
 }
 
-function leavesOf(type: GraphQLInputType, path: string): Leaf[] {
-  if (isNonNullType(type) || isListType(type)) return leavesOf(type.ofType, path);
-  if (!isInputObjectType(type)) return [{ path, type: type.name }];
+function leavesOf(type: GraphQLInputType, path: string, isList = false): Leaf[] {
+  if (isNonNullType(type)) return leavesOf(type.ofType, path, isList);
+  if (isListType(type)) return leavesOf(type.ofType, path, true);
+  if (!isInputObjectType(type)) return [{ path, type: type.name, isList }];
   return Object.values(type.getFields()).flatMap((member) => leavesOf(member.type, `${path}.${member.name}`));
 }
 

@@ -9,7 +9,7 @@ interface Claimed {
 }
 
 const mutation = `mutation ($input: ClaimAttachmentInput!) {
-  claimAttachment(input: $input) { alreadyClaimed attachment { id record { type id } claimedAt expiresAt } } }`;
+  claimAttachment(input: $input) { alreadyClaimed attachment { id record { type id: recordId } claimedAt expiresAt } } }`;
 
 describe('claimAttachment', () => {
   let service: TestService;
@@ -51,7 +51,7 @@ describe('claimAttachment', () => {
     expect(won).toHaveLength(1);
     expect(codes).toEqual(Array.from({ length: 49 }, () => 'ALREADY_CLAIMED'));
     const { attachment } = await service.client.ask<{ attachment: AttachmentData }>(
-      'query ($id: ID!) { attachment(id: $id) { record { id } } }',
+      'query ($id: ID!) { attachment(id: $id) { record { id: recordId } } }',
       { id },
     );
     expect(attachment.record?.id).toBe(won[0]?.attachment.record?.id);

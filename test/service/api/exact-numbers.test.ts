@@ -117,7 +117,7 @@ describe.each(Object.entries(ways))('numbers of metadata in %s', (way, send) => 
   });
 });
 
-const recordQuery = 'query ($id: ID!) { record(type: "T", id: $id) { id } }';
+const recordQuery = 'query ($id: ID!) { record(type: "T", id: $id) { id: recordId } }';
 
 test('a number given as an id does not become another one', async () => {
   const body = `{"query":${JSON.stringify(recordQuery)},"variables":{"id":1546130668394913822}}`;

@@ -15,7 +15,7 @@ interface Linked {
 }
 
 const mutation = `mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) {
-  field { version } links { position state attachment { id } } unlinked { id expiresAt record { id } } } }`;
+  field { version } links { position state attachment { id } } unlinked { id expiresAt record { id: recordId } } } }`;
 
 const dayMs = 86_400_000;
 /** Each conflict costs most on PostgreSQL: test/postgres has writers in two processes too. */

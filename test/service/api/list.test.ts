@@ -96,7 +96,7 @@ describe('attachments', () => {
   test('filters by every condition alone and by several together', async () => {
     const all = (
       await service.client.ask<{ attachments: { nodes: Full[] } }>(
-        '{ attachments { nodes { fileName contentType createdAt createdBy { id } record { id } sha256: digest { hash } links { totalCount } status } } }',
+        '{ attachments { nodes { fileName contentType createdAt createdBy { id } record { id: recordId } sha256: digest { hash } links { totalCount } status } } }',
       )
     ).attachments.nodes;
     const own = await service.client.ask<{ viewer: { principal: { id: string } } }>(
@@ -190,7 +190,7 @@ describe('attachments', () => {
   test('costs the same number of statements however long the page is', async () => {
     const wide = `query ($first: Int) { attachments(first: $first) { totalCount nodes {
       id createdBy { name } record { type id field(name: "files") { version links { position attachment { id } } } fields { name } }
-      links(first: 10) { totalCount nodes { field position record { id } attachment { id createdBy { id } } } } downloadUrl digest { hash } } } }`;
+      links(first: 10) { totalCount nodes { field position record { id: recordId } attachment { id createdBy { id } } } } downloadUrl digest { hash } } } }`;
     await service.client.ask(wide, { first: 1 });
     await Promise.all(
       Array.from({ length: 90 }, (_, index) =>

@@ -44,8 +44,8 @@ export function claim(client: Client, attachmentId: string, record: RecordRef): 
 
 /** The attachment as the client sees it; null where it does not. */
 export async function see(client: Client, id: string): Promise<Seen | null> {
-  const query = `query ($id: ID!) { attachment(id: $id) { id record { type id } claimedAt expiresAt
-    links(first: 100) { totalCount nodes { record { type id } field } } } }`;
+  const query = `query ($id: ID!) { attachment(id: $id) { id record { type id: recordId } claimedAt expiresAt
+    links(first: 100) { totalCount nodes { record { type id: recordId } field } } } }`;
   return (await client.ask<{ attachment: Seen | null }>(query, { id })).attachment;
 }
 

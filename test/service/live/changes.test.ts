@@ -81,7 +81,10 @@ describe('one attachment', () => {
     const { id } = await owner.upload(file());
     const told = await watch(
       live,
-      onAttachment(id, 'id fileName status record { type id } links { nodes { field record { id } } }'),
+      onAttachment(
+        id,
+        'id fileName status record { type id: recordId } links { nodes { field record { id: recordId } } }',
+      ),
     );
     expect(told.events).toEqual([]);
     scanner.open();

@@ -1,7 +1,8 @@
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-export const changedFields = 'id status record { type id } links { nodes { field record { id } } }';
+export const changedFields =
+  'id status record { type id: recordId } links { nodes { field record { id: recordId } } }';
 
 export const onAttachment = (attachmentId: string, fields = changedFields) => ({
   query: `subscription ($attachmentId: ID!) { attachmentChanged(attachmentId: $attachmentId) { ${fields} } }`,

@@ -79,7 +79,7 @@ describe('EspoCRM', () => {
         contentType: 'application/pdf',
       });
       const { attachment } = await client.ask<{ attachment: AttachmentData }>(
-        'query ($id: ID!) { attachment(id: $id) { fileName contentType size url metadata { type attributes } record { id } } }',
+        'query ($id: ID!) { attachment(id: $id) { fileName contentType size url metadata { type attributes } record { id: recordId } } }',
         { id },
       );
       expect(attachment).toEqual({

@@ -29,8 +29,8 @@ interface Judged extends AttachmentData {
   links: { nodes: { state: string; record: { id: string } }[] };
 }
 
-const fields = `id status downloadUrl url createdAt record { id }
-  rejection { reason message signature rejectedAt } links { nodes { state record { id } } }`;
+const fields = `id status downloadUrl url createdAt record { id: recordId }
+  rejection { reason message signature rejectedAt } links { nodes { state record { id: recordId } } }`;
 
 async function read(id: string, client = owner): Promise<Judged> {
   const { attachment } = await client.ask<{ attachment: Judged }>(

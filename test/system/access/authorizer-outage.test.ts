@@ -267,7 +267,7 @@ describe.each([
     const aliases = Array.from(
       { length: 15 },
       (_alias, index) =>
-        `a${index}: attachment(id: "${id}") { record { id } downloadUrl links { nodes { field } } }`,
+        `a${index}: attachment(id: "${id}") { record { id: recordId } downloadUrl links { nodes { field } } }`,
     );
     await reader.ask(`{ ${aliases.join(' ')} }`);
     const asked = policy.asked.slice(before).map(({ field }) => field);

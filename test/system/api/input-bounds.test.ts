@@ -108,7 +108,7 @@ const paths: Record<string, (selection: string) => string> = {
   Attachment: (selection) => `query Q($value: T) { attachment(id: "${attachmentId}") { ${selection} } }`,
   Mutation: (selection) => `mutation Q($value: T) { ${selection} }`,
   Query: (selection) => `query Q($value: T) { ${selection} }`,
-  Record: (selection) => `query Q($value: T) { record(type: "T", id: "1") { ${selection} } }`,
+  HostRecord: (selection) => `query Q($value: T) { record(type: "T", id: "1") { ${selection} } }`,
   Subscription: (selection) => `subscription Q($value: T) { ${selection} }`,
 };
 

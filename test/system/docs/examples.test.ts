@@ -58,7 +58,7 @@ describe('examples', () => {
   };
   const find = async (id: string) => {
     const query = `query ($id: ID!) {
-      attachment(id: $id) { fileName contentType size url record { type id } metadata { type attributes } }
+      attachment(id: $id) { fileName contentType size url record { type id: recordId } metadata { type attributes } }
     }`;
     return (await service.client.ask<{ attachment: AttachmentData }>(query, { id })).attachment;
   };

@@ -108,13 +108,16 @@ describe('an operation', () => {
       id fileName contentType size status url downloadUrl(expiresIn: 60) createdAt updatedAt claimedAt expiresAt
       createdBy { id kind name } description { raw html } metadata { type attributes } md5: digest(algorithm: MD5) { hash }
       record { type id field(name: "files") { version links { position state attachment { id fileName } } } }
-      links { totalCount nodes { field position state record { type id } } } rejection { reason message } } } }`,
+      links { totalCount nodes { field position state record { type id: recordId } } } rejection { reason message } } } }`,
     ],
     [
       'a page of 1,000',
-      '{ attachments(first: 1000) { nodes { id fileName contentType size url createdBy { name } record { type id } } } }',
+      '{ attachments(first: 1000) { nodes { id fileName contentType size url createdBy { name } record { type id: recordId } } } }',
     ],
-    ['pages of 100 in pages of 100', wide(100, 100, 'position field record { type id } attachment { id }')],
+    [
+      'pages of 100 in pages of 100',
+      wide(100, 100, 'position field record { type id: recordId } attachment { id }'),
+    ],
   ])('with %s passes none', async (_, query) => {
     const { errors } = await service.client.graphql(query);
     expect(errors?.filter(({ extensions }) => extensions.code !== 'NOT_FOUND')).toBeUndefined();

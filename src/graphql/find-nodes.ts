@@ -1,0 +1,111 @@
+import { readApiKeys } from '../auth/manage-api-keys.js';
+import { Faults } from '../errors.js';
+import { readLinkedAttachments } from '../links/read-fields.js';
+import { checkRecord, maxNameLength } from '../model/record.js';
+import { readAttachments } from '../model/stored-attachment.js';
+import { readDeliveriesOf } from '../webhooks/list-deliveries.js';
+import type { GraphqlContext } from './context.js';
+import { type NodeKey, readNodeId } from './node-ids.js';
+import { toApiKey } from './types/api-key.js';
+import { toAttachment } from './types/attachment.js';
+import { toAttachmentLink, toHostRecord, toRecordField } from './types/record.js';
+import type { Node } from './types/scalars.js';
+import { toWebhookDelivery } from './types/webhook-delivery.js';
+
+type Found = Map<string, Node>;
+
+/** As the ids of rows are spelled. */
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * The object of each id, of whichever type, in the order of the ids; null where the viewer may not see one. Ids of one type
+ * are read in one statement.
+ */
+export async function findNodes(context: GraphqlContext, ids: readonly string[]): Promise<(Node | null)[]> {
+  const { permissions, organizationId } = context.viewer;
+  const found: Found = new Map();
+  const rowIds = [...new Set(ids)].filter((id) => uuid.test(id));
+  if (permissions.has('attachments:read')) {
+    await findAttachments(context, rowIds, found);
+    await findDeliveries(context, without(rowIds, found), found);
+    const keyed = [...new Set(ids)].flatMap((id) => {
+      const key = uuid.test(id) ? null : readNodeId(organizationId, id);
+      return key ? [{ id, ...key }] : [];
+    });
+    for (const { id, ...key } of keyed) {
+      const named = toNamed(key);
+      if (named) found.set(id, named);
+    }
+    await findLinks(
+      context,
+      keyed.filter(({ type }) => type === 'AttachmentLink'),
+      found,
+    );
+  }
+  if (permissions.has('keys:admin')) await findKeys(context, without(rowIds, found), found);
+  return ids.map((id) => found.get(id) ?? null);
+}
+
+const without = (ids: readonly string[], found: Found) => ids.filter((id) => !found.has(id));
+
+async function findAttachments(
+  { reader, viewer, access }: GraphqlContext,
+  ids: readonly string[],
+  found: Found,
+): Promise<void> {
+  const visible = await access.visible(await readAttachments(reader, viewer, ids));
+  for (const stored of visible) found.set(stored.attachment.id, toAttachment(stored));
+}
+
+/** A delivery is seen by whoever sees its attachment. */
+async function findDeliveries(
+  { reader, viewer, access }: GraphqlContext,
+  ids: readonly string[],
+  found: Found,
+): Promise<void> {
+  const deliveries = await readDeliveriesOf(reader, viewer, ids);
+  const attachmentIds = deliveries.map(({ attachmentId }) => attachmentId);
+  const visible = await access.visible(await readAttachments(reader, viewer, attachmentIds));
+  const visibleIds = new Set([...visible].map(({ attachment }) => attachment.id));
+  for (const delivery of deliveries)
+    if (visibleIds.has(delivery.attachmentId)) found.set(delivery.id, toWebhookDelivery(delivery));
+}
+
+async function findKeys(
+  { reader, viewer }: GraphqlContext,
+  ids: readonly string[],
+  found: Found,
+): Promise<void> {
+  for (const row of await readApiKeys(reader, viewer.organizationId, ids)) found.set(row.id, toApiKey(row));
+}
+
+/** A record, or a field of one, needs no row. Null for names that cannot be, and for links. */
+function toNamed({ type, key: [recordType = '', recordId = '', name = ''] }: NodeKey): Node | null {
+  if (type === 'AttachmentLink') return null;
+  const record = { type: recordType, id: recordId };
+  const faults = new Faults();
+  checkRecord(faults, record, []);
+  if (faults.details.length > 0 || name.length > maxNameLength) return null;
+  return type === 'HostRecord' ? toHostRecord(record) : toRecordField(record, name);
+}
+
+async function findLinks(
+  { reader, viewer, access }: GraphqlContext,
+  keyed: readonly { id: string; key: readonly string[] }[],
+  found: Found,
+): Promise<void> {
+  const ids = new Map(keyed.map(({ id, key }) => [key.join(), id]));
+  const linked = await readLinkedAttachments(
+    reader,
+    viewer,
+    keyed.map(({ key }) => key),
+  );
+  await Promise.all(
+    linked.map(async ({ link, field, attachment, blob }) => {
+      const id = ids.get([link.fieldId, link.attachmentId].join());
+      const record = { type: field.recordType, id: field.recordId };
+      if (id !== undefined && (await access.mayView(record, field.name)))
+        found.set(id, toAttachmentLink(link, field, { attachment, blob }));
+    }),
+  );
+}
