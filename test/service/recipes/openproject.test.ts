@@ -94,7 +94,10 @@ describe('OpenProject', () => {
     test('at once for a work package that is there already', async () => {
       const record = { type: 'WorkPackage', id: 'there' };
       const attachment = await upload(client, { content: pdf, name: 'a.pdf' }, { record });
-      expect(attachment).toMatchObject({ record, expiresAt: null });
+      expect(attachment).toMatchObject({
+        record: { type: 'WorkPackage', recordId: 'there' },
+        expiresAt: null,
+      });
       expect((await list('there')).map(({ id }) => id)).toEqual([attachment.id]);
     });
   });
@@ -111,7 +114,7 @@ describe('OpenProject', () => {
       const claimed = await claim(client, id, 'own');
       expect(claimed.data?.claimAttachment).toMatchObject({
         alreadyClaimed: false,
-        attachment: { id, expiresAt: null, record: { type: 'WorkPackage', id: 'own' } },
+        attachment: { id, expiresAt: null, record: { type: 'WorkPackage', recordId: 'own' } },
       });
       expect((await list('own')).map((listed) => listed.id)).toEqual([id]);
     });

@@ -138,7 +138,7 @@ describe('Light', () => {
       expect(attachment).toEqual({
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         organizationId: viewer.viewer.organizationId,
-        record,
+        record: { type: record.type, recordId: record.id },
         documentKey,
         fileName: 'Lunch.pdf',
         contentType: 'application/pdf',
