@@ -72,6 +72,10 @@ export const faultTypes = {
     timeout: 'The request arrived too slowly: HTTP 408, and the connection ends.',
     bad_request: 'The request is not valid, or lacks its operation.',
     http_invalid: 'This is no HTTP.',
+    method_not_allowed:
+      'The path does not answer this method: HTTP 405, and Allow names those that it answers.',
+    content_encoding: 'The body has a Content-Encoding that is not taken here: HTTP 415.',
+    encoding_invalid: 'The body is not of its Content-Encoding, or is cut off.',
     transport: 'Subscriptions go over WebSocket, queries and mutations by POST.',
     graphql_parse_failed: 'The document is no GraphQL.',
     graphql_validation_failed: 'The document does not fit the schema.',
@@ -127,6 +131,7 @@ export const faultTypes = {
     too_large: 'The body, or the part at loc, has more than limit bytes.',
     too_long: 'A text in the variables, which is no content, is too long.',
     too_many_values: 'The JSON at loc has more than limit values.',
+    too_compressed: 'The body inflates to more than limit times its size.',
     headers_too_large: 'The headers of the request are too large: HTTP 431.',
   },
   DIGEST_MISMATCH: { digest_mismatch: 'The bytes that came have the digest in msg.' },

@@ -27,7 +27,7 @@ export const limitSettings = {
     .pipe(z.array(z.string().refine(isNetwork, 'must be IP addresses or networks such as 10.0.0.0/8')))
     .optional()
     .describe(
-      'Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated; default: none.',
+      'Addresses or networks of proxies whose X-Forwarded-For and X-Request-Id are believed, comma-separated; default: none.',
     ),
   MAX_CONCURRENT_UPLOADS: integer('100', 0, 1_000_000).describe(
     'Uploads of one credential under way at once, and 5 times as many of one organization; 0 is off.',

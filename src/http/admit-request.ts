@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admit } from '../auth/admit.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { type Rate, rateLimited } from '../limits/rate-limiter.js';
 
@@ -40,3 +40,25 @@ function rateHeaders({ limit, remaining, resetsAt }: Rate) {
     'x-ratelimit-reset': Math.ceil(resetsAt.getTime() / 1_000),
   };
 }
+
+/** Kinds of bodies that a browser sends to another origin without asking first. */
+const simpleTypes = new Set(['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain', '']);
+const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name'];
+
+/**
+ * Refuses, before any byte of the body is parsed, what a foreign page could have sent with no preflight: such a request must
+ * carry a header that forces one.
+ */
+export function assertPreflighted(request: FastifyRequest): void {
+  const isPage = /\btext\/html\b/.test(request.headers.accept ?? '');
+  const isQuery = request.method === 'GET' && !isPage && isObject(request.query) && 'query' in request.query;
+  if (request.method !== 'POST' && !isQuery) return;
+  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!simpleTypes.has(type) || preflightHeaders.some((name) => request.headers[name])) return;
+  const msg = isQuery
+    ? 'A query by GET needs the header Apollo-Require-Preflight: true, which prevents Cross-Site Request Forgery. Send it, or use POST: in urql by preferGetMethod: false.'
+    : 'Requests of this content type need the header Apollo-Require-Preflight: true.';
+  throw fault('csrf', ['headers', 'apollo-require-preflight'], msg, { message: msg });
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 import { type AttachmentError, fault } from '../errors.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
+import { assertRatio, createInflater, type Inflater, notOfEncoding } from './encoded-body.js';
 
 export interface ArrivalLimits extends PaceLimits {
   /** In bytes. */
@@ -17,7 +18,7 @@ export const maxOperation = 256 * 1024;
 export const maxSmallBody = 1024 * 1024;
 
 /**
- * The body of a request as it arrives. Fails with REQUEST_TOO_LARGE past its size, also by what the client declares, with
+ * The body of a request as it arrives, inflated if it is encoded; its size is that of what comes out. Fails with REQUEST_TOO_LARGE past its size, also by what the client declares, with
  * BAD_USER_INPUT of the type `timeout` or `client_aborted`, or with what `onLarge` throws. The request is not destroyed.
  */
 export class ArrivingBody extends Transform {
@@ -25,6 +26,7 @@ export class ArrivingBody extends Transform {
   readonly #limits: ArrivalLimits;
   readonly #onLarge: () => void;
   readonly #timer: NodeJS.Timeout;
+  readonly #inflater: Inflater | null;
   #pace: PaceWatch | null = null;
   #size = 0;
 
@@ -34,13 +36,25 @@ export class ArrivingBody extends Transform {
     this.#source = source;
     this.#limits = limits;
     this.#onLarge = onLarge;
+    this.#inflater = createInflater(source);
     this.#timer = setTimeout(this.#onTooSlow, limits.operationsTimeoutMs);
     // Whoever reads it hears of a fault; where nobody does, the answer is on its way already.
     this.on('error', () => {});
     source.on('error', this.#onClose).once('close', this.#onClose);
     if (source.destroyed) this.#onClose();
     else if (Number(source.headers['content-length'] ?? 0) > limits.maxSize) this.destroy(this.#tooLarge());
-    else source.pipe(this);
+    else this.#begin();
+  }
+
+  /** The bytes that came over the wire, for Fastify, which compares them with what was declared. */
+  get receivedEncodedLength(): number {
+    return this.#inflater?.bytesWritten ?? this.#size;
+  }
+
+  #begin(): void {
+    if (!this.#inflater) return void this.#source.pipe(this);
+    this.#inflater.on('error', () => this.destroy(notOfEncoding()));
+    this.#source.pipe(this.#inflater).pipe(this);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -48,6 +62,7 @@ export class ArrivingBody extends Transform {
     this.#size += chunk.length;
     try {
       if (this.#size > this.#limits.maxSize) throw this.#tooLarge();
+      if (this.#inflater) assertRatio(this.#inflater, this.#size);
       if (wasSmall && this.#size > maxSmallBody) this.#onLarge();
       if (this.#size > maxOperation) this.#watch().count(chunk.length);
       done(null, chunk);
@@ -63,7 +78,8 @@ export class ArrivingBody extends Transform {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stop();
-    this.#source.unpipe(this);
+    this.#source.unpipe(this.#inflater ?? this);
+    this.#inflater?.destroy();
     done(error);
   }
 

@@ -54,10 +54,8 @@ export function registerErrorHandler(server: FastifyInstance): void {
     .on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
       answerClientError(server.log, fault, socket),
     );
-  server.addHook('onRequest', async ({ raw, is404 }) => {
+  server.addHook('onRequest', async ({ raw }) => {
     if (raw.rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
-    // Fastify would read the body first.
-    if (is404) throw new AttachmentError('NOT_FOUND');
   });
   server.setErrorHandler<FastifyError | AttachmentError>(async (thrown, request, reply) =>
     answerError(thrown, request, reply),
@@ -82,11 +80,17 @@ function bodyOf(error: AttachmentError) {
   return { errors: [{ message: error.message, extensions: errorExtensions(error) }] };
 }
 
+const ownStatuses: Readonly<Record<string, number>> = {
+  timeout: 408,
+  headers_too_large: 431,
+  method_not_allowed: 405,
+  content_encoding: 415,
+};
+
 /** HTTP has words of its own for some faults that are of no kind of ours. */
 function statusOf({ details, status }: AttachmentError): number {
   const [fault] = details;
-  if (fault?.type === 'timeout') return 408;
-  return fault?.type === 'headers_too_large' ? 431 : status;
+  return ownStatuses[fault?.type ?? ''] ?? status;
 }
 
 /**

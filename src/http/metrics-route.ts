@@ -12,7 +12,7 @@ export interface AnsweredRequest {
   seconds: number;
 }
 
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS']);
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** Tells of every answer. To be called before the routes are added. */
 export function measureRequests(server: FastifyInstance, observe: (request: AnsweredRequest) => void): void {

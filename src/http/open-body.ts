@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
-import { AttachmentError, fault } from '../errors.js';
+import { AttachmentError } from '../errors.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
@@ -143,20 +142,4 @@ function firstBytes(body: Readable): Promise<void> {
 
 function unreadable(cause: unknown): AttachmentError {
   return new AttachmentError('STORAGE_UNAVAILABLE', { cause });
-}
-
-/** Kinds of bodies that a browser sends to another origin without asking first. */
-const simpleTypes = new Set(['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain', '']);
-const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name'];
-
-/**
- * Refuses, before any byte of the body is parsed, what a foreign page could have sent with no preflight: such a request must
- * carry a header that forces one.
- */
-export function assertPreflighted(request: FastifyRequest): void {
-  if (request.method !== 'POST') return;
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (!simpleTypes.has(type) || preflightHeaders.some((name) => request.headers[name])) return;
-  const msg = 'Requests of this content type need the header Apollo-Require-Preflight: true.';
-  throw fault('csrf', ['headers', 'apollo-require-preflight'], msg, { message: msg });
 }

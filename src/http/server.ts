@@ -1,17 +1,18 @@
 import { maxHeaderSize } from 'node:http';
 import cors from '@fastify/cors';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
-import proxyAddr from '@fastify/proxy-addr';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
 import { AnswerPace } from '../limits/answer-pace.js';
-import { plainAddress } from '../limits/networks.js';
 import { minBytesPerSecond } from '../limits/pace.js';
+import { refuseUnrouted } from './allowed-methods.js';
 import { boundConnections, takePipelinedInTurns } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
+import { refuseEncodedBodies } from './encoded-body.js';
 import { registerErrorHandler } from './error-handler.js';
 import { gatherChunks } from './gather-chunks.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
+import { createRequestIds, dropEmptyCredential, traceOf } from './request-identity.js';
+import { trustProxies } from './trust-proxies.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -65,12 +66,18 @@ const securityHeaders: FastifyHelmetOptions = {
 /** Stands for every path that cannot be decoded; no route has it. */
 const undecodablePath = '/%25';
 
+/** Some clients add it to the address that they are given. */
+export const slashAfterGraphql = /(?<=^\/graphql)\/(?=$|\?)/;
+
 /** The HTTP server without routes: request ids, log lines, errors, CORS, and early answers that leave connections usable. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const trust = trustProxies(options.trustedProxies);
   const server = Fastify({
     bodyLimit: maxJsonBodySize,
     forceCloseConnections: 'idle',
-    genReqId: () => uuidv7(),
+    genReqId: createRequestIds(trust),
+    childLoggerFactory: (logger, bindings, childOptions, request) =>
+      logger.child({ ...bindings, ...traceOf(request) }, childOptions),
     // An upload may take as long as it moves, and Node's own limit would be shorter than headersTimeout may be.
     http: { headersTimeout: options.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 1_000 },
     logController: new RequestLog(),
@@ -81,16 +88,16 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
     requestIdHeader: false,
     return503OnClosing: false,
-    trustProxy: trustProxies(options.trustedProxies),
+    trustProxy: trust,
     // The router refuses paths that it cannot decode, and long parameters, before any hook has run.
-    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : undecodablePath),
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url.replace(slashAfterGraphql, '') : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
   });
   takePipelinedInTurns(server.server);
   gatherChunks(server.server);
   boundConnections(server.server, {
     max: options.maxConnectionsOfAddress,
-    trust: trustProxies(options.trustedProxies),
+    trust,
     onRefused: (address) => server.log.warn({ address }, 'an address has too many connections'),
   });
   registerAnswerHooks(server);
@@ -98,18 +105,21 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await server.register(helmet, securityHeaders);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
     exposedHeaders,
     maxAge: 86_400,
     strictPreflight: false,
   });
   registerErrorHandler(server);
+  refuseUnrouted(server);
+  refuseEncodedBodies(server);
   return server;
 }
 
 function registerAnswerHooks(server: FastifyInstance): void {
   let isStopping = false;
   server.addHook('onRequest', async (request, reply) => {
+    dropEmptyCredential(request.raw);
     reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
   });
   server.addHook('onSend', async ({ raw }, reply) => {
@@ -143,13 +153,4 @@ function isDecodable(url: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether X-Forwarded-For is believed from `address`, the hop nearest to us being 0. */
-export type Trust = (address: string, hop: number) => boolean;
-
-/** Trusts these addresses and networks, whether or not a proxy writes the port of a client behind its address. */
-export function trustProxies(networks: readonly string[]): Trust {
-  const trust = proxyAddr.compile([...networks]);
-  return (address, hop) => trust(plainAddress(address ?? ''), hop);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { slashAfterGraphql } from './server.js';
 
 export type AcceptUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
@@ -21,7 +22,7 @@ export function onWebSocketHandshake(server: Server, path: string, accept: Accep
 }
 
 function isHandshake({ method, url = '', headers }: IncomingMessage, path: string): boolean {
-  const [target] = url.split('?', 1);
+  const [target] = url.replace(slashAfterGraphql, '').split('?', 1);
   return method === 'GET' && target === path && headers.upgrade?.toLowerCase() === 'websocket';
 }
 

@@ -1,12 +1,12 @@
 import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
-import { v7 as uuidv7 } from 'uuid';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Shares } from '../limits/network-rate.js';
 import { NetworkPlaces } from '../limits/places.js';
 import { answerPings, boundReading } from './bound-reading.js';
-import { trustProxies } from './server.js';
+import { createRequestIds, traceOf } from './request-identity.js';
+import { trustProxies } from './trust-proxies.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
 /** Facts about a socket, for the protocol. */
@@ -72,6 +72,7 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     autoPong: false,
   });
   const trust = trustProxies(deps.trustedProxies ?? []);
+  const requestId = createRequestIds(trust);
   const unidentified = new NetworkPlaces(maxUnidentified, sharesOfUnidentified);
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     const address = proxyAddr(request, trust);
@@ -83,7 +84,7 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
       const identified = sockets.clients.size > maxSockets ? null : unidentified.take(address);
       if (!identified) return refuse(accepted);
       accepted.once('close', identified);
-      const log = server.log.child({ reqId: uuidv7() });
+      const log = server.log.child({ reqId: requestId(request), ...traceOf(request) });
       serve(accepted, deps.subscriptions, { log, address, identified, sendPieces: sender.sendPieces });
     });
     socket.on('error', () => socket.destroy());

@@ -90,7 +90,7 @@ describe('CORS', () => {
       ask('/health/ready'),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([
-      200, 400, 401, 400, 413, 400, 404, 401, 403, 401, 404, 404, 200, 200,
+      200, 400, 401, 400, 413, 400, 405, 401, 403, 401, 404, 404, 200, 200,
     ]);
     for (const { headers } of answers) {
       expect(headers.get('access-control-allow-origin')).toBe(allowed);

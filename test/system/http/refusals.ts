@@ -21,6 +21,7 @@ export const query = (document: string) => post(JSON.stringify({ query: document
 
 const invalid = { status: 400, code: 'BAD_USER_INPUT' };
 const notFound = { status: 404, code: 'NOT_FOUND' };
+const wrongMethod = { status: 405, code: 'BAD_USER_INPUT', type: 'method_not_allowed' };
 const anonymous = { status: 401, code: 'UNAUTHENTICATED' };
 const tooLarge = { status: 413, code: 'REQUEST_TOO_LARGE', type: 'too_large', limit: megabyte };
 const id = '01980000-0000-7000-8000-000000000000';
@@ -51,12 +52,12 @@ export const refusals: Record<string, Refusal> = {
     ...invalid,
     type: 'bad_request',
   },
-  'DELETE on GraphQL': { request: get('/graphql', '', 'DELETE'), ...notFound },
-  'POST on a file': { request: post('{}', 'application/json', `/attachments/${id}/x`), ...notFound },
+  'DELETE on GraphQL': { request: get('/graphql', '', 'DELETE'), ...wrongMethod },
+  'POST on a file': { request: post('{}', 'application/json', `/attachments/${id}/x`), ...wrongMethod },
   'POST of a type unknown to a route unknown': { request: post('<x/>', 'a/b', '/nothing'), ...notFound },
-  'PUT on GraphQL': { request: get('/graphql', 'Content-Length: 0\r\n', 'PUT'), ...notFound },
-  'QUERY on GraphQL': { request: get('/graphql', '', 'QUERY'), ...notFound },
-  'PROPFIND on a file': { request: get(`/attachments/${id}/x`, '', 'PROPFIND'), ...notFound },
+  'PUT on GraphQL': { request: get('/graphql', 'Content-Length: 0\r\n', 'PUT'), ...wrongMethod },
+  'QUERY on GraphQL': { request: get('/graphql', '', 'QUERY'), ...wrongMethod },
+  'PROPFIND on a file': { request: get(`/attachments/${id}/x`, '', 'PROPFIND'), ...wrongMethod },
   'a file without a credential': { request: get(`/attachments/${id}/x`), ...anonymous },
   'a file with a bad signature': {
     request: get(`/attachments/${id}/x?signature=bad`),

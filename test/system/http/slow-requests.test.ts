@@ -76,7 +76,7 @@ describe('a client that is too slow', () => {
 
   test.each([
     ['/nothing', 404],
-    ['/attachments/x/y', 404],
+    ['/attachments/x/y', 405],
   ])('with a body for %s is answered at once', async (target, status) => {
     await connection.send(`${requestHead(target, json(1000))}{"query"`);
     const response = await timed(0, 5_000, () => connection.response());
