@@ -16,6 +16,8 @@ export const faultTypes = {
     token_audience: 'Its aud is not JWT_AUDIENCE.',
     token_claim_missing: 'It lacks a claim, which msg names.',
     token_claim_invalid: 'A claim, which msg names, is not valid.',
+    token_organization_unknown:
+      'Its org is no organization here, and tokens make none (JWT_CREATE_ORGANIZATIONS).',
     token_service_account: 'Its sub is a service account, which has keys.',
   },
   FORBIDDEN: {

@@ -23,6 +23,8 @@ export interface CreationInput {
   metadata: Metadata | null;
   /** Claims it for this record at once. */
   record: RecordRef | null;
+  /** Without `record`, for one that does not exist yet: with `field` it chooses the policy. */
+  recordType: string | null;
   /** With `record`: appends it to this field at once. */
   field: string | null;
   /** Name of the policy to check against, instead of the record's and field's. */
@@ -60,7 +62,8 @@ export async function checkCreation(
   const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
   const contentType = await checkContent(faults, applicable, input, { ...intake, fileName });
   faults.throwIfAny();
-  const fieldPolicy = input.field === null ? null : (applicable.at(-1) ?? null);
+  const isLinked = input.record !== null && input.field !== null;
+  const fieldPolicy = isLinked ? (applicable.at(-1) ?? null) : null;
   return { fileName, contentType: contentType ?? '', descriptionHtml, fieldPolicy };
 }
 
@@ -111,17 +114,25 @@ async function examineWords(
   viewer: Viewer,
   input: CreationInput,
 ): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
-  const { description, metadata, record, field, idempotencyKey, webhooks } = input;
+  const { description, metadata, idempotencyKey, webhooks } = input;
   const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, description));
   checkMetadata(faults, metadata);
-  if (record) checkRecord(faults, record, ['input', 'record']);
-  if (field !== null) {
-    checkName(faults, field, ['input', 'field']);
-    if (!record) faults.add('missing_record', ['input', 'field'], 'A field needs a record.');
-  }
+  checkPlace(faults, input);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
   if (webhooks.length > 0) await deps.webhooks.check(faults, webhooks, ['input', 'webhooks']);
   return { applicable: choosePolicies(faults, policies, input), descriptionHtml };
+}
+
+/** Notes what is wrong with the record, or its type, and the field. */
+function checkPlace(faults: Faults, { record, recordType, field }: CreationInput): void {
+  if (record) checkRecord(faults, record, ['input', 'record']);
+  if (recordType !== null) checkName(faults, recordType, ['input', 'recordType']);
+  if (record && recordType !== null && recordType !== record.type)
+    faults.add('exactly_one', ['input', 'recordType'], 'The record has another type.');
+  if (field === null) return;
+  checkName(faults, field, ['input', 'field']);
+  if (!record && recordType === null)
+    faults.add('missing_record', ['input', 'field'], 'A field needs a record, or the type of one.');
 }
 
 /** Its type; null where what is said of it does not agree. */

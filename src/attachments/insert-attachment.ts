@@ -89,12 +89,12 @@ export async function insertAttachment(
 
 /** Whether nothing happens but that its rows come to be there: no other row is read or changed. */
 function isPlain(input: CreationInput, intake: Intake, { blob }: CreationRows): boolean {
-  const { idempotencyKey, field, webhooks } = input;
+  const { idempotencyKey, record, field, webhooks } = input;
   const isFirst = !intake.used && !intake.fromUploadTarget;
   return (
     isFirst &&
     idempotencyKey === null &&
-    field === null &&
+    (record === null || field === null) &&
     webhooks.length === 0 &&
     blob.verdict !== 'PENDING'
   );
@@ -146,7 +146,7 @@ async function readBack(
   { intake, input, attachment, blob }: StoredAttachment & { intake: Intake; input: CreationInput },
 ): Promise<StoredAttachment> {
   const isFirst = !intake.used && !intake.fromUploadTarget;
-  if (isFirst && input.field === null) return { attachment, blob };
+  if (isFirst && (input.record === null || input.field === null)) return { attachment, blob };
   const [found] = await readWithVerdictsKept(manager, viewer, [attachment.id]);
   const made = found ?? { attachment, blob };
   made.attachment.descriptionHtml = attachment.descriptionHtml ?? null;

@@ -51,6 +51,7 @@ export async function updateAttachment(
     await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
+    const before = wordsOf(stored.attachment);
     const faults = new Faults();
     const newName = checkNewName(faults, fileName ?? null, stored.attachment);
     const changes = {
@@ -71,18 +72,32 @@ export async function updateAttachment(
     faults.throwIfAny();
     const { organizationId } = viewer;
     await manager.update(AttachmentRow, { id: attachmentId, organizationId }, { ...changes, ...described });
-    const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
-    const details = { changed: namesOfGiven({ fileName, description, metadata }) };
-    await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
     const attachment = Object.assign(stored.attachment, changes, described);
+    const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
+    const details = describeUpdate({ fileName, description, metadata }, before, wordsOf(attachment));
+    await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
     return { ...stored, attachment, changed: await describeChanges(manager, [attachment]) };
   });
   deps.changes.publish(changed);
   return updated;
 }
 
-function namesOfGiven(values: object): string[] {
-  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+/** The words about an attachment that an update can change. */
+function wordsOf({
+  fileName,
+  description,
+  metadataType: type,
+  metadataAttributes: attributes,
+}: AttachmentRow) {
+  return { fileName, description, metadata: type === null ? null : { type, attributes } };
+}
+
+/** The details of the event: the members that were given, before and after. */
+function describeUpdate(given: object, before: object, after: object) {
+  const changed = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const partOf = (words: object) =>
+    Object.fromEntries(Object.entries(words).filter(([name]) => changed.includes(name)));
+  return { changed, before: partOf(before), after: partOf(after) };
 }
 
 /** Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. */

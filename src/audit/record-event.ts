@@ -38,13 +38,21 @@ export async function recordEvents(
   await insertRows(manager, AuditEventRow, rows, { orIgnore });
 }
 
+let latest = { msecs: 0, seq: 0 };
+
+/** A uuid of version 7 that begins with the instant. Those of one process and one millisecond are in order. */
+function eventId(msecs: number): string {
+  latest = { msecs, seq: msecs === latest.msecs ? latest.seq + 1 : 0 };
+  return uuidv7(latest);
+}
+
 /** The row of an event that nobody has recorded yet. */
 export function eventRow(
   { organizationId, principal }: Actor,
   { action, subjectId, at, details = null, onceKey }: AuditEvent,
 ): AuditEventRow {
   return {
-    id: uuidv7({ msecs: at.getTime() }),
+    id: eventId(at.getTime()),
     organizationId,
     principalId: principal?.id ?? null,
     action,
@@ -67,6 +75,8 @@ export function firstIdOf(instant: number): string {
 /** Actions that are recorded. */
 export const auditActions = [
   'ATTACHMENT_CREATED',
+  'ATTACHMENT_APPROVED',
+  'ATTACHMENT_REJECTED',
   'ATTACHMENT_CLAIMED',
   'ATTACHMENT_LINKED',
   'ATTACHMENT_UNLINKED',

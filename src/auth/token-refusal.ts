@@ -15,6 +15,7 @@ const reasons = {
   token_audience: 'The token is for another audience.',
   token_claim_missing: 'The token lacks a claim: ',
   token_claim_invalid: 'A claim of the token is not valid: ',
+  token_organization_unknown: 'The organization of the token is not known here.',
   token_service_account: 'The token names a service account, which has keys.',
 } as const satisfies Record<TokenFault, string>;
 

@@ -91,6 +91,12 @@ const settings = {
     ),
   JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
+  JWT_CREATE_ORGANIZATIONS: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe(
+      'Whether a token makes the organization that it names, if there is none: true or false; default: only with the embedded database.',
+    ),
   RECORD_AUTHORIZER_URL: httpUrl
     .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
     .optional()
@@ -201,7 +207,12 @@ function shapePostgres(env: Settings) {
 
 /** How JSON Web Tokens are verified; null where none are taken. */
 function shapeJwt(env: Settings) {
-  const rest = { issuer: env.JWT_ISSUER ?? null, audience: env.JWT_AUDIENCE ?? null };
+  const { JWT_CREATE_ORGANIZATIONS: create = String(env.DATABASE_URL === undefined) } = env;
+  const rest = {
+    issuer: env.JWT_ISSUER ?? null,
+    audience: env.JWT_AUDIENCE ?? null,
+    createOrganizations: create === 'true',
+  };
   if (env.JWT_SECRET !== undefined) return { key: { secret: env.JWT_SECRET }, ...rest };
   return env.JWT_JWKS_URL === undefined ? null : { key: { jwksUrl: env.JWT_JWKS_URL }, ...rest };
 }

@@ -64,6 +64,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'CreateAttachmentInput.field': byVerb,
   'CreateAttachmentInput.fileName': fileName,
   'CreateAttachmentInput.idempotencyKey': byVerb,
+  'CreateAttachmentInput.recordType': byVerb,
   'CreateAttachmentInput.webhooks': { items: maxWebhooks, ...byVerb },
   'CreateUploadTargetInput.contentType': { size: 1_024 },
   'CreateUploadTargetInput.fileName': fileName,

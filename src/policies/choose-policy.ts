@@ -7,6 +7,8 @@ import { anyRecordType, defaultPolicyName, type Policy } from './policy.js';
 export interface PolicyQuery {
   policy?: string | null;
   record?: Pick<RecordRef, 'type'> | null;
+  /** In place of a record that does not exist yet. */
+  recordType?: string | null;
   field?: string | null;
 }
 
@@ -24,10 +26,11 @@ export function choosePolicy(
   return null;
 }
 
-/** The policy that a new attachment names, and the record and field it is claimed for. */
+/** The policy that a new attachment names, and the record, or type of record, and field that it is for. */
 export interface CreationPolicyQuery {
   policy: string | null;
   record: RecordRef | null;
+  recordType: string | null;
   field: string | null;
 }
 
@@ -35,10 +38,11 @@ export interface CreationPolicyQuery {
 export function choosePolicies(
   faults: Faults,
   policies: PolicyBook,
-  { policy, record, field }: CreationPolicyQuery,
+  { policy, record, recordType, field }: CreationPolicyQuery,
 ): Policy[] {
   const named = policy === null ? null : choosePolicy(faults, policies, { policy });
-  const ofRecord = policy === null || record ? choosePolicy(faults, policies, { record, field }) : null;
+  const ofRecord =
+    policy === null || record ? choosePolicy(faults, policies, { record, recordType, field }) : null;
   return [named, ofRecord].flatMap((one) => one ?? []);
 }
 
@@ -64,16 +68,18 @@ export function findPolicy(policies: PolicyBook, query: PolicyQuery): Policy {
  */
 export function resolvePolicy(
   book: PolicyBook,
-  { policy, record, field }: PolicyQuery,
+  { policy, record, recordType, field }: PolicyQuery,
 ): { policy: Policy } | { fault: FaultDetail } {
-  if (policy != null || record == null) return findNamed(book, policy ?? defaultPolicyName);
-  for (const type of [record.type, anyRecordType]) {
+  const wanted = record?.type ?? recordType;
+  if (policy != null || wanted == null) return findNamed(book, policy ?? defaultPolicyName);
+  for (const type of [wanted, anyRecordType]) {
     const entry = book.recordTypes.get(type);
     const found = (field == null ? null : entry?.fields.get(field)) ?? entry?.policy;
     if (found) return { policy: found };
   }
-  const msg = `Records of type ${JSON.stringify(record.type)} take no attachments${field == null ? '' : ' in this field'}.`;
-  return { fault: { loc: ['record', 'type'], type: 'record_type_not_eligible', msg } };
+  const msg = `Records of type ${JSON.stringify(wanted)} take no attachments${field == null ? '' : ' in this field'}.`;
+  const loc = record ? ['record', 'type'] : ['recordType'];
+  return { fault: { loc, type: 'record_type_not_eligible', msg } };
 }
 
 function findNamed({ policies }: PolicyBook, name: string): { policy: Policy } | { fault: FaultDetail } {

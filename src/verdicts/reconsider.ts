@@ -42,9 +42,7 @@ export async function releaseAttachment(
     if (!found) throw notFound(['input', 'attachmentId']);
     if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
     if (found.blob.verdict === 'PENDING') refusePending();
-    const judged = await release(deps, manager, viewer, { stored: found, reason });
-    const released = { action: 'ATTACHMENT_RELEASED', subjectId: attachmentId } as const;
-    await recordEvent(manager, viewer, { ...released, at: deps.clock(), details: { reason: reason.trim() } });
+    const judged = await release(deps, manager, viewer, { stored: found, reason: reason.trim() });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
   if (changed) deps.changes.publish(changed);
@@ -60,11 +58,12 @@ async function release(
   const row = {
     blobId: blob.id,
     releasedById: viewer.principal.id,
-    reason: reason.trim(),
+    reason,
     releasedAt: deps.clock(),
   };
   await manager.upsert(ReleaseRow, row, ['blobId']);
-  return writeVerdict(deps, manager, { blobId: blob.id, from: blob.verdict, to: { verdict: 'APPROVED' } });
+  const approved = { blobId: blob.id, from: blob.verdict, to: { verdict: 'APPROVED' } } as const;
+  return writeVerdict(deps, manager, { ...approved, release: { by: viewer, reason } });
 }
 
 function checkReason(reason: string): void {

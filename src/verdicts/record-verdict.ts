@@ -1,4 +1,6 @@
 import type { EntityManager } from 'typeorm';
+import { type AuditEvent, recordEvents } from '../audit/record-event.js';
+import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
@@ -25,6 +27,8 @@ export interface VerdictChange {
   /** Nothing happens unless the blob has this verdict still. */
   from: Verdict;
   to: Judgement;
+  /** Whoever overrides the scanner, and why. */
+  release?: { by: Viewer; reason: string };
 }
 
 /**
@@ -45,8 +49,9 @@ export async function recordVerdict(
 export async function writeVerdict(
   { clock, webhooks, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
   manager: EntityManager,
-  { blobId, from, to }: VerdictChange,
+  change: VerdictChange,
 ): Promise<Change[] | null> {
+  const { blobId, from, to } = change;
   if (to.verdict === from) return null;
   const { affected } = await manager.update(BlobRow, { id: blobId, verdict: from }, { verdict: to.verdict });
   if (affected !== 1) return null;
@@ -60,11 +65,39 @@ export async function writeVerdict(
   const attachments = await manager.find(AttachmentRow, { where: { blobId }, order: { id: 'ASC' } });
   // Before rejected ones leave their fields, so that those records are told too.
   const changes = await describeChanges(manager, attachments);
+  await recordVerdictEvents(manager, attachments, change, now);
   for (const attachment of attachments) {
     if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
     if (isFinal(to)) await webhooks.announce(manager, { attachment, blob, rejection }, now);
   }
   return changes;
+}
+
+/** One event for each attachment over the bytes: copies share the verdict. */
+async function recordVerdictEvents(
+  manager: EntityManager,
+  attachments: readonly AttachmentRow[],
+  { to, release }: VerdictChange,
+  at: Date,
+): Promise<void> {
+  const told = release
+    ? { action: 'ATTACHMENT_RELEASED' as const, details: { reason: release.reason } }
+    : verdictEvent(to);
+  if (!told) return;
+  const principal = release?.by.principal ?? null;
+  const toEvent = ({ id: subjectId, organizationId }: AttachmentRow) =>
+    [
+      { organizationId, principal },
+      { ...told, subjectId, at },
+    ] as const;
+  await recordEvents(manager, attachments.map(toEvent));
+}
+
+function verdictEvent(to: Judgement): Pick<AuditEvent, 'action' | 'details'> | null {
+  if (to.verdict === 'APPROVED') return { action: 'ATTACHMENT_APPROVED', details: null };
+  if (to.verdict !== 'REJECTED') return null;
+  const { reason, message, signature } = to.rejection;
+  return { action: 'ATTACHMENT_REJECTED', details: { reason, message, signature } };
 }
 
 function isFinal({ verdict }: Judgement): boolean {

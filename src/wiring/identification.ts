@@ -79,5 +79,11 @@ function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDepen
   if (jwt === null) return null;
   const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
   const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
-  return createIdentifyToken({ verify, meet: createEnsureUser({ database, clock }), clock });
+  const meet = createEnsureUser({
+    database,
+    clock,
+    createOrganizations: jwt.createOrganizations,
+    onOrganizationMade: (organizationId) => log.info({ organizationId }, 'a token has made an organization'),
+  });
+  return createIdentifyToken({ verify, meet, clock });
 }

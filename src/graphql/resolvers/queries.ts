@@ -91,14 +91,10 @@ export class Queries {
     @Arg('policy', () => String, { nullable: true }) policy: string | null | undefined,
     @Ctx() { deps }: GraphqlContext,
   ): UploadPolicy {
-    const query = { policy: policy ?? null, record: toRecord(recordType), field: field ?? null };
+    const query = { policy: policy ?? null, recordType: recordType ?? null, field: field ?? null };
     return toUploadPolicy(findPolicy(deps.policies, query));
   }
 }
-
-/** The record that a policy is asked for: what belongs to none has no field either. */
-const toRecord = (type: string | null | undefined) =>
-  type === null || type === undefined ? null : { type, id: '' };
 
 /** A condition given as null is none. Throws BAD_USER_INPUT for a record that cannot be. */
 async function toFilter(

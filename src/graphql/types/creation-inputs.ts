@@ -84,6 +84,12 @@ export class CreateAttachmentInput {
 
   @Field(() => String, {
     nullable: true,
+    description: 'Without record, for a record that does not exist yet: with field, it chooses the policy.',
+  })
+  recordType?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
     description:
       "Named policy to check against; default: that of the record and field, else the service's own.",
   })
@@ -162,6 +168,7 @@ export function toCreation(input: CreateAttachmentInput): CreationInput {
     description: input.description ?? null,
     metadata: input.metadata ? toMetadata(input.metadata) : null,
     record: input.record ?? null,
+    recordType: input.recordType ?? null,
     field: input.field ?? null,
     policy: input.policy ?? null,
     digest: input.digest ?? null,

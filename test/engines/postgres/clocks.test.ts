@@ -15,6 +15,7 @@ const shifted = (minutes: number) => ({
   GRACE_PERIOD_MINUTES: '2',
   WEBHOOK_RETRY_SECONDS: '1',
   JWT_SECRET: secret,
+  JWT_CREATE_ORGANIZATIONS: 'true',
   JWT_ISSUER: issuer,
   JWT_AUDIENCE: audience,
   LOG_LEVEL: 'info',

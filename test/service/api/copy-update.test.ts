@@ -134,7 +134,7 @@ describe('updateAttachment', () => {
       { id: before.id },
     );
     expect(attachment).toEqual(cleared.data?.updateAttachment.attachment);
-    expect((await service.client.download(before.url)).status).toBe(404);
+    expect((await service.client.download(before.url)).status).toBe(200);
     expect((await service.client.download(attachment.url)).status).toBe(200);
   });
 

@@ -116,6 +116,31 @@ describe('createAttachment', () => {
     expect(await storedFiles()).toEqual(filesBefore);
   });
 
+  test.each([
+    ['an empty one', { recordType: ' ' }, ['input.recordType: empty']],
+    ['a long one', { recordType: 'x'.repeat(256), field: 'a' }, ['input.recordType: too_long']],
+    [
+      'another than the record has',
+      { recordType: 'Other', record: { type: 'Issue', id: '1' } },
+      ['input.recordType: exactly_one'],
+    ],
+  ])('recordType is refused: %s', async (_what, input, expected) => {
+    const { errors } = await service.client.tryUpload({ content: 'x' }, input);
+    const found = errors?.[0]?.extensions.details.map(({ loc, type }) => `${loc.join('.')}: ${type}`);
+    expect(found).toEqual(expected);
+  });
+
+  test('with recordType alone nothing is claimed or linked', async () => {
+    const input = { recordType: 'Issue', field: 'files', idempotencyKey: 'no record yet' };
+    const { id } = await service.client.upload({ content: 'x', name: 'x.txt' }, input);
+    const again = await service.client.upload({ content: 'x', name: 'x.txt' }, input);
+    const query = 'query ($id: ID!) { attachment(id: $id) { record { id } links { totalCount } expiresAt } }';
+    expect([again.id, await service.client.ask(query, { id })]).toEqual([
+      id,
+      { attachment: { record: null, links: { totalCount: 0 }, expiresAt: expect.any(String) } },
+    ]);
+  });
+
   const wrong = {
     fileName: '../x',
     description: 'd'.repeat(10_001),

@@ -12,7 +12,10 @@ const record = { type: 'Case', id: '1' };
 let now = Date.now();
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ JWT_SECRET: secret }, { clock: () => new Date(now) });
+  service = await startService(
+    { JWT_SECRET: secret, JWT_CREATE_ORGANIZATIONS: 'true' },
+    { clock: () => new Date(now) },
+  );
 });
 afterAll(() => service.close());
 

@@ -8,7 +8,10 @@ import { LiveSocket } from './live-socket.js';
 let now = Date.now();
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ JWT_SECRET: secret }, { clock: () => new Date(now) });
+  service = await startService(
+    { JWT_SECRET: secret, JWT_CREATE_ORGANIZATIONS: 'true' },
+    { clock: () => new Date(now) },
+  );
 });
 afterAll(() => service.close());
 

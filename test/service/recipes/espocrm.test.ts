@@ -35,6 +35,8 @@ interface FileGiven {
   /** Beside it. */
   contentType?: string;
   policy?: string;
+  recordType?: string;
+  field?: string;
 }
 
 const page = readPage('docs/moving/espocrm.md');
@@ -91,6 +93,24 @@ describe('EspoCRM', () => {
         record: null,
       });
       expect((await bytesOf(client, attachment.url)).equals(pdf)).toBe(true);
+    });
+
+    test('for a field of a record that does not exist yet: what the field would not take is refused now', async () => {
+      const place = { recordType: 'Document', field: 'file' };
+      const refused = await tryUpload(client, {
+        content: gif,
+        fileName: 'a.gif',
+        type: 'image/gif',
+        ...place,
+      });
+      expect(codeOf(refused)).toBe('CONTENT_TYPE_NOT_ALLOWED');
+      const { id } = await upload(client, place);
+      const record = newRecord('Document');
+      const linked = dataOf(await setField(client, record, 'file', [id]));
+      expect(idsIn(linked.linkAttachments)).toEqual([id]);
+      expect((await upload(client, { content: gif, fileName: 'a.gif', type: 'image/gif' })).contentType).toBe(
+        'image/gif',
+      );
     });
 
     test.each([

@@ -281,7 +281,7 @@ describe('Light', () => {
   });
 
   test('Bearer <JWT>: the token names tenant, creator and permissions', async () => {
-    await using signed = await startService({ JWT_SECRET: tokenSecret });
+    await using signed = await startService({ JWT_SECRET: tokenSecret, JWT_CREATE_ORGANIZATIONS: 'true' });
     const client = new Client(signed.url, await sign());
     const { organizationId, createdBy } = await client.upload({ content: 'x', name: 'x.txt' });
     expect([organizationId, createdBy.id, createdBy.kind]).toEqual(['org-a', 'ada', 'USER']);

@@ -21,8 +21,9 @@ const reasons: Record<string, string> = {
   'no sub': 'token_claim_missing',
   'no org': 'token_claim_missing',
   'org of dots': 'token_claim_invalid',
-  'permissions as text': 'token_claim_invalid',
-  'scope as array': 'token_claim_invalid',
+  'permissions as number': 'token_claim_invalid',
+  'scope as object': 'token_claim_invalid',
+  'scp as boolean': 'token_claim_invalid',
   'alg none': 'token_malformed',
   'alg none with a signature': 'token_algorithm',
   'another secret': 'token_signature',
@@ -67,8 +68,10 @@ const badClaims: Record<string, Record<string, unknown>> = {
   'org with NUL': { org: 'a\u0000' },
   'org with a line feed': { org: 'org-a\n' },
   'long org': { org: 'x'.repeat(37) },
-  'permissions as text': { permissions: 'attachments:read' },
-  'scope as array': { permissions: undefined, scope: ['attachments:read'] },
+  'permissions as number': { permissions: 7 },
+  'permissions as object': { permissions: { 0: 'attachments:read' } },
+  'scope as object': { permissions: undefined, scope: { a: 'attachments:read' } },
+  'scp as boolean': { permissions: null, scp: true },
 };
 
 const changedAt = (text: string, at: number, to: string) => `${text.slice(0, at)}${to}${text.slice(at + 1)}`;

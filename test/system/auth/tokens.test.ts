@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKey, listKeys, statusOf, tryCreateKey, whoAmI } from '../../service/auth/key-operations.js';
+import { insertOrganization } from '../../service/live/insert-organization.js';
 import { Client } from '../../support/client.js';
 import { startService, type TestService } from '../../support/service.js';
 import { StatementCounter } from '../../support/statement-counter.js';
@@ -50,6 +51,15 @@ describe('JSON Web Tokens under a secret', () => {
     ],
     [{ permissions: [], scope: 'attachments:read' }, []],
     [{ permissions: undefined }, []],
+    [{ permissions: 'attachments:read attachments:write' }, ['attachments:read', 'attachments:write']],
+    [{ permissions: ' attachments:read\tkeys:admin\n' }, ['attachments:read', 'keys:admin']],
+    [{ permissions: null, scope: ['attachments:read'] }, ['attachments:read']],
+    [{ permissions: undefined, scope: null, scp: ['attachments:write', 'x'] }, ['attachments:write']],
+    [{ permissions: null, scope: undefined, scp: 'attachments:read openid' }, ['attachments:read']],
+    [{ permissions: null, scope: null, scp: null }, []],
+    [{ permissions: '', scope: 'attachments:read' }, []],
+    [{ permissions: undefined, scope: 'attachments:read', scp: 7 }, ['attachments:read']],
+    [{ permissions: undefined, scope: [['attachments:read'], { a: 1 }] }, []],
     [{ permissions: ['attachments:read', 7, null, 'other'] }, ['attachments:read']],
   ])('%j permits %j', async (changes, permissions) => {
     const viewer = await whoAmI(await clientOf(service, claims(changes)));
@@ -146,6 +156,39 @@ describe('JSON Web Tokens under a secret', () => {
   test('are not taken where nothing says how to verify them', async () => {
     await using off = await startService();
     expect(await statusOf(await clientOf(off, claims()))).toBe(401);
+  });
+});
+
+describe('an organization that nobody has made', () => {
+  const organizationOf = async (client: Client) => {
+    const answer = await client.graphql<{ viewer: { organizationId: string } }>(
+      '{ viewer { organizationId } }',
+    );
+    return answer.data?.viewer.organizationId ?? answer.errors?.[0]?.extensions.details[0]?.type;
+  };
+  const made = ({ logLines }: TestService) =>
+    logLines.filter((line) => line.includes('a token has made an organization')).length;
+
+  test('comes to be by its first token where the setting says so, and the log tells it once', async () => {
+    await using service = await startService({ JWT_SECRET: secret, JWT_CREATE_ORGANIZATIONS: 'true' });
+    for (const sub of ['ada', 'bob', 'ada'])
+      expect(await organizationOf(await clientOf(service, claims({ sub, org: 'new' })))).toBe('new');
+    expect(made(service)).toBe(1);
+    expect(service.logLines.join('')).toContain('"organizationId":"new"');
+  });
+
+  test('does not otherwise; one that a key is of is known, and one that is made later is good at once', async () => {
+    await using service = await startService({ JWT_SECRET: secret, JWT_CREATE_ORGANIZATIONS: 'false' });
+    const { organizationId } = await whoAmI(service.client);
+    const stranger = await clientOf(service, claims({ org: 'new' }));
+    expect(await organizationOf(stranger)).toBe('token_organization_unknown');
+    expect(await statusOf(stranger)).toBe(401);
+    expect(await organizationOf(await clientOf(service, claims({ org: organizationId })))).toBe(
+      organizationId,
+    );
+    await insertOrganization(service.dataDirectory, 'new');
+    expect(await organizationOf(stranger)).toBe('new');
+    expect(made(service)).toBe(0);
   });
 });
 

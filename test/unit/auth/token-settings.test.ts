@@ -18,11 +18,23 @@ describe('the settings of JSON Web Tokens', () => {
   });
 
   test('are one secret, or the address of public keys', () => {
-    const rest = { issuer: 'i', audience: null };
+    const rest = { issuer: 'i', audience: null, createOrganizations: true };
     expect(loadConfig({ JWT_SECRET: secret, JWT_ISSUER: 'i' }).jwt).toEqual({ key: { secret }, ...rest });
     const jwksUrl = 'https://issuer.example/jwks.json';
     expect(loadConfig({ JWT_JWKS_URL: jwksUrl, JWT_ISSUER: 'i' }).jwt).toEqual({ key: { jwksUrl }, ...rest });
     expect(faultsOf({ JWT_SECRET: 'ä'.repeat(16) })).toEqual([]);
+  });
+
+  test('let tokens make organizations with the embedded database alone, unless told', () => {
+    const postgres = { DATABASE_URL: 'postgres://localhost/claimcheck' };
+    const madeBy = (env: Record<string, string>) =>
+      loadConfig({ JWT_SECRET: secret, ...env }).jwt?.createOrganizations;
+    expect([madeBy({}), madeBy({ JWT_CREATE_ORGANIZATIONS: 'false' })]).toEqual([true, false]);
+    expect([madeBy(postgres), madeBy({ ...postgres, JWT_CREATE_ORGANIZATIONS: 'true' })]).toEqual([
+      false,
+      true,
+    ]);
+    expect(faultsOf({ JWT_CREATE_ORGANIZATIONS: 'yes' })).toHaveLength(1);
   });
 
   test.each([

@@ -39,6 +39,9 @@ test.each<[string, PolicyQuery, string]>([
   ['a policy that is not there', { policy: 'none', record: { type: 'Event' } }, 'unknown_policy'],
   ['an empty name', { policy: '' }, 'unknown_policy'],
   ['a record type', { record: { type: 'Event' } }, 'event'],
+  ['a record type that has no record yet', { recordType: 'Event' }, 'event'],
+  ['its field, without a record', { recordType: 'Event', field: 'file' }, 'field file'],
+  ['a record before its type', { record: { type: 'Event' }, recordType: 'Task' }, 'event'],
   ['its field', { record: { type: 'Event' }, field: 'file' }, 'field file'],
   ['another field of it', { record: { type: 'Event' }, field: 'image' }, 'event'],
   [
