@@ -3,8 +3,9 @@ FROM node:24.9.0-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json bundle.js ./
+COPY tsconfig.json bundle.js bundle-explorer.js ./
 COPY src ./src
+COPY explorer ./explorer
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24.9.0-bookworm-slim

@@ -49,6 +49,9 @@ export const routeNeeds = {
   /** Each operation has its own need; content in the body has `contentNeed`. */
   'POST /graphql': null,
   'GET /graphql': null,
+  /** A page and its files, which hold nothing of anybody. */
+  'GET /explorer': null,
+  'GET /explorer/:name': null,
   /** Unless the query is signed: then the signature is the credential. */
   'GET /attachments/:id': read,
   'GET /attachments/:id/*': read,

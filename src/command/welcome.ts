@@ -1,14 +1,7 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { FirstApiKey } from '../auth/first-api-key.js';
 import { permissions } from '../auth/viewer.js';
-
-/** The folder that package.json lies in, wherever below it this was compiled to. */
-function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
-  const above = dirname(folder);
-  return existsSync(join(folder, 'package.json')) || above === folder ? folder : packageRoot(above);
-}
+import { packageRoot } from '../config/package-root.js';
 
 const operations = JSON.stringify({
   query:
@@ -56,8 +49,9 @@ Upload a file:
 
   ${curl}
 
-Look around in Apollo Sandbox (set the header Authorization to: Bearer <key>):
+Look around in Apollo Sandbox (set the header Authorization to: Bearer <key>), or without the internet in the explorer:
 
   ${publicUrl}/graphql
+  ${publicUrl}/explorer
 `;
 }

@@ -57,6 +57,9 @@ export const limitSettings = {
   MAX_ANSWER_SIZE: integer('33554432', 1024, 2 ** 30).describe('Bytes the answer to an operation may have.'),
   INTROSPECTION: flag('true').describe('Whether clients may ask for the schema: true or false.'),
   SANDBOX: flag('true').describe('Whether GET /graphql shows browsers Apollo Sandbox: true or false.'),
+  EXPLORER: flag('true').describe(
+    'Whether GET /explorer is GraphiQL, from files of this package: true or false.',
+  ),
 } as const;
 
 const schema = z.object(limitSettings);
@@ -87,5 +90,6 @@ export function shapeLimits(env: z.infer<typeof schema>) {
     },
     introspection: env.INTROSPECTION,
     sandbox: env.SANDBOX,
+    explorer: env.EXPLORER,
   };
 }

@@ -40,12 +40,37 @@ export interface ApolloOptions {
   introspection: boolean;
   /** Whether browsers get Apollo Sandbox. */
   sandbox: boolean;
+  /** Path of the explorer; null if there is none. */
+  explorerPath: string | null;
+}
+
+/** Apollo Sandbox. While Apollo's servers cannot be reached, its page leads to the explorer, which needs no network. */
+function landingPage(explorerPath: string | null): ApolloServerPlugin<GraphqlContext> {
+  const sandbox = ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false });
+  return {
+    serverWillStart: async (service) => {
+      const listener = (await sandbox.serverWillStart?.(service)) ?? {};
+      const rendered = await listener.renderLandingPage?.();
+      if (!rendered || explorerPath === null) return listener;
+      const { html } = rendered;
+      const withLink = async () => addLink(typeof html === 'string' ? html : await html(), explorerPath);
+      return { ...listener, renderLandingPage: async () => ({ html: withLink }) };
+    },
+  };
+}
+
+/** The Sandbox's own element lies over the words that are shown without it, as long as it is shown. */
+function addLink(html: string, path: string): string {
+  const link = `<p>The <a href="${path}">explorer</a> is in this service itself and needs no other.</p>`;
+  return html
+    .replace('</style>', '#embeddableSandbox:empty { display: none; }</style>')
+    .replace('you might be offline.</p>', (words) => words + link);
 }
 
 /** Apollo Server says what is wrong with requests, negotiates, and shows the Sandbox. */
 export function createApollo(
   schema: GraphQLSchema,
-  { introspection, sandbox }: ApolloOptions,
+  { introspection, sandbox, explorerPath }: ApolloOptions,
 ): ApolloServer<GraphqlContext> {
   return new ApolloServer<GraphqlContext>({
     schema,
@@ -58,9 +83,7 @@ export function createApollo(
     persistedQueries: false,
     stopOnTerminationSignals: false,
     plugins: [
-      sandbox
-        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
-        : ApolloServerPluginLandingPageDisabled(),
+      sandbox ? landingPage(explorerPath) : ApolloServerPluginLandingPageDisabled(),
       // Unused here, and it would wrap every resolver of every field.
       ApolloServerPluginCacheControlDisabled(),
       reuseDocument,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
@@ -11,6 +12,7 @@ import { assertListedRoute, assertPermitted, routeNeeds } from '../auth/permissi
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
+import { packageRoot } from '../config/package-root.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { checkVariables } from '../graphql/check-variables.js';
@@ -25,6 +27,7 @@ import { createSubscriptionServer } from '../graphql/subscriptions/subscription-
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
+import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
@@ -83,6 +86,10 @@ export async function addRoutes(
     scanner: () => deps.scanner.check(),
   });
   addMetrics(server, deps);
+  if (config.explorer) {
+    const folder = join(packageRoot(), 'dist/explorer');
+    await registerExplorer(server, { folder, anonymous: deps.anonymous });
+  }
   return apollo;
 }
 
@@ -91,7 +98,10 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
   const answerSpace = new AnswerSpace(queryLimits.bytes, answerMemory(queryLimits));
   const deps = { ...services, turns: new Turns(), answerSpace };
   const schema = createSchema();
-  const apollo = createApollo(schema, config);
+  const apollo = createApollo(schema, {
+    ...config,
+    explorerPath: config.explorer ? explorerPath(config.publicUrl) : null,
+  });
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });
   await apollo.start();
   registerGraphql(server, {

@@ -23,7 +23,7 @@ export function parseSource(path: string, text: string): SourceFile {
 /** Every such file below `folder` (a path from the root), parsed; none where there is no such folder. */
 export function readSources(folder: string): SourceFile[] {
   return walk(folder)
-    .filter((path) => /\.c?[jt]s$/.test(path))
+    .filter((path) => /\.c?[jt]sx?$/.test(path))
     .map((path) => parseSource(path, readFileSync(join(repositoryRoot, path), 'utf8')));
 }
 

@@ -95,7 +95,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     ]);
   });
 
-  test('without the network it says so, and nothing but that script is missing', async () => {
+  test('without the network it says so and leads to the explorer, and nothing but that script is missing', async () => {
     const refused: string[] = [];
     await page.route(/^https:/, async (route) => {
       refused.push(new URL(route.request().url()).host);
@@ -106,5 +106,8 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     expect(refused).toContain(new URL(sandboxScript).host);
     const expected = /ERR_FAILED|EmbeddedSandbox is not a constructor/;
     expect(faults.filter((fault) => !expected.test(fault))).toEqual([]);
+    await page.getByRole('link', { name: 'explorer' }).click();
+    await page.locator('.graphiql-query-editor .view-lines').waitFor();
+    expect(page.url()).toBe(`${service.url}/explorer`);
   });
 });
