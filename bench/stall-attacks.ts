@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startPolicyServer } from '../test/service/access/policy-server.js';
-import type { ServiceProcess } from './server-process.js';
 import { queryRequest } from './service-requests.js';
 import {
+  type Attack,
   anonymous,
   askAll,
   describeAndRead,
@@ -13,18 +13,7 @@ import {
   stallDownloads,
   tellSubscribers,
 } from './stall-clients.js';
-
-/** Something that one client does to stop the service for others. */
-export interface Attack {
-  name: string;
-  /** Attachments that the attacker's organization has before. */
-  rows?: number;
-  prepare?(): Promise<AsyncDisposable & { environment: NodeJS.ProcessEnv }>;
-  /** The attacker's preparation, before the idle run. */
-  fill?(service: ServiceProcess): Promise<void>;
-  /** Resolves with a word about the answers. */
-  run(service: ServiceProcess): Promise<string>;
-}
+import { connectionAttacks } from './stall-connections.js';
 
 const aliases = (count: number, of: string, prefix = 'a') =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}: ${of}`).join(' ');
@@ -180,6 +169,7 @@ export const attacks: readonly Attack[] = [
     name: '16 bodies of 1 MiB of numbers, no credential',
     run: (service) => askAll(service, anonymous('{ viewer { organizationId } }', Array(240_000).fill(1)), 16),
   },
+  ...connectionAttacks,
 ];
 
 const createFromText =

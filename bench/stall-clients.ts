@@ -8,6 +8,18 @@ import { type Answer, Client, type LoadRequest } from './load.js';
 import type { ServiceProcess } from './server-process.js';
 import { downloadRequest, queryRequest, upload } from './service-requests.js';
 
+/** Something that one client does to stop the service for others. */
+export interface Attack {
+  name: string;
+  /** Attachments that the attacker's organization has before. */
+  rows?: number;
+  prepare?(): Promise<AsyncDisposable & { environment: NodeJS.ProcessEnv }>;
+  /** The attacker's preparation, before the idle run. */
+  fill?(service: ServiceProcess): Promise<void>;
+  /** Resolves with a word about the answers. */
+  run(service: ServiceProcess): Promise<string>;
+}
+
 /*
  * Clients that mean no good. Each function resolves with a word about what they were answered.
  */

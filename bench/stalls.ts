@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { LoopPauses } from './loop-monitor.js';
 import { readProcessUsage } from './process-usage.js';
 import { formatNumber, formatTable, toMebibytes } from './report.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
@@ -18,7 +19,8 @@ import {
   startService,
 } from './server-process.js';
 import { createOwner, upload } from './service-requests.js';
-import { type Attack, attacks } from './stall-attacks.js';
+import { attacks } from './stall-attacks.js';
+import type { Attack } from './stall-clients.js';
 import type { ProbeInput, ProbeResult } from './stall-probe.js';
 
 /** The effect of one attack on everybody else. */
@@ -26,8 +28,8 @@ export interface Stall {
   attack: string;
   idle: ProbeResult;
   attacked: ProbeResult;
-  /** The longest pause of the service's event loop meanwhile, in milliseconds. */
-  loop: number;
+  /** The longest pauses of the service's event loop meanwhile. */
+  loop: LoopPauses;
   /** A word about the answers that the attacker got. */
   answered: string;
   peakRssBytes: number | null;
@@ -60,6 +62,7 @@ export function formatStalls(stalls: readonly Stall[]): string {
     'attachment idle, ms',
     'attachment, ms',
     'loop, ms',
+    'its work, ms',
     'lost',
     'peak MiB',
     'after MiB',
@@ -73,7 +76,8 @@ export function formatStalls(stalls: readonly Stall[]): string {
       formatNumber(stall.attacked.live),
       formatNumber(stall.idle.attachment),
       formatNumber(stall.attacked.attachment),
-      formatNumber(stall.loop),
+      formatNumber(stall.loop.longest),
+      formatNumber(stall.loop.longestWork),
       String(stall.attacked.faults),
       formatNumber(toMebibytes(stall.peakRssBytes)),
       formatNumber(toMebibytes(stall.restRssBytes)),
@@ -114,7 +118,7 @@ async function measureStall(attack: Attack, scale: number): Promise<Stall> {
       attack: attack.name,
       idle,
       attacked,
-      loop: Number(readFileSync(pauseFile, 'utf8')),
+      loop: JSON.parse(readFileSync(pauseFile, 'utf8')) as LoopPauses,
       answered,
       peakRssBytes: peak?.peakRssBytes ?? null,
       restRssBytes: rest?.rssBytes ?? null,

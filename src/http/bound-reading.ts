@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { TurnKey, Turns } from '../limits/turns.js';
 
 /** How many frames (messages, pings, pongs) are read of one client. */
 export interface ReadingLimits {
@@ -15,11 +16,14 @@ const usualLimits: ReadingLimits = { perSecond: 100, burst: 500 };
 const restMs = 100;
 
 /**
- * Reads what a client sends at a bounded rate, and never more than one piece of it in a turn of the event loop, so that others
- * have their turns in between. Whoever sends more waits: nothing is lost. The socket must let one event out at a time
+ * Reads what a client sends at a bounded rate, and never more than one piece of it in a turn of its owner's, behind the messages
+ * that wait for theirs. Whoever sends more waits: nothing is lost. The socket must let one event out at a time
  * (`allowSynchronousEvents: false`).
  */
-export function boundReading(socket: WebSocket, stream: Duplex, limits: ReadingLimits = usualLimits): void {
+export function boundReading(
+  { socket, stream, turns, key }: { socket: WebSocket; stream: Duplex; turns: Turns; key: TurnKey },
+  limits: ReadingLimits = usualLimits,
+): void {
   let left = limits.burst;
   let countedAt = performance.now();
   let isResting = false;
@@ -39,7 +43,7 @@ export function boundReading(socket: WebSocket, stream: Duplex, limits: ReadingL
     if (isResting || socket.readyState !== socket.OPEN) return;
     isResting = true;
     socket.pause();
-    setImmediate(readOn);
+    turns.enqueue(key, readOn);
   });
 }
 

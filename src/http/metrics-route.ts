@@ -26,15 +26,22 @@ export function measureRequests(server: FastifyInstance, observe: (request: Answ
   });
 }
 
-/** Adds `GET /metrics`, open to everybody: what it says is of the service as a whole, never of a tenant. */
+/**
+ * Adds `GET /metrics`, open to everybody: what it says is of the service as a whole, never of a tenant. Whoever asks while it is
+ * made gets the same.
+ */
 export function registerMetrics(
   server: FastifyInstance,
   anonymous: NetworkRate | null,
   scrape: () => Promise<{ contentType: string; text: string }>,
 ): void {
+  let making: ReturnType<typeof scrape> | null = null;
   server.get('/metrics', async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
-    const { contentType, text } = await scrape();
+    making ??= scrape().finally(() => {
+      making = null;
+    });
+    const { contentType, text } = await making;
     return reply.header('cache-control', 'no-store').type(contentType).send(text);
   });
 }

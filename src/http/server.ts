@@ -5,12 +5,13 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { AnswerPace } from '../limits/answer-pace.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import { refuseUnrouted } from './allowed-methods.js';
-import { boundConnections, takePipelinedInTurns } from './bound-connections.js';
+import { boundConnections } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
 import { refuseEncodedBodies } from './encoded-body.js';
 import { registerErrorHandler } from './error-handler.js';
 import { gatherChunks } from './gather-chunks.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
+import { readInTurns } from './read-in-turns.js';
 import { createRequestIds, dropEmptyCredential, traceOf } from './request-identity.js';
 import { trustProxies } from './trust-proxies.js';
 
@@ -93,7 +94,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url.replace(slashAfterGraphql, '') : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
   });
-  takePipelinedInTurns(server.server);
+  readInTurns(server.server);
   gatherChunks(server.server);
   boundConnections(server.server, {
     max: options.maxConnectionsOfAddress,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { readWholePieces } from './read-in-turns.js';
 import { slashAfterGraphql } from './server.js';
 
 export type AcceptUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
@@ -15,8 +16,10 @@ type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null };
 export function onWebSocketHandshake(server: Server, path: string, accept: AcceptUpgrade): void {
   server.on('upgrade', (request: IncomingMessage, socket: AnsweringSocket, head: Buffer) => {
     onceAnswered(socket, () => {
-      if (isHandshake(request, path)) accept(request, socket, head);
-      else answerWithoutUpgrade(server, request, socket, head);
+      if (isHandshake(request, path)) {
+        readWholePieces(socket);
+        accept(request, socket, head);
+      } else answerWithoutUpgrade(server, request, socket, head);
     });
   });
 }

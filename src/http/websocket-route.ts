@@ -3,7 +3,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Shares } from '../limits/network-rate.js';
+import { networksOf } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
+import { Turns } from '../limits/turns.js';
 import { answerPings, boundReading } from './bound-reading.js';
 import { createRequestIds, traceOf } from './request-identity.js';
 import { trustProxies } from './trust-proxies.js';
@@ -74,10 +76,14 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
   const trust = trustProxies(deps.trustedProxies ?? []);
   const requestId = createRequestIds(trust);
   const unidentified = new NetworkPlaces(maxUnidentified, sharesOfUnidentified);
+  const turns = new Turns();
+  let count = 0;
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     const address = proxyAddr(request, trust);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      boundReading(accepted, socket);
+      count += 1;
+      const key = { group: networksOf(address).at(-1)?.key ?? '', id: String(count) };
+      boundReading({ socket: accepted, stream: socket, turns, key });
       answerPings(accepted);
       const sender = createPieceSender(accepted, deps.readingMs ?? usualReadingMs);
       keepAlive(accepted, sender, deps.pingIntervalMs ?? usualPingIntervalMs);
@@ -85,7 +91,9 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
       if (!identified) return refuse(accepted);
       accepted.once('close', identified);
       const log = server.log.child({ reqId: requestId(request), ...traceOf(request) });
-      serve(accepted, deps.subscriptions, { log, address, identified, sendPieces: sender.sendPieces });
+      const inTurn = (run: () => void) => turns.run(key, run);
+      const { sendPieces } = sender;
+      serve(accepted, deps.subscriptions, { log, inTurn, address, identified, sendPieces });
     });
     socket.on('error', () => socket.destroy());
   });
@@ -104,14 +112,17 @@ function closeSoon(socket: WebSocket, code?: number, reason?: string): void {
   setTimeout(() => socket.terminate(), closingMs).unref();
 }
 
+interface ServedSocket extends Pick<SocketConnection, 'address' | 'identified' | 'sendPieces'> {
+  log: FastifyBaseLogger;
+  /** Runs what a message asks for when it is the client's turn. */
+  inTurn(run: () => void): void;
+}
+
 /** Lets the protocol talk over a socket. It sends one message of a subscription after the other, each once the last is gone. */
 function serve(
   socket: WebSocket,
   protocol: Server<SocketConnection>,
-  {
-    log,
-    ...facts
-  }: { log: FastifyBaseLogger } & Pick<SocketConnection, 'address' | 'identified' | 'sendPieces'>,
+  { log, inTurn, ...facts }: ServedSocket,
 ): void {
   const fail = (err: unknown) => {
     log.error({ err }, 'masked error');
@@ -125,12 +136,14 @@ function serve(
       send,
       close,
       onMessage: (receive) =>
-        socket.on('message', (data, isBinary) => {
-          // Messages from before the close may still be on their way here.
-          if (socket.readyState !== socket.OPEN) return;
-          if (isBinary) close(CloseCode.BadRequest, 'Invalid message received');
-          else receive(String(data)).catch(fail);
-        }),
+        socket.on('message', (data, isBinary) =>
+          inTurn(() => {
+            // Messages from before the close may still be on their way here.
+            if (socket.readyState !== socket.OPEN) return;
+            if (isBinary) close(CloseCode.BadRequest, 'Invalid message received');
+            else receive(String(data)).catch(fail);
+          }),
+        ),
     },
     {
       ...facts,

@@ -46,6 +46,12 @@ export class Turns {
     return this.#groups.get(group)?.has(id) ?? false;
   }
 
+  /** Calls `run`, which must not throw: at once if there is time left and nothing of its owner waits, else when it is its turn. */
+  run(key: TurnKey, run: () => void): void {
+    if (this.isWaiting(key) || this.isOver()) this.enqueue(key, run);
+    else run();
+  }
+
   /** Calls `run`, which must not throw, when it is its turn. */
   enqueue({ group, id }: TurnKey, run: () => void): void {
     const rows = this.#groups.get(group) ?? new Map<string, Row>();
@@ -75,8 +81,8 @@ export class Turns {
     this.#isTaken = false;
     for (let run = this.#shift(); run; run = this.isOver() ? null : this.#shift()) {
       run();
-      // Continuations of the call run before the clock is looked at.
-      for (let hop = 0; hop < 12; hop += 1) await undefined;
+      // Continuations of the call run before the clock is looked at: a tick comes after all promises that are settled.
+      for (let hop = 0; hop < 2; hop += 1) await new Promise<void>((resolve) => process.nextTick(resolve));
     }
     this.#startedAt = null;
     this.#isTaken = false;

@@ -95,8 +95,13 @@ test.each([
   expect(rounds).toBeGreaterThanOrEqual(count);
 });
 
-test('a connection on which thousands wait is cut off, and others are served', async () => {
-  await connection.send(get('/health/live').repeat(20_000));
-  await connection.closed();
+test('thousands of requests on one connection are answered in order, and hold up nobody else', async () => {
+  const paths = Array.from({ length: 20_000 }, (_, index) => (index % 2 === 0 ? '/health/live' : '/nothing'));
+  const sent = connection.send(paths.map((path) => get(path)).join(''));
+  expect(await answers(100)).toEqual(Array(50).fill(['200 {"status":"ok"}', '404 NOT_FOUND']).flat());
   expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+  // Somebody else is answered long before the last of them.
+  expect(await answers(100)).toHaveLength(100);
+  connection.destroy();
+  await sent;
 });

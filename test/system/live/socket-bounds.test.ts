@@ -161,3 +161,34 @@ describe('a client that floods', () => {
     await server.close();
   });
 });
+
+test('messages that take their time are handled one in a turn, of however many sockets', async () => {
+  const server = Fastify();
+  let handled = 0;
+  let before = 0;
+  let most = 0;
+  const watch = () => {
+    most = Math.max(most, handled - before);
+    before = handled;
+    if (handled < 100) setImmediate(watch);
+  };
+  const subscriptions = {
+    opened: ({ onMessage }: { onMessage(receive: (text: string) => Promise<void>): void }) => {
+      onMessage(async () => {
+        handled += 1;
+        // Longer than a turn.
+        for (const end = performance.now() + 12; performance.now() < end; );
+      });
+      return async () => {};
+    },
+  };
+  registerWebSockets(server, { subscriptions });
+  const url = await server.listen({ port: 0, host: '127.0.0.1' });
+  const sockets = await openMany(20, () => LiveSocket.open(url));
+  setImmediate(watch);
+  for (const live of sockets) for (let index = 0; index < 5; index += 1) live.say({ type: 'ping' });
+  await eventually(() => handled === 100);
+  expect(most).toBeLessThanOrEqual(2);
+  for (const live of sockets) live.end();
+  await server.close();
+});
