@@ -7,18 +7,24 @@ export interface NameFault {
   msg: string;
 }
 
-/** In bytes of UTF-8, as file systems count. */
-export const maxFileNameBytes = 255;
-/** In UTF-16 units, far more than 255 bytes can come from: what is longer is not looked at. */
-const maxRawLength = 1024;
+/**
+ * In characters, which are code points of Unicode, and take up to 1,020 bytes of UTF-8. Nothing is stored under a name, so that no
+ * file system's count of bytes matters.
+ */
+export const maxFileNameLength = 255;
+/** In UTF-16 units, more than a good name comes from: what is longer is not looked at. */
+const maxRawLength = 2_048;
 
 /** C0 and C1 controls and the line and paragraph separators. */
 const controls = /[\p{Cc}\u2028\u2029]/u;
 /** Characters that reorder what is displayed, so that `exe.fdp` may look like `pdf.exe`. */
-const bidiOverrides = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
+const bidiOverrides = /[\u202A-\u202E\u2066-\u2069]/u;
 const loneSurrogates = /\p{Cs}/u;
-/** Invisible characters that mean nothing in a name. The joiners are not among them: emoji and scripts need those. */
-const invisible = /[\u00AD\u180E\u200B\u2060-\u2064\uFEFF]/g;
+/**
+ * Invisible characters that mean nothing in a name. The marks of direction are among them, which systems of right-to-left scripts put
+ * into names unasked, and which reorder no letter. The joiners are not: emoji and scripts need those.
+ */
+const invisible = /[\u00AD\u061C\u180E\u200B\u200E\u200F\u2060-\u2064\uFEFF]/g;
 const visible = /[^\p{Default_Ignorable_Code_Point}\s.]/u;
 /** Device names of Windows, with any extension or stream. */
 const reservedNames = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:]|$)/i;
@@ -64,12 +70,13 @@ function faultOf(clean: string, original: string): NameFault | null {
   if (reservedNames.test(clean)) {
     return { type: 'reserved_name', msg: 'The file name is reserved by an operating system.' };
   }
-  return Buffer.byteLength(clean) > maxFileNameBytes ? tooLong(clean) : null;
+  return charactersIn(clean) > maxFileNameLength ? tooLong(clean) : null;
 }
 
+const charactersIn = (text: string) => [...text].length;
+
 function tooLong(name: string): NameFault {
-  const bytes = Buffer.byteLength(name);
-  const msg = `The file name has ${bytes} bytes; at most ${maxFileNameBytes} are allowed.`;
+  const msg = `The file name has ${charactersIn(name)} characters; at most ${maxFileNameLength} are allowed.`;
   return { type: 'too_long', msg };
 }
 
@@ -97,7 +104,7 @@ export function chooseFileName(faults: Faults, given: string | null, ofPart: str
   const cleaned = cleanFileName(name);
   if ('name' in cleaned) return cleaned.name;
   const { type, msg } = cleaned.fault;
-  const limit = type === 'too_long' ? maxFileNameBytes : undefined;
+  const limit = type === 'too_long' ? maxFileNameLength : undefined;
   faults.add(type, ['input', 'fileName'], msg, { code: 'INVALID_FILE_NAME', limit });
   return '';
 }

@@ -17,7 +17,7 @@ import {
 import { maxAttributesBytes } from '../attachments/check-creation.js';
 import { maxDescriptionLength } from '../attachments/descriptions.js';
 import { maxPermissions } from '../auth/manage-api-keys.js';
-import { maxFileNameBytes } from '../content-types/clean-file-name.js';
+import { maxFileNameLength } from '../content-types/clean-file-name.js';
 import { checkCharacters, Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';
@@ -30,14 +30,14 @@ export interface InputBound {
   items: number;
   /** The bound of a text, or of each text in a list. Null: the limits of files hold. */
   size: number | null;
-  unit: 'characters' | 'bytes of UTF-8' | 'bytes of JSON';
+  unit: 'characters' | 'bytes of JSON';
   /** The verb itself refuses what is too much, together with all other faults of its input. */
   isCheckedByVerb: boolean;
 }
 
 const usual: InputBound = { items: 100, size: 255, unit: 'characters', isCheckedByVerb: false };
 const byVerb = { isCheckedByVerb: true };
-const fileName = { size: maxFileNameBytes, unit: 'bytes of UTF-8', ...byVerb } as const;
+const fileName = { size: maxFileNameLength, ...byVerb };
 const description = { size: maxDescriptionLength, ...byVerb };
 const content = { size: null };
 /** One can hold three names of 255 characters, each of up to three bytes, in base64. */

@@ -1,5 +1,7 @@
 import { MIMEType } from 'node:util';
 import { multipartFault } from './multipart-fault.js';
+import { maxPartHeaderSize } from './multipart-limits.js';
+import { hasExtendedName } from './part-names.js';
 
 const carriageReturn = 0x0d;
 
@@ -14,6 +16,9 @@ export class DelimiterScan {
   /** Whether the closing delimiter has passed. */
   closed = false;
   readonly #delimiter: Buffer;
+  /** The headers of the part that was opened last, as far as they have come, and perhaps bytes behind them. */
+  #head = Buffer.alloc(0);
+  readonly #hasExtendedName: boolean[] = [];
   /** The end of the bytes seen, where a delimiter may have begun; at first the line end that precedes the body. */
   #tail = Buffer.from('\r\n');
 
@@ -24,6 +29,7 @@ export class DelimiterScan {
   /** The part of the chunk before the end of the closing delimiter; null if another delimiter has no line end behind it. */
   push(chunk: Buffer): Buffer | null {
     if (this.closed) return chunk.subarray(0, 0);
+    this.#readHead(chunk);
     const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
     let from = 0;
     for (;;) {
@@ -35,9 +41,26 @@ export class DelimiterScan {
       if (suffix === '--') return this.#close(chunk, after + 2);
       if (suffix !== '\r\n') return null;
       this.partCount += 1;
+      this.#head = Buffer.alloc(0);
+      this.#readHead(data.subarray(after + 2));
     }
     this.#keepTail(data, from);
     return chunk;
+  }
+
+  /** Whether the file name of the part of this number, from 0 on, has the extended form. Known once its headers have come. */
+  hasExtendedName(part: number): boolean {
+    return this.#hasExtendedName[part] ?? false;
+  }
+
+  /** Longer headers are the parser's to refuse. */
+  #readHead(bytes: Buffer): void {
+    const part = this.partCount - 1;
+    if (part < 0 || this.#hasExtendedName[part] !== undefined) return;
+    const rest = bytes.subarray(0, maxPartHeaderSize - this.#head.length);
+    this.#head = Buffer.concat([this.#head, rest]);
+    const end = this.#head.indexOf('\r\n\r\n');
+    if (end !== -1) this.#hasExtendedName[part] = hasExtendedName(this.#head.toString('latin1', 0, end));
   }
 
   #close(chunk: Buffer, end: number): Buffer {

@@ -6,6 +6,7 @@ import { PaceWatch } from '../../limits/pace.js';
 import { DelimiterScan, readBoundary } from './delimiter-scan.js';
 import { multipartFault, requestTooLarge, tooManyFiles } from './multipart-fault.js';
 import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
+import { decodePartName } from './part-names.js';
 
 /** A file part on its way in. */
 export interface IncomingFile {
@@ -142,16 +143,25 @@ export class FormReader {
     this.#fieldCount += 1;
     if (this.#fieldCount === 2) clearTimeout(this.#operationsTimer);
     if (name === undefined) this.#fail(namelessPart());
-    else this.#parts.push({ kind: 'field', name, text, cut: info.valueTruncated } satisfies Part);
+    else {
+      const part = { kind: 'field', name: decodePartName(name), text, cut: info.valueTruncated } as const;
+      this.#parts.push(part satisfies Part);
+    }
   };
 
   readonly #onFile = (name: string | undefined, stream: Readable, info: busboy.FileInfo): void => {
     stream.on('error', ignore);
+    const number = this.#fieldCount + this.#files.length;
     this.#files.push(stream);
-    const file = { stream, fileName: info.filename ?? null, declaredType: info.mimeType };
+    const file = { stream, fileName: this.#nameOf(info, number), declaredType: info.mimeType };
     if (name === undefined) this.#fail(namelessPart());
-    else this.#parts.push({ kind: 'file', name, file } satisfies Part);
+    else this.#parts.push({ kind: 'file', name: decodePartName(name), file } satisfies Part);
   };
+
+  #nameOf({ filename }: Partial<busboy.FileInfo>, part: number): string | null {
+    if (filename === undefined || this.#delimiters.hasExtendedName(part)) return filename ?? null;
+    return decodePartName(filename);
+  }
 
   /** The parser has seen every byte by now, but files may still be on their way to their reader. */
   readonly #onEnd = (): void => {
@@ -176,7 +186,8 @@ export class FormReader {
 function createParser(boundary: string, limits: MultipartLimits): busboy.Busboy {
   return busboy({
     headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
-    defParamCharset: 'utf8',
+    // Each byte as a character, for `decodePartName`.
+    defParamCharset: 'latin1',
     preservePath: true,
     fileHwm: fileBufferSize,
     limits: {

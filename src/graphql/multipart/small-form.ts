@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readBoundary } from './delimiter-scan.js';
 import type { IncomingFile, Part } from './form-reader.js';
+import { unescapePartName } from './part-names.js';
 
 /** A longer body is read as it arrives. */
 const maxSmallForm = 128 * 1024;
@@ -118,7 +119,8 @@ const fileHeader = new RegExp(
 function toFile(raw: RawPart | undefined): Part | null {
   const [, name, fileName, type = 'text/plain'] = fileHeader.exec(raw?.header ?? '') ?? [];
   if (!raw || name === undefined || fileName === undefined || !isUsualText(fileName)) return null;
-  return { kind: 'file', name, file: new WholeFile(raw.content, fileName, type.toLowerCase()) };
+  const file = new WholeFile(raw.content, unescapePartName(fileName), type.toLowerCase());
+  return { kind: 'file', name, file };
 }
 
 /** Text that every decoder reads alike: it begins with no mark of its byte order, and no part of it is replaced. */

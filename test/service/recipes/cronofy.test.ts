@@ -209,7 +209,7 @@ describe('Cronofy', () => {
     ['bidi-override characters', 'a\u202Etxt.exe.txt', 'bidi_override'],
     ['reserved device names', 'CON.txt', 'reserved_name'],
     ['reserved device names', 'lpt1', 'reserved_name'],
-    ['more than 255 bytes', `${'ä'.repeat(126)}.txt`, 'too_long'],
+    ['more than 255 characters', `${'ä'.repeat(252)}.txt`, 'too_long'],
   ])('restricted characters in names, INVALID_FILE_NAME: %s', async (_what, fileName, type) => {
     const refusal = refusalOf(await create(real.text.toString('base64'), fileName));
     expect([refusal?.code, refusal?.details[0]?.type]).toEqual(['INVALID_FILE_NAME', type]);

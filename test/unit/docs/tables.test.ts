@@ -6,7 +6,7 @@ import { maxExpiresIn } from '../../../src/auth/attachment-urls.js';
 import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
 import { permissions } from '../../../src/auth/viewer.js';
 import { loadConfig, settingDescriptions } from '../../../src/config/config.js';
-import { maxFileNameBytes } from '../../../src/content-types/clean-file-name.js';
+import { maxFileNameLength } from '../../../src/content-types/clean-file-name.js';
 import { maxPageSize } from '../../../src/database/page.js';
 import { errorTable } from '../../../src/errors.js';
 import { faultTypes } from '../../../src/fault-types.js';
@@ -116,7 +116,7 @@ describe('docs/operators.md', () => {
       'a description; metadata attributes': `${show(maxDescriptionLength)} characters; ${show(maxAttributesBytes)} bytes of JSON`,
       "a description's HTML; levels of nesting; computing time to render it": `${show(htmlLength)} characters; ${levels}; ${show(milliseconds)} milliseconds`,
       'attachments in a field; a page (`first`)': `${show(maxLinks)}, or the policy's \`maxCount\`; ${show(maxPageSize)}`,
-      'a file name': expect.stringContaining(`${maxFileNameBytes} bytes of UTF-8`),
+      'a file name': expect.stringContaining(`${maxFileNameLength} characters`),
       'the life of a signed URL (`expiresIn`)': expect.stringContaining(`${show(maxExpiresIn)} seconds`),
     });
   });
