@@ -1,5 +1,10 @@
 import type { Viewer } from '../auth/viewer.js';
-import { agreeContentType, invalidMediaType, readDeclared } from '../content-types/agree-content-type.js';
+import {
+  agreeContentType,
+  type ContentTypeClaims,
+  invalidMediaType,
+  readDeclared,
+} from '../content-types/agree-content-type.js';
 import { chooseFileName } from '../content-types/clean-file-name.js';
 import { isSameType, isVagueType, parseMediaType } from '../content-types/content-type-names.js';
 import { Faults } from '../errors.js';
@@ -60,7 +65,7 @@ export async function checkCreation(
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
   if (input.digest) checkDigest(faults, input.digest, intake);
   const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
-  const contentType = await checkContent(faults, applicable, input, { ...intake, fileName });
+  const contentType = checkContent(faults, applicable, input, { ...intake, fileName });
   faults.throwIfAny();
   const isLinked = input.record !== null && input.field !== null;
   const fieldPolicy = isLinked ? (applicable.at(-1) ?? null) : null;
@@ -88,7 +93,7 @@ export async function findOtherFaults(
   if (input.digest) checkDigest(faults, input.digest, null);
   const { applicable } = await examineWords(faults, deps, viewer, input);
   const content = { declaredType: urlType, fromDataUrl: urlType !== null };
-  const declared = readDeclared(chooseDeclaredType(faults, input.contentType, content), fileName);
+  const declared = readDeclared(chooseClaim(faults, input.contentType, content), fileName);
   if (declared === 'invalid') {
     const { loc, type, msg } = invalidMediaType();
     faults.add(type, ['input', ...loc], msg);
@@ -136,14 +141,18 @@ function checkPlace(faults: Faults, { record, recordType, field }: CreationInput
 }
 
 /** Its type; null where what is said of it does not agree. */
-async function checkContent(
+function checkContent(
   faults: Faults,
   applicable: readonly Policy[],
   input: CreationInput,
   content: Intake & { fileName: string },
-): Promise<string | null> {
-  const declared = chooseDeclaredType(faults, input.contentType, content);
-  const contentType = await agreeOnType(faults, applicable[0] ?? null, { ...content, declared });
+): string | null {
+  const declared = chooseClaim(faults, input.contentType, content);
+  const contentType = agreeOnType(faults, applicable, {
+    ...content,
+    claim: declared,
+    hint: content.declaredType,
+  });
   const { fileName, size } = content;
   for (const policy of applicable) {
     const found = [
@@ -158,26 +167,34 @@ async function checkContent(
   return contentType;
 }
 
-async function agreeOnType(
+function agreeOnType(
   faults: Faults,
-  policy: Policy | null,
-  content: { head: Uint8Array; fileName: string; declared: string | null },
-): Promise<string | null> {
-  const { head, fileName, declared } = content;
-  const acceptedTypes = policy?.acceptedTypes ?? null;
-  const agreed = await agreeContentType({ head, fileName, declared, acceptedTypes });
+  applicable: readonly Policy[],
+  claims: Omit<ContentTypeClaims, 'acceptedTypes' | 'extensions'>,
+): string | null {
+  const acceptedTypes = applicable[0]?.acceptedTypes ?? null;
+  const extensions = applicable.some((policy) => policy.extensions === 'match') ? 'match' : 'any';
+  const agreed = agreeContentType({ ...claims, acceptedTypes, extensions });
   if ('contentType' in agreed) return agreed.contentType;
   const { loc, type, msg } = agreed.fault;
   faults.add(type, ['input', ...loc], msg);
   return null;
 }
 
-/** The input's type, else the content's own. What the two say in a data URL must be the same, whichever the bytes bear out. */
-function chooseDeclaredType(
+/**
+ * The input's type, else that of the data URL or the target; not that of a file part. What the input and a data URL say must be the
+ * same, whichever the bytes bear out.
+ */
+function chooseClaim(
   faults: Faults,
   given: string | null,
-  { declaredType: own, fromDataUrl }: Pick<Intake, 'declaredType' | 'fromDataUrl'>,
+  {
+    declaredType,
+    fromDataUrl,
+    fromUploadTarget,
+  }: Pick<Intake, 'declaredType' | 'fromDataUrl' | 'fromUploadTarget'>,
 ): string | null {
+  const own = fromDataUrl || fromUploadTarget ? declaredType : null;
   const type = given === null ? null : parseMediaType(given);
   if (type === null || own === null || !fromDataUrl) return given ?? own;
   if (isVagueType(type)) return own;

@@ -1,19 +1,24 @@
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
-import { checkNewName } from '../content-types/clean-file-name.js';
+import { chooseFileName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';
 import { nameForms } from '../database/name-forms.js';
 import { Faults } from '../errors.js';
 import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { checkExtension } from '../policies/check-policy.js';
+import { findPolicy } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
 import { readDescriptions } from './descriptions.js';
+import { noteName } from './update-attachment.js';
 
 export interface CopyAttachmentDependencies {
   database: Database;
   clock: () => Date;
   gracePeriodMs: number;
+  policies: PolicyBook;
 }
 
 export interface CopyAttachment {
@@ -30,7 +35,7 @@ export interface CopyAttachment {
  * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null });
  */
 export async function copyAttachment(
-  { database, clock, gracePeriodMs }: CopyAttachmentDependencies,
+  { database, clock, gracePeriodMs, policies }: CopyAttachmentDependencies,
   viewer: Viewer,
   { attachmentId, fileName }: CopyAttachment,
 ): Promise<StoredAttachment> {
@@ -43,7 +48,9 @@ export async function copyAttachment(
       const msg = 'It has not been approved yet.';
       faults.add('not_approved', ['input', 'attachmentId'], msg);
     }
-    const name = checkNewName(faults, fileName, original);
+    const name = fileName === null ? original.fileName : chooseFileName(faults, fileName, null);
+    const named = { contentType: original.contentType, fileName: fileName === null ? '' : name };
+    noteName(faults, checkExtension(findPolicy(policies, {}), named));
     faults.throwIfAny();
     const now = clock();
     const description = (await readDescriptions(manager, viewer, [attachmentId])).get(attachmentId);

@@ -44,6 +44,7 @@ function toBlob({ scanner }: MakeRowsDependencies, viewer: Viewer, intake: Intak
     size: intake.size,
     md5: intake.md5,
     sha256: intake.sha256,
+    charset: intake.content.charset,
     verdict: scanner.isActive ? ('PENDING' as const) : ('APPROVED' as const),
     createdAt: now,
   });

@@ -10,6 +10,7 @@ export interface Download {
   contentType: string;
   size: number;
   sha256: string;
+  charset: string | null;
   documentKey: string;
   createdAt: Date;
 }
@@ -29,6 +30,6 @@ export async function findDownload(
   const permitted = viewer ? mayDownload(viewer, stored) : blob.verdict === 'APPROVED';
   if (!permitted) throw new AttachmentError('NOT_APPROVED');
   const { organizationId, fileName, contentType, size, createdAt } = attachment;
-  const { sha256, documentKey } = blob;
-  return { id, organizationId, fileName, contentType, size, sha256, documentKey, createdAt };
+  const { sha256, charset, documentKey } = blob;
+  return { id, organizationId, fileName, contentType, size, sha256, charset, documentKey, createdAt };
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
-import { checkNewName } from '../content-types/clean-file-name.js';
+import { chooseFileName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
@@ -11,8 +11,8 @@ import { Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import { checkType } from '../policies/check-policy.js';
-import { resolvePolicy } from '../policies/choose-policy.js';
+import { checkExtension, checkType, type PolicyFault } from '../policies/check-policy.js';
+import { findPolicy, resolvePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
 import { checkMetadata, type Metadata } from './check-creation.js';
@@ -53,7 +53,8 @@ export async function updateAttachment(
     if (!stored) throw notFound(['input', 'attachmentId']);
     const before = wordsOf(stored.attachment);
     const faults = new Faults();
-    const newName = checkNewName(faults, fileName ?? null, stored.attachment);
+    const newName =
+      fileName === undefined ? stored.attachment.fileName : chooseFileName(faults, fileName, null);
     const changes = {
       fileName: newName,
       ...nameForms(newName),
@@ -100,18 +101,27 @@ function describeUpdate(given: object, before: object, after: object) {
   return { changed, before: partOf(before), after: partOf(after) };
 }
 
-/** Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. */
+/**
+ * Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. Without
+ * either, the extension is held to `default`.
+ */
 async function recheckName(
   manager: EntityManager,
   policies: PolicyBook,
   faults: Faults,
   renamed: AttachmentRow,
 ): Promise<void> {
-  for (const policy of await policiesOf(manager, policies, renamed)) {
-    for (const { type, msg } of checkType(policy, renamed)) {
-      faults.add(type, ['input', 'fileName'], msg);
-    }
-  }
+  const applicable = await policiesOf(manager, policies, renamed);
+  const found =
+    applicable.length > 0
+      ? applicable.flatMap((policy) => checkType(policy, renamed))
+      : checkExtension(findPolicy(policies, {}), renamed);
+  noteName(faults, found);
+}
+
+/** Notes faults of a policy that come of a new name. */
+export function noteName(faults: Faults, found: readonly PolicyFault[]): void {
+  for (const { type, msg } of found) faults.add(type, ['input', 'fileName'], msg);
 }
 
 /** Each once. Where there is none any more, nothing is held against what is there already. */

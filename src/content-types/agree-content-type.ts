@@ -1,7 +1,14 @@
 import type { FaultDetail } from '../errors.js';
-import { hasSignature, isContainerOf, isSameFormat, mayHold } from './content-formats.js';
+import {
+  type DetectedContent,
+  fitsContent,
+  isContainerOf,
+  isSameFormat,
+  mayBeClaimed,
+} from './content-formats.js';
 import {
   type AcceptedTypes,
+  isKnownType,
   isSameType,
   isTextType,
   isVagueType,
@@ -10,20 +17,24 @@ import {
   standardType,
   unknownType,
 } from './content-type-names.js';
-import { type DetectedContent, detectContentType } from './detect-content-type.js';
 import { extensionOf, typesOfExtension } from './extension-types.js';
 
+/** How extension and content must agree: the extension is one of the found type's, or does not matter. */
+export type ExtensionRule = 'match' | 'any';
+
 export interface ContentTypeClaims {
-  /** The first 4 KiB, or all where there is less. */
-  head: Uint8Array;
+  content: DetectedContent;
   fileName: string;
-  /** The media type that the client gave. */
-  declared: string | null;
+  /** The media type that the client claims: the input's, a target's, a data URL's. It must be right. */
+  claim: string | null;
+  /** The type that a file part came with. Nobody chose it: it helps to choose, and is never held against the file. */
+  hint: string | null;
   /** The policy's table. Its names for the extension go before all others. */
   acceptedTypes: AcceptedTypes | null;
+  extensions: ExtensionRule;
 }
 
-/** Why bytes, name and declared type do not agree; `loc` is a path below the input. */
+/** Why bytes, name and claimed type do not agree; `loc` is a path below the input. */
 export interface ContentTypeFault extends FaultDetail {
   type: 'extension_mismatch' | 'declared_type_mismatch' | 'invalid_media_type';
 }
@@ -31,34 +42,54 @@ export interface ContentTypeFault extends FaultDetail {
 /** Types that browsers give files with these extensions, whatever is in them. */
 const habitualTypes: ReadonlyMap<string, string> = new Map([
   ['.csv', 'application/vnd.ms-excel'],
+  ['.m2ts', 'video/mp2t'],
+  ['.mts', 'video/mp2t'],
   ['.rtf', 'application/msword'],
   ['.ts', 'video/mp2t'],
 ]);
 
+/** Types that may be given, all by standard name, as far as they fit the content. */
+interface Candidates {
+  claim: string | null;
+  hint: string | null;
+  /** The policy's for the extension. */
+  accepted: readonly string[];
+  /** The policy's and the registry's for the extension. */
+  named: readonly string[];
+  /** Whether the extension says nothing, or nothing that fits. */
+  isFree: boolean;
+}
+
 /**
- * The one type, by its standard name, that the bytes, the name's extension and the declared type agree on. Bytes decide
- * between text and binary and between formats with a signature; an extension that is not known, and a declared type that
- * says nothing, agree with everything; kinds of text agree with one another.
+ * The one type, by its standard name, that bytes, extension and claim agree on. Bytes decide between text and binary and between
+ * formats with a signature; an extension that is not known, and a claim that says nothing, agree with everything; kinds of text
+ * agree with one another.
  */
-export async function agreeContentType(
+export function agreeContentType(
   claims: ContentTypeClaims,
-): Promise<{ contentType: string } | { fault: ContentTypeFault }> {
-  const { fileName, acceptedTypes } = claims;
+): { contentType: string } | { fault: ContentTypeFault } {
+  const { content, fileName, acceptedTypes, extensions } = claims;
   const extension = extensionOf(fileName);
-  const declared = readDeclared(claims.declared, fileName);
-  if (declared === 'invalid') return { fault: invalidMediaType() };
-  const content = await detectContentType(claims.head);
+  const claim = readDeclared(claims.claim, fileName);
+  if (claim === 'invalid') return { fault: invalidMediaType() };
   const accepted = acceptedNames(acceptedTypes, extension).filter((type) => fitsContent(content, type));
   const known = [...acceptedNames(acceptedTypes, extension), ...typesOfExtension(extension)];
   const named = known.filter((type) => fitsContent(content, type));
-  if (known.length > 0 && named.length === 0) return { fault: wrongExtension(extension, known, content) };
-  if (declared !== null) {
-    if (!fitsContent(content, declared)) return { fault: wrongDeclaration(declared, describe(content)) };
-    if (known.length > 0 && !named.some((type) => areSimilar(content, declared, type))) {
-      return { fault: wrongDeclaration(declared, `named ${extension}`) };
+  const mustMatch = extensions === 'match' && known.length > 0;
+  if (mustMatch && named.length === 0) return { fault: wrongExtension(extension, known, content) };
+  // Nothing is any type's beginning, and a name that does not matter may promise what never came.
+  if (claim !== null && (content.form !== 'empty' || extensions === 'match')) {
+    const isRight = fitsContent(content, claim) || mayBeClaimed(content, claim);
+    if (!isRight) return { fault: wrongDeclaration(claim, describe(content)) };
+    if (mustMatch && !named.some((type) => areSimilar(content, claim, type))) {
+      return { fault: wrongDeclaration(claim, `named ${extension}`) };
     }
   }
-  return { contentType: choose(content, declared, accepted, named) };
+  const fitting = claim !== null && fitsContent(content, claim) ? claim : null;
+  const hint = readHint(claims.hint, claims);
+  const listed = accepted.length > 0 || extensions === 'match' ? accepted : sameIn(acceptedTypes, content);
+  const isFree = content.form === 'empty' ? known.length === 0 : named.length === 0;
+  return { contentType: choose(content, { claim: fitting, hint, accepted: listed, named, isFree }) };
 }
 
 /**
@@ -86,34 +117,60 @@ export function readDeclared(declared: string | null, fileName: string): string 
   return isVagueType(parsed) || habitualTypes.get(extensionOf(fileName)) === type ? null : type;
 }
 
+/** The type of a file part, if it is one that there is and that adds to what the bytes say. */
+function readHint(hint: string | null, { content, fileName }: ContentTypeClaims): string | null {
+  const type = readDeclared(hint, fileName);
+  if (type === null || type === 'invalid' || !isKnownType(type) || !fitsContent(content, type)) return null;
+  if (content.form === 'text' && !isTextType(type)) return null;
+  return type.startsWith('multipart/') ? null : type;
+}
+
 function acceptedNames(acceptedTypes: AcceptedTypes | null, extension: string): string[] {
   if (acceptedTypes === null) return [];
   return [...acceptedTypes].flatMap(([type, extensions]) => (extensions.has(extension) ? [type] : []));
 }
 
-/** Do a declared type and one of the extension's, both of which fit the content, mean the same? */
-function areSimilar(content: DetectedContent, declared: string, named: string): boolean {
-  if (isSameFormat(declared, named) || isContainerOf(declared, named) || named === unknownType) return true;
-  return isTextType(declared) && (content.form === 'text' || isTextType(named));
+/** The policy's types, whatever their extensions, that the content is found to be. */
+function sameIn(acceptedTypes: AcceptedTypes | null, { contentType }: DetectedContent): string[] {
+  return [...(acceptedTypes?.keys() ?? [])].filter((type) => isSameFormat(type, contentType));
 }
 
-function choose(
-  content: DetectedContent,
-  declared: string | null,
-  accepted: readonly string[],
-  named: readonly string[],
-): string {
+/** Do a claimed type and one of the extension's, which fits the content, mean the same? */
+function areSimilar(content: DetectedContent, claim: string, named: string): boolean {
+  if (isSameFormat(claim, named) || isContainerOf(claim, named) || named === unknownType) return true;
+  if (mayBeClaimed({ ...content, contentType: named }, claim)) return true;
+  return isTextType(claim) && (content.form === 'text' || isTextType(named));
+}
+
+function choose(content: DetectedContent, { claim, hint, accepted, named, isFree }: Candidates): string {
   const [firstAccepted] = accepted;
   if (firstAccepted !== undefined) {
-    return declared !== null && accepted.includes(declared) ? declared : firstAccepted;
+    return [claim, hint].find((type) => type !== null && accepted.includes(type)) ?? firstAccepted;
   }
   const found = content.contentType;
-  if (declared !== null && ![found, ...named].some((type) => isContainerOf(declared, type))) return declared;
+  if (content.form === 'empty') return chooseEmpty({ claim, hint, named, isFree });
+  if (claim !== null && ![found, ...named].some((type) => isContainerOf(claim, type))) return claim;
+  if (isFree) return hint !== null && leavesChoice(content, hint) ? hint : found;
   const textual = content.form === 'text' ? named.find(isTextType) : undefined;
-  return named.find((type) => isSameType(type, found)) ?? textual ?? named[0] ?? found;
+  const hinted = hint !== null && named.includes(hint) ? hint : undefined;
+  return named.find((type) => isSameType(type, found)) ?? hinted ?? textual ?? named[0] ?? found;
+}
+
+/** Nothing is text, if the name or, without one, what was declared is a text's. */
+function chooseEmpty({ claim, hint, named, isFree }: Omit<Candidates, 'accepted'>): string {
+  const isText = (type: string | null) => type !== null && isTextType(type);
+  if (!isFree && !named.some(isText)) return unknownType;
+  const texts = (isFree ? [claim, hint] : [claim, ...named]).filter(isText);
+  return texts.find((type) => type?.startsWith('text/')) ?? (texts.length > 0 ? plainText : unknownType);
+}
+
+/** Do the bytes say less than the type that a file part came with? */
+function leavesChoice({ contentType }: DetectedContent, hint: string): boolean {
+  return contentType === unknownType || contentType === plainText || isContainerOf(contentType, hint);
 }
 
 function describe({ contentType, form }: DetectedContent): string {
+  if (form === 'empty') return 'empty';
   if (contentType !== unknownType) return contentType;
   return form === 'text' ? 'text' : 'of no known format';
 }
@@ -138,19 +195,8 @@ function wrongDeclaration(declared: string, found: string): ContentTypeFault {
   return { loc: ['contentType'], type: 'declared_type_mismatch', msg };
 }
 
-/** Whether what was stored as one type may be called another; of a container stored as no more than that the inside is not known. */
+/** Whether what was stored as one type may be called another. A container stored as no more than that has nothing else inside. */
 function mayBeCalled(contentType: string, type: string): boolean {
   const form = isTextType(contentType) ? 'text' : 'binary';
-  return fitsContent({ contentType, form, hint: null, inside: '' }, type);
-}
-
-/** May content that was found to be so be called `type`, a standard name? What has no signature fits whatever has none. */
-function fitsContent({ contentType, form, hint, inside }: DetectedContent, type: string): boolean {
-  if (form === 'empty' || type === unknownType || isSameFormat(contentType, type)) return true;
-  if (hint !== null && isSameFormat(hint, type)) return true;
-  if (type === 'image/svg+xml') return false;
-  if (form === 'text') return isTextType(type) || !hasSignature(type);
-  if (isTextType(type)) return false;
-  if (contentType === unknownType) return !hasSignature(type);
-  return isContainerOf(type, contentType) || mayHold(contentType, inside, type);
+  return fitsContent({ contentType, form, hints: [], inside: 'read', charset: null }, type);
 }

@@ -1,5 +1,4 @@
 import type { Faults, FaultTypeOf } from '../errors.js';
-import { extensionAgrees } from './agree-content-type.js';
 
 /** Why a name is refused: a machine-readable kind and a sentence. */
 export interface NameFault {
@@ -78,21 +77,6 @@ const charactersIn = (text: string) => [...text].length;
 function tooLong(name: string): NameFault {
   const msg = `The file name has ${charactersIn(name)} characters; at most ${maxFileNameLength} are allowed.`;
   return { type: 'too_long', msg };
-}
-
-/** The cleaned name an attachment shall have from now on, or its present one for null. Notes a fault where it will not do. */
-export function checkNewName(
-  faults: Faults,
-  given: string | null,
-  { fileName, contentType }: { fileName: string; contentType: string },
-): string {
-  if (given === null) return fileName;
-  const name = chooseFileName(faults, given, null);
-  if (name !== '' && !extensionAgrees(contentType, name)) {
-    const msg = `The content is ${contentType}, which does not go with this name's extension.`;
-    faults.add('extension_mismatch', ['input', 'fileName'], msg);
-  }
-  return name;
 }
 
 /**

@@ -1,13 +1,31 @@
 import { supportedMimeTypes } from 'file-type';
-import { isTextType, standardType } from './content-type-names.js';
+import mime from 'mime-types';
+import { isTextType, standardType, unknownType } from './content-type-names.js';
+import { type Container, wordsOf } from './format.js';
+import { formats } from './formats.js';
+
+/** The result of looking at the bytes of a file. */
+export interface DetectedContent {
+  /** The standard name of the format found; else text/plain, or application/octet-stream where nothing is known. */
+  contentType: string;
+  form: 'empty' | 'text' | 'binary';
+  /** Formats that too little speaks for to believe it, unless the name or the client says it too. */
+  hints: readonly string[];
+  /** A container whose inside says no more is `read`, one that cannot be read is `unread`; `encrypted` is a document under a password. */
+  inside: 'read' | 'unread' | 'encrypted';
+  /** The encoding of text, by its name in the standard of encodings; null where it is not known. */
+  charset: string | null;
+}
 
 /** Formats that share their first bytes, or are commonly taken for one another. */
 const lookalikes = [
-  ['application/postscript', 'application/eps', 'image/x-eps'],
+  ['application/postscript', 'application/eps', 'image/eps', 'image/x-eps'],
   ['application/x-mobipocket-ebook', 'application/vnd.amazon.ebook', 'application/vnd.palm', 'model/prc'],
   ['application/vnd.rn-realmedia', 'application/vnd.rn-realmedia-vbr', 'audio/x-pn-realaudio'],
-  ['application/ogg', 'audio/ogg', 'audio/opus', 'video/ogg'],
+  ['application/vnd.ms-xpsdocument', 'application/oxps', 'model/vnd.dwfx+xps'],
+  ['application/ogg', 'audio/ogg', 'audio/opus', 'audio/vorbis', 'video/ogg'],
   ['audio/aac', 'audio/mpeg'],
+  ['audio/aiff', 'audio/x-aiff'],
   [
     'application/vnd.ms-asf',
     'audio/x-ms-asf',
@@ -26,6 +44,7 @@ const lookalikes = [
   [
     'application/mp4',
     'audio/3gpp',
+    'audio/3gpp2',
     'audio/mp4',
     'audio/x-m4a',
     'video/3gpp',
@@ -42,43 +61,39 @@ const groupOf = new Map(lookalikes.flatMap((group) => group.map((type) => [type,
 export const zip = 'application/zip';
 export const compoundFile = 'application/x-cfb';
 
-/** The name of the stream that holds a document under a password, inside a compound file. */
-export const encryptedPackage = 'EncryptedPackage';
-
-const openPackage =
-  /officedocument\.|macroenabled|ms-excel\.sheet\.binary|vnd\.visio$|xpsdocument$|\/oxps$|\/3mf$/;
-
-/** Types that are ZIP archives and, if it is known, the name of such an archive's first entry. */
-const zipMembers: readonly { types: RegExp; firstEntry: RegExp }[] = [
-  {
-    types: openPackage,
-    firstEntry:
-      /^(?:\[content_types\]|_rels|docprops|word|xl|ppt|visio|customxml|3d|metadata|documents|fixeddoc)/i,
-  },
-  {
-    types: /oasis\.opendocument\.(?!.*flat)/,
-    firstEntry:
-      /^(?:mimetype|meta-inf|content|styles|meta|settings|thumbnails|pictures|configurations2|object)/i,
-  },
-  { types: /\/epub\+zip$/, firstEntry: /^(?:mimetype|meta-inf|oebps|ops|epub)/i },
-  {
-    types: /\+zip$|java-archive$|android\.package-archive$|xpinstall$|vnd\.apple\.(?:keynote|numbers|pages)$/,
-    firstEntry: /^/,
-  },
-];
-
-const compoundFileMembers =
-  /\/msword$|vnd\.ms-(?:excel|outlook|powerpoint|project|works)$|vnd\.visio$|mspublisher$|x-msi$/;
-
-/** Formats that others are made of: what has no signature of its own may well be one of these. */
-const containers = new Set([
+const containerTypes: Record<Container, string> = {
   zip,
-  compoundFile,
-  'application/gzip',
-  'application/java-archive',
-  'application/x-tar',
-  'video/mp4',
-]);
+  ole: compoundFile,
+  rar: 'application/vnd.rar',
+  '7z': 'application/x-7z-compressed',
+  tar: 'application/x-tar',
+  gzip: 'application/gzip',
+};
+
+/** Documents of Office and their like. Only they can be under a password inside a compound file. */
+const openPackage =
+  /officedocument\.|ms-officetheme$|macroenabled|ms-excel\.sheet\.binary|ms-visio\.(?:drawing|stencil|template)$|xpsdocument$|\/oxps$|dwfx|\/3mf$/;
+
+/** ZIP archives that are told by their inside, so that no other archive is taken for one. */
+const strictZip = new RegExp(
+  `${openPackage.source}|oasis\\.opendocument\\.(?!.*flat)|\\.sun\\.xml\\.|/epub\\+zip$`,
+);
+const looseZip =
+  /\+zip$|xpinstall$|vnd\.apple\.(?:keynote|numbers|pages)$|\/(?:appx|msix)|-(?:idml-package|krita)$|openraster$/;
+
+const rows = formats.flatMap(({ type, in: container, strict = false }) =>
+  container === undefined ? [] : [[type, { container: containerTypes[container], strict }] as const],
+);
+const members = new Map(rows);
+
+/** The container that a format is in, and whether it is always recognized there; null for a format that is in none. */
+function placeOf(type: string): { container: string; strict: boolean } | null {
+  if (strictZip.test(type)) return { container: zip, strict: true };
+  return members.get(type) ?? (looseZip.test(type) ? { container: zip, strict: false } : null);
+}
+
+/** Any of the containers, and formats that others are made of: what has no signature of its own may well be one of these. */
+const containers = new Set([...Object.values(containerTypes), 'video/mp4']);
 
 /** Signatures that a file of the type often lacks, or that say too little. */
 const unreliableSignatures = [
@@ -88,21 +103,23 @@ const unreliableSignatures = [
   'application/x-cpio',
   'application/x-ms-regedit',
   'application/x-msdownload',
+  'image/vnd.dxf',
   'model/stl',
   'video/mp2t',
-];
+].map(standardType);
 
 const signatures = new Set(
   [
     ...Array.from(supportedMimeTypes, (type) => type.toLowerCase().replace(/;.*/, '')),
     ...lookalikes.flat(),
+    ...formats.flatMap(({ type, begins }) => (begins ? [type] : [])),
   ].map(standardType),
 );
 for (const type of unreliableSignatures) signatures.delete(type);
 
 /** Must content of this type begin with bytes that are known? */
-export function hasSignature(type: string): boolean {
-  return !isTextType(type) && (signatures.has(type) || isZipMember(type) || compoundFileMembers.test(type));
+function hasSignature(type: string): boolean {
+  return !isTextType(type) && (signatures.has(type) || placeOf(type) !== null);
 }
 
 export function isSameFormat(one: string, other: string): boolean {
@@ -111,25 +128,47 @@ export function isSameFormat(one: string, other: string): boolean {
 
 /** Is every file of the one type also one of the other, more general type? */
 export function isContainerOf(container: string, type: string): boolean {
-  if (container === zip) return isZipMember(type);
-  if (container === compoundFile) return compoundFileMembers.test(type);
-  return container === 'application/xml' && type.endsWith('+xml');
+  return placeOf(type)?.container === container || (container === 'application/xml' && type.endsWith('+xml'));
 }
 
-/** May a container with this inside be of the type? `inside` is as in DetectedContent. */
-export function mayHold(container: string, inside: string | null, type: string): boolean {
-  if (!containers.has(container)) return false;
-  if (container === zip) {
-    const member = zipMembers.find(({ types }) => types.test(type));
-    if (member) return inside === null || member.firstEntry.test(inside);
-  }
-  if (container === compoundFile) {
-    if (openPackage.test(type) && inside === encryptedPackage) return true;
-    if (compoundFileMembers.test(type)) return true;
-  }
-  return !hasSignature(type);
+/** May the archive that was found be of the type, as far as its inside is known? */
+function mayHold({ contentType, inside }: DetectedContent, type: string): boolean {
+  const found = placeOf(contentType);
+  const container = found !== null && !found.strict ? found.container : contentType;
+  const place = placeOf(type);
+  if (inside === 'encrypted' && openPackage.test(type)) return true;
+  if (place !== null) return place.container === container && (!place.strict || inside === 'unread');
+  return containers.has(container) && !hasSignature(type);
 }
 
-function isZipMember(type: string): boolean {
-  return zipMembers.some(({ types }) => types.test(type));
+/** May the content be called `type`, a standard name? What has no signature fits whatever has none. */
+export function fitsContent(content: DetectedContent, type: string): boolean {
+  const { contentType, form, hints } = content;
+  if (form === 'empty') return type === unknownType || (isTextType(type) && type !== 'image/svg+xml');
+  if (type === unknownType || isSameFormat(contentType, type)) return true;
+  if (hints.some((hint) => isSameFormat(hint, type))) return true;
+  if (type === 'image/svg+xml') return false;
+  if (form === 'text') return isTextType(type) || !hasSignature(type);
+  if (isTextType(type)) return false;
+  if (contentType === unknownType) return !hasSignature(type);
+  return isContainerOf(type, contentType) || mayHold(content, type);
+}
+
+const callings = new Map<string, string[]>();
+for (const { type, called } of formats) {
+  callings.set(type, [...(callings.get(type) ?? []), ...wordsOf(called).map(standardType)]);
+}
+
+const registered = new Map<string, Set<string>>();
+for (const [type, extensions] of Object.entries(mime.extensions)) {
+  const name = standardType(type);
+  registered.set(name, new Set([...(registered.get(name) ?? []), ...extensions]));
+}
+
+/** May the content be claimed to be `type`, although it is stored as another? The registry has both for one extension, or people do. */
+export function mayBeClaimed({ contentType, form }: DetectedContent, type: string): boolean {
+  if (callings.get(contentType)?.includes(type)) return true;
+  if (form !== 'binary' || contentType === unknownType) return false;
+  const extensions = registered.get(contentType);
+  return [...(registered.get(type) ?? [])].some((extension) => extensions?.has(extension));
 }

@@ -1,18 +1,13 @@
 import { fileTypeFromBuffer } from 'file-type';
-import { compoundFile, encryptedPackage, zip } from './content-formats.js';
+import { detectCompoundFile } from './compound-file.js';
+import { compoundFile, type DetectedContent, zip } from './content-formats.js';
+import { ContentSample, type ContentSource } from './content-sample.js';
 import { parseMediaType, plainText, standardType, unknownType } from './content-type-names.js';
-import { readEightBitText, readText, recognizeText } from './recognize-text.js';
-
-/** The result of looking at the first bytes of a file. */
-export interface DetectedContent {
-  /** The standard name of the format found; else text/plain, or application/octet-stream where nothing is known. */
-  contentType: string;
-  form: 'empty' | 'text' | 'binary';
-  /** A format that too little speaks for to believe it, unless the name or the client says it too. */
-  hint: string | null;
-  /** The first entry of a ZIP archive, or the stream that tells the kind of a compound file; null where that cannot be read. */
-  inside: string | null;
-}
+import { formats } from './formats.js';
+import { type ReadText, readText } from './read-text.js';
+import { hasMpegFrames, typeBehindTags } from './recognize-audio.js';
+import { recognizeText } from './recognize-text.js';
+import { detectZip } from './zip-kinds.js';
 
 /** Formats known by so few bytes that chance, or other formats, bring them about. */
 const weakFormats = new Set(
@@ -32,66 +27,96 @@ const weakFormats = new Set(
 );
 
 /** Signatures that hold where what follows is not as it should be, or not within reach. */
-const signatures: readonly [string, string][] = [
-  ['\x1f\x8b\x08', 'application/gzip'],
-  ['\x89PNG\r\n\x1a\n', 'image/png'],
-  ['II*\0', 'image/tiff'],
-  ['MM\0*', 'image/tiff'],
-  ['ID3\x02', 'audio/mpeg'],
-  ['ID3\x03', 'audio/mpeg'],
-  ['ID3\x04', 'audio/mpeg'],
-  ['\x04%!PS', 'application/postscript'],
-];
+const signatures = formats.flatMap(({ type, begins }) => (begins ? [{ type, begins }] : []));
 
 /** Documents, although they may be written in text. */
 const documents = new Set(['application/pdf', 'application/rtf']);
+/** Readers look for its beginning so far. */
+const pdfReach = 1024;
 
-/** Says what the file with these first 4 KiB is; `head` is all of it where there is less. Takes no name into account. */
-export async function detectContentType(head: Uint8Array): Promise<DetectedContent> {
-  if (head.length === 0) return { contentType: unknownType, form: 'empty', hint: null, inside: null };
-  const { format, isSure } = await findFormat(head);
-  const text = readText(head);
-  if (text !== null) {
-    const contentType = recognizeText(text) ?? plainText;
-    const form = documents.has(contentType) ? 'binary' : 'text';
-    return { contentType, form, hint: isSure ? format : null, inside: null };
+/** Says what a file is. Takes no name into account. Throws what reading it throws. */
+export async function detectContentType(source: ContentSource): Promise<DetectedContent> {
+  const sample = new ContentSample(source);
+  const unknown = { contentType: unknownType, hints: [], inside: 'read', charset: null } as const;
+  if (sample.size === 0) return { ...unknown, form: 'empty' };
+  const text = readText(sample.head);
+  const found = await findFormat(sample);
+  if (text !== null && isText(text, found)) return describeText(sample, text, found);
+  const { format, inside } = found;
+  if (format !== null && found.isSure) return { ...unknown, contentType: format, form: 'binary', inside };
+  const isSound = await hasMpegFrames(sample);
+  return {
+    ...unknown,
+    form: 'binary',
+    hints: [...hintsOf(sample, format), ...(isSound ? ['audio/mpeg'] : [])],
+  };
+}
+
+interface FoundFormat {
+  /** The standard name of the format whose signature the bytes begin with. */
+  format: string | null;
+  isSure: boolean;
+  inside: DetectedContent['inside'];
+}
+
+async function findFormat(sample: ContentSample): Promise<FoundFormat> {
+  const start = sample.head.toString('latin1');
+  const signed =
+    signatures.find(({ begins }) => begins.some((bytes) => beginsWith(start, bytes)))?.type ?? null;
+  const sure = (format: string, inside: DetectedContent['inside'] = 'read') => ({
+    format,
+    isSure: true,
+    inside,
+  });
+  if (signed === zip) {
+    const type = await detectZip(sample);
+    return sure(type ?? zip, type === null ? 'unread' : 'read');
   }
-  if (isSure) return { contentType: format, form: 'binary', hint: null, inside: lookInside(format, head) };
-  return { ...describeUnknown(head), hint: format, inside: null };
-}
-
-type FoundFormat = { format: string; isSure: true } | { format: string | null; isSure: false };
-
-/** The standard name of the format whose signature the bytes begin with. */
-async function findFormat(head: Uint8Array): Promise<FoundFormat> {
-  const start = Buffer.from(head).toString('latin1');
-  const signed = signatures.find(([signature]) => start.startsWith(signature))?.[1];
+  if (signed === compoundFile) {
+    const { type, inside } = await detectCompoundFile(sample);
+    return sure(type, inside);
+  }
   // Looking for a format inside would inflate it.
-  if (signed === 'application/gzip') return { format: signed, isSure: true };
-  const found = await fileTypeFromBuffer(head).catch(() => undefined);
+  if (signed === 'application/gzip') return sure(signed);
+  const sound = await typeBehindTags(sample);
+  if (sound !== null) return sure(sound);
+  const found = await fileTypeFromBuffer(sample.head).catch(() => undefined);
   const format = found ? standardType(parseMediaType(found.mime) ?? unknownType) : null;
-  if (format !== null && !weakFormats.has(format)) return { format, isSure: true };
-  if (signed) return { format: signed, isSure: true };
-  if (start.trimStart().startsWith('%PDF-')) return { format: 'application/pdf', isSure: true };
-  return { format, isSure: false };
+  if (format !== null && !weakFormats.has(format)) return sure(format);
+  if (signed !== null) return sure(signed);
+  if (start.trimStart().startsWith('%PDF-')) return sure('application/pdf');
+  return { format, isSure: false, inside: 'read' };
 }
 
-/** Bytes of no known format may still be text in one of the old encodings; only a name can tell. */
-function describeUnknown(head: Uint8Array): Pick<DetectedContent, 'contentType' | 'form'> {
-  const text = readEightBitText(head);
-  if (text === null) return { contentType: unknownType, form: 'binary' };
-  return { contentType: recognizeText(text) ?? unknownType, form: 'text' };
+const anyByte = '?';
+
+function beginsWith(start: string, bytes: string): boolean {
+  if (!bytes.includes(anyByte)) return start.startsWith(bytes);
+  return (
+    start.length >= bytes.length && [...bytes].every((byte, at) => byte === anyByte || byte === start[at])
+  );
 }
 
-function lookInside(format: string, head: Uint8Array): string | null {
-  const bytes = Buffer.from(head);
-  if (format === zip) return firstZipEntry(bytes);
-  return format === compoundFile && bytes.includes(encryptedPackage, 0, 'utf16le') ? encryptedPackage : null;
+/** Signatures of a few letters begin texts too. A binary file has other bytes behind them. */
+function isText(text: ReadText, { format, isSure }: FoundFormat): boolean {
+  return text.isSure || !isSure || (text.isPlain && format !== null && !documents.has(format));
 }
 
-/** From the first local file header: the length of the name at 26, the name at 30. */
-function firstZipEntry(head: Buffer): string | null {
-  if (head.length < 30) return null;
-  const end = 30 + head.readUInt16LE(26);
-  return end === 30 || end > head.length ? null : head.toString('utf8', 30, end);
+/** Bytes that only a name can tell to be text are of no type by themselves. */
+function describeText(
+  sample: ContentSample,
+  { text, ...read }: ReadText,
+  found: FoundFormat,
+): DetectedContent {
+  const format = found.isSure ? found.format : null;
+  const contentType = recognizeText(text) ?? (read.isSure ? plainText : (format ?? unknownType));
+  const hints = hintsOf(sample, found.isSure || !read.isSure ? found.format : null);
+  const charset = read.charset === 'utf-8' && !sample.isUtf8 ? null : read.charset;
+  const form = documents.has(contentType) ? 'binary' : 'text';
+  return { contentType, form, hints, inside: 'read', charset: form === 'text' ? charset : null };
+}
+
+function hintsOf({ head }: ContentSample, format: string | null): string[] {
+  const hasPdf = head.subarray(0, pdfReach + '%PDF-'.length).includes('%PDF-');
+  return [...(format === null ? [] : [format]), ...(hasPdf ? ['application/pdf'] : [])];
 }

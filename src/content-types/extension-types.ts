@@ -1,27 +1,7 @@
 import mime from 'mime-types';
-import { plainText, standardType, unknownType } from './content-type-names.js';
-
-/** Types of extensions besides, or before, those of the registry of types. */
-const moreTypes: Record<string, readonly string[]> = {
-  '.ai': ['application/pdf'],
-  '.asc': [plainText],
-  '.bat': [plainText],
-  '.doc': [plainText],
-  '.dot': [plainText],
-  '.hlp': [plainText],
-  '.jfif': ['image/jpeg'],
-  '.key': [plainText],
-  '.mts': [plainText],
-  '.pot': [plainText],
-  '.psb': ['image/vnd.adobe.photoshop'],
-  '.pub': [plainText],
-  '.rtx': [plainText],
-  '.skp': ['application/vnd.sketchup.skp'],
-  '.svgz': ['application/gzip'],
-  '.tgz': ['application/gzip'],
-  '.ts': [plainText],
-  '.wrd': ['application/msword'],
-};
+import { standardType, unknownType } from './content-type-names.js';
+import { wordsOf } from './format.js';
+import { formats } from './formats.js';
 
 const registry = listByExtension();
 
@@ -46,10 +26,15 @@ function listByExtension(): Map<string, string[]> {
     const known = types.get(extension) ?? new Set();
     types.set(extension, known.add(standardType(type)));
   };
-  for (const [extension, type] of Object.entries(mime.types)) add(`.${extension}`, type);
-  for (const [type, extensions] of Object.entries(mime.extensions)) {
-    for (const extension of extensions) add(`.${extension}`, type);
-  }
-  for (const [extension, more] of Object.entries(moreTypes)) for (const type of more) add(extension, type);
+  for (const { type, ext } of formats) for (const extension of wordsOf(ext)) add(extension, type);
+  const ours = new Set(types.keys());
+  const registered = [
+    ...Object.entries(mime.types),
+    ...Object.entries(mime.extensions).flatMap(([type, extensions]) =>
+      extensions.map((one) => [one, type] as const),
+    ),
+  ];
+  for (const [extension, type] of registered) if (!ours.has(`.${extension}`)) add(`.${extension}`, type);
+  for (const { type, also } of formats) for (const extension of wordsOf(also)) add(extension, type);
   return new Map(Array.from(types, ([extension, known]) => [extension, [...known]]));
 }

@@ -22,6 +22,8 @@ export interface DownloadableFile {
   contentType: string;
   size: number;
   sha256: string;
+  /** The encoding of text; null where it is not known. */
+  charset: string | null;
   documentKey: string;
   createdAt: Date;
 }
@@ -65,7 +67,7 @@ export async function sendFile(
         range: requestedRange(reply.request, validators, file.size),
         headers: {
           ...common,
-          'content-type': presentationOf(file.contentType, options.disposition).contentType,
+          'content-type': presentationOf(file, options.disposition).contentType,
         },
         begin: options.begin,
       });
@@ -81,10 +83,11 @@ const redirectWindowSeconds = 30;
 async function redirectToStore(
   reply: FastifyReply,
   direct: Pick<DirectAccess, 'downloadUrl'>,
-  { documentKey, fileName, contentType }: DownloadableFile,
+  file: DownloadableFile,
   { disposition, cacheControl, resourcePolicy, now }: SendOptions,
 ): Promise<void> {
-  const presentation = presentationOf(contentType, disposition);
+  const { documentKey, fileName } = file;
+  const presentation = presentationOf(file, disposition);
   const windowMs = redirectWindowSeconds * 1_000;
   const from = new Date(Math.floor(now.getTime() / windowMs) * windowMs);
   const end = new Date(from.getTime() + windowMs);
@@ -142,18 +145,14 @@ async function sendBytes(
 }
 
 /** The headers that hold for the file however much of it is sent; a 304 repeats them, because it renews the stored ones. */
-function fileHeaders(
-  { contentType, fileName }: DownloadableFile,
-  validators: Validators,
-  options: SendOptions,
-) {
-  const { type, contentSecurityPolicy } = presentationOf(contentType, options.disposition);
+function fileHeaders(file: DownloadableFile, validators: Validators, options: SendOptions) {
+  const { type, contentSecurityPolicy } = presentationOf(file, options.disposition);
   return {
     etag: validators.etag,
     'last-modified': validators.lastModified,
     'accept-ranges': 'bytes',
     'cache-control': options.cacheControl(options.now),
-    'content-disposition': contentDisposition(fileName, { type }),
+    'content-disposition': contentDisposition(file.fileName, { type }),
     'content-security-policy': contentSecurityPolicy,
     'cross-origin-resource-policy': options.resourcePolicy,
   };
@@ -181,9 +180,6 @@ const inlineTypes = new Set([
   'video/webm',
 ]);
 
-/** Text that cannot state its encoding itself, as pages and XML can. */
-const plainTextTypes = new Set(['text/csv', 'text/markdown', 'text/plain']);
-
 const locked = "sandbox; default-src 'none'";
 /** The page that a browser wraps around an image or a recording loads the file itself and styles it. */
 const media = `${locked}; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors *`;
@@ -198,12 +194,17 @@ export interface Presentation {
 }
 
 /** How a file of this type leaves: in place only where that was asked for and its type is safe to show. */
-function presentationOf(contentType: string, asked: Disposition): Presentation {
+function presentationOf(
+  { contentType, charset }: Pick<DownloadableFile, 'contentType' | 'charset'>,
+  asked: Disposition,
+): Presentation {
   const [essence = ''] = contentType.toLowerCase().split(/\s*;/, 1);
+  // Pages and XML can state their encoding themselves.
+  const isText = contentType.startsWith('text/') && contentType !== 'text/html';
   const isInline = asked === 'INLINE' && inlineTypes.has(essence);
   return {
     type: isInline ? 'inline' : 'attachment',
-    contentType: plainTextTypes.has(contentType) ? `${contentType}; charset=utf-8` : contentType,
+    contentType: isText && charset !== null ? `${contentType}; charset=${charset}` : contentType,
     contentSecurityPolicy: isInline ? (essence === 'application/pdf' ? pdf : media) : locked,
   };
 }

@@ -1,13 +1,15 @@
 import { Readable } from 'node:stream';
+import { detectContentType } from '../content-types/detect-content-type.js';
 import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { meterContent, meterWhole } from './meter-content.js';
+import { type MeteredContent, meterContent, meterWhole } from './meter-content.js';
+import { readRange } from './read-range.js';
 
 export interface IntakeDependencies {
-  storage: Pick<Storage, 'create'>;
+  storage: Pick<Storage, 'create' | 'read' | 'remove'>;
   clock: () => Date;
   hasher: Hasher;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
@@ -56,16 +58,17 @@ export async function intakeFromStream(
     const metered = Buffer.isBuffer(stream)
       ? meterWhole(stream, maxSize)
       : await meterContent(stream, maxSize, handle, signal);
-    const { size, head, lastBatch } = metered;
-    const facts = { size, head, fileName, declaredType, used: false };
+    const { size, lastBatch } = metered;
+    const facts = { size, fileName, declaredType, used: false };
     if (!object.isBegun && isSmall(deps.inlining, size)) {
       const documentKey = createInlinedKey(organizationId, begun.at);
-      return { ...facts, ...(await inline(deps.inlining, hash, lastBatch)), ...named(documentKey) };
+      return { ...facts, ...(await inline(deps.inlining, hash, metered)), ...named(documentKey) };
     }
     const [digests] = await Promise.all([hash.finish(lastBatch), object.write(lastBatch)]);
     signal?.throwIfAborted();
     await object.commit();
-    return { ...facts, ...digests, begun, ...named(object.documentKey) };
+    const content = await detectContentType({ ...metered, read: (start, end) => object.read(start, end) });
+    return { ...facts, ...digests, content, begun, ...named(object.documentKey) };
   } catch (error) {
     hash.forget();
     await object.abort();
@@ -80,10 +83,15 @@ const named = (documentKey: string) => ({ blobId: blobIdOf(documentKey), documen
 const isSmall = ({ maxSize }: Inlining, size: number) => maxSize > 0 && size <= maxSize;
 
 /** A copy, so that few bytes do not keep a whole network buffer in memory. */
-async function inline({ assertRoom }: Inlining, hash: ContentHash, batch: readonly Uint8Array[]) {
-  const body = Buffer.concat(batch);
+async function inline({ assertRoom }: Inlining, hash: ContentHash, metered: MeteredContent) {
+  const body = Buffer.concat(metered.lastBatch);
   await assertRoom();
-  return { body, ...(await hash.finish([body])) };
+  const content = await detectContentType({
+    ...metered,
+    head: body,
+    read: async (start, end) => body.subarray(start, end),
+  });
+  return { body, content, ...(await hash.finish([body])) };
 }
 
 /** An object in the storage, begun with its first bytes and held from then on: until `discardIntake` lets go, or it is aborted. */
@@ -91,6 +99,7 @@ class StoredObject {
   readonly documentKey: string;
   readonly #deps: Pick<IntakeDependencies, 'storage' | 'leases'>;
   #writer: Promise<ObjectWriter> | null = null;
+  #isWhole = false;
 
   constructor(deps: Pick<IntakeDependencies, 'storage' | 'leases'>, documentKey: string) {
     this.#deps = deps;
@@ -107,12 +116,19 @@ class StoredObject {
 
   async commit(): Promise<void> {
     await (await this.begin()).commit();
+    this.#isWhole = true;
   }
 
+  read(start: number, end: number): Promise<Uint8Array> {
+    return readRange(this.#deps.storage, this.documentKey, start, end);
+  }
+
+  /** A sweep removes a whole object that cannot be removed now. */
   async abort(): Promise<void> {
     if (this.#writer === null) return;
     const writer = await this.#writer.catch(() => null);
     await writer?.abort();
+    if (this.#isWhole) await this.#deps.storage.remove(this.documentKey).catch(() => {});
     await this.#deps.leases.release(this.documentKey);
   }
 

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Viewer } from '../auth/viewer.js';
+import { detectContentType } from '../content-types/detect-content-type.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { AttachmentError } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { blobIdOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
@@ -11,6 +11,7 @@ import type { Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { headSize, meterContent } from './meter-content.js';
+import { openObject, readRange } from './read-range.js';
 import { assertMayUse, findFinished } from './upload-target.js';
 
 export interface FromTargetDependencies {
@@ -41,41 +42,54 @@ export async function intakeFromTarget(
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
   const reading = blob
-    ? readHead(storage, blob).then((head) => ({ ...blob, head }))
-    : open(storage, documentKey).then((content) => measure(hasher, content, size));
+    ? recognize(storage, blob)
+    : openObject(storage, documentKey)
+        .then((content) => measure(hasher, content, size))
+        .then((measured) => detect(storage, documentKey, measured));
   const facts = await reading.catch(async (error: unknown) => {
     // A deletion takes the target along before the bytes: then nothing is wrong with the storage.
     await findFinished(database.read, viewer, documentKey);
     throw error;
   });
-  const { md5, sha256, head } = facts;
+  const { md5, sha256, content } = facts;
   const blobId = blobIdOf(documentKey);
   // Whether or not an attachment comes of it, the bytes are the target's to keep.
   const bytesStay = { used: true, fromUploadTarget: true, broughtById: target.principalId };
-  return { blobId, documentKey, size: facts.size, md5, sha256, head, fileName, declaredType, ...bytesStay };
+  return {
+    blobId,
+    documentKey,
+    size: facts.size,
+    md5,
+    sha256,
+    content,
+    fileName,
+    declaredType,
+    ...bytesStay,
+  };
 }
 
 async function measure(hasher: Hasher, content: Readable, maxSize: number) {
   const hash = hasher.start();
   try {
-    const { size, head, lastBatch } = await meterContent(content, maxSize, (batch) => hash.update(batch));
-    return { size, head, ...(await hash.finish(lastBatch)) };
+    const metered = await meterContent(content, maxSize, (batch) => hash.update(batch));
+    return { ...metered, ...(await hash.finish(metered.lastBatch)) };
   } finally {
     hash.forget();
     content.destroy();
   }
 }
 
-async function readHead(storage: Storage, { documentKey, size }: BlobRow): Promise<Uint8Array> {
-  if (size === 0) return new Uint8Array();
-  const content = await open(storage, documentKey, { start: 0, end: Math.min(size, headSize) - 1 });
-  return Buffer.concat(await content.toArray());
+/** The bytes are measured already. */
+async function recognize(storage: Storage, blob: BlobRow) {
+  const head = await readRange(storage, blob.documentKey, 0, Math.min(blob.size, headSize));
+  return detect(storage, blob.documentKey, { ...blob, head, isUtf8: blob.charset === 'utf-8' });
 }
 
-async function open(storage: Storage, documentKey: string, range?: { start: number; end: number }) {
-  const content = await storage.read(documentKey, range);
-  if (content) return content;
-  throw new AttachmentError('STORAGE_UNAVAILABLE', {
-    cause: new Error(`${documentKey} is not in the storage.`),
-  });
+async function detect<Measured extends { size: number; head: Uint8Array; isUtf8: boolean }>(
+  storage: Storage,
+  documentKey: string,
+  measured: Measured,
+) {
+  const read = (start: number, end: number) => readRange(storage, documentKey, start, end);
+  return { ...measured, content: await detectContentType({ ...measured, read }) };
 }

@@ -1,3 +1,5 @@
+import type { DetectedContent } from '../content-types/content-formats.js';
+
 /** Content that was taken in: its bytes are stored and durable, or in `body`, and no attachment uses them yet. */
 export interface Intake {
   /** A UUID version 7: the last part of the document key. */
@@ -8,13 +10,13 @@ export interface Intake {
   /** Lowercase hexadecimal, like `sha256`. */
   md5: string;
   sha256: string;
-  /** The first 4 KiB, or all where there is less. */
-  head: Uint8Array;
+  /** The format of its bytes. */
+  content: DetectedContent;
   /** All bytes of small content, which become durable with their row; nothing of them is in the storage. */
   body?: Uint8Array;
   /** As sent, not cleaned; null where the content came without one. */
   fileName: string | null;
-  /** The media type that the sender gave. */
+  /** The media type that the sender gave: with a file part no more than a hint, with all else a claim. */
   declaredType: string | null;
   /** True where the bytes came in a data URL, whose type belongs to the content and cannot be overruled. */
   fromDataUrl?: boolean;

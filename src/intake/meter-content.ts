@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
 import { finished as whenFinished } from 'node:stream/promises';
 import { type AttachmentError, fault } from '../errors.js';
@@ -7,6 +8,8 @@ export interface MeteredContent {
   size: number;
   /** The first 4 KiB, or all where there is less. */
   head: Uint8Array;
+  /** Whether all of it is UTF-8. */
+  isUtf8: boolean;
   /** Bytes that `handle` has not been given: all of a content that fits into one batch. */
   lastBatch: Uint8Array[];
 }
@@ -26,7 +29,7 @@ export async function meterContent(
   finished(content, { writable: false }, (error) => error && sink.destroy(error));
   content.pipe(sink);
   await whenFinished(sink);
-  return { size: sink.size, head: sink.head, lastBatch: sink.takeBatch() };
+  return { size: sink.size, head: sink.head, isUtf8: sink.isUtf8, lastBatch: sink.takeBatch() };
 }
 
 /** The same of content that is there already. */
@@ -34,7 +37,7 @@ export function meterWhole(content: Buffer, maxSize: number): MeteredContent {
   if (content.byteLength > maxSize) throw tooLarge(maxSize);
   // A copy, for the same reason as that of a stream.
   const head = Buffer.from(content.subarray(0, headSize));
-  return { size: content.byteLength, head, lastBatch: [content] };
+  return { size: content.byteLength, head, isUtf8: isUtf8(content), lastBatch: [content] };
 }
 
 /** Bytes that are kept for sniffing. */
@@ -57,6 +60,7 @@ class ContentSink extends Writable {
   #headSize = 0;
   #batch: Uint8Array[] = [];
   #batchSize = 0;
+  readonly #utf8 = new Utf8Check();
 
   constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<unknown>) {
     super({ highWaterMark: batchSize });
@@ -67,6 +71,10 @@ class ContentSink extends Writable {
   /** The first 4 KiB, or all where there is less. */
   get head(): Uint8Array {
     return Buffer.concat(this.#head);
+  }
+
+  get isUtf8(): boolean {
+    return this.#utf8.holds;
   }
 
   /** Bytes that have not been handled yet. */
@@ -97,6 +105,7 @@ class ContentSink extends Writable {
   }
 
   #add(chunk: Uint8Array): void {
+    this.#utf8.push(chunk);
     this.#batch.push(chunk);
     this.#batchSize += chunk.byteLength;
     if (this.#headSize >= headSize) return;
@@ -105,6 +114,35 @@ class ContentSink extends Writable {
     this.#head.push(part);
     this.#headSize += part.byteLength;
   }
+}
+
+/** Whether bytes that come in pieces, cut anywhere, are UTF-8. Costs nothing from the first wrong byte on. */
+class Utf8Check {
+  #isValid = true;
+  /** The beginning of a character at the end of the last piece. */
+  #cut = Buffer.alloc(0);
+
+  get holds(): boolean {
+    return this.#isValid && this.#cut.length === 0;
+  }
+
+  push(piece: Uint8Array): void {
+    if (!this.#isValid) return;
+    const bytes = this.#cut.length === 0 ? piece : Buffer.concat([this.#cut, piece]);
+    const end = bytes.length - cutLength(bytes);
+    this.#isValid = isUtf8(bytes.subarray(0, end));
+    this.#cut = Buffer.from(bytes.subarray(end));
+  }
+}
+
+/** How many bytes at the end begin a character that goes on behind them. */
+function cutLength(bytes: Uint8Array): number {
+  for (let length = 1; length <= 3; length++) {
+    const byte = bytes[bytes.length - length] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return length < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? length : 0;
+  }
+  return 0;
 }
 
 function tooLarge(limit: number): AttachmentError {

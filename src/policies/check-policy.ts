@@ -1,6 +1,6 @@
-import { typesFor } from '../content-types/agree-content-type.js';
+import { extensionAgrees, typesFor } from '../content-types/agree-content-type.js';
 import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
-import type { AcceptedTypes } from '../content-types/content-type-names.js';
+import { type AcceptedTypes, standardType } from '../content-types/content-type-names.js';
 import { extensionOf } from '../content-types/extension-types.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
@@ -18,7 +18,10 @@ export interface CheckedFile {
 
 /** A rule of a policy that a file breaks; `loc` is a path below the input. */
 export interface PolicyFault extends FaultDetail {
-  type: FaultTypeOf<'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED'> | 'declared_type_mismatch';
+  type:
+    | FaultTypeOf<'FILE_TOO_LARGE' | 'CONTENT_TYPE_NOT_ALLOWED'>
+    | 'declared_type_mismatch'
+    | 'extension_mismatch';
   /** In bytes. */
   limit?: number;
 }
@@ -37,25 +40,36 @@ export function checkSize({ maxFileSize }: Policy, { size }: Pick<CheckedFile, '
 
 /** The part that a new name can change. */
 export function checkType(
-  { acceptedTypes }: Policy,
+  { acceptedTypes, extensions }: Policy,
   { contentType, fileName }: Omit<CheckedFile, 'size'>,
 ): PolicyFault[] {
-  if (acceptedTypes === null) return [];
+  if (acceptedTypes === null) return checkExtension({ extensions }, { contentType, fileName });
   const extension = extensionOf(fileName);
-  const types = typesFor(contentType, fileName);
+  const types = extensions === 'any' ? [standardType(contentType)] : typesFor(contentType, fileName);
   const ofType = types.flatMap((type) => [...(acceptedTypes.get(type) ?? [])]);
-  if (ofType.includes(extension) || (ofType.length > 0 && fileName === '')) return [];
+  if (ofType.includes(extension) || (ofType.length > 0 && (fileName === '' || extensions === 'any')))
+    return [];
   const found = `${contentType} ${extension === '' ? 'without an extension' : `named ${extension}`}`;
   const fault = ofType.length === 0 ? ofContentType(found, acceptedTypes) : ofExtension(found, ofType);
   return [fault];
 }
 
+/** The part that holds for a new name of content that the policy, with or without a table of types, has nothing to do with. */
+export function checkExtension(
+  { extensions }: Pick<Policy, 'extensions'>,
+  { contentType, fileName }: Omit<CheckedFile, 'size'>,
+): PolicyFault[] {
+  if (extensions === 'any' || fileName === '' || extensionAgrees(contentType, fileName)) return [];
+  const msg = `The content is ${contentType}, which does not go with this name's extension.`;
+  return [{ loc: ['fileName'], type: 'extension_mismatch', msg }];
+}
+
 /**
- * If a policy has a table of types, the type that the client has declared must stand in it beside the extension, even if the
- * bytes could be either. `declared` is a standard name; null says nothing.
+ * If a policy has a table of types, the type that the client claims must stand in it, even if the bytes could be either; beside
+ * the extension, if that must match. `declared` is a standard name; null says nothing.
  */
 export function checkDeclared(
-  { acceptedTypes }: Policy,
+  { acceptedTypes, extensions: rule }: Policy,
   declared: string | null,
   { contentType, fileName }: Omit<CheckedFile, 'size'>,
 ): PolicyFault[] {
@@ -66,6 +80,7 @@ export function checkDeclared(
   if (!extensions && isContainerOf(declared, contentType)) return [];
   const found = `declared to be ${declared}`;
   if (!extensions) return [ofContentType(found, acceptedTypes)];
+  if (rule === 'any') return [];
   const msg = `The content is ${found}, which is named ${[...extensions].join(' ')} and not ${extension}.`;
   return [{ loc: ['contentType'], type: 'declared_type_mismatch', msg }];
 }

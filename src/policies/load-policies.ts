@@ -81,6 +81,7 @@ const strict = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(sha
 const policySchema = strict({
   maxFileSize: wholeNumber(maxFileSizeLimit).optional(),
   acceptedTypes: acceptedTypes.optional(),
+  extensions: z.enum(['match', 'any'], 'must be "match" or "any"').optional(),
   maxCount: wholeNumber(maxCountLimit).optional(),
   sharing: z.enum(['EXCLUSIVE', 'SHARED'], 'must be "EXCLUSIVE" or "SHARED"').default('EXCLUSIVE'),
 });
@@ -122,6 +123,7 @@ function toBook(file: PoliciesFile, builtIn: Map<string, Policy>, maxFileSize: n
       name: policyName,
       maxFileSize: Math.min(given.maxFileSize ?? maxFileSize, maxFileSize),
       acceptedTypes: given.acceptedTypes ?? null,
+      extensions: given.extensions ?? (given.acceptedTypes ? 'match' : 'any'),
       maxCount: given.maxCount ?? null,
       sharing: given.sharing,
     },

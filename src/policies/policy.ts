@@ -1,3 +1,4 @@
+import type { ExtensionRule } from '../content-types/agree-content-type.js';
 import type { AcceptedTypes } from '../content-types/content-type-names.js';
 
 /** May an attachment linked into a field be linked elsewhere too, or does linking claim it for the one record? */
@@ -10,6 +11,8 @@ export interface Policy {
   maxFileSize: number;
   /** Null accepts any type. */
   acceptedTypes: AcceptedTypes | null;
+  /** How extension and content must agree. */
+  extensions: ExtensionRule;
   /** How many attachments a field may hold; null is no bound. */
   maxCount: number | null;
   sharing: Sharing;
@@ -50,6 +53,7 @@ export function builtInPolicies(maxFileSize: number): Map<string, Policy> {
       name: defaultPolicyName,
       maxFileSize,
       acceptedTypes: null,
+      extensions: 'any',
       maxCount: null,
       sharing: 'EXCLUSIVE',
     },
@@ -59,6 +63,7 @@ export function builtInPolicies(maxFileSize: number): Map<string, Policy> {
       acceptedTypes: new Map(
         Object.entries(calendarTypes).map(([type, extensions]) => [type, new Set(extensions.split(' '))]),
       ),
+      extensions: 'match',
       maxCount: 5,
       sharing: 'SHARED',
     },

@@ -29,6 +29,10 @@ export class BlobRow {
   @Column(textColumn('sha256', 64))
   sha256!: string;
 
+  /** The encoding of text, by its name in the standard of encodings; null where it is not known. */
+  @Column({ ...textColumn('charset', 16), nullable: true })
+  charset!: string | null;
+
   @Column(textColumn('verdict', 16))
   verdict!: Verdict;
 

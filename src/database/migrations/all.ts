@@ -12,6 +12,7 @@ import { Intakes1763700000009 } from './1763700000009-intakes.js';
 import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
 import { BlobBodies1763700000021 } from './1763700000021-blob-bodies.js';
 import { Names1763700000022 } from './1763700000022-names.js';
+import { Charsets1763700000023 } from './1763700000023-charsets.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   KeyPrefixes1763700000015,
   BlobBodies1763700000021,
   Names1763700000022,
+  Charsets1763700000023,
 ];

@@ -32,6 +32,15 @@ export const WebhookInteraction = {
 } as const;
 registerEnumType(WebhookInteraction, { name: 'WebhookInteraction' });
 
+export const ExtensionRule = { MATCH: 'MATCH', ANY: 'ANY' } as const;
+registerEnumType(ExtensionRule, {
+  name: 'ExtensionRule',
+  valuesConfig: {
+    MATCH: { description: "The extension must be one of the found type's." },
+    ANY: { description: 'Any extension: the type found in the bytes counts, whatever the name says.' },
+  },
+});
+
 export const DigestAlgorithm = { MD5: 'MD5', SHA256: 'SHA256' } as const;
 export type DigestAlgorithm = keyof typeof DigestAlgorithm;
 registerEnumType(DigestAlgorithm, { name: 'DigestAlgorithm' });

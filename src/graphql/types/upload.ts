@@ -2,7 +2,7 @@ import { Field, Int, ObjectType } from 'type-graphql';
 import type { UploadTargetRow } from '../../database/entities/upload-target.js';
 import type { Policy } from '../../policies/policy.js';
 import type { DirectUploadTarget } from '../../storage/storage.js';
-import { Sharing } from './enums.js';
+import { ExtensionRule, Sharing } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';
 
 @ObjectType({ simpleResolvers: true })
@@ -25,6 +25,9 @@ export class UploadPolicy {
   @Field(() => [AcceptedType], { description: 'Empty: any type.' })
   acceptedTypes!: AcceptedType[];
 
+  @Field(() => ExtensionRule, { description: 'How extension and content must agree.' })
+  extensions!: keyof typeof ExtensionRule;
+
   @Field(() => Int, {
     nullable: true,
     description: 'How many attachments the field may hold; null: no bound.',
@@ -40,7 +43,8 @@ export function toUploadPolicy({ acceptedTypes, ...policy }: Policy): UploadPoli
     contentType,
     extensions: [...extensions],
   }));
-  return { ...policy, acceptedTypes: accepted };
+  const rule = policy.extensions === 'any' ? ExtensionRule.ANY : ExtensionRule.MATCH;
+  return { ...policy, acceptedTypes: accepted, extensions: rule };
 }
 
 @ObjectType({ simpleResolvers: true })

@@ -28,7 +28,7 @@ async function fill(): Promise<void> {
     for (let index = 0; index < count; index += 1) {
       const documentKey = createInlinedKey('org', now);
       const id = `blob-${index}`;
-      const digests = { md5: '', sha256: '' };
+      const digests = { md5: '', sha256: '', charset: null };
       const verdict = 'APPROVED' as const;
       const blob = { id, organizationId: 'org', documentKey, size, ...digests, verdict, createdAt: now };
       await insertRow(manager, BlobRow, blob);

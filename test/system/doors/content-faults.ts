@@ -20,10 +20,12 @@ export const contentFaults: Fault[] = [
   {
     name: 'CONTENT_TYPE_MISMATCH of the extension',
     file: (file) => ({ ...png(file), name: 'picture.pdf', type: 'application/octet-stream' }),
+    input: { policy: 'pictures' },
     refusal: refuse('CONTENT_TYPE_MISMATCH', 'input.fileName: extension_mismatch'),
   },
   {
     name: 'CONTENT_TYPE_MISMATCH of the declared type',
+    members: ['dataUrl', 'documentKey'],
     file: (file) => ({ ...png(file), type: 'application/pdf' }),
     refusal: refuse('CONTENT_TYPE_MISMATCH', 'input.contentType: declared_type_mismatch'),
   },

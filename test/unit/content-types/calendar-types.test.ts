@@ -1,6 +1,6 @@
-import { agreeContentType } from '../../../src/content-types/agree-content-type.js';
 import { checkPolicy } from '../../../src/policies/check-policy.js';
 import { builtInPolicies } from '../../../src/policies/policy.js';
+import { agreeOn } from './agree.js';
 import * as real from './real-files.js';
 
 /** The types of faults under CONTENT_TYPE_MISMATCH that the bytes can have. */
@@ -70,12 +70,8 @@ test.each(cases)('%s is accepted as %s, declared so or not at all', async (exten
       `${type}; charset=utf-8`,
     ]) {
       const fileName = `Agenda 3.1${extension.toUpperCase()}`;
-      const agreed = await agreeContentType({
-        head: content.subarray(0, 4096),
-        fileName,
-        declared,
-        acceptedTypes: calendar.acceptedTypes,
-      });
+      const { acceptedTypes } = calendar;
+      const agreed = await agreeOn({ bytes: content, fileName, claim: declared, acceptedTypes });
       expect(agreed).toEqual({ contentType: type });
       expect(checkPolicy(calendar, { size: content.length, contentType: type, fileName })).toEqual([]);
     }
@@ -93,11 +89,12 @@ const wrong: readonly [string, Buffer][] = [
 test.each(cases)('%s is refused as %s where the content is something else', async (extension, type) => {
   for (const [, content] of wrong) {
     const isText = content === real.html || content === real.svg;
-    const agreed = await agreeContentType({
-      head: content.subarray(0, 4096),
+    const { acceptedTypes } = calendar;
+    const agreed = await agreeOn({
+      bytes: content,
       fileName: `agenda${extension}`,
-      declared: type,
-      acceptedTypes: calendar.acceptedTypes,
+      claim: type,
+      acceptedTypes,
     });
     // Markup is text too, and harmless while it is called that.
     if (isText && type.startsWith('text/')) expect(agreed).toEqual({ contentType: type });

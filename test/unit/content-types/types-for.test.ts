@@ -1,11 +1,8 @@
-import {
-  agreeContentType,
-  extensionAgrees,
-  typesFor,
-} from '../../../src/content-types/agree-content-type.js';
+import { extensionAgrees, typesFor } from '../../../src/content-types/agree-content-type.js';
 import { checkPolicy } from '../../../src/policies/check-policy.js';
 import { builtInPolicies } from '../../../src/policies/policy.js';
 import { report } from '../../support/report.js';
+import { agreeOn } from './agree.js';
 import * as real from './real-files.js';
 
 const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
@@ -22,7 +19,8 @@ test.each([
   [docx, 'a.docx', [docx]],
   [docx, 'a.zip', [docx, 'application/zip']],
   ['application/zip', 'a.docx', ['application/zip']],
-  ['application/x-cfb', 'a.xls', ['application/x-cfb', 'application/vnd.ms-excel']],
+  ['application/x-cfb', 'a.xls', ['application/x-cfb']],
+  ['application/x-cfb', 'a.mpp', ['application/x-cfb', 'application/vnd.ms-project']],
   ['application/octet-stream', 'a.png', ['application/octet-stream']],
 ])('%s named %s may be called', (contentType, fileName, expected) => {
   expect(typesFor(contentType, fileName).toSorted()).toEqual(expected.toSorted());
@@ -73,13 +71,13 @@ test('a type agreed on at upload holds without the bytes, and a later check is n
   for (const content of contents) {
     for (const extension of extensions.split(' ')) {
       const fileName = `a${extension}`;
-      const claims = { head: content.subarray(0, 4096), fileName, declared: null };
-      const agreed = await agreeContentType({ ...claims, acceptedTypes: null });
+      const claims = { bytes: content, fileName };
+      const agreed = await agreeOn(claims);
       if ('fault' in agreed) continue;
       agreements++;
       expect([fileName, agreed.contentType, extensionAgrees(agreed.contentType, fileName)]).toContain(true);
       if (checkPolicy(calendar, { size: 1, contentType: agreed.contentType, fileName }).length > 0) continue;
-      const direct = await agreeContentType({ ...claims, acceptedTypes: calendar.acceptedTypes });
+      const direct = await agreeOn({ ...claims, acceptedTypes: calendar.acceptedTypes });
       if ('fault' in direct) throw new Error(`${fileName} of ${agreed.contentType}: ${direct.fault.msg}`);
       expect(checkPolicy(calendar, { size: 1, contentType: direct.contentType, fileName })).toEqual([]);
     }
@@ -101,7 +99,7 @@ test('markup never gets a type that browsers show in place', async () => {
     real.text,
   ]) {
     for (const declared of shown.split(' ')) {
-      const agreed = await agreeContentType({ head: content, fileName: 'a', declared, acceptedTypes: null });
+      const agreed = await agreeOn({ bytes: content, fileName: 'a', claim: declared });
       expect([declared, agreed]).toMatchObject([declared, { fault: { type: 'declared_type_mismatch' } }]);
     }
   }

@@ -82,7 +82,8 @@ describe('docs/policies.md', () => {
     expect(shown).toEqual(
       [...(acceptedTypes ?? [])].map(([type, extensions]) => [type, [...extensions].join(' ')]),
     );
-    expect(calendar).toEqual({ name: 'calendar', maxFileSize: 2_097_152, maxCount: 5, sharing: 'SHARED' });
+    const match = { extensions: 'match', sharing: 'SHARED' };
+    expect(calendar).toEqual({ name: 'calendar', maxFileSize: 2_097_152, maxCount: 5, ...match });
   });
 
   test('the order of resolution holds for its file', async () => {

@@ -46,11 +46,24 @@ describe('in place', () => {
     expect(headers['content-security-policy']).not.toMatch(/script-src|allow-/);
   });
 
-  it('text is shown as UTF-8', async () => {
-    const { headers } = await server.get(signedUrl(addFile({ contentType: 'text/plain' }), 'INLINE'));
+  it.each([
+    ['utf-8', 'text/plain; charset=utf-8'],
+    ['utf-16le', 'text/plain; charset=utf-16le'],
+    [null, 'text/plain'],
+  ])('text is shown in the encoding that was found: %s', async (charset, contentType) => {
+    const file = addFile({ contentType: 'text/plain', charset });
+    const { headers } = await server.get(signedUrl(file, 'INLINE'));
     expect(headers['content-disposition']).toMatch(/^inline;/);
-    expect(headers['content-type']).toBe('text/plain; charset=utf-8');
+    expect(headers['content-type']).toBe(contentType);
   });
+
+  it.each(['text/html', 'application/xml', 'image/svg+xml'])(
+    '%s states its encoding itself',
+    async (contentType) => {
+      const { headers } = await server.get(signedUrl(addFile({ contentType, charset: 'utf-8' }), 'INLINE'));
+      expect(headers['content-type']).toBe(contentType);
+    },
+  );
 
   it('a PDF is shown outside the sandbox, which browsers show none in', async () => {
     const { headers } = await server.get(signedUrl(addFile({ contentType: 'application/pdf' }), 'INLINE'));

@@ -43,6 +43,7 @@ export function createFile(
     visibility: 'visible',
     size: bytes.length,
     sha256: sha256(bytes),
+    charset: null,
     bytes,
     ...overrides,
   };

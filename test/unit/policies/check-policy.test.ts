@@ -10,6 +10,7 @@ const policy: Policy = {
     ['image/jpeg', new Set(['.jpg', '.jpeg'])],
     ['text/plain', new Set(['.txt', '.c'])],
   ]),
+  extensions: 'match',
   maxCount: null,
   sharing: 'EXCLUSIVE',
 };

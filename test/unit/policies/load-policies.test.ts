@@ -45,6 +45,7 @@ describe('without a file', () => {
       name: 'default',
       maxFileSize,
       acceptedTypes: null,
+      extensions: 'any',
       maxCount: null,
       sharing: 'EXCLUSIVE',
     });
@@ -65,6 +66,22 @@ describe('without a file', () => {
 });
 
 describe('a file', () => {
+  test.each([
+    [{}, 'any'],
+    [{ acceptedTypes: { 'image/png': ['.png'] } }, 'match'],
+    [{ extensions: 'match' }, 'match'],
+    [{ extensions: 'any', acceptedTypes: { 'image/png': ['.png'] } }, 'any'],
+  ])('says whether extensions matter: %j', async (policy, rule) => {
+    const { policies } = await load({ policies: { own: policy } });
+    expect(policies.get('own')?.extensions).toBe(rule);
+  });
+
+  test('says so by one of two words', async () => {
+    expect(await faultsOf({ policies: { own: { extensions: 'some' } } })).toEqual([
+      'policies.own.extensions: must be "match" or "any"',
+    ]);
+  });
+
   test('from the documentation is read', async () => {
     const book = await load({
       policies: {
@@ -87,6 +104,7 @@ describe('a file', () => {
       name: 'calendar',
       maxFileSize: 2_097_152,
       acceptedTypes: new Map([['application/pdf', new Set(['.pdf', '.ai'])]]),
+      extensions: 'match',
       maxCount: 5,
       sharing: 'SHARED',
     });

@@ -6,6 +6,7 @@ const policyNamed = (name: string): Policy => ({
   name,
   maxFileSize: 1,
   acceptedTypes: null,
+  extensions: 'any',
   maxCount: null,
   sharing: 'EXCLUSIVE',
 });

@@ -1,0 +1,87 @@
+/** Text that bytes may be. */
+export interface ReadText {
+  /** If the encoding is not known, only ASCII comes out right. */
+  text: string;
+  /** By its name in the standard of encodings; null where it is not known. */
+  charset: string | null;
+  /** No name need say that it is text. */
+  isSure: boolean;
+  /** It has no control characters but those of every text. */
+  isPlain: boolean;
+}
+
+/** Tab, line feed, form feed, carriage return, and the escape that begins terminal colours. */
+const textControls = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x1b]);
+/** Besides, in texts of old encodings: separators of fields and records, overstriking, the end of a file. */
+const rarerControls = new Set([0x01, 0x08, 0x0b, 0x1a, 0x1c, 0x1d, 0x1e, 0x1f]);
+/** Texts with more of them than one in so many characters are none. */
+const perControl = 4;
+/** UTF-16 without a mark has one character of ASCII in so many at least. */
+const perAscii = 5;
+
+/** A byte order mark that begins with another one comes before it. */
+const marks: readonly [string, string][] = [
+  ['\xff\xfe\0\0', 'utf-32le'],
+  ['\0\0\xfe\xff', 'utf-32be'],
+  ['\xff\xfe', 'utf-16le'],
+  ['\xfe\xff', 'utf-16be'],
+];
+
+/** The text that `head`, which may be cut anywhere, holds; null where it holds none. */
+export function readText(head: Buffer): ReadText | null {
+  const start = head.toString('latin1', 0, 4);
+  const marked = marks.find(([mark]) => start.startsWith(mark))?.[1];
+  const charset = marked ?? 'utf-8';
+  const text = decode(head, charset);
+  if (text !== null) return judge(text, charset, true);
+  if (marked !== undefined) return null;
+  return head.includes(0) ? readUnmarked(head) : judge(head.toString('latin1'), null, false);
+}
+
+function judge(text: string, charset: string | null, isSure: boolean): ReadText | null {
+  let controls = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if ((code >= 0x20 && code !== 0x7f) || textControls.has(code)) continue;
+    if (code === 0 || (charset === null && !rarerControls.has(code))) return null;
+    controls += 1;
+  }
+  if (controls * perControl > text.length) return null;
+  return { text, charset, isSure: isSure && controls === 0, isPlain: controls === 0 };
+}
+
+/** UTF-16 or UTF-32 without a byte order mark, told by its zeros. */
+function readUnmarked(head: Buffer): ReadText | null {
+  const charset =
+    ['utf-32le', 'utf-32be'].find((one) => head.length >= 8 && decode(head, one) !== null) ?? byZeros(head);
+  const text = charset === null ? null : decode(head, charset);
+  return text === null || text.length < 2 ? null : judge(text, charset, false);
+}
+
+function byZeros(head: Buffer): 'utf-16le' | 'utf-16be' | null {
+  const zeros = [0, 0];
+  for (let at = 0; at < head.length; at++) if (head[at] === 0) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
+  const [even = 0, odd = 0] = zeros;
+  if (even > 0 && odd > 0) return null;
+  if ((even + odd) * 2 * perAscii < head.length) return null;
+  return even > 0 ? 'utf-16be' : 'utf-16le';
+}
+
+function decode(head: Buffer, charset: string): string | null {
+  if (charset.startsWith('utf-32')) return decode32(head, charset === 'utf-32le');
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(head, { stream: true });
+  } catch {
+    return null;
+  }
+}
+
+function decode32(head: Buffer, isLittle: boolean): string | null {
+  const characters: string[] = [];
+  for (let at = 0; at + 4 <= head.length; at += 4) {
+    const code = isLittle ? head.readUInt32LE(at) : head.readUInt32BE(at);
+    if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return null;
+    if (code !== 0xfeff || at > 0) characters.push(String.fromCodePoint(code));
+  }
+  return characters.join('');
+}
