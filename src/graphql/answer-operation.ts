@@ -1,13 +1,16 @@
 import {
+  type ExecutionResult,
   execute,
   type FormattedExecutionResult,
   type GraphQLError,
   type GraphQLSchema,
+  getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql';
 import { type AttachmentError, challenge, errorExtensions, errorTable } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 import { tooComplex } from './cost/query-limits.js';
+import { executePlan } from './execution/execute-plan.js';
 import { formatError, formatWithoutSuggestions, internalCause } from './format-error.js';
 import type { Operation, ScreenedOperation } from './screen-operation.js';
 import { writeAnswer } from './write-answer.js';
@@ -94,19 +97,35 @@ export type AnswerOperation = (
 /** Executes operations that have been screened, as Apollo Server does, without its pipeline: that is a quarter of a small query. */
 export function createAnswerOperation(schema: GraphQLSchema, introspection: boolean): AnswerOperation {
   const format = introspection ? formatError : formatWithoutSuggestions;
-  return async ({ document, operation }, { operationName, variables }, context) => {
-    await beginOperation(context, operation);
-    const { data, errors } = await execute({
-      schema,
-      document,
-      contextValue: context,
-      operationName: operationName ?? null,
-      variableValues: variables ?? {},
-    });
+  return async (screened, operation, context) => {
+    await beginOperation(context, screened.operation);
+    const { data, errors } = await executeScreened(schema, screened, operation, context);
     if (data === undefined) return null;
-    if (!errors) return endOperation(context, operation, { data });
+    if (!errors) return endOperation(context, screened.operation, { data });
     logInternalErrors(context, errors);
     const formatted = errors.map((error) => format(error.toJSON(), error));
-    return endOperation(context, operation, { errors: formatted, data });
+    return endOperation(context, screened.operation, { errors: formatted, data });
   };
+}
+
+/** A query is executed by its plan, if it has one. */
+function executeScreened(
+  schema: GraphQLSchema,
+  { document, operation, plans }: ScreenedOperation,
+  { operationName, variables = {} }: Operation,
+  context: GraphqlContext,
+): ExecutionResult | Promise<ExecutionResult> {
+  if (plans && operation.operation === 'query') {
+    const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+    if (errors) return { errors };
+    const plan = plans.planOf(operation, coerced);
+    if (plan) return executePlan(plan, context, coerced);
+  }
+  return execute({
+    schema,
+    document,
+    contextValue: context,
+    operationName: operationName ?? null,
+    variableValues: variables,
+  });
 }

@@ -16,6 +16,7 @@ import { costOf, costOfVariable, costVariables, type OperationCost } from './cos
 import { assertShape } from './cost/operation-shape.js';
 import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
 import { assertExactNumbers } from './exact-numbers.js';
+import { type Plans, planDocument } from './execution/plans.js';
 import { findExcess, tooDeep } from './json-bounds.js';
 
 /** Documents that are remembered, and bytes of memory that they may take: an application's own. */
@@ -42,6 +43,8 @@ export interface ScreenedOperation {
   operation: OperationDefinitionNode;
   /** The part of its cost that is introspection. */
   introspection: Cost;
+  /** Null for a document that graphql-js has to execute. */
+  plans: Plans | null;
 }
 
 /**
@@ -58,6 +61,7 @@ interface Screened {
   variables: readonly string[];
   /** Costs of operations of it with the values of these variables, where they were found to be no more than allowed. */
   affordable: Map<string, OperationCost>;
+  plans: Plans | null;
   /** Bytes of memory. */
   weight: number;
 }
@@ -81,11 +85,13 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     if (validate(schema, document, rules, { ...validationOptions(introspection), maxErrors: 0 }).length > 0) {
       return null;
     }
+    const plans = planDocument(schema, document);
     return {
       document,
       variables: costVariables(document),
       affordable: new Map(),
-      weight: weighDocument(document),
+      plans,
+      weight: weighDocument(document) + (plans?.weight ?? 0),
     };
   };
   return ({ query, operationName, variables = {} }, isKnown) => {
@@ -95,7 +101,8 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     if (!operation) return null;
     const cost = assertAffordable(schema, limits, { screened, operation, variables });
     if (isKnown && !known.has(query)) known.set(query, screened);
-    return { document: screened.document, operation, introspection: cost.introspection };
+    const { document, plans } = screened;
+    return { document, operation, introspection: cost.introspection, plans };
   };
 }
 

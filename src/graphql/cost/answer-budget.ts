@@ -6,6 +6,9 @@ import { introspectionLimits, type QueryLimits, tooComplex } from './query-limit
 /** Bytes of memory that a value takes while an answer is made, beside its text. */
 const memoryPerValue = 100;
 
+/** Shorter lists, and as many items of longer ones, are completed in one go, as long as there is time. */
+export const shortList = 16;
+
 /** Memory is taken in steps of so many bytes. */
 const memoryStep = 64 * 1024;
 
@@ -29,6 +32,8 @@ export class AnswerBudget {
   values = 0;
   bytes = 0;
   introspected = free;
+  /** Whether the items of long lists are promises that resolve in turns: graphql-js takes no turns by itself. */
+  handsItemsOut = true;
   /** Why the answer is not made, or made no further. */
   fault: AttachmentError | null = null;
   #reserved = 0;
@@ -88,8 +93,8 @@ export class AnswerBudget {
   }
 
   #reserve(): AttachmentError | null {
-    const { values, bytes } = addCosts(this, this.introspected);
-    const needed = bytes + memoryPerValue * values;
+    const { values, bytes } = this.introspected;
+    const needed = this.bytes + bytes + memoryPerValue * (this.values + values);
     if (needed <= this.#reserved) return null;
     const step = needed - this.#reserved + memoryStep;
     try {

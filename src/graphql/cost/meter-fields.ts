@@ -12,7 +12,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { AnswerBudget } from './answer-budget.js';
+import { type AnswerBudget, shortList } from './answer-budget.js';
 import { weightOf } from './operation-cost.js';
 
 /** The arguments of a resolver. */
@@ -29,9 +29,6 @@ const errorBytes = 500;
 
 /** Bytes around a value beside its name: quotation marks, colon, comma, and a number or a word. */
 const framing = 12;
-
-/** Shorter lists are completed in one go, as long as there is time. */
-const shortList = 16;
 
 /**
  * Counts every value of every answer as it is made, and hands the items of long lists and the results of statements on in turns.
@@ -95,7 +92,11 @@ function createSettle(field: Field) {
     }
     budget.spend(value.length * (1 + typenames), value.length * (2 + typenames * 30));
     if (budget.fault) throw budget.fault;
-    return value.length <= shortList && !budget.turns.isOver() ? value : handOut(value, budget);
+    if (!budget.handsItemsOut) return value;
+    // graphql-js loses the promises of a list in which one item throws at once, and a rejection of one ends the process.
+    if (value.length <= shortList && !budget.turns.isOver())
+      return value.map((item) => Promise.resolve(item));
+    return handOut(value, budget);
   };
 }
 

@@ -1,0 +1,163 @@
+import {
+  type DocumentNode,
+  defaultFieldResolver,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLAbstractType,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  GraphQLIncludeDirective,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  GraphQLSkipDirective,
+  getDirectiveValues,
+  getNullableType,
+  type InlineFragmentNode,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+  TypeNameMetaFieldDef,
+  typeFromAST,
+} from 'graphql';
+
+/** The type of a value: the questions that graphql-js asks of it for each value have been answered. */
+export type PlannedType = { isRequired: boolean } & (
+  | { kind: 'leaf'; type: GraphQLLeafType }
+  | { kind: 'list'; item: PlannedType }
+  | { kind: 'object'; type: GraphQLObjectType }
+  | { kind: 'abstract'; type: GraphQLAbstractType }
+);
+
+/** A field of one object type, as a document selects it. */
+export interface PlannedField {
+  /** Its name in the answer. */
+  name: string;
+  /** Selections of it in one place, whose subselections are taken together. */
+  nodes: readonly FieldNode[];
+  parentType: GraphQLObjectType;
+  definition: GraphQLField<unknown, unknown>;
+  resolve: GraphQLFieldResolver<unknown, unknown>;
+  /** The value of `__typename`; null for a field that is resolved. */
+  constant: string | null;
+  type: PlannedType;
+  /** The selections of objects of each type that it resolves to. */
+  inner: Map<GraphQLObjectType, readonly PlannedField[]>;
+}
+
+type Variables = GraphQLResolveInfo['variableValues'];
+
+/**
+ * The fields that a query resolves, for each type and with the same conditions: executing it again collects nothing and looks
+ * nothing up. Selections are planned when an object is first completed by them.
+ */
+export class Plan {
+  readonly fragments: Record<string, FragmentDefinitionNode> = Object.create(null);
+  readonly root: readonly PlannedField[];
+
+  /** `conditions` are the coerced values of the variables of `@skip` and `@include`. */
+  constructor(
+    readonly schema: GraphQLSchema,
+    document: DocumentNode,
+    readonly operation: OperationDefinitionNode,
+    private readonly conditions: Variables,
+  ) {
+    for (const definition of document.definitions) {
+      if (definition.kind === Kind.FRAGMENT_DEFINITION) this.fragments[definition.name.value] = definition;
+    }
+    const query = schema.getQueryType();
+    this.root = query ? this.#plan(query, [operation.selectionSet]) : [];
+  }
+
+  /** The fields of an object of this type that `field` resolves to. */
+  selectionOf(field: PlannedField, type: GraphQLObjectType): readonly PlannedField[] {
+    const known = field.inner.get(type);
+    if (known) return known;
+    const planned = this.#plan(
+      type,
+      field.nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
+    );
+    field.inner.set(type, planned);
+    return planned;
+  }
+
+  #plan(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): PlannedField[] {
+    const collected = new Map<string, FieldNode[]>();
+    const spread = new Set<string>();
+    for (const selectionSet of selectionSets) this.#collect(type, selectionSet, collected, spread);
+    return [...collected].flatMap(([name, nodes]) => planField(type, name, nodes));
+  }
+
+  #collect(
+    type: GraphQLObjectType,
+    { selections }: SelectionSetNode,
+    collected: Map<string, FieldNode[]>,
+    spread: Set<string>,
+  ): void {
+    for (const selection of selections) {
+      if (!this.#isIncluded(selection)) continue;
+      if (selection.kind === Kind.FIELD) {
+        const name = (selection.alias ?? selection.name).value;
+        collected.set(name, [...(collected.get(name) ?? []), selection]);
+        continue;
+      }
+      if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        // Once for an object, and once only if it is included.
+        if (spread.has(selection.name.value)) continue;
+        spread.add(selection.name.value);
+      }
+      const fragment =
+        selection.kind === Kind.INLINE_FRAGMENT ? selection : this.fragments[selection.name.value];
+      if (fragment && this.#applies(fragment, type))
+        this.#collect(type, fragment.selectionSet, collected, spread);
+    }
+  }
+
+  #isIncluded(selection: SelectionNode): boolean {
+    if (!selection.directives?.length) return true;
+    const skip = getDirectiveValues(GraphQLSkipDirective, selection, this.conditions);
+    const include = getDirectiveValues(GraphQLIncludeDirective, selection, this.conditions);
+    return skip?.['if'] !== true && include?.['if'] !== false;
+  }
+
+  #applies({ typeCondition }: InlineFragmentNode | FragmentDefinitionNode, type: GraphQLObjectType): boolean {
+    const named = typeCondition && typeFromAST(this.schema, typeCondition);
+    return !named || named === type || (isAbstractType(named) && this.schema.isSubType(named, type));
+  }
+}
+
+/** Nothing for a field that does not exist. */
+function planField(parentType: GraphQLObjectType, name: string, nodes: FieldNode[]): PlannedField[] {
+  const fieldName = nodes[0]?.name.value ?? '';
+  const isTypename = fieldName === TypeNameMetaFieldDef.name;
+  const definition = isTypename ? TypeNameMetaFieldDef : parentType.getFields()[fieldName];
+  if (!definition) return [];
+  return [
+    {
+      name,
+      nodes,
+      parentType,
+      definition,
+      resolve: definition.resolve ?? defaultFieldResolver,
+      constant: isTypename ? parentType.name : null,
+      type: planType(definition.type),
+      inner: new Map(),
+    },
+  ];
+}
+
+function planType(type: GraphQLOutputType): PlannedType {
+  const isRequired = isNonNullType(type);
+  const nullable = getNullableType(type);
+  if (isListType(nullable)) return { kind: 'list', item: planType(nullable.ofType), isRequired };
+  if (isLeafType(nullable)) return { kind: 'leaf', type: nullable, isRequired };
+  if (isAbstractType(nullable)) return { kind: 'abstract', type: nullable, isRequired };
+  return { kind: 'object', type: nullable, isRequired };
+}
