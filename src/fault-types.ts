@@ -78,7 +78,9 @@ export const faultTypes = {
       'The path does not answer this method: HTTP 405, and Allow names those that it answers.',
     content_encoding: 'The body has a Content-Encoding that is not taken here: HTTP 415.',
     encoding_invalid: 'The body is not of its Content-Encoding, or is cut off.',
-    transport: 'Subscriptions go over WebSocket, queries and mutations by POST.',
+    transport: 'This kind of operation does not go this way; msg says which one it goes.',
+    event_stream: 'The request is not one of the protocol for event streams, as msg says.',
+    event_stream_taken: 'The stream is open already, or has an operation of this id: HTTP 409.',
     graphql_parse_failed: 'The document is no GraphQL.',
     graphql_validation_failed: 'The document does not fit the schema.',
     operation_resolution_failure: 'operationName names no operation of the document.',
@@ -177,6 +179,8 @@ export const faultTypes = {
     too_many_bodies: 'The large JSON bodies under way take too much memory.',
     too_many_answers: 'The answers under way take too much memory.',
     too_many_descriptions: 'More than limit descriptions wait to be rendered.',
+    too_many_connections:
+      'The principal, the organization or the process has too many sockets and event streams.',
     lists_waiting: "The organization's own lists keep this one waiting.",
   },
   QUERY_TOO_COMPLEX: {

@@ -52,6 +52,11 @@ export const routeNeeds = {
   /** A page and its files, which hold nothing of anybody. */
   'GET /explorer': null,
   'GET /explorer/:name': null,
+  /** The stream itself needs `subscriptionNeed`, and each operation its own. */
+  'GET /graphql/stream': null,
+  'POST /graphql/stream': null,
+  'PUT /graphql/stream': null,
+  'DELETE /graphql/stream': null,
   /** Unless the query is signed: then the signature is the credential. */
   'GET /attachments/:id': read,
   'GET /attachments/:id/*': read,

@@ -65,7 +65,7 @@ export async function endOperation(
     const { key, turns, limits } = budget;
     const maxBytes = isQuery ? limits.bytes + known : Number.POSITIVE_INFINITY;
     const pieces = await writeAnswer({ errors: result.errors, data: result.data }, turns, { key, maxBytes });
-    if (pieces) context.pieces = pieces;
+    if (pieces) context.pieces = [...pieces, Buffer.from('\n')];
     else budget.fault = tooComplex(limits, 'bytes');
   }
   // A mutation tells what it has done, however long its answer.

@@ -79,6 +79,5 @@ export async function writeAnswer(
     pieces.push(piece);
     await turns.next(key);
   }
-  pieces.push(Buffer.from('\n'));
   return pieces;
 }

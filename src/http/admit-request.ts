@@ -41,6 +41,13 @@ function rateHeaders({ limit, remaining, resetsAt }: Rate) {
   };
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether a browser that opens the address gets a page. */
+    showsPage?: boolean;
+  }
+}
+
 /** Kinds of bodies that a browser sends to another origin without asking first. */
 const simpleTypes = new Set(['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain', '']);
 const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name'];
@@ -50,7 +57,8 @@ const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name']
  * carry a header that forces one.
  */
 export function assertPreflighted(request: FastifyRequest): void {
-  const isPage = /\btext\/html\b/.test(request.headers.accept ?? '');
+  const isPage =
+    request.routeOptions.config.showsPage === true && /\btext\/html\b/.test(request.headers.accept ?? '');
   const isQuery = request.method === 'GET' && !isPage && isObject(request.query) && 'query' in request.query;
   if (request.method !== 'POST' && !isQuery) return;
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';

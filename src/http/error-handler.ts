@@ -85,6 +85,7 @@ const ownStatuses: Readonly<Record<string, number>> = {
   headers_too_large: 431,
   method_not_allowed: 405,
   content_encoding: 415,
+  event_stream_taken: 409,
 };
 
 /** HTTP has words of its own for some faults that are of no kind of ours. */

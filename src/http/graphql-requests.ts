@@ -57,7 +57,8 @@ export function readGraphqlRequests(
     await admitInto(facts, deps, request, reply);
   });
   scope.addHook('preParsing', (request, reply, payload, next) => {
-    const isJson = request.method === 'POST' && !isMultipart(request);
+    const mayHaveBody = request.method !== 'GET' && request.method !== 'HEAD';
+    const isJson = mayHaveBody && !isMultipart(request);
     next(null, isJson ? watchArrival(deps, factsOf(request), request, reply) : payload);
   });
   scope.addContentTypeParser('multipart/form-data', (request: FastifyRequest) =>
@@ -66,7 +67,9 @@ export function readGraphqlRequests(
   scope.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (request: FastifyRequest, bytes: Buffer) => deps.readJson(bytes, () => permitContent(factsOf(request))),
+    // No other method has anything to say in its body.
+    async (request: FastifyRequest, bytes: Buffer) =>
+      request.method === 'POST' ? deps.readJson(bytes, () => permitContent(factsOf(request))) : undefined,
   );
   scope.addHook('preHandler', async (request) => {
     if (mayBringContent(request)) await assertKeyStillGood(deps, factsOf(request).viewer);

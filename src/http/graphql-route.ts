@@ -43,7 +43,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
     scope.route({
       method: ['GET', 'POST'],
       url: '/graphql',
-      config: { inflatesJson: true },
+      config: { inflatesJson: true, showsPage: true },
       // ArrivingBody has the limit.
       bodyLimit: Number.MAX_SAFE_INTEGER,
       handler: async function (request, reply) {

@@ -92,3 +92,15 @@ export function measureSockets({ registry }: Pick<Metrics, 'registry'>, count: (
     },
   });
 }
+
+/** Has open event streams counted at each scrape. */
+export function measureStreams({ registry }: Pick<Metrics, 'registry'>, count: () => number): void {
+  new Gauge({
+    name: 'claimcheck_event_streams_open',
+    help: 'Open and reserved event streams.',
+    registers: [registry],
+    collect() {
+      this.set(count());
+    },
+  });
+}

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import { findDownload } from '../attachments/find-download.js';
@@ -21,16 +22,20 @@ import { answerMemory } from '../graphql/cost/answer-budget.js';
 import { maxJsonBody, readJson } from '../graphql/read-json.js';
 import { createMultipartReader } from '../graphql/read-multipart.js';
 import { createSchema } from '../graphql/schema.js';
-import { createScreen, readOperation } from '../graphql/screen-operation.js';
+import { createScreen, readOperation, type Screen } from '../graphql/screen-operation.js';
+import { createStreamOperations } from '../graphql/subscriptions/operate-stream.js';
+import { createSocketProtocol } from '../graphql/subscriptions/socket-protocol.js';
+import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
-import { createSubscriptionServer } from '../graphql/subscriptions/subscription-server.js';
+import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { explorerPath, registerExplorer } from '../http/explorer-route.js';
-import { registerGraphql } from '../http/graphql-route.js';
+import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
 import { type DirectUpload, measureUpload, receiveUpload } from '../intake/receive.js';
@@ -46,7 +51,7 @@ import type { ScannerTrust } from '../scanner/trust.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
-import { type Metrics, measureSockets } from './metrics.js';
+import { type Metrics, measureSockets, measureStreams } from './metrics.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'answerSpace'> &
   Metrics & {
@@ -104,7 +109,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
   });
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });
   await apollo.start();
-  registerGraphql(server, {
+  const requests: GraphqlRouteDependencies = {
     apollo,
     admit: deps.admit,
     anonymous: deps.anonymous,
@@ -130,14 +135,28 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     readMultipart: createMultipartReader(deps, config),
     readJson: (bytes, permitContent) => readJson(bytes, permitContent, config),
     discard: (intake) => discardIntake(deps, intake),
-  });
-  const subscriptions = createSubscriptionServer(schema, {
-    ...deps,
-    screen,
-    introspection: config.introspection,
-  });
-  measureSockets(deps, registerWebSockets(server, { subscriptions, trustedProxies: config.trustedProxies }));
+  };
+  registerGraphql(server, requests);
+  addSubscriptions(server, config, { ...deps, schema, screen, requests });
   return apollo;
+}
+
+/** Sockets and event streams share their bounds, and what they are told. */
+function addSubscriptions(
+  server: FastifyInstance,
+  { introspection, trustedProxies }: Config,
+  deps: RouteDependencies &
+    GraphqlDependencies & { schema: GraphQLSchema; screen: Screen; requests: GraphqlRouteDependencies },
+): void {
+  const { admit, schema, screen, requests } = deps;
+  const subscriptions = new Subscriptions({ ...deps, introspection });
+  const sockets = createSocketProtocol(schema, { admit, subscriptions, screen, introspection });
+  const countSockets = registerWebSockets(server, { subscriptions: sockets, trustedProxies });
+  const operate = createStreamOperations(schema, { ...requests, subscriptions, introspection });
+  const streams = new StreamProtocol(subscriptions, operate);
+  registerStreams(server, streams, requests);
+  measureSockets(deps, countSockets);
+  measureStreams(deps, () => streams.count);
 }
 
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {

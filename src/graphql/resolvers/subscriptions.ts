@@ -42,6 +42,7 @@ function readTarget({ attachmentId = null, record = null }: ChangedArgs): WatchT
 }
 
 function overHttp(): AttachmentError {
-  const msg = 'Subscriptions are served over WebSocket, by the protocol graphql-transport-ws.';
+  const msg =
+    'Subscriptions are served over WebSocket, by the protocol graphql-transport-ws, and as event streams at /graphql/stream.';
   return fault('transport', ['query'], msg, { message: msg });
 }

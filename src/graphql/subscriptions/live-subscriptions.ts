@@ -6,7 +6,6 @@ import {
   type GraphQLError,
   type GraphQLFormattedError,
 } from 'graphql';
-import { MessageType } from 'graphql-ws';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
 import { subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
@@ -21,7 +20,8 @@ import { type Changes, watchVisible } from './watch-visible.js';
 
 /** One subscription that is about to begin. */
 export interface Subscriber {
-  id: string;
+  /** The bytes before and after each event. */
+  frame: { before: Buffer; after: Buffer };
   session: Session;
   connection: Connection;
   args: ExecutionArgs;
@@ -76,7 +76,7 @@ export class LiveSubscriptions {
   }
 
   /** The result tells its subscriber by itself, and yields nothing; or says why there is nothing to tell. */
-  async begin(subscriber: Subscriber): Promise<AsyncIterable<never> | ExecutionResult> {
+  async begin(subscriber: Subscriber): Promise<AsyncIterableIterator<never> | ExecutionResult> {
     const { events, leave } = this.#join(subscriber);
     let changes: Changes | null = null;
     const watch = async (target: WatchTarget) => {
@@ -160,11 +160,9 @@ export class LiveSubscriptions {
     });
   }
 
-  #tellerOf({ id, session, connection }: Subscriber): Tell {
+  #tellerOf({ frame: { before, after }, session, connection }: Subscriber): Tell {
     const { turns } = this.#deps;
     const key = turnOf(session.viewer);
-    const before = Buffer.from(`{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":`);
-    const after = Buffer.from('}');
     return async (pieces) => {
       await turns.next(key);
       const message = [before, ...pieces, after];

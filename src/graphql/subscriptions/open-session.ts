@@ -1,6 +1,5 @@
 import { CloseCode } from 'graphql-ws';
 import type { Admit } from '../../auth/admit.js';
-
 import type { KeyRevocations } from '../../auth/key-revocations.js';
 import { assertPermitted, subscriptionNeed } from '../../auth/permission-table.js';
 import type { Viewer } from '../../auth/viewer.js';
@@ -35,14 +34,16 @@ export interface Session {
 /** Standard code: come back later. */
 const tryAgainLater = 1013;
 
-/** Bounds the connections of each principal, and of each organization, in this process. */
+/** Bounds the connections of each principal, of each organization, and of all, in this process. */
 export class ConnectionPlaces {
   readonly #ofPrincipals: Places;
   readonly #ofOrganizations: Places;
+  readonly #ofAll: Places;
 
-  constructor({ connectionsOfPrincipal, connectionsOfOrganization }: LiveBounds) {
+  constructor({ connectionsOfPrincipal, connectionsOfOrganization, connectionsOfAll }: LiveBounds) {
     this.#ofPrincipals = new Places(connectionsOfPrincipal);
     this.#ofOrganizations = new Places(connectionsOfOrganization);
+    this.#ofAll = new Places(connectionsOfAll);
   }
 
   /** Null if all are taken. */
@@ -50,57 +51,74 @@ export class ConnectionPlaces {
     return takeAll([
       () => this.#ofPrincipals.take(principal),
       () => this.#ofOrganizations.take(organizationId),
+      () => this.#ofAll.take(''),
     ]);
   }
 }
 
-interface ConnectDependencies {
-  admit: Admit;
+interface HoldDependencies {
   revocations: KeyRevocations;
   credentials: CredentialWatch;
   connections: ConnectionPlaces;
 }
 
 /**
+ * Takes a place for a connection, and ends it once its credential is not good any more. Null past a limit: connections are
+ * counted by their principal and organization, however the credential is written. Throws FORBIDDEN.
+ */
+export function holdSession(
+  { revocations, credentials, connections }: HoldDependencies,
+  { viewer, authorization }: { viewer: Viewer; authorization: string },
+  connection: Connection,
+): Session | null {
+  assertPermitted(viewer, subscriptionNeed);
+  const principal = principalKey(viewer.organizationId, viewer.principal.id);
+  const place = connections.take(viewer.organizationId, principal);
+  if (!place) return null;
+  // As the protocols' clients have it, they may come back with another credential; with this one they will not get in.
+  const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
+  const letGo = credentials.hold(authorization, onRevoked);
+  // At once; the watch finds out within seconds about what is not heard.
+  const stopListening = revocations.listen((keyId) => {
+    if (keyId === viewer.keyId) onRevoked();
+  });
+  const release = () => {
+    for (const each of [stopListening, letGo, place]) each();
+  };
+  return { viewer, authorization, principal, release };
+}
+
+interface ConnectDependencies {
+  admit: Admit;
+  /** As `holdSession`. */
+  hold(found: { viewer: Viewer; authorization: string }, connection: Connection): Session | null;
+}
+
+/**
  * Null where the connection has been closed instead: 4401 without a good credential, 4403 where it lacks the permission, 1013
- * past a limit. Connections are counted by their principal and organization, however the credential is written.
+ * past a limit.
  */
 export async function openSession(
-  { admit, revocations, credentials, connections }: ConnectDependencies,
+  { admit, hold }: ConnectDependencies,
   params: Record<string, unknown> | undefined,
   connection: Connection,
 ): Promise<Session | null> {
   const authorization = readAuthorization(params);
   try {
-    const admitted = await admit({ authorization, address: connection.address });
-    const viewer = assertPermitted(admitted, subscriptionNeed);
+    const viewer = await admit({ authorization, address: connection.address });
     if (!connection.isOpen()) return null;
-    const principal = principalKey(viewer.organizationId, viewer.principal.id);
-    const place = connections.take(viewer.organizationId, principal);
-    if (!place) {
-      connection.close(tryAgainLater, 'Too many connections');
-      return null;
-    }
-    connection.identified();
-    // As the protocol's clients have it, they may come back with another credential; with this one they will not get in.
-    const onRevoked = () => connection.close(CloseCode.Forbidden, 'The credential is not good any more');
-    const letGo = credentials.hold(authorization, onRevoked);
-    // At once; the watch finds out within seconds about what is not heard.
-    const stopListening = revocations.listen((keyId) => {
-      if (keyId === viewer.keyId) onRevoked();
-    });
-    const release = () => {
-      for (const each of [stopListening, letGo, place]) each();
-    };
-    return { viewer, authorization, principal, release };
+    const session = hold({ viewer, authorization }, connection);
+    if (session) connection.identified();
+    else connection.close(tryAgainLater, 'Too many connections');
+    return session;
   } catch (error) {
     refuse(connection, error);
     return null;
   }
 }
 
-/** The member is found whatever its case, since tools pass their headers on as they were typed. */
-function readAuthorization(params: Record<string, unknown> = {}): string {
+/** The credential in parameters of a connection, or in headers. The member is found whatever its case, since tools pass their headers on as they were typed. */
+export function readAuthorization(params: Record<string, unknown> = {}): string {
   const name = Object.keys(params).find((key) => key.toLowerCase() === 'authorization') ?? '';
   const value = params[name];
   if (typeof value !== 'string') return '';

@@ -46,7 +46,11 @@ function orRefusal(screen: () => ScreenedOperation | null): ScreenedOperation | 
 }
 
 /** Why a document, which is within the limits, cannot be executed. */
-function explain(schema: GraphQLSchema, query: string, introspection: boolean): readonly GraphQLError[] {
+export function explain(
+  schema: GraphQLSchema,
+  query: string,
+  introspection: boolean,
+): readonly GraphQLError[] {
   const document = tryParse(query);
   if (document instanceof GraphQLError) return [document];
   const faults = validate(schema, document, validationRules(introspection), validationOptions(introspection));

@@ -1,5 +1,4 @@
 import { type DocumentNode, GraphQLError } from 'graphql';
-import type { SubscribePayload } from 'graphql-ws';
 import { fault } from '../../errors.js';
 import { Places, type Release, takeAll } from '../../limits/places.js';
 import { weighDocument } from '../screen-operation.js';
@@ -10,6 +9,7 @@ const mebibyte = 1024 * 1024;
 export interface LiveBounds {
   connectionsOfPrincipal: number;
   connectionsOfOrganization: number;
+  connectionsOfAll: number;
   subscriptionsOfPrincipal: number;
   subscriptionsOfOrganization: number;
   /** Bytes of memory for what the subscriptions of an organization, and all, keep while they last. */
@@ -20,6 +20,7 @@ export interface LiveBounds {
 export const usualLiveBounds: LiveBounds = {
   connectionsOfPrincipal: 1_000,
   connectionsOfOrganization: 5_000,
+  connectionsOfAll: 10_000,
   subscriptionsOfPrincipal: 10_000,
   subscriptionsOfOrganization: 20_000,
   bytesOfOrganization: 64 * mebibyte,
@@ -33,7 +34,7 @@ const ownBytes = 2_000;
 export interface Asked {
   organizationId: string;
   principal: string;
-  payload: SubscribePayload;
+  payload: { query: string; variables?: Readonly<Record<string, unknown>> | null | undefined };
   document: DocumentNode;
 }
 
@@ -108,8 +109,13 @@ export class SubscriptionPlaces {
   }
 }
 
+/** Subscriptions on one connection. */
+export const maxOnConnection = 100;
+
+export const tooManyOnConnection = () => tooMany(maxOnConnection, 'subscriptions on one connection');
+
 /** `what` is counted. */
-export function tooMany(limit: number, what: string): GraphQLError {
+function tooMany(limit: number, what: string): GraphQLError {
   const msg = `At most ${limit} ${what} are allowed.`;
   const originalError = fault('too_many_subscriptions', ['id'], msg, { message: msg, limit });
   return new GraphQLError(msg, { originalError });

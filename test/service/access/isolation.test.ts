@@ -3,6 +3,7 @@ import type { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { startService } from '../../support/service.js';
 import { onAttachment, onRecord, openLive } from '../live/live-client.js';
+import { StreamClient } from '../live/stream-client.js';
 import { type Kind, type Pair, recordType, type Stage, setStage } from './isolation-stage.js';
 import { allOperations, type Leaf, type Operation } from './sample-operations.js';
 
@@ -165,6 +166,43 @@ describe('subscriptions', () => {
       live.close();
       asked += 1;
     }
+  });
+
+  test.each(attachments)('attachmentChanged(attachmentId) of %s, as an event stream', async (kind) => {
+    const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+    for (const { url, key } of intruders) {
+      for (const isSingle of [false, true]) {
+        const streams = new StreamClient(url, key, { isSingle });
+        const { theirs, never } = stage.things[kind];
+        const [real, other] = [
+          streams.subscribe(onAttachment(theirs)),
+          streams.subscribe(onAttachment(never)),
+        ];
+        expect(await real.refused()).toEqual(await other.refused());
+        expect(real.errors).toEqual(other.errors);
+        expect(real.errors[0]?.extensions?.['code']).toBe('NOT_FOUND');
+        streams.close();
+        asked += 1;
+      }
+    }
+  });
+
+  test('attachmentChanged(record) tells of nothing as an event stream', async () => {
+    const streams = new StreamClient(stage.mallory.url, stage.mallory.key);
+    const record = { type: recordType, id: 'hush-9' };
+    const told = streams.subscribe(onRecord(record, 'id'));
+    const mine: string[] = [];
+    while (told.events.length === 0) {
+      const { id } = await stage.alice.upload({ content: 'x', name: 'x.txt' }, { record });
+      mine.push((await stage.mallory.upload({ content: 'x', name: 'mine.txt' }, { record })).id);
+      await stage.alice.ask(
+        'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+        { id },
+      );
+    }
+    expect(told.events.filter(({ id }) => !mine.includes(id))).toEqual([]);
+    streams.close();
+    asked += 1;
   });
 
   test('attachmentChanged(record) tells of nothing', async () => {

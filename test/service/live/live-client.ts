@@ -22,7 +22,7 @@ export interface Changed {
   links: { nodes: { field: string; record: { id: string } }[] };
 }
 
-interface Payload {
+export interface Payload {
   data?: { attachmentChanged: Changed } | null;
   errors?: readonly { message: string; extensions?: Record<string, unknown> }[];
 }
@@ -32,6 +32,10 @@ export class Told {
   readonly events: Changed[] = [];
   readonly errors: { message: string; extensions?: Record<string, unknown> }[] = [];
   isComplete = false;
+  /** The answer to a query, over an event stream. */
+  data: object | null = null;
+  /** The HTTP status of a refusal over an event stream, 0 for a stream that broke off; null if there was none. */
+  status: number | null = null;
   /** Ends it from the client's side. */
   end: () => void = () => {};
 

@@ -146,9 +146,9 @@ describe('examples', () => {
     }
   });
 
-  test('docs/clients.md subscribes', async () => {
+  test.each(['graphql-ws', 'graphql-sse'])('docs/clients.md subscribes by %s', async (name) => {
     const scripts = blocksOf(readPage('docs/clients.md'), 'js');
-    const live = scripts.find((script) => script.includes("from 'graphql-ws'")) ?? '';
+    const live = scripts.find((script) => script.includes(`from '${name}'`)) ?? '';
     const common = (scripts[0] ?? '').replaceAll('http://127.0.0.1:4000', service.url);
     const before = `import { WebSocket } from 'ws'; globalThis.WebSocket ??= WebSocket; const key = '${service.key}';`;
     const child = launch(['--input-type=module', '--eval', [before, common, live].join('\n')]);

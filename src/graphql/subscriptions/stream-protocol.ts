@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createHandler,
+  type Handler,
+  type RequestParams,
+  TOKEN_HEADER_KEY,
+  TOKEN_QUERY_KEY,
+} from 'graphql-sse';
+import type { Viewer } from '../../auth/viewer.js';
+import { type AttachmentError, type FaultTypeOf, fault } from '../../errors.js';
+import type { RequestFacts } from '../context.js';
+import { EventStream } from './event-stream.js';
+import type { Session } from './open-session.js';
+import type { Subscriptions } from './subscriptions.js';
+
+/** A request of the protocol, by somebody whose credential is good. */
+export interface StreamRequest {
+  method: string;
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The parsed body, or the parameters of the URL. */
+  parameters: unknown;
+  viewer: Viewer;
+  authorization: string;
+  facts: RequestFacts;
+}
+
+/** One event stream: that of a reservation, or of a single operation. */
+export interface Stream {
+  events: EventStream;
+  authorization: string;
+  /** Null until something is subscribed to. */
+  session: Session | null;
+  /** Ends of the subscriptions on it. */
+  endings: Set<() => void>;
+}
+
+/** An operation of a request, for a stream on which it has an id unless it is the only one. */
+export interface StreamedOperation {
+  request: StreamRequest;
+  stream: Stream;
+  id: string | null;
+}
+
+/** Executes an operation, or subscribes. The result sends its events by itself, and yields only what is wrong. Never throws for a fault that can be told as an event. */
+export type Operate = (operation: StreamedOperation) => Promise<AsyncIterable<object>>;
+
+/** An answer that is no stream. */
+export interface PlainAnswer {
+  status: number;
+  body: string;
+}
+
+interface Asked {
+  token: string | null;
+  operation: Omit<StreamedOperation, 'id'>;
+}
+
+/** A reservation is given up unless its client connects by then. */
+const reservationMs = 10_000;
+const maxOperationId = 255;
+const eventStream = 'text/event-stream';
+
+/**
+ * Serves operations of every kind by the protocol graphql-sse: each on a stream of its own, or many on one that was reserved,
+ * which is its maker's alone. Knows no sockets.
+ */
+export class StreamProtocol {
+  readonly #subscriptions: Subscriptions;
+  readonly #reserved = new Map<string, Stream>();
+  readonly #open = new Set<EventStream>();
+  readonly #handle: Handler<null, Asked>;
+
+  constructor(subscriptions: Subscriptions, operate: Operate) {
+    this.#subscriptions = subscriptions;
+    this.#handle = createHandler<null, Asked>({
+      authenticate: ({ context: { token } }) => token,
+      // A list of faults or of events is an answer; the protocol would take what throws for a fault of its own.
+      onSubscribe: async ({ context: { token, operation } }, { extensions }: RequestParams) =>
+        operate({ ...operation, id: token && String(extensions?.['operationId']) }),
+    });
+  }
+
+  /** How many streams are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Throws NOT_FOUND for the stream of somebody else, BAD_USER_INPUT for what is not of the protocol, and what `operate` throws. */
+  async answer(request: StreamRequest): Promise<EventStream | PlainAnswer> {
+    if (request.method === 'PUT') return this.#reserve(request);
+    const token = tokenOf(request);
+    if (token === null) return this.#serveOne(request);
+    const stream = this.#reserved.get(token);
+    // As if it had never been.
+    if (stream?.authorization !== request.authorization) throw noStream();
+    assertOperationId(request);
+    return this.#ask({ token, operation: { request, stream } });
+  }
+
+  /** Ends all streams. */
+  closeAll(): void {
+    for (const events of this.#open) events.close();
+  }
+
+  async #reserve(request: StreamRequest): Promise<EventStream | PlainAnswer> {
+    const token = randomUUID();
+    const stream = this.#newStream(request);
+    try {
+      stream.session = hold(this.#subscriptions, stream, request);
+      const answer = await this.#ask({ token, operation: { request, stream } });
+      this.#reserved.set(token, stream);
+      const timer = setTimeout(() => stream.events.destroy(), reservationMs).unref();
+      stream.events.once('resume', () => clearTimeout(timer));
+      stream.events.once('close', () => this.#forget(token));
+      return answer;
+    } catch (error) {
+      stream.events.destroy();
+      throw error;
+    }
+  }
+
+  async #serveOne(request: StreamRequest): Promise<EventStream | PlainAnswer> {
+    const stream = this.#newStream(request);
+    try {
+      request.facts.onClosed?.(() => stream.events.destroy());
+      return await this.#ask({ token: null, operation: { request, stream } });
+    } catch (error) {
+      stream.events.destroy();
+      throw error;
+    }
+  }
+
+  #newStream({ facts, authorization }: StreamRequest): Stream {
+    const events = new EventStream(facts.address, facts.logError);
+    const stream: Stream = { events, authorization, session: null, endings: new Set() };
+    this.#open.add(events);
+    events.once('close', () => {
+      this.#open.delete(events);
+      for (const end of stream.endings) end();
+      stream.session?.release();
+    });
+    return stream;
+  }
+
+  async #ask(asked: Asked): Promise<EventStream | PlainAnswer> {
+    const { request, stream } = asked.operation;
+    const { method, url, headers, parameters } = request;
+    const [body, { status }] = await this.#handle({
+      method,
+      url,
+      headers: { get: (name) => (name === 'accept' ? acceptOf(request) : String(headers[name] ?? '')) },
+      body: parameters as Record<string, unknown>,
+      raw: null,
+      context: asked,
+    });
+    if (status >= 400) throw refusalOf(status, body);
+    if (body === null || typeof body === 'string') return { status, body: body ?? '' };
+    void pump(body, stream.events);
+    return stream.events;
+  }
+
+  /** The protocol keeps a reservation until a client has come and gone. */
+  async #forget(token: string): Promise<void> {
+    this.#reserved.delete(token);
+    const request = { method: 'GET', url: '', body: null, raw: null };
+    const headers = { get: () => eventStream };
+    const context = { token } as Asked;
+    const [body] = await this.#handle({ ...request, headers, context });
+    if (body !== null && typeof body !== 'string') await body.return();
+  }
+}
+
+/** The session of a stream. Throws FORBIDDEN, or RATE_LIMITED past a limit. */
+export function hold(
+  subscriptions: Subscriptions,
+  { events }: Stream,
+  { viewer, authorization }: StreamRequest,
+): Session {
+  const session = subscriptions.hold({ viewer, authorization }, events);
+  if (session) return session;
+  const msg = 'Too many sockets and event streams are open.';
+  throw fault('too_many_connections', [], msg, { message: msg });
+}
+
+/** Sends what the protocol has to say beside the events: comments, faults and ends. */
+async function pump(texts: AsyncGenerator<string>, events: EventStream): Promise<void> {
+  events.once('close', () => void texts.return(undefined).catch(events.logError));
+  try {
+    for await (const text of texts) await events.sendPieces([Buffer.from(text)]);
+    events.finish();
+  } catch (error) {
+    events.logError(error);
+    events.close();
+  }
+}
+
+function tokenOf({ headers, url }: StreamRequest): string | null {
+  const inHeader = headers[TOKEN_HEADER_KEY];
+  if (typeof inHeader === 'string' && inHeader !== '') return inHeader;
+  return new URL(url, 'http://localhost/').searchParams.get(TOKEN_QUERY_KEY);
+}
+
+/** Clients name what else they take, too, which the protocol does not look for. */
+function acceptOf({ headers: { accept = '*/*' } }: StreamRequest): string {
+  const given = String(accept).toLowerCase();
+  return [eventStream, '*/*'].find((type) => given.includes(type)) ?? given;
+}
+
+function assertOperationId({ parameters }: StreamRequest): void {
+  const { extensions } = (parameters ?? {}) as { extensions?: { operationId?: unknown } | null };
+  if (String(extensions?.operationId ?? '').length <= maxOperationId) return;
+  const msg = `The id of an operation may have at most ${maxOperationId} characters.`;
+  throw fault('too_long', ['extensions', 'operationId'], msg, {
+    code: 'BAD_USER_INPUT',
+    message: msg,
+    limit: maxOperationId,
+  });
+}
+
+function noStream(): AttachmentError {
+  const msg = 'There is no such event stream.';
+  return fault('not_found', ['headers', TOKEN_HEADER_KEY], msg, { message: msg });
+}
+
+/** A refusal of the protocol by our codes. */
+function refusalOf(status: number, body: unknown): AttachmentError {
+  const { errors } = JSON.parse(String(body ?? '{}')) as { errors?: { message: string }[] };
+  const msg = `${errors?.[0]?.message ?? sentenceOf(status)}.`;
+  const type: FaultTypeOf<'BAD_USER_INPUT'> = status === 409 ? 'event_stream_taken' : 'event_stream';
+  return fault(type, ['request'], msg, { message: msg });
+}
+
+function sentenceOf(status: number): string {
+  if (status === 415) return 'The body must be JSON';
+  return `The request must accept ${eventStream}, or be one of a reserved stream`;
+}
