@@ -118,6 +118,7 @@ export const faultTypes = {
   },
   INVALID_BASE64: {
     base64_invalid: 'The last member of loc is the offset of the first wrong character.',
+    data_url_given: 'It is a data URL, which goes into dataUrl.',
     base64_missing: 'The data URL does not say ;base64 before its comma.',
   },
   INVALID_FILE_NAME: {

@@ -1,7 +1,7 @@
 import { measureUpload } from '../intake/receive.js';
 import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
-import { limitFileSize } from '../policies/choose-policy.js';
+import { isForCalendar, limitFileSize } from '../policies/choose-policy.js';
 import type { CreationInput } from './check-creation.js';
 import { type InsertAttachmentDependencies, insertAttachment } from './insert-attachment.js';
 import {
@@ -45,8 +45,9 @@ export async function createAttachment(
   if (record && field !== null) await access.mayView(record, field);
   const stored = await measureUpload(deps.uploadMeter, doorOf(content), async () => {
     const maxSize = limitFileSize(deps.policies, creation);
-    const intake = await receiveContent(deps, request, content, maxSize).catch((error: unknown) =>
-      refuseWithAll(deps, viewer, input, error),
+    const takesDataUrl = isForCalendar(deps.policies, creation);
+    const intake = await receiveContent(deps, request, content, { maxSize, takesDataUrl }).catch(
+      (error: unknown) => refuseWithAll(deps, viewer, input, error),
     );
     return insertAttachment(deps, viewer, { ...creation, intake });
   });

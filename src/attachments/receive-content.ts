@@ -49,13 +49,13 @@ export async function receiveContent(
   deps: ReceiveContentDependencies,
   request: ContentRequest,
   { upload, base64, dataUrl, documentKey }: ContentInput,
-  maxSize: number,
+  terms: Pick<TextSource, 'maxSize' | 'takesDataUrl'>,
 ): Promise<Intake> {
   if (upload instanceof Promise) return upload;
   if (typeof base64 === 'string')
-    return receiveText(deps, request, { encoding: 'base64', text: base64, maxSize });
+    return receiveText(deps, request, { encoding: 'base64', text: base64, ...terms });
   if (typeof dataUrl === 'string')
-    return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, maxSize });
+    return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, ...terms });
   if (typeof documentKey === 'string') {
     const seesAny: FromTargetDependencies['seesAny'] = (stored) => request.access.seesAny(stored);
     return intakeFromTarget({ ...deps, seesAny }, request.viewer, documentKey);
@@ -67,11 +67,11 @@ export async function receiveContent(
 async function receiveText(
   deps: ReceiveContentDependencies,
   { viewer: { organizationId }, taken }: ContentRequest,
-  { encoding, text, maxSize: asFile }: Omit<TextSource, 'organizationId'>,
+  { encoding, text, takesDataUrl, maxSize: asFile }: Omit<TextSource, 'organizationId'>,
 ): Promise<Intake> {
   if (taken.length >= deps.maxFiles) throw tooMany(deps.maxFiles, encoding);
   const maxSize = Math.min(asFile, deps.maxFileSize, deps.maxInlineSize);
-  const receiving = intakeFromText(deps, { organizationId, encoding, text, maxSize });
+  const receiving = intakeFromText(deps, { organizationId, encoding, text, maxSize, takesDataUrl });
   const intake = await receiving.catch((error: unknown) => {
     throw maxSize < Math.min(asFile, deps.maxFileSize) ? withAdvice(error, maxSize) : error;
   });

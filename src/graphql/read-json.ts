@@ -13,9 +13,9 @@ export const maxRest = 1024 * 1024;
 /** Bytes that are decoded in one turn of the event loop. */
 const turnSize = 1024 * 1024;
 
-/** Bytes that a body needs for content of `maxInlineSize` bytes as base64, and for the rest. */
+/** Bytes that a body needs for content of `maxInlineSize` bytes as base64, in lines of 64 characters and `\r\n`, and for the rest. */
 export function maxJsonBody(maxInlineSize: number): number {
-  return Math.ceil(maxInlineSize / 3) * 4 + maxRest;
+  return Math.ceil((Math.ceil(maxInlineSize / 3) * 4 * (64 + 4)) / 64) + maxRest;
 }
 
 /**

@@ -11,7 +11,12 @@ const nothing = Buffer.alloc(0);
 
 /** INVALID_BASE64; its detail is where the text stands and the offset of the first character that no valid text has there. */
 export class InvalidBase64 extends AttachmentError {
-  constructor(loc: readonly (string | number)[], offset: number) {
+  /** `isInLines`: the offset counts line ends already. */
+  constructor(
+    loc: readonly (string | number)[],
+    readonly offset: number,
+    readonly isInLines = false,
+  ) {
     const msg = `This is no base64 from the character at offset ${offset} on.`;
     super('INVALID_BASE64', { details: [{ loc: [...loc, offset], msg, type: 'base64_invalid' }] });
   }
@@ -19,8 +24,7 @@ export class InvalidBase64 extends AttachmentError {
 
 /**
  * The bytes that base64 text stands for. The text comes in pieces, cut anywhere; bytes are UTF-8. The standard or the URL-safe
- * alphabet, not both; padded in full or not at all; nothing else, not even line ends. Bits that a last, cut group leaves over
- * may be anything. Throws InvalidBase64 at the end of the piece that has the fault.
+ * alphabet, not both; padded in full or not at all; nothing else. Bits that a last, cut group leaves over may be anything. Throws InvalidBase64 at the end of the piece that has the fault.
  */
 export function* decodeBase64(
   text: Iterable<Uint8Array | string>,
@@ -35,6 +39,65 @@ export function* decodeBase64(
   const bytes = decoder.finish();
   if (decoder.faultOffset !== null) throw new InvalidBase64(loc, decoder.faultOffset);
   if (bytes.length > 0) yield bytes;
+}
+
+/** How MIME breaks a text: each line but the last has so many characters, all of the text's base64 and none of a group cut. */
+export interface Lines {
+  length: number;
+  end: string;
+}
+
+/** The lines of a text that is broken into lines from `start` on, going by the first; null if it is not. */
+export function linesOf(text: string, start = 0): Lines | null {
+  const [, line = '', end = ''] = /^([^\r\n]{4,76})(\r?\n)/.exec(text.slice(start, start + 78)) ?? [];
+  return line.length > 0 && line.length % 4 === 0 ? { length: line.length, end } : null;
+}
+
+/** How many of so many characters are no line ends. */
+export function unfoldedLength(textLength: number, { length, end }: Lines): number {
+  return textLength - Math.floor(textLength / (length + end.length)) * end.length;
+}
+
+/**
+ * As `decodeBase64`, for a whole text, which may be broken into lines as MIME has it. A line end behind the last line is one, too.
+ * Every other is a fault.
+ */
+export function* decodeBase64Text(text: string, loc: readonly (string | number)[]): Generator<Uint8Array> {
+  const lines = linesOf(text);
+  if (lines === null) {
+    yield* decodeBase64(slicesOf(text), loc);
+    return;
+  }
+  try {
+    yield* decodeBase64(unfold(text, lines, loc), loc);
+  } catch (error) {
+    if (!(error instanceof InvalidBase64) || error.isInLines) throw error;
+    const offset = error.offset + Math.floor(error.offset / lines.length) * lines.end.length;
+    throw new InvalidBase64(loc, Math.min(offset, text.length));
+  }
+}
+
+/** Characters that are decoded in one go. */
+const sliceLength = 256 * 1024;
+
+function* slicesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length; at += sliceLength) yield text.slice(at, at + sliceLength);
+}
+
+/** The text without its line ends, many lines at a time. Throws InvalidBase64 where a line does not end in its place. */
+function* unfold(text: string, { length, end }: Lines, loc: readonly (string | number)[]): Generator<string> {
+  const size = text.endsWith(end) ? text.length - end.length : text.length;
+  let piece = '';
+  for (let at = 0; at < size; at += length + end.length) {
+    piece += text.slice(at, Math.min(at + length, size));
+    const next = at + length + end.length;
+    const isBroken = at + length < size && !(next < size && text.startsWith(end, at + length));
+    if (piece.length < sliceLength && !isBroken) continue;
+    yield piece;
+    piece = '';
+    if (isBroken) throw new InvalidBase64(loc, at + length, true);
+  }
+  yield piece;
 }
 
 /** How many bytes a valid text of so many characters stands for: fewer where the last of them are padding. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type AttachmentError, fault } from '../errors.js';
-import { assertDecodedSize, decodeBase64 } from './decode-base64.js';
+import { assertDecodedSize, decodeBase64Text, linesOf, unfoldedLength } from './decode-base64.js';
 import { type IntakeDependencies, intakeFromStream } from './from-stream.js';
 import type { Intake } from './intake.js';
 
@@ -13,10 +13,9 @@ export interface TextSource {
   text: string;
   /** In decoded bytes. */
   maxSize: number;
+  /** Whether a data URL is taken as what it is where base64 should be. */
+  takesDataUrl: boolean;
 }
-
-/** Characters that are decoded in one go. */
-const sliceLength = 256 * 1024;
 
 /**
  * Takes in content that comes as text, slice by slice. Throws FILE_TOO_LARGE, by its length alone, before a character is
@@ -25,12 +24,15 @@ const sliceLength = 256 * 1024;
 export async function intakeFromText(deps: IntakeDependencies, source: TextSource): Promise<Intake> {
   const { organizationId, encoding, text, maxSize } = source;
   const loc = ['input', 'content', encoding];
-  const fromDataUrl = encoding === 'dataUrl';
-  assertDecodedSize(text.length - (fromDataUrl ? text.indexOf(',') + 1 : 0), maxSize);
+  const fromDataUrl = /^data:/i.test(text) || encoding === 'dataUrl';
+  if (fromDataUrl && encoding === 'base64' && !source.takesDataUrl) throw dataUrlGiven(loc);
+  const start = fromDataUrl ? text.indexOf(',') + 1 : 0;
+  const lines = linesOf(text, start);
+  assertDecodedSize(lines ? unfoldedLength(text.length - start, lines) : text.length - start, maxSize);
   const { contentType: declaredType, base64 } = fromDataUrl
     ? parseDataUrl(text, loc)
     : { contentType: null, base64: text };
-  const content = Readable.from(decodeBase64(slicesOf(base64), loc), { objectMode: false });
+  const content = Readable.from(decodeBase64Text(base64, loc), { objectMode: false });
   const intake = await intakeFromStream(deps, {
     organizationId,
     content,
@@ -41,8 +43,10 @@ export async function intakeFromText(deps: IntakeDependencies, source: TextSourc
   return { ...intake, fromDataUrl };
 }
 
-function* slicesOf(text: string): Generator<string> {
-  for (let at = 0; at < text.length; at += sliceLength) yield text.slice(at, at + sliceLength);
+function dataUrlGiven(loc: string[]): AttachmentError {
+  const msg =
+    'This is a data URL: give it as content.dataUrl, or what is behind its comma as content.base64.';
+  return fault('data_url_given', loc, msg);
 }
 
 /** The media type that a data URL says; null if it is none. */
@@ -55,8 +59,8 @@ export function typeOfDataUrl(text: string): string | null {
 }
 
 export interface DataUrl {
-  /** In lower case, without parameters. */
-  contentType: string;
+  /** In lower case, without parameters; null if it says none, as browsers write it of files whose type they do not know. */
+  contentType: string | null;
   /** The base64 text behind the comma, unchecked. */
   base64: string;
 }
@@ -64,13 +68,13 @@ export interface DataUrl {
 /** Characters that may precede the comma. */
 export const maxDataUrlHeader = 1024;
 
-const token = "[\\w!#$%&'*+.^`|~-]+";
-/** RFC 2397 with a type and `;base64`; a value may be anything visible that does not end it. */
-const headerPattern = new RegExp(`^data:(${token}/${token})(?:;${token}=[!-+\\--:<-~]*)*;base64$`, 'i');
+const typePattern = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+$/;
+const controls = /\p{Cc}/u;
 
 /**
- * Takes `data:<type>[;<param>=<value>]*;base64,<content>` apart. Throws INVALID_BASE64 where the content is not said to be
- * base64 (such as percent-encoded text), BAD_USER_INPUT where there is no type or it is no such URL at all.
+ * Takes `data:[<type>][;<param>]*;base64,<content>` apart, as browsers do: the first comma ends its header, whatever is quoted,
+ * space around `;` means nothing, and a parameter may be anything. Throws INVALID_BASE64 where the content is not said to be base64
+ * (such as percent-encoded text), BAD_USER_INPUT where the type is none or it is no such URL at all.
  */
 export function parseDataUrl(text: string, loc: readonly (string | number)[] = ['content']): DataUrl {
   const start = text.slice(0, maxDataUrlHeader + 1);
@@ -81,12 +85,26 @@ export function parseDataUrl(text: string, loc: readonly (string | number)[] = [
   return { contentType: readContentType(start.slice(0, comma), loc), base64: text.slice(comma + 1) };
 }
 
-function readContentType(header: string, loc: readonly (string | number)[]): string {
-  const contentType = headerPattern.exec(header)?.[1];
-  if (contentType !== undefined) return contentType.toLowerCase();
-  if (!/;base64$/i.test(header)) throw notBase64(loc);
-  throw badUrl(loc, 'It must begin like "data:image/png;base64,".');
+function readContentType(header: string, loc: readonly (string | number)[]): string | null {
+  if (!/^data:/i.test(header) || controls.test(header)) throw malformed(loc);
+  const said = header.slice('data:'.length).trim();
+  const marker = said.lastIndexOf(';');
+  if (
+    marker === -1 ||
+    said
+      .slice(marker + 1)
+      .trim()
+      .toLowerCase() !== 'base64'
+  )
+    throw notBase64(loc);
+  const [type = ''] = said.slice(0, marker).split(';', 1);
+  if (type.trim() === '') return null;
+  if (!typePattern.test(type.trim())) throw malformed(loc);
+  return type.trim().toLowerCase();
 }
+
+const malformed = (loc: readonly (string | number)[]) =>
+  badUrl(loc, 'It must begin like "data:image/png;base64,".');
 
 function badUrl(loc: readonly (string | number)[], msg: string): AttachmentError {
   return fault('data_url_invalid', [...loc], msg, { message: 'The data URL is not valid.' });

@@ -1,7 +1,7 @@
 import { type FaultDetail, Faults } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import type { PolicyBook } from './load-policies.js';
-import { anyRecordType, defaultPolicyName, type Policy } from './policy.js';
+import { anyRecordType, calendarPolicyName, defaultPolicyName, type Policy } from './policy.js';
 
 /** A lookup of a policy. A named policy comes first, whatever the record. */
 export interface PolicyQuery {
@@ -50,6 +50,11 @@ export function choosePolicies(
 export function limitFileSize(policies: PolicyBook, query: CreationPolicyQuery): number {
   const limits = choosePolicies(new Faults(), policies, query).map(({ maxFileSize }) => maxFileSize);
   return Math.min(Number.POSITIVE_INFINITY, ...limits);
+}
+
+/** Whether content of a new attachment comes as clients of Cronofy send it: some write a data URL where base64 should be. */
+export function isForCalendar(policies: PolicyBook, query: CreationPolicyQuery): boolean {
+  return choosePolicies(new Faults(), policies, query).some(({ name }) => name === calendarPolicyName);
 }
 
 /** As `choosePolicy`; throws BAD_USER_INPUT where there is none. */

@@ -19,6 +19,8 @@ export interface Policy {
 }
 
 export const defaultPolicyName = 'default';
+/** The policy of the recipe for those who come from Cronofy. */
+export const calendarPolicyName = 'calendar';
 /** Stands for the record types that are not listed. */
 export const anyRecordType = '*';
 
@@ -58,7 +60,7 @@ export function builtInPolicies(maxFileSize: number): Map<string, Policy> {
       sharing: 'EXCLUSIVE',
     },
     {
-      name: 'calendar',
+      name: calendarPolicyName,
       maxFileSize: Math.min(calendarFileSize, maxFileSize),
       acceptedTypes: new Map(
         Object.entries(calendarTypes).map(([type, extensions]) => [type, new Set(extensions.split(' '))]),

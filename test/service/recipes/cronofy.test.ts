@@ -118,7 +118,8 @@ describe('Cronofy', () => {
       ['half of its padding', 'QQ=', 3],
       ['padding in the middle', 'QQ==QUJD', 4],
       ['a single last character', 'QUJDR', 5],
-      ['a line end', 'QUJD\nQUJD', 4],
+      ['a line end within a group', 'QU\nJDQUJD', 2],
+      ['lines of different lengths', 'QUJD\nQUJDQUJD', 9],
       ['a space', ' QUJD', 0],
       ['letters beyond ASCII', 'QUJDä', 4],
       ['a fault far behind', `${long}*`, 300_000],
@@ -134,10 +135,50 @@ describe('Cronofy', () => {
     test('the limit counts decoded bytes', async () => {
       const exact = await created(Buffer.alloc(limit, 'x'));
       expect(exact.size).toBe(limit);
+      const inLines = Buffer.alloc(limit, 'x').toString('base64').replace(/.{76}/g, '$&\r\n');
+      const { data } = await create(inLines);
+      expect(data?.createAttachment.attachment.size).toBe(limit);
       const before = await storedFiles(service.dataDirectory);
       const over = await create(Buffer.alloc(limit + 1, 'x').toString('base64'));
       expect(refusalOf(over)).toMatchObject({ code: 'FILE_TOO_LARGE', limit });
       expect(await storedFiles(service.dataDirectory)).toEqual(before);
+    });
+
+    test('lines of 76 characters are taken, and so is a data URL in the place of base64', async () => {
+      const bytes = Buffer.from('Agenda. '.repeat(100));
+      const text = bytes.toString('base64');
+      for (const base64 of [
+        text.replace(/.{76}/g, '$&\r\n'),
+        text.replace(/.{64}/g, '$&\n'),
+        `data:text/plain;base64,${text}`,
+        `data:;base64,${text}`,
+        `DATA:text/plain; charset=utf-8; base64,${text.replace(/.{76}/g, '$&\r\n')}`,
+      ]) {
+        const { data } = await create(base64);
+        expect(data?.createAttachment.attachment.digest.hash).toBe(md5(bytes));
+      }
+      const wrong = await create(`data:image/png;base64,${text}`);
+      expect(codeOf(wrong)).toBe('CONTENT_TYPE_MISMATCH');
+      expect(refusalOf(await create('data:text/plain,hello'))).toMatchObject({ code: 'INVALID_BASE64' });
+    });
+
+    test('without the policy a data URL in base64 is told where it belongs', async () => {
+      for (const base64 of ['data:text/plain;base64,QUJD', 'DATA:,x']) {
+        const answer = await service.client.graphql<{ createAttachment: null }>(
+          'mutation ($base64: String!) { createAttachment(input: { content: { base64: $base64 }, fileName: "a.txt" }) { attachment { id } } }',
+          { base64 },
+        );
+        expect(answer.errors?.[0]?.extensions).toMatchObject({
+          code: 'INVALID_BASE64',
+          details: [
+            {
+              loc: ['input', 'content', 'base64'],
+              type: 'data_url_given',
+              msg: expect.stringContaining('dataUrl'),
+            },
+          ],
+        });
+      }
     });
 
     test('an over-long string is refused before it is decoded', async () => {

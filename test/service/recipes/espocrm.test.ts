@@ -136,11 +136,24 @@ describe('EspoCRM', () => {
 
     const content = pdf.toString('base64');
     test.each([
+      ['no type, as of a file that the browser does not know', `data:;base64,${content}`],
+      ['space before ;base64', `data:application/pdf; base64,${content}`],
+      ['a quoted parameter', `data:application/pdf;name="an offer; new.pdf";base64,${content}`],
+      ['lines', `data:application/pdf;base64,${content.replace(/.{76}/g, '$&\r\n')}`],
+    ])('as browsers and libraries write it: %s', async (_what, dataUrl) => {
+      const answer: Uploaded = await client.graphql(page.operation('Upload'), { dataUrl, fileName: 'a.pdf' });
+      expect(dataOf(answer).createAttachment.attachment).toMatchObject({
+        contentType: 'application/pdf',
+        size: pdf.length,
+      });
+    });
+
+    test.each([
       ['a wrong character', `data:application/pdf;base64,${content.replace('A', '*')}`, 'INVALID_BASE64'],
       ['half of its padding', 'data:text/plain;base64,QQ=', 'INVALID_BASE64'],
-      ['a line end', 'data:text/plain;base64,QUJD\r\nQUJD', 'INVALID_BASE64'],
+      ['a line end within a group', 'data:text/plain;base64,QU\r\nJDQUJD', 'INVALID_BASE64'],
       ['percent-encoded text', 'data:text/plain,hello%20world', 'INVALID_BASE64'],
-      ['no type', 'data:;base64,QUJD', 'BAD_USER_INPUT'],
+      ['a type that is none', 'data:text;base64,QUJD', 'BAD_USER_INPUT'],
       ['no comma', 'data:text/plain;base64', 'BAD_USER_INPUT'],
       ['no data URI', content, 'BAD_USER_INPUT'],
     ])('strict base64: %s', async (_what, dataUrl, code) => {

@@ -120,7 +120,7 @@ export const base64Faults: Fault[] = [
     file: () => ({ urlHeader: 'data:application/octet-stream,' }),
     refusal: refuse('INVALID_BASE64', 'input.content.dataUrl: base64_missing'),
   },
-  ...['data:;base64,', 'date:image/png;base64,', '', `data:image/png;${'x=y;'.repeat(300)}base64,`].map(
+  ...['data:text;base64,', 'date:image/png;base64,', '', `data:image/png;${'x=y;'.repeat(300)}base64,`].map(
     (urlHeader) => ({
       name: `BAD_USER_INPUT data URL ${JSON.stringify(urlHeader.slice(0, 30))}`,
       members: ['dataUrl' as const],
@@ -132,6 +132,6 @@ export const base64Faults: Fault[] = [
     name: 'INVALID_BASE64 that is a data URL',
     members: ['base64'],
     file: () => ({ spoil: (text) => `data:image/png;base64,${text}` }),
-    refusal: refuse('INVALID_BASE64', 'input.content.base64.4: base64_invalid'),
+    refusal: refuse('INVALID_BASE64', 'input.content.base64: data_url_given'),
   },
 ];

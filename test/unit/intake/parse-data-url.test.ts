@@ -3,7 +3,7 @@ import { decodeBase64 } from '../../../src/intake/decode-base64.js';
 import { maxDataUrlHeader, parseDataUrl } from '../../../src/intake/from-text.js';
 
 /** Content type and content, or code and kind of the fault. */
-function parse(text: string): [string, string] {
+function parse(text: string): [string | null, string] {
   try {
     const { contentType, base64 } = parseDataUrl(text);
     return [contentType, Buffer.concat([...decodeBase64([base64])]).toString()];
@@ -17,7 +17,7 @@ const malformed = ['BAD_USER_INPUT', 'data_url_invalid'] as const;
 const notBase64 = ['INVALID_BASE64', 'base64_missing'] as const;
 const brokenBase64 = ['INVALID_BASE64', 'base64_invalid'] as const;
 
-const examples: [string, readonly [string, string]][] = [
+const examples: [string, readonly [string | null, string]][] = [
   ['data:text/plain;base64,SGVsbG8=', ['text/plain', 'Hello']],
   ['data:text/plain;base64,SGVsbG8', ['text/plain', 'Hello']],
   ['data:text/plain;base64,', ['text/plain', '']],
@@ -36,16 +36,29 @@ const examples: [string, readonly [string, string]][] = [
   ['data:text/plain;base64,SGVsbG8%3D', brokenBase64],
   ['data:text/plain;base64,Hello, world', brokenBase64],
   ['data:text/plain;base64, SGVsbG8=', brokenBase64],
-  ['data:;base64,SGVsbG8=', malformed],
+  ['data:;base64,SGVsbG8=', [null, 'Hello']],
+  ['data: ; base64,SGVsbG8=', [null, 'Hello']],
+  ['data:;charset=utf-8;base64,SGVsbG8=', [null, 'Hello']],
+  ['data:text/plain; base64,SGVsbG8=', ['text/plain', 'Hello']],
+  ['data:text/plain ;  BASE64 ,SGVsbG8=', ['text/plain', 'Hello']],
+  ['data:text/plain; charset=utf-8; base64,SGVsbG8=', ['text/plain', 'Hello']],
+  ['data:image/png;name="a b; c.png";base64,SGVsbG8=', ['image/png', 'Hello']],
+  ['data:image/png;name="a\\"b.png";base64,SGVsbG8=', ['image/png', 'Hello']],
+  ['data:image/png;name="ü.png";base64,SGVsbG8=', ['image/png', 'Hello']],
+  ['data:image/png;name=";base64";base64,SGVsbG8=', ['image/png', 'Hello']],
+  ['data:image/png;name="a,b.png";base64,SGVsbG8=', notBase64],
+  ['data:image/png;name=";base64",SGVsbG8=', notBase64],
+  ['data:base64,SGVsbG8=', notBase64],
   ['data:text;base64,SGVsbG8=', malformed],
   ['data:text/;base64,SGVsbG8=', malformed],
   ['data:text/plain/x;base64,SGVsbG8=', malformed],
   ['data:text/pl ain;base64,SGVsbG8=', malformed],
-  ['data:text/plain;charset;base64,SGVsbG8=', malformed],
-  ['data:text/plain;a=b c;base64,SGVsbG8=', malformed],
+  ['data:text/plain;charset;base64,SGVsbG8=', ['text/plain', 'Hello']],
+  ['data:text/plain;a=b c;base64,SGVsbG8=', ['text/plain', 'Hello']],
+  ['data:text/plain;a=\tb;base64,SGVsbG8=', malformed],
   ['data:text/plain\n;base64,SGVsbG8=', malformed],
   ['data:text/plaín;base64,SGVsbG8=', malformed],
-  ['data: text/plain;base64,SGVsbG8=', malformed],
+  ['data: text/plain;base64,SGVsbG8=', ['text/plain', 'Hello']],
   [' data:text/plain;base64,SGVsbG8=', malformed],
   ['date:text/plain;base64,SGVsbG8=', malformed],
   ['text/plain;base64,SGVsbG8=', malformed],
