@@ -42,6 +42,7 @@ export const faultTypes = {
     out_of_range: 'A number, or the length of a text, is not within its bounds.',
     out_of_bounds: 'expiresIn is not within its bounds.',
     exactly_one: 'Exactly one of several members must be given.',
+    first_and_last: 'first and last are both given: a page begins at one end.',
     bad_user_input: 'A variable or an argument does not have its type.',
     inexact_number: 'A number would come back changed.',
     nul_character: 'A text has the character U+0000, which cannot be stored.',

@@ -1,8 +1,5 @@
-import { checkPageSize, maxPageSize, type Page, type PageRequest } from '../database/page.js';
+import { maxPageSize, type Page, type PageRequest, type ReadPage } from '../database/page.js';
 import { fault } from '../errors.js';
-
-/** Reads one page of a list, what the viewer may not see included. */
-export type ReadPage<Item> = (request: PageRequest) => Promise<Page<Item>>;
 
 const leastRead = 100;
 const maxRounds = 10;
@@ -26,22 +23,24 @@ export async function listVisible<Item>(
   read: ReadPage<Item>,
   { show, asked }: Visibility<Item>,
 ): Promise<Page<Item>> {
-  const { first } = request;
-  checkPageSize(first);
-  const hasPreviousPage = request.after !== null;
-  const shown: Page<Item>['edges'] = [];
-  let { after } = request;
+  const { size, isLast } = request;
+  if (size === 0) return read(request);
+  let rest = { ...request, size: Math.min(Math.max(size + 1, leastRead), maxPageSize) };
+  let shown: Page<Item>['edges'] = [];
   const askedBefore = asked();
   for (let round = 0; round < maxRounds && asked() - askedBefore < maxAsked; round += 1) {
-    const page = await read({ first: Math.min(Math.max(first + 1, leastRead), maxPageSize), after });
+    const page = await read(rest);
     const visible = await show(page.edges.map(({ node }) => node));
-    shown.push(...page.edges.filter(({ node }) => visible.has(node)));
-    const hasNextPage = shown.length > first;
-    if (hasNextPage || !page.hasNextPage)
-      return { edges: shown.slice(0, first), hasNextPage, hasPreviousPage };
-    after = page.edges.at(-1)?.cursor ?? after;
+    const kept = page.edges.filter(({ node }) => visible.has(node));
+    shown = isLast ? [...kept, ...shown] : [...shown, ...kept];
+    const hasMore = shown.length > size;
+    if (hasMore || !page.hasMore)
+      return { edges: isLast ? shown.slice(-size) : shown.slice(0, size), hasMore };
+    rest = isLast
+      ? { ...rest, before: page.edges[0]?.cursor ?? rest.before }
+      : { ...rest, after: page.edges.at(-1)?.cursor ?? rest.after };
   }
-  if (shown.length > 0) return { edges: shown, hasNextPage: true, hasPreviousPage };
+  if (shown.length > 0) return { edges: shown, hasMore: true };
   const msg = 'Too much of this list is hidden from you: narrow it by a filter.';
   throw fault('too_much_hidden', ['filter'], msg, { message: msg });
 }

@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 import { PrincipalRow } from '../database/entities/organization.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { RejectionRow } from '../database/entities/verdict.js';
-import type { Total } from '../database/page.js';
+import type { Stretch, Total } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
 import {
   countLinks,
@@ -18,11 +18,9 @@ import {
 import type { RecordRef } from '../model/record.js';
 import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 
-/** A slice of an attachment's links: `limit` of them, those up to `afterFieldId` left out. */
-export interface LinkSlice {
+/** A stretch of an attachment's links, by field id. */
+export interface LinkSlice extends Stretch {
   attachmentId: string;
-  limit: number;
-  afterFieldId: string;
 }
 
 /** Loads for fields of many objects. All that is asked for at the same moment is fetched in one statement each. */
@@ -196,12 +194,12 @@ function groupBy<Value>(values: readonly Value[], nameOf: (value: Value) => stri
 
 /** Slices that differ only in the attachment, as those of one page do, share a statement. */
 async function readSlices(read: EntityManager, slices: readonly LinkSlice[]): Promise<LinkRow[][]> {
-  const kindOf = ({ limit, afterFieldId }: LinkSlice) => `${limit} ${afterFieldId}`;
+  const kindOf = ({ limit, isBackward, after, before }: LinkSlice) =>
+    JSON.stringify([limit, isBackward, after?.id, before?.id]);
   const found = new Map<string, Map<string, LinkRow[]>>();
   for (const [kind, alike] of groupBy(slices, kindOf)) {
-    const { limit, afterFieldId } = alike[0] as LinkSlice;
     const ids = unique(alike.map(({ attachmentId }) => attachmentId));
-    const links = await readLinksOfAttachments(read, ids, limit, afterFieldId);
+    const links = await readLinksOfAttachments(read, ids, alike[0] as LinkSlice);
     found.set(
       kind,
       groupBy(links, ({ attachmentId }) => attachmentId),

@@ -164,7 +164,9 @@ export class RecordAccess {
     const links = await this.loaders.linksOfAttachment.load({
       attachmentId,
       limit: maxPlaces,
-      afterFieldId: '',
+      after: null,
+      before: null,
+      isBackward: false,
     });
     const fields = await Promise.all(links.map(({ fieldId }) => this.loaders.fieldById.load(fieldId)));
     const linked = fields.flatMap((row) =>

@@ -19,6 +19,7 @@ export interface AttachmentFilter {
   createdAfter?: Date | undefined;
   createdBefore?: Date | undefined;
   sha256?: string | undefined;
+  ids?: readonly string[] | undefined;
 }
 
 /** SQL on one row of `attachments a`, of the viewer's organization. */
@@ -50,6 +51,7 @@ const conditions: { [Name in keyof AttachmentFilter]-?: Condition<NonNullable<At
   createdBefore: (sql, before) => `a.created_at < ${sql.add(before.getTime())}`,
   sha256: (sql, sha256) =>
     `(SELECT blobs.sha256 FROM blobs WHERE blobs.id = a.blob_id) = ${sql.add(sha256.toLowerCase())}`,
+  ids: (sql, ids) => sql.isOneOf('a.id', ids),
 };
 
 /** The name of every type. */

@@ -1,15 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { compareTexts, decodeCursor, encodeCursor, type Position } from '../database/cursor.js';
-import {
-  checkPageSize,
-  maxTotal,
-  type Page,
-  type PageRequest,
-  type Total,
-  toPage,
-  toTotal,
-} from '../database/page.js';
+import { compareTexts, type Position } from '../database/cursor.js';
+import { maxTotal, type Page, type PageRequest, readPage, type Total, toTotal } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
 import { readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import { type AttachmentFilter, tooManyRows, weightOf } from './attachment-filter.js';
@@ -24,7 +16,7 @@ import {
   type Walk,
 } from './walk-order.js';
 
-export interface AttachmentList extends PageRequest {
+export interface AttachmentList {
   filter: AttachmentFilter;
   orderBy: AttachmentOrder;
 }
@@ -43,40 +35,58 @@ const countBound = (filter: AttachmentFilter) => Math.floor(30_000 / weightOf(fi
 
 /**
  * One page of what the viewer may see. Few rows that meet a condition are sorted; a condition that many meet is found along the
- * order, where each half has an index of its own. Throws BAD_USER_INPUT for a bad cursor or page size; QUERY_TOO_COMPLEX if too many
+ * order, where each half has an index of its own. Throws BAD_USER_INPUT for a bad cursor; QUERY_TOO_COMPLEX if too many
  * rows had to be looked at.
  *
  * @example
- * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' }, first: 50, after: null });
+ * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' } }, toPageRequest({ first: 50 }));
  */
-export async function listAttachments(
+export function listAttachments(
   manager: EntityManager,
   viewer: Viewer,
-  { filter, orderBy, first, after }: AttachmentList,
+  { filter, orderBy }: AttachmentList,
+  request: PageRequest,
 ): Promise<Page<StoredAttachment>> {
-  checkPageSize(first);
   const { field, direction } = orderBy;
-  // Cursors of the order by plain names, which was once, are none of this one.
-  const order = `${field === 'FILE_NAME' ? 'NATURAL_NAME' : field} ${direction}`;
-  const from =
-    after === null ? null : decodeCursor(order, after, field === 'FILE_NAME' ? 'string' : 'number');
-  const walk = { viewer, filter, orderBy, from, limit: first + 1 };
-  const found = await findPage(manager, walk);
-  const sorted = found
-    .map((stored) => ({ stored, position: positionOf(stored, field) }))
-    .sort((one, other) => comparePositions(one.position, other.position, direction));
-  const page = toPage({ first, after }, sorted, ({ position }) => encodeCursor(order, position));
-  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: node.stored })) };
+  const cursors = {
+    // Cursors of the order by plain names, which was once, are none of this one.
+    order: `${field === 'FILE_NAME' ? 'NATURAL_NAME' : field} ${direction}`,
+    kind: field === 'FILE_NAME' ? 'string' : 'number',
+    positionOf: (stored: StoredAttachment) => positionOf(stored, field),
+  } as const;
+  return readPage(request, cursors, async ({ after, before, isBackward, limit }) => {
+    const walk: Walk = isBackward
+      ? { viewer, filter, orderBy: turned(orderBy), from: before, until: after, limit }
+      : { viewer, filter, orderBy, from: after, until: before, limit };
+    const found = (await findPage(manager, walk)).map((stored) => ({
+      stored,
+      position: positionOf(stored, field),
+    }));
+    return found
+      .sort((one, other) => comparePositions(one.position, other.position, walk.orderBy.direction))
+      .map(({ stored }) => stored);
+  });
 }
+
+const turned = ({ field, direction }: AttachmentOrder): AttachmentOrder => ({
+  field,
+  direction: direction === 'ASC' ? 'DESC' : 'ASC',
+});
 
 /** The first rows of each half, as many as the page may have: in no order. */
 async function findPage(manager: EntityManager, walk: Walk): Promise<StoredAttachment[]> {
+  const { ids } = walk.filter;
+  if (ids) return readStoredAmong(manager, (sql) => selectNamed(sql, walk, ids));
   if (!isSearch(walk)) return readStoredAmong(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
   const halves: StoredAttachment[][] = [];
   // One after the other: a list takes one connection.
   for (const half of halvesOf(walk)) halves.push(await searchHalf(manager, walk, half));
   return halves.flat();
 }
+
+/** Rows of both halves by their ids: there are few. */
+const selectNamed = (sql: Parameters, walk: Walk, ids: readonly string[]): string =>
+  selectCandidates(sql, walk, null, sql.isOneOf('a.id', ids));
 
 /** Whether rows have to be looked at that may not be on the page. */
 const isSearch = ({ filter, orderBy }: Walk) =>
@@ -128,7 +138,9 @@ export async function countAttachments(
   filter: AttachmentFilter,
 ): Promise<Total> {
   const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
-  const walk: Walk = { viewer, filter, orderBy, from: null, limit: maxTotal + 1 };
+  const walk: Walk = { viewer, filter, orderBy, from: null, until: null, limit: maxTotal + 1 };
+  const { ids } = filter;
+  if (ids) return toTotal(await count(manager, (sql) => selectNamed(sql, walk, ids)));
   if (!isSearch(walk)) {
     return toTotal(await count(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null)));
   }

@@ -9,12 +9,13 @@ export interface AttachmentOrder {
   direction: 'ASC' | 'DESC';
 }
 
-/** Rows along an order: the first that the filter describes, behind a position. */
+/** Rows along an order: the first that the filter describes, between two positions. */
 export interface Walk {
   viewer: Viewer;
   filter: AttachmentFilter;
   orderBy: AttachmentOrder;
   from: Position | null;
+  until: Position | null;
   limit: number;
 }
 
@@ -69,9 +70,21 @@ export async function hasMore(
   return (await manager.query<object[]>(next, sql.values)).length > 0;
 }
 
-/** Sorts those rows of a half that the filter describes among rows that are looked up one by one. */
-export function selectCandidates(sql: Parameters, walk: Walk, half: Half, isCandidate: string): string {
-  const { viewer, filter, orderBy, from, limit } = walk;
+/** A condition: the row is of the half, or of one of both. No index is on its expression. */
+function isOfHalf(sql: Parameters, half: Half | null, principalId: string): string {
+  if (half === 'shared') return 'a.shared';
+  const isMine = `a.created_by_id || '' = ${sql.add(principalId)}`;
+  return half === 'own' ? `${isMine} AND a.shared = ${sql.add(false)}` : `(a.shared OR ${isMine})`;
+}
+
+/** Sorts those rows of a half, or of both, that the filter describes among rows that are looked up one by one. */
+export function selectCandidates(
+  sql: Parameters,
+  walk: Walk,
+  half: Half | null,
+  isCandidate: string,
+): string {
+  const { viewer, filter, orderBy, limit } = walk;
   const { organizationId, principal } = viewer;
   const { direction } = orderBy;
   const column = columns[orderBy.field];
@@ -79,11 +92,9 @@ export function selectCandidates(sql: Parameters, walk: Walk, half: Half, isCand
     isCandidate,
     // No index is on expressions: SQLite would otherwise walk one of the organization.
     `a.organization_id || '' = ${sql.add(organizationId)}`,
-    half === 'shared'
-      ? 'a.shared'
-      : `a.created_by_id || '' = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`,
+    isOfHalf(sql, half, principal.id),
     ...conditionsOf(filter, sql, organizationId),
-    ...(from ? [isBehind(sql, orderBy, from)] : []),
+    ...positionsOf(sql, walk),
   ];
   return `SELECT a.id FROM attachments a WHERE ${conditions.join(' AND ')}
     ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${sql.add(limit)}`;
@@ -105,23 +116,36 @@ function stretchOf(sql: Parameters, walk: Walk, half: Half): string {
   return `${conditions.join(' AND ')} ORDER BY a.${column} ${orderBy.direction}, a.id ${orderBy.direction}`;
 }
 
-/** The later of two beginnings alone: from the other an index would be walked to it. */
-function conditionsOfBounds(sql: Parameters, { viewer, filter, orderBy, from }: Walk): string[] {
-  const behind = () => (from ? [isBehind(sql, orderBy, from)] : []);
-  if (orderBy.field !== 'CREATED_AT') return behind();
+/** The narrower of a time and a position at either end alone: from the other an index would be walked to it. */
+function conditionsOfBounds(sql: Parameters, walk: Walk): string[] {
+  const { viewer, filter, orderBy, from, until } = walk;
+  if (orderBy.field !== 'CREATED_AT') return positionsOf(sql, walk);
+  const ofTime = (times: AttachmentFilter) => conditionsOf(times, sql, viewer.organizationId);
+  const isRising = orderBy.direction === 'ASC';
   const { createdAfter, createdBefore } = filter;
-  const [begin, end]: [AttachmentFilter, AttachmentFilter] =
-    orderBy.direction === 'ASC'
-      ? [{ createdAfter }, { createdBefore }]
-      : [{ createdBefore }, { createdAfter }];
-  const time = (begin.createdAfter ?? begin.createdBefore)?.getTime();
-  const sign = orderBy.direction === 'ASC' ? 1 : -1;
-  const isTimeLater = time !== undefined && (from === null || sign * (time - Number(from.value)) >= 0);
-  const ofTimes = (times: AttachmentFilter) => conditionsOf(times, sql, viewer.organizationId);
-  return [...(isTimeLater ? ofTimes(begin) : behind()), ...ofTimes(end)];
+  const [lowest, highest] = isRising ? [from, until] : [until, from];
+  return [
+    ...(createdAfter && (lowest === null || createdAfter.getTime() >= Number(lowest.value))
+      ? ofTime({ createdAfter })
+      : positionOn(sql, orderBy.field, '>', lowest)),
+    ...(createdBefore && (highest === null || createdBefore.getTime() <= Number(highest.value))
+      ? ofTime({ createdBefore })
+      : positionOn(sql, orderBy.field, '<', highest)),
+  ];
 }
 
-function isBehind(sql: Parameters, { field, direction }: AttachmentOrder, from: Position): string {
-  const beyond = direction === 'ASC' ? '>' : '<';
-  return `(a.${columns[field]}, a.id) ${beyond} (${sql.add(from.value)}, ${sql.add(from.id)})`;
+function positionsOf(sql: Parameters, { orderBy: { field, direction }, from, until }: Walk): string[] {
+  const [beyond, short] = direction === 'ASC' ? (['>', '<'] as const) : (['<', '>'] as const);
+  return [...positionOn(sql, field, beyond, from), ...positionOn(sql, field, short, until)];
+}
+
+/** None without a position. */
+function positionOn(
+  sql: Parameters,
+  field: AttachmentOrder['field'],
+  side: '<' | '>',
+  position: Position | null,
+): string[] {
+  if (!position) return [];
+  return [`(a.${columns[field]}, a.id) ${side} (${sql.add(position.value)}, ${sql.add(position.id)})`];
 }

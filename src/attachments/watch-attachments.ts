@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { maxPageSize } from '../database/page.js';
+import { maxPageSize, toPageRequest } from '../database/page.js';
 import type { Change, Changes } from '../model/changes.js';
 import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
@@ -133,8 +133,8 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
 }
 
 async function idsOfRecord(manager: EntityManager, viewer: Viewer, record: RecordRef): Promise<string[]> {
-  const page = { filter: { record }, first: maxPageSize, after: null };
   const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
-  const { edges } = await listAttachments(manager, viewer, { ...page, orderBy });
+  const page = toPageRequest({ first: maxPageSize });
+  const { edges } = await listAttachments(manager, viewer, { filter: { record }, orderBy }, page);
   return edges.map(({ node }) => node.attachment.id);
 }

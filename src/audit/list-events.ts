@@ -1,13 +1,12 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
-import { decodeCursor, encodeCursor } from '../database/cursor.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import {
-  checkPageSize,
   countRows,
+  findNewestFirst,
   type Page,
   type PageRequest,
+  readPage,
   type Total,
-  toPage,
 } from '../database/page.js';
 import { type AuditAction, firstIdOf } from './record-event.js';
 
@@ -23,21 +22,16 @@ export interface AuditFilter {
 
 const order = 'AUDIT_EVENTS';
 
-/** One page of an organization's events, the newest first. Throws BAD_USER_INPUT for a bad cursor or page size. */
+/** One page of an organization's events, the newest first. Throws BAD_USER_INPUT for a bad cursor. */
 export async function listEvents(
   read: EntityManager,
   organizationId: string,
   filter: AuditFilter,
-  { first, after }: PageRequest,
+  request: PageRequest,
 ): Promise<Page<AuditEventRow>> {
-  checkPageSize(first);
-  const query = select(read, organizationId, filter);
-  if (after !== null) query.andWhere('e.id < :afterId', { afterId: decodeCursor(order, after).id });
-  const found = await query
-    .orderBy('e.id', 'DESC')
-    .limit(first + 1)
-    .getMany();
-  return toPage({ first, after }, found, ({ id }) => encodeCursor(order, { value: 0, id }));
+  return readPage(request, { order, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
+    findNewestFirst(select(read, organizationId, filter), [['e.id', 'e.id']], stretch),
+  );
 }
 
 export function countEvents(

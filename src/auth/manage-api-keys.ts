@@ -2,8 +2,15 @@ import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow } from '../database/entities/api-key.js';
-import { countRows, type Total } from '../database/page.js';
-import { In, IsNull, LessThan } from '../database/typeorm.js';
+import {
+  countRows,
+  findNewestFirst,
+  type Page,
+  type PageRequest,
+  readPage,
+  type Total,
+} from '../database/page.js';
+import { In, IsNull } from '../database/typeorm.js';
 import { errorTable, Faults, fault } from '../errors.js';
 import { generateApiKey, storeApiKey } from './api-keys.js';
 import { isCleanText, maxTextLength } from './organizations.js';
@@ -33,17 +40,21 @@ export async function createApiKey(
   return { row, key };
 }
 
-/** Up to `limit` of an organization's keys, revoked and expired ones too, newest first; those after the key `afterId`. */
+const order = 'API_KEYS';
+
+/** One page of an organization's keys, revoked and expired ones too, the newest first. Throws BAD_USER_INPUT for a bad cursor. */
 export function listApiKeys(
   read: EntityManager,
   organizationId: string,
-  { limit, afterId }: { limit: number; afterId: string | null },
-): Promise<ApiKeyRow[]> {
-  return read.find(ApiKeyRow, {
-    where: { organizationId, ...(afterId === null ? {} : { id: LessThan(afterId) }) },
-    order: { id: 'DESC' },
-    take: limit,
-  });
+  request: PageRequest,
+): Promise<Page<ApiKeyRow>> {
+  return readPage(request, { order, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
+    findNewestFirst(
+      read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }),
+      [['key.id', 'key.id']],
+      stretch,
+    ),
+  );
 }
 
 export function countApiKeys(read: EntityManager, organizationId: string): Promise<Total> {

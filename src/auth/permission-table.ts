@@ -19,6 +19,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     attachment: read,
     attachments: read,
     record: read,
+    records: read,
     uploadPolicy: read,
     webhookDeliveries: read,
     auditLog: admin,

@@ -14,12 +14,17 @@ export function encodeCursor(order: string, { value, id }: Position): string {
 const textual = /^[^\0\p{Cs}]*$/u;
 const isStorable = (value: unknown): value is string => typeof value === 'string' && textual.test(value);
 
-/** Throws BAD_USER_INPUT for whatever `encodeCursor` has not made for this order, of values of this kind. */
-export function decodeCursor(order: string, cursor: string, kind: 'number' | 'string' = 'number'): Position {
+/** Throws BAD_USER_INPUT, for the argument `name`, if `encodeCursor` has not made it for this order, of values of this kind. */
+export function decodeCursor(
+  order: string,
+  cursor: string,
+  name: 'after' | 'before',
+  kind: 'number' | 'string' = 'number',
+): Position {
   const [madeFor, value, id, ...rest] = parse(cursor);
   const isOfKind = kind === 'string' ? isStorable(value) : Number.isSafeInteger(value);
   if (madeFor !== order || !isOfKind || !isStorable(id) || rest.length > 0) {
-    throw fault('invalid_cursor', ['after'], 'Not a cursor of this list in this order.');
+    throw fault('invalid_cursor', [name], 'Not a cursor of this list in this order.');
   }
   return { value: value as string | number, id };
 }

@@ -1,39 +1,111 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { fault } from '../errors.js';
+import { Faults } from '../errors.js';
+import { decodeCursor, encodeCursor, type Position } from './cursor.js';
 
-/** How many items of a list are wanted, and after which. */
+/** A page of a list: so many items from one end of the stretch between two cursors. */
 export interface PageRequest {
-  first: number;
+  size: number;
+  /** The page is the end of the stretch, not its beginning. */
+  isLast: boolean;
   after: string | null;
+  before: string | null;
 }
 
 /** One page of a list, in order. */
 export interface Page<T> {
   edges: { cursor: string; node: T }[];
-  hasNextPage: boolean;
-  hasPreviousPage: boolean;
+  /** The stretch has more: behind the page or, if it is the stretch's end, before it. */
+  hasMore: boolean;
 }
+
+/** Reads one page of a list. */
+export type ReadPage<Item> = (request: PageRequest) => Promise<Page<Item>>;
 
 export const maxPageSize = 1_000;
+const usualPageSize = 50;
 
-/** Throws BAD_USER_INPUT where `first` is not from 0 to 1,000. */
-export function checkPageSize(first: number): void {
-  if (first >= 0 && first <= maxPageSize) return;
-  const msg = `Must be from 0 to ${maxPageSize}.`;
-  throw fault('out_of_range', ['first'], msg, { limit: maxPageSize });
+/** A page as clients ask for it. */
+interface PageArguments {
+  first?: number | null;
+  last?: number | null;
+  after?: string | null;
+  before?: string | null;
 }
 
-/** Cuts `found`, read one item past the page's end, to the page. */
-export function toPage<T>(
-  { first, after }: PageRequest,
-  found: readonly T[],
-  cursorOf: (item: T) => string,
-): Page<T> {
+/**
+ * The first 50 if no size is given. Throws BAD_USER_INPUT for a size that is not from 0 to 1,000, and for two sizes.
+ *
+ * @example
+ * toPageRequest({ last: 10, before: cursor });
+ */
+export function toPageRequest({ first, last, after, before }: PageArguments): PageRequest {
+  const faults = new Faults();
+  const sizes = Object.entries({ first, last }).filter(([, size]) => typeof size === 'number');
+  for (const [name, size] of sizes) {
+    if (!(Number(size) >= 0 && Number(size) <= maxPageSize))
+      faults.add('out_of_range', [name], `Must be from 0 to ${maxPageSize}.`, { limit: maxPageSize });
+    if (sizes.length > 1) faults.add('first_and_last', [name], 'Give either first or last.');
+  }
+  faults.throwIfAny();
   return {
-    edges: found.slice(0, first).map((node) => ({ cursor: cursorOf(node), node })),
-    hasNextPage: found.length > first,
-    hasPreviousPage: after !== null,
+    size: first ?? last ?? usualPageSize,
+    isLast: typeof last === 'number',
+    after: after ?? null,
+    before: before ?? null,
   };
+}
+
+/** A way through a list: up to `limit` items between two positions, backwards from the later one if `isBackward`. */
+export interface Stretch {
+  after: Position | null;
+  before: Position | null;
+  isBackward: boolean;
+  limit: number;
+}
+
+/** How a list makes cursors. */
+interface Cursors<Item> {
+  /** Names the list and its order, so that a cursor of another one is noticed. */
+  order: string;
+  kind?: 'number' | 'string';
+  positionOf(item: Item): Position;
+}
+
+/**
+ * Reads a page. `read` returns the items of a stretch in the order in which it goes through them. An empty page needs no read.
+ * Throws BAD_USER_INPUT for a cursor that is not of this list.
+ */
+export async function readPage<Item>(
+  { size, isLast, after, before }: PageRequest,
+  { order, kind, positionOf }: Cursors<Item>,
+  read: (stretch: Stretch) => Promise<Item[]>,
+): Promise<Page<Item>> {
+  const stretch = {
+    after: after === null ? null : decodeCursor(order, after, 'after', kind),
+    before: before === null ? null : decodeCursor(order, before, 'before', kind),
+    isBackward: isLast,
+    limit: size + 1,
+  };
+  if (size === 0) return { edges: [], hasMore: false };
+  const found = await read(stretch);
+  const items = found.slice(0, size);
+  const edges = items.map((node) => ({ cursor: encodeCursor(order, positionOf(node)), node }));
+  return { edges: isLast ? edges.reverse() : edges, hasMore: found.length > size };
+}
+
+/** The rows of a list, the newest first: ordered by `columns` of `alias`, all of them falling. The last column is the id. */
+export function findNewestFirst<Row extends ObjectLiteral>(
+  query: SelectQueryBuilder<Row>,
+  columns: readonly [property: string, column: string][],
+  { after, before, isBackward, limit }: Stretch,
+): Promise<Row[]> {
+  const row = `(${columns.map(([, column]) => column).join(', ')})`;
+  const bound = (name: string) => `(${columns.length > 1 ? `:${name}Value, ` : ''}:${name}Id)`;
+  if (after) query.andWhere(`${row} < ${bound('after')}`, { afterValue: after.value, afterId: after.id });
+  if (before)
+    query.andWhere(`${row} > ${bound('before')}`, { beforeValue: before.value, beforeId: before.id });
+  for (const [property] of columns) query.addOrderBy(property, isBackward ? 'ASC' : 'DESC');
+  return query.limit(limit).getMany();
 }
 
 /** How many rows a list has: `count` of them, or more if it is not exact. */

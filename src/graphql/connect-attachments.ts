@@ -1,33 +1,36 @@
-import { listVisible } from '../access/list-visible.js';
+import { listVisible, type Visibility } from '../access/list-visible.js';
 import { type RecordAccess, refuseTotal } from '../access/record-access.js';
 import { type AttachmentList, countAttachments, listAttachments } from '../attachments/list-attachments.js';
-import { decodeCursor, encodeCursor } from '../database/cursor.js';
-import { checkPageSize, type Page, type PageRequest, toPage } from '../database/page.js';
+import { type PageRequest, type ReadPage, readPage } from '../database/page.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
-import { type ConnectionOf, toConnection } from './types/connection.js';
+import { type ConnectionOf, connect } from './types/connection.js';
 import { type AttachmentLink, toAttachmentLink } from './types/record.js';
 
 /** One page of the attachments that the viewer may see. */
-export async function connectAttachments(
+export function connectAttachments(
   context: GraphqlContext,
   request: PageRequest,
-  list: Omit<AttachmentList, keyof PageRequest>,
+  list: AttachmentList,
 ): Promise<ConnectionOf<Attachment>> {
   const { viewer, access } = context;
-  const readPage = (page: PageRequest) =>
-    context.list((read) => listAttachments(read, viewer, { ...page, ...list }));
-  if (access.isActive) {
-    const page = await listVisible(request, readPage, {
-      show: (items) => access.visible(items),
-      asked: () => access.asked,
-    });
-    return toConnection(page, toAttachment, refuseTotal);
-  }
-  return toConnection(await readPage(request), toAttachment, () =>
-    context.list((read) => countAttachments(read, viewer, list.filter)),
+  const read: ReadPage<StoredAttachment> = (page) =>
+    context.list((lists) => listAttachments(lists, viewer, list, page));
+  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
+  return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
+    access.isActive ? refuseTotal() : context.list((lists) => countAttachments(lists, viewer, list.filter)),
   );
+}
+
+/** Pages without what the viewer may not see. */
+function withoutHidden<Item>(
+  access: RecordAccess,
+  { show }: Pick<Visibility<Item>, 'show'>,
+  read: ReadPage<Item>,
+): ReadPage<Item> {
+  if (!access.isActive) return read;
+  return (request) => listVisible(request, read, { show, asked: () => access.asked });
 }
 
 const order = 'LINKS';
@@ -38,32 +41,28 @@ interface FoundLink {
 }
 
 /** One page of the links of an attachment that the viewer may see. */
-export async function connectLinks(
+export function connectLinks(
   { loaders, access }: GraphqlContext,
   stored: StoredAttachment,
   request: PageRequest,
 ): Promise<ConnectionOf<AttachmentLink>> {
-  const readPage = async ({ first, after }: PageRequest): Promise<Page<FoundLink>> => {
-    checkPageSize(first);
-    const afterFieldId = after === null ? '' : decodeCursor(order, after).id;
-    const slice = { attachmentId: stored.attachment.id, limit: first + 1, afterFieldId };
-    const links = await loaders.linksOfAttachment.load(slice);
-    const fields = await Promise.all(links.map(({ fieldId }) => loaders.fieldById.load(fieldId)));
-    const found = links.flatMap((link, index) => {
-      const field = fields[index];
-      return field ? [{ fieldId: field.id, link: toAttachmentLink(link, field, stored) }] : [];
+  const attachmentId = stored.attachment.id;
+  const read: ReadPage<FoundLink> = (page) =>
+    readPage(page, { order, positionOf: ({ fieldId: id }) => ({ value: 0, id }) }, async (stretch) => {
+      const links = await loaders.linksOfAttachment.load({ attachmentId, ...stretch });
+      const fields = await Promise.all(links.map(({ fieldId }) => loaders.fieldById.load(fieldId)));
+      return links.flatMap((link, index) => {
+        const field = fields[index];
+        return field ? [{ fieldId: field.id, link: toAttachmentLink(link, field, stored) }] : [];
+      });
     });
-    return toPage({ first, after }, found, ({ fieldId: id }) => encodeCursor(order, { value: 0, id }));
-  };
-  if (access.isActive) {
-    const page = await listVisible(request, readPage, {
-      show: (items) => visibleLinks(access, items),
-      asked: () => access.asked,
-    });
-    return toConnection(page, ({ link }) => link, refuseTotal);
-  }
-  const count = () => loaders.linkCount.load(stored.attachment.id);
-  return toConnection(await readPage(request), ({ link }) => link, count);
+  const visibility = { show: (items: readonly FoundLink[]) => visibleLinks(access, items) };
+  return connect(
+    request,
+    withoutHidden(access, visibility, read),
+    ({ link }) => link,
+    () => (access.isActive ? refuseTotal() : loaders.linkCount.load(attachmentId)),
+  );
 }
 
 async function visibleLinks(

@@ -43,7 +43,7 @@ const content = { size: null };
 /** One can hold three names of 255 characters, each of up to three bytes, in base64. */
 const nodeId = { size: 4_096 };
 
-/** The bound of every argument `after`: a cursor can hold a file name. */
+/** The bound of every argument `after` or `before`: a cursor can hold a file name. */
 const cursor = { size: 2_048 };
 
 /**
@@ -86,7 +86,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
 export function boundOf(place: string): InputBound {
   return {
     ...usual,
-    ...(place.endsWith('.after') && !/^\w+Filter\./.test(place) ? cursor : {}),
+    ...(/\.(after|before)$/.test(place) && !/^\w+Filter\./.test(place) ? cursor : {}),
     ...bounds[place],
   };
 }

@@ -4,7 +4,7 @@ import { compareTexts } from '../database/cursor.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { maxTotal, type Total, toTotal } from '../database/page.js';
+import { maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters, readJoined, readRows } from '../database/read-rows.js';
 import type { RecordRef } from '../model/record.js';
 
@@ -55,22 +55,28 @@ export async function readLinksOfFields(
   return links.sort((one, other) => one.position - other.position);
 }
 
-/** The first `limit` links of each of these attachments, by field id, those up to `afterFieldId` left out. */
+/** A stretch of the links of each of these attachments, by field id. */
 export async function readLinksOfAttachments(
   manager: EntityManager,
   attachmentIds: readonly string[],
-  limit: number,
-  afterFieldId: string,
+  { after, before, isBackward, limit }: Stretch,
 ): Promise<LinkRow[]> {
+  const isWithin = (sql: Parameters) =>
+    [
+      sql.isOneOf('attachment_id', attachmentIds),
+      ...(after ? [`field_id > ${sql.add(after.id)}`] : []),
+      ...(before ? [`field_id < ${sql.add(before.id)}`] : []),
+    ].join(' AND ');
+  const direction = isBackward ? 'DESC' : 'ASC';
   const links = await readRows(
     manager,
     LinkRow,
     (sql) => `(field_id, attachment_id) IN (SELECT field_id, attachment_id FROM (
-        SELECT field_id, attachment_id, ROW_NUMBER() OVER (PARTITION BY attachment_id ORDER BY field_id) AS place
-        FROM links WHERE ${sql.isOneOf('attachment_id', attachmentIds)} AND field_id > ${sql.add(afterFieldId)}) ranked
+        SELECT field_id, attachment_id, ROW_NUMBER() OVER (PARTITION BY attachment_id ORDER BY field_id ${direction}) AS place
+        FROM links WHERE ${isWithin(sql)}) ranked
       WHERE place <= ${sql.add(limit)})`,
   );
-  return links.sort((one, other) => compareTexts(one.fieldId, other.fieldId));
+  return links.sort((one, other) => (isBackward ? -1 : 1) * compareTexts(one.fieldId, other.fieldId));
 }
 
 /** The links among these, by field and attachment, each with all that it joins. */

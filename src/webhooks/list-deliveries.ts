@@ -1,14 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { decodeCursor, encodeCursor } from '../database/cursor.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import {
-  checkPageSize,
   countRows,
+  findNewestFirst,
   type Page,
   type PageRequest,
+  readPage,
   type Total,
-  toPage,
 } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
 
@@ -16,32 +15,24 @@ const order = 'DELIVERIES';
 
 /**
  * One page of an attachment's deliveries, the newest first. Knows of organizations only: whether the viewer may see the
- * attachment is the caller's to find out. Throws BAD_USER_INPUT for a bad cursor or page size.
+ * attachment is the caller's to find out. Throws BAD_USER_INPUT for a bad cursor.
  */
 export async function listDeliveries(
   manager: EntityManager,
   { organizationId }: Viewer,
   attachmentId: string,
-  { first, after }: PageRequest,
+  request: PageRequest,
 ): Promise<Page<WebhookDeliveryRow>> {
-  checkPageSize(first);
-  const query = manager
-    .createQueryBuilder(WebhookDeliveryRow, 'd')
-    .where('d.attachment_id = :attachmentId AND d.organization_id = :organizationId', {
-      attachmentId,
-      organizationId,
-    });
-  if (after !== null) {
-    const { value, id } = decodeCursor(order, after);
-    query.andWhere('(d.created_at, d.id) < (:value, :id)', { value, id });
-  }
-  const found = await query
-    .orderBy('d.createdAt', 'DESC')
-    .addOrderBy('d.id', 'DESC')
-    .limit(first + 1)
-    .getMany();
-  return toPage({ first, after }, found, ({ id, createdAt }) =>
-    encodeCursor(order, { value: createdAt.getTime(), id }),
+  const positionOf = ({ id, createdAt }: WebhookDeliveryRow) => ({ value: createdAt.getTime(), id });
+  return readPage(request, { order, positionOf }, (stretch) =>
+    findNewestFirst(
+      manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId }),
+      [
+        ['d.createdAt', 'd.created_at'],
+        ['d.id', 'd.id'],
+      ],
+      stretch,
+    ),
   );
 }
 

@@ -1,4 +1,5 @@
 import {
+  type ArgumentNode,
   type DocumentNode,
   type FieldNode,
   type GraphQLCompositeType,
@@ -10,6 +11,7 @@ import {
   isListType,
   isUnionType,
   Kind,
+  type ObjectFieldNode,
   type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
@@ -29,7 +31,7 @@ const pageSizes = new Set(['first', 'last']);
 const namedItems = new Set(['ids', 'refs']);
 /** More are refused when the list is read. */
 const maxNamedItems = 100;
-const costArguments = new Set([...pageSizes, ...namedItems, 'if', 'name']);
+const costArguments = new Set([...pageSizes, ...namedItems, 'filter', 'if', 'name']);
 
 /**
  * Names of the variables on which the cost of a document depends: page sizes, lists that name items, and conditions of `@skip`
@@ -37,16 +39,28 @@ const costArguments = new Set([...pageSizes, ...namedItems, 'if', 'name']);
  */
 export function costVariables(document: DocumentNode): string[] {
   const names = new Set<string>();
-  visit(document, {
-    Argument: ({ name, value }) => {
-      if (costArguments.has(name.value) && value.kind === Kind.VARIABLE) names.add(value.name.value);
-    },
-  });
+  const note = ({ name, value }: ArgumentNode | ObjectFieldNode) => {
+    if (costArguments.has(name.value) && value.kind === Kind.VARIABLE) names.add(value.name.value);
+  };
+  visit(document, { Argument: note, ObjectField: note });
   return [...names];
 }
 
 /** All that the cost depends on in the value of such a variable. */
-export const costOfVariable = (value: unknown): unknown => (Array.isArray(value) ? value.length : value);
+export function costOfVariable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length;
+  return typeof value === 'object' && value !== null ? { ids: costOfVariable(idsOf(value)) } : value;
+}
+
+/** The ids that a filter names. */
+const idsOf = (filter: unknown): unknown =>
+  typeof filter === 'object' && filter !== null ? Reflect.get(filter, 'ids') : undefined;
+
+/** Items that are named by a list, or by one item that stands for a list of it. Null without one. */
+function countNamed(value: unknown): number | null {
+  if (value === null || value === undefined) return null;
+  return Array.isArray(value) ? Math.min(value.length, maxNamedItems) : 1;
+}
 
 /** The cost of an answer, and of the introspection in it. Bytes are known of introspection only. */
 export interface OperationCost extends Cost {
@@ -84,6 +98,8 @@ function resolveWith(
     if (value?.kind === Kind.INT) return Number(value.value);
     if (value?.kind === Kind.STRING || value?.kind === Kind.BOOLEAN) return value.value;
     if (value?.kind === Kind.LIST) return value.values;
+    if (value?.kind === Kind.OBJECT)
+      return Object.fromEntries(value.fields.map(({ name, value: inner }) => [name.value, resolve(inner)]));
     if (value?.kind !== Kind.VARIABLE) return undefined;
     const name = value.name.value;
     return Object.hasOwn(variables, name) ? variables[name] : resolve(presets.get(name));
@@ -166,27 +182,28 @@ class CostWalk {
     const type = getNamedType(field.type);
     if (!selectionSet || !isCompositeType(type)) return { values, bytes: 0 };
     const isPaged = field.args.some(({ name }) => pageSizes.has(name));
-    const asked = given
-      ?.filter(({ name }) => pageSizes.has(name.value))
-      .map(({ value }) => this.resolve(value));
-    const [pageSize = usualPageSize] = asked?.filter(Number.isInteger) ?? [];
-    const inner = this.ofSelections(selectionSet, type, isPaged ? Math.max(0, Number(pageSize)) : null);
+    const inner = this.ofSelections(selectionSet, type, isPaged ? this.#pageSize(given ?? []) : null);
     if (!isListType(getNullableType(field.type))) return addCosts({ values, bytes: 0 }, inner);
     const named = given?.find(({ name }) => namedItems.has(name.value));
-    const items = (pagedLists.has(field.name) ? size : null) ?? this.#countNamed(named?.value) ?? usualItems;
+    const items =
+      (pagedLists.has(field.name) ? size : null) ?? countNamed(this.resolve(named?.value)) ?? usualItems;
     return { values: values + items * (1 + inner.values), bytes: items * inner.bytes };
   }
 
-  #countNamed(node: ValueNode | undefined): number | null {
-    if (!node) return null;
-    const value = this.resolve(node);
-    // One item can stand for a list of it.
-    return Array.isArray(value) ? Math.min(value.length, maxNamedItems) : 1;
+  #pageSize(given: readonly ArgumentNode[]): number {
+    const asked = given
+      .filter(({ name }) => pageSizes.has(name.value))
+      .map(({ value }) => this.resolve(value));
+    const [size = usualPageSize] = asked.filter(Number.isInteger);
+    const filter = given.find(({ name }) => name.value === 'filter');
+    const named = countNamed(idsOf(this.resolve(filter?.value)));
+    return Math.max(0, Math.min(Number(size), named ?? Number(size)));
   }
 }
 
 /**
- * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a policy lists its types.
+ * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a policy lists its types, a page
+ * looks for another one beside it.
  * Every other field weighs one.
  */
 const weights: Readonly<Record<string, number>> = {
@@ -196,6 +213,8 @@ const weights: Readonly<Record<string, number>> = {
   'AuditEventConnection.totalCount': 1_000,
   'WebhookDeliveryConnection.totalCount': 100,
   'Attachment.downloadUrl': 10,
+  'PageInfo.hasNextPage': 10,
+  'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,
   'Query.uploadPolicy': 10,
 };

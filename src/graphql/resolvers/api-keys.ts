@@ -1,7 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { countApiKeys, createApiKey, listApiKeys, revokeApiKey } from '../../auth/manage-api-keys.js';
-import { decodeCursor, encodeCursor } from '../../database/cursor.js';
-import { checkPageSize, toPage } from '../../database/page.js';
+import { toPageRequest } from '../../database/page.js';
 import type { GraphqlContext } from '../context.js';
 import {
   ApiKey,
@@ -12,11 +11,9 @@ import {
   RevokeApiKeyPayload,
   toApiKey,
 } from '../types/api-key.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { type ConnectionOf, connect } from '../types/connection.js';
 import { PageArgs } from '../types/inputs.js';
 import { Principal } from '../types/principal.js';
-
-const order = 'API_KEYS';
 
 @Resolver(() => ApiKey)
 export class ApiKeys {
@@ -43,17 +40,13 @@ export class ApiKeys {
     description: "The viewer's organization's, newest first; revoked and expired ones too.",
   })
   async apiKeys(
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<ApiKey>> {
-    const page = { first: first ?? 50, after: after ?? null };
-    checkPageSize(page.first);
-    const afterId = page.after === null ? null : decodeCursor(order, page.after).id;
     const { organizationId } = context.viewer;
-    const keys = { limit: page.first + 1, afterId };
-    const rows = await context.list((read) => listApiKeys(read, organizationId, keys));
-    return toConnection(
-      toPage(page, rows, ({ id }) => encodeCursor(order, { value: 0, id })),
+    return connect(
+      toPageRequest(page),
+      (request) => context.list((read) => listApiKeys(read, organizationId, request)),
       toApiKey,
       () => context.list((read) => countApiKeys(read, organizationId)),
     );

@@ -1,6 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
-import { checkPageSize } from '../../database/page.js';
+import { toPageRequest } from '../../database/page.js';
 import { connectLinks } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, Digest, FormattedText } from '../types/attachment.js';
@@ -48,13 +48,12 @@ export class AttachmentFields {
   @FieldResolver(() => AttachmentLinkConnection)
   async links(
     @Root() { stored }: Attachment,
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AttachmentLink>> {
-    const page = { first: first ?? 50, after: after ?? null };
-    checkPageSize(page.first);
-    context.spend(page.first);
-    return connectLinks(context, stored, page);
+    const request = toPageRequest(page);
+    context.spend(request.size);
+    return connectLinks(context, stored, request);
   }
 
   @FieldResolver(() => Principal)

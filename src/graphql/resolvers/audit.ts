@@ -1,9 +1,10 @@
 import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import { countEvents, listEvents } from '../../audit/list-events.js';
 import { toPrincipalId } from '../../auth/organizations.js';
+import { toPageRequest } from '../../database/page.js';
 import type { GraphqlContext } from '../context.js';
 import { AuditEvent, AuditEventConnection, AuditFilterInput, toAuditEvent } from '../types/audit-event.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { type ConnectionOf, connect } from '../types/connection.js';
 import { PageArgs } from '../types/inputs.js';
 import { Principal } from '../types/principal.js';
 
@@ -13,18 +14,19 @@ export class Audit {
     description: "Who did what in the viewer's organization, the newest first.",
   })
   async auditLog(
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Arg('filter', () => AuditFilterInput, { nullable: true }) filter: AuditFilterInput | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AuditEvent>> {
-    const page = { first: first ?? 50, after: after ?? null };
     const { organizationId } = context.viewer;
     const principalId =
       filter?.principalId && (await toPrincipalId(context.reader, organizationId, filter.principalId));
     const conditions = { ...filter, principalId };
-    const events = await context.list((read) => listEvents(read, organizationId, conditions, page));
-    return toConnection(events, toAuditEvent, () =>
-      context.list((read) => countEvents(read, organizationId, conditions)),
+    return connect(
+      toPageRequest(page),
+      (request) => context.list((read) => listEvents(read, organizationId, conditions, request)),
+      toAuditEvent,
+      () => context.list((read) => countEvents(read, organizationId, conditions)),
     );
   }
 

@@ -1,6 +1,7 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { toPrincipalId } from '../../auth/organizations.js';
+import { toPageRequest } from '../../database/page.js';
 import { Faults } from '../../errors.js';
 import { checkRecord } from '../../model/record.js';
 import { findAttachment } from '../../model/stored-attachment.js';
@@ -10,7 +11,7 @@ import type { GraphqlContext } from '../context.js';
 import { findNodes } from '../find-nodes.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
-import { AttachmentFilterInput, AttachmentOrderInput, PageArgs } from '../types/inputs.js';
+import { AttachmentFilterInput, AttachmentOrderInput, PageArgs, RecordInput } from '../types/inputs.js';
 import { ViewerType } from '../types/principal.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
 import { Node } from '../types/scalars.js';
@@ -35,7 +36,7 @@ export class Queries {
 
   @Query(() => [Node], {
     nullable: 'items',
-    description: 'In the order asked for; null where node would be.',
+    description: 'At most 100, in the order asked for; null where node would be.',
   })
   nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: GraphqlContext): Promise<(Node | null)[]> {
     return findNodes(context, ids);
@@ -58,7 +59,7 @@ export class Queries {
       "The viewer's organization's, newest first by default: claimed or linked ones, and the viewer's own.",
   })
   async attachments(
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Arg('filter', () => AttachmentFilterInput, { nullable: true }) filter:
       | AttachmentFilterInput
       | null
@@ -69,8 +70,7 @@ export class Queries {
       | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    const page = { first: first ?? 50, after: after ?? null };
-    return connectAttachments(context, page, {
+    return connectAttachments(context, toPageRequest(page), {
       filter: await toFilter(context, filter ?? {}),
       orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
     });
@@ -82,6 +82,14 @@ export class Queries {
     checkRecord(faults, { type, id }, []);
     faults.throwIfAny();
     return toHostRecord({ type, id });
+  }
+
+  @Query(() => [HostRecord], { description: 'At most 100, in the order asked for.' })
+  records(@Arg('refs', () => [RecordInput]) refs: RecordInput[]): HostRecord[] {
+    const faults = new Faults();
+    for (const [index, ref] of refs.entries()) checkRecord(faults, ref, ['refs', index]);
+    faults.throwIfAny();
+    return refs.map(toHostRecord);
   }
 
   @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })

@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Resolver, Root } from 'type-graphql';
+import { toPageRequest } from '../../database/page.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
@@ -44,16 +45,16 @@ export class RecordFields {
   })
   async attachments(
     @Root() { ref }: HostRecord,
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Arg('status', () => [AttachmentStatus], { nullable: true })
     status: (keyof typeof AttachmentStatus)[] | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    const page = { first: first ?? 50, after: after ?? null };
-    context.spend(page.first);
+    const request = toPageRequest(page);
+    context.spend(request.size);
     // A record that may not be viewed looks like one that never had anything.
     const isVisible = await context.access.mayView(ref, null);
-    return connectAttachments(context, page, {
+    return connectAttachments(context, request, {
       filter: { record: ref, status: isVisible ? (status ?? undefined) : [] },
       orderBy: { field: 'CREATED_AT', direction: 'DESC' },
     });

@@ -1,9 +1,10 @@
 import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import { toPageRequest } from '../../database/page.js';
 import { findAttachment, notFound } from '../../model/stored-attachment.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
 import { redeliverWebhook } from '../../webhooks/redeliver-webhook.js';
 import type { GraphqlContext } from '../context.js';
-import { type ConnectionOf, toConnection } from '../types/connection.js';
+import { type ConnectionOf, connect } from '../types/connection.js';
 import { PageArgs } from '../types/inputs.js';
 import {
   RedeliverWebhookInput,
@@ -18,15 +19,16 @@ export class Webhooks {
   @Query(() => WebhookDeliveryConnection, { description: 'The newest first.' })
   async webhookDeliveries(
     @Arg('attachmentId', () => ID) attachmentId: string,
-    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Args(() => PageArgs) page: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<WebhookDelivery>> {
     await assertVisible(context, attachmentId, ['attachmentId']);
     const { viewer } = context;
-    const request = { first: first ?? 50, after: after ?? null };
-    const page = await context.list((read) => listDeliveries(read, viewer, attachmentId, request));
-    return toConnection(page, toWebhookDelivery, () =>
-      context.list((read) => countDeliveries(read, viewer, attachmentId)),
+    return connect(
+      toPageRequest(page),
+      (request) => context.list((read) => listDeliveries(read, viewer, attachmentId, request)),
+      toWebhookDelivery,
+      () => context.list((read) => countDeliveries(read, viewer, attachmentId)),
     );
   }
 

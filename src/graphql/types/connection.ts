@@ -1,15 +1,16 @@
 import { type ClassType, Field, Int, ObjectType } from 'type-graphql';
-import { maxTotal, type Page, type Total } from '../../database/page.js';
+import { maxTotal, type PageRequest, type ReadPage, type Total } from '../../database/page.js';
+import { AttachmentError } from '../../errors.js';
 
 const maxTotalText = maxTotal.toLocaleString('en');
 
 @ObjectType({ simpleResolvers: true })
 export class PageInfo {
   @Field(() => Boolean)
-  hasNextPage!: boolean;
+  hasNextPage!: () => Promise<boolean>;
 
   @Field(() => Boolean)
-  hasPreviousPage!: boolean;
+  hasPreviousPage!: () => Promise<boolean>;
 
   @Field(() => String, { nullable: true })
   startCursor!: string | null;
@@ -32,11 +33,14 @@ export interface ConnectionOf<Value> {
   totalCountIsExact: () => Promise<boolean>;
 }
 
-export function toConnection<From, Value>(
-  { edges, hasNextPage, hasPreviousPage }: Page<From>,
+/** Reads a page. Whatever else is beyond it, or how many there are, is looked up for those who ask. */
+export async function connect<From, Value>(
+  request: PageRequest,
+  read: ReadPage<From>,
   present: (node: From) => Value,
   count: () => Promise<Total>,
-): ConnectionOf<Value> {
+): Promise<ConnectionOf<Value>> {
+  const { edges, hasMore } = await read(request);
   let counted: Promise<Total> | null = null;
   // Counted once, if both fields are asked for.
   const total = () => (counted ??= count());
@@ -44,15 +48,42 @@ export function toConnection<From, Value>(
   return {
     edges: shown,
     nodes: shown.map(({ node }) => node),
-    pageInfo: {
-      hasNextPage,
-      hasPreviousPage,
-      startCursor: shown[0]?.cursor ?? null,
-      endCursor: shown.at(-1)?.cursor ?? null,
-    },
+    pageInfo: toPageInfo(request, read, { cursors: shown.map(({ cursor }) => cursor), hasMore }),
     totalCount: async () => (await total()).count,
     totalCountIsExact: async () => (await total()).isExact,
   };
+}
+
+/** An empty page that was asked for has nothing beside it: whoever walks by such pages comes to an end. */
+function toPageInfo(
+  { size, isLast, after, before }: PageRequest,
+  read: ReadPage<unknown>,
+  { cursors, hasMore }: { cursors: readonly string[]; hasMore: boolean },
+): PageInfo {
+  const startCursor = cursors[0] ?? null;
+  const endCursor = cursors.at(-1) ?? null;
+  const next = { size: 1, isLast: false, after: endCursor ?? after, before: null };
+  const previous = { size: 1, isLast: true, after: null, before: startCursor ?? before };
+  return {
+    startCursor,
+    endCursor,
+    hasNextPage: async () =>
+      (!isLast && hasMore) || (size > 0 && before !== null && (await isSomeOf(read, next))),
+    hasPreviousPage: async () =>
+      (isLast && hasMore) || (size > 0 && after !== null && (await isSomeOf(read, previous))),
+  };
+}
+
+/** Whether the page has an item. True if too many rows would have to be looked at: the client has come by there. */
+async function isSomeOf(read: ReadPage<unknown>, request: PageRequest): Promise<boolean> {
+  try {
+    return (await read(request)).edges.length > 0;
+  } catch (error) {
+    const isCut = ({ details }: AttachmentError) =>
+      details.some(({ type }) => type === 'too_many_rows' || type === 'too_much_hidden');
+    if (error instanceof AttachmentError && isCut(error)) return true;
+    throw error;
+  }
 }
 
 /** The type `<name>Edge` and the base of the type `<name>Connection` over nodes of one type. */

@@ -6,11 +6,17 @@ const optional = { nullable: true } as const;
 
 @ArgsType()
 export class PageArgs {
-  @Field(() => Int, { nullable: true, defaultValue: 50 })
-  first!: number | null;
+  @Field(() => Int, optional)
+  first?: number | null;
+
+  @Field(() => Int, optional)
+  last?: number | null;
 
   @Field(() => String, optional)
   after?: string | null;
+
+  @Field(() => String, optional)
+  before?: string | null;
 }
 
 @InputType()
@@ -125,6 +131,9 @@ export class AttachmentFilterInput {
 
   @Field(() => String, optional)
   sha256?: string | null;
+
+  @Field(() => [ID], optional)
+  ids?: string[] | null;
 }
 
 @InputType('AttachmentOrder')

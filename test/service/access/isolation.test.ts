@@ -27,7 +27,10 @@ const kinds: Readonly<Record<string, readonly Kind[]>> = {
   createdBy: ['principal'],
   principalId: ['principal'],
   documentKey: ['documentKey', 'uploadedKey'],
+  'records.refs.id': ['record'],
+  'filter.ids': attachments,
   after: ['cursor'],
+  before: ['cursor'],
   idempotencyKey: ['idempotencyKey'],
   sha256: ['sha256'],
 };

@@ -121,7 +121,10 @@ function sampleMembers(
 function sample(type: GraphQLInputType, path: string, given: Readonly<Record<string, unknown>>): unknown {
   if (Object.hasOwn(given, path)) return given[path];
   if (isNonNullType(type)) return sample(type.ofType, path, given);
-  if (isListType(type)) return [];
+  if (isListType(type))
+    return Object.keys(given).some((known) => known.startsWith(`${path}.`))
+      ? [sample(type.ofType, path, given)]
+      : [];
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (!isInputObjectType(type)) return samples[path.split('.').at(-1) ?? ''] ?? samples[type.name];
   const members = Object.values(type.getFields());

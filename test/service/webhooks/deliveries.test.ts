@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { WebhookDeliveryRow } from '../../../src/database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook-subscription.js';
+import { toPageRequest } from '../../../src/database/page.js';
 import { forgetWebhooks, subscribe } from '../../../src/webhooks/create-webhooks.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
 import { fanOut } from '../../../src/webhooks/fan-out.js';
@@ -75,15 +76,17 @@ test('deliveries are listed page by page, the newest first, in their organizatio
   let after: string | null = null;
   const sizes: number[] = [];
   do {
-    const page = await listDeliveries(database.read, viewer, id, { first: 3, after });
-    expect(page.hasPreviousPage).toBe(after !== null);
+    const page = await listDeliveries(database.read, viewer, id, toPageRequest({ first: 3, after }));
+    const before = page.edges[0]?.cursor ?? null;
+    const previous = await listDeliveries(database.read, viewer, id, toPageRequest({ last: 1, before }));
+    expect(previous.edges.map(({ node }) => node.id)).toEqual(seen.slice(-1));
     seen.push(...page.edges.map(({ node }) => node.id));
     sizes.push(page.edges.length);
-    after = page.hasNextPage ? (page.edges.at(-1)?.cursor ?? null) : null;
+    after = page.hasMore ? (page.edges.at(-1)?.cursor ?? null) : null;
   } while (after !== null);
   expect([seen, sizes]).toEqual([all, [3, 3, 1]]);
   expect(await countDeliveries(database.read, viewer, id)).toEqual({ count: 7, isExact: true });
-  const theirs = await listDeliveries(database.read, stranger, id, { first: 3, after: null });
+  const theirs = await listDeliveries(database.read, stranger, id, toPageRequest({ first: 3 }));
   expect(theirs.edges).toEqual([]);
   expect(await countDeliveries(database.read, stranger, id)).toEqual({ count: 0, isExact: true });
   expect(await findDelivery(database.read, stranger, seen[0] ?? '')).toBeNull();
@@ -92,9 +95,8 @@ test('deliveries are listed page by page, the newest first, in their organizatio
     { first: 3, after: 'x' },
     { first: 1_001, after: null },
   ]) {
-    await expect(listDeliveries(database.read, viewer, id, wrong)).rejects.toMatchObject({
-      code: 'BAD_USER_INPUT',
-    });
+    const list = async () => listDeliveries(database.read, viewer, id, toPageRequest(wrong));
+    await expect(list()).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   }
 });
 

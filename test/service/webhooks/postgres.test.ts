@@ -6,6 +6,7 @@ import { entities } from '../../../src/database/entities/all.js';
 import { WebhookDeliveryRow } from '../../../src/database/entities/webhook-delivery.js';
 import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook-subscription.js';
 import { migrations } from '../../../src/database/migrations/all.js';
+import { toPageRequest } from '../../../src/database/page.js';
 import type { NewJob } from '../../../src/jobs/jobs.js';
 import { resolveName } from '../../../src/webhooks/address-guard.js';
 import { forgetWebhooks, subscribe } from '../../../src/webhooks/create-webhooks.js';
@@ -93,12 +94,14 @@ test('on PostgreSQL: attempts, failure, redelivery, list, deletion', async () =>
   expect(failed).toMatchObject({ state: 'FAILED', attempts: 2, lastStatusCode: 500 });
   await redeliverWebhook(deps, viewer, failed?.id ?? '');
   await Promise.all([runLast(), runLast()]);
-  const page = await listDeliveries(database.read, viewer, id, { first: 1, after: null });
+  const page = await listDeliveries(database.read, viewer, id, toPageRequest({ first: 1 }));
   expect(page.edges).toMatchObject([
     { node: { id: failed?.id, state: 'DELIVERED', attempts: 3, attemptsBefore: 2 } },
   ]);
   const after = page.edges[0]?.cursor ?? null;
-  expect((await listDeliveries(database.read, viewer, id, { first: 1, after })).edges).toEqual([]);
+  expect((await listDeliveries(database.read, viewer, id, toPageRequest({ first: 1, after }))).edges).toEqual(
+    [],
+  );
   expect(await countDeliveries(database.read, viewer, id)).toEqual({ count: 1, isExact: true });
   await database.write((manager) => forgetWebhooks(manager, [id]));
   expect(await database.read.countBy(WebhookDeliveryRow, { attachmentId: id })).toBe(0);
