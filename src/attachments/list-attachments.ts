@@ -1,7 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { compareTexts, type Position } from '../database/cursor.js';
-import { maxTotal, type Page, type PageRequest, readPage, type Total, toTotal } from '../database/page.js';
+import {
+  type Cursors,
+  maxTotal,
+  type Page,
+  type PageRequest,
+  readPage,
+  type Stretch,
+  type Total,
+  toTotal,
+} from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
 import { readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import { type AttachmentFilter, tooManyRows, weightOf } from './attachment-filter.js';
@@ -44,28 +53,43 @@ const countBound = (filter: AttachmentFilter) => Math.floor(30_000 / weightOf(fi
 export function listAttachments(
   manager: EntityManager,
   viewer: Viewer,
-  { filter, orderBy }: AttachmentList,
+  list: AttachmentList,
   request: PageRequest,
 ): Promise<Page<StoredAttachment>> {
-  const { field, direction } = orderBy;
-  const cursors = {
+  return readPage(request, cursorsOf(list.orderBy), (stretch) =>
+    walkAttachments(manager, viewer, list, stretch),
+  );
+}
+
+export const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
+
+export function cursorsOf({ field, direction }: AttachmentOrder): Cursors<StoredAttachment> {
+  return {
     // Cursors of the order by plain names, which was once, are none of this one.
     order: `${field === 'FILE_NAME' ? 'NATURAL_NAME' : field} ${direction}`,
     kind: field === 'FILE_NAME' ? 'string' : 'number',
-    positionOf: (stored: StoredAttachment) => positionOf(stored, field),
-  } as const;
-  return readPage(request, cursors, async ({ after, before, isBackward, limit }) => {
-    const walk: Walk = isBackward
-      ? { viewer, filter, orderBy: turned(orderBy), from: before, until: after, limit }
-      : { viewer, filter, orderBy, from: after, until: before, limit };
-    const found = (await findPage(manager, walk)).map((stored) => ({
-      stored,
-      position: positionOf(stored, field),
-    }));
-    return found
-      .sort((one, other) => comparePositions(one.position, other.position, walk.orderBy.direction))
-      .map(({ stored }) => stored);
-  });
+    positionOf: (stored) => positionOf(stored, field),
+  };
+}
+
+/** A stretch of the list, in the order in which it goes through it. */
+export async function walkAttachments(
+  manager: EntityManager,
+  viewer: Viewer,
+  { filter, orderBy }: AttachmentList,
+  { after, before, isBackward, limit }: Stretch,
+): Promise<StoredAttachment[]> {
+  const walk: Walk = isBackward
+    ? { viewer, filter, orderBy: turned(orderBy), from: before, until: after, limit }
+    : { viewer, filter, orderBy, from: after, until: before, limit };
+  const { field, direction } = walk.orderBy;
+  const found = (await findPage(manager, walk)).map((stored) => ({
+    stored,
+    position: positionOf(stored, field),
+  }));
+  return found
+    .sort((one, other) => comparePositions(one.position, other.position, direction))
+    .map(({ stored }) => stored);
 }
 
 const turned = ({ field, direction }: AttachmentOrder): AttachmentOrder => ({
@@ -137,8 +161,14 @@ export async function countAttachments(
   viewer: Viewer,
   filter: AttachmentFilter,
 ): Promise<Total> {
-  const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
-  const walk: Walk = { viewer, filter, orderBy, from: null, until: null, limit: maxTotal + 1 };
+  const walk: Walk = {
+    viewer,
+    filter,
+    orderBy: newestFirst,
+    from: null,
+    until: null,
+    limit: maxTotal + 1,
+  };
   const { ids } = filter;
   if (ids) return toTotal(await count(manager, (sql) => selectNamed(sql, walk, ids)));
   if (!isSearch(walk)) {

@@ -5,7 +5,7 @@ import { maxPageSize, toPageRequest } from '../database/page.js';
 import type { Change, Changes } from '../model/changes.js';
 import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
-import { listAttachments } from './list-attachments.js';
+import { listAttachments, newestFirst } from './list-attachments.js';
 
 export interface WatchDependencies {
   database: Database;
@@ -133,8 +133,12 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
 }
 
 async function idsOfRecord(manager: EntityManager, viewer: Viewer, record: RecordRef): Promise<string[]> {
-  const orderBy = { field: 'CREATED_AT', direction: 'DESC' } as const;
   const page = toPageRequest({ first: maxPageSize });
-  const { edges } = await listAttachments(manager, viewer, { filter: { record }, orderBy }, page);
+  const { edges } = await listAttachments(
+    manager,
+    viewer,
+    { filter: { record }, orderBy: newestFirst },
+    page,
+  );
   return edges.map(({ node }) => node.attachment.id);
 }

@@ -64,7 +64,7 @@ export interface Stretch {
 }
 
 /** How a list makes cursors. */
-interface Cursors<Item> {
+export interface Cursors<Item> {
   /** Names the list and its order, so that a cursor of another one is noticed. */
   order: string;
   kind?: 'number' | 'string';

@@ -34,11 +34,14 @@ export class Parameters {
 
   /** A condition: the columns together have the texts of one of these rows. */
   areOneOf(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-    const text = JSON.stringify(rows);
     const cells = columns.map((_, index) => `value ->> ${index}`).join(', ');
-    const table = this.#hasArrays ? 'json_array_elements' : 'json_each';
-    const place = `${this.#place(text)}${this.#hasArrays ? '::json' : ''}`;
-    return `(${columns.join(', ')}) IN (SELECT ${cells} FROM ${table}(${place}))`;
+    return `(${columns.join(', ')}) IN (SELECT ${cells} FROM ${this.rowsOf(rows)})`;
+  }
+
+  /** A table of these rows, each an array in the column `value`. */
+  rowsOf(rows: readonly (readonly string[])[]): string {
+    const place = this.#place(JSON.stringify(rows));
+    return this.#hasArrays ? `json_array_elements(${place}::json)` : `json_each(${place})`;
   }
 
   #place(value: unknown): string {

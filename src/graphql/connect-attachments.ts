@@ -1,7 +1,15 @@
 import { listVisible, type Visibility } from '../access/list-visible.js';
 import { type RecordAccess, refuseTotal } from '../access/record-access.js';
-import { type AttachmentList, countAttachments, listAttachments } from '../attachments/list-attachments.js';
+import {
+  type AttachmentList,
+  countAttachments,
+  cursorsOf,
+  listAttachments,
+  newestFirst,
+} from '../attachments/list-attachments.js';
+import type { Verdict } from '../database/entities/blob.js';
 import { type PageRequest, type ReadPage, readPage } from '../database/page.js';
+import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
@@ -20,6 +28,20 @@ export function connectAttachments(
   const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
   return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
     access.isActive ? refuseTotal() : context.list((lists) => countAttachments(lists, viewer, list.filter)),
+  );
+}
+
+/** One page of what a record has claimed or links to, as far as the viewer may see it. */
+export function connectRecord(
+  { recordLists, access }: GraphqlContext,
+  request: PageRequest,
+  list: { record: RecordRef; status: readonly Verdict[] | undefined },
+): Promise<ConnectionOf<Attachment>> {
+  const read: ReadPage<StoredAttachment> = (page) =>
+    readPage(page, cursorsOf(newestFirst), (stretch) => recordLists.read.load({ ...list, ...stretch }));
+  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
+  return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
+    access.isActive ? refuseTotal() : recordLists.count.load(list),
   );
 }
 

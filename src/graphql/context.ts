@@ -32,6 +32,7 @@ import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free } from './cost/introspection-cost.js';
 import type { QueryLimits } from './cost/query-limits.js';
 import { createDescriptionLoader, type DescriptionLoader } from './description-loader.js';
+import { createRecordLists, type RecordLists } from './record-lists.js';
 import type { ScreenedOperation } from './screen-operation.js';
 
 /** The dependencies of the verbs, which resolvers hand on. */
@@ -94,6 +95,7 @@ export class GraphqlContext {
   private madeLoaders: Loaders | null = null;
   private madeAccess: RecordAccess | null = null;
   private madeDescriptions: DescriptionLoader | null = null;
+  private madeRecordLists: RecordLists | null = null;
   private isWriting = false;
   readonly budget: AnswerBudget;
   /** The manager that resolvers read rows from. */
@@ -170,6 +172,12 @@ export class GraphqlContext {
     const { bytes } = this.deps.queryLimits;
     this.madeDescriptions ??= createDescriptionLoader(this.reader, this.viewer, bytes, this.schedule);
     return this.madeDescriptions;
+  }
+
+  get recordLists(): RecordLists {
+    const list = <T>(work: (lists: EntityManager) => Promise<T>) => this.list(work);
+    this.madeRecordLists ??= createRecordLists(list, this.viewer, this.schedule);
+    return this.madeRecordLists;
   }
 
   /** Access of the viewer to records. */

@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
+import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/organizations.js';
 import { toPageRequest } from '../../database/page.js';
 import { Faults } from '../../errors.js';
@@ -72,7 +73,7 @@ export class Queries {
   ): Promise<ConnectionOf<Attachment>> {
     return connectAttachments(context, toPageRequest(page), {
       filter: await toFilter(context, filter ?? {}),
-      orderBy: orderBy ?? { field: 'CREATED_AT', direction: 'DESC' },
+      orderBy: orderBy ?? newestFirst,
     });
   }
 

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Resolver, Root } from 'type-graphql';
 import { toPageRequest } from '../../database/page.js';
 import { findPolicy } from '../../policies/choose-policy.js';
-import { connectAttachments } from '../connect-attachments.js';
+import { connectRecord } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { toNodeId } from '../node-ids.js';
 import { readField, readLinks } from '../read-links.js';
@@ -54,9 +54,9 @@ export class RecordFields {
     context.spend(request.size);
     // A record that may not be viewed looks like one that never had anything.
     const isVisible = await context.access.mayView(ref, null);
-    return connectAttachments(context, request, {
-      filter: { record: ref, status: isVisible ? (status ?? undefined) : [] },
-      orderBy: { field: 'CREATED_AT', direction: 'DESC' },
+    return connectRecord(context, request, {
+      record: ref,
+      status: isVisible ? (status ?? undefined) : [],
     });
   }
 }

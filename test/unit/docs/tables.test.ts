@@ -115,7 +115,7 @@ describe('docs/operators.md', () => {
       "the reason of a release; a webhook's address; webhooks of an upload": `${show(maxReasonLength)} characters; ${show(maxUriLength)}; ${maxWebhooks}`,
       'a description; metadata attributes': `${show(maxDescriptionLength)} characters; ${show(maxAttributesBytes)} bytes of JSON`,
       "a description's HTML; levels of nesting; computing time to render it": `${show(htmlLength)} characters; ${levels}; ${show(milliseconds)} milliseconds`,
-      'attachments in a field; a page (`first`)': `${show(maxLinks)}, or the policy's \`maxCount\`; ${show(maxPageSize)}`,
+      'attachments in a field; a page (`first`, `last`)': `${show(maxLinks)}, or the policy's \`maxCount\`; ${show(maxPageSize)}`,
       'a file name': expect.stringContaining(`${maxFileNameLength} characters`),
       'the life of a signed URL (`expiresIn`)': expect.stringContaining(`${show(maxExpiresIn)} seconds`),
     });
