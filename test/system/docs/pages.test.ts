@@ -19,7 +19,8 @@ const exampleContent = 'Hello, Claimcheck.\n';
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 const operationsOfPages = {
-  'docs/api.md': 'Create Target Accepted Claim Link Link Link Field Comments List Fetch Hold Changed Change Delete',
+  'docs/api.md':
+    'Create Target Accepted Claim Link Link Link Field Comments List Fetch Hold Changed Change Delete',
   'docs/credentials.md': 'CreateKey Log',
   'docs/webhooks.md': 'CreateAndTell Deliveries',
 };
