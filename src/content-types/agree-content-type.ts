@@ -4,6 +4,7 @@ import {
   fitsContent,
   isContainerOf,
   isSameFormat,
+  isTold,
   mayBeClaimed,
 } from './content-formats.js';
 import {
@@ -122,6 +123,7 @@ function readHint(hint: string | null, { content, fileName }: ContentTypeClaims)
   const type = readDeclared(hint, fileName);
   if (type === null || type === 'invalid' || !isKnownType(type) || !fitsContent(content, type)) return null;
   if (content.form === 'text' && !isTextType(type)) return null;
+  if (content.contentType === unknownType && isTold(type)) return null;
   return type.startsWith('multipart/') ? null : type;
 }
 
@@ -138,7 +140,8 @@ function sameIn(acceptedTypes: AcceptedTypes | null, { contentType }: DetectedCo
 /** Do a claimed type and one of the extension's, which fits the content, mean the same? */
 function areSimilar(content: DetectedContent, claim: string, named: string): boolean {
   if (isSameFormat(claim, named) || isContainerOf(claim, named) || named === unknownType) return true;
-  if (mayBeClaimed({ ...content, contentType: named }, claim)) return true;
+  // A name that people give the format says nothing of the extension.
+  if (!fitsContent(content, claim)) return true;
   return isTextType(claim) && (content.form === 'text' || isTextType(named));
 }
 

@@ -95,18 +95,20 @@ function placeOf(type: string): { container: string; strict: boolean } | null {
 /** Any of the containers, and formats that others are made of: what has no signature of its own may well be one of these. */
 const containers = new Set([...Object.values(containerTypes), 'video/mp4']);
 
-/** Signatures that a file of the type often lacks, or that say too little. */
-const unreliableSignatures = [
-  'application/pgp-encrypted',
-  'application/x-apple-diskimage',
-  'application/x-blender',
-  'application/x-cpio',
-  'application/x-ms-regedit',
-  'application/x-msdownload',
-  'image/vnd.dxf',
-  'model/stl',
-  'video/mp2t',
-].map(standardType);
+/** Formats whose signature a file often lacks, or that says too little. */
+const unreliable = new Set(
+  [
+    'application/pgp-encrypted',
+    'application/x-apple-diskimage',
+    'application/x-blender',
+    'application/x-cpio',
+    'application/x-ms-regedit',
+    'application/x-msdownload',
+    'image/vnd.dxf',
+    'model/stl',
+    'video/mp2t',
+  ].map(standardType),
+);
 
 const signatures = new Set(
   [
@@ -115,7 +117,12 @@ const signatures = new Set(
     ...formats.flatMap(({ type, begins }) => (begins ? [type] : [])),
   ].map(standardType),
 );
-for (const type of unreliableSignatures) signatures.delete(type);
+for (const type of unreliable) signatures.delete(type);
+
+/** Might the bytes have said that they are of this type? */
+export function isTold(type: string): boolean {
+  return hasSignature(type) || unreliable.has(type);
+}
 
 /** Must content of this type begin with bytes that are known? */
 function hasSignature(type: string): boolean {

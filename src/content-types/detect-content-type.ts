@@ -1,6 +1,6 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { detectCompoundFile } from './compound-file.js';
-import { compoundFile, type DetectedContent, zip } from './content-formats.js';
+import { compoundFile, type DetectedContent, isSameFormat, zip } from './content-formats.js';
 import { ContentSample, type ContentSource } from './content-sample.js';
 import { parseMediaType, plainText, standardType, unknownType } from './content-type-names.js';
 import { formats } from './formats.js';
@@ -28,6 +28,14 @@ const weakFormats = new Set(
 
 /** Signatures that hold where what follows is not as it should be, or not within reach. */
 const signatures = formats.flatMap(({ type, begins }) => (begins ? [{ type, begins }] : []));
+
+/** Formats with a short signature and bytes behind it that no text has. */
+const neverText = new Set([
+  'application/x-bzip2',
+  'application/x-shockwave-flash',
+  'image/bmp',
+  'video/x-flv',
+]);
 
 /** Documents, although they may be written in text. */
 const documents = new Set(['application/pdf', 'application/rtf']);
@@ -82,8 +90,9 @@ async function findFormat(sample: ContentSample): Promise<FoundFormat> {
   if (sound !== null) return sure(sound);
   const found = await fileTypeFromBuffer(sample.head).catch(() => undefined);
   const format = found ? standardType(parseMediaType(found.mime) ?? unknownType) : null;
+  const isRefined = signed !== null && format !== null && isSameFormat(signed, format);
+  if (signed !== null && !isRefined) return sure(signed);
   if (format !== null && !weakFormats.has(format)) return sure(format);
-  if (signed !== null) return sure(signed);
   if (start.trimStart().startsWith('%PDF-')) return sure('application/pdf');
   return { format, isSure: false, inside: 'read' };
 }
@@ -108,9 +117,9 @@ function describeText(
   { text, ...read }: ReadText,
   found: FoundFormat,
 ): DetectedContent {
-  const format = found.isSure ? found.format : null;
+  const format = found.isSure && !neverText.has(found.format ?? '') ? found.format : null;
   const contentType = recognizeText(text) ?? (read.isSure ? plainText : (format ?? unknownType));
-  const hints = hintsOf(sample, found.isSure || !read.isSure ? found.format : null);
+  const hints = hintsOf(sample, found.isSure || read.isSure ? format : found.format);
   const charset = read.charset === 'utf-8' && !sample.isUtf8 ? null : read.charset;
   const form = documents.has(contentType) ? 'binary' : 'text';
   return { contentType, form, hints, inside: 'read', charset: form === 'text' ? charset : null };

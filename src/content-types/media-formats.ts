@@ -59,11 +59,10 @@ export const drawingFormats: readonly Format[] = [
   { type: 'image/vnd.dxf', names: 'application/dxf drawing/dxf image/dxf', begins: ['AutoCAD Binary DXF'] },
   { type: 'model/vnd.dwf', names: 'drawing/dwf application/dwf', begins: ['(DWF V'] },
   { type: 'model/vnd.dwfx+xps', names: 'model/vnd.dwfx application/vnd.dwfx', ext: '.dwfx', in: 'zip' },
-  { type: 'model/step', names: 'application/step application/p21', ext: '.step .stp .stpnc .p21' },
+  { type: 'model/step', names: 'application/step application/p21 model/ifc', ext: '.step .stp .p21 .ifc' },
   { type: 'model/iges', names: 'application/iges' },
   { type: 'model/stl', names: 'application/sla application/vnd.ms-pki.stl application/stl' },
   { type: 'model/obj', names: 'application/object' },
-  { type: 'application/x-step', ext: '.ifc', names: 'model/ifc' },
   { type: 'application/vnd.autodesk.fbx', names: 'application/x.autodesk.fbx' },
   { type: 'application/vnd.sketchup.skp', ext: '.skp' },
 ];

@@ -16,8 +16,10 @@ const textControls = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x1b]);
 const rarerControls = new Set([0x01, 0x08, 0x0b, 0x1a, 0x1c, 0x1d, 0x1e, 0x1f]);
 /** Texts with more of them than one in so many characters are none. */
 const perControl = 4;
-/** UTF-16 without a mark has one character of ASCII in so many at least. */
+/** Bytes of UTF-16 without a mark, for each zero in them. */
 const perAscii = 5;
+/** Alphabets of a text in UTF-16 without a mark that has less of ASCII. */
+const maxAlphabets = 4;
 
 /** A byte order mark that begins with another one comes before it. */
 const marks: readonly [string, string][] = [
@@ -32,10 +34,11 @@ export function readText(head: Buffer): ReadText | null {
   const start = head.toString('latin1', 0, 4);
   const marked = marks.find(([mark]) => start.startsWith(mark))?.[1];
   const charset = marked ?? 'utf-8';
+  if (marked === undefined && head.includes(0)) return readUnmarked(head);
   const text = decode(head, charset);
   if (text !== null) return judge(text, charset, true);
   if (marked !== undefined) return null;
-  return head.includes(0) ? readUnmarked(head) : judge(head.toString('latin1'), null, false);
+  return judge(head.toString('latin1'), null, false);
 }
 
 function judge(text: string, charset: string | null, isSure: boolean): ReadText | null {
@@ -58,13 +61,17 @@ function readUnmarked(head: Buffer): ReadText | null {
   return text === null || text.length < 2 ? null : judge(text, charset, false);
 }
 
+/** Most characters are of ASCII, or all are of a few alphabets: then half of the bytes have few values, and zero is one of them. */
 function byZeros(head: Buffer): 'utf-16le' | 'utf-16be' | null {
-  const zeros = [0, 0];
-  for (let at = 0; at < head.length; at++) if (head[at] === 0) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
-  const [even = 0, odd = 0] = zeros;
-  if (even > 0 && odd > 0) return null;
-  if ((even + odd) * 2 * perAscii < head.length) return null;
-  return even > 0 ? 'utf-16be' : 'utf-16le';
+  const [even, odd] = [0, 1].map((first) => {
+    const halves = Array.from({ length: head.length >> 1 }, (_, index) => head[2 * index + first] ?? 0);
+    return { zeros: halves.filter((byte) => byte === 0).length, values: new Set(halves).size };
+  });
+  if (even === undefined || odd === undefined || (even.zeros > 0 && odd.zeros > 0)) return null;
+  const high = even.zeros > 0 ? even : odd;
+  const isAscii = high.zeros * perAscii >= head.length;
+  if (!isAscii && (high.values > maxAlphabets || head.length < 8 * maxAlphabets)) return null;
+  return high === even ? 'utf-16be' : 'utf-16le';
 }
 
 function decode(head: Buffer, charset: string): string | null {

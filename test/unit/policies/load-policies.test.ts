@@ -109,7 +109,7 @@ describe('a file', () => {
       sharing: 'SHARED',
     });
     const single = { name: 'single', maxFileSize, acceptedTypes: null, maxCount: 1, sharing: 'EXCLUSIVE' };
-    expect(book.policies.get('single')).toEqual(single);
+    expect(book.policies.get('single')).toEqual({ ...single, extensions: 'any' });
     expect([...book.recordTypes.keys()]).toEqual(['Event', 'Document', '*']);
     expect(book.recordTypes.get('Document')).toEqual({
       policy: null,
