@@ -213,7 +213,7 @@ describe('bytes are recognized alike, whichever way they come', () => {
     }
   });
 
-  test('of a target whose bytes another attachment uses already', async () => {
+  test('the bytes of a target that another attachment uses already', async () => {
     const target = await documentKey.create(service.client, { content: trash(), name: 'a.docx', type: docx });
     const first = dataOf(target).createAttachment.attachment;
     const again = await service.client.graphql<{ createAttachment: { attachment: AttachmentData } }>(
