@@ -1,5 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
+import { repositoryRoot } from './source-files.js';
 
 /** Folders of daemons; the PATH of an ordinary user seldom has them. */
 const daemonFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
@@ -14,21 +15,36 @@ export function describeWithProgram(
   howToInstall: string,
   suite: (path: string) => void,
 ): void {
-  const title = `with ${program}`;
   const path = findProgram(program);
-  if (path !== null) {
-    describe(title, () => suite(path));
+  describeWith({ name: program, isThere: path !== null, howToInstall }, () => suite(path ?? program));
+}
+
+/** A suite that needs the packages of a folder, which have a lock file of their own. Skipped like one that needs a program. */
+export function describeWithPackages(folder: string, suite: () => void): void {
+  const name = relative(repositoryRoot, folder);
+  const isThere = existsSync(join(folder, 'node_modules'));
+  describeWith({ name: `the packages of ${name}`, isThere, howToInstall: `npm ci --prefix ${name}` }, suite);
+}
+
+interface Need {
+  name: string;
+  isThere: boolean;
+  howToInstall: string;
+}
+
+function describeWith({ name, isThere, howToInstall }: Need, suite: () => void): void {
+  const title = `with ${name}`;
+  if (isThere) {
+    describe(title, suite);
   } else if (process.env['CI'] === 'true') {
     test(title, () => {
-      throw new Error(
-        `${program} is not installed, and CI leaves nothing out. To install it: ${howToInstall}`,
-      );
+      throw new Error(`${name} is not installed, and CI leaves nothing out. To install it: ${howToInstall}`);
     });
   } else {
     process.stderr.write(
-      `Skipped: the tests with ${program}, which is not installed. To run them: ${howToInstall}\n`,
+      `Skipped: the tests with ${name}, which is not installed. To run them: ${howToInstall}\n`,
     );
-    describe.skip(title, () => suite(program));
+    describe.skip(title, suite);
   }
 }
 

@@ -72,6 +72,32 @@ test('no API key stands in what a browser loads', () => {
   for (const text of html) expect(text).not.toMatch(/cck_|_KEY|authorization|bearer|\$\{?key/i);
 });
 
+describe('docs/clients.md', () => {
+  const page = readPage('docs/clients.md');
+  const folder = 'test/system/clients/tools';
+  const readTool = (name: string) => readFileSync(join(folder, name), 'utf8');
+
+  test('shows each program as it is run, and its settings', () => {
+    const notShown = ['modules.d.ts', 'package-lock.json', 'package.json', 'tsconfig.json'];
+    const names = readdirSync(folder).filter(
+      (name) => /\.(json|tsx?)$/.test(name) && !notShown.includes(name),
+    );
+    expect(names.length).toBeGreaterThan(10);
+    const shown = new Set(['ts', 'tsx', 'json'].flatMap((language) => blocksOf(page, language)));
+    expect(names.filter((name) => !shown.has(readTool(name)))).toEqual([]);
+  });
+
+  test('the versions are those that are tried', () => {
+    const { dependencies } = JSON.parse(readTool('package.json')) as { dependencies: Record<string, string> };
+    const packages = tableOf(page, 'tool | packages').flatMap(([, cell = '']) => cell.split(', '));
+    const tried = packages.map(
+      (each) => `\`${/^`(.+)`/.exec(each)?.[1]}\` ${dependencies[/`(.+)`/.exec(each)?.[1] ?? '']}`,
+    );
+    expect(packages.length).toBeGreaterThan(15);
+    expect(packages).toEqual(tried);
+  });
+});
+
 describe('docs/policies.md', () => {
   const page = readPage('docs/policies.md');
   const { maxFileSize } = loadConfig({});

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Browser } from 'playwright-core';
+import { type ForeignSite, installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import { bundleTool, generators } from '../../support/client-tools.js';
+import { startService, type TestService } from '../../support/service.js';
+import { describeWithPackages, describeWithProgram } from '../../support/skip-without.js';
+import { repositoryRoot } from '../../support/source-files.js';
+
+const run = promisify(execFile);
+
+const folder = join(repositoryRoot, 'test/system/clients/tools');
+const build = join(folder, 'build');
+
+const [invoice, person] = [['invoice.txt'], ['person.txt']];
+/** The files of Folder 1, the newest first. */
+const inFolder = [5, 4, 3, 2, 1].map((number) => `${number}.txt`);
+const first = { fileName: 'invoice.txt', size: 7, record: '7' };
+
+/** The answer of each program in a page of another origin. */
+const inBrowser = {
+  apollo: { uploaded: 'apollo.txt', invoice, person },
+  urql: { uploaded: 'urql.txt', invoice, person },
+  relay: { uploaded: 'relay.txt', folder: inFolder, shown: 5 },
+  tanstack: { uploaded: 'request.txt', folder: inFolder },
+  tada: first,
+  genql: first,
+  websocket: { first: 'live.txt', second: 'live.txt', connections: 2 },
+  uppy: { uploaded: 'uppy.txt' },
+  filepond: { uploaded: 'filepond.txt', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+};
+
+const inNode = {
+  resolvers: { record: { __typename: 'HostRecord', recordId: 'A-7' } },
+  stitching: {
+    asked: {
+      data: { invoice: { record: { recordId: '7', attachments: { nodes: [{ fileName: 'invoice.txt' }] } } } },
+    },
+    sent: { data: { createAttachment: { attachment: { fileName: 'stitched.txt' } } } },
+  },
+};
+
+describeWithPackages(folder, () => {
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await startService();
+    for (const [name, type] of [
+      ['invoice.txt', 'Invoice'],
+      ['person.txt', 'Person'],
+    ] as const) {
+      await service.client.upload({ name, content: 'content' }, { record: { type, id: '7' } });
+    }
+    for (const name of inFolder.toReversed()) {
+      await service.client.upload({ name, content: name }, { record: { type: 'Folder', id: '1' } });
+    }
+    await rm(build, { recursive: true, force: true });
+    await mkdir(join(build, 'relay'), { recursive: true });
+    const env = { ...process.env, CLAIMCHECK_URL: `${service.url}/graphql` };
+    for (const [program, ...options] of generators) {
+      await run(join(folder, 'node_modules/.bin', program), options, { cwd: folder, env });
+    }
+  }, 240_000);
+  afterAll(() => service.close());
+
+  test('all of them compile in the strict mode of TypeScript', async () => {
+    const { stdout } = await run(join(folder, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: folder }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout).toBe('');
+  }, 240_000);
+
+  test('graphql-codegen makes the same of the file as of introspection', async () => {
+    const [fromFile, introspected] = await Promise.all(
+      ['client', 'introspected'].map((name) => readFile(join(build, name, 'graphql.ts'), 'utf8')),
+    );
+    expect(introspected).toBe(fromFile);
+    expect(fromFile).toContain('base64: string; dataUrl?: never;');
+  });
+
+  test.each(Object.entries(inNode))('%s, in Node.js', async (name, expected) => {
+    const file = join(build, `${name}.mjs`);
+    await writeFile(file, await bundleTool(folder, name, 'node'));
+    const given = JSON.stringify({ url: `${service.url}/graphql`, key: service.key });
+    const script = `import { run } from ${JSON.stringify(file)}; console.log(JSON.stringify(await run(${given})));`;
+    const options = ['--input-type=module', '--eval', script];
+    const { stdout } = await run(process.execPath, options, { cwd: folder });
+    expect(JSON.parse(stdout)).toEqual(expected);
+  });
+
+  describeWithProgram('chromium', installChromium, (chromium) => {
+    let browser: Browser;
+    let site: ForeignSite;
+    beforeAll(async () => {
+      browser = await openBrowser(chromium);
+      site = await startForeignSite();
+    });
+    afterAll(async () => {
+      await browser.close();
+      await site.close();
+    });
+
+    test.each(Object.entries(inBrowser))('%s, in a page of another origin', async (name, expected) => {
+      const page = await browser.newPage();
+      const faults: string[] = [];
+      page.on('pageerror', (error) => faults.push(error.message));
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) faults.push(message.text());
+      });
+      await page.goto(site.addPage('<!doctype html><link rel="icon" href="data:,"><body></body>'));
+      await page.addScriptTag({ content: await bundleTool(folder, name, 'browser') });
+      const given = JSON.stringify({ url: `${service.url}/graphql`, key: service.key });
+      const record = { type: 'Live', id: '1' };
+      const events = setInterval(() => {
+        if (name === 'websocket') void service.client.upload({ name: 'live.txt', content: 'x' }, { record });
+      }, 200);
+      const answer = await page.evaluate(`tool.run(${given})`).finally(() => clearInterval(events));
+      await page.close();
+      expect(answer).toEqual(expected);
+      expect(faults).toEqual([]);
+    });
+  });
+});
