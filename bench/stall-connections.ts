@@ -54,7 +54,10 @@ export const connectionAttacks: readonly Attack[] = [
     run: (service) =>
       askAll(
         service,
-        queryRequest(service, '{ attachments(first: 1000) { nodes { id description { raw } metadata } } }'),
+        queryRequest(
+          service,
+          '{ attachments(first: 1000) { nodes { id description { raw } metadata { attributes } } } }',
+        ),
         4,
       ),
   },
@@ -72,7 +75,8 @@ function describing(service: ServiceProcess, rest: object): LoadRequest {
 
 /** Every character of them is written as two. */
 async function createLongRows(service: ServiceProcess): Promise<void> {
-  const rest = { description: '"'.repeat(10_000), metadata: { text: '"'.repeat(8_000) } };
+  const attributes = { text: '"'.repeat(8_000) };
+  const rest = { description: '"'.repeat(10_000), metadata: { type: 'Note', attributes } };
   for (let created = 0; created < 1_000; created += 20) await askAll(service, describing(service, rest), 20);
 }
 
