@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { createFirstApiKey } from '../src/auth/first-api-key.js';
 import { loadConfig } from '../src/config/config.js';
 import { createServer } from '../src/http/server.js';
+import { Turns } from '../src/limits/turns.js';
 import { addRoutes } from '../src/wiring/routes.js';
 import { createServices } from '../src/wiring/services.js';
 
@@ -12,7 +13,8 @@ import { createServices } from '../src/wiring/services.js';
 
 const config = loadConfig(process.env);
 const perSecond = Number(process.env['JOBS_PER_SECOND'] ?? 0);
-const server = await createServer({ ...config, logStream: process.stderr });
+const turns = new Turns();
+const server = await createServer({ ...config, turns, logStream: process.stderr });
 let origin = '';
 const services = await createServices(config, {}, server.log, () => origin);
 const { database, jobs } = services;
@@ -21,7 +23,7 @@ services.openToKeys();
 let done = 0;
 // Before the service's own routes, each of which must be in the table of permissions.
 server.get('/jobs', async () => ({ done }));
-await addRoutes(server, config, services);
+await addRoutes(server, config, { ...services, turns });
 const run = async () => {
   done += 1;
 };

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
 import { type Config, ConfigError } from './config/config.js';
 import { createServer } from './http/server.js';
+import { Turns } from './limits/turns.js';
 import { systemCode } from './storage/storage.js';
 import { createHandlers, startRepeatedWork } from './wiring/background-work.js';
 import { assertFolders, closeDataToOthers } from './wiring/private-data.js';
@@ -33,7 +34,9 @@ export interface App {
 
 /** The one place where things are wired. */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
-  const server = await createServer({ ...config, logStream: parts.logStream ?? process.stderr });
+  // Everything that clients make work of shares the event loop.
+  const turns = new Turns();
+  const server = await createServer({ ...config, turns, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';
   for (const { given, meant } of config.misspelled) {
     server.log.warn(`${given} is no setting: is ${meant} meant?`);
@@ -43,7 +46,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   const services = await createServices(config, parts, server.log, () => publicUrl);
   const { database, jobs, hasher, renderer, stopRelay, usage, recordAuthorizer, downloads, closeLimits } =
     services;
-  const apollo = await addRoutes(server, config, services);
+  const apollo = await addRoutes(server, config, { ...services, turns });
   let stopRepeatedWork = async () => {};
 
   return {

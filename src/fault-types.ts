@@ -180,6 +180,7 @@ export const faultTypes = {
       'The credential, the address, the organization or the process has limit downloads under way.',
     too_many_bodies: 'The large JSON bodies under way take too much memory.',
     too_many_answers: 'The answers under way take too much memory.',
+    descriptions_waiting: 'The description has waited for limit seconds to be rendered.',
     too_many_descriptions: 'More than limit descriptions wait to be rendered.',
     too_many_connections:
       'The principal, the organization or the process has too many sockets and event streams.',

@@ -27,8 +27,8 @@ export interface GraphqlRequestDependencies {
   /** Null for what cannot be executed. Throws for what must not be. The parameters come from the body or the URL. */
   screen(parameters: unknown, viewer: Viewer | null): Promise<ScreenedOperation | null>;
   readMultipart: ReadMultipart;
-  /** Calls `permitContent` if there is content in it. */
-  readJson(bytes: Buffer, permitContent: () => void): Promise<unknown>;
+  /** Reads a body when it is its client's turn. Calls `permitContent` if there is content in it. */
+  readJson(bytes: Buffer, viewer: Viewer | null, permitContent: () => void): Promise<unknown>;
   /** Removes content that the operation has made no use of. */
   discard(intake: Intake): Promise<void>;
 }
@@ -68,8 +68,11 @@ export function readGraphqlRequests(
     'application/json',
     { parseAs: 'buffer' },
     // No other method has anything to say in its body.
-    async (request: FastifyRequest, bytes: Buffer) =>
-      request.method === 'POST' ? deps.readJson(bytes, () => permitContent(factsOf(request))) : undefined,
+    async (request: FastifyRequest, bytes: Buffer) => {
+      if (request.method !== 'POST') return undefined;
+      const facts = factsOf(request);
+      return deps.readJson(bytes, facts.viewer, () => permitContent(facts));
+    },
   );
   scope.addHook('preHandler', async (request) => {
     if (mayBringContent(request)) await assertKeyStillGood(deps, factsOf(request).viewer);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { networksOf } from '../limits/networks.js';
-import { type TurnKey, Turns } from '../limits/turns.js';
+import type { TurnKey, Turns } from '../limits/turns.js';
 
 /** Lines that are parsed in one go: each header is one, and each chunk of a body two. */
 const maxLines = 256;
@@ -20,7 +20,7 @@ const inputs = new WeakMap<Socket, SocketInput>();
  * are thousands of requests or of chunks, and all connections come before anybody else. Requests that come behind others on their
  * connection wait until those are answered, and what follows them is not read meanwhile.
  */
-export function readInTurns(server: Server, turns = new Turns()): void {
+export function readInTurns(server: Server, turns: Turns): void {
   let count = 0;
   server.prependListener('connection', (socket) => {
     // A connection is announced again after an offer of another protocol.

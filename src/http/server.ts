@@ -4,6 +4,7 @@ import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AnswerPace } from '../limits/answer-pace.js';
 import { minBytesPerSecond } from '../limits/pace.js';
+import type { Turns } from '../limits/turns.js';
 import { refuseUnrouted } from './allowed-methods.js';
 import { boundConnections } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
@@ -24,6 +25,8 @@ export interface ServerOptions {
   trustedProxies: readonly string[];
   /** Connections of one address at once; 0 is off. */
   maxConnectionsOfAddress: number;
+  /** Bytes of clients are parsed in these. */
+  turns: Turns;
   logLevel: string;
   logStream: { write(line: string): void };
 }
@@ -94,7 +97,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url.replace(slashAfterGraphql, '') : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
   });
-  readInTurns(server.server);
+  readInTurns(server.server, options.turns);
   gatherChunks(server.server);
   boundConnections(server.server, {
     max: options.maxConnectionsOfAddress,

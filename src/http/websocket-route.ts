@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Shares } from '../limits/network-rate.js';
 import { networksOf } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
-import { Turns } from '../limits/turns.js';
+import type { Turns } from '../limits/turns.js';
 import { answerPings, boundReading } from './bound-reading.js';
 import { createRequestIds, traceOf } from './request-identity.js';
 import { trustProxies } from './trust-proxies.js';
@@ -27,6 +27,8 @@ export interface SocketConnection {
 export interface WebSocketDependencies {
   /** The protocol, which knows nothing of sockets. */
   subscriptions: Server<SocketConnection>;
+  /** Messages are handled in these. */
+  turns: Turns;
   /** A socket that has not answered a ping by the next is gone; 12 seconds where left out. */
   pingIntervalMs?: number;
   /** A client that takes longer to read an event is closed; 30 seconds where left out. */
@@ -76,7 +78,7 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
   const trust = trustProxies(deps.trustedProxies ?? []);
   const requestId = createRequestIds(trust);
   const unidentified = new NetworkPlaces(maxUnidentified, sharesOfUnidentified);
-  const turns = new Turns();
+  const { turns } = deps;
   let count = 0;
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     const address = proxyAddr(request, trust);

@@ -45,7 +45,6 @@ import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { Turns } from '../limits/turns.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { scanJob } from '../verdicts/scan-blob.js';
@@ -53,7 +52,7 @@ import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets, measureStreams } from './metrics.js';
 
-export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'turns' | 'answerSpace'> &
+export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
   Metrics & {
     jobs: Jobs;
     tokens: UploadTokens;
@@ -101,7 +100,7 @@ export async function addRoutes(
 async function addGraphql(server: FastifyInstance, config: Config, services: RouteDependencies) {
   const { queryLimits } = config;
   const answerSpace = new AnswerSpace(queryLimits.bytes, answerMemory(queryLimits));
-  const deps = { ...services, turns: new Turns(), answerSpace };
+  const deps = { ...services, answerSpace };
   const schema = createSchema();
   const apollo = createApollo(schema, {
     ...config,
@@ -133,7 +132,10 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     createContext: (facts) => new GraphqlContext(deps, facts),
     answerOperation: createAnswerOperation(schema, config.introspection),
     readMultipart: createMultipartReader(deps, config),
-    readJson: (bytes, permitContent) => readJson(bytes, permitContent, config),
+    readJson: async (bytes, viewer, permitContent) => {
+      await deps.turns.next(turnOf(viewer));
+      return readJson(bytes, permitContent, config);
+    },
     discard: (intake) => discardIntake(deps, intake),
   };
   registerGraphql(server, requests);
@@ -148,10 +150,10 @@ function addSubscriptions(
   deps: RouteDependencies &
     GraphqlDependencies & { schema: GraphQLSchema; screen: Screen; requests: GraphqlRouteDependencies },
 ): void {
-  const { admit, schema, screen, requests } = deps;
+  const { admit, schema, screen, turns, requests } = deps;
   const subscriptions = new Subscriptions({ ...deps, introspection });
   const sockets = createSocketProtocol(schema, { admit, subscriptions, screen, introspection });
-  const countSockets = registerWebSockets(server, { subscriptions: sockets, trustedProxies });
+  const countSockets = registerWebSockets(server, { subscriptions: sockets, turns, trustedProxies });
   const operate = createStreamOperations(schema, { ...requests, subscriptions, introspection });
   const streams = new StreamProtocol(subscriptions, operate);
   registerStreams(server, streams, requests);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { registerWebSockets, type SocketConnection } from '../../../src/http/websocket-route.js';
+import { Turns } from '../../../src/limits/turns.js';
 import { insertOrganization } from '../../service/live/insert-organization.js';
 import { eventually, onAttachment, onRecord } from '../../service/live/live-client.js';
 import { LiveSocket } from '../../service/live/live-socket.js';
@@ -144,7 +145,7 @@ test('a client that does not read its events is closed, and told why', async () 
       return async () => {};
     },
   };
-  registerWebSockets(server, { subscriptions, pingIntervalMs: 50, readingMs: 500 });
+  registerWebSockets(server, { subscriptions, turns: new Turns(), pingIntervalMs: 50, readingMs: 500 });
   const url = await server.listen({ port: 0, host: '127.0.0.1' });
   const closing = (live: LiveSocket) =>
     new Promise((resolve) => live.socket.once('close', (code, reason) => resolve([code, String(reason)])));

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
 import type { WebSocket } from 'ws';
 import { registerWebSockets } from '../../../src/http/websocket-route.js';
+import { Turns } from '../../../src/limits/turns.js';
 import { eventually, onAttachment } from '../../service/live/live-client.js';
 import { LiveSocket } from '../../service/live/live-socket.js';
 import { newClient } from '../../support/keys.js';
@@ -106,7 +107,7 @@ describe('a client that floods', () => {
         return async () => {};
       },
     };
-    registerWebSockets(server, { subscriptions });
+    registerWebSockets(server, { subscriptions, turns: new Turns() });
     server.get('/', async () => 'here');
     const url = await server.listen({ port: 0, host: '127.0.0.1' });
     return { server, url, seen };
@@ -182,7 +183,7 @@ test('messages that take their time are handled one in a turn, of however many s
       return async () => {};
     },
   };
-  registerWebSockets(server, { subscriptions });
+  registerWebSockets(server, { subscriptions, turns: new Turns() });
   const url = await server.listen({ port: 0, host: '127.0.0.1' });
   const sockets = await openMany(20, () => LiveSocket.open(url));
   setImmediate(watch);

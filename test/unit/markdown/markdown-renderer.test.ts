@@ -90,6 +90,15 @@ describe('the rendering thread', () => {
     await expect(renderer.render(owner, 'a')).rejects.toMatchObject({ code: 'INTERNAL_SERVER_ERROR' });
   });
 
+  test('refuses a text that waits too long behind costly ones, and goes on', async () => {
+    const renderer = create({ limitMs: 200, patienceMs: 1 });
+    const texts = [slow, 'a', 'b'];
+    const outcomes = await Promise.allSettled(texts.map((text) => renderer.render(owner, text)));
+    const refused = { status: 'rejected', reason: { code: 'RATE_LIMITED', retryAfterSeconds: 10 } };
+    expect(outcomes).toMatchObject([{ value: { fault: 'too_costly' } }, refused, refused]);
+    await expectHealthy(renderer);
+  });
+
   test('refuses those who have most waiting once the queue is full', async () => {
     const renderer = create({ limitMs: 200 });
     const many = Array.from({ length: 1_010 }, () => renderer.render(owner, 'a'));
