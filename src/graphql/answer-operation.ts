@@ -8,6 +8,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { type AttachmentError, challenge, errorExtensions, errorTable } from '../errors.js';
+import { inSpan } from '../tracing.js';
 import type { GraphqlContext } from './context.js';
 import { tooComplex } from './cost/query-limits.js';
 import { executePlan } from './execution/execute-plan.js';
@@ -85,6 +86,20 @@ function refusal(fault: AttachmentError): OperationAnswer {
     status,
     headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
   };
+}
+
+/** Characters of a name in a span: a client chooses it. */
+const maxNameInSpan = 100;
+
+/** Has what is done for an operation make a span. */
+export function traceOperation<T>(screened: ScreenedOperation | null, work: () => Promise<T>): Promise<T> {
+  if (!screened) return work();
+  const { operation: type, name } = screened.operation;
+  const attributes = {
+    'graphql.operation.type': type,
+    ...(name ? { 'graphql.operation.name': name.value.slice(0, maxNameInSpan) } : {}),
+  };
+  return inSpan(type, attributes, work);
 }
 
 /** Executes an operation; null, having executed nothing, for variables whose faults the server's own answer explains. */

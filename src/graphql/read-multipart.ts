@@ -5,6 +5,7 @@ import { type IntakeDependencies, intakeFromStream } from '../intake/from-stream
 import type { Intake } from '../intake/intake.js';
 import { type Door, measureFailure, type UploadMeter } from '../intake/receive.js';
 import { minBytesPerSecond } from '../limits/pace.js';
+import { keepSpan } from '../tracing.js';
 import { defaultMultipartLimits } from './multipart/multipart-limits.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
 import type { Operation } from './screen-operation.js';
@@ -39,19 +40,24 @@ export function createMultipartReader(deps: ReadRequestDependencies, limits: Req
   const { maxFileSize: maxSize, maxFiles } = limits;
   const maxRequestSize = maxFiles * maxSize + framing;
   const multipartLimits = { ...defaultMultipartLimits, ...limits, minBytesPerSecond, maxRequestSize };
-  return (request, { organizationId }, screen) =>
-    processMultipart<Intake>(request, multipartLimits, {
-      screen,
+  return (request, { organizationId }, screen) => {
+    // Parts are events of the connection.
+    const inSpanOfRequest = keepSpan();
+    return processMultipart<Intake>(request, multipartLimits, {
+      screen: (operation) => inSpanOfRequest(() => screen(operation)),
       receive: (file) => {
         const { fileName, declaredType: declared } = file;
         const content = file.whole ?? file.stream;
         const declaredType = declared === undeclared ? null : declared;
-        return measured(deps.uploadMeter, 'multipart', () =>
-          intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),
+        return inSpanOfRequest(() =>
+          measured(deps.uploadMeter, 'multipart', () =>
+            intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),
+          ),
         );
       },
       discard: (intake) => discardIntake(deps, intake),
     });
+  };
 }
 
 function measured(meter: UploadMeter, door: Door, take: () => Promise<Intake>): Promise<Intake> {

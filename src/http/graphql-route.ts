@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { AnswerOperation } from '../graphql/answer-operation.js';
+import { type AnswerOperation, traceOperation } from '../graphql/answer-operation.js';
 import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
 import type { ScreenedOperation } from '../graphql/screen-operation.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
@@ -48,8 +48,11 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
       bodyLimit: Number.MAX_SAFE_INTEGER,
       handler: async function (request, reply) {
         const facts = factsOf(request);
-        const answer =
-          (await direct.answer(request, reply, facts)) ?? (await execute.call(this, request, reply));
+        const answer = await traceOperation(
+          facts.screened,
+          async () =>
+            (await direct.answer(request, reply, facts)) ?? (await execute.call(this, request, reply)),
+        );
         direct.learn(request, reply);
         const { pieces } = facts;
         return pieces ? sendPieces(reply, pieces, deps.limits) : answer;

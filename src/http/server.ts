@@ -14,6 +14,7 @@ import { gatherChunks } from './gather-chunks.js';
 import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
 import { readInTurns } from './read-in-turns.js';
 import { createRequestIds, dropEmptyCredential, traceOf } from './request-identity.js';
+import { traceRequests } from './trace-requests.js';
 import { trustProxies } from './trust-proxies.js';
 
 export interface ServerOptions {
@@ -104,6 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     trust,
     onRefused: (address) => server.log.warn({ address }, 'an address has too many connections'),
   });
+  traceRequests(server);
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);
   await server.register(helmet, securityHeaders);

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { detectContentType } from '../content-types/detect-content-type.js';
 import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
+import { inSpan } from '../tracing.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
@@ -41,7 +42,19 @@ export interface ContentSource {
  * failed with, or with the reason of `signal`. It reads no further then; a Readable is not destroyed, so that whoever opened
  * it may drain it instead.
  */
-export async function intakeFromStream(
+export function intakeFromStream(
+  deps: IntakeDependencies,
+  source: ContentSource,
+  signal?: AbortSignal,
+): Promise<Intake> {
+  return inSpan('intake', {}, async (note) => {
+    const intake = await takeIn(deps, source, signal);
+    note({ 'claimcheck.content.size': intake.size, 'claimcheck.content.inlined': 'body' in intake });
+    return intake;
+  });
+}
+
+async function takeIn(
   deps: IntakeDependencies,
   source: ContentSource,
   signal?: AbortSignal,

@@ -4,10 +4,21 @@ import { keepNames } from '../database/stored-names.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { ScannerTrust } from '../scanner/trust.js';
-import { createScanBlob, type ScanBlobDependencies, scanJob } from '../verdicts/scan-blob.js';
-import { createDeliverWebhook, type DeliverWebhookDependencies } from '../webhooks/deliver.js';
+import { noteInSpan } from '../tracing.js';
+import {
+  createScanBlob,
+  type ScanBlobDependencies,
+  scanJob,
+  type VerdictOutcome,
+} from '../verdicts/scan-blob.js';
+import {
+  createDeliverWebhook,
+  type DeliverWebhookDependencies,
+  type DeliveryOutcome,
+} from '../webhooks/deliver.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import type { Log } from './log.js';
+import { traceJob } from './traced.js';
 
 const intervalMs = 60_000;
 /** A search looks one by one at the names that are not indexed yet. */
@@ -15,7 +26,18 @@ const nameIntervalMs = 5_000;
 
 /** Work that is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
-  return { [scanJob]: createScanBlob(deps), [deliverWebhookKind]: createDeliverWebhook(deps) };
+  const onVerdict = (outcome: VerdictOutcome) => {
+    deps.onVerdict?.(outcome);
+    noteInSpan({ 'claimcheck.scan.outcome': outcome });
+  };
+  const onDelivery = (outcome: DeliveryOutcome) => {
+    deps.onDelivery?.(outcome);
+    noteInSpan({ 'claimcheck.delivery.outcome': outcome });
+  };
+  return {
+    [scanJob]: traceJob('scan', createScanBlob({ ...deps, onVerdict })),
+    [deliverWebhookKind]: traceJob('deliver webhook', createDeliverWebhook({ ...deps, onDelivery })),
+  };
 }
 
 /** Tests the scanner now, and around each scan. */

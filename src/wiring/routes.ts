@@ -47,6 +47,7 @@ import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
+import { inSpan } from '../tracing.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
@@ -170,8 +171,10 @@ function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, de
   const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
   const receive = (upload: DirectUpload) =>
-    measureUpload(uploadMeter, 'direct', async () =>
-      uploadMeter.onStored('direct', await receiveUpload({ ...deps, pace }, upload)),
+    inSpan('intake', {}, () =>
+      measureUpload(uploadMeter, 'direct', async () =>
+        uploadMeter.onStored('direct', await receiveUpload({ ...deps, pace }, upload)),
+      ),
     );
   registerDirectUpload(server, { tokens, anonymous, receive });
 }

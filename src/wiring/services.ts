@@ -34,6 +34,7 @@ import {
   warnOfUnsharedSecrets,
 } from './open-stores.js';
 import { relayConfiguredChanges } from './relay-changes.js';
+import { traceTransactions } from './traced.js';
 
 /** Parts that tests and tools replace. */
 export interface AppParts {
@@ -59,12 +60,13 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const secrets = await configuredSigningSecrets(config);
   const webhookSecrets = await configuredWebhookSecrets(config);
   warnOfUnsharedSecrets(config, log);
-  const database = await openConfiguredDatabase(config, {
+  const opened = await openConfiguredDatabase(config, {
     ...parts,
     onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
     onNamesUnindexed: () =>
       log.warn('the extension pg_trgm cannot be used: searches for rare names are refused'),
   });
+  const database = traceTransactions(opened, config.postgres ? 'postgresql' : 'sqlite');
   const store = parts.storage ?? (await createConfiguredStorage(config));
   const clock = parts.clock ?? database.clock;
   const jobs = await openConfiguredJobs(config, { database, clock, log });

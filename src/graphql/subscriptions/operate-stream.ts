@@ -8,7 +8,7 @@ import {
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError, fault } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
-import type { AnswerOperation } from '../answer-operation.js';
+import { type AnswerOperation, traceOperation } from '../answer-operation.js';
 import type { GraphqlContext, RequestFacts } from '../context.js';
 import { type Operation, readOperation, type ScreenedOperation } from '../screen-operation.js';
 import { explain } from './screen-subscription.js';
@@ -113,7 +113,9 @@ async function execute(
   const onClosed = (each: Release) => void releases.push(each);
   const facts: RequestFacts = { ...request.facts, screened, onClosed };
   try {
-    const answer = await answerOperation(screened, operation, createContext(facts));
+    const answer = await traceOperation(screened, () =>
+      answerOperation(screened, operation, createContext(facts)),
+    );
     if (!answer) return { errors: variableFaults(schema, screened, operation) };
     const { errors, data } = answer.result;
     const pieces = facts.pieces?.slice(0, -1) ?? [Buffer.from(JSON.stringify({ errors, data }))];

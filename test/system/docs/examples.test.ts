@@ -1,15 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { eventually } from '../../service/live/live-client.js';
 import { installChromium, openBrowser } from '../../support/browser.js';
 import type { AttachmentData } from '../../support/client.js';
 import { blocksOf, readPage, sectionOf } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
+import { spawnService } from '../../support/spawned-service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { webhookSecret } from '../../support/webhook-receiver.js';
 
 const folder = join(repositoryRoot, 'examples');
@@ -64,7 +70,7 @@ describe('examples', () => {
   };
   const contentOf = async (id: string) => (await service.client.download((await find(id)).url)).text();
 
-  test('README.md and docs/clients.md show them as they are', () => {
+  test('README.md, docs/clients.md and docs/operators.md show them as they are', () => {
     const readme = readPage('README.md');
     const forwarding = sectionOf(readPage('docs/clients.md'), 'Through your server');
     const shown = [
@@ -73,6 +79,7 @@ describe('examples', () => {
       ...[...forwarding.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code),
     ];
     expect(Buffer.byteLength(readme.text)).toBeLessThanOrEqual(12 * 1024);
+    shown.push(...blocksOf(readPage('docs/operators.md'), 'js'));
     const files = readdirSync(folder).filter((name) => name !== 'adapter.mjs');
     const texts = files.map((name) => readFileSync(join(folder, name), 'utf8'));
     expect(shown.toSorted()).toEqual(texts.toSorted());
@@ -144,6 +151,37 @@ describe('examples', () => {
       const answer = await fetch(receiver.url, { method: 'POST', headers, body: '{}' });
       expect([signature, answer.status]).toEqual([signature, 401]);
     }
+  });
+
+  test('the service exports its spans to a collector', async () => {
+    const received: string[] = [];
+    const collector = createServer(async (request, response) => {
+      received.push(`${request.url} ${await text(request)}`);
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const dataDirectory = await makeTemporaryDirectory();
+    const traced = await spawnService({
+      DATA_DIR: dataDirectory,
+      NODE_OPTIONS: `--import ${join(folder, 'tracing.mjs')}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      OTEL_BSP_SCHEDULE_DELAY: '50',
+      SCANNER: 'eicar',
+    });
+    await traced.client.upload({ content, name: 'hello.txt' });
+    const names = ['"service.name"', '"POST /graphql"', '"mutation"', '"intake"', '"transaction"', '"scan"'];
+    await eventually(
+      () => names.every((name) => received.join().includes(name)),
+      20_000,
+      () => received.join(),
+    );
+    expect(received.filter((one) => !one.startsWith('/v1/traces '))).toEqual([]);
+    for (const secret of ['hello.txt', traced.client.key ?? ''])
+      expect(received.join()).not.toContain(secret);
+    expect(await traced.end('SIGTERM')).toBe(0);
+    collector.close();
+    collector.closeAllConnections();
+    await rm(dataDirectory, { recursive: true, force: true });
   });
 
   test.each(['graphql-ws', 'graphql-sse'])('docs/clients.md subscribes by %s', async (name) => {
