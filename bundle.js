@@ -82,7 +82,12 @@ async function makeBundle() {
     format: 'cjs',
     // All that is loaded late is in this file or is CommonJS.
     supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': 'ownUrl', 'import.meta.dirname': '__dirname' },
+    define: {
+      'import.meta.url': 'ownUrl',
+      'import.meta.dirname': '__dirname',
+      // graphql-js looks for a second copy of itself at every question about a type otherwise.
+      'process.env.NODE_ENV': '"production"',
+    },
     // A function, which the command calls.
     banner: { js: `(function (require, module, __filename, __dirname) { ${withUrl}` },
     footer: { js: '})' },

@@ -13,7 +13,7 @@ export interface PageRequest {
 
 /** One page of a list, in order. */
 export interface Page<T> {
-  edges: { cursor: string; node: T }[];
+  edges: { readonly cursor: string; node: T }[];
   /** The stretch has more: behind the page or, if it is the stretch's end, before it. */
   hasMore: boolean;
 }
@@ -89,7 +89,13 @@ export async function readPage<Item>(
   if (size === 0) return { edges: [], hasMore: false };
   const found = await read(stretch);
   const items = found.slice(0, size);
-  const edges = items.map((node) => ({ cursor: encodeCursor(order, positionOf(node)), node }));
+  const edges = items.map((node) => ({
+    node,
+    // Most pages are asked for one cursor at most.
+    get cursor() {
+      return encodeCursor(order, positionOf(node));
+    },
+  }));
   return { edges: isLast ? edges.reverse() : edges, hasMore: found.length > size };
 }
 

@@ -58,8 +58,8 @@ export function readGraphqlRequests(
   });
   scope.addHook('preParsing', (request, reply, payload, next) => {
     const mayHaveBody = request.method !== 'GET' && request.method !== 'HEAD';
-    const isJson = mayHaveBody && !isMultipart(request);
-    next(null, isJson ? watchArrival(deps, factsOf(request), request, reply) : payload);
+    const isWatched = mayHaveBody && !isMultipart(request) && !hasArrived(request);
+    next(null, isWatched ? watchArrival(deps, factsOf(request), request, reply) : payload);
   });
   scope.addContentTypeParser('multipart/form-data', (request: FastifyRequest) =>
     readForm(deps, factsOf(request), request.raw),
@@ -114,6 +114,11 @@ function assertHost({ hostname }: FastifyRequest): void {
   if (URL.canParse(`http://${hostname}/`)) return;
   const msg = 'The Host header must name a host.';
   throw fault('bad_request', ['headers', 'host'], msg, { message: msg });
+}
+
+/** Whether a short body is here as a whole, as nearly all are: nothing is left to watch. */
+function hasArrived({ raw }: FastifyRequest): boolean {
+  return raw.complete && raw.readableLength <= maxOperation && encodingOf(raw) === null;
 }
 
 /** The body of a request that is no form, within its limits of size, time and memory. */

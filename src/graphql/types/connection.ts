@@ -1,5 +1,5 @@
 import { type ClassType, Field, Int, ObjectType } from 'type-graphql';
-import { maxTotal, type PageRequest, type ReadPage, type Total } from '../../database/page.js';
+import { maxTotal, type Page, type PageRequest, type ReadPage, type Total } from '../../database/page.js';
 import { AttachmentError } from '../../errors.js';
 
 const maxTotalText = maxTotal.toLocaleString('en');
@@ -13,14 +13,14 @@ export class PageInfo {
   hasPreviousPage!: () => Promise<boolean>;
 
   @Field(() => String, { nullable: true })
-  startCursor!: string | null;
+  startCursor!: () => string | null;
 
   @Field(() => String, { nullable: true })
-  endCursor!: string | null;
+  endCursor!: () => string | null;
 }
 
 export interface Edge<Value> {
-  cursor: string;
+  readonly cursor: string;
   node: Value;
 }
 
@@ -44,11 +44,16 @@ export async function connect<From, Value>(
   let counted: Promise<Total> | null = null;
   // Counted once, if both fields are asked for.
   const total = () => (counted ??= count());
-  const shown = edges.map(({ cursor, node }) => ({ cursor, node: present(node) }));
+  const shown = edges.map((edge) => ({
+    node: present(edge.node),
+    get cursor() {
+      return edge.cursor;
+    },
+  }));
   return {
     edges: shown,
     nodes: shown.map(({ node }) => node),
-    pageInfo: toPageInfo(request, read, { cursors: shown.map(({ cursor }) => cursor), hasMore }),
+    pageInfo: toPageInfo(request, read, { edges, hasMore }),
     totalCount: async () => (await total()).count,
     totalCountIsExact: async () => (await total()).isExact,
   };
@@ -58,19 +63,19 @@ export async function connect<From, Value>(
 function toPageInfo(
   { size, isLast, after, before }: PageRequest,
   read: ReadPage<unknown>,
-  { cursors, hasMore }: { cursors: readonly string[]; hasMore: boolean },
+  { edges, hasMore }: Page<unknown>,
 ): PageInfo {
-  const startCursor = cursors[0] ?? null;
-  const endCursor = cursors.at(-1) ?? null;
-  const next = { size: 1, isLast: false, after: endCursor ?? after, before: null };
-  const previous = { size: 1, isLast: true, after: null, before: startCursor ?? before };
+  const startCursor = () => edges[0]?.cursor ?? null;
+  const endCursor = () => edges.at(-1)?.cursor ?? null;
+  const next = () => ({ size: 1, isLast: false, after: endCursor() ?? after, before: null });
+  const previous = () => ({ size: 1, isLast: true, after: null, before: startCursor() ?? before });
   return {
     startCursor,
     endCursor,
     hasNextPage: async () =>
-      (!isLast && hasMore) || (size > 0 && before !== null && (await isSomeOf(read, next))),
+      (!isLast && hasMore) || (size > 0 && before !== null && (await isSomeOf(read, next()))),
     hasPreviousPage: async () =>
-      (isLast && hasMore) || (size > 0 && after !== null && (await isSomeOf(read, previous))),
+      (isLast && hasMore) || (size > 0 && after !== null && (await isSomeOf(read, previous()))),
   };
 }
 

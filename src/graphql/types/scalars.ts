@@ -7,7 +7,12 @@ import { assertExactLiterals } from '../exact-numbers.js';
 const described = (scalar: GraphQLScalarType, description: string): GraphQLScalarType =>
   new GraphQLScalarType({ ...scalar.toConfig(), description });
 
-export const DateTime = described(GraphQLDateTime, 'RFC 3339 instant, UTC, millisecond precision.');
+/** Serialized to text, not to a Date that `JSON.stringify` would have to ask for its text. */
+export const DateTime = new GraphQLScalarType({
+  ...GraphQLDateTime.toConfig(),
+  description: 'RFC 3339 instant, UTC, millisecond precision.',
+  serialize: (value) => GraphQLDateTime.serialize(value).toISOString(),
+});
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
 export const Url = described(GraphQLURL, 'An absolute URL.');
 /** A literal's numbers must survive; those of variables have been checked where their text was read. */
