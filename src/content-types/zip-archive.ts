@@ -50,11 +50,22 @@ async function readDirectory(sample: ContentSample): Promise<ZipEntry[] | null> 
   for (const length of [usualEnd, maxEnd]) {
     const start = Math.max(0, sample.size - length);
     const tail = await sample.bytes(start, length);
-    const at = tail?.lastIndexOf('PK\x05\x06', undefined, 'latin1') ?? -1;
-    if (!tail || at === -1 || tail.length - at < 22) continue;
-    return readFrom(sample, start + at, tail.subarray(at));
+    const at = tail === null ? null : findEnd(tail);
+    if (tail !== null && at !== null) return readFrom(sample, start + at, tail.subarray(at));
   }
   return null;
+}
+
+/** The last record whose comment ends with the archive; else the last one, with something behind it. */
+function findEnd(tail: Buffer): number | null {
+  const places: number[] = [];
+  for (let at = tail.length - 22; at >= 0; at -= 1) {
+    at = tail.lastIndexOf('PK\x05\x06', at, 'latin1');
+    if (at === -1) break;
+    if (at + 22 + tail.readUInt16LE(at + 20) === tail.length) return at;
+    places.push(at);
+  }
+  return places[0] ?? null;
 }
 
 /** The directory that the record at its end, at `at`, names. */

@@ -101,7 +101,6 @@ async function inline({ assertRoom }: Inlining, hash: ContentHash, metered: Mete
   await assertRoom();
   const content = await detectContentType({
     ...metered,
-    head: body,
     read: async (start, end) => body.subarray(start, end),
   });
   return { body, content, ...(await hash.finish([body])) };
