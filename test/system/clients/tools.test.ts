@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
@@ -27,10 +30,14 @@ const inBrowser = {
   tanstack: { uploaded: 'request.txt', folder: inFolder },
   tada: first,
   genql: first,
+  sse: { names: ['live.txt', 'live.txt'] },
   websocket: { first: 'live.txt', second: 'live.txt', connections: 2 },
   uppy: { uploaded: 'uppy.txt' },
   filepond: { uploaded: 'filepond.txt', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
 };
+
+/** Programs that wait for uploads to the record Live 1. */
+const live = { sse: true, websocket: true };
 
 const inNode = {
   resolvers: { record: { __typename: 'HostRecord', recordId: 'A-7' } },
@@ -114,12 +121,27 @@ describeWithPackages(folder, () => {
       const given = JSON.stringify({ url: `${service.url}/graphql`, key: service.key });
       const record = { type: 'Live', id: '1' };
       const events = setInterval(() => {
-        if (name === 'websocket') void service.client.upload({ name: 'live.txt', content: 'x' }, { record });
+        if (name in live) void service.client.upload({ name: 'live.txt', content: 'x' }, { record });
       }, 200);
       const answer = await page.evaluate(`tool.run(${given})`).finally(() => clearInterval(events));
       await page.close();
       expect(answer).toEqual(expected);
       expect(faults).toEqual([]);
+    });
+
+    test('altair, whose page is served by another server', async () => {
+      const file = join(build, 'altair.mjs');
+      await writeFile(file, await bundleTool(folder, 'altair', 'node'));
+      const { run: serve } = (await import(file)) as { run(service: object): Promise<Server> };
+      const server = await serve({ url: `${service.url}/graphql`, key: service.key });
+      const page = await browser.newPage();
+      await page.goto(`http://localhost:${(server.address() as AddressInfo).port}`);
+      await page.getByRole('button', { name: 'Send Request' }).click();
+      await page.locator('app-query-result', { hasText: '"kind": "SERVICE"' }).waitFor();
+      await page.close();
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
     });
   });
 });
