@@ -14,7 +14,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY LICENSE README.md schema.graphql ./
+COPY LICENSE README.md schema.graphql schema.subgraph.graphql ./
 RUN install --directory --owner=node --group=node /data
 USER node
 VOLUME /data

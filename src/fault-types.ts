@@ -51,6 +51,7 @@ export const faultTypes = {
     missing_content: 'Exactly one kind of content must be given.',
     missing_record: 'A field needs a record.',
     unknown_policy: 'There is no policy of this name.',
+    unknown_entity: 'A representation names a type that has no key here.',
     record_type_not_eligible: 'Records of this type take no attachments.',
     invalid_media_type: 'The content type is no media type, such as text/plain.',
     invalid_digest: 'The digest does not have the form of its algorithm.',

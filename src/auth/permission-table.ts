@@ -10,8 +10,11 @@ const write: Need = ['attachments:write'];
 const admin: Need = ['attachments:admin'];
 const keys: Need = ['keys:admin'];
 
-/** The permission that each operation needs, by root type and field. The schema is not built while one of them is missing here. */
-export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Need>>>> = {
+/**
+ * The permission that each operation needs, by root type and field; null if it asks for no credential. The schema is not built
+ * while one of them is missing here.
+ */
+export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Need | null>>>> = {
   Query: {
     viewer: credential,
     node: ['attachments:read', 'keys:admin'],
@@ -24,6 +27,9 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     webhookDeliveries: read,
     auditLog: admin,
     apiKeys: keys,
+    _entities: read,
+    /** It tells no more than introspection, and asks for a credential where that is switched off. */
+    _service: null,
   },
   Mutation: {
     createAttachment: write,
@@ -76,9 +82,9 @@ export const subscriptionNeed = read;
 export const contentNeed = write;
 
 /** Throws where the table has no such operation: what is not listed cannot be served. */
-export function needOfOperation(type: string, field: string): Need {
+export function needOfOperation(type: string, field: string): Need | null {
   const need = operationNeeds[type]?.[field];
-  if (!need) throw new Error(`${type}.${field} is not in the table of permissions.`);
+  if (need === undefined) throw new Error(`${type}.${field} is not in the table of permissions.`);
   return need;
 }
 

@@ -60,6 +60,9 @@ export const limitSettings = {
   EXPLORER: flag('true').describe(
     'Whether GET /explorer is GraphiQL, from files of this package: true or false.',
   ),
+  FEDERATION: flag('false').describe(
+    'Adds _service and _entities, for gateways of Apollo Federation 2: true or false.',
+  ),
 } as const;
 
 const schema = z.object(limitSettings);
@@ -91,5 +94,6 @@ export function shapeLimits(env: z.infer<typeof schema>) {
     introspection: env.INTROSPECTION,
     sandbox: env.SANDBOX,
     explorer: env.EXPLORER,
+    federation: env.FEDERATION,
   };
 }

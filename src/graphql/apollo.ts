@@ -1,6 +1,7 @@
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
@@ -86,6 +87,8 @@ export function createApollo(
       sandbox ? landingPage(explorerPath) : ApolloServerPluginLandingPageDisabled(),
       // Unused here, and it would wrap every resolver of every field.
       ApolloServerPluginCacheControlDisabled(),
+      // A subgraph would tell gateways, and whoever says to be one, of its resolvers and their errors.
+      ApolloServerPluginInlineTraceDisabled(),
       reuseDocument,
       answerAlike,
     ],

@@ -60,6 +60,8 @@ export interface GraphqlDependencies {
   maxInlineSize: number;
   maxFiles: number;
   queryLimits: QueryLimits;
+  /** Whether the schema is told to whoever has no credential. */
+  introspection: boolean;
   turns: Turns;
   answerSpace: AnswerSpace;
   gracePeriodMs: number;

@@ -24,7 +24,7 @@ function guardField(type: GraphQLObjectType, field: RootField): void {
   const guard =
     (inner: Resolve): Resolve =>
     (source, args, context, info) => {
-      if (need !== context.metNeed) assertPermitted(context.viewer, need);
+      if (need && need !== context.metNeed) assertPermitted(context.viewer, need);
       assertNoStrayText(args, field.name);
       return inner(source, args, context, info);
     };

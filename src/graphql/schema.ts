@@ -1,13 +1,5 @@
 import 'reflect-metadata';
-import {
-  GraphQLEnumType,
-  GraphQLSchema,
-  getNullableType,
-  isInputObjectType,
-  isObjectType,
-  lexicographicSortSchema,
-  printSchema,
-} from 'graphql';
+import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import { errorTable } from '../errors.js';
 import { meterFields } from './cost/meter-fields.js';
@@ -17,6 +9,7 @@ import { unifyIds } from './input-ids.js';
 import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
+import { Federation } from './resolvers/federation.js';
 import { Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
@@ -31,8 +24,13 @@ Every refused request carries one of these in errors[].extensions.code, with
 extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
 once, and extensions.limit where a limit was passed. No path, SQL, stack or key ever leaves.`.trim();
 
+export interface SchemaOptions {
+  /** Adds what a gateway of Federation 2 asks for. */
+  federation: boolean;
+}
+
 /** The whole API, guarded by the table of permissions. */
-export function createSchema(): GraphQLSchema {
+export function createSchema({ federation }: SchemaOptions = { federation: false }): GraphQLSchema {
   const schema = buildSchemaSync({
     resolvers: [
       Queries,
@@ -47,6 +45,7 @@ export function createSchema(): GraphQLSchema {
       ApiKeys,
       Audit,
       Subscriptions,
+      ...(federation ? [Federation] : []),
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],
     validate: false,
@@ -103,9 +102,4 @@ function giveDigestsAtOnce(schema: GraphQLSchema): void {
   const fields = new AttachmentFields();
   field.resolve = (attachment: Attachment, { algorithm }: { algorithm: DigestAlgorithm }) =>
     fields.digest(attachment, algorithm);
-}
-
-/** The text of schema.graphql. */
-export function printSortedSchema(): string {
-  return `${printSchema(lexicographicSortSchema(createSchema()))}\n`;
 }

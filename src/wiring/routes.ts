@@ -102,7 +102,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
   const { queryLimits } = config;
   const answerSpace = new AnswerSpace(queryLimits.bytes, answerMemory(queryLimits));
   const deps = { ...services, answerSpace };
-  const schema = createSchema();
+  const schema = createSchema(config);
   const apollo = createApollo(schema, {
     ...config,
     explorerPath: config.explorer ? explorerPath(config.publicUrl) : null,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { settingDescriptions } from '../../src/config/config.js';
-import { printSortedSchema } from '../../src/graphql/schema.js';
+import { printSorted, printSubgraph } from '../../src/graphql/print-schema.js';
+import { createSchema } from '../../src/graphql/schema.js';
 
 const introduction = `# Copy to .env and fill in. Every setting is optional; the values here are the defaults. docs/settings.md tells more.
 # \`set -a; . ./.env; set +a; npm start\` uses it; so do EnvironmentFile of systemd and env_file of Docker.
@@ -8,6 +9,8 @@ const introduction = `# Copy to .env and fill in. Every setting is optional; the
 const settings = settingDescriptions.map(
   ({ name, meaning, preset }) => `# ${meaning}\n#${name}=${preset ?? ''}\n`,
 );
+const schema = createSchema();
 
-writeFileSync('schema.graphql', printSortedSchema());
+writeFileSync('schema.graphql', printSorted(schema));
+writeFileSync('schema.subgraph.graphql', printSubgraph(schema));
 writeFileSync('.env.example', [introduction, ...settings].join('\n'));

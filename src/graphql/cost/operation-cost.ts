@@ -28,7 +28,7 @@ const usualPageSize = 50;
 const pagedLists = new Set(['edges', 'nodes']);
 const pageSizes = new Set(['first', 'last']);
 /** Arguments that name each item of a list. */
-const namedItems = new Set(['ids', 'refs']);
+const namedItems = new Set(['ids', 'refs', 'representations']);
 /** More are refused when the list is read. */
 const maxNamedItems = 100;
 const costArguments = new Set([...pageSizes, ...namedItems, 'filter', 'if', 'name']);
@@ -217,6 +217,7 @@ const weights: Readonly<Record<string, number>> = {
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,
   'Query.uploadPolicy': 10,
+  'Query._service': 1_000,
 };
 
 export function weightOf(typeName: string, fieldName: string): number {

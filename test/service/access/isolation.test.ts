@@ -18,6 +18,7 @@ const nodes = [
 const kinds: Readonly<Record<string, readonly Kind[]>> = {
   'node.id': nodes,
   'nodes.ids': nodes,
+  '_entities.representations': [...attachments, 'apiKey', 'delivery', 'record'],
   'attachment.id': attachments,
   'revokeApiKey.input.id': ['apiKey'],
   'record.id': ['record'],
@@ -52,7 +53,7 @@ function kindsOf({ name }: Operation, { path }: Leaf): readonly Kind[] | undefin
   );
 }
 
-const isName = ({ type }: Leaf) => type === 'ID' || type === 'String';
+const isName = ({ type }: Leaf) => type === 'ID' || type === 'String' || type === '_Any';
 /** Subscriptions are asked over WebSocket, below. */
 const operations = allOperations().filter(({ kind }) => kind !== 'subscription');
 
@@ -60,7 +61,7 @@ let stage: Stage;
 let before: unknown;
 let asked = 0;
 beforeAll(async () => {
-  stage = await setStage(await startService({ WEBHOOK_ALLOW_PRIVATE: 'true' }));
+  stage = await setStage(await startService({ WEBHOOK_ALLOW_PRIVATE: 'true', FEDERATION: 'true' }));
   before = await worldOf(stage.alice);
 });
 afterAll(async () => {
@@ -237,7 +238,8 @@ async function compare(client: Client, operation: Operation, leaf: Leaf, kind: K
   for (const mode of variantsOf(operation)) {
     const { theirs, never } = await pairOf(operation, kind);
     const ask = async (value: string) => {
-      const given = { [leaf.path]: leaf.isList ? [value] : value, ...mode };
+      const named = leaf.type === '_Any' ? representationOf(kind, value) : value;
+      const given = { [leaf.path]: leaf.isList ? [named] : named, ...mode };
       const answer = await client.graphql(
         operation.document(operation.everything),
         await variablesFor(client, operation, given),
@@ -250,6 +252,12 @@ async function compare(client: Client, operation: Operation, leaf: Leaf, kind: K
     asked += 1;
   }
 }
+
+/** The name that another subgraph has for a thing. */
+const representationOf = (kind: Kind, value: string) =>
+  kind === 'record'
+    ? { __typename: 'HostRecord', type: recordType, recordId: value }
+    : { __typename: 'Attachment', id: value };
 
 const variantsOf = ({ leaves }: Operation): object[] =>
   leaves.some(({ path }) => path === 'input.mode')

@@ -9,7 +9,7 @@ import { report } from '../../support/report.js';
 import { startService, type TestService } from '../../support/service.js';
 import { storedFiles } from '../../support/stored-files.js';
 import { openTestDatabase } from '../../support/test-database.js';
-import { allOperations } from './sample-operations.js';
+import { allOperations, type Operation } from './sample-operations.js';
 
 let service: TestService;
 let database: Database;
@@ -17,7 +17,7 @@ const clients = new Map<Permission | 'none', Client>();
 let fileUrl: string;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ FEDERATION: 'true' });
   database = await openTestDatabase(service.dataDirectory);
   for (const permission of permissions) {
     clients.set(permission, await newClient(service, { permissions: [permission] }));
@@ -48,6 +48,7 @@ async function stored(): Promise<object> {
 }
 
 const operations = allOperations();
+const needOf = ({ type, name }: Operation) => operationNeeds[type]?.[name] ?? null;
 const isLetIn = (need: readonly Permission[], permission: Permission | 'none') =>
   need.length === 0 || need.some((one) => one === permission);
 
@@ -66,44 +67,48 @@ test('a schema with an operation that the table does not have is not built', () 
   expect(() => guardRootFields(schema)).toThrow('Query.everything is not in the table of permissions.');
 });
 
-describe.each(operations.map((operation) => [`${operation.type}.${operation.name}`, operation] as const))(
-  '%s',
-  (_name, operation) => {
-    const need = operationNeeds[operation.type]?.[operation.name] ?? [];
-    const ask = (client: Client) =>
-      client.graphql(operation.document(), operation.variables({ 'input.fileName': 'x.txt' }));
+const guarded = operations.flatMap((operation) => {
+  const need = needOf(operation);
+  return need ? [{ name: `${operation.type}.${operation.name}`, operation, need }] : [];
+});
 
-    test.each([...permissions, 'none'] as const)('with %s', async (permission) => {
-      const before = isLetIn(need, permission) ? null : await stored();
-      const { errors, status } = await ask(clientOf(permission));
-      const code = errors?.[0]?.extensions.code;
-      if (before === null) {
-        // A subscription is let in, and then sent to WebSocket.
-        expect([undefined, operation.kind === 'subscription' ? 'BAD_USER_INPUT' : 'NOT_FOUND']).toContain(
-          code,
-        );
-        return;
-      }
-      const missing = need.join(' or ');
-      expect({ code, status, message: errors?.[0]?.message }).toEqual({
-        code: 'FORBIDDEN',
-        status: 200,
-        message: `The credential lacks the permission ${missing}.`,
-      });
-      expect(await stored()).toEqual(before);
-    });
+test('only the schema for gateways asks for no credential', () => {
+  const open = operations.filter((operation) => needOf(operation) === null);
+  expect(open.map(({ name }) => name)).toEqual(['_service']);
+});
 
-    test('without a credential, and with a bad one', async () => {
-      const before = await stored();
-      for (const key of [null, 'cck_nobody_has_this_key']) {
-        const { status, headers, errors } = await ask(new Client(service.url, key));
-        expect([status, errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
-        expect(headers.get('www-authenticate')).toContain('Bearer');
-      }
-      expect(await stored()).toEqual(before);
+describe.each(guarded)('$name', ({ operation, need }) => {
+  const ask = (client: Client) =>
+    client.graphql(operation.document(), operation.variables({ 'input.fileName': 'x.txt' }));
+
+  test.each([...permissions, 'none'] as const)('with %s', async (permission) => {
+    const before = isLetIn(need, permission) ? null : await stored();
+    const { errors, status } = await ask(clientOf(permission));
+    const code = errors?.[0]?.extensions.code;
+    if (before === null) {
+      // A subscription is let in, and then sent to WebSocket.
+      expect([undefined, operation.kind === 'subscription' ? 'BAD_USER_INPUT' : 'NOT_FOUND']).toContain(code);
+      return;
+    }
+    const missing = need.join(' or ');
+    expect({ code, status, message: errors?.[0]?.message }).toEqual({
+      code: 'FORBIDDEN',
+      status: 200,
+      message: `The credential lacks the permission ${missing}.`,
     });
-  },
-);
+    expect(await stored()).toEqual(before);
+  });
+
+  test('without a credential, and with a bad one', async () => {
+    const before = await stored();
+    for (const key of [null, 'cck_nobody_has_this_key']) {
+      const { status, headers, errors } = await ask(new Client(service.url, key));
+      expect([status, errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+      expect(headers.get('www-authenticate')).toContain('Bearer');
+    }
+    expect(await stored()).toEqual(before);
+  });
+});
 
 test('every pair of an operation and a permission was asked', () => {
   const pairs = operations.length * permissions.length;
@@ -117,15 +122,15 @@ describe('routes', () => {
     'GET /attachments/:id': (client) => client.download(fileUrl.replace(/\/[^/]*$/, '')),
     'GET /attachments/:id/*': (client) => client.download(fileUrl),
   };
-  const guarded = Object.entries(routeNeeds).flatMap(([route, need]) =>
+  const guardedRoutes = Object.entries(routeNeeds).flatMap(([route, need]) =>
     need === null ? [] : [{ route, need }],
   );
 
   test('each that needs a permission is asked here', () => {
-    expect(Object.keys(asks)).toEqual(guarded.map(({ route }) => route));
+    expect(Object.keys(asks)).toEqual(guardedRoutes.map(({ route }) => route));
   });
 
-  test.each(guarded)('$route', async ({ route, need }) => {
+  test.each(guardedRoutes)('$route', async ({ route, need }) => {
     for (const permission of [...permissions, 'none'] as const) {
       const answer = await asks[route]?.(clientOf(permission));
       expect([permission, answer?.status]).toEqual([permission, isLetIn(need, permission) ? 200 : 403]);

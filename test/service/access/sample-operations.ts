@@ -3,9 +3,9 @@ import {
   type GraphQLInputType,
   type GraphQLOutputType,
   getNamedType,
+  isAbstractType,
   isEnumType,
   isInputObjectType,
-  isInterfaceType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -56,12 +56,12 @@ export function allOperations(): Operation[] {
   );
 }
 
-const schema = createSchema();
+const schema = createSchema({ federation: true });
 
 /** All fields of a type and of what lies `depth` objects below it. */
 function selectAll(type: GraphQLOutputType, depth: number): string {
   const named = getNamedType(type);
-  if (isInterfaceType(named)) {
+  if (isAbstractType(named)) {
     const kinds = schema.getPossibleTypes(named);
     return `__typename ${kinds.map((kind) => `... on ${kind.name} { ${selectAll(kind, depth)} }`).join(' ')}`;
   }

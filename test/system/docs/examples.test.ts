@@ -70,12 +70,13 @@ describe('examples', () => {
   };
   const contentOf = async (id: string) => (await service.client.download((await find(id)).url)).text();
 
-  test('README.md, docs/clients.md and docs/operators.md show them as they are', () => {
+  test('README.md and the pages in docs show them as they are', () => {
     const readme = readPage('README.md');
     const forwarding = sectionOf(readPage('docs/clients.md'), 'Through your server');
     const shown = [
       ...blocksOf(readme, 'js'),
       ...blocksOf(readme, 'html'),
+      ...blocksOf(readPage('docs/federation.md'), 'js'),
       ...[...forwarding.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code),
     ];
     expect(Buffer.byteLength(readme.text)).toBeLessThanOrEqual(12 * 1024);

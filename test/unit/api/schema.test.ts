@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { buildSchema } from 'graphql';
-import { printSortedSchema } from '../../../src/graphql/schema.js';
+import { printSorted, printSubgraph } from '../../../src/graphql/print-schema.js';
+import { createSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
 import { startService, type TestService } from '../../support/service.js';
 
@@ -11,8 +12,11 @@ describe('the schema', () => {
   });
   afterAll(() => service.close());
 
-  test('in schema.graphql is what the code says (npm run schema writes it)', async () => {
-    expect(await readFile('schema.graphql', 'utf8')).toBe(printSortedSchema());
+  test.each([
+    ['schema.graphql', printSorted],
+    ['schema.subgraph.graphql', printSubgraph],
+  ])('in %s is what the code says (npm run schema writes it)', async (path, print) => {
+    expect(await readFile(path, 'utf8')).toBe(print(createSchema()));
   });
 
   test('stands by itself, with @oneOf content', async () => {

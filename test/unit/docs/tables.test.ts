@@ -85,7 +85,7 @@ describe('docs/credentials.md', () => {
       ([route, need]) => [route.replace(':id', '{id}').replace('/*', '/{anyName}'), need ?? []] as const,
     );
     const expected = permissions.map((permission) => {
-      const needing = [...fields, ...routes].filter(([, need]) => need.some((one) => one === permission));
+      const needing = [...fields, ...routes].filter(([, need]) => need?.some((one) => one === permission));
       return [permission, ...needing.map(([name]) => name)];
     });
     expect(told).toEqual(expected);
