@@ -86,11 +86,15 @@ export function agreeContentType(
       return { fault: wrongDeclaration(claim, `named ${extension}`) };
     }
   }
+  // Markup under the name of a document, such as `letter.doc`, is not plain text for that.
+  const [first = plainText] = known;
+  const isMarkup = ![plainText, unknownType].includes(content.contentType) && !isTextType(first);
+  const told = extensions === 'any' && isMarkup ? named.filter((type) => type !== plainText) : named;
   const fitting = claim !== null && fitsContent(content, claim) ? claim : null;
   const hint = readHint(claims.hint, claims);
   const listed = accepted.length > 0 || extensions === 'match' ? accepted : sameIn(acceptedTypes, content);
-  const isFree = content.form === 'empty' ? known.length === 0 : named.length === 0;
-  return { contentType: choose(content, { claim: fitting, hint, accepted: listed, named, isFree }) };
+  const isFree = content.form === 'empty' ? known.length === 0 : told.length === 0;
+  return { contentType: choose(content, { claim: fitting, hint, accepted: listed, named: told, isFree }) };
 }
 
 /**
@@ -123,7 +127,7 @@ function readHint(hint: string | null, { content, fileName }: ContentTypeClaims)
   const type = readDeclared(hint, fileName);
   if (type === null || type === 'invalid' || !isKnownType(type) || !fitsContent(content, type)) return null;
   if (content.form === 'text' && !isTextType(type)) return null;
-  if (content.contentType === unknownType && isTold(type)) return null;
+  if (content.contentType === unknownType && isTold(type) && !content.hints.includes(type)) return null;
   return type.startsWith('multipart/') ? null : type;
 }
 

@@ -95,20 +95,24 @@ function placeOf(type: string): { container: string; strict: boolean } | null {
 /** Any of the containers, and formats that others are made of: what has no signature of its own may well be one of these. */
 const containers = new Set([...Object.values(containerTypes), 'video/mp4']);
 
-/** Formats whose signature a file often lacks, or that says too little. */
-const unreliable = new Set(
-  [
-    'application/pgp-encrypted',
-    'application/x-apple-diskimage',
-    'application/x-blender',
-    'application/x-cpio',
-    'application/x-ms-regedit',
-    'application/x-msdownload',
-    'image/vnd.dxf',
-    'model/stl',
-    'video/mp2t',
-  ].map(standardType),
-);
+/** Formats without letters in them, whose signature a file often lacks, or that says too little. */
+const unreliableBinary = [
+  'application/x-apple-diskimage',
+  'application/x-blender',
+  'application/x-cpio',
+  'application/x-msdownload',
+  'video/mp2t',
+].map(standardType);
+
+/** The same of formats that may be written in text. */
+const unreliableText = [
+  'application/pgp-encrypted',
+  'application/x-ms-regedit',
+  'image/vnd.dxf',
+  'model/stl',
+];
+
+const unreliable = new Set([...unreliableBinary, ...unreliableText.map(standardType)]);
 
 const signatures = new Set(
   [
@@ -155,7 +159,7 @@ export function fitsContent(content: DetectedContent, type: string): boolean {
   if (type === unknownType || isSameFormat(contentType, type)) return true;
   if (hints.some((hint) => isSameFormat(hint, type))) return true;
   if (type === 'image/svg+xml') return false;
-  if (form === 'text') return isTextType(type) || !hasSignature(type);
+  if (form === 'text') return isTextType(type) || !(hasSignature(type) || unreliableBinary.includes(type));
   if (isTextType(type)) return false;
   if (contentType === unknownType) return !hasSignature(type);
   return isContainerOf(type, contentType) || mayHold(content, type);

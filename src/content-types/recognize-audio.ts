@@ -37,7 +37,7 @@ function tagSize(header: Buffer | null): number | null {
 /** Bytes before the first frame that are looked through, where all of them are zero. */
 const maxPadding = 64 * 1024;
 
-/** Are there two frames of MPEG audio, one behind the other, whatever comes before them? */
+/** Are there two frames of MPEG audio, one behind the other, or one at the end, whatever comes before them? */
 export async function hasMpegFrames(sample: ContentSample): Promise<boolean> {
   const { head } = sample;
   const isPadding = head.length < sample.size && head.every((byte) => byte === 0);
@@ -45,7 +45,8 @@ export async function hasMpegFrames(sample: ContentSample): Promise<boolean> {
   if (bytes === null) return false;
   for (let at = bytes.indexOf(0xff); at !== -1; at = bytes.indexOf(0xff, at + 1)) {
     const length = frameLength(bytes, at);
-    if (length !== null && isSameStream(bytes, at, at + length)) return true;
+    if (length === null) continue;
+    if (at + length === sample.size || isSameStream(bytes, at, at + length)) return true;
   }
   return false;
 }

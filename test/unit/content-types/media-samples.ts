@@ -73,7 +73,32 @@ export const mediaSamples: readonly Sample[] = [
   sample('.one', 'application/onenote', 'application/msonenote', bytes('\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\0')),
 ];
 
+/** Four bytes a character. */
+const utf32 = (text: string, isLittle: boolean) =>
+  real.bytes(
+    ...Array.from(text, (character) => {
+      const bytes = Buffer.alloc(4);
+      const code = character.codePointAt(0) ?? 0;
+      if (isLittle) bytes.writeUInt32LE(code);
+      else bytes.writeUInt32BE(code);
+      return bytes;
+    }),
+  );
+
 export const textSamples: readonly Sample[] = [
+  sample('.csv', 'text/csv', '', utf32('\uFEFFa;b\r\n'.repeat(600), true)),
+  sample('.csv', 'text/csv', '', utf32('Grüße;Köln 🎉\r\n'.repeat(300), false)),
+  sample('.txt', 'text/plain', '', Buffer.from('Привет, мир. '.repeat(400), 'utf16le')),
+  sample(
+    '.txt',
+    'text/plain',
+    '',
+    real.bytes(
+      Buffer.from('\u3053\u3093\u306b\u3061\u306f', 'utf8'),
+      'a\b_\x1f\x7f'.repeat(2),
+      'x'.repeat(5_000),
+    ),
+  ),
   sample('.txt .log', 'text/plain', 'text/x-log', text('')),
   sample(
     '.csv',

@@ -129,6 +129,14 @@ describe('a storage that fails', () => {
     await intake.expectNothingLeft();
   });
 
+  test('to read an archive back, whose directory is at its end', async () => {
+    const read = () => Promise.reject(full);
+    intake.storage = { ...bind(intake.storage), read };
+    const archive = Buffer.concat([Buffer.from('PK\x03\x04'), bytes.subarray(0, 50_000)]);
+    await expect(intake.take(Readable.from([archive]))).rejects.toBe(full);
+    await intake.expectNothingLeft();
+  });
+
   test('to begin', async () => {
     intake.storage = { ...bind(intake.storage), create: () => Promise.reject(full) };
     const content = new PassThrough();
