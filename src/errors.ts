@@ -1,7 +1,11 @@
 import { faultTypes } from './fault-types.js';
 
+/** The same request may succeed later. */
+const retryable = true;
+
 /**
- * Every fault a client can meet: its HTTP status where a route answers it, and the sentence that is safe to show.
+ * Every fault a client can meet: its HTTP status where a route answers it, the sentence that is safe to show, and whether the same
+ * request may succeed later.
  * The codes are those of `AttachmentErrorCode` in the schema.
  */
 export const errorTable = {
@@ -23,19 +27,28 @@ export const errorTable = {
   ALREADY_CLAIMED: { status: 409, message: 'The attachment belongs to another record.' },
   VERSION_CONFLICT: { status: 409, message: 'The field has changed since the version you named.' },
   IDEMPOTENCY_CONFLICT: { status: 409, message: 'This idempotency key was used with other input.' },
-  UPLOAD_NOT_FINISHED: { status: 409, message: 'The upload to this document key is not finished.' },
+  UPLOAD_NOT_FINISHED: {
+    status: 409,
+    message: 'The upload to this document key is not finished.',
+    retryable,
+  },
   DOCUMENT_KEY_UNKNOWN: { status: 404, message: 'There is no such document key.' },
-  NOT_APPROVED: { status: 409, message: 'The attachment has not been approved.' },
+  NOT_APPROVED: { status: 409, message: 'The attachment has not been approved.', retryable },
   WEBHOOK_URI_NOT_ALLOWED: { status: 400, message: 'This webhook address is not allowed.' },
-  RATE_LIMITED: { status: 429, message: 'Too many requests.' },
+  RATE_LIMITED: { status: 429, message: 'Too many requests.', retryable },
   QUERY_TOO_COMPLEX: { status: 400, message: 'The operation is too complex.' },
-  STORAGE_UNAVAILABLE: { status: 503, message: 'The storage cannot be reached or is full. Try again later.' },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    message: 'The storage cannot be reached or is full. Try again later.',
+    retryable,
+  },
   AUTHORIZER_UNAVAILABLE: {
     status: 503,
     message: 'What this credential may do cannot be asked just now.',
+    retryable,
   },
-  INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.' },
-} as const satisfies Record<string, { status: number; message: string }>;
+  INTERNAL_SERVER_ERROR: { status: 500, message: 'Something went wrong on our side.', retryable },
+} as const satisfies Record<string, { status: number; message: string; retryable?: true }>;
 
 /** The `WWW-Authenticate` header of an answer to a request without a credential. */
 export const challenge = 'Bearer realm="claimcheck", Basic realm="claimcheck"';
@@ -50,6 +63,10 @@ export function challengeOf({ challengeParameters }: AttachmentError): string {
 const quotable = (text: string) => text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 export type AttachmentErrorCode = keyof typeof errorTable;
+
+export const errorCodes = Object.keys(errorTable) as AttachmentErrorCode[];
+
+export const isRetryable = (code: AttachmentErrorCode): boolean => 'retryable' in errorTable[code];
 
 type CodesWithTypes = keyof typeof faultTypes & AttachmentErrorCode;
 
@@ -137,7 +154,7 @@ export function fault<Type extends FaultType>(
 }
 
 function usualCode(type: FaultType): AttachmentErrorCode {
-  for (const code of Object.keys(errorTable) as AttachmentErrorCode[])
+  for (const code of errorCodes)
     if (code in faultTypes && type in faultTypes[code as CodesWithTypes]) return code;
   throw new Error(`${type} is not in the table of faults.`);
 }

@@ -16,15 +16,14 @@ import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
 import type { VerdictWebhooks, WebhookSubscription } from '../verdicts/verdict-webhooks.js';
-import { checkDescription, renderDescription } from './descriptions.js';
+import { checkDescription, type Described, renderDescription } from './descriptions.js';
 import { checkIdempotencyKey } from './idempotency.js';
 
 /** A client's statements about the bytes of a new attachment. */
-export interface CreationInput {
+export interface CreationInput extends Described {
   fileName: string | null;
   /** Must agree with the bytes and the name. */
   contentType: string | null;
-  description: string | null;
   metadata: Metadata | null;
   /** Claims it for this record at once. */
   record: RecordRef | null;
@@ -119,8 +118,8 @@ async function examineWords(
   viewer: Viewer,
   input: CreationInput,
 ): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
-  const { description, metadata, idempotencyKey, webhooks } = input;
-  const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, description));
+  const { metadata, idempotencyKey, webhooks } = input;
+  const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, input));
   checkMetadata(faults, metadata);
   checkPlace(faults, input);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);

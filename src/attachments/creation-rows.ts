@@ -56,7 +56,7 @@ function toAttachment(
   { input, examined, blob }: { input: CreationInput; examined: Examined; blob: BlobRow },
   now: Date,
 ): AttachmentRow {
-  const { record, metadata, description } = input;
+  const { record, metadata, description, descriptionFormat } = input;
   // With a field the link decides whether the record comes to own it.
   const owner = input.field === null ? record : null;
   return Object.assign(new AttachmentRow(), {
@@ -69,6 +69,7 @@ function toAttachment(
     contentType: examined.contentType,
     size: blob.size,
     description,
+    descriptionFormat: description === null ? 'MARKDOWN' : descriptionFormat,
     descriptionHtml: examined.descriptionHtml,
     metadataType: metadata?.type ?? null,
     metadataAttributes: metadata?.attributes ?? null,

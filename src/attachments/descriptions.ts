@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, type TextFormat } from '../database/entities/attachment.js';
 import { In } from '../database/typeorm.js';
 import { characterFault, type FaultDetail, type Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -125,11 +125,17 @@ export type RenderedDescription =
   | { html: string | null }
   | { fault: Omit<FaultDetail, 'loc'> & { limit?: number } };
 
-/** Renders what a viewer gives as a description, when it is the viewer's turn. Throws RATE_LIMITED. Not for a transaction. */
+/** A description, and how it is read. */
+export interface Described {
+  description: string | null;
+  descriptionFormat: TextFormat;
+}
+
+/** Renders what a viewer gives as a description, Markdown when it is the viewer's turn. Throws RATE_LIMITED. Not for a transaction. */
 export async function renderDescription(
   renderer: Pick<MarkdownRenderer, 'render'>,
   { organizationId, principal }: Viewer,
-  description: string | null,
+  { description, descriptionFormat }: Described,
 ): Promise<RenderedDescription> {
   if (description === null) return { html: null };
   if (description.length > maxDescriptionLength) {
@@ -138,6 +144,7 @@ export async function renderDescription(
   }
   const fault = characterFault(description);
   if (fault) return { fault };
+  if (descriptionFormat === 'PLAIN') return { html: plainHtml(description) };
   const rendered = await renderer.render({ organizationId, principalId: principal.id }, description);
   if ('html' in rendered) return rendered;
   const { fault: type } = rendered;

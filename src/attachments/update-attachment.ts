@@ -3,7 +3,7 @@ import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import { chooseFileName } from '../content-types/clean-file-name.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, type TextFormat } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { nameForms } from '../database/name-forms.js';
 import { lockRows } from '../database/row-locks.js';
@@ -31,6 +31,8 @@ export interface UpdateAttachment {
   attachmentId: string;
   fileName?: string | undefined;
   description?: string | null | undefined;
+  /** The format of the description that is given. */
+  descriptionFormat: TextFormat;
   metadata?: Metadata | null | undefined;
 }
 
@@ -39,14 +41,17 @@ export interface UpdateAttachment {
  * CONTENT_TYPE_NOT_ALLOWED, BAD_USER_INPUT.
  *
  * @example
- * await updateAttachment(deps, viewer, { attachmentId, fileName: 'offer.pdf', description: null });
+ * await updateAttachment(deps, viewer, { attachmentId, fileName: 'offer.pdf', descriptionFormat: 'MARKDOWN' });
  */
 export async function updateAttachment(
   deps: UpdateAttachmentDependencies,
   viewer: Viewer,
-  { attachmentId, fileName, description, metadata }: UpdateAttachment,
+  { attachmentId, fileName, description, descriptionFormat, metadata }: UpdateAttachment,
 ): Promise<StoredAttachment> {
-  const rendered = await renderDescription(deps.renderer, viewer, description ?? null);
+  const rendered = await renderDescription(deps.renderer, viewer, {
+    description: description ?? null,
+    descriptionFormat,
+  });
   const { changed, ...updated } = await deps.database.write(async (manager) => {
     await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
     const stored = await findAttachment(manager, viewer, attachmentId);
@@ -68,7 +73,9 @@ export async function updateAttachment(
       await recheckName(manager, deps.policies, faults, renamed);
     }
     const descriptionHtml = checkDescription(faults, rendered);
-    const described = description === undefined ? {} : { description, descriptionHtml };
+    const format = description === null ? 'MARKDOWN' : descriptionFormat;
+    const described =
+      description === undefined ? {} : { description, descriptionFormat: format, descriptionHtml };
     checkMetadata(faults, metadata ?? null);
     faults.throwIfAny();
     const { organizationId } = viewer;

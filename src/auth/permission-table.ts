@@ -17,6 +17,7 @@ const keys: Need = ['keys:admin'];
 export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Need | null>>>> = {
   Query: {
     viewer: credential,
+    errorCodes: credential,
     node: ['attachments:read', 'keys:admin'],
     nodes: ['attachments:read', 'keys:admin'],
     attachment: read,

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
-import { GraphQLEnumType, GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
+import { type GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
-import { errorTable } from '../errors.js';
 import { meterFields } from './cost/meter-fields.js';
 import { guardRootFields } from './guard-root-fields.js';
 import { boundInputs } from './input-bounds.js';
@@ -18,11 +17,6 @@ import { Webhooks } from './resolvers/webhooks.js';
 import type { Attachment } from './types/attachment.js';
 import type { DigestAlgorithm } from './types/enums.js';
 import { DateTime } from './types/scalars.js';
-
-const errorCodesDescription = `
-Every refused request carries one of these in errors[].extensions.code, with
-extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
-once, and extensions.limit where a limit was passed. No path, SQL, stack or key ever leaves.`.trim();
 
 export interface SchemaOptions {
   /** Adds what a gateway of Federation 2 asks for. */
@@ -60,25 +54,13 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
   boundInputs(schema);
   guardRootFields(schema);
   meterFields(schema);
-  // No field is of this type: it tells client generators what `extensions.code` can be.
-  return new GraphQLSchema({
-    ...schema.toConfig(),
-    types: [...schema.toConfig().types, AttachmentErrorCode],
-  });
+  return schema;
 }
 
 /** type-graphql asks for one; every subscription here has a source of its own. */
 function noPubSub(): never {
   throw new Error('Nothing is published this way.');
 }
-
-const AttachmentErrorCode = new GraphQLEnumType({
-  name: 'AttachmentErrorCode',
-  description: errorCodesDescription,
-  values: Object.fromEntries(
-    Object.entries(errorTable).map(([code, { message }]) => [code, { description: message }]),
-  ),
-});
 
 /** Makes the fields of `Mutation` nullable: one that fails must not take from the answer what the others have done. */
 function letMutationsFailAlone(schema: GraphQLSchema): void {

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { BlobRow } from '../database/entities/blob.js';
-import { ReleaseRow } from '../database/entities/verdict.js';
+import { type RejectionReason, ReleaseRow } from '../database/entities/verdict.js';
 import type { Attempt, JobHandler, Jobs } from '../jobs/jobs.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import type { Storage } from '../storage/storage.js';
@@ -98,12 +98,26 @@ async function scanContent(
   }
 }
 
+/** Findings of clamd that are no malware: its settings have it look for them. */
+const otherFindings: readonly { names: RegExp; reason: RejectionReason; message: string }[] = [
+  {
+    names: /^(?:Heuristics\.(?:Encrypted|OLE2\.ContainsMacros|Structured)|PUA)\./,
+    reason: 'POLICY',
+    message: 'The scanner is set to let no such file pass.',
+  },
+  {
+    names: /^Heuristics\.Broken\./,
+    reason: 'CONTENT_TYPE',
+    message: 'The scanner finds the file broken: it is not of the type that it begins like.',
+  },
+];
+
 function reject(signature: string): Judgement {
-  const message = 'The scanner has found malware in the file.';
-  return {
-    verdict: 'REJECTED',
-    rejection: { reason: 'MALWARE', message, signature: signature.slice(0, 255) },
+  const { reason, message } = otherFindings.find(({ names }) => names.test(signature)) ?? {
+    reason: 'MALWARE',
+    message: 'The scanner has found malware in the file.',
   };
+  return { verdict: 'REJECTED', rejection: { reason, message, signature: signature.slice(0, 255) } };
 }
 
 export const scanJob = 'scan-blob';

@@ -3,6 +3,9 @@ import { Column, Entity, ForeignKey, Index, PrimaryColumn } from '../typeorm.js'
 import { BlobRow } from './blob.js';
 
 /** A named use of a blob by an organization. */
+/** How a description is read; Markdown if there is none. */
+export type TextFormat = 'MARKDOWN' | 'PLAIN';
+
 @Entity('attachments')
 @Index('ix_attachments_created_at', ['organizationId', 'createdAt', 'id'], { where: 'shared' })
 @Index('ix_attachments_file_name', ['organizationId', 'sortName', 'id'], { where: 'shared' })
@@ -56,6 +59,9 @@ export class AttachmentRow {
 
   @Column({ type: 'text', name: 'description', nullable: true })
   description!: string | null;
+
+  @Column({ ...textColumn('description_format', 16), default: 'MARKDOWN' })
+  descriptionFormat!: TextFormat;
 
   /**
    * The description as HTML; null until it is rendered. It can have 100,000 characters, so no query reads it that does not

@@ -13,6 +13,7 @@ import { KeyPrefixes1763700000015 } from './1763700000015-key-prefixes.js';
 import { BlobBodies1763700000021 } from './1763700000021-blob-bodies.js';
 import { Names1763700000022 } from './1763700000022-names.js';
 import { Charsets1763700000023 } from './1763700000023-charsets.js';
+import { DescriptionFormats1763700000024 } from './1763700000024-description-formats.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   BlobBodies1763700000021,
   Names1763700000022,
   Charsets1763700000023,
+  DescriptionFormats1763700000024,
 ];

@@ -3,7 +3,7 @@ import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/organizations.js';
 import { toPageRequest } from '../../database/page.js';
-import { Faults } from '../../errors.js';
+import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
 import { checkRecord } from '../../model/record.js';
 import { findAttachment } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
@@ -13,6 +13,7 @@ import { findNodes } from '../find-nodes.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs, RecordInput } from '../types/inputs.js';
+import { ErrorCodeInfo } from '../types/payloads.js';
 import { ViewerType } from '../types/principal.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
 import { Node } from '../types/scalars.js';
@@ -23,6 +24,14 @@ export class Queries {
   @Query(() => ViewerType)
   viewer(@Ctx() { viewer }: GraphqlContext): ViewerType {
     return { ...viewer, permissions: [...viewer.permissions] };
+  }
+
+  @Query(() => [ErrorCodeInfo], { description: 'Everything that errors[].extensions.code can be.' })
+  errorCodes(): ErrorCodeInfo[] {
+    return errorCodes.map((code) => {
+      const { status: httpStatus, message } = errorTable[code];
+      return { code, httpStatus, message, retryable: isRetryable(code) };
+    });
   }
 
   @Query(() => Node, {

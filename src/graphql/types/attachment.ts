@@ -95,7 +95,7 @@ export class Attachment extends Node {
 /** The one place that decides what of an attachment leaves. */
 export function toAttachment(stored: StoredAttachment): Attachment {
   const { attachment, blob } = stored;
-  const { description, metadataType, metadataAttributes } = attachment;
+  const { description, descriptionFormat: format, metadataType, metadataAttributes } = attachment;
   return Object.assign(new Attachment(), {
     stored,
     id: attachment.id,
@@ -103,7 +103,7 @@ export function toAttachment(stored: StoredAttachment): Attachment {
     fileName: attachment.fileName,
     contentType: attachment.contentType,
     size: attachment.size,
-    description: description === null ? null : { format: TextFormat.MARKDOWN, raw: description, attachment },
+    description: description === null ? null : { format, raw: description, attachment },
     metadata: metadataType === null ? null : { type: metadataType, attributes: metadataAttributes },
     documentKey: blob.documentKey,
     status: blob.verdict,

@@ -1,7 +1,7 @@
 import { Field, ID, InputType } from 'type-graphql';
 import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
 import type { Intake } from '../../intake/intake.js';
-import { DigestAlgorithm, WebhookInteraction } from './enums.js';
+import { DigestAlgorithm, TextFormat, WebhookInteraction } from './enums.js';
 import { RecordInput } from './inputs.js';
 import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
 
@@ -70,8 +70,11 @@ export class CreateAttachmentInput {
   })
   contentType?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Markdown.' })
+  @Field(() => String, optional)
   description?: string | null;
+
+  @Field(() => TextFormat, { defaultValue: TextFormat.MARKDOWN })
+  descriptionFormat!: TextFormat;
 
   @Field(() => AttachmentMetadataInput, optional)
   metadata?: AttachmentMetadataInput | null;
@@ -123,8 +126,14 @@ export class UpdateAttachmentInput {
   @Field(() => String, optional)
   fileName?: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Markdown; null takes it away.' })
+  @Field(() => String, { nullable: true, description: 'Null takes it away.' })
   description?: string | null;
+
+  @Field(() => TextFormat, {
+    defaultValue: TextFormat.MARKDOWN,
+    description: 'Of the description, if one is given.',
+  })
+  descriptionFormat!: TextFormat;
 
   @Field(() => AttachmentMetadataInput, { nullable: true, description: 'Null takes it away.' })
   metadata?: AttachmentMetadataInput | null;
@@ -166,6 +175,7 @@ export function toCreation(input: CreateAttachmentInput): CreationInput {
     fileName: input.fileName ?? null,
     contentType: input.contentType ?? null,
     description: input.description ?? null,
+    descriptionFormat: input.descriptionFormat,
     metadata: input.metadata ? toMetadata(input.metadata) : null,
     record: input.record ?? null,
     recordType: input.recordType ?? null,

@@ -1,4 +1,5 @@
 import { registerEnumType } from 'type-graphql';
+import { type AttachmentErrorCode as ErrorCode, errorTable } from '../../errors.js';
 
 export const AttachmentStatus = {
   PENDING: 'PENDING',
@@ -24,7 +25,17 @@ export const RejectionReason = {
   CONTENT_TYPE: 'CONTENT_TYPE',
   POLICY: 'POLICY',
 } as const;
-registerEnumType(RejectionReason, { name: 'RejectionReason' });
+registerEnumType(RejectionReason, {
+  name: 'RejectionReason',
+  valuesConfig: {
+    MALWARE: { description: 'The scanner knows it as malware.' },
+    CONTENT_TYPE: { description: 'The scanner finds it broken: not of the type that it begins like.' },
+    POLICY: {
+      description:
+        'The scanner is set to let no such file pass, such as an encrypted one or one with macros.',
+    },
+  },
+});
 
 export const WebhookInteraction = {
   ATTACHMENT_APPROVED: 'ATTACHMENT_APPROVED',
@@ -41,13 +52,33 @@ registerEnumType(ExtensionRule, {
   },
 });
 
+export const AttachmentErrorCode = Object.fromEntries(
+  Object.keys(errorTable).map((code) => [code, code]),
+) as { [Code in ErrorCode]: Code };
+registerEnumType(AttachmentErrorCode, {
+  name: 'AttachmentErrorCode',
+  description: `
+Every refused request carries one of these in errors[].extensions.code, with
+extensions.details: [{ loc: [String|Int], msg: String, type: String }] naming each fault at
+once, and extensions.limit where a limit was passed. No path, SQL, stack or key ever leaves.`.trim(),
+  valuesConfig: Object.fromEntries(
+    Object.entries(errorTable).map(([code, { message }]) => [code, { description: message }]),
+  ),
+});
+
 export const DigestAlgorithm = { MD5: 'MD5', SHA256: 'SHA256' } as const;
 export type DigestAlgorithm = keyof typeof DigestAlgorithm;
 registerEnumType(DigestAlgorithm, { name: 'DigestAlgorithm' });
 
 export const TextFormat = { PLAIN: 'PLAIN', MARKDOWN: 'MARKDOWN' } as const;
 export type TextFormat = keyof typeof TextFormat;
-registerEnumType(TextFormat, { name: 'TextFormat' });
+registerEnumType(TextFormat, {
+  name: 'TextFormat',
+  valuesConfig: {
+    PLAIN: { description: 'Shown as it was typed, line breaks included.' },
+    MARKDOWN: { description: "GitHub's flavour, without HTML and images." },
+  },
+});
 
 export const Disposition = { ATTACHMENT: 'ATTACHMENT', INLINE: 'INLINE' } as const;
 export type Disposition = keyof typeof Disposition;
@@ -58,7 +89,14 @@ registerEnumType(PrincipalKind, { name: 'PrincipalKind' });
 
 export const LinkState = { ACTIVE: 'ACTIVE', PENDING: 'PENDING', REJECTED: 'REJECTED' } as const;
 export type LinkState = keyof typeof LinkState;
-registerEnumType(LinkState, { name: 'LinkState' });
+registerEnumType(LinkState, {
+  name: 'LinkState',
+  valuesConfig: {
+    ACTIVE: { description: 'Its attachment is approved.' },
+    PENDING: { description: 'Its attachment has no verdict yet.' },
+    REJECTED: { description: 'Its attachment was rejected while this was read: the link is gone by now.' },
+  },
+});
 
 export const LinkMode = { REPLACE: 'REPLACE', ADD: 'ADD', REMOVE: 'REMOVE' } as const;
 registerEnumType(LinkMode, {

@@ -1,6 +1,7 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { AttachmentErrorCode as ErrorCode } from '../../errors.js';
 import { Attachment } from './attachment.js';
-import { RejectionReason } from './enums.js';
+import { AttachmentErrorCode, RejectionReason } from './enums.js';
 import { AttachmentLink, RecordField } from './record.js';
 import { DateTime } from './scalars.js';
 import { UploadTarget } from './upload.js';
@@ -95,4 +96,22 @@ export class Rejection {
 
   @Field(() => DateTime)
   rejectedAt!: Date;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class ErrorCodeInfo {
+  @Field(() => AttachmentErrorCode)
+  code!: ErrorCode;
+
+  @Field(() => Int, {
+    description:
+      'Of a request that is refused as a whole. An operation that was executed answers 200, or 401.',
+  })
+  httpStatus!: number;
+
+  @Field(() => String, { description: 'For people; a refusal may say more.' })
+  message!: string;
+
+  @Field(() => Boolean, { description: 'Whether the same request may succeed later.' })
+  retryable!: boolean;
 }

@@ -47,6 +47,7 @@ function make(body: Buffer | null, changes: Partial<AttachmentRow> = {}): Made {
     contentType: 'text/plain',
     size,
     description: '**\n\t12**',
+    descriptionFormat: 'MARKDOWN',
     descriptionHtml: '<p>12</p>',
     metadataType: null,
     metadataAttributes: { deep: [{ text: '"\u0000\ud800"' }, 1.5, null, true] },

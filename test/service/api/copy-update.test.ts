@@ -27,6 +27,67 @@ const copyOf = async (attachmentId: string, client: Client = service.client, fil
 const bytesOf = async ({ url }: { url: string }) =>
   Buffer.from(await (await service.client.download(url)).arrayBuffer());
 
+describe('a plain description', () => {
+  const words = '**7** < 8 &\n<b>x</b>';
+  const plain = {
+    format: 'PLAIN',
+    raw: words,
+    html: '<p>**7** &lt; 8 &amp;<br>\n&lt;b&gt;x&lt;/b&gt;</p>',
+  };
+  const made = (input: object) => service.client.upload({ content: 'x', name: 'x.txt' }, input);
+  const change = async (attachmentId: string, input: object) =>
+    (
+      await service.client.ask<{ updateAttachment: { attachment: AttachmentData } }>(update, {
+        input: { attachmentId, ...input },
+      })
+    ).updateAttachment.attachment.description;
+  const read = async (id: string) =>
+    (
+      await service.client.ask<{ attachment: AttachmentData }>(
+        'query ($id: ID!) { attachment(id: $id) { description { format raw html } } }',
+        { id },
+      )
+    ).attachment.description;
+
+  test('stays as it was typed, in copies too', async () => {
+    const { id, description } = await made({ description: words, descriptionFormat: 'PLAIN' });
+    expect(description).toEqual(plain);
+    expect(await read(id)).toEqual(plain);
+    expect((await copyOf(id)).description).toEqual(plain);
+    expect(await change(id, { fileName: 'y.txt' })).toEqual(plain);
+    expect(await change(id, { description: '**7**' })).toMatchObject({
+      format: 'MARKDOWN',
+      html: '<p><strong>7</strong></p>',
+    });
+    expect(await change(id, { description: words, descriptionFormat: 'PLAIN' })).toEqual(plain);
+    expect(await read(id)).toEqual(plain);
+    expect(await change(id, { description: null, descriptionFormat: 'PLAIN' })).toBeNull();
+  });
+
+  test('has the bounds of every description, and none of those of Markdown', async () => {
+    const nested = '>'.repeat(10_000);
+    expect((await made({ description: nested, descriptionFormat: 'PLAIN' })).description?.raw).toBe(nested);
+    for (const description of ['x'.repeat(10_001), 'a\0b', '\ud800']) {
+      const { errors } = await service.client.tryUpload(
+        { content: 'x', name: 'x.txt' },
+        { description, descriptionFormat: 'PLAIN' },
+      );
+      expect(errors?.[0]?.extensions).toMatchObject({
+        code: 'BAD_USER_INPUT',
+        details: [{ loc: ['input', 'description'] }],
+      });
+    }
+  });
+
+  test('is other input than the same Markdown', async () => {
+    const input = { idempotencyKey: 'plain', description: words };
+    const { id } = await made({ ...input, descriptionFormat: 'PLAIN' });
+    expect((await made({ ...input, descriptionFormat: 'PLAIN' })).id).toBe(id);
+    const { errors } = await service.client.tryUpload({ content: 'x', name: 'x.txt' }, input);
+    expect(errors?.[0]?.extensions.code).toBe('IDEMPOTENCY_CONFLICT');
+  });
+});
+
 describe('copyAttachment', () => {
   const record = { type: 'Page', id: '1' };
 

@@ -118,6 +118,21 @@ test('a rejected file is for nobody, its metadata stays, and it leaves its field
   });
 });
 
+test.each([
+  ['Heuristics.Encrypted.Zip', 'POLICY'],
+  ['Heuristics.OLE2.ContainsMacros.VBA', 'POLICY'],
+  ['PUA.Win.Packer.Upx-1', 'POLICY'],
+  ['Heuristics.Broken.Media.PNG', 'CONTENT_TYPE'],
+  ['Heuristics.Phishing.Email.SpoofedDomain', 'MALWARE'],
+  ['Win.Test.Heuristics.Broken.X', 'MALWARE'],
+])('a file in which the scanner finds %s is rejected for %s', async (signature, reason) => {
+  scanner.outcome = { outcome: 'infected', signature };
+  const { id } = await owner.upload(clean);
+  const { rejection } = await until(id, 'REJECTED');
+  scanner.outcome = null;
+  expect(rejection).toMatchObject({ reason, signature });
+});
+
 test('a file large enough to come in many pieces is judged by its last bytes too', async () => {
   const content = new Blob(['x'.repeat(3 * 1024 * 1024 + 5), eicar]);
   const { id } = await owner.upload({ content, name: 'large.txt' });

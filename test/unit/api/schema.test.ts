@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { buildSchema } from 'graphql';
+import { buildSchema, isEnumType, isNonNullType } from 'graphql';
+import { errorTable } from '../../../src/errors.js';
 import { printSorted, printSubgraph } from '../../../src/graphql/print-schema.js';
 import { createSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
@@ -23,6 +24,35 @@ describe('the schema', () => {
     const text = await readFile('schema.graphql', 'utf8');
     expect(text).toContain('input AttachmentContentInput @oneOf {');
     expect(() => buildSchema(text)).not.toThrow();
+  });
+
+  test('has a nullable result for every mutation, so that each fails alone', async () => {
+    const mutations = buildSchema(await readFile('schema.graphql', 'utf8')).getMutationType();
+    const fields = Object.values(mutations?.getFields() ?? {});
+    expect(fields.length).toBeGreaterThan(10);
+    expect(fields.filter(({ type }) => isNonNullType(type))).toEqual([]);
+  });
+
+  test('has every error code with its status, and whether a retry may help', async () => {
+    const { errorCodes } = await service.client.ask<{
+      errorCodes: { code: string; httpStatus: number; message: string; retryable: boolean }[];
+    }>('{ errorCodes { code httpStatus message retryable } }');
+    expect(errorCodes.map(({ code, httpStatus: status, message }) => [code, { status, message }])).toEqual(
+      Object.entries(errorTable).map(([code, { status, message }]) => [code, { status, message }]),
+    );
+    expect(errorCodes.flatMap(({ code, retryable }) => (retryable ? code : [])).toSorted()).toEqual(
+      'AUTHORIZER_UNAVAILABLE INTERNAL_SERVER_ERROR NOT_APPROVED RATE_LIMITED STORAGE_UNAVAILABLE UPLOAD_NOT_FINISHED'.split(
+        ' ',
+      ),
+    );
+    const type = buildSchema(await readFile('schema.graphql', 'utf8')).getType('AttachmentErrorCode');
+    expect(
+      isEnumType(type) &&
+        type
+          .getValues()
+          .map(({ name }) => name)
+          .toSorted(),
+    ).toEqual(Object.keys(errorTable).toSorted());
   });
 
   test('can be introspected without a credential, as code generators do', async () => {

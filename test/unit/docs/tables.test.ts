@@ -8,7 +8,7 @@ import { permissions } from '../../../src/auth/viewer.js';
 import { loadConfig, settingDescriptions } from '../../../src/config/config.js';
 import { maxFileNameLength } from '../../../src/content-types/clean-file-name.js';
 import { maxPageSize } from '../../../src/database/page.js';
-import { errorTable } from '../../../src/errors.js';
+import { errorCodes, errorTable, isRetryable } from '../../../src/errors.js';
 import { faultTypes } from '../../../src/fault-types.js';
 import { maxLinks } from '../../../src/links/change-links.js';
 import { renderingLimits } from '../../../src/markdown/rendering.js';
@@ -56,7 +56,16 @@ describe('docs/settings.md and .env.example', () => {
 describe('docs/errors.md', () => {
   test('codes, their statuses and their messages', () => {
     const read = ([code, status, message]: string[]) => [unquote(code), { status: Number(status), message }];
-    expect(Object.fromEntries(tableOf(errors, 'code | HTTP').map(read))).toEqual(errorTable);
+    const table = Object.entries(errorTable).map(([code, { status, message }]) => [
+      code,
+      { status, message },
+    ]);
+    expect(Object.fromEntries(tableOf(errors, 'code | HTTP').map(read))).toEqual(Object.fromEntries(table));
+  });
+
+  test('the codes after which the same request may succeed, and VERSION_CONFLICT, which needs other input', () => {
+    const told = tableOf(errors, 'code | retry').flatMap(([codes = '']) => quotedIn(codes));
+    expect(told.toSorted()).toEqual([...errorCodes.filter(isRetryable), 'VERSION_CONFLICT'].toSorted());
   });
 
   test('a section for each code', () => {
