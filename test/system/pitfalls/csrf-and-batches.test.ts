@@ -77,7 +77,7 @@ describe('a request that a foreign page can send without asking is refused', () 
       const head = requestHead(target, { Authorization, ...headers }).replace('POST', 'GET');
       return refusalOf(await session.post(Buffer.from(head)));
     };
-    expect(await get('{ viewer { organizationId } }')).toMatchObject(badInput('query: bad_request'));
+    expect(await get('{ viewer { organizationId } }')).toMatchObject(csrf);
     const preflight = { 'Apollo-Require-Preflight': 'true' };
     const change = 'mutation { deleteAttachment(input: { attachmentId: "x" }) { deletedAttachmentId } }';
     expect(await get(change, preflight)).toMatchObject({ ...badInput('query: bad_request'), status: 405 });
