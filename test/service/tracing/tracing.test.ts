@@ -5,6 +5,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
+import { formBody, formHeaders, graphqlForm, RawConnection, requestHead } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
 import { allStored, startService, type TestService } from '../../support/service.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
@@ -69,11 +70,11 @@ async function spansOf(traceId: string, name: string): Promise<ReadableSpan[]> {
 const create = `mutation Create($file: Upload!) {
   createAttachment(input: { content: { upload: $file } }) { attachment { id url } } }`;
 
-function upload(headers: Record<string, string>): Promise<Response> {
+function upload(headers: Record<string, string>, size = content.length): Promise<Response> {
   const form = new FormData();
   form.set('operations', JSON.stringify({ query: create, variables: { file: null } }));
   form.set('map', JSON.stringify({ 0: ['variables.file'] }));
-  form.set('0', new Blob([content]), secretName);
+  form.set('0', new Blob([content.padEnd(size)]), secretName);
   return fetch(`${service.url}/graphql`, {
     method: 'POST',
     headers: { ...service.client.headers, ...headers, 'apollo-require-preflight': 'true' },
@@ -111,11 +112,38 @@ test('an upload is one trace, which goes on from its caller', async () => {
 
 test('requests at once do not mix', async () => {
   const all = Array.from({ length: 20 }, newTrace);
-  await Promise.all(all.map(async ({ headers }) => (await upload(headers)).text()));
+  // Small forms are read as a whole, large ones by events of their connections.
+  await Promise.all(
+    all.map(async ({ headers }, at) => (await upload(headers, at % 2 ? 1_000_000 : 0)).text()),
+  );
   for (const { traceId } of all) {
     const tree = treeOf(await spansOf(traceId, 'POST /graphql'));
     expect(tree).toEqual({ 'POST /graphql': { intake: {}, mutation: { transaction: {} } } });
   }
+});
+
+test('each file of a form that arrives slowly belongs to its request', async () => {
+  const { traceId, headers } = newTrace();
+  const files = ['a', 'b', 'c'];
+  const fields = files.map(
+    (name) => `${name}: createAttachment(input: { content: { upload: $${name} } }) { attachment { id } }`,
+  );
+  const query = `mutation (${files.map((name) => `$${name}: Upload!`).join(' ')}) { ${fields.join(' ')} }`;
+  const form = graphqlForm(
+    { query, variables: { a: null, b: null, c: null } },
+    Object.fromEntries(files.map((name, at) => [at, [`variables.${name}`]])),
+    files.map(() => ({ content: content.padEnd(200_000) })),
+  );
+  const body = formBody(form);
+  const connection = await RawConnection.open(service.url);
+  const authorization = `Bearer ${service.key}`;
+  const more = { Authorization: authorization, 'Apollo-Require-Preflight': 'true', ...headers };
+  await connection.send(requestHead('/graphql', { ...formHeaders(body.length), ...more }));
+  await connection.sendSlowly(body, { bytes: 150_000, everyMs: 20 });
+  expect((await connection.response()).status).toBe(200);
+  connection.destroy();
+  const spans = await spansOf(traceId, 'POST /graphql');
+  expect(spans.filter(({ name }) => name === 'intake')).toHaveLength(files.length);
 });
 
 test('scans and deliveries are traces of their own, with what they come to', async () => {
