@@ -11,7 +11,7 @@ export async function serve(config: Config, { work = true }: { work?: boolean } 
   stopOnSignal(() => app.close());
   const { address, publicUrl, firstApiKey } = await app.listen();
   // Before anything else that can fail: nobody can read the key again.
-  process.stdout.write(`Claimcheck listens on ${address}\n${welcome(publicUrl, firstApiKey)}`);
+  process.stdout.write(`Claimcheck listens on ${address}\n${welcome(publicUrl, firstApiKey, config)}`);
   if (work) await app.work();
 }
 

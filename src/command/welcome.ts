@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { FirstApiKey } from '../auth/first-api-key.js';
 import { permissions } from '../auth/viewer.js';
+import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
 
 const operations = JSON.stringify({
@@ -12,13 +13,15 @@ const operations = JSON.stringify({
 const refused =
   '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
 
+type Explorers = Pick<Config, 'sandbox' | 'explorer'>;
+
 /** The lines that a start prints about the first key. A key that the operator has given is not repeated. Empty if all is known. */
-export function welcome(publicUrl: string, firstApiKey: FirstApiKey): string {
+export function welcome(publicUrl: string, firstApiKey: FirstApiKey, explorers: Explorers): string {
   switch (firstApiKey.state) {
     case 'made':
       return firstApiKey.key === null
-        ? `\nYour API key is the one in BOOTSTRAP_API_KEY.\n${tour(publicUrl, '"Authorization: Bearer $BOOTSTRAP_API_KEY"')}`
-        : `\nYour API key, shown this once:\n\n  ${firstApiKey.key}\n${tour(publicUrl, `'Authorization: Bearer ${firstApiKey.key}'`)}`;
+        ? `\nYour API key is the one in BOOTSTRAP_API_KEY.\n${tour(publicUrl, '"Authorization: Bearer $BOOTSTRAP_API_KEY"', explorers)}`
+        : `\nYour API key, shown this once:\n\n  ${firstApiKey.key}\n${tour(publicUrl, `'Authorization: Bearer ${firstApiKey.key}'`, explorers)}`;
     case 'unused':
       return `${firstApiKey.isGivenRefused ? refused : ''}
 The first API key was made at ${firstApiKey.madeAt.toISOString()}, shown then, and has never been used. If nobody has it, make another and
@@ -35,7 +38,7 @@ revoke that one, with the same settings as this service:
 }
 
 /** An upload to paste, and where to look around. */
-function tour(publicUrl: string, header: string): string {
+function tour(publicUrl: string, header: string, { sandbox, explorer }: Explorers): string {
   const curl = [
     `curl ${publicUrl}/graphql`,
     `-H ${header}`,
@@ -48,10 +51,7 @@ function tour(publicUrl: string, header: string): string {
 Upload a file:
 
   ${curl}
-
-Look around in Apollo Sandbox (set the header Authorization to: Bearer <key>), or without the internet in the explorer:
-
-  ${publicUrl}/graphql
-  ${publicUrl}/explorer
-`;
+${sandbox ? `\nLook around in Apollo Sandbox (set the header Authorization to: Bearer <key>):\n\n  ${publicUrl}/graphql\n` : ''}${
+  explorer ? `\nLook around without the internet:\n\n  ${publicUrl}/explorer\n` : ''
+}`;
 }

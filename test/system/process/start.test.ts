@@ -17,7 +17,7 @@ describe('the command', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  test('prints at its first start a key, an upload to paste that works, and the Sandbox; later only its address', async () => {
+  test('prints at its first start a key, an upload to paste that works, and the explorers; later only its address', async () => {
     // The folder is not there either.
     const env = { DATA_DIR: join(directory, 'data'), BOOTSTRAP_API_KEY: '' };
     const first = await spawnService(env);
@@ -26,7 +26,8 @@ describe('the command', () => {
     expect(stdout.split('\n')[0]).toBe(`Claimcheck listens on ${first.url}`);
     const key = /cck_[\w-]{40,}/.exec(stdout)?.[0] ?? '';
     const curl = stdout.split('\n').find((line) => line.trim().startsWith('curl')) ?? '';
-    expect(stdout).toContain(`${first.url}/graphql\n`);
+    expect(stdout).toContain(`  ${first.url}/graphql\n`);
+    expect(stdout).toContain(`  ${first.url}/explorer\n`);
     const pasted = await run('bash', ['-c', curl]);
     const answer = JSON.parse(pasted.stdout) as {
       data: { createAttachment: { attachment: { fileName: string; url: string } } };
@@ -45,6 +46,16 @@ describe('the command', () => {
     expect(await second.end('SIGINT')).toBe(0);
     const files = await run('grep', ['-rlF', key, directory]).catch(() => ({ stdout: '' }));
     expect(files.stdout).toBe('');
+  });
+
+  test('prints no explorer that is off', async () => {
+    const off = { SANDBOX: 'false', EXPLORER: 'false' };
+    const service = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '', ...off });
+    await sleep(100);
+    const { stdout } = service.output();
+    expect(stdout).toContain('Upload a file:');
+    expect(stdout).not.toMatch(/Look around|\/(graphql|explorer)\n/);
+    expect(await service.end('SIGTERM')).toBe(0);
   });
 
   test('says where it listens, whatever URLs it hands out; renders descriptions on a thread that lets it end', async () => {
