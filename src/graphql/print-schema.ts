@@ -12,9 +12,11 @@ import {
   visit,
 } from 'graphql';
 
-/** The text of a schema, in the order of the alphabet. */
+const oneOf = 'directive @oneOf on INPUT_OBJECT';
+
+/** The text of a schema in the order of the alphabet. Tools that do not know `@oneOf` by themselves find its definition in it. */
 export function printSorted(schema: GraphQLSchema): string {
-  return `${printSchema(lexicographicSortSchema(schema))}\n`;
+  return `${oneOf}\n\n${printSchema(lexicographicSortSchema(schema))}\n`;
 }
 
 /**
@@ -23,7 +25,7 @@ export function printSorted(schema: GraphQLSchema): string {
  */
 const preamble = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.0", import: ["@key", "@shareable"])
-  directive @oneOf on INPUT_OBJECT`;
+  ${oneOf}`;
 
 /** The directives of types: the entities by their keys, and the type that other subgraphs usually have as well. */
 const typeDirectives: Readonly<Record<string, string>> = {

@@ -49,6 +49,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
   });
   markOneOf(schema, 'AttachmentContentInput');
   letMutationsFailAlone(schema);
+  describeRoots(schema);
   giveDigestsAtOnce(schema);
   unifyIds(schema);
   boundInputs(schema);
@@ -60,6 +61,20 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
 /** type-graphql asks for one; every subscription here has a source of its own. */
 function noPubSub(): never {
   throw new Error('Nothing is published this way.');
+}
+
+/** type-graphql makes these types by itself. */
+function describeRoots(schema: GraphQLSchema): void {
+  const descriptions = {
+    Query: 'All reads.',
+    Mutation:
+      'All changes. Each root field is a transaction of its own: one that fails is null, and the others stand.',
+    Subscription: 'Live reads, over WebSocket or as server-sent events.',
+  };
+  for (const [name, description] of Object.entries(descriptions)) {
+    const type = schema.getType(name);
+    if (type) type.description = description;
+  }
 }
 
 /** Makes the fields of `Mutation` nullable: one that fails must not take from the answer what the others have done. */

@@ -93,24 +93,24 @@ async function isSomeOf(read: ReadPage<unknown>, request: PageRequest): Promise<
 
 /** The type `<name>Edge` and the base of the type `<name>Connection` over nodes of one type. */
 export function connectionType<Value extends object>(name: string, node: ClassType<Value>) {
-  @ObjectType(`${name}Edge`, { simpleResolvers: true })
+  @ObjectType(`${name}Edge`, { simpleResolvers: true, description: 'An item of a page.' })
   class EdgeType implements Edge<Value> {
-    @Field(() => String)
+    @Field(() => String, { description: 'Its place in the list, for after and before. Opaque.' })
     cursor!: string;
 
-    @Field(() => node)
+    @Field(() => node, { description: 'The item.' })
     node!: Value;
   }
 
-  @ObjectType(`${name}Connection`, { simpleResolvers: true })
+  @ObjectType(`${name}Connection`, { simpleResolvers: true, description: 'A page of a list.' })
   class ConnectionType implements ConnectionOf<Value> {
-    @Field(() => [EdgeType])
+    @Field(() => [EdgeType], { description: 'The items, each with its cursor.' })
     edges!: EdgeType[];
 
-    @Field(() => [node])
+    @Field(() => [node], { description: 'The items alone.' })
     nodes!: Value[];
 
-    @Field(() => PageInfo)
+    @Field(() => PageInfo, { description: 'The place of the page in the list.' })
     pageInfo!: PageInfo;
 
     @Field(() => Int, { description: `Of all that match; counted to ${maxTotalText} at most.` })

@@ -4,17 +4,24 @@ import { GraphQLUpload } from 'graphql-upload-minimal';
 import { Field, ID, InterfaceType } from 'type-graphql';
 import { assertExactLiterals } from '../exact-numbers.js';
 
-const described = (scalar: GraphQLScalarType, description: string): GraphQLScalarType =>
-  new GraphQLScalarType({ ...scalar.toConfig(), description });
+const described = (scalar: GraphQLScalarType, description: string, specifiedByURL?: string) => {
+  const config = scalar.toConfig();
+  return new GraphQLScalarType({
+    ...config,
+    description,
+    specifiedByURL: specifiedByURL ?? config.specifiedByURL,
+  });
+};
 
 /** Serialized to text, not to a Date that `JSON.stringify` would have to ask for its text. */
 export const DateTime = new GraphQLScalarType({
   ...GraphQLDateTime.toConfig(),
   description: 'RFC 3339 instant, UTC, millisecond precision.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => GraphQLDateTime.serialize(value).toISOString(),
 });
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
-export const Url = described(GraphQLURL, 'An absolute URL.');
+export const Url = described(GraphQLURL, 'An absolute URL.', 'https://url.spec.whatwg.org/');
 /** A literal's numbers must survive; those of variables have been checked where their text was read. */
 export const JsonObject = new GraphQLScalarType({
   ...GraphQLJSONObject.toConfig(),
@@ -24,7 +31,11 @@ export const JsonObject = new GraphQLScalarType({
     return GraphQLJSONObject.parseLiteral(node, variables);
   },
 });
-export const Upload = described(GraphQLUpload, 'A file part of a GraphQL multipart request.');
+export const Upload = described(
+  GraphQLUpload,
+  'A file part of a GraphQL multipart request.',
+  'https://github.com/jaydenseric/graphql-multipart-request-spec',
+);
 
 @InterfaceType()
 export abstract class Node {
