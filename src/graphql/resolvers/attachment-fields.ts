@@ -14,10 +14,15 @@ import { Url } from '../types/scalars.js';
 
 @Resolver(() => Attachment)
 export class AttachmentFields {
-  @FieldResolver(() => Digest)
+  @FieldResolver(() => Digest, {
+    description: 'A hash of the stored bytes. It is found while they arrive, so asking for it costs nothing.',
+  })
   digest(
     @Root() { stored }: Attachment,
-    @Arg('algorithm', () => DigestAlgorithm, { defaultValue: DigestAlgorithm.SHA256 })
+    @Arg('algorithm', () => DigestAlgorithm, {
+      description: 'The hash function.',
+      defaultValue: DigestAlgorithm.SHA256,
+    })
     algorithm: DigestAlgorithm,
   ): Digest {
     return { algorithm, hash: algorithm === 'MD5' ? stored.blob.md5 : stored.blob.sha256 };
@@ -45,7 +50,9 @@ export class AttachmentFields {
     return (await access.mayView(record, null)) ? toHostRecord(record) : null;
   }
 
-  @FieldResolver(() => AttachmentLinkConnection)
+  @FieldResolver(() => AttachmentLinkConnection, {
+    description: "The places in records' fields that hold it, as far as the viewer may see them.",
+  })
   async links(
     @Root() { stored }: Attachment,
     @Args(() => PageArgs) page: PageArgs,
@@ -56,7 +63,7 @@ export class AttachmentFields {
     return connectLinks(context, stored, request);
   }
 
-  @FieldResolver(() => Principal)
+  @FieldResolver(() => Principal, { description: 'The principal whose credential uploaded or copied it.' })
   async createdBy(@Root() { stored }: Attachment, @Ctx() { loaders }: GraphqlContext): Promise<Principal> {
     const id = stored.attachment.createdById;
     return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
@@ -74,8 +81,16 @@ export class AttachmentFields {
   })
   downloadUrl(
     @Root() { stored }: Attachment,
-    @Arg('expiresIn', () => Int, { defaultValue: 300 }) expiresIn: number,
-    @Arg('disposition', () => Disposition, { defaultValue: Disposition.ATTACHMENT }) disposition: Disposition,
+    @Arg('expiresIn', () => Int, {
+      description: 'Seconds that the URL lives at least, 1 to 604800 (7 days).',
+      defaultValue: 300,
+    })
+    expiresIn: number,
+    @Arg('disposition', () => Disposition, {
+      description: 'INLINE is honoured only for types that cannot harm a reader; others are still saved.',
+      defaultValue: Disposition.ATTACHMENT,
+    })
+    disposition: Disposition,
     @Ctx() { deps, viewer, access, budget }: GraphqlContext,
   ): Promise<string | null> {
     return budget.once(`${stored.attachment.id} ${expiresIn} ${disposition}`, async () => {
@@ -89,7 +104,9 @@ export class AttachmentFields {
 
 @Resolver(() => FormattedText)
 export class FormattedTextFields {
-  @FieldResolver(() => String)
+  @FieldResolver(() => String, {
+    description: 'Sanitized HTML without remote images. It is made once, when the text is written.',
+  })
   async html(@Root() { attachment }: FormattedText, @Ctx() context: GraphqlContext): Promise<string> {
     return attachment.descriptionHtml ?? context.descriptions.load(attachment);
   }

@@ -15,7 +15,8 @@ export class Audit {
   })
   async auditLog(
     @Args(() => PageArgs) page: PageArgs,
-    @Arg('filter', () => AuditFilterInput, { nullable: true }) filter: AuditFilterInput | null | undefined,
+    @Arg('filter', () => AuditFilterInput, { description: 'The conditions; null: none.', nullable: true })
+    filter: AuditFilterInput | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<AuditEvent>> {
     const { organizationId } = context.viewer;

@@ -49,7 +49,9 @@ const namedRecord = ['input', 'record'];
 
 @Resolver()
 export class Mutations {
-  @Mutation(() => CreateAttachmentPayload)
+  @Mutation(() => CreateAttachmentPayload, {
+    description: 'Keeps a file. It is answered after bytes and rows are durable.',
+  })
   async createAttachment(
     @Arg('input', () => CreateAttachmentInput) input: CreateAttachmentInput,
     @Ctx() context: GraphqlContext,
@@ -58,7 +60,9 @@ export class Mutations {
     return { attachment: toAttachment(await createAttachment(context.deps, context, creation)) };
   }
 
-  @Mutation(() => CreateUploadTargetPayload)
+  @Mutation(() => CreateUploadTargetPayload, {
+    description: 'Makes a URL that takes the bytes of one file, past GraphQL.',
+  })
   async createUploadTarget(
     @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
     @Ctx() { deps, viewer }: GraphqlContext,
@@ -67,7 +71,9 @@ export class Mutations {
     return { target: toUploadTarget(target, await offerUpload(deps, target)) };
   }
 
-  @Mutation(() => UpdateAttachmentPayload)
+  @Mutation(() => UpdateAttachmentPayload, {
+    description: 'Changes name, description or metadata. Members that are left out stay as they are.',
+  })
   async updateAttachment(
     @Arg('input', () => UpdateAttachmentInput) { fileName, metadata, ...input }: UpdateAttachmentInput,
     @Ctx() context: GraphqlContext,
@@ -84,7 +90,9 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Mutation(() => CopyAttachmentPayload)
+  @Mutation(() => CopyAttachmentPayload, {
+    description: 'Makes a new, unclaimed attachment over the same stored bytes.',
+  })
   async copyAttachment(
     @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
@@ -94,7 +102,9 @@ export class Mutations {
     return { attachment: toAttachment(stored) };
   }
 
-  @Mutation(() => DeleteRecordAttachmentsPayload)
+  @Mutation(() => DeleteRecordAttachmentsPayload, {
+    description: 'Deletes all that a record has claimed, and empties its fields.',
+  })
   async deleteRecordAttachments(
     @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
@@ -103,7 +113,10 @@ export class Mutations {
     return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
   }
 
-  @Mutation(() => ClaimAttachmentPayload)
+  @Mutation(() => ClaimAttachmentPayload, {
+    description:
+      'Gives an attachment to a record for good. Of several records at once exactly one wins; others get ALREADY_CLAIMED.',
+  })
   async claimAttachment(
     @Arg('input', () => ClaimAttachmentInput) input: ClaimAttachmentInput,
     @Ctx() context: GraphqlContext,
@@ -117,7 +130,10 @@ export class Mutations {
     return { attachment: toAttachment(stored), alreadyClaimed };
   }
 
-  @Mutation(() => LinkAttachmentsPayload)
+  @Mutation(() => LinkAttachmentsPayload, {
+    description:
+      "Changes the ordered attachments of a record's field, and claims them under an exclusive policy.",
+  })
   async linkAttachments(
     @Arg('input', () => LinkAttachmentsInput) input: LinkAttachmentsInput,
     @Ctx() context: GraphqlContext,
@@ -143,7 +159,9 @@ export class Mutations {
     };
   }
 
-  @Mutation(() => DeleteAttachmentPayload)
+  @Mutation(() => DeleteAttachmentPayload, {
+    description: 'Deletes an attachment. Its bytes go with the last attachment over them.',
+  })
   async deleteAttachment(
     @Arg('input', () => DeleteAttachmentInput) { attachmentId }: DeleteAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
@@ -168,7 +186,7 @@ async function awaitVerdicts(
 
 @Resolver()
 export class VerdictMutations {
-  @Mutation(() => RescanAttachmentPayload)
+  @Mutation(() => RescanAttachmentPayload, { description: 'Has the content checked again.' })
   async rescanAttachment(
     @Arg('input', () => RescanAttachmentInput) { attachmentId }: RescanAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
@@ -177,7 +195,9 @@ export class VerdictMutations {
     return { attachment: toAttachment(await rescanAttachment(deps, viewer, attachmentId)) };
   }
 
-  @Mutation(() => ReleaseAttachmentPayload)
+  @Mutation(() => ReleaseAttachmentPayload, {
+    description: "Approves a rejected attachment by an administrator's decision.",
+  })
   async releaseAttachment(
     @Arg('input', () => ReleaseAttachmentInput) input: ReleaseAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,

@@ -21,7 +21,7 @@ import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver()
 export class Queries {
-  @Query(() => ViewerType)
+  @Query(() => ViewerType, { description: 'The caller, as the credential says.' })
   viewer(@Ctx() { viewer }: GraphqlContext): ViewerType {
     return { ...viewer, permissions: [...viewer.permissions] };
   }
@@ -39,7 +39,10 @@ export class Queries {
     description:
       'The object of this id, of whichever type; null where there is none or the viewer may not see it.',
   })
-  async node(@Arg('id', () => ID) id: string, @Ctx() context: GraphqlContext): Promise<Node | null> {
+  async node(
+    @Arg('id', () => ID, { description: 'The id of any object.' }) id: string,
+    @Ctx() context: GraphqlContext,
+  ): Promise<Node | null> {
     const [found] = await findNodes(context, [id]);
     return found ?? null;
   }
@@ -48,7 +51,10 @@ export class Queries {
     nullable: 'items',
     description: 'At most 100, in the order asked for; null where node would be.',
   })
-  nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: GraphqlContext): Promise<(Node | null)[]> {
+  nodes(
+    @Arg('ids', () => [ID], { description: 'The ids of any objects.' }) ids: string[],
+    @Ctx() context: GraphqlContext,
+  ): Promise<(Node | null)[]> {
     return findNodes(context, ids);
   }
 
@@ -57,7 +63,7 @@ export class Queries {
     description: 'Null where there is none or the viewer may not see it.',
   })
   async attachment(
-    @Arg('id', () => ID) id: string,
+    @Arg('id', () => ID, { description: "The attachment's UUID, in either case." }) id: string,
     @Ctx() { reader, viewer, access }: GraphqlContext,
   ): Promise<Attachment | null> {
     const found = await access.view(await findAttachment(reader, viewer, id));
@@ -70,14 +76,16 @@ export class Queries {
   })
   async attachments(
     @Args(() => PageArgs) page: PageArgs,
-    @Arg('filter', () => AttachmentFilterInput, { nullable: true }) filter:
-      | AttachmentFilterInput
-      | null
-      | undefined,
-    @Arg('orderBy', () => AttachmentOrderInput, { nullable: true }) orderBy:
-      | AttachmentOrderInput
-      | null
-      | undefined,
+    @Arg('filter', () => AttachmentFilterInput, {
+      description: 'The conditions; null: none.',
+      nullable: true,
+    })
+    filter: AttachmentFilterInput | null | undefined,
+    @Arg('orderBy', () => AttachmentOrderInput, {
+      description: 'The order; null: the newest first.',
+      nullable: true,
+    })
+    orderBy: AttachmentOrderInput | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
     return connectAttachments(context, toPageRequest(page), {
@@ -86,8 +94,14 @@ export class Queries {
     });
   }
 
-  @Query(() => HostRecord)
-  record(@Arg('type', () => String) type: string, @Arg('id', () => ID) id: string): HostRecord {
+  @Query(() => HostRecord, {
+    description:
+      'A record of the host application. It needs no row here; its lists are empty if nothing was linked or claimed.',
+  })
+  record(
+    @Arg('type', () => String, { description: 'The kind of record in the host application.' }) type: string,
+    @Arg('id', () => ID, { description: 'The id in the host application.' }) id: string,
+  ): HostRecord {
     const faults = new Faults();
     checkRecord(faults, { type, id }, []);
     faults.throwIfAny();
@@ -95,7 +109,9 @@ export class Queries {
   }
 
   @Query(() => [HostRecord], { description: 'At most 100, in the order asked for.' })
-  records(@Arg('refs', () => [RecordInput]) refs: RecordInput[]): HostRecord[] {
+  records(
+    @Arg('refs', () => [RecordInput], { description: 'The records.' }) refs: RecordInput[],
+  ): HostRecord[] {
     const faults = new Faults();
     for (const [index, ref] of refs.entries()) checkRecord(faults, ref, ['refs', index]);
     faults.throwIfAny();
@@ -104,9 +120,21 @@ export class Queries {
 
   @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })
   uploadPolicy(
-    @Arg('recordType', () => String, { nullable: true }) recordType: string | null | undefined,
-    @Arg('field', () => String, { nullable: true }) field: string | null | undefined,
-    @Arg('policy', () => String, { nullable: true }) policy: string | null | undefined,
+    @Arg('recordType', () => String, {
+      description: "The kind of record in the host application; null: the service's own default.",
+      nullable: true,
+    })
+    recordType: string | null | undefined,
+    @Arg('field', () => String, {
+      description: "The name of the record's field; null: none.",
+      nullable: true,
+    })
+    field: string | null | undefined,
+    @Arg('policy', () => String, {
+      description: 'The name of a policy; null: that of the record type and field.',
+      nullable: true,
+    })
+    policy: string | null | undefined,
     @Ctx() { deps }: GraphqlContext,
   ): UploadPolicy {
     const query = { policy: policy ?? null, recordType: recordType ?? null, field: field ?? null };

@@ -24,12 +24,15 @@ export class RecordFields {
   @FieldResolver(() => RecordField, { description: "One field's ordered attachments." })
   field(
     @Root() { ref }: HostRecord,
-    @Arg('name', () => String, { defaultValue: 'attachments' }) name: string,
+    @Arg('name', () => String, { description: "The field's name.", defaultValue: 'attachments' })
+    name: string,
   ): RecordField {
     return toRecordField(ref, name);
   }
 
-  @FieldResolver(() => [RecordField])
+  @FieldResolver(() => [RecordField], {
+    description: 'The fields that were ever linked to and that the viewer may see, by name.',
+  })
   async fields(
     @Root() { ref }: HostRecord,
     @Ctx() { loaders, access }: GraphqlContext,
@@ -46,7 +49,10 @@ export class RecordFields {
   async attachments(
     @Root() { ref }: HostRecord,
     @Args(() => PageArgs) page: PageArgs,
-    @Arg('status', () => [AttachmentStatus], { nullable: true })
+    @Arg('status', () => [AttachmentStatus], {
+      description: 'Any of these verdicts; null: all.',
+      nullable: true,
+    })
     status: (keyof typeof AttachmentStatus)[] | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
@@ -80,14 +86,18 @@ export class RecordFieldResolver {
   })
   async links(
     @Root() field: RecordField,
-    @Arg('includePending', () => Boolean, { defaultValue: false }) includePending: boolean,
+    @Arg('includePending', () => Boolean, {
+      description: 'Whether those with an outstanding verdict are included.',
+      defaultValue: false,
+    })
+    includePending: boolean,
     @Ctx() context: GraphqlContext,
   ): Promise<AttachmentLink[]> {
     const links = await readLinks(field, context);
     return includePending ? links : links.filter(({ state }) => state === 'ACTIVE');
   }
 
-  @FieldResolver(() => UploadPolicy)
+  @FieldResolver(() => UploadPolicy, { description: 'The rules for what may be linked to it.' })
   policy(@Root() { record: { ref }, name }: RecordField, @Ctx() { deps }: GraphqlContext): UploadPolicy {
     return toUploadPolicy(findPolicy(deps.policies, { record: ref, field: name }));
   }
@@ -101,7 +111,7 @@ export class AttachmentLinkFields {
     return toNodeId(viewer.organizationId, { type: 'AttachmentLink', key });
   }
 
-  @FieldResolver(() => Attachment)
+  @FieldResolver(() => Attachment, { description: 'The attachment, as it was when the link was read.' })
   attachment(@Root() { stored }: AttachmentLink): Attachment {
     return toAttachment(stored);
   }

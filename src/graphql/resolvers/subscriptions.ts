@@ -20,8 +20,16 @@ export class Subscriptions {
       context.watch(readTarget(args)),
   })
   attachmentChanged(
-    @Arg('attachmentId', () => ID, { nullable: true }) _attachmentId: string | null | undefined,
-    @Arg('record', () => RecordInput, { nullable: true }) _record: RecordInput | null | undefined,
+    @Arg('attachmentId', () => ID, {
+      description: 'The one attachment to watch. Exactly one of the two arguments is given.',
+      nullable: true,
+    })
+    _attachmentId: string | null | undefined,
+    @Arg('record', () => RecordInput, {
+      description: 'The record to watch, with all that it claims or links to.',
+      nullable: true,
+    })
+    _record: RecordInput | null | undefined,
     @Root() stored: StoredAttachment | undefined,
   ): Attachment {
     if (stored === undefined) throw overHttp();

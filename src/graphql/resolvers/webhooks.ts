@@ -18,7 +18,8 @@ import {
 export class Webhooks {
   @Query(() => WebhookDeliveryConnection, { description: 'The newest first.' })
   async webhookDeliveries(
-    @Arg('attachmentId', () => ID) attachmentId: string,
+    @Arg('attachmentId', () => ID, { description: 'The attachment that the webhooks are about.' })
+    attachmentId: string,
     @Args(() => PageArgs) page: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<WebhookDelivery>> {
@@ -32,7 +33,7 @@ export class Webhooks {
     );
   }
 
-  @Mutation(() => RedeliverWebhookPayload)
+  @Mutation(() => RedeliverWebhookPayload, { description: 'Sends a webhook again.' })
   async redeliverWebhook(
     @Arg('input', () => RedeliverWebhookInput) { deliveryId }: RedeliverWebhookInput,
     @Ctx() context: GraphqlContext,

@@ -10,16 +10,16 @@ export class ApiKey extends Node {
   /** The id that the field `principal` is read by. */
   principalId!: string;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The name that its maker gave it.' })
   name!: string;
 
   @Field(() => String, { description: "The key's first characters, to tell keys apart." })
   prefix!: string;
 
-  @Field(() => [String])
+  @Field(() => [String], { description: 'The names of what it permits, such as attachments:read.' })
   permissions!: string[];
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'The time of its creation.' })
   createdAt!: Date;
 
   @Field(() => DateTime, { ...optional, description: 'It is refused from then on; null: it has no end.' })
@@ -52,9 +52,9 @@ export function toApiKey(row: ApiKeyRow): ApiKey {
 
 export const ApiKeyConnection = connectionType('ApiKey', ApiKey);
 
-@InputType()
+@InputType({ description: "Makes a credential of the viewer's organization." })
 export class CreateApiKeyInput {
-  @Field(() => String)
+  @Field(() => String, { description: 'A name that tells keys apart.' })
   name!: string;
 
   @Field(() => [String], { description: "Names of permissions, each one of the caller's own." })
@@ -66,21 +66,21 @@ export class CreateApiKeyInput {
 
 @ObjectType({ description: 'secret is shown this once.', simpleResolvers: true })
 export class CreateApiKeyPayload {
-  @Field(() => ApiKey)
+  @Field(() => ApiKey, { description: 'The key without its secret.' })
   apiKey!: ApiKey;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The key itself. It cannot be read again.' })
   secret!: string;
 }
 
-@InputType()
+@InputType({ description: 'Ends an API key for good.' })
 export class RevokeApiKeyInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: "A key of the viewer's organization; else NOT_FOUND." })
   id!: string;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class RevokeApiKeyPayload {
-  @Field(() => ApiKey)
+  @Field(() => ApiKey, { description: 'The key, revoked.' })
   apiKey!: ApiKey;
 }

@@ -10,19 +10,19 @@ import { DateTime, JsonObject, Node, SafeInt } from './scalars.js';
   simpleResolvers: true,
 })
 export class Digest {
-  @Field(() => DigestAlgorithm)
+  @Field(() => DigestAlgorithm, { description: 'The hash function.' })
   algorithm!: DigestAlgorithm;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'Lowercase hexadecimal.' })
   hash!: string;
 }
 
 @ObjectType({ description: 'html is sanitized.', simpleResolvers: true })
 export class FormattedText {
-  @Field(() => TextFormat)
+  @Field(() => TextFormat, { description: 'The format that raw is written in.' })
   format!: TextFormat;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The text as it was given.' })
   raw!: string;
 
   /** The row that the HTML is read from. */
@@ -34,10 +34,10 @@ export class FormattedText {
   simpleResolvers: true,
 })
 export class AttachmentMetadata {
-  @Field(() => String)
+  @Field(() => String, { description: "The kind of the metadata, in the caller's own words." })
   type!: string;
 
-  @Field(() => JsonObject, { nullable: true })
+  @Field(() => JsonObject, { description: 'Any JSON object; null if there is none.', nullable: true })
   attributes!: object | null;
 }
 
@@ -60,28 +60,39 @@ export class Attachment extends Node {
   @Field(() => String, { description: 'As found in the bytes; agrees with the extension.' })
   contentType!: string;
 
-  @Field(() => SafeInt)
+  @Field(() => SafeInt, { description: 'Bytes of its content.' })
   size!: number;
 
-  @Field(() => FormattedText, { nullable: true })
+  @Field(() => FormattedText, {
+    description: 'The text that its creator gave it; null if it has none.',
+    nullable: true,
+  })
   description!: FormattedText | null;
 
-  @Field(() => AttachmentMetadata, { nullable: true })
+  @Field(() => AttachmentMetadata, {
+    description: 'The typed JSON that its creator gave it; null if it has none.',
+    nullable: true,
+  })
   metadata!: AttachmentMetadata | null;
 
   @Field(() => String, { description: 'The key of the stored bytes.' })
   documentKey!: string;
 
-  @Field(() => AttachmentStatus)
+  @Field(() => AttachmentStatus, { description: 'The verdict on its content.' })
   status!: keyof typeof AttachmentStatus;
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'The time when it was acknowledged.' })
   createdAt!: Date;
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, {
+    description: 'The time of the last change of its name, description, metadata or place.',
+  })
   updatedAt!: Date;
 
-  @Field(() => DateTime, { nullable: true })
+  @Field(() => DateTime, {
+    description: 'The time of its claim by a record; null until then.',
+    nullable: true,
+  })
   claimedAt!: Date | null;
 
   @Field(() => DateTime, {

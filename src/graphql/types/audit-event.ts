@@ -11,11 +11,29 @@ const AuditAction = Object.fromEntries(auditActions.map((action) => [action, act
 registerEnumType(AuditAction, {
   name: 'AuditAction',
   valuesConfig: {
+    API_KEY_CREATED: { description: 'Somebody made an API key.' },
+    API_KEY_REVOKED: { description: 'Somebody ended an API key.' },
+    ATTACHMENT_APPROVED: { description: 'The checks approved it.' },
+    ATTACHMENT_CLAIMED: { description: 'A record claimed it. The details name the record.' },
+    ATTACHMENT_CREATED: { description: 'Somebody uploaded or copied it.' },
+    ATTACHMENT_DELETED: { description: 'Somebody deleted it.' },
+    ATTACHMENT_LINKED: { description: 'A field took it up. The details name the record and the field.' },
+    ATTACHMENT_REJECTED: { description: 'The checks rejected it. The details say why.' },
+    ATTACHMENT_RELEASED: {
+      description: 'An administrator overrode a rejection. The details hold the reason.',
+    },
+    ATTACHMENT_RESCANNED: { description: 'Somebody had it checked again.' },
+    ATTACHMENT_UNLINKED: { description: 'A field let go of it. The details name the record and the field.' },
+    ATTACHMENT_UPDATED: {
+      description:
+        'Somebody changed its name, description or metadata. The details hold what was said before and after.',
+    },
     ATTACHMENT_DOWNLOADED: {
       description: 'Once for each principal or signed URL, attachment and day, in UTC.',
     },
     ATTACHMENT_PURGED: { description: 'Deleted by the service, since it had expired.' },
   },
+  description: 'The kinds of events that the audit log holds. More may come.',
 });
 
 const optional = { nullable: true } as const;
@@ -24,22 +42,25 @@ const optional = { nullable: true } as const;
 export class AuditEvent {
   principalId!: string | null;
 
-  @Field(() => ID)
+  @Field(() => ID, { description: 'UUID version 7. Later events have greater ids.' })
   id!: string;
 
-  @Field(() => AuditAction)
+  @Field(() => AuditAction, { description: 'The kind of event.' })
   action!: Action;
 
   @Field(() => ID, { ...optional, description: 'It may be gone by now.' })
   attachmentId!: string | null;
 
-  @Field(() => ID, optional)
+  @Field(() => ID, {
+    nullable: true,
+    description: 'The API key that the event is about; null for events of attachments.',
+  })
   apiKeyId!: string | null;
 
   @Field(() => JsonObject, { ...optional, description: 'Depends on the action; may grow.' })
   details!: object | null;
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'The time of the event.' })
   createdAt!: Date;
 }
 
@@ -65,10 +86,10 @@ export class AuditFilterInput implements AuditFilter {
   @Field(() => [AuditAction], { ...optional, description: 'Any of these.' })
   action?: Action[] | null;
 
-  @Field(() => ID, optional)
+  @Field(() => ID, { nullable: true, description: 'Only events about this attachment, which may be gone.' })
   attachmentId?: string | null;
 
-  @Field(() => ID, optional)
+  @Field(() => ID, { nullable: true, description: 'Only events that this principal caused.' })
   principalId?: string | null;
 
   @Field(() => DateTime, { ...optional, description: 'Later than this.' })

@@ -4,18 +4,27 @@ import { AttachmentError } from '../../errors.js';
 
 const maxTotalText = maxTotal.toLocaleString('en');
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({
+  description: "The place of a page in its list, as in Relay's connections.",
+  simpleResolvers: true,
+})
 export class PageInfo {
-  @Field(() => Boolean)
+  @Field(() => Boolean, { description: 'Whether items follow this page.' })
   hasNextPage!: () => Promise<boolean>;
 
-  @Field(() => Boolean)
+  @Field(() => Boolean, { description: 'Whether items precede this page.' })
   hasPreviousPage!: () => Promise<boolean>;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    description: 'The cursor of the first edge; null for an empty page.',
+    nullable: true,
+  })
   startCursor!: () => string | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, {
+    description: 'The cursor of the last edge; null for an empty page.',
+    nullable: true,
+  })
   endCursor!: () => string | null;
 }
 

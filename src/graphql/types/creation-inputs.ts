@@ -7,27 +7,27 @@ import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
 
 const optional = { nullable: true } as const;
 
-@InputType()
+@InputType({ description: 'Typed JSON that is kept with an attachment. As JSON it has at most 16 KiB.' })
 export class AttachmentMetadataInput {
-  @Field(() => String)
+  @Field(() => String, { description: "The kind of the metadata, in the caller's own words." })
   type!: string;
 
-  @Field(() => JsonObject, optional)
+  @Field(() => JsonObject, { nullable: true, description: 'Any JSON object; null for none.' })
   attributes?: Record<string, unknown> | null;
 }
 
-@InputType()
+@InputType({ description: 'A hash that the client has computed itself.' })
 export class DigestInput {
-  @Field(() => DigestAlgorithm)
+  @Field(() => DigestAlgorithm, { description: 'The hash function.' })
   algorithm!: DigestAlgorithm;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'Hexadecimal, in either case.' })
   hash!: string;
 }
 
 @InputType({ description: 'Where the bytes come from.' })
 export class AttachmentContentInput {
-  @Field(() => Upload, optional)
+  @Field(() => Upload, { nullable: true, description: 'A file part of the same multipart request.' })
   upload?: Promise<Intake> | null;
 
   @Field(() => String, { nullable: true, description: 'Standard or URL-safe alphabet, padded or not.' })
@@ -45,16 +45,18 @@ export class AttachmentContentInput {
 
 @InputType({ description: 'uri: http or https, publicly reachable.' })
 export class WebhookSubscriptionInput {
-  @Field(() => Url)
+  @Field(() => Url, { description: 'The receiver: http or https, publicly reachable.' })
   uri!: URL;
 
-  @Field(() => [WebhookInteraction])
+  @Field(() => [WebhookInteraction], { description: 'The events to tell of, at least one.' })
   interactions!: (keyof typeof WebhookInteraction)[];
 }
 
-@InputType()
+@InputType({
+  description: 'Keeps a file. Without record it is unclaimed, and purged after the grace period.',
+})
 export class CreateAttachmentInput {
-  @Field(() => AttachmentContentInput)
+  @Field(() => AttachmentContentInput, { description: 'The bytes.' })
   content!: AttachmentContentInput;
 
   @Field(() => String, {
@@ -73,10 +75,16 @@ export class CreateAttachmentInput {
   @Field(() => String, optional)
   description?: string | null;
 
-  @Field(() => TextFormat, { defaultValue: TextFormat.MARKDOWN })
+  @Field(() => TextFormat, {
+    description: 'The format that description is written in.',
+    defaultValue: TextFormat.MARKDOWN,
+  })
   descriptionFormat!: TextFormat;
 
-  @Field(() => AttachmentMetadataInput, optional)
+  @Field(() => AttachmentMetadataInput, {
+    nullable: true,
+    description: 'Typed JSON to be kept with it; null for none.',
+  })
   metadata?: AttachmentMetadataInput | null;
 
   @Field(() => RecordInput, { nullable: true, description: 'Claim it for this record at once.' })
@@ -118,12 +126,14 @@ export class CreateAttachmentInput {
   webhooks?: WebhookSubscriptionInput[] | null;
 }
 
-@InputType()
+@InputType({
+  description: 'Changes what is said about an attachment. Members that are left out stay as they are.',
+})
 export class UpdateAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'An attachment that the viewer may change; else NOT_FOUND or FORBIDDEN.' })
   attachmentId!: string;
 
-  @Field(() => String, optional)
+  @Field(() => String, { nullable: true, description: 'The new name; left out or null: unchanged.' })
   fileName?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Null takes it away.' })
@@ -143,25 +153,30 @@ export class UpdateAttachmentInput {
   description: "A new, unclaimed attachment of the caller's over the same stored bytes and verdict.",
 })
 export class CopyAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'An attachment that the viewer can see; else NOT_FOUND.' })
   attachmentId!: string;
 
-  @Field(() => String, optional)
+  @Field(() => String, { nullable: true, description: 'The name of the copy; null: that of the original.' })
   fileName?: string | null;
 }
 
-@InputType()
+@InputType({ description: 'Asks for a URL that takes the bytes by PUT, past GraphQL.' })
 export class CreateUploadTargetInput {
-  @Field(() => String)
+  @Field(() => String, { description: 'The name of the file, which decides on its extension.' })
   fileName!: string;
 
   @Field(() => String)
   contentType!: string;
 
-  @Field(() => SafeInt)
+  @Field(() => SafeInt, {
+    description: 'Bytes that will come. Any other number is refused with SIZE_MISMATCH.',
+  })
   size!: number;
 
-  @Field(() => String, optional)
+  @Field(() => String, {
+    nullable: true,
+    description: "Named policy to check against; null: the service's own default.",
+  })
   policy?: string | null;
 }
 

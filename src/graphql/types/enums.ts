@@ -18,6 +18,7 @@ registerEnumType(AttachmentStatus, {
         'The scanner could not give a verdict after all its retries. Treated like PENDING; can be rescanned.',
     },
   },
+  description: "The verdict on an attachment's content.",
 });
 
 export const RejectionReason = {
@@ -35,13 +36,21 @@ registerEnumType(RejectionReason, {
         'The scanner is set to let no such file pass, such as an encrypted one or one with macros.',
     },
   },
+  description: 'The kinds of reasons for a rejection.',
 });
 
 export const WebhookInteraction = {
   ATTACHMENT_APPROVED: 'ATTACHMENT_APPROVED',
   ATTACHMENT_REJECTED: 'ATTACHMENT_REJECTED',
 } as const;
-registerEnumType(WebhookInteraction, { name: 'WebhookInteraction' });
+registerEnumType(WebhookInteraction, {
+  name: 'WebhookInteraction',
+  description: 'The events that webhooks tell of.',
+  valuesConfig: {
+    ATTACHMENT_APPROVED: { description: 'The attachment was approved.' },
+    ATTACHMENT_REJECTED: { description: 'The attachment was rejected.' },
+  },
+});
 
 export const ExtensionRule = { MATCH: 'MATCH', ANY: 'ANY' } as const;
 registerEnumType(ExtensionRule, {
@@ -50,6 +59,7 @@ registerEnumType(ExtensionRule, {
     MATCH: { description: "The extension must be one of the found type's." },
     ANY: { description: 'Any extension: the type found in the bytes counts, whatever the name says.' },
   },
+  description: "The rules for how a name's extension and the bytes must agree.",
 });
 
 export const AttachmentErrorCode = Object.fromEntries(
@@ -68,7 +78,14 @@ once, and extensions.limit where a limit was passed. No path, SQL, stack or key 
 
 export const DigestAlgorithm = { MD5: 'MD5', SHA256: 'SHA256' } as const;
 export type DigestAlgorithm = keyof typeof DigestAlgorithm;
-registerEnumType(DigestAlgorithm, { name: 'DigestAlgorithm' });
+registerEnumType(DigestAlgorithm, {
+  name: 'DigestAlgorithm',
+  description: 'The hash functions that are known of every content.',
+  valuesConfig: {
+    MD5: { description: '128 bits, for comparing with older systems. It proves nothing against a forger.' },
+    SHA256: { description: '256 bits.' },
+  },
+});
 
 export const TextFormat = { PLAIN: 'PLAIN', MARKDOWN: 'MARKDOWN' } as const;
 export type TextFormat = keyof typeof TextFormat;
@@ -78,14 +95,29 @@ registerEnumType(TextFormat, {
     PLAIN: { description: 'Shown as it was typed, line breaks included.' },
     MARKDOWN: { description: "GitHub's flavour, without HTML and images." },
   },
+  description: 'The formats of a description.',
 });
 
 export const Disposition = { ATTACHMENT: 'ATTACHMENT', INLINE: 'INLINE' } as const;
 export type Disposition = keyof typeof Disposition;
-registerEnumType(Disposition, { name: 'Disposition' });
+registerEnumType(Disposition, {
+  name: 'Disposition',
+  description: 'The way a browser treats a download.',
+  valuesConfig: {
+    ATTACHMENT: { description: 'It saves the file.' },
+    INLINE: { description: 'It shows the file if its type is harmless.' },
+  },
+});
 
 export const PrincipalKind = { USER: 'USER', SERVICE: 'SERVICE' } as const;
-registerEnumType(PrincipalKind, { name: 'PrincipalKind' });
+registerEnumType(PrincipalKind, {
+  name: 'PrincipalKind',
+  description: 'The kinds of principals.',
+  valuesConfig: {
+    SERVICE: { description: 'A service account, by API key.' },
+    USER: { description: 'A person, by JSON Web Token.' },
+  },
+});
 
 export const LinkState = { ACTIVE: 'ACTIVE', PENDING: 'PENDING', REJECTED: 'REJECTED' } as const;
 export type LinkState = keyof typeof LinkState;
@@ -96,6 +128,7 @@ registerEnumType(LinkState, {
     PENDING: { description: 'Its attachment has no verdict yet.' },
     REJECTED: { description: 'Its attachment was rejected while this was read: the link is gone by now.' },
   },
+  description: 'The state of a link for readers of its field.',
 });
 
 export const LinkMode = { REPLACE: 'REPLACE', ADD: 'ADD', REMOVE: 'REMOVE' } as const;
@@ -108,6 +141,7 @@ registerEnumType(LinkMode, {
     ADD: { description: 'Appended in this order; those already there keep their place.' },
     REMOVE: { description: 'Taken out; those not there are passed over.' },
   },
+  description: 'The ways to change the attachments of a field.',
 });
 
 export const AttachmentOrderField = {
@@ -118,10 +152,13 @@ export const AttachmentOrderField = {
 registerEnumType(AttachmentOrderField, {
   name: 'AttachmentOrderField',
   valuesConfig: {
+    CREATED_AT: { description: 'The time of creation.' },
+    SIZE: { description: 'The size in bytes.' },
     FILE_NAME: {
       description: 'Without case or accents, and numbers by their value: file9, file10, Zebra.',
     },
   },
+  description: 'The values that attachments can be ordered by.',
 });
 
 export const Sharing = { EXCLUSIVE: 'EXCLUSIVE', SHARED: 'SHARED' } as const;
@@ -131,7 +168,15 @@ registerEnumType(Sharing, {
     EXCLUSIVE: { description: 'Linking claims: an attachment belongs to one record for good.' },
     SHARED: { description: 'Linking does not claim: one attachment may be linked to many records.' },
   },
+  description: 'The ways that a place treats attachments of other places.',
 });
 
 export const OrderDirection = { ASC: 'ASC', DESC: 'DESC' } as const;
-registerEnumType(OrderDirection, { name: 'OrderDirection' });
+registerEnumType(OrderDirection, {
+  name: 'OrderDirection',
+  description: 'The direction of an order.',
+  valuesConfig: {
+    ASC: { description: 'From the least to the greatest.' },
+    DESC: { description: 'From the greatest to the least.' },
+  },
+});

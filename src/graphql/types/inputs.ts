@@ -6,55 +6,64 @@ const optional = { nullable: true } as const;
 
 @ArgsType()
 export class PageArgs {
-  @Field(() => Int, optional)
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Items of the page from its beginning, 0 to 1,000; 50 if neither first nor last is given.',
+  })
   first?: number | null;
 
-  @Field(() => Int, optional)
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Items of the page from its end, 0 to 1,000. Not together with first.',
+  })
   last?: number | null;
 
-  @Field(() => String, optional)
+  @Field(() => String, { nullable: true, description: 'A cursor: only what follows it.' })
   after?: string | null;
 
-  @Field(() => String, optional)
+  @Field(() => String, { nullable: true, description: 'A cursor: only what precedes it.' })
   before?: string | null;
 }
 
-@InputType()
+@InputType({ description: 'Names a record of the host application.' })
 export class RecordInput {
-  @Field(() => String)
+  @Field(() => String, { description: 'Its kind, such as WorkPackage; at most 255 characters.' })
   type!: string;
 
-  @Field(() => ID)
+  @Field(() => ID, { description: 'Its id there, at most 255 characters.' })
   id!: string;
 }
 
 @InputType({ description: "For when the record itself is deleted in the caller's system." })
 export class DeleteRecordAttachmentsInput {
-  @Field(() => RecordInput)
+  @Field(() => RecordInput, { description: 'The record that is deleted.' })
   record!: RecordInput;
 }
 
-@InputType()
+@InputType({ description: 'Gives an attachment that nobody has claimed to a record, for good.' })
 export class ClaimAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'An attachment that the viewer can see; else NOT_FOUND.' })
   attachmentId!: string;
 
-  @Field(() => RecordInput)
+  @Field(() => RecordInput, { description: 'The record that it belongs to from then on.' })
   record!: RecordInput;
 }
 
-@InputType()
+@InputType({ description: 'Changes the ordered attachments of one field of a record.' })
 export class LinkAttachmentsInput {
-  @Field(() => RecordInput)
+  @Field(() => RecordInput, { description: 'The record with the field.' })
   record!: RecordInput;
 
-  @Field(() => String, { defaultValue: 'attachments' })
+  @Field(() => String, { description: "The name of the record's field.", defaultValue: 'attachments' })
   field!: string;
 
-  @Field(() => [ID])
+  @Field(() => [ID], { description: 'The attachments, in order and without duplicates.' })
   attachmentIds!: string[];
 
-  @Field(() => LinkMode, { defaultValue: LinkMode.REPLACE })
+  @Field(() => LinkMode, {
+    description: 'The way that they meet those that the field holds already.',
+    defaultValue: LinkMode.REPLACE,
+  })
   mode!: keyof typeof LinkMode;
 
   @Field(() => Int, {
@@ -70,24 +79,24 @@ export class LinkAttachmentsInput {
   holdSeconds!: number;
 }
 
-@InputType()
+@InputType({ description: 'Has content checked again, such as after the scanner learnt new signatures.' })
 export class RescanAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'An attachment that the viewer can see; else NOT_FOUND.' })
   attachmentId!: string;
 }
 
 @InputType({ description: 'Overrides a rejection; needs attachments:admin and leaves a reason behind.' })
 export class ReleaseAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'A rejected attachment that the viewer can see; else NOT_FOUND.' })
   attachmentId!: string;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The reason of the decision, which the audit log keeps.' })
   reason!: string;
 }
 
-@InputType()
+@InputType({ description: 'Deletes an attachment and takes it out of every field.' })
 export class DeleteAttachmentInput {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'An attachment that the viewer may change; else NOT_FOUND or FORBIDDEN.' })
   attachmentId!: string;
 }
 
@@ -95,13 +104,19 @@ export class DeleteAttachmentInput {
   description: 'Every condition given must hold; of the values of one condition, any.',
 })
 export class AttachmentFilterInput {
-  @Field(() => [AttachmentStatus], optional)
+  @Field(() => [AttachmentStatus], { nullable: true, description: 'Any of these verdicts.' })
   status?: (keyof typeof AttachmentStatus)[] | null;
 
-  @Field(() => Boolean, optional)
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'True: only those that a record has claimed. False: only the others.',
+  })
   claimed?: boolean | null;
 
-  @Field(() => Boolean, optional)
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'True: only those that at least one field holds. False: only the others.',
+  })
   linked?: boolean | null;
 
   @Field(() => RecordInput, { nullable: true, description: 'Claimed by this record, or linked to it.' })
@@ -120,27 +135,35 @@ export class AttachmentFilterInput {
   })
   fileNameContains?: string | null;
 
-  @Field(() => ID, optional)
+  @Field(() => ID, { nullable: true, description: 'The id of the principal that created it.' })
   createdBy?: string | null;
 
-  @Field(() => DateTime, optional)
+  @Field(() => DateTime, { nullable: true, description: 'Only those created later than this.' })
   createdAfter?: Date | null;
 
-  @Field(() => DateTime, optional)
+  @Field(() => DateTime, { nullable: true, description: 'Only those created earlier than this.' })
   createdBefore?: Date | null;
 
-  @Field(() => String, optional)
+  @Field(() => String, {
+    nullable: true,
+    description: 'The SHA-256 of the content, as 64 hexadecimal digits.',
+  })
   sha256?: string | null;
 
   @Field(() => [ID], optional)
   ids?: string[] | null;
 }
 
-@InputType('AttachmentOrder')
+@InputType('AttachmentOrder', {
+  description: 'The order of a list of attachments. Equal ones are ordered by id.',
+})
 export class AttachmentOrderInput {
-  @Field(() => AttachmentOrderField, { defaultValue: AttachmentOrderField.CREATED_AT })
+  @Field(() => AttachmentOrderField, {
+    description: 'The value that counts.',
+    defaultValue: AttachmentOrderField.CREATED_AT,
+  })
   field!: keyof typeof AttachmentOrderField;
 
-  @Field(() => OrderDirection, { defaultValue: OrderDirection.DESC })
+  @Field(() => OrderDirection, { description: 'Ascending or descending.', defaultValue: OrderDirection.DESC })
   direction!: keyof typeof OrderDirection;
 }

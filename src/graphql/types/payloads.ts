@@ -8,7 +8,7 @@ import { UploadTarget } from './upload.js';
 
 @ObjectType({ simpleResolvers: true })
 export class CreateAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The attachment. Its bytes and its row are durable.' })
   attachment!: Attachment;
 }
 
@@ -17,19 +17,24 @@ export class CreateAttachmentPayload {
   simpleResolvers: true,
 })
 export class ClaimAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The attachment as the claim left it.' })
   attachment!: Attachment;
 
-  @Field(() => Boolean)
+  @Field(() => Boolean, {
+    description: 'True if the same record had claimed it before, and nothing changed.',
+  })
   alreadyClaimed!: boolean;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class LinkAttachmentsPayload {
-  @Field(() => RecordField)
+  @Field(() => RecordField, { description: 'The field as the change left it.' })
   field!: RecordField;
 
-  @Field(() => [AttachmentLink])
+  @Field(() => [AttachmentLink], {
+    description:
+      "The field's links after the change, in order. Those with an outstanding verdict are included.",
+  })
   links!: AttachmentLink[];
 
   @Field(() => [Attachment], {
@@ -37,70 +42,72 @@ export class LinkAttachmentsPayload {
   })
   rejected!: Attachment[];
 
-  @Field(() => [Attachment])
+  @Field(() => [Attachment], { description: 'The attachments that the change took out of the field.' })
   unlinked!: Attachment[];
 }
 
 @ObjectType({ simpleResolvers: true })
 export class UpdateAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The attachment as the change left it.' })
   attachment!: Attachment;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class CopyAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The copy.' })
   attachment!: Attachment;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class RescanAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The attachment, with its verdict outstanding.' })
   attachment!: Attachment;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class ReleaseAttachmentPayload {
-  @Field(() => Attachment)
+  @Field(() => Attachment, { description: 'The attachment, approved.' })
   attachment!: Attachment;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class DeleteRecordAttachmentsPayload {
-  @Field(() => [ID])
+  @Field(() => [ID], {
+    description: 'The ids of all that the record had claimed. Shared ones are only unlinked.',
+  })
   deletedAttachmentIds!: string[];
 }
 
 @ObjectType({ simpleResolvers: true })
 export class CreateUploadTargetPayload {
-  @Field(() => UploadTarget)
+  @Field(() => UploadTarget, { description: 'The target, which is good until it expires.' })
   target!: UploadTarget;
 }
 
 @ObjectType({ simpleResolvers: true })
 export class DeleteAttachmentPayload {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'The id that is gone.' })
   deletedAttachmentId!: string;
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'The reason why content was rejected.', simpleResolvers: true })
 export class Rejection {
-  @Field(() => RejectionReason)
+  @Field(() => RejectionReason, { description: 'The kind of reason.' })
   reason!: keyof typeof RejectionReason;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'A sentence for people.' })
   message!: string;
 
   @Field(() => String, { nullable: true, description: 'What the scanner calls it.' })
   signature!: string | null;
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'The time of the verdict.' })
   rejectedAt!: Date;
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'One code of errors, with its meaning for clients.', simpleResolvers: true })
 export class ErrorCodeInfo {
-  @Field(() => AttachmentErrorCode)
+  @Field(() => AttachmentErrorCode, { description: 'The value of errors[].extensions.code.' })
   code!: ErrorCode;
 
   @Field(() => Int, {

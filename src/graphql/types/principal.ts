@@ -1,26 +1,28 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { PrincipalKind } from './enums.js';
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'A user or a service account of an organization.', simpleResolvers: true })
 export class Principal {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'The id in the system that issues the credentials.' })
   id!: string;
 
-  @Field(() => PrincipalKind)
+  @Field(() => PrincipalKind, { description: 'User or service account.' })
   kind!: keyof typeof PrincipalKind;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, { description: 'A name for people; null if none is known.', nullable: true })
   name!: string | null;
 }
 
 @ObjectType('Viewer', { description: 'Who asks, and what the credential permits.', simpleResolvers: true })
 export class ViewerType {
-  @Field(() => Principal)
+  @Field(() => Principal, { description: 'The user or service account.' })
   principal!: Principal;
 
-  @Field(() => ID)
+  @Field(() => ID, { description: 'The organization that the credential belongs to.' })
   organizationId!: string;
 
-  @Field(() => [String])
+  @Field(() => [String], {
+    description: 'The names of what the credential permits, such as attachments:read.',
+  })
   permissions!: string[];
 }

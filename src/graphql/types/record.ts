@@ -15,7 +15,7 @@ import { Node } from './scalars.js';
 export class HostRecord extends Node {
   ref!: RecordRef;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The kind of record in the host application, such as WorkPackage.' })
   type!: string;
 
   @Field(() => ID, { description: 'The id in the host application.' })
@@ -34,14 +34,18 @@ export interface KnownField {
   linked?: readonly StoredLink[];
 }
 
-@ObjectType({ implements: Node, simpleResolvers: true })
+@ObjectType({
+  description: 'A named, ordered list of attachments of a record.',
+  implements: Node,
+  simpleResolvers: true,
+})
 export class RecordField extends Node {
   known!: KnownField;
 
-  @Field(() => HostRecord)
+  @Field(() => HostRecord, { description: 'The record with the field.' })
   record!: HostRecord;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The name of the field.' })
   name!: string;
 }
 
@@ -59,16 +63,16 @@ export class AttachmentLink extends Node {
   stored!: StoredAttachment;
   fieldId!: string;
 
-  @Field(() => HostRecord)
+  @Field(() => HostRecord, { description: 'The record with the field.' })
   record!: HostRecord;
 
-  @Field(() => String)
+  @Field(() => String, { description: "The name of the record's field." })
   field!: string;
 
-  @Field(() => Int)
+  @Field(() => Int, { description: 'Its place in the field, from 0 on and without gaps.' })
   position!: number;
 
-  @Field(() => LinkState)
+  @Field(() => LinkState, { description: 'The verdict, as far as it matters to readers of the field.' })
   state!: LinkState;
 }
 

@@ -37,8 +37,11 @@ export const Upload = described(
   'https://github.com/jaydenseric/graphql-multipart-request-spec',
 );
 
-@InterfaceType()
+@InterfaceType({
+  description:
+    'An object with an id that is unique among all objects, as Relay and normalizing caches expect.',
+})
 export abstract class Node {
-  @Field(() => ID)
+  @Field(() => ID, { description: 'Opaque. It finds the object by node(id).' })
   id!: string;
 }

@@ -5,21 +5,21 @@ import type { DirectUploadTarget } from '../../storage/storage.js';
 import { ExtensionRule, Sharing } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'A content type that a policy accepts.', simpleResolvers: true })
 export class AcceptedType {
-  @Field(() => String)
+  @Field(() => String, { description: 'Its registered name, such as application/pdf.' })
   contentType!: string;
 
-  @Field(() => [String])
+  @Field(() => [String], { description: 'The extensions that go with it, each with its dot, such as .pdf.' })
   extensions!: string[];
 }
 
 @ObjectType({ description: 'What an upload must satisfy.', simpleResolvers: true })
 export class UploadPolicy {
-  @Field(() => String)
+  @Field(() => String, { description: 'Its name in the policies file.' })
   name!: string;
 
-  @Field(() => SafeInt)
+  @Field(() => SafeInt, { description: 'Bytes of one file.' })
   maxFileSize!: number;
 
   @Field(() => [AcceptedType], { description: 'Empty: any type.' })
@@ -34,7 +34,7 @@ export class UploadPolicy {
   })
   maxCount!: number | null;
 
-  @Field(() => Sharing)
+  @Field(() => Sharing, { description: 'Whether linking claims.' })
   sharing!: keyof typeof Sharing;
 }
 
@@ -47,12 +47,12 @@ export function toUploadPolicy({ acceptedTypes, ...policy }: Policy): UploadPoli
   return { ...policy, acceptedTypes: accepted, extensions: rule };
 }
 
-@ObjectType({ simpleResolvers: true })
+@ObjectType({ description: 'A header of an HTTP request.', simpleResolvers: true })
 export class HttpHeader {
-  @Field(() => String)
+  @Field(() => String, { description: 'Its name.' })
   name!: string;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'Its value.' })
   value!: string;
 }
 
@@ -62,19 +62,21 @@ export class HttpHeader {
   simpleResolvers: true,
 })
 export class UploadTarget {
-  @Field(() => String)
+  @Field(() => String, { description: 'The key to create the attachment with, once the bytes have arrived.' })
   documentKey!: string;
 
-  @Field(() => Url)
+  @Field(() => Url, { description: 'The URL, which needs no credential.' })
   url!: string;
 
-  @Field(() => String)
+  @Field(() => String, { description: 'The HTTP method.' })
   method!: string;
 
-  @Field(() => [HttpHeader])
+  @Field(() => [HttpHeader], {
+    description: 'The headers to send. None is one that browsers set themselves.',
+  })
   headers!: HttpHeader[];
 
-  @Field(() => DateTime)
+  @Field(() => DateTime, { description: 'The time from which on it takes no bytes.' })
   expiresAt!: Date;
 }
 
