@@ -89,14 +89,21 @@ export async function readPage<Item>(
   if (size === 0) return { edges: [], hasMore: false };
   const found = await read(stretch);
   const items = found.slice(0, size);
-  const edges = items.map((node) => ({
-    node,
-    // Most pages are asked for one cursor at most.
-    get cursor() {
-      return encodeCursor(order, positionOf(node));
-    },
-  }));
+  const cursorOf = (node: Item) => encodeCursor(order, positionOf(node));
+  const edges = items.map((node) => new PagedItem(node, cursorOf));
   return { edges: isLast ? edges.reverse() : edges, hasMore: found.length > size };
+}
+
+/** An item with its cursor, which is made when it is asked for: most pages are asked for one at most. */
+class PagedItem<Item> {
+  constructor(
+    readonly node: Item,
+    private readonly cursorOf: (item: Item) => string,
+  ) {}
+
+  get cursor(): string {
+    return this.cursorOf(this.node);
+  }
 }
 
 /** The rows of a list, the newest first: ordered by `columns` of `alias`, all of them falling. The last column is the id. */

@@ -53,15 +53,12 @@ export async function connect<From, Value>(
   let counted: Promise<Total> | null = null;
   // Counted once, if both fields are asked for.
   const total = () => (counted ??= count());
-  const shown = edges.map((edge) => ({
-    node: present(edge.node),
-    get cursor() {
-      return edge.cursor;
-    },
-  }));
+  const nodes = edges.map(({ node }) => present(node));
   return {
-    edges: shown,
-    nodes: shown.map(({ node }) => node),
+    get edges() {
+      return edges.map(({ cursor }, index) => ({ cursor, node: nodes[index] as Value }));
+    },
+    nodes,
     pageInfo: toPageInfo(request, read, { edges, hasMore }),
     totalCount: async () => (await total()).count,
     totalCountIsExact: async () => (await total()).isExact,
