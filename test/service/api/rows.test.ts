@@ -124,3 +124,35 @@ test('rows that are there are changed or left as the caller says, and changes ar
     ).toBe(0);
   });
 });
+
+test('rows that are long together are taken apart in turns of the event loop', async () => {
+  const [count, length] = [300, 10_000];
+  await database.write((manager) =>
+    insertRows(
+      manager,
+      AttachmentRow,
+      Array.from({ length: count }, (_, index) => {
+        const id = `018f0000-0000-7000-8001-${String(index).padStart(12, '0')}`;
+        return { ...rowOf(manager, AttachmentRow, ids[0], true), id, description: '"'.repeat(length) };
+      }),
+    ),
+  );
+  let rounds = 0;
+  let isOver = false;
+  const goRound = () => {
+    rounds += 1;
+    if (!isOver) setImmediate(goRound);
+  };
+  const { read } = database;
+  const query = async (...of: Parameters<EntityManager['query']>) => {
+    const rows: unknown = await read.query(...of);
+    setImmediate(goRound);
+    return rows;
+  };
+  const manager: EntityManager = Object.create(read, { query: { value: query } });
+  const found = await readRows(manager, AttachmentRow, () => `length(description) = ${length}`);
+  isOver = true;
+  expect(found).toHaveLength(count);
+  // A turn has 256 Ki characters at most, and the row that passes them.
+  expect(rounds).toBeGreaterThanOrEqual(Math.floor((count * length) / (256 * 1024 + 2 * length)));
+});

@@ -129,16 +129,18 @@ interface Refused {
   details: { loc: (string | number)[]; type: string }[];
 }
 
-async function refusalOf(input: Input, value: unknown): Promise<Refused | undefined> {
+/** Undefined for what is taken: a subscription that has heard nothing within this time. */
+async function refusalOf(input: Input, value: unknown, withinMs = 5_000): Promise<Refused | undefined> {
   const query = operationFor(input);
   const variables = { value: input.wrap(value) };
   if (input.parent.name !== 'Subscription')
     return (await service.client.graphql(query, variables)).errors?.[0]?.extensions;
   const live = await LiveSocket.acknowledged(service.url, service.key);
   live.say({ type: 'subscribe', id: '1', payload: { query, variables } });
-  const { errors } = (await live.hears('next')).payload as { errors: { extensions: Refused }[] };
+  const heard = await live.hears('next', withinMs).catch(() => undefined);
   live.end();
-  return errors[0]?.extensions;
+  const { errors } = (heard?.payload ?? {}) as { errors?: { extensions: Refused }[] };
+  return errors?.[0]?.extensions;
 }
 
 const isText = (type: GraphQLNamedInputType) => ['String', 'ID', 'URL', 'JSONObject'].includes(type.name);
@@ -196,6 +198,54 @@ test('the schema leaves no list and no text unbounded: each refuses one too many
     'AttachmentContentInput.dataUrl',
   ]);
   expect(inputs.filter(({ type }) => getNamedType(type) instanceof GraphQLEnumType)).not.toHaveLength(0);
+});
+
+/** Faults by which an input itself is too much. */
+const excess = new Set(['too_many', 'too_long', 'too_large']);
+
+test('each list and each text takes exactly as much as its bound says', async () => {
+  attachmentId = (await service.client.upload({ content: 'x', name: 'x.txt' })).id;
+  const passed: string[] = [];
+  for (const input of allInputs()) {
+    const { items, size } = boundOf(input.place);
+    const type = getNamedType(input.type);
+    const values: unknown[] = [];
+    if (isList(input)) values.push(Array(items).fill(sampleOne(type)));
+    if (size !== null && ['String', 'ID'].includes(type.name)) values.push(tooLong(input, size - 1));
+    for (const value of values) {
+      const refused = await refusalOf(input, value, 500);
+      const faults =
+        refused?.details.filter(({ loc }) => loc.join('.').startsWith(input.loc.join('.'))) ?? [];
+      expect([input.place, faults.filter((fault) => excess.has(fault.type))]).toEqual([input.place, []]);
+      passed.push(input.place);
+    }
+  }
+  report(`${passed.length} lists and texts at their bounds`);
+  expect(passed.length).toBeGreaterThan(50);
+});
+
+test('a thousand webhooks of one upload are refused with the limit, and ten are looked at', async () => {
+  const create =
+    'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }';
+  const inputOf = (count: number) => ({
+    input: {
+      content: { base64: 'eA==' },
+      fileName: 'x.txt',
+      webhooks: Array(count).fill(sampleObject('WebhookSubscriptionInput')),
+    },
+  });
+  for (const count of [1_000, 11]) {
+    const { errors } = await service.client.graphql(create, inputOf(count));
+    expect(errors?.[0]?.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      limit: 10,
+      details: [{ loc: ['input', 'webhooks'], type: 'too_many' }],
+    });
+  }
+  // Their address is for examples only.
+  const { errors } = await service.client.graphql(create, inputOf(10));
+  const types = errors?.[0]?.extensions.details.map(({ type }) => type);
+  expect(types).toEqual(Array(10).fill('address_not_public'));
 });
 
 test.each([

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { startService, type TestService } from '../../support/service.js';
 
 let service: TestService;
@@ -38,4 +40,50 @@ test.each([
 test('a client behind a trusted proxy is told apart from the next one', async () => {
   const next = ['10.1.1.1', '10.1.2.1', '[2001:db8:2::1]:1', '[2001:db8:3::1]:1'];
   for (const address of next) expect(await statusFrom(`10.1.0.1, ${address}, 198.51.100.1`)).toBe(401);
+});
+
+describe('an address that is not trusted', () => {
+  const untrusted = { TRUST_PROXY: '198.51.100.0/24' };
+  const spoofed = (index: number) => ({
+    'x-forwarded-for': `10.${index}.1.1, 198.51.100.1`,
+    'x-real-ip': `10.${index}.1.1`,
+    forwarded: `for=10.${index}.1.1`,
+  });
+
+  test.each([
+    ['requests without a credential', 'ANONYMOUS_RATE_LIMIT_PER_MINUTE', {}, 401],
+    ['bad credentials', 'FAILED_LOGINS_PER_MINUTE', { authorization: 'Bearer cck_nothing' }, 401],
+  ])('gets no more %s for naming others', async (_, setting, headers, status) => {
+    await using direct = await startService({ ...untrusted, [setting]: '3' });
+    const statuses: number[] = [];
+    for (let index = 0; index < 5; index += 1) {
+      const answer = await fetch(`${direct.url}/attachments/x/y`, {
+        headers: { ...headers, ...spoofed(index) },
+      });
+      statuses.push(answer.status);
+    }
+    expect(statuses).toEqual([status, status, status, 429, 429]);
+  });
+
+  test('gets no more connections for naming others', async () => {
+    await using direct = await startService({ ...untrusted, MAX_CONNECTIONS_PER_ADDRESS: '5' });
+    const { hostname, port } = new URL(direct.url);
+    const answered: boolean[] = [];
+    const sockets: Socket[] = [];
+    for (let index = 0; index < 8; index += 1) {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      sockets.push(socket);
+      await once(socket, 'connect');
+      const lines = Object.entries(spoofed(index)).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`GET /health/live HTTP/1.1\r\nHost: x\r\n${lines.join('')}\r\n`);
+      answered.push(
+        await new Promise<boolean>((resolve) => {
+          socket.once('data', () => resolve(true)).once('close', () => resolve(false));
+        }),
+      );
+    }
+    for (const socket of sockets) socket.destroy();
+    expect(answered).toEqual([true, true, true, true, true, false, false, false]);
+  });
 });
