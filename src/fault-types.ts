@@ -74,6 +74,9 @@ export const faultTypes = {
     content_length: 'The body is not as long as its Content-Length says.',
     client_aborted: 'The request ended before its body was complete.',
     timeout: 'The request arrived too slowly: HTTP 408, and the connection ends.',
+    taken_over:
+      'The upload had stalled, and another request has taken over: HTTP 408, and the connection ends.',
+    content_range: 'A PUT brings all bytes of its target, without a Content-Range.',
     bad_request: 'The request is not valid, or lacks its operation.',
     http_invalid: 'This is no HTTP.',
     method_not_allowed:
@@ -141,7 +144,9 @@ export const faultTypes = {
     too_compressed: 'The body inflates to more than limit times its size.',
     headers_too_large: 'The headers of the request are too large: HTTP 431.',
   },
-  DIGEST_MISMATCH: { digest_mismatch: 'The bytes that came have the digest in msg.' },
+  DIGEST_MISMATCH: {
+    digest_mismatch: 'The bytes that came have the digest in msg, or are not those that came before.',
+  },
   SIZE_MISMATCH: { size_mismatch: 'The PUT does not have as many bytes as the target announced.' },
   CONTENT_TYPE_NOT_ALLOWED: {
     content_type_not_allowed: "The type is not in the policy's table.",
@@ -157,7 +162,10 @@ export const faultTypes = {
   ALREADY_CLAIMED: { already_claimed: 'The attachment at loc belongs to another record.' },
   VERSION_CONFLICT: { version_conflict: "expectedVersion is not the field's version." },
   IDEMPOTENCY_CONFLICT: { idempotency_conflict: 'This key was used with other input.' },
-  UPLOAD_NOT_FINISHED: { upload_not_finished: 'The bytes of this key have not all come.' },
+  UPLOAD_NOT_FINISHED: {
+    upload_not_finished: 'The bytes of this key have not all come.',
+    upload_under_way: 'Another PUT is bringing the bytes of the target: try again after Retry-After.',
+  },
   DOCUMENT_KEY_UNKNOWN: {
     document_key_unknown: 'No target of the organization has this key, or its bytes are gone.',
   },

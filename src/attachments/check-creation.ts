@@ -8,6 +8,7 @@ import {
 import { chooseFileName } from '../content-types/clean-file-name.js';
 import { isSameType, isVagueType, parseMediaType } from '../content-types/content-type-names.js';
 import { Faults } from '../errors.js';
+import { checkDigest, type Digest } from '../intake/check-digest.js';
 import type { Intake } from '../intake/intake.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { checkName, checkRecord, type RecordRef } from '../model/record.js';
@@ -202,28 +203,6 @@ function chooseClaim(
     faults.add('data_url_mismatch', ['input', 'contentType'], msg);
   }
   return given;
-}
-
-/** A digest that the client has computed of its bytes; `hash` is hexadecimal. */
-export interface Digest {
-  algorithm: 'MD5' | 'SHA256';
-  hash: string;
-}
-
-const lengths = { MD5: 32, SHA256: 64 } as const;
-
-/** Notes a fault if `input.digest` is no digest, or not that of the bytes that came; null: there are none to compare it with. */
-function checkDigest(faults: Faults, { algorithm, hash }: Digest, intake: Intake | null): void {
-  const loc = ['input', 'digest', 'hash'];
-  if (hash.length !== lengths[algorithm] || !/^[0-9a-f]+$/i.test(hash)) {
-    const msg = `A ${algorithm} digest has ${lengths[algorithm]} hexadecimal digits.`;
-    faults.add('invalid_digest', loc, msg);
-    return;
-  }
-  if (intake === null) return;
-  const actual = algorithm === 'MD5' ? intake.md5 : intake.sha256;
-  if (hash.toLowerCase() === actual) return;
-  faults.add('digest_mismatch', loc, `The ${algorithm} digest of the bytes that came is ${actual}.`);
 }
 
 /** Data that the client keeps with a file; `type` is an open set. */

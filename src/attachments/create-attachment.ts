@@ -1,4 +1,4 @@
-import { measureUpload } from '../intake/receive.js';
+import { measureUpload } from '../intake/measure-upload.js';
 import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { isForCalendar, limitFileSize } from '../policies/choose-policy.js';

@@ -4,7 +4,7 @@ import type { IntakeDependencies } from '../intake/from-stream.js';
 import { type FromTargetDependencies, intakeFromTarget } from '../intake/from-target.js';
 import { intakeFromText, type TextEncoding, type TextSource, typeOfDataUrl } from '../intake/from-text.js';
 import type { Intake } from '../intake/intake.js';
-import type { Door, UploadMeter } from '../intake/receive.js';
+import type { Door, UploadMeter } from '../intake/measure-upload.js';
 import { type CheckCreationDependencies, type CreationInput, findOtherFaults } from './check-creation.js';
 
 /** The source of the bytes of a new attachment; exactly one is given. */

@@ -14,7 +14,7 @@ import type { Inlining } from '../intake/from-stream.js';
 import type { Hasher } from '../intake/hash-content.js';
 import type { Intake } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
-import type { UploadMeter } from '../intake/receive.js';
+import type { UploadMeter } from '../intake/measure-upload.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
 import { networksOf } from '../limits/networks.js';

@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
 import { type IntakeDependencies, intakeFromStream } from '../intake/from-stream.js';
 import type { Intake } from '../intake/intake.js';
-import { type Door, measureFailure, type UploadMeter } from '../intake/receive.js';
+import { type Door, measureFailure, type UploadMeter } from '../intake/measure-upload.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import { keepSpan } from '../tracing.js';
 import { defaultMultipartLimits } from './multipart/multipart-limits.js';

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import { AttachmentError } from '../errors.js';
-import type { DirectUpload } from '../intake/receive.js';
+import type { DirectUpload, ReceivedUpload } from '../intake/receive.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { admitAnonymous } from './admit-request.js';
 
@@ -9,10 +9,13 @@ export interface DirectUploadDependencies {
   tokens: UploadTokens;
   /** Counts wrong tokens; null for no limit. */
   anonymous: NetworkRate | null;
-  receive(upload: DirectUpload): Promise<void>;
+  receive(upload: DirectUpload): Promise<ReceivedUpload>;
 }
 
-/** Adds `PUT /uploads/{token}`: the token is the credential. 201 once the bytes are durable. */
+/**
+ * Adds `PUT /uploads/{token}`: the token is the credential. 201 once the bytes are durable, 200 for the same bytes again; both say what
+ * is stored.
+ */
 export function registerDirectUpload(
   server: FastifyInstance,
   { tokens, anonymous, receive }: DirectUploadDependencies,
@@ -27,8 +30,11 @@ export function registerDirectUpload(
         await admitAnonymous(anonymous, request, reply);
         throw new AttachmentError('NOT_FOUND');
       }
-      await receive({ targetId, ...describe(request) });
-      return reply.code(201).send();
+      const { isNew, ...stored } = await receive({ targetId, ...describe(request) });
+      return reply
+        .code(isNew ? 201 : 200)
+        .header('etag', `"${stored.sha256}"`)
+        .send(stored);
     });
     done();
   });
@@ -39,6 +45,8 @@ function describe({ raw, headers }: FastifyRequest): Omit<DirectUpload, 'targetI
   return {
     contentType: headers['content-type'] ?? '',
     contentLength: length === undefined ? null : Number(length),
+    contentMd5: headers['content-md5']?.toString() ?? null,
+    contentRange: headers['content-range'] ?? null,
     content: raw,
   };
 }

@@ -82,6 +82,7 @@ function bodyOf(error: AttachmentError) {
 
 const ownStatuses: Readonly<Record<string, number>> = {
   timeout: 408,
+  taken_over: 408,
   headers_too_large: 431,
   method_not_allowed: 405,
   content_encoding: 415,

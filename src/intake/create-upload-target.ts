@@ -6,11 +6,12 @@ import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { Faults } from '../errors.js';
-import { checkPolicy } from '../policies/check-policy.js';
+import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import { createDocumentKey } from '../storage/document-key.js';
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
+import { checkDigest, type Digest, writeDigest } from './check-digest.js';
 
 export interface CreateUploadTargetDependencies {
   database: Database;
@@ -20,14 +21,17 @@ export interface CreateUploadTargetDependencies {
 
 export interface CreateUploadTarget {
   fileName: string;
-  contentType: string;
+  /** Null: found in the bytes. */
+  contentType: string | null;
+  /** Refused at the PUT where the bytes disagree. */
+  digest: Digest | null;
   /** Exactly so many bytes will be sent. */
   size: number;
   policy: string | null;
 }
 
 /** How long the bytes may be sent, once. */
-const uploadTargetLifetimeMs = 15 * 60_000;
+export const uploadTargetLifetimeMs = 15 * 60_000;
 
 /**
  * Leave to store one object directly, bound to the viewer, its organization, the size and the type. Throws, with every fault
@@ -50,6 +54,11 @@ export async function createUploadTarget(
     size: input.size,
     state: 'OPEN' as const,
     acceptingUntil: null,
+    attempt: null,
+    beat: 0,
+    digest: writeDigest(input.digest),
+    md5: null,
+    sha256: null,
     createdAt: now,
     expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
   });
@@ -63,18 +72,19 @@ function checkInput(
 ): { fileName: string; contentType: string } {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, null);
-  const contentType = parseMediaType(input.contentType) ?? '';
-  if (contentType === '') {
+  const given = input.contentType ?? '';
+  const contentType = parseMediaType(given) ?? '';
+  if (given !== '' && contentType === '') {
     faults.add('invalid_media_type', ['input', 'contentType'], 'Not a media type.');
   }
   if (input.size < 0) faults.add('out_of_range', ['input', 'size'], 'Must not be negative.');
+  if (input.digest) checkDigest(faults, input.digest, null);
   const policy = choosePolicy(faults, policies, { policy: input.policy });
   if (policy) {
-    for (const { type, msg, limit, loc } of checkPolicy(policy, {
-      size: input.size,
-      contentType,
-      fileName,
-    })) {
+    const file = { size: input.size, contentType, fileName };
+    for (const { type, msg, limit, loc } of contentType === ''
+      ? checkSize(policy, file)
+      : checkPolicy(policy, file)) {
       faults.add(type, ['input', ...loc], msg, { limit });
     }
   }
@@ -94,7 +104,7 @@ export async function offerUpload(
   { id, documentKey, size, contentType, createdAt }: UploadTargetRow,
 ): Promise<DirectUploadTarget> {
   if (direct === null || size > direct.maxSize) {
-    return { url: uploadUrl(id), headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
+    return { url: uploadUrl(id), headers: contentType === '' ? {} : { 'Content-Type': contentType } };
   }
   const validity = { from: createdAt, seconds: uploadTargetLifetimeMs / 1_000 };
   return direct.uploadTarget(documentKey, { size, contentType, validity });

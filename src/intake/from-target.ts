@@ -3,14 +3,16 @@ import type { Viewer } from '../auth/viewer.js';
 import { detectContentType } from '../content-types/detect-content-type.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { Faults } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { blobIdOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
+import { checkWritten } from './check-digest.js';
 import { finishUpload } from './finish.js';
-import type { Hasher } from './hash-content.js';
+import type { Digests, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { headSize, meterContent } from './meter-content.js';
+import { headSize, type MeteredContent, meterContent } from './meter-content.js';
 import { openObject, readRange } from './read-range.js';
 import { assertMayUse, findFinished } from './upload-target.js';
 
@@ -38,13 +40,14 @@ export async function intakeFromTarget(
   await assertMayUse(deps, viewer, documentKey);
   await finishUpload(deps, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
-  const { fileName, contentType: declaredType, size } = target;
+  const { fileName, size } = target;
+  const declaredType = target.contentType || null;
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
   const reading = blob
     ? recognize(storage, blob)
     : openObject(storage, documentKey)
-        .then((content) => measure(hasher, content, size))
+        .then((content) => measure(hasher, content, size).finally(() => content.destroy()))
         .then((measured) => detect(storage, documentKey, measured));
   const facts = await reading.catch(async (error: unknown) => {
     // A deletion takes the target along before the bytes: then nothing is wrong with the storage.
@@ -52,6 +55,9 @@ export async function intakeFromTarget(
     throw error;
   });
   const { md5, sha256, content } = facts;
+  const faults = new Faults();
+  checkWritten(faults, target.digest, facts);
+  faults.throwIfAny();
   const blobId = blobIdOf(documentKey);
   // Whether or not an attachment comes of it, the bytes are the target's to keep.
   const bytesStay = { used: true, fromUploadTarget: true, broughtById: target.principalId };
@@ -68,14 +74,22 @@ export async function intakeFromTarget(
   };
 }
 
-async function measure(hasher: Hasher, content: Readable, maxSize: number) {
+/** Content that was read to its end. */
+export type Measured = MeteredContent & Digests;
+
+/** Reads content that is not to be stored. Throws FILE_TOO_LARGE for more than `maxSize` bytes. */
+export async function measure(
+  hasher: Hasher,
+  content: Readable,
+  maxSize: number,
+  signal?: AbortSignal,
+): Promise<Measured> {
   const hash = hasher.start();
   try {
-    const metered = await meterContent(content, maxSize, (batch) => hash.update(batch));
+    const metered = await meterContent(content, maxSize, (batch) => hash.update(batch), signal);
     return { ...metered, ...(await hash.finish(metered.lastBatch)) };
   } finally {
     hash.forget();
-    content.destroy();
   }
 }
 
@@ -85,10 +99,11 @@ async function recognize(storage: Storage, blob: BlobRow) {
   return detect(storage, blob.documentKey, { ...blob, head, isUtf8: blob.charset === 'utf-8' });
 }
 
-async function detect<Measured extends { size: number; head: Uint8Array; isUtf8: boolean }>(
+/** Adds what an object's bytes are. */
+export async function detect<Known extends { size: number; head: Uint8Array; isUtf8: boolean }>(
   storage: Storage,
   documentKey: string,
-  measured: Measured,
+  measured: Known,
 ) {
   const read = (start: number, end: number) => readRange(storage, documentKey, start, end);
   return { ...measured, content: await detectContentType({ ...measured, read }) };

@@ -7,6 +7,7 @@ import { IsNull } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
 import { blobIdOf } from '../storage/document-key.js';
+import type { Digests } from './hash-content.js';
 
 const loc = ['input', 'content', 'documentKey'];
 
@@ -36,11 +37,12 @@ export async function assertMayUse(
 
 /**
  * Which states may follow which. A PUT to us, or a copy that the store makes, takes an OPEN target in hand and finishes it or
- * opens it again. A copy whose maker has died is taken over: RECEIVING follows itself. FINISHED follows itself where an
- * attachment comes to use the bytes. A target ends by being deleted.
+ * opens it again. One that has stalled or died is taken over from: RECEIVING follows itself. Whoever has stored the bytes whole
+ * finishes the target, even if another has taken over and opened it again. FINISHED follows itself where an attachment comes to use
+ * the bytes. A target ends by being deleted.
  */
 const transitions = {
-  OPEN: ['RECEIVING'],
+  OPEN: ['RECEIVING', 'FINISHED'],
   RECEIVING: ['RECEIVING', 'OPEN', 'FINISHED'],
   FINISHED: ['FINISHED'],
 } as const satisfies Record<UploadTargetState, readonly UploadTargetState[]>;
@@ -53,7 +55,7 @@ export type TargetBefore<State extends UploadTargetState> = FindOptionsWhere<Upl
 
 /** Its members afterwards. Members that are left out stay. */
 export type TargetAfter<State extends UploadTargetState> = Partial<
-  Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt'>
+  Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt' | 'attempt' | 'beat' | 'md5' | 'sha256'>
 > & { state: (typeof transitions)[State][number] };
 
 /**
@@ -87,21 +89,27 @@ export function unchanged<State extends UploadTargetState>({
 
 /**
  * Marks a target as finished, now that its bytes are whole at their key. Whoever asks for the bytes meanwhile may have done so
- * first, used them, and deleted them with their target. If the bytes have come late, the day for their attachment begins now.
+ * first, used them, and deleted them with their target. If the bytes have come late, the day for their attachment begins now. `digests`
+ * are of bytes that the caller has stored itself.
  * Returns whether the target is there.
  */
 export async function finishTarget(
   manager: EntityManager,
   { id, organizationId, expiresAt }: UploadTargetRow,
   now: Date,
+  digests: Digests | null = null,
 ): Promise<boolean> {
-  const receiving = { id, organizationId, state: 'RECEIVING' as const };
   const isLate = expiresAt !== null && expiresAt < now;
-  await moveTarget(manager, receiving, {
-    state: 'FINISHED',
+  const finished = {
+    state: 'FINISHED' as const,
     acceptingUntil: null,
+    attempt: null,
+    ...(digests ? { md5: digests.md5, sha256: digests.sha256 } : {}),
     ...(isLate ? { expiresAt: now } : {}),
-  });
+  };
+  const ofState = <State extends UploadTargetState>(state: State) => ({ id, organizationId, state });
+  if (!(await moveTarget(manager, ofState('RECEIVING'), finished)) && digests)
+    await moveTarget(manager, ofState('OPEN'), finished);
   return manager.existsBy(UploadTargetRow, { id, organizationId });
 }
 

@@ -17,7 +17,7 @@ export interface InlinedBodies {
 export function withInlined(store: Storage, bodies: InlinedBodies): Storage {
   return {
     direct: store.direct,
-    create: (key) => store.create(key),
+    create: (key, options) => store.create(key, options),
     read: async (key, range) => {
       assertDocumentKey(key);
       const body = mayBeInlined(key) ? await bodies.read(blobIdOf(key)) : null;

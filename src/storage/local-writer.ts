@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { privateFile } from '../config/private-files.js';
 import type { Directories } from './directories.js';
 import type { ReservedSpace } from './reserved-space.js';
-import { type ObjectWriter, onMedium } from './storage.js';
+import { AlreadyStored, type ObjectWriter, onMedium, systemCode } from './storage.js';
 
 /** While more of an object arrives, what has come is sent to the disk in steps of this many bytes, so that little is left for the end. */
 const flushInterval = 32 * 1024 * 1024;
@@ -26,11 +26,15 @@ export interface LocalWriterDependencies {
 }
 
 /** Opens a writer whose bytes get the name `path` once they are whole. */
-export async function openLocalWriter(deps: LocalWriterDependencies, path: string): Promise<ObjectWriter> {
+export async function openLocalWriter(
+  deps: LocalWriterDependencies,
+  path: string,
+  once: boolean,
+): Promise<ObjectWriter> {
   const directory = dirname(path);
   const unfinishedPath = join(directory, `.${basename(path)}.${randomUUID()}.part`);
   const file = await deps.directories.within(directory, () => open(unfinishedPath, 'wx', privateFile));
-  return new LocalWriter(deps, file, unfinishedPath, path);
+  return new LocalWriter(deps, file, unfinishedPath, { path, once });
 }
 
 class LocalWriter implements ObjectWriter {
@@ -38,17 +42,24 @@ class LocalWriter implements ObjectWriter {
   readonly #file: FileHandle;
   readonly #unfinishedPath: string;
   readonly #path: string;
+  readonly #once: boolean;
   /** All flushes begun so far: where one failed, bytes may be lost although a later one succeeds. */
   #flushes: Promise<unknown> = Promise.resolve();
   #isFlushing = false;
   #unflushed = 0;
   #isOver = false;
 
-  constructor(deps: LocalWriterDependencies, file: FileHandle, unfinishedPath: string, path: string) {
+  constructor(
+    deps: LocalWriterDependencies,
+    file: FileHandle,
+    unfinishedPath: string,
+    { path, once }: { path: string; once: boolean },
+  ) {
     this.#deps = deps;
     this.#file = file;
     this.#unfinishedPath = unfinishedPath;
     this.#path = path;
+    this.#once = once;
   }
 
   async write(buffers: readonly Uint8Array[]): Promise<void> {
@@ -68,7 +79,7 @@ class LocalWriter implements ObjectWriter {
       try {
         await this.#flushes;
         await this.#file.datasync();
-        await rename(this.#unfinishedPath, this.#path);
+        await (this.#once ? nameOnce : rename)(this.#unfinishedPath, this.#path);
       } catch (error) {
         await this.#discard(this.#unfinishedPath);
         throw error;
@@ -116,6 +127,25 @@ class LocalWriter implements ObjectWriter {
   #assertNotOver(): void {
     if (this.#isOver) throw new Error('The object was committed or aborted before.');
   }
+}
+
+/** A link is made only if there is no file of that name, in one step. File systems without links look before. */
+async function nameOnce(unfinishedPath: string, path: string): Promise<void> {
+  try {
+    await link(unfinishedPath, path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') throw new AlreadyStored();
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
+    const isThere = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) throw new AlreadyStored();
+    await rename(unfinishedPath, path);
+    return;
+  }
+  await rm(unfinishedPath, { force: true });
 }
 
 /** Resolves with the number of bytes. The system may take fewer than it is given; the rest is offered again. */

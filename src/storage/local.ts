@@ -8,6 +8,7 @@ import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-write
 import { ReservedSpace, usualReserve } from './reserved-space.js';
 import {
   type ByteRange,
+  type CreateOptions,
   type ObjectWriter,
   onMedium,
   type Storage,
@@ -40,11 +41,10 @@ class LocalStorage implements Storage {
     this.#reserved = new ReservedSpace(root, reservedBytes);
   }
 
-  async create(key: string): Promise<ObjectWriter> {
+  async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
     const path = this.#pathOf(key);
-    return onMedium(() =>
-      openLocalWriter({ directories: this.#directories, reserved: this.#reserved }, path),
-    );
+    const deps = { directories: this.#directories, reserved: this.#reserved };
+    return onMedium(() => openLocalWriter(deps, path, once));
   }
 
   async read(key: string, range?: ByteRange): Promise<Readable | null> {

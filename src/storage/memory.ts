@@ -1,6 +1,12 @@
 import { Readable } from 'node:stream';
 import { assertDocumentKey, assertPartition } from './document-key.js';
-import type { ByteRange, ObjectWriter, Storage } from './storage.js';
+import {
+  AlreadyStored,
+  type ByteRange,
+  type CreateOptions,
+  type ObjectWriter,
+  type Storage,
+} from './storage.js';
 
 const chunkSize = 1024 * 1024;
 
@@ -14,9 +20,9 @@ class MemoryStorage implements Storage {
   readonly #objects = new Map<string, Buffer>();
   readonly #unfinished = new Set<MemoryWriter>();
 
-  async create(key: string): Promise<ObjectWriter> {
+  async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
     assertDocumentKey(key);
-    const writer = new MemoryWriter(key, this.#objects, this.#unfinished);
+    const writer = new MemoryWriter(key, this.#objects, this.#unfinished, once);
     this.#unfinished.add(writer);
     return writer;
   }
@@ -69,7 +75,12 @@ class MemoryWriter implements ObjectWriter {
   readonly #unfinished: Set<MemoryWriter>;
   readonly #chunks: Uint8Array[] = [];
 
-  constructor(key: string, objects: Map<string, Buffer>, unfinished: Set<MemoryWriter>) {
+  constructor(
+    key: string,
+    objects: Map<string, Buffer>,
+    unfinished: Set<MemoryWriter>,
+    private readonly once: boolean,
+  ) {
     this.key = key;
     this.#objects = objects;
     this.#unfinished = unfinished;
@@ -83,6 +94,9 @@ class MemoryWriter implements ObjectWriter {
 
   async commit(): Promise<void> {
     this.#assertNotOver();
+    const isThere = this.once && this.#objects.has(this.key);
+    if (isThere) await this.abort();
+    if (isThere) throw new AlreadyStored();
     this.#objects.set(this.key, Buffer.concat(this.#chunks));
     await this.abort();
   }

@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Location } from '../config/storage-settings.js';
 import { AttachmentError } from '../errors.js';
+import { AlreadyStored } from './storage.js';
 
 /** In milliseconds, of one of three attempts. */
 export interface StoreTimeouts {
@@ -73,8 +74,8 @@ export async function onStore<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-export function toStoreFault(error: unknown): AttachmentError {
-  return error instanceof AttachmentError
+export function toStoreFault(error: unknown): Error {
+  return error instanceof AttachmentError || error instanceof AlreadyStored
     ? error
     : new AttachmentError('STORAGE_UNAVAILABLE', { cause: error });
 }

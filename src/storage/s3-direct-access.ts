@@ -40,12 +40,13 @@ export class S3DirectAccess implements DirectAccess {
     const put = new PutObjectCommand({
       ...this.#incoming(key),
       ContentLength: size,
-      ContentType: contentType,
+      ...(contentType === '' ? {} : { ContentType: contentType }),
     });
     // Signed, so that the store refuses any other length and type.
-    const signableHeaders = new Set(['content-length', 'content-type', 'host']);
+    const typed = contentType === '' ? [] : ['content-type'];
+    const signableHeaders = new Set(['content-length', ...typed, 'host']);
     const url = await getSignedUrl(this.#client, put, { ...signingOf(validity), signableHeaders });
-    return { url, headers: { 'Content-Type': contentType, 'Content-Length': String(size) } };
+    return { url, headers: contentType === '' ? {} : { 'Content-Type': contentType } };
   }
 
   async incoming(key: string): Promise<IncomingObject | null> {

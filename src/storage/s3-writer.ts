@@ -8,7 +8,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { nullWhereMissing, onStore } from './s3-client.js';
-import type { ObjectWriter } from './storage.js';
+import { AlreadyStored, type ObjectWriter } from './storage.js';
 
 const mebibyte = 1024 * 1024;
 /** The store takes 10,000 parts, each but the last of 5 MiB at least. */
@@ -38,7 +38,11 @@ export class S3Writer implements ObjectWriter {
   readonly #cancelling = new AbortController();
   #isOver = false;
 
-  constructor(client: S3Client, object: { Bucket: string; Key: string }) {
+  constructor(
+    client: S3Client,
+    object: { Bucket: string; Key: string },
+    private readonly isThere: () => Promise<boolean> = async () => false,
+  ) {
     this.#client = client;
     this.#object = object;
   }
@@ -63,6 +67,7 @@ export class S3Writer implements ObjectWriter {
     this.#isOver = true;
     await onStore(async () => {
       try {
+        if (await this.isThere()) throw new AlreadyStored();
         if (this.#uploadId === null) await this.#putWhole();
         else await this.#complete(this.#uploadId);
       } catch (error) {

@@ -21,7 +21,7 @@ import {
 import { S3DirectAccess } from './s3-direct-access.js';
 import { removeUnfinishedUploads } from './s3-unfinished.js';
 import { S3Writer } from './s3-writer.js';
-import type { ByteRange, DirectAccess, ObjectWriter, Storage } from './storage.js';
+import type { ByteRange, CreateOptions, DirectAccess, ObjectWriter, Storage } from './storage.js';
 
 /** Whoever asks whether all is well cannot wait for the last of all attempts. */
 const checkTimeoutMs = 5_000;
@@ -46,8 +46,9 @@ class S3Storage implements Storage {
     this.direct = new S3DirectAccess(this.#client, location);
   }
 
-  async create(key: string): Promise<ObjectWriter> {
-    return new S3Writer(this.#client, this.#objectOf(key));
+  async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
+    const isThere = async () => once && (await this.size(key)) !== null;
+    return new S3Writer(this.#client, this.#objectOf(key), isThere);
   }
 
   async read(key: string, range?: ByteRange): Promise<Readable | null> {

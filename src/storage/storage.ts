@@ -14,9 +14,11 @@ export interface Storage {
 
   /**
    * Opens a new object. Nothing is visible under `key` until `commit` has returned; from then on the object is whole and
-   * survives a power cut. Two writers of one key: each writes its own bytes, the last `commit` wins, none is mixed.
+   * survives a power cut. Two writers of one key: each writes its own bytes, the last `commit` wins, none is mixed. With `once`
+   * the first wins, and the other's `commit` throws AlreadyStored. S3 cannot be told to do that: there the key is asked for right
+   * before.
    */
-  create(key: string): Promise<ObjectWriter>;
+  create(key: string, options?: CreateOptions): Promise<ObjectWriter>;
 
   /** The object's bytes, or those of an inclusive range of them; null where there is no object. Destroying the stream closes it. */
   read(key: string, range?: ByteRange): Promise<Readable | null>;
@@ -46,6 +48,13 @@ export interface Storage {
   /** Throws STORAGE_UNAVAILABLE when objects cannot be written at present. */
   check(): Promise<void>;
 }
+
+export interface CreateOptions {
+  once?: boolean;
+}
+
+/** An object that was to be stored once is there already, whole. */
+export class AlreadyStored extends Error {}
 
 /** One object on its way in. Exactly one of `commit` and `abort` ends it; calling `abort` again, or after `commit`, does nothing. */
 export interface ObjectWriter {
@@ -91,6 +100,7 @@ export interface IncomingObject {
 export interface PresignedUpload {
   /** Bytes; no more and no fewer are taken. */
   size: number;
+  /** Empty: any. */
   contentType: string;
   validity: Validity;
 }
@@ -101,7 +111,7 @@ export interface Validity {
   seconds: number;
 }
 
-/** To be sent by PUT, with these headers. */
+/** To be sent by PUT, with these headers, and the Content-Length that every client sets itself. */
 export interface DirectUploadTarget {
   url: string;
   headers: Record<string, string>;

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AnsweredRequest } from '../http/metrics-route.js';
-import type { UploadMeter } from '../intake/receive.js';
+import type { UploadMeter } from '../intake/measure-upload.js';
 import type { VerdictOutcome } from '../verdicts/scan-blob.js';
 import type { DeliveryOutcome } from '../webhooks/deliver.js';
 

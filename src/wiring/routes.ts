@@ -38,7 +38,9 @@ import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
-import { type DirectUpload, measureUpload, receiveUpload } from '../intake/receive.js';
+import { measureUpload } from '../intake/measure-upload.js';
+import { type DirectUpload, receiveUpload } from '../intake/receive.js';
+import { UploadAttempts } from '../intake/upload-attempts.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { AnswerSpace } from '../limits/answer-space.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
@@ -170,11 +172,14 @@ function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Vie
 function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {
   const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
+  const attempts = new UploadAttempts(deps.database);
   const receive = (upload: DirectUpload) =>
     inSpan('intake', {}, () =>
-      measureUpload(uploadMeter, 'direct', async () =>
-        uploadMeter.onStored('direct', await receiveUpload({ ...deps, pace }, upload)),
-      ),
+      measureUpload(uploadMeter, 'direct', async () => {
+        const received = await receiveUpload({ ...deps, pace, attempts }, upload);
+        if (received.isNew) uploadMeter.onStored('direct', received.size);
+        return received;
+      }),
     );
   registerDirectUpload(server, { tokens, anonymous, receive });
 }

@@ -24,6 +24,7 @@ export class UploadTargetRow {
   @Column(textColumn('file_name', 255))
   fileName!: string;
 
+  /** Empty: it is found in the bytes. */
   @Column(textColumn('content_type', 255))
   contentType!: string;
 
@@ -37,6 +38,25 @@ export class UploadTargetRow {
   /** While RECEIVING what was sent to the store itself: when whoever does so counts as dead. */
   @Column({ ...instantColumn('accepting_until'), nullable: true })
   acceptingUntil!: Date | null;
+
+  /** While RECEIVING: the request that brings the bytes. */
+  @Column({ ...textColumn('attempt', 36), nullable: true })
+  attempt!: string | null;
+
+  /** Grows while bytes come. */
+  @Column({ type: 'integer', name: 'beat', default: 0 })
+  beat!: number;
+
+  /** The digest that the bytes must have, as `writeDigest` writes it. */
+  @Column({ ...textColumn('digest', 80), nullable: true })
+  digest!: string | null;
+
+  /** The digest of bytes that have come to us; lowercase hexadecimal, like `sha256`. */
+  @Column({ ...textColumn('md5', 32), nullable: true })
+  md5!: string | null;
+
+  @Column({ ...textColumn('sha256', 64), nullable: true })
+  sha256!: string | null;
 
   @Column(instantColumn('created_at'))
   createdAt!: Date;

@@ -14,6 +14,7 @@ import { BlobBodies1763700000021 } from './1763700000021-blob-bodies.js';
 import { Names1763700000022 } from './1763700000022-names.js';
 import { Charsets1763700000023 } from './1763700000023-charsets.js';
 import { DescriptionFormats1763700000024 } from './1763700000024-description-formats.js';
+import { UploadAttempts1763700000031 } from './1763700000031-upload-attempts.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   Names1763700000022,
   Charsets1763700000023,
   DescriptionFormats1763700000024,
+  UploadAttempts1763700000031,
 ];

@@ -67,7 +67,8 @@ export class Mutations {
     @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
     @Ctx() { deps, viewer }: GraphqlContext,
   ): Promise<CreateUploadTargetPayload> {
-    const target = await createUploadTarget(deps, viewer, { ...input, policy: input.policy ?? null });
+    const { contentType = null, digest = null, policy = null } = input;
+    const target = await createUploadTarget(deps, viewer, { ...input, contentType, digest, policy });
     return { target: toUploadTarget(target, await offerUpload(deps, target)) };
   }
 

@@ -165,8 +165,14 @@ export class CreateUploadTargetInput {
   @Field(() => String, { description: 'The name of the file, which decides on its extension.' })
   fileName!: string;
 
-  @Field(() => String)
-  contentType!: string;
+  @Field(() => String, { nullable: true, description: 'Left out or empty: found in the bytes.' })
+  contentType?: string | null;
+
+  @Field(() => DigestInput, {
+    nullable: true,
+    description: 'Refused with DIGEST_MISMATCH where the bytes disagree.',
+  })
+  digest?: DigestInput | null;
 
   @Field(() => SafeInt, {
     description: 'Bytes that will come. Any other number is refused with SIZE_MISMATCH.',
