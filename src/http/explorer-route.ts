@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AttachmentError } from '../errors.js';
@@ -37,9 +36,6 @@ const pagePolicy = [
 
 const forGood = 'public, max-age=31536000, immutable';
 
-/** Bytes of each file of the explorer, by name, those of its compressed forms included. */
-type Sizes = ReadonlyMap<string, number>;
-
 /** The path of the explorer's page, below that of the public URL. */
 export function explorerPath(publicUrl: string | null): string {
   return `${publicUrl === null ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')}/explorer`;
@@ -53,18 +49,18 @@ export async function registerExplorer(
   server: FastifyInstance,
   { folder, anonymous }: { folder: string; anonymous: NetworkRate | null },
 ): Promise<void> {
-  const sizes = await measureFiles(folder);
-  if (!sizes.has(page)) server.log.warn({ folder }, 'the explorer has not been built');
-  const send = (request: FastifyRequest, reply: FastifyReply, name: string) => {
-    const size = sizes.get(name);
+  // Empty if there is no such folder.
+  const names: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
+  if (!names.has(page)) server.log.warn({ folder }, 'the explorer has not been built');
+  const read = keepFiles(folder);
+  const send = async (request: FastifyRequest, reply: FastifyReply, name: string) => {
     const type = contentTypes[extname(name)];
-    if (size === undefined || type === undefined) throw new AttachmentError('NOT_FOUND');
-    const [coding, end] = codings.find(([each, end]) => mayBe(request, each) && sizes.has(name + end)) ?? [];
+    if (!names.has(name) || type === undefined) throw new AttachmentError('NOT_FOUND');
+    const [coding, end] = codings.find(([each, end]) => mayBe(request, each) && names.has(name + end)) ?? [];
     if (coding !== undefined) reply.header('content-encoding', coding);
     const vary = [reply.getHeader('vary') ?? [], 'Accept-Encoding'].flat().join(', ');
     reply.headers({ 'content-type': type, vary });
-    reply.header('content-length', end === undefined ? size : sizes.get(name + end));
-    return reply.send(createReadStream(join(folder, name + (end ?? ''))));
+    return reply.send(await read(name + (end ?? '')));
   };
   server.get('/explorer', async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
@@ -80,13 +76,17 @@ export async function registerExplorer(
   });
 }
 
-/** Empty if there is no such folder. */
-async function measureFiles(folder: string): Promise<Sizes> {
-  const names = await readdir(folder).catch(() => []);
-  const files = await Promise.all(
-    names.map(async (name) => [name, (await stat(join(folder, name))).size] as const),
-  );
-  return new Map(files);
+/** Files are read once and kept: clients that read slowly then share one copy, and hold no descriptor. */
+function keepFiles(folder: string): (name: string) => Promise<Buffer> {
+  const kept = new Map<string, Promise<Buffer>>();
+  return (name) => {
+    const known = kept.get(name);
+    if (known) return known;
+    const reading = readFile(join(folder, name));
+    kept.set(name, reading);
+    reading.catch(() => kept.delete(name));
+    return reading;
+  };
 }
 
 /** Whether the answer may have this coding. One whose weight is 0 is refused. */
