@@ -30,7 +30,10 @@ export async function listEvents(
   request: PageRequest,
 ): Promise<Page<AuditEventRow>> {
   return readPage(request, { order, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
-    findNewestFirst(select(read, organizationId, filter), [['e.id', 'e.id']], stretch),
+    findNewestFirst(read, AuditEventRow, select(read, organizationId, filter), {
+      columns: [['e.id', 'e.id']],
+      stretch,
+    }),
   );
 }
 

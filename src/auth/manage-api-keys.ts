@@ -49,11 +49,10 @@ export function listApiKeys(
   request: PageRequest,
 ): Promise<Page<ApiKeyRow>> {
   return readPage(request, { order, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
-    findNewestFirst(
-      read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }),
-      [['key.id', 'key.id']],
+    findNewestFirst(read, ApiKeyRow, read.createQueryBuilder(ApiKeyRow, 'key').where({ organizationId }), {
+      columns: [['key.id', 'key.id']],
       stretch,
-    ),
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { Faults } from '../errors.js';
 import { decodeCursor, encodeCursor, type Position } from './cursor.js';
+import { readRows } from './read-rows.js';
 
 /** A page of a list: so many items from one end of the stretch between two cursors. */
 export interface PageRequest {
@@ -106,19 +107,31 @@ class PagedItem<Item> {
   }
 }
 
-/** The rows of a list, the newest first: ordered by `columns` of `alias`, all of them falling. The last column is the id. */
-export function findNewestFirst<Row extends ObjectLiteral>(
+/**
+ * The rows of a list, the newest first: ordered by `columns` of the query's alias, all of them falling. The last column is the id.
+ * The query finds ids; the rows, which can be long, are read by them in turns of the event loop.
+ */
+export async function findNewestFirst<Row extends ObjectLiteral & { id: string }>(
+  manager: EntityManager,
+  table: new () => Row,
   query: SelectQueryBuilder<Row>,
-  columns: readonly [property: string, column: string][],
-  { after, before, isBackward, limit }: Stretch,
+  { columns, stretch }: { columns: readonly [property: string, column: string][]; stretch: Stretch },
 ): Promise<Row[]> {
+  const { after, before, isBackward, limit } = stretch;
   const row = `(${columns.map(([, column]) => column).join(', ')})`;
   const bound = (name: string) => `(${columns.length > 1 ? `:${name}Value, ` : ''}:${name}Id)`;
   if (after) query.andWhere(`${row} < ${bound('after')}`, { afterValue: after.value, afterId: after.id });
   if (before)
     query.andWhere(`${row} > ${bound('before')}`, { beforeValue: before.value, beforeId: before.id });
   for (const [property] of columns) query.addOrderBy(property, isBackward ? 'ASC' : 'DESC');
-  return query.limit(limit).getMany();
+  const found = await query
+    .select(columns.at(-1)?.[1] ?? '', 'id')
+    .limit(limit)
+    .getRawMany<{ id: string }>();
+  const ids = found.map(({ id }) => id);
+  const rows = await readRows(manager, table, (sql) => sql.isOneOf('id', ids));
+  const byId = new Map(rows.map((each) => [each.id, each]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 /** How many rows a list has: `count` of them, or more if it is not exact. */

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import {
@@ -25,14 +25,13 @@ export async function listDeliveries(
 ): Promise<Page<WebhookDeliveryRow>> {
   const positionOf = ({ id, createdAt }: WebhookDeliveryRow) => ({ value: createdAt.getTime(), id });
   return readPage(request, { order, positionOf }, (stretch) =>
-    findNewestFirst(
-      manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId }),
-      [
+    findNewestFirst(manager, WebhookDeliveryRow, select(manager, organizationId, attachmentId), {
+      columns: [
         ['d.createdAt', 'd.created_at'],
         ['d.id', 'd.id'],
       ],
       stretch,
-    ),
+    }),
   );
 }
 
@@ -41,10 +40,15 @@ export function countDeliveries(
   { organizationId }: Viewer,
   attachmentId: string,
 ): Promise<Total> {
-  return countRows(
-    manager,
-    manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId }),
-  );
+  return countRows(manager, select(manager, organizationId, attachmentId));
+}
+
+function select(
+  manager: EntityManager,
+  organizationId: string,
+  attachmentId: string,
+): SelectQueryBuilder<WebhookDeliveryRow> {
+  return manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId });
 }
 
 /** The deliveries of the viewer's organization among these, in no order. */
