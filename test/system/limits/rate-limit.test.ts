@@ -65,7 +65,7 @@ describe('RATE_LIMIT_PER_MINUTE', () => {
     const download = await service.client.download(url);
     expect(rateOf(download.headers).slice(0, 2)).toEqual([4, 2]);
     expect(await download.text()).toBe('a');
-    const missing = await service.client.download(`${url}x`);
+    const missing = await service.client.download('/attachments/x/y');
     expect([missing.status, ...rateOf(missing.headers).slice(0, 2)]).toEqual([404, 4, 1]);
     const { attachments } = await service.client.ask<{ attachments: { nodes: { downloadUrl: string }[] } }>(
       '{ attachments { nodes { downloadUrl } } }',
