@@ -88,7 +88,7 @@ describe('the policy', () => {
     const refused = await owner.graphql('{ uploadPolicy(recordType: "Nothing") { name } }');
     expect(faultsOf(refused)).toEqual({
       code: 'BAD_USER_INPUT',
-      faults: ['record.type: record_type_not_eligible'],
+      faults: ['recordType: record_type_not_eligible'],
     });
   });
 });
