@@ -32,7 +32,7 @@ describe.each([
   });
 
   test.each<[string, string, Refusal]>([
-    ['base64', dataUrl, { code: 'INVALID_BASE64', faults: ['input.content.base64.4: base64_invalid'] }],
+    ['base64', dataUrl, { code: 'INVALID_BASE64', faults: ['input.content.base64: data_url_given'] }],
     ['dataUrl', base64, { code: 'BAD_USER_INPUT', faults: ['input.content.dataUrl: data_url_invalid'] }],
     [
       'documentKey',
