@@ -26,7 +26,7 @@ beforeAll(async () => {
   here = await startService({ STALL_TIMEOUT_SECONDS: '30' }, { clock });
   const env = { DATA_DIR: here.dataDirectory, BOOTSTRAP_API_KEY: here.key };
   database = await openTestDatabase(here.dataDirectory);
-  there = await startService({ ...env, STALL_TIMEOUT_SECONDS: '30', SIGNING_SECRET: '' }, { clock });
+  there = await startService({ ...env, STALL_TIMEOUT_SECONDS: '30' }, { clock });
 });
 beforeEach(() => {
   now = Date.now();
