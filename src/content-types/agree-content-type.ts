@@ -126,7 +126,7 @@ export function readDeclared(declared: string | null, fileName: string): string 
 function readHint(hint: string | null, { content, fileName }: ContentTypeClaims): string | null {
   const type = readDeclared(hint, fileName);
   if (type === null || type === 'invalid' || !isKnownType(type) || !fitsContent(content, type)) return null;
-  if (content.form === 'text' && !isTextType(type)) return null;
+  if (content.form === 'text' && !isTextType(type) && !content.hints.includes(type)) return null;
   if (content.contentType === unknownType && isTold(type) && !content.hints.includes(type)) return null;
   return type.startsWith('multipart/') ? null : type;
 }

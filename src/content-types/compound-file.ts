@@ -31,7 +31,9 @@ export async function detectCompoundFile(sample: ContentSample): Promise<Compoun
 }
 
 function isNamed(name: string, pattern: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  // Names of a compound file are the same in capitals.
+  const [one, other] = [name.toLowerCase(), pattern.toLowerCase()];
+  return other.endsWith('*') ? one.startsWith(other.slice(0, -1)) : one === other;
 }
 
 async function readRootNames(sample: ContentSample): Promise<string[] | null> {

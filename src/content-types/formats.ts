@@ -4,7 +4,10 @@ import { drawingFormats, mediaFormats, textFormats } from './media-formats.js';
 const office = 'application/vnd.openxmlformats-officedocument';
 
 const documents: readonly Format[] = [
-  { type: 'application/pdf', names: 'application/acrobat application/nappdf image/pdf text/pdf' },
+  {
+    type: 'application/pdf',
+    names: 'application/acrobat application/nappdf application/vnd.pdf image/pdf text/pdf',
+  },
   { type: 'application/pdf', ext: '.pdf .ai' },
   { type: 'application/postscript', ext: '.ps .eps .epsf .epsi .ai' },
   { type: 'application/postscript', begins: ['\x04%!PS', '\xc5\xd0\xd3\xc6'] },
@@ -24,7 +27,7 @@ const documents: readonly Format[] = [
   { type: 'application/vnd.visio', ext: '.vsd .vst .vss .vsw', in: 'ole', strict: true },
   { type: 'application/vnd.visio', seen: ['VisioDocument'] },
   { type: 'application/vnd.visio', names: 'application/visio application/vnd.ms-visio application/vsd' },
-  { type: 'application/vnd.visio', names: 'image/vsd' },
+  { type: 'application/vnd.visio', names: 'image/vsd application/visio.drawing' },
   { type: 'application/vnd.ms-outlook', ext: '.msg .oft', in: 'ole', strict: true },
   { type: 'application/vnd.ms-outlook', seen: ['__properties_version1.0', '__nameid_version1.0'] },
   { type: 'application/vnd.ms-outlook', names: 'application/msg application/msoutlook application/outlook' },
@@ -99,12 +102,16 @@ const archives: readonly Format[] = [
   { type: 'application/zip', begins: ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'] },
   { type: 'application/x-cfb', names: 'application/cdfv2 application/ole-storage application/vnd.ms-office' },
   { type: 'application/x-cfb', begins: ['\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'] },
-  { type: 'application/gzip', names: 'application/gunzip application/gzip-compressed' },
+  { type: 'application/gzip', names: 'application/gunzip application/gzip-compressed application/gzipped' },
   { type: 'application/gzip', begins: ['\x1f\x8b\x08'] },
   { type: 'application/gzip', names: 'application/compressed-tar application/tgz application/tar-gz' },
   { type: 'application/gzip', ext: '.gz .gzip .tgz .taz .svgz .emz' },
   { type: 'application/gzip', called: 'image/svg+xml application/x-tar image/emf' },
   { type: 'application/zip', called: 'application/vnd.comicbook-rar' },
+  {
+    type: 'application/x-7z-compressed',
+    names: 'application/7z application/7zip application/7zip-compressed',
+  },
   { type: 'application/x-7z-compressed', called: 'application/vnd.comicbook-rar' },
   { type: 'application/x-tar', called: 'application/vnd.comicbook-rar' },
   { type: 'application/vnd.rar', names: 'application/rar application/rar-compressed' },

@@ -18,13 +18,18 @@ export const mediaFormats: readonly Format[] = [
   { type: 'audio/x-ms-wma', names: 'audio/wma' },
   { type: 'audio/xm', names: 'audio/x-xm' },
   { type: 'image/bmp', names: 'image/ms-bmp image/windows-bmp application/bmp image/x-bitmap' },
+  { type: 'image/bmp', names: 'image/win-bitmap' },
   { type: 'image/bmp', ext: '.bmp .dib' },
   { type: 'image/emf', names: 'application/emf', begins: [`\x01\0\0\0${'?'.repeat(36)} EMF`] },
   { type: 'image/jp2', names: 'image/jpeg2000 image/jpeg2000-image' },
-  { type: 'image/jpeg', names: 'application/jpg image/jpe image/jpg image/pjpeg' },
+  { type: 'image/jpeg', names: 'application/jpg image/jpe image/jpg image/pjpeg image/citrix-jpeg' },
   { type: 'image/jpeg', ext: '.jpeg .jpg .jpe .jfif .jif' },
   { type: 'image/jxr', names: 'image/vnd.ms-photo' },
-  { type: 'image/png', names: 'application/png image/vnd.mozilla.apng', begins: ['\x89PNG\r\n\x1a\n'] },
+  {
+    type: 'image/png',
+    names: 'application/png image/citrix-png image/vnd.mozilla.apng',
+    begins: ['\x89PNG\r\n\x1a\n'],
+  },
   { type: 'image/svg+xml', names: 'image/svg image/svg-xml', ext: '.svg .svgz' },
   { type: 'image/tiff', names: 'image/tif application/tiff', begins: ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'] },
   { type: 'image/vnd.adobe.photoshop', names: 'application/photoshop image/photoshop image/psd' },
@@ -82,6 +87,6 @@ export const textFormats: readonly Format[] = [
   { type: 'text/plain', ext: '.ac .dart .es .me .rs .sc .src .sub' },
   {
     type: 'text/plain',
-    also: '.asc .bat .cat .cmd .com .doc .dot .hlp .key .mag .mts .org .pot .pub .rtx .st .ts',
+    also: '.asc .bat .cat .cdf .cmd .com .cu .doc .dot .fnc .hlp .key .mag .mts .mus .nb .nc .org .p12 .pot .prc .pub .rtx .scd .scm .spc .st .ts .vhd .wri',
   },
 ];

@@ -98,6 +98,9 @@ async function readLargeEnd(sample: ContentSample, at: number) {
   return { size: Number(record.readBigUInt64LE(40)), offset: Number(record.readBigUInt64LE(48)), end };
 }
 
+/** Some writers separate folders as Windows does, or begin at the root. */
+const toPath = (name: string): string => name.toLowerCase().replaceAll('\\', '/').replace(/^\/+/, '');
+
 function* readRecords(records: Buffer, shift: number): Generator<ZipEntry> {
   let at = 0;
   for (let count = 0; count < maxEntries && at + 46 <= records.length; count++) {
@@ -112,7 +115,7 @@ function* readRecords(records: Buffer, shift: number): Generator<ZipEntry> {
       ? readLargeFields(records.subarray(nameEnd, extraEnd), records, at)
       : { size, offset };
     yield {
-      name: records.toString('utf8', at + 46, nameEnd).toLowerCase(),
+      name: toPath(records.toString('utf8', at + 46, nameEnd)),
       isDeflated: records.readUInt16LE(at + 10) === 8,
       size: large.size,
       offset: large.offset + shift,
@@ -146,7 +149,7 @@ function* readLocalHeaders(head: Buffer): Generator<ZipEntry> {
     const nameEnd = at + 30 + head.readUInt16LE(at + 26);
     const size = head.readUInt32LE(at + 18);
     if (nameEnd === at + 30 || nameEnd > head.length) return;
-    const name = head.toString('utf8', at + 30, nameEnd).toLowerCase();
+    const name = toPath(head.toString('utf8', at + 30, nameEnd));
     yield { name, isDeflated: head.readUInt16LE(at + 8) === 8, size, offset: at };
     if ((head.readUInt16LE(at + 6) & 8) !== 0) return;
     at = nameEnd + head.readUInt16LE(at + 28) + size;

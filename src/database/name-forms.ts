@@ -11,6 +11,9 @@ const maxSortBytes = 255;
 
 const accents = /[\u0300-\u036F]/g;
 
+/** Marks of direction, which names do not keep. */
+const marks = /[\u061C\u200E\u200F]/g;
+
 /** The forms of a name; made once, when the name is given. */
 export function nameForms(fileName: string): NameForms {
   return { searchName: foldName(fileName), sortName: sortKey(fileName) };
@@ -19,7 +22,7 @@ export function nameForms(fileName: string): NameForms {
 /** A text in the form in which names are searched: `Ä`, `ä` and `a` with a combining diaeresis are one. */
 export function foldName(text: string): string {
   // By way of upper case, which is one for letters with several lower ones, such as the two sigmas.
-  const folded = text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase();
+  const folded = text.replace(marks, '').normalize('NFKC').toLowerCase().toUpperCase().toLowerCase();
   return folded.replaceAll('ς', 'σ').replaceAll('i\u0307', 'i').normalize('NFKC');
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { agreeContentType } from '../content-types/agree-content-type.js';
-import { isSameType, parseMediaType, unknownType } from '../content-types/content-type-names.js';
+import { isSameType, parseMediaType } from '../content-types/content-type-names.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, Faults, fault } from '../errors.js';
@@ -210,18 +210,18 @@ async function repeatStored(
   throw fault('digest_mismatch', ['body'], 'Other bytes have come before.');
 }
 
-/** The type is that of the target, or else the one that is found in the bytes. */
+/** The type is the one that an attachment over the bytes gets, or the one that is found in them, should the target's be another. */
 async function describe(
   { storage }: Pick<ReceiveUploadDependencies, 'storage'>,
   { documentKey, size, contentType, fileName }: UploadTargetRow,
   { md5, sha256, head, isUtf8 }: Measured,
 ): Promise<Omit<ReceivedUpload, 'isNew'>> {
   const known = { documentKey, size, md5, sha256 };
-  if (contentType !== '') return { ...known, contentType };
   const { content } = await detect(storage, documentKey, { size, head, isUtf8 });
-  const claims = { claim: null, hint: null, acceptedTypes: null, extensions: 'any' } as const;
-  const agreed = agreeContentType({ content, fileName, ...claims });
-  return { ...known, contentType: 'contentType' in agreed ? agreed.contentType : unknownType };
+  const claim = contentType === '' ? null : contentType;
+  const policy = { acceptedTypes: null, extensions: 'any' } as const;
+  const agreed = agreeContentType({ content, fileName, claim, hint: null, ...policy });
+  return { ...known, contentType: 'contentType' in agreed ? agreed.contentType : content.contentType };
 }
 
 function toSizeMismatch(error: unknown, size: number): unknown {

@@ -220,6 +220,16 @@ describe('headers', () => {
     expect((await put(target, body)).status).toBe(201);
   });
 
+  test('the answer to a PUT has the type that an attachment gets, by its standard name', async () => {
+    const input = { fileName: 'a.png', contentType: 'image/x-png' };
+    const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), randomBytes(100)]);
+    const response = await put(await newTarget(png.length, input), png, { 'content-type': 'image/x-png' });
+    expect(await response.json()).toMatchObject({ contentType: 'image/png' });
+    const jpeg = { fileName: 'a.jpg', contentType: 'image/jpeg' };
+    const other = await put(await newTarget(png.length, jpeg), png, { 'content-type': 'image/jpeg' });
+    expect(await other.json()).toMatchObject({ contentType: 'image/png' });
+  });
+
   test('a target without a type takes any, and finds its own in the bytes', async () => {
     for (const contentType of [null, '']) {
       const target = await newTarget(body.length, { contentType });

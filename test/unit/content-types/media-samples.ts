@@ -10,10 +10,15 @@ const frames = real.bytes(
 );
 
 export const mediaSamples: readonly Sample[] = [
-  sample('.png', 'image/png', 'image/x-png', Buffer.concat([real.png, real.noise(5_000)])),
-  sample('.jpg .jpeg .jfif', 'image/jpeg', 'image/jpg image/pjpeg', bytes('\xff\xd8\xff\xe0\0\x10JFIF\0')),
+  sample('.png', 'image/png', 'image/x-png image/x-citrix-png', Buffer.concat([real.png, real.noise(5_000)])),
+  sample(
+    '.jpg .jpeg .jfif',
+    'image/jpeg',
+    'image/jpg image/pjpeg image/x-citrix-jpeg',
+    bytes('\xff\xd8\xff\xe0\0\x10JFIF\0'),
+  ),
   sample('.gif', 'image/gif', '', bytes('GIF89a\x01\0\x01\0')),
-  sample('.bmp', 'image/bmp', 'image/x-ms-bmp image/x-bmp', bytes(real.bmp)),
+  sample('.bmp', 'image/bmp', 'image/x-ms-bmp image/x-bmp image/x-win-bitmap', bytes(real.bmp)),
   sample('.tif', 'image/tiff', 'image/tif', real.tiff),
   sample('.webp', 'image/webp', '', Buffer.concat([real.webp, real.noise(5_000)])),
   sample('.heic .heif', 'image/heic', 'image/heif', isoMedia('heic')),

@@ -17,6 +17,7 @@ describe('the form in which names are searched', () => {
     ['GROẞ.txt', 'gross'],
     ['ＡＢＣ.txt', 'abc'],
     ['ΐ.txt', 'Ϊ́'],
+    ['Café.txt', '\u200fCafe\u0301\u200e'],
   ])('%s has %s', (name, text) => {
     expect(nameForms(name).searchName).toContain(foldName(text));
   });

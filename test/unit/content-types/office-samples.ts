@@ -28,6 +28,9 @@ export const officeSamples: readonly Sample[] = [
     'application/zip application/docx',
     named('word/document.xml'),
   ),
+  // As some writers on Windows name the parts.
+  sample('.docx', `${ooxml}.wordprocessingml.document`, '', named('word\\document.xml')),
+  sample('.xlsx', `${ooxml}.spreadsheetml.sheet`, '', named('/xl/workbook.xml')),
   sample('.xlsx', `${ooxml}.spreadsheetml.sheet`, 'application/xlsx', named('xl/workbook.xml')),
   sample('.pptx', `${ooxml}.presentationml.presentation`, '', named('ppt/presentation.xml')),
   sample(
@@ -93,6 +96,8 @@ export const officeSamples: readonly Sample[] = [
     'application/x-msexcel application/x-cfb',
     real.compoundFile('Workbook'),
   ),
+  sample('.xls', 'application/vnd.ms-excel', '', real.compoundFile('WORKBOOK')),
+  sample('.doc', 'application/msword', '', real.compoundFile('WORDDOCUMENT')),
   sample(
     '.ppt .pps .pot',
     'application/vnd.ms-powerpoint',
@@ -183,11 +188,16 @@ export const archiveSamples: readonly Sample[] = [
     'application/x-rar-compressed application/x-rar',
     bytes('Rar!\x1a\x07\x01\0'),
   ),
-  sample('.7z', 'application/x-7z-compressed', 'application/7z-compressed', bytes('7z\xbc\xaf\x27\x1c')),
+  sample(
+    '.7z',
+    'application/x-7z-compressed',
+    'application/7z-compressed application/x-7zip application/7z',
+    bytes('7z\xbc\xaf\x27\x1c'),
+  ),
   sample(
     '.gz .tgz .svgz',
     'application/gzip',
-    'application/x-gzip application/x-tgz',
+    'application/x-gzip application/x-tgz application/gzipped',
     gzipSync(real.noise(6_000)),
   ),
   sample('.bz2', 'application/x-bzip2', 'application/x-bzip', bytes('BZh91AY&SY')),
