@@ -86,7 +86,8 @@ function toNamed({ type, key: [recordType = '', recordId = '', name = ''] }: Nod
   const faults = new Faults();
   checkRecord(faults, record, []);
   if (faults.details.length > 0 || name.length > maxNameLength) return null;
-  return type === 'HostRecord' ? toHostRecord(record) : toRecordField(record, name);
+  if (type === 'HostRecord') return toHostRecord(record);
+  return name === '' ? null : toRecordField(record, name);
 }
 
 async function findLinks(

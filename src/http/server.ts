@@ -155,7 +155,8 @@ function watchAnswers(server: FastifyInstance, stallTimeoutMs: number): void {
 function isDecodable(url: string): boolean {
   try {
     decodeURI(url.split('?', 1)[0] ?? '');
-    return true;
+    // Proxies are sent whole addresses.
+    return !/^[a-z]+:/i.test(url) || URL.canParse(url);
   } catch {
     return false;
   }

@@ -39,9 +39,13 @@ export class Plans {
     return this.fields * bytesPerField * (this.conditions.length > 0 ? maxPlans : 1);
   }
 
-  /** Null for what graphql-js has to execute. The variables have been coerced. */
+  /**
+   * Null for what graphql-js has to execute, such as a condition that is null, which is a fault of its place alone. The variables
+   * have been coerced.
+   */
   planOf(operation: OperationDefinitionNode, variables: GraphQLResolveInfo['variableValues']): Plan | null {
-    const values = this.conditions.map((name) => variables[name] === true);
+    const values = this.conditions.map((name) => variables[name]);
+    if (values.some((value) => typeof value !== 'boolean')) return null;
     const key = JSON.stringify([operation.name?.value, values]);
     const known = this.#known.get(key);
     if (known) return known;

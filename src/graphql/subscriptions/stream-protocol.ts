@@ -209,7 +209,13 @@ function acceptOf({ headers: { accept = '*/*' } }: StreamRequest): string {
 
 function assertOperationId({ parameters }: StreamRequest): void {
   const { extensions } = (parameters ?? {}) as { extensions?: { operationId?: unknown } | null };
-  if (String(extensions?.operationId ?? '').length <= maxOperationId) return;
+  const { operationId = '' } = extensions ?? {};
+  // The protocol's library looks for ids in a plain object.
+  if (typeof operationId !== 'string' || operationId in Object.prototype) {
+    const msg = 'The id of an operation must be a text, and no word of JavaScript such as constructor.';
+    throw fault('event_stream', ['extensions', 'operationId'], msg, { message: msg });
+  }
+  if (operationId.length <= maxOperationId) return;
   const msg = `The id of an operation may have at most ${maxOperationId} characters.`;
   throw fault('too_long', ['extensions', 'operationId'], msg, {
     code: 'BAD_USER_INPUT',

@@ -140,3 +140,21 @@ test('queries have the answer that graphql-js gives, whatever they ask for', asy
   expect(counts.errors - counts.refused).toBeGreaterThan(10);
   expect(counts.answers - counts.errors).toBeGreaterThan(10);
 });
+
+test('a condition that is null is the fault of whoever gives it, and of nobody after', async () => {
+  const queries = [
+    'query ($v: Boolean = true) { viewer { organizationId @include(if: $v) permissions } }',
+    'query ($v: Boolean = false) { viewer { organizationId @skip(if: $v) permissions } }',
+    'query ($v: Boolean = true) { viewer @skip(if: $v) { organizationId } __typename }',
+  ];
+  const accept = 'application/json, text/x-conditions';
+  await send(accept, { query: '{ __typename }' });
+  for (const [index, query] of queries.entries()) {
+    for (const [turn, v] of [null, false, null, true, undefined].entries()) {
+      const body = { query, variables: { v } };
+      const expected = await send(`application/json, text/x-condition-${index}-${turn}`, body);
+      expect(await send(accept, body)).toEqual(expected);
+      expect([expected.status, expected.errors.length]).toEqual([200, v === null ? 1 : 0]);
+    }
+  }
+});

@@ -220,6 +220,12 @@ describe('headers', () => {
     expect((await put(target, body)).status).toBe(201);
   });
 
+  test('a token has one spelling', async () => {
+    const { url } = await newTarget(body.length);
+    for (const end of ['=', '%00', '.'])
+      expect((await fetch(url + end, { method: 'PUT', body: new Uint8Array(body) })).status).toBe(404);
+  });
+
   test('the answer to a PUT has the type that an attachment gets, by its standard name', async () => {
     const input = { fileName: 'a.png', contentType: 'image/x-png' };
     const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), randomBytes(100)]);

@@ -200,10 +200,8 @@ describe('a request that is not of the protocol', () => {
     expect(await say({ operationId: 'x'.repeat(256) })).toMatchObject({ status: 400, type: 'too_long' });
     expect(await say({})).toMatchObject({ status: 400, type: 'event_stream' });
     expect(await say([])).toMatchObject({ status: 400, type: 'event_stream' });
-    expect(await say({ operationId: '__proto__' })).toMatchObject({
-      status: 409,
-      type: 'event_stream_taken',
-    });
+    for (const operationId of ['__proto__', 'constructor', { toString: 1 }, ['1'], 1])
+      expect(await say({ operationId })).toMatchObject({ status: 400, type: 'event_stream' });
     const watching = onRecord({ type: 'Task', id: '1' }, 'id');
     expect((await post(service, { ...watching, extensions: { operationId: '1' } }, { headers })).status).toBe(
       202,
