@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { agreeContentType } from '../content-types/agree-content-type.js';
-import { isSameType, parseMediaType } from '../content-types/content-type-names.js';
+import { isSameType, parseMediaType, unknownType } from '../content-types/content-type-names.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, Faults, fault } from '../errors.js';
@@ -217,7 +217,10 @@ async function describe(
   { md5, sha256, head, isUtf8 }: Measured,
 ): Promise<Omit<ReceivedUpload, 'isNew'>> {
   const known = { documentKey, size, md5, sha256 };
-  const { content } = await detect(storage, documentKey, { size, head, isUtf8 });
+  // The bytes are taken, even if a deletion has removed them by now, or the store does not answer any more.
+  const detected = await detect(storage, documentKey, { size, head, isUtf8 }).catch(() => null);
+  if (detected === null) return { ...known, contentType: contentType || unknownType };
+  const { content } = detected;
   const claim = contentType === '' ? null : contentType;
   const policy = { acceptedTypes: null, extensions: 'any' } as const;
   const agreed = agreeContentType({ content, fileName, claim, hint: null, ...policy });

@@ -207,21 +207,27 @@ function acceptOf({ headers: { accept = '*/*' } }: StreamRequest): string {
   return [eventStream, '*/*'].find((type) => given.includes(type)) ?? given;
 }
 
-function assertOperationId({ parameters }: StreamRequest): void {
-  const { extensions } = (parameters ?? {}) as { extensions?: { operationId?: unknown } | null };
-  const { operationId = '' } = extensions ?? {};
+/** In a URL they are JSON; the protocol refuses what is none. */
+function extensionsOf({ parameters }: StreamRequest): { operationId?: unknown } {
+  const { extensions } = (parameters ?? {}) as { extensions?: unknown };
+  try {
+    return (typeof extensions === 'string' ? JSON.parse(extensions) : extensions) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function assertOperationId(request: StreamRequest): void {
+  const { operationId = '' } = extensionsOf(request);
+  const loc = ['extensions', 'operationId'];
   // The protocol's library looks for ids in a plain object.
   if (typeof operationId !== 'string' || operationId in Object.prototype) {
     const msg = 'The id of an operation must be a text, and no word of JavaScript such as constructor.';
-    throw fault('event_stream', ['extensions', 'operationId'], msg, { message: msg });
+    throw fault('event_stream', loc, msg, { message: msg });
   }
   if (operationId.length <= maxOperationId) return;
   const msg = `The id of an operation may have at most ${maxOperationId} characters.`;
-  throw fault('too_long', ['extensions', 'operationId'], msg, {
-    code: 'BAD_USER_INPUT',
-    message: msg,
-    limit: maxOperationId,
-  });
+  throw fault('too_long', loc, msg, { code: 'BAD_USER_INPUT', message: msg, limit: maxOperationId });
 }
 
 function noStream(): AttachmentError {

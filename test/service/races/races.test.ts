@@ -41,25 +41,39 @@ test('a PUT whose bytes were taken says so, whoever asks for them meanwhile', as
   });
 });
 
-test('a PUT whose bytes were taken, used and deleted before it is answered says that they were taken', async () => {
-  await races.run('PUT beside createAttachment(documentKey), deleted at once', 8, async () => {
-    const name = races.stage.newName();
-    const file = { content: Buffer.from(name), name: `${name}.txt`, type: 'text/plain' };
-    const target = await openTarget(races.client, file);
-    if (!('documentKey' in target)) throw new Error('There is no target.');
-    const using = async () => {
-      for (;;) {
-        const answer = await createFrom(races.client, target.documentKey);
-        const id = answer.data?.createAttachment?.attachment.id;
-        if (id !== undefined) return remove(id)(races.client);
-        expect(codeOf(answer)).toBe('UPLOAD_NOT_FINISHED');
-      }
-    };
-    const [put, removed] = await Promise.all([putTo(target.url, file), using()]);
-    expect([put.status, codeOf(removed)]).toEqual([201, 'ok']);
-    return 'ok';
-  });
-});
+/** A ZIP whose kind is told by its end, which is not kept in memory. */
+const zip = Buffer.concat([
+  Buffer.from('PK\x03\x04'),
+  Buffer.alloc(100_000, 7),
+  Buffer.from('PK\x05\x06'),
+  Buffer.alloc(18),
+]);
+
+test.each([
+  ['text', '.txt', 'text/plain', Buffer.from('text')],
+  ['an archive', '.zip', 'application/zip', zip],
+])(
+  'a PUT of %s whose bytes were taken, used and deleted before it is answered says so',
+  async (_, end, type, bytes) => {
+    await races.run('PUT beside createAttachment(documentKey), deleted at once', 8, async () => {
+      const name = races.stage.newName();
+      const file = { content: bytes, name: `${name}${end}`, type };
+      const target = await openTarget(races.client, file);
+      if (!('documentKey' in target)) throw new Error('There is no target.');
+      const using = async () => {
+        for (;;) {
+          const answer = await createFrom(races.client, target.documentKey);
+          const id = answer.data?.createAttachment?.attachment.id;
+          if (id !== undefined) return remove(id)(races.client);
+          expect(codeOf(answer)).toBe('UPLOAD_NOT_FINISHED');
+        }
+      };
+      const [put, removed] = await Promise.all([putTo(target.url, file), using()]);
+      expect([put.status, codeOf(removed)]).toEqual([201, 'ok']);
+      return 'ok';
+    });
+  },
+);
 
 test('exactly one of two claims at once by one record says that it was the first', async () => {
   await races.run('two claims by one record', 16, async () => {

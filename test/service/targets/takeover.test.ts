@@ -1,13 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../../src/database/database.js';
 import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
+import { createLocalStorage } from '../../../src/storage/local.js';
+import { overrideStorage } from '../../support/override-storage.js';
 import { RawConnection, requestHead } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
 import { roundsOf, seededRandom } from '../../support/seeded-random.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { storedFiles } from '../../support/stored-files.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 interface Target {
@@ -224,6 +228,26 @@ describe('headers', () => {
     const { url } = await newTarget(body.length);
     for (const end of ['=', '%00', '.'])
       expect((await fetch(url + end, { method: 'PUT', body: new Uint8Array(body) })).status).toBe(404);
+  });
+
+  test('bytes that cannot be looked into once they are stored are taken all the same', async () => {
+    const directory = await makeTemporaryDirectory();
+    const storage = overrideStorage(createLocalStorage(directory), { read: async () => null });
+    await using service = await startService({}, { storage });
+    const zip = Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(100_000, 7)]);
+    const input = { fileName: 'a.zip', contentType: 'application/zip', size: zip.length };
+    const { createUploadTarget } = await service.client.ask<{ createUploadTarget: { target: Target } }>(
+      `mutation ($input: CreateUploadTargetInput!) {
+        createUploadTarget(input: $input) { target { documentKey url headers { name value } } } }`,
+      { input },
+    );
+    const response = await fetch(createUploadTarget.target.url, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/zip' },
+      body: new Uint8Array(zip),
+    });
+    expect([response.status, await response.json()]).toMatchObject([201, { contentType: 'application/zip' }]);
+    await rm(directory, { recursive: true });
   });
 
   test('the answer to a PUT has the type that an attachment gets, by its standard name', async () => {

@@ -202,6 +202,23 @@ describe('a request that is not of the protocol', () => {
     expect(await say([])).toMatchObject({ status: 400, type: 'event_stream' });
     for (const operationId of ['__proto__', 'constructor', { toString: 1 }, ['1'], 1])
       expect(await say({ operationId })).toMatchObject({ status: 400, type: 'event_stream' });
+    for (const [operationId, type] of [
+      ['__proto__', 'event_stream'],
+      ['x'.repeat(256), 'too_long'],
+    ]) {
+      const url = new URL(target(service));
+      url.searchParams.set('query', viewer);
+      url.searchParams.set('extensions', JSON.stringify({ operationId }));
+      const refused = await fetch(url, {
+        headers: {
+          ...service.client.headers,
+          ...headers,
+          accept: 'application/json',
+          'apollo-require-preflight': 'true',
+        },
+      });
+      expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining(`"${type}"`)]);
+    }
     const watching = onRecord({ type: 'Task', id: '1' }, 'id');
     expect((await post(service, { ...watching, extensions: { operationId: '1' } }, { headers })).status).toBe(
       202,
