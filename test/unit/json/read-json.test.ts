@@ -255,7 +255,11 @@ describe('a body at the limit is read in turns', () => {
     JSON.parse(plain);
     const { user, system } = process.cpuUsage(started);
     const parsing = (user + system) / 1_000;
-    const { longest, turns } = await measureTurns(() => read(body));
+    // Other programs lengthen a turn of one reading; our own work lengthens those of all.
+    const readings: { longest: number; turns: number }[] = [];
+    for (let reading = 0; reading < 3; reading += 1) readings.push(await measureTurns(() => read(body)));
+    const longest = Math.min(...readings.map((reading) => reading.longest));
+    const turns = Math.min(...readings.map((reading) => reading.turns));
     report(`${what}: longest turn ${longest.toFixed(0)} ms of ${turns}, JSON.parse ${parsing.toFixed(0)} ms`);
     expect(turns).toBeGreaterThan(20);
     expect(longest).toBeLessThan(5 * parsing);
