@@ -12,7 +12,7 @@ const inTests = (globs) => globs.map((glob) => `<rootDir>/build/test/${glob}/**/
 const project = {
   roots: ['<rootDir>/build/test'],
   transform: {},
-  runner: 'jest-light-runner/child-process',
+  runner: '<rootDir>/build/test/support/test-runner.js',
   setupFilesAfterEnv: ['<rootDir>/build/test/support/limit-tests.js'],
 };
 
