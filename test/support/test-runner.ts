@@ -17,15 +17,6 @@ interface Channel {
   postMessage(message: unknown): void;
 }
 
-/**
- * Runs tests in processes of their own. A process asks for its settings before its first file. jest-light-runner 0.7 answers all
- * processes of a project when one asks, and never again. A process that does not listen yet misses the answer and waits for good.
- * So each process has a channel of its own here.
- */
-export default class TestRunner extends LightRunner {
-  override _testRunners: Map<object, Runner> = new OwnChannels(this._globalConfig);
-}
-
 class OwnChannels extends Map<object, Runner> {
   readonly #globalConfig: unknown;
 
@@ -39,6 +30,15 @@ class OwnChannels extends Map<object, Runner> {
     const run = ({ path }: TestOfProject) => pool.run(path, { channel: openChannel(workerData) });
     return super.set(projectConfig, { pool, run });
   }
+}
+
+/**
+ * Runs tests in processes of their own. A process asks for its settings before its first file. jest-light-runner 0.7 answers all
+ * processes of a project when one asks, and never again. A process that does not listen yet misses the answer and waits for good.
+ * So each process has a channel of its own here.
+ */
+export default class TestRunner extends LightRunner {
+  override _testRunners: Map<object, Runner> = new OwnChannels(this._globalConfig);
 }
 
 function openChannel(workerData: object): Channel {
