@@ -22,6 +22,7 @@ export const faultTypes = {
   },
   FORBIDDEN: {
     missing_permission: 'The credential, or the maker of a new key, lacks the permission that msg names.',
+    share_links_off: 'Share links are switched off by SHARE_LINKS.',
     record_not_editable: 'The record authorizer says no for this record or field.',
     total_hidden: 'There is no totalCount while a record authorizer decides what is shown.',
     signature_invalid: 'The signed URL was changed or cut off.',
@@ -30,6 +31,8 @@ export const faultTypes = {
   },
   NOT_FOUND: {
     not_found: 'The id at loc leads to nothing.',
+    share_link_over:
+      'The share link was revoked, has expired or is used up, or what it shares is gone: HTTP 410.',
     deleted: 'The content was deleted together with what was made of it before.',
   },
   BAD_USER_INPUT: {

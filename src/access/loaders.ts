@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { PrincipalRow } from '../database/entities/organization.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import type { ShareLinkRow } from '../database/entities/share-link.js';
 import { RejectionRow } from '../database/entities/verdict.js';
 import type { Stretch, Total } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
@@ -17,8 +18,9 @@ import {
 } from '../links/read-fields.js';
 import type { RecordRef } from '../model/record.js';
 import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
+import { countShareLinks, readShareLinks } from '../sharing/list-share-links.js';
 
-/** A stretch of an attachment's links, by field id. */
+/** A stretch of what belongs to an attachment. */
 export interface LinkSlice extends Stretch {
   attachmentId: string;
 }
@@ -79,7 +81,8 @@ export function createAccessLoaders(
       options,
     ),
     linksOfAttachment: new DataLoader<LinkSlice, LinkRow[]>(
-      (slices) => list((lists) => readSlices(lists, slices)),
+      (slices) =>
+        list((lists) => readSlices(slices, (ids, stretch) => readLinksOfAttachments(lists, ids, stretch))),
       options,
     ),
   };
@@ -120,6 +123,12 @@ export function createLoaders(
       { ...options, maxBatchSize: maxFieldsAtOnce },
     ),
     linkCount: totalByKey((ids) => list((lists) => countLinks(lists, ids)), options),
+    shareLinks: new DataLoader<LinkSlice, ShareLinkRow[]>(
+      (slices) =>
+        list((lists) => readSlices(slices, (ids, stretch) => readShareLinks(lists, viewer, ids, stretch))),
+      options,
+    ),
+    shareLinkCount: totalByKey((ids) => list((lists) => countShareLinks(lists, viewer, ids)), options),
   };
 }
 
@@ -193,16 +202,19 @@ function groupBy<Value>(values: readonly Value[], nameOf: (value: Value) => stri
 }
 
 /** Slices that differ only in the attachment, as those of one page do, share a statement. */
-async function readSlices(read: EntityManager, slices: readonly LinkSlice[]): Promise<LinkRow[][]> {
+async function readSlices<Row extends { attachmentId: string }>(
+  slices: readonly LinkSlice[],
+  read: (attachmentIds: readonly string[], stretch: Stretch) => Promise<Row[]>,
+): Promise<Row[][]> {
   const kindOf = ({ limit, isBackward, after, before }: LinkSlice) =>
     JSON.stringify([limit, isBackward, after?.id, before?.id]);
-  const found = new Map<string, Map<string, LinkRow[]>>();
+  const found = new Map<string, Map<string, Row[]>>();
   for (const [kind, alike] of groupBy(slices, kindOf)) {
     const ids = unique(alike.map(({ attachmentId }) => attachmentId));
-    const links = await readLinksOfAttachments(read, ids, alike[0] as LinkSlice);
+    const rows = await read(ids, alike[0] as LinkSlice);
     found.set(
       kind,
-      groupBy(links, ({ attachmentId }) => attachmentId),
+      groupBy(rows, ({ attachmentId }) => attachmentId),
     );
   }
   return slices.map((slice) => found.get(kindOf(slice))?.get(slice.attachmentId) ?? []);

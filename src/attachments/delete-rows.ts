@@ -35,6 +35,11 @@ export async function deleteRows(
   await lockRows(manager, BlobRow, blobIds, 'UPDATE');
   await unlinkEverywhere(manager, ids);
   await webhooks.forget(manager, ids);
+  await changeRows(
+    manager,
+    (sql) =>
+      `UPDATE share_links SET ended_at = ${sql.add(now.getTime())} WHERE ${sql.isOneOf('attachment_id', ids)}`,
+  );
   const deleted = await changeRows(
     manager,
     (sql) => `DELETE FROM attachments WHERE ${sql.isOneOf('id', ids)}`,

@@ -1,7 +1,12 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
-import { findAttachment, mayDownload, readStored } from '../model/stored-attachment.js';
+import {
+  findAttachment,
+  mayDownload,
+  readStored,
+  type StoredAttachment,
+} from '../model/stored-attachment.js';
 
 export interface Download {
   id: string;
@@ -26,10 +31,14 @@ export async function findDownload(
 ): Promise<Download | null> {
   const stored = viewer ? await findAttachment(manager, viewer, id) : (await readStored(manager, [id]))[0];
   if (!stored) return null;
-  const { attachment, blob } = stored;
-  const permitted = viewer ? mayDownload(viewer, stored) : blob.verdict === 'APPROVED';
+  const permitted = viewer ? mayDownload(viewer, stored) : stored.blob.verdict === 'APPROVED';
   if (!permitted) throw new AttachmentError('NOT_APPROVED');
-  const { organizationId, fileName, contentType, size, createdAt } = attachment;
+  return toDownload(stored);
+}
+
+/** The facts that bytes are sent by. Whether they may leave is the caller's to know. */
+export function toDownload({ attachment, blob }: StoredAttachment): Download {
+  const { id, organizationId, fileName, contentType, size, createdAt } = attachment;
   const { sha256, charset, documentKey } = blob;
   return { id, organizationId, fileName, contentType, size, sha256, charset, documentKey, createdAt };
 }

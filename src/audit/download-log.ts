@@ -7,8 +7,8 @@ import { type Actor, type AuditEvent, recordEvents } from './record-event.js';
 export interface FetchedFile {
   attachmentId: string;
   organizationId: string;
-  /** Who had a credential, or which signed URL it was, and who had made that. */
-  by: { principalId: string } | { link: SignedLink };
+  /** Who had a credential, or which signed URL or share link it was, and who had made that. */
+  by: { principalId: string } | { link: SignedLink } | { share: SharedBy };
 }
 
 export interface SignedLink {
@@ -17,7 +17,13 @@ export interface SignedLink {
   maker: { principalId: string; keyId: string | null };
 }
 
-/** Records downloads: once for each principal or signed URL, file and day (UTC), and none of them has to wait for it. */
+/** A share link, and who has made it. */
+export interface SharedBy {
+  shareLinkId: string;
+  maker: SignedLink['maker'];
+}
+
+/** Records downloads: once for each principal, signed URL or share link, file and day (UTC), and none of them has to wait for it. */
 export interface DownloadLog {
   note(fetched: FetchedFile): void;
   /** Writes what is not written yet, and ends. */
@@ -69,25 +75,31 @@ export function createDownloadLog({
   };
 }
 
-/** Who came with the link is not known, but whose it was. */
-function detailsOf({ maker: { principalId, keyId } }: SignedLink): object {
-  return { by: 'SIGNED_URL', madeBy: principalId, ...(keyId === null ? {} : { apiKeyId: keyId }) };
+/** Who came with a link is not known, but whose it was. */
+function detailsOf(by: FetchedFile['by']): object {
+  if ('principalId' in by) return { by: 'CREDENTIAL' };
+  const { principalId, keyId } = ('share' in by ? by.share : by.link).maker;
+  const way = 'share' in by ? { by: 'SHARE_LINK', shareLinkId: by.share.shareLinkId } : { by: 'SIGNED_URL' };
+  return { ...way, madeBy: principalId, ...(keyId === null ? {} : { apiKeyId: keyId }) };
 }
 
+const principalOf = (by: FetchedFile['by']) => ('principalId' in by ? by.principalId : null);
+
+/** The same text for all that is one event on one day. */
 function keyOf({ attachmentId, organizationId, by }: FetchedFile, at: Date): string {
   const day = at.toISOString().slice(0, 10);
-  const [principalId, signature] = 'link' in by ? [null, by.link.signature] : [by.principalId, null];
-  const what = JSON.stringify([day, organizationId, attachmentId, principalId, signature]);
+  const link = 'link' in by ? by.link.signature : 'share' in by ? by.share.shareLinkId : null;
+  const what = JSON.stringify([day, organizationId, attachmentId, principalOf(by), link]);
   return createHash('sha256').update(what).digest('hex');
 }
 
 function toEvent(fetched: FetchedFile, at: Date, onceKey: string): [Actor, AuditEvent] {
   const { attachmentId: subjectId, organizationId, by } = fetched;
-  const principal = 'link' in by ? null : { id: by.principalId };
-  const details = 'link' in by ? detailsOf(by.link) : { by: 'CREDENTIAL' };
+  const id = principalOf(by);
+  const principal = id === null ? null : { id };
   return [
     { organizationId, principal },
-    { action: 'ATTACHMENT_DOWNLOADED', subjectId, at, details, onceKey },
+    { action: 'ATTACHMENT_DOWNLOADED', subjectId, at, details: detailsOf(by), onceKey },
   ];
 }
 

@@ -43,6 +43,8 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     deleteRecordAttachments: write,
     rescanAttachment: write,
     redeliverWebhook: write,
+    createShareLink: write,
+    revokeShareLink: write,
     releaseAttachment: admin,
     createApiKey: keys,
     revokeApiKey: keys,
@@ -69,6 +71,7 @@ export const routeNeeds = {
   'GET /attachments/:id': read,
   'GET /attachments/:id/*': read,
   /** The token is the credential. */
+  'GET /s/:token': null,
   'PUT /uploads/*': null,
   'GET /health/live': null,
   'GET /health/ready': null,

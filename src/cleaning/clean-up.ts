@@ -20,6 +20,7 @@ import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { readStored } from '../model/stored-attachment.js';
+import { forgetShareLinks } from '../sharing/share-links.js';
 import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
 
 export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpiredDependencies {
@@ -29,8 +30,8 @@ export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpi
 }
 
 /**
- * Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys and audit
- * events, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
+ * Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, audit
+ * events and share links, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
  */
 export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
@@ -39,6 +40,7 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
     () => dropUnusedTargets(deps, now, signal),
     () => forgetCreations(deps.database, now),
     () => purgeEvents(deps.database, now, deps.auditRetentionMs),
+    () => forgetShareLinks(deps.database, now),
     () => removeDueBytes(deps),
     () => sweepDeadIntakes(deps),
     () => forgetSweptKeys(deps.database, now),

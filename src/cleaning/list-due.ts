@@ -5,14 +5,16 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import { RemovalRow } from '../database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { ShareLinkRow } from '../database/entities/share-link.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { isForgotten } from '../sharing/share-links.js';
 import { isUnused } from './clean-up.js';
 import { listOrphans, type SweepOptions, type SweepStorageDependencies } from './sweep-storage.js';
 
 /** Something that cleaning would remove now. */
 export interface Due {
-  kind: 'attachment' | 'upload target' | 'idempotency key' | 'audit event' | 'bytes';
-  /** An attachment's, target's or event's id, an idempotency key as its client has chosen it, or a document key. */
+  kind: 'attachment' | 'upload target' | 'idempotency key' | 'audit event' | 'share link' | 'bytes';
+  /** An attachment's, target's, event's or link's id, an idempotency key as its client has chosen it, or a document key. */
   id: string;
   reason: string;
 }
@@ -29,6 +31,7 @@ export async function* listDue(deps: ListDueDependencies, options: SweepOptions)
   yield* unusedTargets(deps);
   yield* outlivedKeys(deps);
   yield* outlivedEvents(deps);
+  yield* outlivedLinks(deps);
   for await (const { documentKey } of batches((page) => deps.database.read.find(RemovalRow, page))) {
     yield { kind: 'bytes', id: documentKey, reason: 'its last attachment was deleted' };
   }
@@ -79,6 +82,16 @@ async function* outlivedEvents({
   );
   for await (const { id, action, createdAt } of outlived) {
     yield { kind: 'audit event', id, reason: `${action} at ${createdAt.toISOString()}` };
+  }
+}
+
+async function* outlivedLinks({ database, clock }: SweepStorageDependencies): AsyncGenerator<Due> {
+  const where = isForgotten(clock());
+  const order = { endedAt: 'ASC', id: 'ASC' } as const;
+  for await (const { id, endedAt } of batches((page) =>
+    database.read.find(ShareLinkRow, { where, order, ...page }),
+  )) {
+    yield { kind: 'share link', id, reason: `its attachment was deleted at ${endedAt?.toISOString()}` };
   }
 }
 

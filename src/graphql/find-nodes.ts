@@ -3,6 +3,7 @@ import { Faults } from '../errors.js';
 import { readLinkedAttachments } from '../links/read-fields.js';
 import { checkRecord, maxNameLength } from '../model/record.js';
 import { readAttachments } from '../model/stored-attachment.js';
+import { readShareLinksOf } from '../sharing/list-share-links.js';
 import { readDeliveriesOf } from '../webhooks/list-deliveries.js';
 import type { GraphqlContext } from './context.js';
 import { type NodeKey, readNodeId } from './node-ids.js';
@@ -10,6 +11,7 @@ import { toApiKey } from './types/api-key.js';
 import { toAttachment } from './types/attachment.js';
 import { toAttachmentLink, toHostRecord, toRecordField } from './types/record.js';
 import type { Node } from './types/scalars.js';
+import { toShareLink } from './types/share-link.js';
 import { toWebhookDelivery } from './types/webhook-delivery.js';
 
 type Found = Map<string, Node>;
@@ -28,6 +30,7 @@ export async function findNodes(context: GraphqlContext, ids: readonly string[])
   if (permissions.has('attachments:read')) {
     await findAttachments(context, rowIds, found);
     await findDeliveries(context, without(rowIds, found), found);
+    await findShareLinks(context, without(rowIds, found), found);
     const keyed = [...new Set(ids)].flatMap((id) => {
       const key = uuid.test(id) ? null : readNodeId(organizationId, id);
       return key ? [{ id, ...key }] : [];
@@ -69,6 +72,22 @@ async function findDeliveries(
   const visibleIds = new Set([...visible].map(({ attachment }) => attachment.id));
   for (const delivery of deliveries)
     if (visibleIds.has(delivery.attachmentId)) found.set(delivery.id, toWebhookDelivery(delivery));
+}
+
+/** A share link is seen by whoever sees its attachment. */
+async function findShareLinks(
+  { reader, viewer, access }: GraphqlContext,
+  ids: readonly string[],
+  found: Found,
+): Promise<void> {
+  const links = await readShareLinksOf(reader, viewer, ids);
+  const attachmentIds = links.map(({ attachmentId }) => attachmentId);
+  const visible = await access.visible(await readAttachments(reader, viewer, attachmentIds));
+  const byId = new Map([...visible].map((stored) => [stored.attachment.id, stored]));
+  for (const link of links) {
+    const stored = byId.get(link.attachmentId);
+    if (stored) found.set(link.id, toShareLink({ link, stored }));
+  }
 }
 
 async function findKeys(

@@ -12,6 +12,7 @@ import { Federation } from './resolvers/federation.js';
 import { Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
+import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
 import { Webhooks } from './resolvers/webhooks.js';
 import type { Attachment } from './types/attachment.js';
@@ -38,6 +39,8 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       Webhooks,
       ApiKeys,
       Audit,
+      ShareLinks,
+      SharedAttachments,
       Subscriptions,
       ...(federation ? [Federation] : []),
     ],

@@ -87,6 +87,7 @@ const ownStatuses: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
   content_encoding: 415,
   event_stream_taken: 409,
+  share_link_over: 410,
 };
 
 /** HTTP has words of its own for some faults that are of no kind of ours. */

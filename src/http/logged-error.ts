@@ -78,9 +78,9 @@ export class RequestLog extends LogController {
   }
 }
 
-/** The parts of a request that may be logged. Behind /uploads/ comes a token. */
+/** The parts of a request that may be logged. Behind /uploads/ and /s/ comes a token. */
 export function loggedRequest({ method, originalUrl }: FastifyRequest) {
   const [path = ''] = originalUrl.split(queryStart, 1);
-  const shown = path.replace(/(\/uploads\/).*/, '$1').replace(secretLike, '…');
+  const shown = path.replace(/^(\/(?:uploads|s)\/).*/, '$1').replace(secretLike, '…');
   return { method, path: cutText(shown, maxPath) };
 }

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
-import type { DirectAccess, Storage } from '../storage/storage.js';
+import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import {
   evaluatePreconditions,
   isRangeCurrent,
@@ -39,6 +39,8 @@ export interface SendOptions {
   now: Date;
   /** Called before bytes are sent through us; throws where too many are on their way. The result ends it. */
   begin(): Release;
+  /** Called before the bytes of a GET leave, whoever sends them. Throws where they may not. */
+  count?(range: ByteRange): Promise<void>;
 }
 
 /** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
@@ -70,6 +72,7 @@ export async function sendFile(
           'content-type': presentationOf(file, options.disposition).contentType,
         },
         begin: options.begin,
+        count: async (sent) => options.count?.(sent),
       });
   }
 }
@@ -84,9 +87,11 @@ async function redirectToStore(
   reply: FastifyReply,
   direct: Pick<DirectAccess, 'downloadUrl'>,
   file: DownloadableFile,
-  { disposition, cacheControl, resourcePolicy, now }: SendOptions,
+  { disposition, cacheControl, resourcePolicy, now, count }: SendOptions,
 ): Promise<void> {
-  const { documentKey, fileName } = file;
+  const { documentKey, fileName, size } = file;
+  const range = readByteRange(reply.request.headers.range, size) ?? { start: 0, end: size - 1 };
+  if (range !== 'UNSATISFIABLE') await count?.(range);
   const presentation = presentationOf(file, disposition);
   const windowMs = redirectWindowSeconds * 1_000;
   const from = new Date(Math.floor(now.getTime() / windowMs) * windowMs);
@@ -120,13 +125,14 @@ interface Sending {
   range: ReturnType<typeof readByteRange>;
   headers: OutgoingHttpHeaders;
   begin(): Release;
+  count(range: ByteRange): Promise<void>;
 }
 
 async function sendBytes(
   reply: FastifyReply,
   storage: Pick<Storage, 'read'>,
   { documentKey, size }: DownloadableFile,
-  { range, headers, begin }: Sending,
+  { range, headers, begin, count }: Sending,
 ): Promise<void> {
   if (range === 'UNSATISFIABLE') {
     reply.code(416).header('content-range', `bytes */${size}`).send();
@@ -136,6 +142,8 @@ async function sendBytes(
   const isBodiless = reply.request.method === 'HEAD' || size === 0;
   if (!isBodiless) reply.raw.once('close', begin());
   const body = isBodiless ? undefined : await openBody(storage, documentKey, { start, end }, reply.raw);
+  // The body of a refusal ends with its answer.
+  if (reply.request.method === 'GET') await count({ start, end });
 
   if (range !== null) reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
   reply.headers(headers).header('content-length', end - start + 1);

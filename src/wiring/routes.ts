@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
-import { findDownload } from '../attachments/find-download.js';
+import { findDownload, toDownload } from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
@@ -14,6 +14,7 @@ import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
+import { AttachmentError } from '../errors.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { checkVariables } from '../graphql/check-variables.js';
@@ -35,6 +36,7 @@ import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { registerShareLinks } from '../http/share-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
@@ -49,6 +51,7 @@ import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
+import { countDownload, findShared } from '../sharing/use-share-link.js';
 import { inSpan } from '../tracing.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
@@ -87,6 +90,7 @@ export async function addRoutes(
   const apollo = await addGraphql(server, config, deps);
   addDirectUpload(server, config, deps);
   addDownload(server, deps);
+  addShareLinks(server, config, deps);
   registerHealth(server, {
     database: () => deps.database.check(),
     storage: () => deps.storage.check(),
@@ -217,6 +221,29 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
     onDownload: ({ id: attachmentId, organizationId }, receiver) => {
       const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
       deps.downloads.note({ attachmentId, organizationId, by });
+    },
+  });
+}
+
+/** Switched off, no link leads anywhere. */
+function addShareLinks(server: FastifyInstance, { shareLinks }: Config, deps: RouteDependencies): void {
+  registerShareLinks(server, {
+    ...deps,
+    direct: deps.redirectDownloads ? deps.storage.direct : null,
+    findShared: async (token) => {
+      if (!shareLinks) throw new AttachmentError('NOT_FOUND');
+      const shared = await findShared(deps, token);
+      const { link, stored } = shared;
+      const { id: shareLinkId, createdById: principalId, keyId, organizationId } = link;
+      const by = { share: { shareLinkId, maker: { principalId, keyId } } };
+      return {
+        file: toDownload(stored),
+        isLimited: link.maxDownloads !== null,
+        count: async (range) => {
+          await countDownload(deps, shared, range);
+          deps.downloads.note({ attachmentId: stored.attachment.id, organizationId, by });
+        },
+      };
     },
   });
 }

@@ -16,6 +16,7 @@ const levels: readonly (readonly string[])[] = [
   ['intake', 'links'],
   ['verdicts'],
   ['attachments'],
+  ['sharing'],
   ['access', 'cleaning', 'webhooks', 'transfer'],
   ['graphql'],
   ['http'],

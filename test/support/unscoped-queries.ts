@@ -4,6 +4,7 @@ const reasons = {
     'src/cleaning/list-due.ts expiredAttachments',
     'src/cleaning/list-due.ts outlivedEvents',
     'src/cleaning/list-due.ts outlivedKeys',
+    'src/cleaning/list-due.ts outlivedLinks',
     'src/cleaning/list-due.ts unusedTargets',
     'src/cleaning/clean-up.ts purgeExpired',
     'src/cleaning/clean-up.ts drop',
@@ -17,8 +18,9 @@ const reasons = {
     'src/webhooks/settle-delivery.ts endSubscription',
     'src/webhooks/settle-delivery.ts dropIfForgotten',
   ],
-  'the credential itself names the row: a key by its hash, a signed id, a signed token': [
+  'the credential itself names the row: a key by its hash, a signed id, a token': [
     'src/intake/receive.ts receiveUpload',
+    'src/sharing/use-share-link.ts findShared',
   ],
   'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
     ['src/model/stored-attachment.ts readStored'],

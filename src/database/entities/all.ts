@@ -7,6 +7,7 @@ import { IdempotencyKeyRow } from './idempotency-key.js';
 import { JobRow } from './job.js';
 import { OrganizationRow, PrincipalRow } from './organization.js';
 import { LinkRow, RecordFieldRow } from './record-field.js';
+import { ShareLinkRow } from './share-link.js';
 import { UploadTargetRow } from './upload-target.js';
 import { RejectionRow, ReleaseRow } from './verdict.js';
 import { WebhookDeliveryRow } from './webhook-delivery.js';
@@ -33,4 +34,5 @@ export const entities = [
   WebhookDeliveryRow,
   WebhookSubscriptionRow,
   AuditEventRow,
+  ShareLinkRow,
 ];

@@ -15,6 +15,7 @@ import { Names1763700000022 } from './1763700000022-names.js';
 import { Charsets1763700000023 } from './1763700000023-charsets.js';
 import { DescriptionFormats1763700000024 } from './1763700000024-description-formats.js';
 import { UploadAttempts1763700000031 } from './1763700000031-upload-attempts.js';
+import { ShareLinks1763700000041 } from './1763700000041-share-links.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   Charsets1763700000023,
   DescriptionFormats1763700000024,
   UploadAttempts1763700000031,
+  ShareLinks1763700000041,
 ];

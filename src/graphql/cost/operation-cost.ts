@@ -211,6 +211,7 @@ const weights: Readonly<Record<string, number>> = {
   'AttachmentConnection.totalCount': 1_000,
   'AttachmentLinkConnection.totalCount': 10,
   'AuditEventConnection.totalCount': 1_000,
+  'ShareLinkConnection.totalCount': 10,
   'WebhookDeliveryConnection.totalCount': 100,
   'Attachment.downloadUrl': 10,
   'PageInfo.hasNextPage': 10,

@@ -29,8 +29,11 @@ registerEnumType(AuditAction, {
         'Somebody changed its name, description or metadata. The details hold what was said before and after.',
     },
     ATTACHMENT_DOWNLOADED: {
-      description: 'Once for each principal or signed URL, attachment and day, in UTC.',
+      description:
+        'Once for each principal, signed URL or share link, attachment and day, in UTC. The details name the link.',
     },
+    SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
+    SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },
     ATTACHMENT_PURGED: { description: 'Deleted by the service, since it had expired.' },
   },
   description: 'The kinds of events that the audit log holds. More may come.',

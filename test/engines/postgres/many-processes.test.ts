@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { onAttachment, openLive } from '../../service/live/live-client.js';
+import { linkOf, share, statusOf as statusOfGet, tryRevoke } from '../../service/sharing/share-operations.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
@@ -75,6 +76,28 @@ test('a URL that one process has signed opens in the other', async () => {
   const { attachment } = await here.client.ask<{ attachment: { downloadUrl: string } }>(query, { id });
   const response = await fetch(attachment.downloadUrl.replace(here.url, there.url));
   expect([response.status, await response.text()]).toEqual([200, 'signed']);
+  expect(worker.isAlive()).toBe(true);
+});
+
+test('a share link for one download gives the bytes once in both together, and a revoked one none', async () => {
+  await using worker = await lend();
+  const { id } = await here.client.upload(file('shared'));
+  await until(async () => (await statusOf(here, id)) === 'APPROVED');
+  const rounds = 3;
+  for (let round = 0; round < rounds; round += 1) {
+    const { url, shareLink } = await share(here.client, id, { maxDownloads: 1 });
+    const urls = [url, url.replace(here.url, there.url)];
+    const gets = Array.from({ length: 50 }, (_, index) => statusOfGet(urls[index % 2] ?? ''));
+    const statuses = (await Promise.all(gets)).toSorted();
+    expect(statuses).toEqual([200, ...Array(49).fill(410)]);
+    expect((await linkOf(there.client, shareLink.id))?.downloads).toBe(1);
+  }
+  report(`${rounds} rounds of 50 downloads on a link for one, by two processes: one each time`);
+  const { url, shareLink } = await share(here.client, id);
+  const elsewhere = url.replace(here.url, there.url);
+  expect(await statusOfGet(elsewhere)).toBe(200);
+  await tryRevoke(here.client, shareLink.id);
+  expect(await statusOfGet(elsewhere)).toBe(410);
   expect(worker.isAlive()).toBe(true);
 });
 

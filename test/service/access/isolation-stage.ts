@@ -6,6 +6,7 @@ import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';
+import { share } from '../sharing/share-operations.js';
 
 /** Everything that has an id of its own or is named by its owner's words. */
 export type Kind =
@@ -21,6 +22,7 @@ export type Kind =
   | 'cursor'
   | 'apiKey'
   | 'delivery'
+  | 'shareLink'
   | 'idempotencyKey'
   | 'principal'
   | 'sha256';
@@ -66,6 +68,7 @@ export async function setStage(service: TestService): Promise<Stage> {
   const { url: uploadUrl } = await newTarget(alice);
   const uploaded = await newTarget(alice);
   await fetch(uploaded.url, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } });
+  const shared = await share(alice, files.claimed.id);
   const things = {
     ...toPairs({
       unclaimed: files.unclaimed.id,
@@ -75,6 +78,7 @@ export async function setStage(service: TestService): Promise<Stage> {
       uploadedKey: uploaded.documentKey,
       apiKey: await firstKeyId(alice),
       delivery: await deliveryId(alice, files.claimed.id),
+      shareLink: shared.shareLink.id,
       principal: files.claimed.createdBy.id,
     }),
     ...(await nodePairs(alice, record)),
@@ -82,7 +86,12 @@ export async function setStage(service: TestService): Promise<Stage> {
     idempotencyKey: { theirs: 'hush-key', never: 'others-key' },
     sha256: { theirs: files.claimed.sha256.hash, never: 'f'.repeat(64) },
   };
-  const marks = [...Object.values(things).map(({ theirs }) => theirs), files.claimed.organizationId, 'hush-'];
+  const marks = [
+    ...Object.values(things).map(({ theirs }) => theirs),
+    files.claimed.organizationId,
+    'hush-',
+    shared.url,
+  ];
   return { service, alice, bob, mallory, things, files, uploadUrl, marks };
 }
 

@@ -11,7 +11,16 @@ const attachments = ['unclaimed', 'claimed', 'linked'] as const;
 
 const nodes = [
   ...attachments,
-  ...(['apiKey', 'delivery', 'record', 'documentKey', 'hostRecord', 'recordField', 'link'] as const),
+  ...([
+    'apiKey',
+    'delivery',
+    'shareLink',
+    'record',
+    'documentKey',
+    'hostRecord',
+    'recordField',
+    'link',
+  ] as const),
 ];
 
 /** The kinds of thing that each argument names, by operation and path, else by its last part alone. */
@@ -21,6 +30,7 @@ const kinds: Readonly<Record<string, readonly Kind[]>> = {
   '_entities.representations': [...attachments, 'apiKey', 'delivery', 'record'],
   'attachment.id': attachments,
   'revokeApiKey.input.id': ['apiKey'],
+  'revokeShareLink.input.id': ['shareLink'],
   'record.id': ['record'],
   attachmentId: attachments,
   attachmentIds: attachments,
@@ -134,6 +144,19 @@ describe('routes', () => {
     const [real, other] = [await put(forged), await put(forged.replace(id, stage.things.claimed.never))];
     expect([real.status, await real.text()]).toEqual([404, await other.text()]);
     expect(other.status).toBe(404);
+    asked += 1;
+  });
+
+  test('GET /s/{token}, with a token that nearly is one', async () => {
+    const [token = ''] = stage.marks.flatMap((mark) =>
+      mark.includes('/s/') ? (mark.split('/s/')[1] ?? '') : [],
+    );
+    const ask = (guess: string, method = 'GET') => fetch(`${stage.service.url}/s/${guess}`, { method });
+    expect((await ask(token, 'HEAD')).status).toBe(200);
+    const guesses = [`${token.slice(0, -4)}AAAA`, 'A'.repeat(43), 'x'];
+    const answers = await Promise.all(guesses.map((guess) => ask(guess)));
+    const bodies = await Promise.all(answers.map((answer) => answer.text()));
+    expect([answers.map(({ status }) => status), new Set(bodies).size]).toEqual([[404, 404, 404], 1]);
     asked += 1;
   });
 

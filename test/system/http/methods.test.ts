@@ -15,6 +15,7 @@ const paths: Record<string, string[]> = {
   '/graphql': ['GET', 'HEAD', 'POST', 'OPTIONS'],
   '/graphql/': ['GET', 'HEAD', 'POST', 'OPTIONS'],
   '/uploads/token': ['PUT', 'OPTIONS'],
+  '/s/token': ['GET', 'HEAD', 'OPTIONS'],
   '/health/live': ['GET', 'HEAD', 'OPTIONS'],
   '/health/ready': ['GET', 'HEAD', 'OPTIONS'],
   '/metrics': ['GET', 'HEAD', 'OPTIONS'],

@@ -1,0 +1,90 @@
+import type { Database } from '../database/database.js';
+import { ApiKeyRow } from '../database/entities/api-key.js';
+import { ShareLinkRow } from '../database/entities/share-link.js';
+import { changeRows } from '../database/read-rows.js';
+import { AttachmentError, fault } from '../errors.js';
+import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
+import { hashToken, type StoredShareLink } from './share-links.js';
+
+export interface UseShareLinkDependencies {
+  database: Database;
+  clock: () => Date;
+}
+
+const tokenForm = /^[\w-]{43}$/;
+
+/**
+ * The link of this token, any text, and the attachment that it shares. It is read anew each time, so that whatever ends it does so
+ * at once in every process. Throws NOT_FOUND for a token that no link has, of type `share_link_over` for a link that works no
+ * more, and NOT_APPROVED while there is no verdict.
+ */
+export async function findShared(
+  { database: { read }, clock }: UseShareLinkDependencies,
+  token: string,
+): Promise<StoredShareLink> {
+  const tokenHash = hashToken(token);
+  const link = tokenForm.test(token) ? await read.findOneBy(ShareLinkRow, { tokenHash }) : null;
+  if (!link) throw new AttachmentError('NOT_FOUND');
+  if (isOver(link, clock()) || !(await isMakerGood({ read }, link, clock()))) throw over();
+  const [stored] = await readStored(read, [link.attachmentId]);
+  if (!stored || stored.blob.verdict === 'REJECTED') throw over();
+  if (stored.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  return { link, stored };
+}
+
+function isOver(link: ShareLinkRow, now: Date): boolean {
+  const { revokedAt, endedAt, expiresAt, maxDownloads, downloads } = link;
+  const isUsedUp = maxDownloads !== null && downloads >= maxDownloads;
+  return revokedAt !== null || endedAt !== null || isUsedUp || (expiresAt !== null && expiresAt <= now);
+}
+
+/** A link ends with the API key that has made it. */
+async function isMakerGood(
+  { read }: Pick<Database, 'read'>,
+  { keyId, organizationId }: ShareLinkRow,
+  now: Date,
+): Promise<boolean> {
+  if (keyId === null) return true;
+  const key = await read.findOneBy(ApiKeyRow, { id: keyId, organizationId });
+  return key !== null && key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now);
+}
+
+/** The bytes that a GET asks for: from the first one to the last one, counted from 0. */
+interface Asked {
+  start: number;
+  end: number;
+}
+
+/**
+ * Counts a download that begins at the first byte, by a conditional update: of any number at once no more than the link permits
+ * go on. Other ranges are not counted, but with `maxDownloads` they bring together no more bytes than the downloads may. Throws
+ * NOT_FOUND of type `share_link_over`.
+ */
+export async function countDownload(
+  { database, clock }: UseShareLinkDependencies,
+  { link, stored }: { link: ShareLinkRow; stored: StoredAttachment },
+  { start, end }: Asked,
+): Promise<void> {
+  const isCounted = start === 0;
+  if (!isCounted && link.maxDownloads === null) return;
+  const [counted, bytes] = isCounted ? [1, 0] : [0, end - start + 1];
+  const { size } = stored.blob;
+  const now = clock().getTime();
+  const changed = await database.write((manager) =>
+    changeRows(
+      manager,
+      (sql) => `UPDATE share_links
+        SET downloads = downloads + ${sql.add(counted)}, range_bytes = range_bytes + ${sql.add(bytes)}, last_used_at = ${sql.add(now)}
+        WHERE id = ${sql.add(link.id)} AND organization_id = ${sql.add(link.organizationId)}
+          AND revoked_at IS NULL AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > ${sql.add(now)})
+          AND (max_downloads IS NULL OR (downloads < max_downloads
+            AND range_bytes + ${sql.add(bytes)} <= CAST(max_downloads AS bigint) * ${sql.add(size)}))`,
+    ),
+  );
+  if (changed !== 1) throw over();
+}
+
+function over(): AttachmentError {
+  const message = 'This link does not work any more.';
+  return fault('share_link_over', ['url'], message, { message });
+}
