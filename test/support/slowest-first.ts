@@ -12,12 +12,28 @@ const { default: Sequencer } = fromJest('@jest/test-sequencer') as { default: Se
 
 /** Suites of half a minute, as long as no run has been timed here. */
 const slow = [
-  'clamd-service',
-  'key-command',
-  'verdict-crash',
+  's3/store-faults',
+  's3/outages',
+  's3/move',
+  's3/unfinished-work',
+  's3/upload-target-crash',
+  'postgres/races',
+  'postgres/many-processes',
+  'postgres/graphile',
+  'scanner/clamd',
+  'clients/tools',
+  'targets/takeover',
+  'live/streams',
+  'live/fan-out',
+  'multipart/small-form',
+  'doors/doors-faults',
+  'sqlite/counting',
+  'api/inlined',
+  'crashes/',
   'command/verify',
   'command/sweep',
-  'sweep-crash',
+  'command/older-database',
+  'auth/key-command',
 ];
 
 /** The slowest suites first, so that no core waits for the last one. jest knows the times of former runs, but not in a new clone. */
