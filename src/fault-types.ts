@@ -41,7 +41,7 @@ export const faultTypes = {
     too_many: 'A list has more than limit items.',
     too_many_faults: 'The variables have more faults than those that are listed.',
     too_many_subscriptions: 'A connection, a principal or an organization has too many subscriptions.',
-    duplicate: 'The same id is named twice.',
+    duplicate: 'The same id, or record, is named twice.',
     out_of_range: 'A number, or the length of a text, is not within its bounds.',
     out_of_bounds: 'expiresIn is not within its bounds.',
     exactly_one: 'Exactly one of several members must be given.',
@@ -162,7 +162,10 @@ export const faultTypes = {
     content_type_mismatch: "The PUT's Content-Type is not that of its upload target.",
   },
   TOO_MANY_ATTACHMENTS: { too_many: 'The field would hold more than limit attachments.' },
-  ALREADY_CLAIMED: { already_claimed: 'The attachment at loc belongs to another record.' },
+  ALREADY_CLAIMED: {
+    already_claimed: 'The attachment at loc belongs to another record, or not to the one at loc.',
+    not_claimed: 'The record at loc is to give an attachment away that no record has claimed.',
+  },
   VERSION_CONFLICT: { version_conflict: "expectedVersion is not the field's version." },
   IDEMPOTENCY_CONFLICT: { idempotency_conflict: 'This key was used with other input.' },
   UPLOAD_NOT_FINISHED: {

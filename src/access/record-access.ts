@@ -1,6 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
 import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
-import type { RecordRef } from '../model/record.js';
+import { isSameRecord, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { AccessLoaders } from './loaders.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
@@ -83,6 +83,14 @@ export class RecordAccess {
       [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field })),
       loc,
     );
+  }
+
+  /** The same for a record that gives an attachment away, and every field of it that holds that. */
+  async assertMayTake(id: string, record: RecordRef, loc: Loc): Promise<void> {
+    const stored = this.isActive ? await this.loaders.attachment.load(id) : null;
+    if (!stored) return;
+    const places = (await this.#placesOf(stored)).filter((place) => isSameRecord(place.record, record));
+    await this.#assertMayEditEach([{ record, field: null }, ...places], loc);
   }
 
   /** Throws NOT_FOUND for each of these that may not be viewed, or is not there: nobody learns which. */

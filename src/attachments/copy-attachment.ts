@@ -12,6 +12,7 @@ import { checkExtension } from '../policies/check-policy.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import { readDescriptions } from './descriptions.js';
+import { checkIdempotencyKey, findCreation } from './idempotency.js';
 import { noteName } from './update-attachment.js';
 
 export interface CopyAttachmentDependencies {
@@ -24,56 +25,85 @@ export interface CopyAttachmentDependencies {
 export interface CopyAttachment {
   attachmentId: string;
   fileName: string | null;
+  idempotencyKey: string | null;
 }
 
 /**
  * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
- * whichever that is. Throws NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME,
- * CONTENT_TYPE_MISMATCH.
+ * whichever that is. The same idempotency key gives the first copy again, which perhaps may not be viewed any more. Throws
+ * NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
+ * IDEMPOTENCY_CONFLICT.
  *
  * @example
- * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null });
+ * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null, idempotencyKey: null });
  */
 export async function copyAttachment(
-  { database, clock, gracePeriodMs, policies }: CopyAttachmentDependencies,
+  deps: CopyAttachmentDependencies,
   viewer: Viewer,
-  { attachmentId, fileName }: CopyAttachment,
-): Promise<StoredAttachment> {
-  return database.write(async (manager) => {
+  input: CopyAttachment,
+): Promise<StoredAttachment & { isReplay: boolean }> {
+  const { idempotencyKey, attachmentId, fileName } = input;
+  const keyFaults = new Faults();
+  if (idempotencyKey !== null) checkIdempotencyKey(keyFaults, idempotencyKey);
+  keyFaults.throwIfAny();
+  return deps.database.write(async (manager) => {
+    const now = deps.clock();
+    const id = uuidv7();
+    const asked = { copyAttachment: { attachmentId, fileName } };
+    const creation = { input: asked, attachmentId: id, now };
+    const earlier =
+      idempotencyKey === null ? null : await findCreation(manager, viewer, { idempotencyKey, ...creation });
+    if (earlier) return { ...earlier, isReplay: true };
     const source = await findAttachment(manager, viewer, attachmentId);
     if (!source) throw notFound(['input', 'attachmentId']);
-    const faults = new Faults();
     const { attachment: original, blob } = source;
-    if (!mayCopy(viewer, blob.verdict, original.createdById)) {
-      const msg = 'It has not been approved yet.';
-      faults.add('not_approved', ['input', 'attachmentId'], msg);
-    }
-    const name = fileName === null ? original.fileName : chooseFileName(faults, fileName, null);
-    const named = { contentType: original.contentType, fileName: fileName === null ? '' : name };
-    noteName(faults, checkExtension(findPolicy(policies, {}), named));
-    faults.throwIfAny();
-    const now = clock();
+    const name = checkCopy(deps, viewer, source, fileName);
     const description = (await readDescriptions(manager, viewer, [attachmentId])).get(attachmentId);
-    const attachment = Object.assign(new AttachmentRow(), original, description, {
-      id: uuidv7(),
-      fileName: name,
-      ...nameForms(name),
-      shared: false,
-      recordType: null,
-      recordId: null,
-      createdById: viewer.principal.id,
-      createdAt: now,
-      updatedAt: now,
-      claimedAt: null,
-      expiresAt: new Date(now.getTime() + gracePeriodMs),
-    });
+    const described = Object.assign(new AttachmentRow(), original, description, { fileName: name });
+    const attachment = copyRow(deps, viewer, described, { id, now });
     await insertRow(manager, AttachmentRow, attachment);
-    await recordEvent(manager, viewer, {
-      action: 'ATTACHMENT_CREATED',
-      subjectId: attachment.id,
-      at: now,
-      details: { fileName: name, copyOf: attachmentId },
-    });
-    return { attachment, blob };
+    const details = { fileName: name, copyOf: attachmentId };
+    await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId: id, at: now, details });
+    return { attachment, blob, isReplay: false };
+  });
+}
+
+/** The name of the copy. Throws everything that is wrong with it, or with copying. */
+function checkCopy(
+  { policies }: Pick<CopyAttachmentDependencies, 'policies'>,
+  viewer: Viewer,
+  { attachment: original, blob }: StoredAttachment,
+  fileName: string | null,
+): string {
+  const faults = new Faults();
+  if (!mayCopy(viewer, blob.verdict, original.createdById)) {
+    const msg = 'It has not been approved yet.';
+    faults.add('not_approved', ['input', 'attachmentId'], msg);
+  }
+  const name = fileName === null ? original.fileName : chooseFileName(faults, fileName, null);
+  const named = { contentType: original.contentType, fileName: fileName === null ? '' : name };
+  noteName(faults, checkExtension(findPolicy(policies, {}), named));
+  faults.throwIfAny();
+  return name;
+}
+
+/** The row of a new attachment of the viewer's that is like another one, and belongs to nothing yet. */
+export function copyRow(
+  { gracePeriodMs }: Pick<CopyAttachmentDependencies, 'gracePeriodMs'>,
+  viewer: Viewer,
+  original: AttachmentRow,
+  { id, now }: { id: string; now: Date },
+): AttachmentRow {
+  return Object.assign(new AttachmentRow(), original, {
+    id,
+    ...nameForms(original.fileName),
+    shared: false,
+    recordType: null,
+    recordId: null,
+    createdById: viewer.principal.id,
+    createdAt: now,
+    updatedAt: now,
+    claimedAt: null,
+    expiresAt: new Date(now.getTime() + gracePeriodMs),
   });
 }

@@ -47,32 +47,87 @@ export async function findCreation(
   viewer: Viewer,
   { idempotencyKey, input, attachmentId, now }: Creation,
 ): Promise<StoredAttachment | null> {
-  const key = {
-    organizationId: viewer.organizationId,
-    principalId: viewer.principal.id,
-    key: idempotencyKey,
-  };
-  const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
-  await manager.delete(IdempotencyKeyRow, { ...key, ...isOutlived(now) });
-  const row = { ...key, fingerprint, attachmentId, createdAt: now };
-  // The cleaning may take an outlived key away between the two.
-  do await insertRow(manager, IdempotencyKeyRow, row, { orIgnore: true });
-  while (!(await lockKey(manager, key)));
-  const first = await manager.findOneByOrFail(IdempotencyKeyRow, key);
+  const key = keyOf(viewer, idempotencyKey);
+  const first = await takeKey(manager, key, input, { attachmentId, createdAt: now, unfinished: false });
   if (first.attachmentId === attachmentId) return null;
-  if (first.fingerprint !== fingerprint) throw conflict();
   // A deletion has either been committed, or waits until the retry has its answer.
   await lockRows(manager, AttachmentRow, [first.attachmentId], 'SHARE');
   const earlier = await findAttachment(manager, viewer, first.attachmentId);
-  if (earlier === null) await manager.update(IdempotencyKeyRow, key, { attachmentId, createdAt: now });
+  const { organizationId } = key;
+  if (earlier === null)
+    await manager.update(IdempotencyKeyRow, { ...key, organizationId }, { attachmentId, createdAt: now });
   return earlier;
 }
 
-/** An update that changes nothing takes the row's lock: of several retries at once each sees what the one before has made. */
-async function lockKey(
+/** An operation that takes several transactions. */
+export interface Steps {
+  id: string;
+  at: Date;
+  /** Whether its last step has been committed. */
+  isOver: boolean;
+}
+
+interface Keyed {
+  idempotencyKey: string | null;
+  input: unknown;
+}
+
+/**
+ * To be called in each transaction of an operation that may take several, of which only one at a time goes on then. Returns the
+ * first operation under the key, or `own` if there is none, or no key. Throws IDEMPOTENCY_CONFLICT if the input was another.
+ */
+export async function beginSteps(
   manager: EntityManager,
-  key: Pick<IdempotencyKeyRow, 'organizationId' | 'principalId' | 'key'>,
-): Promise<boolean> {
+  viewer: Viewer,
+  { idempotencyKey, input }: Keyed,
+  own: Omit<Steps, 'isOver'>,
+): Promise<Steps> {
+  if (idempotencyKey === null) return { ...own, isOver: false };
+  const fresh = { attachmentId: own.id, createdAt: own.at, unfinished: true };
+  const first = await takeKey(manager, keyOf(viewer, idempotencyKey), input, fresh);
+  return { id: first.attachmentId, at: first.createdAt, isOver: !first.unfinished };
+}
+
+/** To be called in the last one. */
+export async function endSteps(
+  manager: EntityManager,
+  viewer: Viewer,
+  { idempotencyKey }: Pick<Keyed, 'idempotencyKey'>,
+): Promise<void> {
+  if (idempotencyKey === null) return;
+  const { organizationId, ...key } = keyOf(viewer, idempotencyKey);
+  await manager.update(IdempotencyKeyRow, { ...key, organizationId }, { unfinished: false });
+}
+
+type Key = Pick<IdempotencyKeyRow, 'organizationId' | 'principalId' | 'key'>;
+
+const keyOf = ({ organizationId, principal }: Viewer, key: string): Key => ({
+  organizationId,
+  principalId: principal.id,
+  key,
+});
+
+/** The row of a key, which is `fresh` if there is none, kept from others until the transaction ends. */
+async function takeKey(
+  manager: EntityManager,
+  key: Key,
+  input: unknown,
+  fresh: Pick<IdempotencyKeyRow, 'attachmentId' | 'createdAt' | 'unfinished'>,
+): Promise<IdempotencyKeyRow> {
+  const { organizationId } = key;
+  const fingerprint = createHash('sha256').update(JSON.stringify(input)).digest('hex');
+  await manager.delete(IdempotencyKeyRow, { ...key, organizationId, ...isOutlived(fresh.createdAt) });
+  const row = { ...key, fingerprint, ...fresh };
+  // The cleaning may take an outlived key away between the two.
+  do await insertRow(manager, IdempotencyKeyRow, row, { orIgnore: true });
+  while (!(await lockKey(manager, key)));
+  const first = await manager.findOneByOrFail(IdempotencyKeyRow, { ...key, organizationId });
+  if (first.fingerprint !== fingerprint) throw conflict();
+  return first;
+}
+
+/** An update that changes nothing takes the row's lock: of several retries at once each sees what the one before has made. */
+async function lockKey(manager: EntityManager, key: Key): Promise<boolean> {
   const { organizationId } = key;
   const unchanged = { attachmentId: () => 'attachment_id' };
   const { affected } = await manager.update(IdempotencyKeyRow, { ...key, organizationId }, unchanged);

@@ -39,6 +39,8 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     linkAttachments: write,
     updateAttachment: write,
     copyAttachment: write,
+    copyRecordAttachments: write,
+    transferAttachment: write,
     deleteAttachment: write,
     deleteRecordAttachments: write,
     rescanAttachment: write,

@@ -12,6 +12,7 @@ import { Federation } from './resolvers/federation.js';
 import { Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
+import { RecordMutations } from './resolvers/record-mutations.js';
 import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
 import { Webhooks } from './resolvers/webhooks.js';
@@ -30,6 +31,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
     resolvers: [
       Queries,
       Mutations,
+      RecordMutations,
       AttachmentFields,
       FormattedTextFields,
       RecordFields,

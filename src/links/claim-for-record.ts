@@ -2,9 +2,9 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { changeRows, type Parameters } from '../database/read-rows.js';
-import { errorTable, Faults } from '../errors.js';
+import { errorTable, Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
-import { readAttachments } from '../model/stored-attachment.js';
+import { findAttachment, notFound, readAttachments } from '../model/stored-attachment.js';
 
 /** Tells where in the input the attachment of this index was named. */
 export type LocOf = (index: number) => (string | number)[];
@@ -64,6 +64,30 @@ export async function shareWithRecord(manager: EntityManager, viewer: Viewer, ta
     where: `((record_id IS NULL AND (${isOwn(sql, viewer)} OR shared)) OR ${isRecords(sql, taking.record)})`,
   }));
   if (!updated) await refuse(manager, viewer, taking, () => true);
+}
+
+/**
+ * Makes another record the owner of an attachment that `from` owns, likewise. Throws NOT_FOUND, or ALREADY_CLAIMED if `from` does
+ * not own it.
+ */
+export async function handOver(
+  manager: EntityManager,
+  viewer: Viewer,
+  { attachmentId, from, to, now }: { attachmentId: string; from: RecordRef; to: RecordRef; now: Date },
+): Promise<void> {
+  const taking = { record: to, ids: [attachmentId], now, locOf: () => ['input', 'attachmentId'] };
+  const isDone = await updateAll(manager, viewer, taking, (sql) => ({
+    set: `record_type = ${sql.add(to.type)}, record_id = ${sql.add(to.id)}, ${shared(sql, taking)},
+      claimed_at = ${sql.add(now.getTime())}`,
+    where: isRecords(sql, from),
+  }));
+  if (isDone) return;
+  const stored = await findAttachment(manager, viewer, attachmentId);
+  if (!stored) throw notFound(['input', 'attachmentId']);
+  const isClaimed = stored.attachment.recordId !== null;
+  throw isClaimed
+    ? fault('already_claimed', ['input', 'from'], errorTable.ALREADY_CLAIMED.message)
+    : fault('not_claimed', ['input', 'from'], 'No record has claimed the attachment.');
 }
 
 const isOwn = (sql: Parameters, { principal }: Viewer): string => `created_by_id = ${sql.add(principal.id)}`;

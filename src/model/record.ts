@@ -6,6 +6,9 @@ export interface RecordRef {
   id: string;
 }
 
+export const isSameRecord = (one: RecordRef, other: RecordRef): boolean =>
+  one.type === other.type && one.id === other.id;
+
 /** Characters of names of records, fields and metadata types. */
 export const maxNameLength = 255;
 const controls = /\p{Cc}|\p{Cs}/u;

@@ -26,6 +26,19 @@ export function choosePolicy(
   return null;
 }
 
+/** The policy of a record that the input names at `loc`, or of a field of it. Notes a fault where there is none. */
+export function choosePolicyOfPlace(
+  faults: Faults,
+  policies: PolicyBook,
+  place: { record: RecordRef; field: string | null },
+  loc: string[],
+): Policy | null {
+  const resolved = resolvePolicy(policies, place);
+  if ('policy' in resolved) return resolved.policy;
+  faults.add(resolved.fault.type, [...loc, 'type'], resolved.fault.msg);
+  return null;
+}
+
 /** The policy that a new attachment names, and the record, or type of record, and field that it is for. */
 export interface CreationPolicyQuery {
   policy: string | null;

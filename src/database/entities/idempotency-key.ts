@@ -1,7 +1,10 @@
 import { idColumn, instantColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
-/** The attachment that a principal has created under a key of its own choosing. A retry gets the same answer. */
+/**
+ * The attachment, or the operation of several steps, that a principal has created under a key of its own choosing. A retry gets the
+ * same answer.
+ */
 @Entity('idempotency_keys')
 @Index('ix_idempotency_keys_created_at', ['createdAt'])
 export class IdempotencyKeyRow {
@@ -18,9 +21,14 @@ export class IdempotencyKeyRow {
   @Column(textColumn('fingerprint', 64))
   fingerprint!: string;
 
+  /** The operation's id, if it is one of several steps. */
   @Column(idColumn('attachment_id'))
   attachmentId!: string;
 
   @Column(instantColumn('created_at'))
   createdAt!: Date;
+
+  /** Whether steps are left, which a retry goes on with. */
+  @Column({ type: 'boolean', name: 'unfinished', default: false })
+  unfinished!: boolean;
 }

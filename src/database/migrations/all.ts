@@ -16,6 +16,7 @@ import { Charsets1763700000023 } from './1763700000023-charsets.js';
 import { DescriptionFormats1763700000024 } from './1763700000024-description-formats.js';
 import { UploadAttempts1763700000031 } from './1763700000031-upload-attempts.js';
 import { ShareLinks1763700000041 } from './1763700000041-share-links.js';
+import { UnfinishedOperations1763700000044 } from './1763700000044-unfinished-operations.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -37,4 +38,5 @@ export const migrations = [
   DescriptionFormats1763700000024,
   UploadAttempts1763700000031,
   ShareLinks1763700000041,
+  UnfinishedOperations1763700000044,
 ];

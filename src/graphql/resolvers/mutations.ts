@@ -95,11 +95,13 @@ export class Mutations {
     description: 'Makes a new, unclaimed attachment over the same stored bytes.',
   })
   async copyAttachment(
-    @Arg('input', () => CopyAttachmentInput) { attachmentId, fileName }: CopyAttachmentInput,
+    @Arg('input', () => CopyAttachmentInput) { attachmentId, ...input }: CopyAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<CopyAttachmentPayload> {
     await access.assertVisible([attachmentId], () => namedAttachment);
-    const stored = await copyAttachment(deps, viewer, { attachmentId, fileName: fileName ?? null });
+    const { fileName = null, idempotencyKey = null } = input;
+    const stored = await copyAttachment(deps, viewer, { attachmentId, fileName, idempotencyKey });
+    if (stored.isReplay) await access.assertMayReplay(stored, { record: null, field: null });
     return { attachment: toAttachment(stored) };
   }
 

@@ -23,6 +23,9 @@ registerEnumType(AuditAction, {
       description: 'An administrator overrode a rejection. The details hold the reason.',
     },
     ATTACHMENT_RESCANNED: { description: 'Somebody had it checked again.' },
+    ATTACHMENT_TRANSFERRED: {
+      description: 'It was given from one record to another. The details name both.',
+    },
     ATTACHMENT_UNLINKED: { description: 'A field let go of it. The details name the record and the field.' },
     ATTACHMENT_UPDATED: {
       description:

@@ -2,7 +2,7 @@ import { Field, ID, InputType } from 'type-graphql';
 import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
 import type { Intake } from '../../intake/intake.js';
 import { DigestAlgorithm, TextFormat, WebhookInteraction } from './enums.js';
-import { RecordInput } from './inputs.js';
+import { idempotent, RecordInput } from './inputs.js';
 import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
 
 const optional = { nullable: true } as const;
@@ -158,6 +158,9 @@ export class CopyAttachmentInput {
 
   @Field(() => String, { nullable: true, description: 'The name of the copy; null: that of the original.' })
   fileName?: string | null;
+
+  @Field(() => String, { nullable: true, description: idempotent })
+  idempotencyKey?: string | null;
 }
 
 @InputType({ description: 'Asks for a URL that takes the bytes by PUT, past GraphQL.' })

@@ -4,6 +4,9 @@ import { DateTime } from './scalars.js';
 
 const optional = { nullable: true } as const;
 
+export const idempotent =
+  'Same principal, same key, same input: what the first request made. Other input: IDEMPOTENCY_CONFLICT.';
+
 @ArgsType()
 export class PageArgs {
   @Field(() => Int, {
@@ -47,6 +50,40 @@ export class ClaimAttachmentInput {
 
   @Field(() => RecordInput, { description: 'The record that it belongs to from then on.' })
   record!: RecordInput;
+}
+
+@InputType({ description: 'Gives a claimed attachment to another record.' })
+export class TransferAttachmentInput {
+  @Field(() => ID, { description: 'An attachment that the viewer can see; else NOT_FOUND.' })
+  attachmentId!: string;
+
+  @Field(() => RecordInput, { description: 'The record that has claimed it; else ALREADY_CLAIMED.' })
+  from!: RecordInput;
+
+  @Field(() => RecordInput, { description: 'The record that it belongs to from then on.' })
+  to!: RecordInput;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Append it to this field of the new record. It leaves the fields of the old one anyway.',
+  })
+  field?: string | null;
+}
+
+@InputType({
+  description: 'Copies of all that the fields of one record hold, in the same fields and order of another.',
+})
+export class CopyRecordAttachmentsInput {
+  @Field(() => RecordInput, { description: 'The record to copy from.' })
+  from!: RecordInput;
+
+  @Field(() => RecordInput, {
+    description: 'The record that gets the copies, behind those that its fields hold already.',
+  })
+  to!: RecordInput;
+
+  @Field(() => String, { nullable: true, description: idempotent })
+  idempotencyKey?: string | null;
 }
 
 @InputType({ description: 'Changes the ordered attachments of one field of a record.' })

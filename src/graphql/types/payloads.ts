@@ -2,7 +2,7 @@ import { Field, ID, Int, ObjectType } from 'type-graphql';
 import type { AttachmentErrorCode as ErrorCode } from '../../errors.js';
 import { Attachment } from './attachment.js';
 import { AttachmentErrorCode, RejectionReason } from './enums.js';
-import { AttachmentLink, RecordField } from './record.js';
+import { AttachmentLink, HostRecord, RecordField } from './record.js';
 import { DateTime } from './scalars.js';
 import { UploadTarget } from './upload.js';
 
@@ -55,6 +55,18 @@ export class UpdateAttachmentPayload {
 @ObjectType({ simpleResolvers: true })
 export class CopyAttachmentPayload {
   @Field(() => Attachment, { description: 'The copy.' })
+  attachment!: Attachment;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class CopyRecordAttachmentsPayload {
+  @Field(() => HostRecord, { description: 'The record that has the copies.' })
+  record!: HostRecord;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class TransferAttachmentPayload {
+  @Field(() => Attachment, { description: 'The attachment as the transfer left it.' })
   attachment!: Attachment;
 }
 

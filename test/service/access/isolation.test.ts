@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { encodeCursor } from '../../../src/database/cursor.js';
 import type { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
@@ -39,6 +40,8 @@ const kinds: Readonly<Record<string, readonly Kind[]>> = {
   principalId: ['principal'],
   documentKey: ['documentKey', 'uploadedKey'],
   'records.refs.id': ['record'],
+  'from.id': ['record'],
+  'to.id': ['record'],
   'filter.ids': attachments,
   after: ['cursor'],
   before: ['cursor'],
@@ -317,6 +320,8 @@ async function variablesFor(client: Client, { leaves, variables, name }: Operati
     if (last === 'attachmentIds') extra[path] = [await own()];
     if (path.replace(/type$/, 'id') in given) extra[path] = recordType;
   }
+  // Each time another one, which holds nothing yet.
+  if (name === 'copyRecordAttachments') extra['input.to.id'] = uuidv7();
   if (name === 'createAttachment') extra['input.fileName'] = 'mine.txt';
   return variables({ ...extra, ...given });
 }

@@ -79,7 +79,10 @@ test('only the schema for gateways asks for no credential', () => {
 
 describe.each(guarded)('$name', ({ operation, need }) => {
   const ask = (client: Client) =>
-    client.graphql(operation.document(), operation.variables({ 'input.fileName': 'x.txt' }));
+    client.graphql(
+      operation.document(),
+      operation.variables({ 'input.fileName': 'x.txt', 'input.to.id': 'another' }),
+    );
 
   test.each([...permissions, 'none'] as const)('with %s', async (permission) => {
     const before = isLetIn(need, permission) ? null : await stored();

@@ -91,6 +91,24 @@ describe('a change that may not be made is refused before anything is written', 
     ['deleteAttachment', (_, { claimed }) => ['deleteAttachment', { attachmentId: claimed }]],
     ['deleteAttachment of a linked one', (_, { linked }) => ['deleteAttachment', { attachmentId: linked }]],
     ['deleteRecordAttachments', (record) => ['deleteRecordAttachments', { record }]],
+    [
+      'transferAttachment from it',
+      (record, { claimed }) => [
+        'transferAttachment',
+        { attachmentId: claimed, from: record, to: { type: 'Case', id: 'else' } },
+      ],
+    ],
+    [
+      'transferAttachment from a field of it',
+      (record, { linked }) => [
+        'transferAttachment',
+        { attachmentId: linked, from: record, to: { type: 'Case', id: 'else' } },
+      ],
+    ],
+    [
+      'copyRecordAttachments to it',
+      (to) => ['copyRecordAttachments', { from: { type: 'Case', id: 'else' }, to }],
+    ],
   ];
 
   test.each(edits)('%s', async (_, toMutation) => {
@@ -171,6 +189,7 @@ describe('an attachment that may not be viewed does not exist', () => {
     'mutation ($id: ID!) { updateAttachment(input: { attachmentId: $id, fileName: "y.txt" }) { attachment { id } } }',
     'mutation ($id: ID!) { claimAttachment(input: { attachmentId: $id, record: { type: "Case", id: "free" } }) { alreadyClaimed } }',
     'mutation ($id: ID!) { linkAttachments(input: { attachmentIds: [$id], record: { type: "Case", id: "free" } }) { links { position } } }',
+    'mutation ($id: ID!) { transferAttachment(input: { attachmentId: $id, from: { type: "Case", id: "a" }, to: { type: "Case", id: "b" } }) { attachment { id } } }',
   ])('%s', async (query) => {
     const expected = await answerTo(query, never);
     expect(await answerTo(query, claimed.id)).toEqual(expected);
@@ -228,6 +247,35 @@ test('a field that may not be viewed hides what is only there', async () => {
   expect(seen).toEqual({ fields: [{ name: 'files' }], attachments: { nodes: [{ id: shown.id }] } });
   expect(await find(hidden.id)).toBeNull();
   expect((await service.client.download(hidden.url)).status).toBe(404);
+});
+
+test('a record is copied without the fields that may not be viewed', async () => {
+  const [from, to] = [newRecord(), newRecord()];
+  deny('view', from, 'secret');
+  await upload({ record: from, field: 'secret' });
+  await upload({ record: from, field: 'files' });
+  await run('copyRecordAttachments', { from, to });
+  const { record } = await service.client.ask<{ record: object }>(
+    'query ($id: ID!) { record(type: "Case", id: $id) { fields { name links { position } } } }',
+    { id: to.id },
+  );
+  expect(record).toEqual({ fields: [{ name: 'files', links: [{ position: 0 }] }] });
+});
+
+test('a transfer asks whether the field that takes the attachment may be edited, and the fields that give it', async () => {
+  const [from, other, to] = [newRecord(), newRecord(), newRecord()];
+  const give = async (record: Ref, field: string) => {
+    const { id } = await upload({ record, field: 'files' });
+    const { errors } = await run('transferAttachment', { attachmentId: id, from: record, to, field });
+    return errors?.[0]?.extensions.details[0]?.loc;
+  };
+  deny('edit', to, 'closed');
+  expect([await give(from, 'closed'), await give(from, 'open')]).toEqual([['input', 'to'], undefined]);
+  // The colleague's questions are remembered apart.
+  const { id } = await colleague.upload(file(), { record: other, field: 'files' });
+  deny('edit', other, 'files');
+  const { errors } = await run('transferAttachment', { attachmentId: id, from: other, to: from });
+  expect(errors?.[0]?.extensions.details[0]?.loc).toEqual(['input', 'from']);
 });
 
 test('subscriptions tell of what may be viewed, and of nothing else', async () => {

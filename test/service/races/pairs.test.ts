@@ -68,6 +68,17 @@ const operations: Record<string, { event: string | null; run: (id: string) => Op
         'deletedAttachmentId',
       ),
   },
+  transfer: {
+    event: 'ATTACHMENT_TRANSFERRED',
+    run: (id) => (client) =>
+      mutation(
+        client,
+        'transferAttachment',
+        'TransferAttachmentInput',
+        { attachmentId: id, from: { type: 'Task', id: 'other' }, to: { type: 'Task', id }, field: 'files' },
+        'attachment { id record { recordId } }',
+      ),
+  },
   'delete record': {
     event: null,
     run: (id) => (client) =>
