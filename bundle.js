@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { build } from 'esbuild';
+import { bundleClient } from './bundle-client.js';
 import { bundleExplorer } from './bundle-explorer.js';
 
 const folder = join(import.meta.dirname, 'dist');
@@ -101,6 +102,7 @@ async function makeBundle() {
   });
   chmodSync(join(folder, 'claimcheck.cjs'), 0o755);
   await bundleExplorer(folder);
+  await bundleClient(folder);
 }
 
 /** Starts the service once in a process of its own, which leaves behind what V8 has compiled for it. */
@@ -139,7 +141,14 @@ function isCurrent() {
     const sources = ['src', 'explorer'].flatMap((room) =>
       readdirSync(join(import.meta.dirname, room), { recursive: true }).map((name) => join(room, name)),
     );
-    const changes = ['bundle.js', 'bundle-explorer.js', 'package-lock.json', 'tsconfig.json', ...sources];
+    const changes = [
+      'bundle.js',
+      'bundle-client.js',
+      'bundle-explorer.js',
+      'package-lock.json',
+      'tsconfig.json',
+      ...sources,
+    ];
     const made = statSync(compiled).mtimeMs;
     return changes.every((name) => statSync(join(import.meta.dirname, name)).mtimeMs < made);
   } catch {

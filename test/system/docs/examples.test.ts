@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -77,6 +77,7 @@ describe('examples', () => {
       ...blocksOf(readme, 'js'),
       ...blocksOf(readme, 'html'),
       ...blocksOf(readPage('docs/federation.md'), 'js'),
+      ...blocksOf(readPage('docs/client.md'), 'js'),
       ...[...forwarding.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code),
     ];
     expect(Buffer.byteLength(readme.text)).toBeLessThanOrEqual(12 * 1024);
@@ -135,6 +136,20 @@ describe('examples', () => {
       .map((line) => /^März "1"\.txt 19 (http\S+)$/.exec(line)?.[1])
       .find((one) => one !== undefined);
     expect(await (await fetch(url ?? '')).text()).toBe(content);
+  });
+
+  test('the client uploads a file into a field, and prints a refusal', async () => {
+    const folder = await makeTemporaryDirectory();
+    const [good, bad] = [join(folder, 'good.txt'), join(folder, 'con.txt')];
+    for (const path of [good, bad]) await writeFile(path, content);
+    const lines = (await runToEnd('examples/client.mjs', good)).trim().split('\n');
+    const [, id = ''] = /^(\S+) 19 [0-9a-f]{64}$/.exec(lines.at(-1) ?? '') ?? [];
+    expect(lines.slice(0, -1)).toEqual(['0 of 19 bytes', '19 of 19 bytes']);
+    expect(await find(id)).toMatchObject({ fileName: 'good.txt', record: { type: 'WorkPackage', id: '1' } });
+    expect(await runToEnd('examples/client.mjs', bad)).toMatch(
+      /INVALID_FILE_NAME input\.fileName: .* reserved/,
+    );
+    await rm(folder, { recursive: true });
   });
 
   test.each([

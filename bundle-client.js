@@ -1,0 +1,66 @@
+/*
+ * Makes `dist/client/`: the client for browsers and for Node, its hooks for React, and their types. A page loads the worker
+ * that hashes, and the code for large files, only once it needs them.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = import.meta.dirname;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  charset: 'utf8',
+  legalComments: 'none',
+  splitting: true,
+  chunkNames: '[name]-[hash]',
+  logLevel: 'warning',
+};
+
+/** Makes the client in the folder `client` of `folder`. */
+export async function bundleClient(folder) {
+  const outdir = join(folder, 'client');
+  const browser = {
+    ...common,
+    outdir,
+    platform: 'browser',
+    target: ['chrome109', 'firefox115', 'safari16.4'],
+  };
+  await build({
+    ...browser,
+    entryPoints: {
+      browser: 'src/client/browser/browser.ts',
+      react: 'src/client/react/react.ts',
+    },
+    external: ['react'],
+  });
+  // Alone in its file, which a bundler finds by its name.
+  await build({
+    ...browser,
+    splitting: false,
+    entryPoints: { 'hash-worker': 'src/client/browser/hash-worker.ts' },
+  });
+  await build({
+    ...common,
+    minify: false,
+    outdir,
+    platform: 'node',
+    target: 'node20.19',
+    entryPoints: { node: 'src/client/node.ts' },
+  });
+  declareTypes();
+}
+
+function declareTypes() {
+  const require = createRequire(import.meta.url);
+  const compiler = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'src/client/tsconfig.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error('The types of the client could not be made.');
+}

@@ -1,0 +1,76 @@
+import { type Answer, unreachable } from '../client-error.js';
+import { type Outgoing, type Platform, type Source, sourceOf } from '../platform.js';
+
+export const browserPlatform: Platform = {
+  open: async (file) => {
+    if (typeof file === 'string') throw new TypeError('A page has no paths: give it a File or a Blob.');
+    return sourceOf(file);
+  },
+  sha256: hashInWorker,
+  send,
+};
+
+/** `fetch` tells nothing of what has gone out. */
+async function send({ method, url, headers, body, signal, onSent }: Outgoing): Promise<Answer> {
+  const content = body instanceof FormData ? body : await body.blob();
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const abort = () => {
+      request.abort();
+      reject(signal?.reason);
+    };
+    request.onload = () => {
+      const retryAfter = request.getResponseHeader('retry-after');
+      resolve({ status: request.status, retryAfter, text: request.responseText });
+    };
+    request.onerror = () => reject(unreachable(undefined));
+    request.onloadend = () => signal?.removeEventListener('abort', abort);
+    request.upload.onprogress = ({ loaded }) => onSent(loaded);
+    signal?.addEventListener('abort', abort, { once: true });
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(content);
+  });
+}
+
+/** In a worker, so that the page stays quick; in the page itself if it may have none. */
+async function hashInWorker(source: Source, signal: AbortSignal | undefined): Promise<string> {
+  const blob = await source.blob();
+  try {
+    return await askWorker(blob, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof NoWorker)) throw error;
+    const { hashBlob } = await import('./hash-blob.js');
+    return hashBlob(blob, signal);
+  }
+}
+
+class NoWorker extends Error {}
+
+function askWorker(blob: Blob, signal: AbortSignal | undefined): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const worker = startWorker();
+    const abort = () => end(() => reject(signal?.reason));
+    const end = (settle: () => void) => {
+      worker.terminate();
+      signal?.removeEventListener('abort', abort);
+      settle();
+    };
+    // It could not be loaded.
+    worker.onerror = () => end(() => reject(new NoWorker()));
+    worker.onmessage = ({ data }: MessageEvent<{ hash: string } | { fault: string }>) =>
+      end(() => ('hash' in data ? resolve(data.hash) : reject(new Error(data.fault))));
+    signal?.addEventListener('abort', abort, { once: true });
+    worker.postMessage(blob);
+  });
+}
+
+function startWorker(): Worker {
+  try {
+    return new Worker(new URL('./hash-worker.js', import.meta.url), { type: 'module' });
+  } catch {
+    throw new NoWorker();
+  }
+}

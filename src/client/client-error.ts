@@ -1,0 +1,147 @@
+import type { AttachmentErrorCode } from './schema-types.js';
+
+/** The service's codes, and two of the client's own: nothing answers, or not Claimcheck. */
+export type ClaimcheckErrorCode = AttachmentErrorCode | 'UNREACHABLE' | 'UNEXPECTED_ANSWER';
+
+/** One fault of a refused request. */
+export interface ClaimcheckErrorDetail {
+  /** A path into the input, such as `['input', 'fileName']`. */
+  loc: (string | number)[];
+  /** A sentence for people. */
+  msg: string;
+  /** Its kind, as docs/errors.md lists them. */
+  type: string;
+}
+
+/** Whether the same request may succeed later. A test compares them with the service's own. */
+export const retryableCodes: ReadonlySet<string> = new Set([
+  ...['UPLOAD_NOT_FINISHED', 'NOT_APPROVED', 'RATE_LIMITED', 'STORAGE_UNAVAILABLE'],
+  ...['AUTHORIZER_UNAVAILABLE', 'INTERNAL_SERVER_ERROR', 'UNREACHABLE'],
+]);
+
+/** Time, or a change by somebody, has to come first. */
+const notSoon: ReadonlySet<string> = new Set(['NOT_APPROVED', 'INTERNAL_SERVER_ERROR']);
+
+/** Statuses of proxies and of requests that came too slowly. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
+
+interface ErrorOptions {
+  message: string;
+  code: ClaimcheckErrorCode;
+  details?: readonly ClaimcheckErrorDetail[];
+  status?: number | undefined;
+  limit?: number | undefined;
+  retryAfterSeconds?: number | undefined;
+  cause?: unknown;
+}
+
+/** A refusal by the service, or no answer from it. */
+export class ClaimcheckError extends Error {
+  override readonly name = 'ClaimcheckError';
+  readonly code: ClaimcheckErrorCode;
+  /** Every fault at once; empty if the code says it all. */
+  readonly details: readonly ClaimcheckErrorDetail[];
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** The HTTP status; undefined if there was no answer. */
+  readonly status: number | undefined;
+  /** The bound that was passed, in bytes or items. */
+  readonly limit: number | undefined;
+  /** The service's own word on when to try again. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor({ message, code, details = [], status, limit, retryAfterSeconds, cause }: ErrorOptions) {
+    super(message, { cause });
+    this.code = code;
+    this.details = details;
+    this.status = status;
+    this.limit = limit;
+    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryable = retryableCodes.has(code) || passingStatuses.has(status ?? 0);
+  }
+
+  /** Whether the client tries again by itself. */
+  get isPassing(): boolean {
+    return this.retryable && !notSoon.has(this.code);
+  }
+}
+
+/** An HTTP answer, read to its end. */
+export interface Answer {
+  status: number;
+  retryAfter: string | null;
+  text: string;
+}
+
+interface Body {
+  data?: unknown;
+  errors?: { message: string; extensions?: Partial<Extensions> }[];
+}
+
+interface Extensions {
+  code: AttachmentErrorCode;
+  details: ClaimcheckErrorDetail[];
+  limit: number;
+}
+
+/** The data of an answer. Throws ClaimcheckError for a refusal, and for what is no answer of the service. */
+export function dataOf(answer: Answer): unknown {
+  const { data, errors = [] } = parse(answer);
+  const [first] = errors;
+  if (first) throw refusal(answer, first, errors);
+  if (data === undefined || data === null) throw unexpected(answer);
+  return data;
+}
+
+/** The error that an answer other than 2xx stands for. */
+export function errorOf(answer: Answer): ClaimcheckError {
+  const { errors = [] } = parse(answer);
+  const [first] = errors;
+  return first ? refusal(answer, first, errors) : unexpected(answer);
+}
+
+function refusal(answer: Answer, first: NonNullable<Body['errors']>[number], all: Body['errors'] = []) {
+  const { code, limit } = first.extensions ?? {};
+  return new ClaimcheckError({
+    message: first.message,
+    code: code ?? 'UNEXPECTED_ANSWER',
+    details: all.flatMap(({ extensions }) => extensions?.details ?? []),
+    limit,
+    status: answer.status,
+    retryAfterSeconds: secondsOf(answer),
+  });
+}
+
+function parse(answer: Answer): Body {
+  try {
+    const body: unknown = JSON.parse(answer.text);
+    if (typeof body === 'object' && body !== null) return body;
+  } catch {
+    // No JSON: told below.
+  }
+  throw unexpected(answer);
+}
+
+function unexpected(answer: Answer): ClaimcheckError {
+  return new ClaimcheckError({
+    message: `The answer is not one of Claimcheck: HTTP ${answer.status}.`,
+    code: 'UNEXPECTED_ANSWER',
+    status: answer.status,
+    retryAfterSeconds: secondsOf(answer),
+  });
+}
+
+function secondsOf({ retryAfter }: Answer): number | undefined {
+  return retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
+}
+
+/** Nothing answers, or the connection broke off. */
+export function unreachable(cause: unknown): ClaimcheckError {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const reason = inner instanceof Error && inner.message !== '' ? `: ${inner.message}` : '';
+  return new ClaimcheckError({
+    message: `The service cannot be reached${reason}.`,
+    code: 'UNREACHABLE',
+    cause,
+  });
+}

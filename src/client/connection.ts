@@ -1,0 +1,119 @@
+import { type Answer, ClaimcheckError, dataOf, errorOf, unreachable } from './client-error.js';
+import { documentOf } from './operations.js';
+import type { Outgoing, Platform } from './platform.js';
+import { withRetries } from './retry.js';
+import type { Operations } from './schema-types.js';
+
+export interface ClaimcheckOptions {
+  /** The service's base, such as `https://files.example.org`. */
+  url: string;
+  /** An API key or a JSON Web Token, or a function that is asked for one before each request. */
+  credential: string | (() => string | Promise<string>);
+  /** How often a request that failed for a passing reason is repeated; 5 if left out. */
+  retries?: number | undefined;
+}
+
+/** Requests to one service, with the credential and the retries of its client. */
+export class Connection {
+  readonly platform: Platform;
+  readonly retries: number;
+  readonly #base: string;
+  readonly #credential: ClaimcheckOptions['credential'];
+
+  constructor({ url, credential, retries = 5 }: ClaimcheckOptions, platform: Platform) {
+    const base = new URL(url);
+    if (!/^https?:$/.test(base.protocol)) throw new TypeError(`${url} is no http or https URL.`);
+    this.platform = platform;
+    this.retries = retries;
+    this.#base = `${base.origin}${base.pathname.replace(/\/*$/, '/')}`;
+    this.#credential = credential;
+  }
+
+  /** The service this is connected to, as a URL that ends with a slash. */
+  get base(): string {
+    return this.#base;
+  }
+
+  /** The data of an operation, after as many attempts as it takes. */
+  async ask<Name extends keyof Operations>(
+    name: Name,
+    variables: Operations[Name]['variables'],
+    signal?: AbortSignal,
+  ): Promise<Operations[Name]['data']> {
+    return withRetries({ retries: this.retries, signal }, () => this.askOnce(name, variables, signal));
+  }
+
+  async askOnce<Name extends keyof Operations>(
+    name: Name,
+    variables: Operations[Name]['variables'],
+    signal?: AbortSignal,
+  ): Promise<Operations[Name]['data']> {
+    const response = await this.post('graphql', name, variables, 'application/json', signal);
+    return dataOf(await read(response)) as Operations[Name]['data'];
+  }
+
+  /** One attempt of an operation, whose answer is not looked into. */
+  async post<Name extends keyof Operations>(
+    path: string,
+    name: Name,
+    variables: Operations[Name]['variables'],
+    accept: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    const headers = { ...(await this.headers()), accept, 'content-type': 'application/json' };
+    const body = JSON.stringify({ query: documentOf(name), variables });
+    return this.#fetch(path, { method: 'POST', headers, body, ...(signal ? { signal } : {}) });
+  }
+
+  /** One attempt of an operation whose variable at `path` is the file of the form. */
+  async postFile<Name extends keyof Operations>(
+    name: Name,
+    variables: Operations[Name]['variables'],
+    file: { path: string; name: string; content: Blob },
+    { signal, onSent }: Pick<Outgoing, 'signal' | 'onSent'>,
+  ): Promise<Operations[Name]['data']> {
+    const body = new FormData();
+    body.set('operations', JSON.stringify({ query: documentOf(name), variables }));
+    body.set('map', JSON.stringify({ 0: [`variables.${file.path}`] }));
+    body.set('0', file.content, file.name);
+    const headers = { ...(await this.headers()), accept: 'application/json' };
+    const url = `${this.#base}graphql`;
+    const answer = await this.platform.send({ method: 'POST', url, headers, body, signal, onSent });
+    return dataOf(answer) as Operations[Name]['data'];
+  }
+
+  /** The answer to a GET. Throws ClaimcheckError for a refusal. */
+  async get(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+    return withRetries({ retries: this.retries, signal }, async () => {
+      const all = { ...(await this.headers()), ...headers };
+      const response = await this.#fetch(path, { headers: all, ...(signal ? { signal } : {}) });
+      if (!response.ok) throw errorOf(await read(response));
+      return response;
+    });
+  }
+
+  async headers(): Promise<Record<string, string>> {
+    const credential = typeof this.#credential === 'string' ? this.#credential : await this.#credential();
+    const authorization = /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
+    return { authorization, 'apollo-require-preflight': 'true' };
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.#base}${path}`, init);
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      throw unreachable(error);
+    }
+  }
+}
+
+/** An answer, read to its end. Throws ClaimcheckError if it breaks off. */
+export async function read(response: Response): Promise<Answer> {
+  const retryAfter = response.headers.get('retry-after');
+  try {
+    return { status: response.status, retryAfter, text: await response.text() };
+  } catch (error) {
+    throw error instanceof ClaimcheckError ? error : unreachable(error);
+  }
+}

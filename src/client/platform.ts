@@ -1,0 +1,64 @@
+import type { Answer } from './client-error.js';
+
+/** A file to send, wherever it lies. */
+export interface Source {
+  /** Empty if it has none. */
+  name: string;
+  /** In bytes. */
+  size: number;
+  /** Milliseconds since 1970; 0 if that is not known. */
+  lastModified: number;
+  /** Its bytes in order; to be read once or more. */
+  stream(): ReadableStream<Uint8Array>;
+  /** All of it: a large file's bytes are read only as they are needed, if the platform can. */
+  blob(): Promise<Blob>;
+}
+
+/** A request that brings bytes. */
+export interface Outgoing {
+  method: 'POST' | 'PUT';
+  url: string;
+  headers: Record<string, string>;
+  body: FormData | Source;
+  signal: AbortSignal | undefined;
+  /** Called with all bytes of the body that have gone out by now. */
+  onSent(bytes: number): void;
+}
+
+/** All that differs between browsers and Node. */
+export interface Platform {
+  /** Rejects for what is no file here. */
+  open(file: Blob | string): Promise<Source>;
+  /** Lowercase hexadecimal. */
+  sha256(source: Source, signal: AbortSignal | undefined): Promise<string>;
+  /** Rejects with ClaimcheckError if there is no answer, and with the signal's reason. */
+  send(request: Outgoing): Promise<Answer>;
+}
+
+/** A file of which the runtime itself knows the bytes. */
+export function sourceOf(blob: Blob): Source {
+  const { name = '', lastModified = 0 } = blob as Partial<File>;
+  return {
+    name,
+    size: blob.size,
+    lastModified,
+    stream: () => blob.stream() as ReadableStream<Uint8Array>,
+    blob: async () => blob,
+  };
+}
+
+/** The chunks of a stream, which is given up if they are not read to the end. */
+export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  let isDone = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      isDone = done;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    if (!isDone) await reader.cancel().catch(() => undefined);
+  }
+}

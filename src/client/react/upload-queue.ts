@@ -1,0 +1,133 @@
+import type { Attachment, Claimcheck } from '../claimcheck.js';
+import type { UploadOptions } from '../upload.js';
+
+/** One file on its way, or at its end. */
+export interface UploadItem {
+  /** Unique within the hook. */
+  id: number;
+  file: File | Blob;
+  state: 'waiting' | 'uploading' | 'done' | 'failed' | 'aborted';
+  /** Bytes. */
+  sent: number;
+  total: number;
+  /** Set once it is done. */
+  attachment: Attachment | null;
+  /** Set once it has failed; usually a ClaimcheckError. */
+  error: unknown;
+}
+
+export interface UseUploadOptions
+  extends Pick<UploadOptions, 'record' | 'field' | 'recordType' | 'policy' | 'description' | 'metadata'> {
+  /** Uploads at the same time; 3 if left out. */
+  parallel?: number | undefined;
+  onDone?: ((attachment: Attachment) => void) | undefined;
+}
+
+interface Entry {
+  item: UploadItem;
+  stop: AbortController;
+  idempotencyKey: string;
+}
+
+const begin = { state: 'waiting', sent: 0, attachment: null, error: null } as const;
+
+const isUnderWay = ({ item }: Pick<Entry, 'item'>) => item.state === 'waiting' || item.state === 'uploading';
+
+/** Files that are uploaded, some at a time. Its methods are bound, and each change makes a new list of items. */
+export class UploadQueue {
+  #claimcheck: Claimcheck;
+  #options: UseUploadOptions = {};
+  #entries: Entry[] = [];
+  #items: readonly UploadItem[] = [];
+  #lastId = 0;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(claimcheck: Claimcheck) {
+    this.#claimcheck = claimcheck;
+  }
+
+  /** For the files that begin from then on. */
+  configure(claimcheck: Claimcheck, options: UseUploadOptions): void {
+    this.#claimcheck = claimcheck;
+    this.#options = options;
+  }
+
+  readonly items = (): readonly UploadItem[] => this.#items;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly upload = (files: Iterable<File | Blob>): void => {
+    for (const file of files) {
+      this.#lastId += 1;
+      const item = { ...begin, id: this.#lastId, file, total: file.size };
+      this.#entries.push({ item, stop: new AbortController(), idempotencyKey: randomKey() });
+    }
+    this.#show();
+    this.#fill();
+  };
+
+  readonly abort = (id: number): void => {
+    const entry = this.#entries.find(({ item }) => item.id === id);
+    if (entry?.item.state === 'waiting') this.#change(entry, { state: 'aborted' });
+    entry?.stop.abort();
+  };
+
+  readonly retry = (id: number): void => {
+    const entry = this.#entries.find(({ item }) => item.id === id);
+    if (!entry || isUnderWay(entry) || entry.item.state === 'done') return;
+    entry.stop = new AbortController();
+    this.#change(entry, begin);
+    this.#fill();
+  };
+
+  readonly clear = (): void => {
+    this.#entries = this.#entries.filter(isUnderWay);
+    this.#show();
+  };
+
+  readonly abortAll = (): void => {
+    for (const entry of this.#entries.filter(isUnderWay)) this.abort(entry.item.id);
+  };
+
+  #fill(): void {
+    const { parallel = 3 } = this.#options;
+    const running = this.#entries.filter(({ item }) => item.state === 'uploading').length;
+    const waiting = this.#entries.filter(({ item }) => item.state === 'waiting');
+    for (const entry of waiting.slice(0, Math.max(0, parallel - running)))
+      void this.#send(entry).finally(() => this.#fill());
+  }
+
+  /** Never rejects: the item has the outcome. */
+  async #send(entry: Entry): Promise<void> {
+    const { parallel: _, onDone, ...options } = this.#options;
+    const { stop, idempotencyKey } = entry;
+    this.#change(entry, { state: 'uploading' });
+    try {
+      const onProgress = (progress: { sent: number; total: number }) => this.#change(entry, progress);
+      const own = { idempotencyKey, onProgress, signal: stop.signal };
+      const attachment = await this.#claimcheck.upload(entry.item.file, { ...options, ...own });
+      this.#change(entry, { state: 'done', attachment });
+      onDone?.(attachment);
+    } catch (error) {
+      this.#change(entry, stop.signal.aborted ? { state: 'aborted' } : { state: 'failed', error });
+    }
+  }
+
+  #change(entry: Entry, changes: Partial<UploadItem>): void {
+    entry.item = { ...entry.item, ...changes };
+    this.#show();
+  }
+
+  #show(): void {
+    this.#items = this.#entries.map(({ item }) => item);
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,149 @@
+import { createClaimcheck } from '../../../src/client/node.js';
+import { startService, type TestService } from '../../support/service.js';
+import { startFront } from './front.js';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ SCANNER: 'eicar' });
+});
+afterAll(() => service.close());
+
+const connect = (url = service.url) => createClaimcheck({ url, credential: service.key });
+const upload = (fileName: string) => connect().upload(new Blob([fileName]), { fileName });
+const recordOf = (id: string) => ({ type: 'WorkPackage', id });
+
+test('the credential is asked for before each request, and may have a scheme', async () => {
+  const credentials = [`Basic ${service.key}`, service.key, 'cck_wrong'];
+  const claimcheck = createClaimcheck({
+    url: `${service.url}/`,
+    credential: async () => credentials.shift() ?? '',
+  });
+  expect(await claimcheck.viewer()).toMatchObject({
+    permissions: expect.arrayContaining(['attachments:read']),
+  });
+  expect(await claimcheck.viewer()).toMatchObject({ principal: { kind: 'SERVICE' } });
+  await expect(claimcheck.viewer()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('a URL that is none, or of another protocol, is refused at once', () => {
+  expect(() => connect('nowhere')).toThrow(TypeError);
+  expect(() => connect('ftp://127.0.0.1')).toThrow('is no http or https URL');
+});
+
+test('a claim says whether it was one, and of another record it is refused', async () => {
+  const { id } = await upload('claimed.txt');
+  const record = recordOf('claimed');
+  expect(await connect().claim(id, record)).toMatchObject({
+    alreadyClaimed: false,
+    attachment: { id, record },
+  });
+  expect(await connect().claim(id, record)).toMatchObject({ alreadyClaimed: true });
+  await expect(connect().claim(id, recordOf('other'))).rejects.toMatchObject({ code: 'ALREADY_CLAIMED' });
+});
+
+test('links are added by default, replaced or taken out', async () => {
+  const record = recordOf('linked');
+  const [one, two] = [await upload('1.txt'), await upload('2.txt')];
+  const options = { record, field: 'files' };
+  const idsOf = ({ links }: { links: { attachment: { id: string } }[] }) =>
+    links.map(({ attachment }) => attachment.id);
+  expect(idsOf(await connect().link([one.id], options))).toEqual([one.id]);
+  const both = await connect().link([two.id], options);
+  expect(idsOf(both)).toEqual([one.id, two.id]);
+  expect(idsOf(await connect().link([two.id], { ...options, mode: 'REPLACE' }))).toEqual([two.id]);
+  const stale = connect().link([one.id], { ...options, expectedVersion: both.version });
+  await expect(stale).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
+  expect(await connect().unlink([two.id], options)).toMatchObject({ links: [], unlinked: [{ id: two.id }] });
+  expect(await connect().field(record, 'files')).toMatchObject({ name: 'files', links: [] });
+});
+
+test('a list has pages and conditions', async () => {
+  const record = recordOf('listed');
+  for (const name of ['a.txt', 'b.txt', 'c.txt']) await connect().claim((await upload(name)).id, record);
+  const orderBy = { field: 'FILE_NAME', direction: 'ASC' } as const;
+  const first = await connect().list({ filter: { record }, orderBy, first: 2 });
+  expect([first.hasNextPage, first.nodes.map(({ fileName }) => fileName)]).toEqual([
+    true,
+    ['a.txt', 'b.txt'],
+  ]);
+  const second = await connect().list({ filter: { record }, orderBy, first: 2, after: first.endCursor });
+  expect([second.hasNextPage, second.nodes.map(({ fileName }) => fileName)]).toEqual([false, ['c.txt']]);
+  expect(await connect().list({ first: 1_000 })).toMatchObject({ hasNextPage: false });
+});
+
+test('one that is not there is null, and its download is NOT_FOUND', async () => {
+  const id = '01a21b36-b212-7641-bcca-942f9952576e';
+  expect(await connect().get(id)).toBeNull();
+  await expect(connect().download(id)).rejects.toMatchObject({ code: 'NOT_FOUND', status: 404 });
+  await expect(connect().downloadUrl(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(connect().delete(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('a download goes on within the content it began with, and has a signed URL', async () => {
+  const { id, sha256 } = await upload('0123456789');
+  await until(async () => (await connect().get(id))?.status === 'APPROVED');
+  const rest = await connect().download(id, { from: 4, sha256 });
+  expect([rest.status, await rest.text()]).toEqual([206, '456789']);
+  const other = await connect().download(id, { from: 4, sha256: 'f'.repeat(64) });
+  expect([other.status, await other.text()]).toEqual([200, '0123456789']);
+  const url = await connect().downloadUrl(id, { expiresIn: 60, disposition: 'INLINE' });
+  expect(await (await fetch(url)).text()).toBe('0123456789');
+});
+
+test('a deletion whose answer is lost has succeeded', async () => {
+  const { id } = await upload('deleted.txt');
+  await using front = await startFront(service.url, (_path, index) => (index === 0 ? 'lose answer' : 'pass'));
+  await connect(front.url).delete(id);
+  expect(front.requests).toHaveLength(2);
+  expect(await connect().get(id)).toBeNull();
+});
+
+describe('watch', () => {
+  test('tells changes, also after its connection was cut, and ends with the signal', async () => {
+    await using front = await startFront(service.url, () => 'pass');
+    const { id } = await upload('watched.txt');
+    await until(async () => (await connect().get(id))?.status === 'APPROVED');
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const seen: (string | undefined)[] = [];
+    const steps = [
+      () => connect().claim(id, recordOf('watched')),
+      () => connect().link([id], { record: recordOf('watched'), field: 'files' }),
+    ];
+    const onConnect = () => void steps.shift()?.();
+    const watching = (async () => {
+      for await (const change of connect(front.url).watch(
+        { attachmentId: id },
+        { signal: stop.signal, onConnect },
+      )) {
+        seen.push(change.record?.id);
+        if (steps.length > 0) front.cut();
+        else stop.abort(reason);
+      }
+    })();
+    await expect(watching).rejects.toBe(reason);
+    expect(seen).toEqual(['watched', 'watched']);
+    expect(front.requests).toEqual(Array(2).fill('POST /graphql/stream'));
+  });
+
+  test('ends with its attachment', async () => {
+    const { id } = await upload('gone.txt');
+    const onConnect = () => void connect().delete(id);
+    for await (const change of connect().watch({ attachmentId: id }, { onConnect }))
+      expect(change.id).toBe(id);
+    expect(await connect().get(id)).toBeNull();
+  });
+
+  test('is refused for a wrong credential, and for no such attachment', async () => {
+    const unknown = createClaimcheck({ url: service.url, credential: 'cck_unknown' });
+    await expect(unknown.watch({ record: recordOf('1') }).next()).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+    const nowhere = connect().watch({ attachmentId: '01a21b36-b212-7641-bcca-942f9952576e' });
+    await expect(nowhere.next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise(setImmediate);
+}
