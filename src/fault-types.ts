@@ -27,13 +27,15 @@ export const faultTypes = {
     total_hidden: 'There is no totalCount while a record authorizer decides what is shown.',
     signature_invalid: 'The signed URL was changed or cut off.',
     signature_expired: 'The signed URL has expired.',
-    signature_revoked: 'The credential that made the signed URL has ended.',
+    signature_revoked: 'The credential that made the signed URL, or the upload, has ended.',
+    upload_is_final: 'The upload is the concatenation of others, and takes no bytes itself.',
   },
   NOT_FOUND: {
     not_found: 'The id at loc leads to nothing.',
     share_link_over:
       'The share link was revoked, has expired or is used up, or what it shares is gone: HTTP 410.',
     deleted: 'The content was deleted together with what was made of it before.',
+    upload_gone: 'The upload was terminated, has expired, or its file was deleted: HTTP 410.',
   },
   BAD_USER_INPUT: {
     empty: 'A name, or a list, must not be empty.',
@@ -69,6 +71,14 @@ export const faultTypes = {
     invalid_name: 'The name of a key is empty or too long.',
     not_in_future: 'The instant must lie in the future.',
     unknown_permission: 'There is no permission of this name.',
+    tus_version: 'Tus-Resumable is missing, or names another version: HTTP 412.',
+    upload_length: 'Upload-Length is missing, no length, or not the length of this upload.',
+    upload_metadata: 'Upload-Metadata is too long, not well formed, or has a key twice.',
+    upload_concat: 'Upload-Concat is not well formed, or names no partial upload of yours.',
+    upload_offset: 'Upload-Offset is missing or no offset.',
+    offset_mismatch: 'Upload-Offset is not how many bytes have come: HTTP 409.',
+    offset_stream: 'The Content-Type must be application/offset+octet-stream: HTTP 415.',
+    upload_checksum: 'Upload-Checksum is not well formed, or of an algorithm that is not known.',
     csrf: 'The request needs the header Apollo-Require-Preflight.',
     media_type: 'The body must be JSON or a multipart request.',
     json_invalid: 'The body is no JSON, or is empty.',
@@ -149,6 +159,7 @@ export const faultTypes = {
   },
   DIGEST_MISMATCH: {
     digest_mismatch: 'The bytes that came have the digest in msg, or are not those that came before.',
+    checksum_mismatch: 'The bytes of a request do not have its Upload-Checksum: HTTP 460.',
   },
   SIZE_MISMATCH: { size_mismatch: 'The PUT does not have as many bytes as the target announced.' },
   CONTENT_TYPE_NOT_ALLOWED: {
@@ -170,7 +181,7 @@ export const faultTypes = {
   IDEMPOTENCY_CONFLICT: { idempotency_conflict: 'This key was used with other input.' },
   UPLOAD_NOT_FINISHED: {
     upload_not_finished: 'The bytes of this key have not all come.',
-    upload_under_way: 'Another PUT is bringing the bytes of the target: try again after Retry-After.',
+    upload_under_way: 'Another request is bringing the bytes of the target: try again after Retry-After.',
   },
   DOCUMENT_KEY_UNKNOWN: {
     document_key_unknown: 'No target of the organization has this key, or its bytes are gone.',

@@ -25,6 +25,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     record: read,
     records: read,
     uploadPolicy: read,
+    uploadTarget: write,
     webhookDeliveries: read,
     auditLog: admin,
     apiKeys: keys,
@@ -75,6 +76,11 @@ export const routeNeeds = {
   /** The token is the credential. */
   'GET /s/:token': null,
   'PUT /uploads/*': null,
+  'POST /uploads': write,
+  /** The upload's own credential, or its URL: the row knows. POST stands for the method that a header names. */
+  'PATCH /uploads/*': null,
+  'DELETE /uploads/*': null,
+  'POST /uploads/*': null,
   'GET /health/live': null,
   'GET /health/ready': null,
   /** Figures of the service as a whole, never of a tenant. */

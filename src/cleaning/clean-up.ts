@@ -8,14 +8,14 @@ import {
 import { forgetCreations } from '../attachments/idempotency.js';
 import { purgeEvents } from '../audit/record-event.js';
 import { allEnded } from '../database/background-writes.js';
-import { before } from '../database/columns.js';
+import { at, before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
-import { MoreThan } from '../database/typeorm.js';
+import { MoreThan, Not } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
@@ -122,8 +122,11 @@ export interface DropUnusedTargetsDependencies {
 /** A finished target gets a day for its attachment to be made; one that is late with its bytes gets none. */
 const finishedGraceMs = 24 * 60 * 60 * 1_000;
 
-/** For `where`: upload targets that nobody can use any more. */
-export const isUnused = (now: Date) => ({ expiresAt: before(new Date(now.getTime() - finishedGraceMs)) });
+/** For `where`: upload targets that nobody can use any more. Bytes by TUS that are not all there by then wait for nothing. */
+export const isUnused = (now: Date) => [
+  { expiresAt: before(new Date(now.getTime() - finishedGraceMs)) },
+  { expiresAt: before(now), protocol: 'TUS' as const, state: Not('FINISHED' as const) },
+];
 
 /** Deletes unused upload targets, but for those whose bytes are on their way; the bytes they have brought are due then. */
 async function dropUnusedTargets(
@@ -133,7 +136,7 @@ async function dropUnusedTargets(
 ): Promise<void> {
   for (let after = ''; ; ) {
     const late = await database.read.find(UploadTargetRow, {
-      where: { id: MoreThan(after), ...isUnused(now) },
+      where: isUnused(now).map((unused) => ({ id: MoreThan(after), ...unused })),
       order: { id: 'ASC' },
       take: batchSize,
     });
@@ -144,8 +147,9 @@ async function dropUnusedTargets(
   }
 }
 
-async function drop(manager: EntityManager, { id, documentKey }: UploadTargetRow, now: Date): Promise<void> {
-  if (await manager.existsBy(IntakeRow, { documentKey })) return;
-  const { affected } = await manager.delete(UploadTargetRow, { id, ...isUnused(now) });
+async function drop(manager: EntityManager, target: UploadTargetRow, now: Date): Promise<void> {
+  const { id, documentKey, state, expiresAt } = target;
+  if (expiresAt === null || (await manager.existsBy(IntakeRow, { documentKey }))) return;
+  const { affected } = await manager.delete(UploadTargetRow, { id, state, expiresAt: at(expiresAt) });
   if (affected === 1) await insertRow(manager, RemovalRow, { documentKey, createdAt: now });
 }

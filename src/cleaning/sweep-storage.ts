@@ -3,7 +3,8 @@ import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { IntakeRow, SweepRow } from '../database/entities/cleaning.js';
 import { OrganizationRow } from '../database/entities/organization.js';
-import { In } from '../database/typeorm.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { In, Not } from '../database/typeorm.js';
 import { condemnDeadIntake, condemnKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { organizationOf, partitionOf } from '../storage/document-key.js';
@@ -96,7 +97,15 @@ async function removeUnfinished(
   await storage.removeUnfinished(
     partition,
     unfinishedAgeMs,
-    async (key) => leases.isHeld(key) || (await database.read.existsBy(IntakeRow, { documentKey: key })),
+    async (documentKey) =>
+      leases.isHeld(documentKey) ||
+      (await database.read.existsBy(IntakeRow, { documentKey })) ||
+      // Such bytes go with their row.
+      (await database.read.existsBy(UploadTargetRow, {
+        documentKey,
+        protocol: 'TUS',
+        state: Not('FINISHED'),
+      })),
   );
 }
 

@@ -93,6 +93,7 @@ export interface CreateUploadTargetInput {
   digest?: DigestInput | null | undefined;
   size: number;
   policy?: string | null | undefined;
+  protocol?: UploadProtocol | undefined;
 }
 
 export interface DeleteAttachmentInput {
@@ -133,6 +134,8 @@ export interface RecordInput {
 export type RejectionReason = 'MALWARE' | 'CONTENT_TYPE' | 'POLICY';
 
 export type TextFormat = 'PLAIN' | 'MARKDOWN';
+
+export type UploadProtocol = 'PUT' | 'TUS';
 
 export type WebhookInteraction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
 

@@ -67,6 +67,9 @@ const settings = {
   GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
     'How long an unclaimed, unlinked attachment lives.',
   ),
+  RESUMABLE_HOURS: integer('24', 1, 8_760).describe(
+    'How long an unfinished upload by tus is kept after its last byte.',
+  ),
   UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
     'How long one unlinked from its last field lives; 0 keeps it for good.',
   ),
@@ -173,6 +176,7 @@ function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
+    resumableMs: env.RESUMABLE_HOURS * 3_600_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
     auditRetentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,

@@ -68,6 +68,7 @@ export interface GraphqlDependencies {
   introspection: boolean;
   turns: Turns;
   answerSpace: AnswerSpace;
+  resumableMs: number;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
   /** Told of bytes that could not be removed now; they stay due. */

@@ -88,6 +88,11 @@ const ownStatuses: Readonly<Record<string, number>> = {
   content_encoding: 415,
   event_stream_taken: 409,
   share_link_over: 410,
+  upload_gone: 410,
+  tus_version: 412,
+  offset_mismatch: 409,
+  offset_stream: 415,
+  checksum_mismatch: 460,
 };
 
 /** HTTP has words of its own for some faults that are of no kind of ours. */

@@ -47,6 +47,19 @@ const exposedHeaders = [
   'X-RateLimit-Reset',
   'Retry-After',
   'WWW-Authenticate',
+  'Location',
+  'Tus-Resumable',
+  'Tus-Version',
+  'Tus-Extension',
+  'Tus-Max-Size',
+  'Tus-Checksum-Algorithm',
+  'Upload-Offset',
+  'Upload-Length',
+  'Upload-Defer-Length',
+  'Upload-Metadata',
+  'Upload-Concat',
+  'Upload-Expires',
+  'Upload-Document-Key',
 ];
 
 /** Default security headers. Nothing we send is a page, so nothing may run script or be framed. Downloads and the explorer set their own. */
@@ -111,7 +124,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await server.register(helmet, securityHeaders);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     exposedHeaders,
     maxAge: 86_400,
     strictPreflight: false,

@@ -3,13 +3,17 @@ import type { Viewer } from '../auth/viewer.js';
 import { chooseFileName } from '../content-types/clean-file-name.js';
 import { parseMediaType } from '../content-types/content-type-names.js';
 import type { Database } from '../database/database.js';
-import { UploadTargetRow } from '../database/entities/upload-target.js';
+import {
+  type ResumableTerms,
+  type UploadProtocol,
+  UploadTargetRow,
+} from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { Faults } from '../errors.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
-import { createDocumentKey } from '../storage/document-key.js';
+import { createDocumentKey, createGrowingKey } from '../storage/document-key.js';
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
 import { checkDigest, type Digest, writeDigest } from './check-digest.js';
 
@@ -17,17 +21,20 @@ export interface CreateUploadTargetDependencies {
   database: Database;
   clock: () => Date;
   policies: PolicyBook;
+  /** How long one that takes many requests lives after its last byte. */
+  resumableMs: number;
 }
 
 export interface CreateUploadTarget {
   fileName: string;
   /** Null: found in the bytes. */
   contentType: string | null;
-  /** Refused at the PUT where the bytes disagree. */
+  /** Refused at the end of the bytes where they disagree. */
   digest: Digest | null;
   /** Exactly so many bytes will be sent. */
   size: number;
   policy: string | null;
+  protocol: UploadProtocol;
 }
 
 /** How long the bytes may be sent, once. */
@@ -38,37 +45,62 @@ export const uploadTargetLifetimeMs = 15 * 60_000;
  * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED.
  */
 export async function createUploadTarget(
-  { database, clock, policies }: CreateUploadTargetDependencies,
+  deps: CreateUploadTargetDependencies,
   viewer: Viewer,
   input: CreateUploadTarget,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
-  const { fileName, contentType } = checkInput(policies, input);
+  const file = checkInput(deps.policies, input);
+  const { policy, size, digest, protocol } = input;
+  const { keyId } = viewer;
+  const terms = { policy, keyId, needsCredential: false, metadata: null, concat: null };
+  const facts = { ...file, size, deferred: null, digest, terms: protocol === 'TUS' ? terms : null };
+  return insertTarget(deps, viewer, facts);
+}
+
+/** Facts about the bytes that are to come. */
+export interface TargetFacts extends Pick<UploadTargetRow, 'fileName' | 'contentType' | 'size' | 'deferred'> {
+  digest: Digest | null;
+  /** Null: all bytes come in one request. */
+  terms: ResumableTerms | null;
+}
+
+/** Makes the row of a target whose facts have been checked. */
+export async function insertTarget(
+  { database, clock, resumableMs }: Omit<CreateUploadTargetDependencies, 'policies'>,
+  { organizationId, principal }: Viewer,
+  { digest, ...facts }: TargetFacts,
+): Promise<UploadTargetRow & { expiresAt: Date }> {
   const now = clock();
+  const createKey = facts.terms ? createGrowingKey : createDocumentKey;
+  const lifetimeMs = facts.terms ? resumableMs : uploadTargetLifetimeMs;
   const target = Object.assign(new UploadTargetRow(), {
     id: uuidv7(),
-    organizationId: viewer.organizationId,
-    principalId: viewer.principal.id,
-    documentKey: createDocumentKey(viewer.organizationId, now),
-    fileName,
-    contentType,
-    size: input.size,
+    organizationId,
+    principalId: principal.id,
+    documentKey: createKey(organizationId, now),
     state: 'OPEN' as const,
     acceptingUntil: null,
     attempt: null,
     beat: 0,
-    digest: writeDigest(input.digest),
+    digest: writeDigest(digest),
     md5: null,
     sha256: null,
+    utf8: null,
+    protocol: facts.terms ? ('TUS' as const) : ('PUT' as const),
+    received: 0,
+    place: null,
     createdAt: now,
-    expiresAt: new Date(now.getTime() + uploadTargetLifetimeMs),
+    expiresAt: new Date(now.getTime() + lifetimeMs),
+    ...facts,
   });
   await database.write((manager) => insertRow(manager, UploadTargetRow, target));
   return target;
 }
 
-function checkInput(
+/** The name and the type that a target gets. Throws every fault at once. */
+export function checkInput(
   policies: PolicyBook,
-  input: CreateUploadTarget,
+  input: Pick<CreateUploadTarget, 'fileName' | 'contentType' | 'size' | 'policy' | 'digest'>,
 ): { fileName: string; contentType: string } {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, null);
@@ -98,11 +130,15 @@ export interface OfferUploadDependencies {
   uploadUrl(targetId: string): string;
 }
 
+export const tusVersion = '1.0.0';
+
 /** URL and headers for the bytes of a target: the store's own if it takes them. */
 export async function offerUpload(
   { storage: { direct }, uploadUrl }: OfferUploadDependencies,
-  { id, documentKey, size, contentType, createdAt }: UploadTargetRow,
+  target: Pick<UploadTargetRow, 'id' | 'documentKey' | 'size' | 'contentType' | 'createdAt' | 'protocol'>,
 ): Promise<DirectUploadTarget> {
+  const { id, documentKey, size, contentType, createdAt, protocol } = target;
+  if (protocol === 'TUS') return { url: uploadUrl(id), headers: { 'Tus-Resumable': tusVersion } };
   if (direct === null || size > direct.maxSize) {
     return { url: uploadUrl(id), headers: contentType === '' ? {} : { 'Content-Type': contentType } };
   }

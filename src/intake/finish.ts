@@ -2,15 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { AttachmentError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import { condemnKeys } from './condemn-keys.js';
+import { type FinishResumableDependencies, finishResumable } from './finish-resumable.js';
 import type { IntakeLeases } from './intake-leases.js';
+import { isWhole } from './resumable.js';
 import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 
-export interface FinishUploadDependencies {
-  database: Database;
-  storage: Pick<Storage, 'direct' | 'size'>;
-  clock: () => Date;
+export interface FinishUploadDependencies extends FinishResumableDependencies {
+  storage: FinishResumableDependencies['storage'] & Pick<Storage, 'direct'>;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
 }
 
@@ -35,6 +36,9 @@ export async function finishUpload(
   documentKey: string,
 ): Promise<void> {
   const { direct } = deps.storage;
+  const resumable = { organizationId, documentKey, protocol: 'TUS' as const };
+  const upload = await deps.database.read.findOneBy(UploadTargetRow, resumable);
+  if (upload) return finishWholeUpload(deps, upload);
   if (direct === null) return finishWhole(deps, organizationId, documentKey);
   for (let left = polls; left > 0; left -= 1) {
     const target = await deps.database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
@@ -52,6 +56,14 @@ export async function finishUpload(
     await finishHeld(deps, { ...target, ...lease }, copy);
     return;
   }
+}
+
+/** Whoever has brought the last bytes may not have come to it. An upload that is gone by now is told of by whoever asks next. */
+async function finishWholeUpload(deps: FinishUploadDependencies, upload: UploadTargetRow): Promise<void> {
+  if (upload.state === 'FINISHED' || !isWhole(upload)) return;
+  await finishResumable(deps, upload, null).catch((error: unknown) => {
+    if (!(error instanceof AttachmentError && error.code === 'NOT_FOUND')) throw error;
+  });
 }
 
 /** However long the copy takes, no sweep touches it. If the target has gone meanwhile, the copy must go too. */

@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { Viewer } from '../auth/viewer.js';
 import { detectContentType } from '../content-types/detect-content-type.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
+import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { Faults } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { blobIdOf } from '../storage/document-key.js';
@@ -12,7 +12,8 @@ import { finishUpload } from './finish.js';
 import type { Digests, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { headSize, type MeteredContent, meterContent } from './meter-content.js';
+import { measure } from './measure-content.js';
+import { headSize } from './meter-content.js';
 import { openObject, readRange } from './read-range.js';
 import { assertMayUse, findFinished } from './upload-target.js';
 
@@ -44,8 +45,9 @@ export async function intakeFromTarget(
   const declaredType = target.contentType || null;
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
-  const reading = blob
-    ? recognize(storage, blob)
+  const known = blob ? { ...blob, isUtf8: blob.charset === 'utf-8' } : digestsOf(target);
+  const reading = known
+    ? recognize(storage, documentKey, known)
     : openObject(storage, documentKey)
         .then((content) => measure(hasher, content, size).finally(() => content.destroy()))
         .then((measured) => detect(storage, documentKey, measured));
@@ -74,29 +76,18 @@ export async function intakeFromTarget(
   };
 }
 
-/** Content that was read to its end. */
-export type Measured = MeteredContent & Digests;
-
-/** Reads content that is not to be stored. Throws FILE_TOO_LARGE for more than `maxSize` bytes. */
-export async function measure(
-  hasher: Hasher,
-  content: Readable,
-  maxSize: number,
-  signal?: AbortSignal,
-): Promise<Measured> {
-  const hash = hasher.start();
-  try {
-    const metered = await meterContent(content, maxSize, (batch) => hash.update(batch), signal);
-    return { ...metered, ...(await hash.finish(metered.lastBatch)) };
-  } finally {
-    hash.forget();
-  }
+/** Null unless the bytes have come to us: then nothing can have changed them since. */
+function digestsOf({ size, md5, sha256, utf8 }: UploadTargetRow): KnownBytes | null {
+  return md5 === null || sha256 === null || utf8 === null ? null : { size, md5, sha256, isUtf8: utf8 };
 }
 
+type KnownBytes = Digests & { size: number; isUtf8: boolean };
+
 /** The bytes are measured already. */
-async function recognize(storage: Storage, blob: BlobRow) {
-  const head = await readRange(storage, blob.documentKey, 0, Math.min(blob.size, headSize));
-  return detect(storage, blob.documentKey, { ...blob, head, isUtf8: blob.charset === 'utf-8' });
+async function recognize(storage: Storage, documentKey: string, known: KnownBytes) {
+  const head = await readRange(storage, documentKey, 0, Math.min(known.size, headSize));
+  const { size, md5, sha256, isUtf8 } = known;
+  return detect(storage, documentKey, { size, md5, sha256, isUtf8, head });
 }
 
 /** Adds what an object's bytes are. */

@@ -1,7 +1,7 @@
 import { AttachmentError } from '../errors.js';
 
 /** How content comes in. */
-export type Door = 'multipart' | 'base64' | 'dataUrl' | 'documentKey' | 'direct';
+export type Door = 'multipart' | 'base64' | 'dataUrl' | 'documentKey' | 'direct' | 'tus';
 
 export type UploadOutcome = 'accepted' | 'refused' | 'failed';
 

@@ -32,6 +32,37 @@ export async function meterContent(
   return { size: sink.size, head: sink.head, isUtf8: sink.isUtf8, lastBatch: sink.takeBatch() };
 }
 
+/** Bytes of content that may have broken off. */
+export interface PartOfContent {
+  /** Bytes that `handle` has not been given. */
+  lastBatch: Uint8Array[];
+  /** The reason why no more has come; null at the end of the content. */
+  fault: unknown;
+}
+
+/** The same of content that is of use even if it breaks off. Never throws, and leaves nothing under way. */
+export async function meterPart(
+  content: Readable,
+  maxSize: number,
+  handle: (batch: Uint8Array[]) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<PartOfContent> {
+  let handling: Promise<unknown> = Promise.resolve();
+  const sink = new ContentSink(maxSize, (batch) => {
+    handling = handle(batch);
+    return handling;
+  });
+  addAbortSignal(signal, sink);
+  finished(content, { writable: false }, (error) => error && sink.destroy(error));
+  content.pipe(sink);
+  const fault = await whenFinished(sink).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  await handling.catch(() => undefined);
+  return { lastBatch: sink.takeBatch(), fault };
+}
+
 /** The same of content that is there already. */
 export function meterWhole(content: Buffer, maxSize: number): MeteredContent {
   if (content.byteLength > maxSize) throw tooLarge(maxSize);
@@ -117,7 +148,7 @@ class ContentSink extends Writable {
 }
 
 /** Whether bytes that come in pieces, cut anywhere, are UTF-8. Costs nothing from the first wrong byte on. */
-class Utf8Check {
+export class Utf8Check {
   #isValid = true;
   /** The beginning of a character at the end of the last piece. */
   #cut = Buffer.alloc(0);

@@ -10,9 +10,10 @@ import { AlreadyStored, type Storage } from '../storage/storage.js';
 import { checkDigest, checkWritten } from './check-digest.js';
 import { condemnKeys } from './condemn-keys.js';
 import { uploadTargetLifetimeMs } from './create-upload-target.js';
-import { detect, type Measured, measure } from './from-target.js';
+import { detect } from './from-target.js';
 import type { Digests, Hasher } from './hash-content.js';
 import type { IntakeLeases } from './intake-leases.js';
+import { type Measured, measure } from './measure-content.js';
 import { meterContent } from './meter-content.js';
 import { openObject } from './read-range.js';
 import type { UploadAttempt, UploadAttempts } from './upload-attempts.js';
@@ -66,7 +67,7 @@ export async function receiveUpload(
   const isLate = ({ createdAt }: UploadTargetRow) =>
     clock().getTime() >= createdAt.getTime() + uploadTargetLifetimeMs;
   const target = await database.read.findOneBy(UploadTargetRow, { id: upload.targetId });
-  if (!target || isLate(target)) throw new AttachmentError('NOT_FOUND');
+  if (target?.protocol !== 'PUT' || isLate(target)) throw new AttachmentError('NOT_FOUND');
   checkHeaders(upload, target);
   const release = deps.uploadConcurrency.take(target.organizationId, target.principalId);
   // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
@@ -199,10 +200,10 @@ async function repeatStored(
   const { id, organizationId, documentKey, size } = target;
   const now = await database.read.findOneBy(UploadTargetRow, { id, organizationId });
   if (!now) throw new AttachmentError('NOT_FOUND');
-  const { md5, sha256 } = now;
+  const { md5, sha256, utf8 } = now;
   const stored =
     md5 !== null && sha256 !== null
-      ? { md5, sha256 }
+      ? { md5, sha256, isUtf8: utf8 ?? false }
       : await measure(hasher, await openObject(storage, documentKey), size);
   if (now.state !== 'FINISHED')
     await database.write((manager) => finishTarget(manager, now, clock(), stored));

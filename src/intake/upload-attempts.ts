@@ -23,6 +23,8 @@ const remotePollMs = 250;
 /** One request that brings a target's bytes. */
 export class UploadAttempt {
   readonly id = randomUUID();
+  /** It has taken over from one that nobody knows to have ended: that may still be writing. */
+  readonly isContested: boolean;
   readonly #cut = new AbortController();
   #content: Readable | null = null;
   #bytes = 0;
@@ -32,6 +34,10 @@ export class UploadAttempt {
   readonly ended = new Promise<void>((resolve) => {
     this.#end = resolve;
   });
+
+  constructor(isContested: boolean) {
+    this.isContested = isContested;
+  }
 
   /** Aborted once another request has taken over. */
   get signal(): AbortSignal {
@@ -115,9 +121,15 @@ export class UploadAttempts {
     }
   }
 
+  /** Waits until a request of this process for the target has ended, unless its bytes arrive; ends one that has stalled. */
+  async settle({ id }: UploadTargetRow): Promise<void> {
+    const own = this.#own.get(id);
+    if (own) await this.#waitFor(own).catch(() => undefined);
+  }
+
   async #take(target: UploadTargetRow): Promise<UploadAttempt | null> {
     const { id, organizationId, state, beat } = target;
-    const attempt = new UploadAttempt();
+    const attempt = new UploadAttempt(state === 'RECEIVING');
     const before = { id, organizationId, state, beat, attempt: target.attempt ?? IsNull() };
     const after = { state: 'RECEIVING', attempt: attempt.id, beat: 0, acceptingUntil: null } as const;
     const isTaken = await this.#database.write((manager) =>

@@ -39,10 +39,11 @@ export async function assertMayUse(
  * Which states may follow which. A PUT to us, or a copy that the store makes, takes an OPEN target in hand and finishes it or
  * opens it again. One that has stalled or died is taken over from: RECEIVING follows itself. Whoever has stored the bytes whole
  * finishes the target, even if another has taken over and opened it again. FINISHED follows itself where an attachment comes to use
- * the bytes. A target ends by being deleted.
+ * the bytes. A target ends by being deleted. Bytes by TUS come in many requests, and it is opened after each; OPEN follows itself
+ * where all that has come turns out to be lost or wrong.
  */
 const transitions = {
-  OPEN: ['RECEIVING', 'FINISHED'],
+  OPEN: ['OPEN', 'RECEIVING', 'FINISHED'],
   RECEIVING: ['RECEIVING', 'OPEN', 'FINISHED'],
   FINISHED: ['FINISHED'],
 } as const satisfies Record<UploadTargetState, readonly UploadTargetState[]>;
@@ -55,7 +56,20 @@ export type TargetBefore<State extends UploadTargetState> = FindOptionsWhere<Upl
 
 /** Its members afterwards. Members that are left out stay. */
 export type TargetAfter<State extends UploadTargetState> = Partial<
-  Pick<UploadTargetRow, 'acceptingUntil' | 'expiresAt' | 'attempt' | 'beat' | 'md5' | 'sha256'>
+  Pick<
+    UploadTargetRow,
+    | 'acceptingUntil'
+    | 'expiresAt'
+    | 'attempt'
+    | 'beat'
+    | 'md5'
+    | 'sha256'
+    | 'utf8'
+    | 'size'
+    | 'deferred'
+    | 'received'
+    | 'place'
+  >
 > & { state: (typeof transitions)[State][number] };
 
 /**
@@ -89,22 +103,22 @@ export function unchanged<State extends UploadTargetState>({
 
 /**
  * Marks a target as finished, now that its bytes are whole at their key. Whoever asks for the bytes meanwhile may have done so
- * first, used them, and deleted them with their target. If the bytes have come late, the day for their attachment begins now. `digests`
- * are of bytes that the caller has stored itself.
+ * first, used them, and deleted them with their target. If the bytes have come late, or in many requests, the day for their attachment
+ * begins now. `digests` are of bytes that the caller has stored itself.
  * Returns whether the target is there.
  */
 export async function finishTarget(
   manager: EntityManager,
-  { id, organizationId, expiresAt }: UploadTargetRow,
+  { id, organizationId, expiresAt, protocol }: UploadTargetRow,
   now: Date,
-  digests: Digests | null = null,
+  digests: (Digests & { isUtf8: boolean }) | null = null,
 ): Promise<boolean> {
-  const isLate = expiresAt !== null && expiresAt < now;
+  const isLate = protocol === 'TUS' || (expiresAt !== null && expiresAt < now);
   const finished = {
     state: 'FINISHED' as const,
     acceptingUntil: null,
     attempt: null,
-    ...(digests ? { md5: digests.md5, sha256: digests.sha256 } : {}),
+    ...(digests ? { md5: digests.md5, sha256: digests.sha256, utf8: digests.isUtf8 } : {}),
     ...(isLate ? { expiresAt: now } : {}),
   };
   const ofState = <State extends UploadTargetState>(state: State) => ({ id, organizationId, state });
@@ -123,9 +137,14 @@ export async function findFinished(
   documentKey: string,
 ): Promise<UploadTargetRow> {
   const target = await manager.findOneBy(UploadTargetRow, { organizationId, documentKey });
-  if (!target) throw unknownKey();
+  if (!target || isPartial(target)) throw unknownKey();
   if (target.state === 'FINISHED') return target;
   throw fault('upload_not_finished', loc, 'Its bytes have not all come yet.');
+}
+
+/** Whether its bytes are only a part of another upload's: no attachment is made of them. */
+export function isPartial({ terms }: UploadTargetRow): boolean {
+  return terms?.concat === 'partial';
 }
 
 /**

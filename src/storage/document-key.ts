@@ -31,6 +31,19 @@ export function createInlinedKey(organizationId: string, now: Date): string {
   return `${freshKey(organizationId, now).slice(0, -inlinedEnd.length)}${inlinedEnd}`;
 }
 
+/** The end of keys whose bytes come in several requests. One in 128 of other keys has it too. */
+const growingEnd = '01';
+
+/** The same for an object whose bytes come in several requests. */
+export function createGrowingKey(organizationId: string, now: Date): string {
+  return `${freshKey(organizationId, now).slice(0, -growingEnd.length)}${growingEnd}`;
+}
+
+/** False for the key of an object that has come at once. */
+export function mayBeGrowing(key: string): boolean {
+  return key.endsWith(growingEnd);
+}
+
 /** False for the key of an object in a storage, but for some older ones. */
 export function mayBeInlined(key: string): boolean {
   return key.endsWith(inlinedEnd);

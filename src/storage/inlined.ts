@@ -17,6 +17,7 @@ export interface InlinedBodies {
 export function withInlined(store: Storage, bodies: InlinedBodies): Storage {
   return {
     direct: store.direct,
+    growing: store.growing,
     create: (key, options) => store.create(key, options),
     read: async (key, range) => {
       assertDocumentKey(key);

@@ -148,11 +148,18 @@ async function nameOnce(unfinishedPath: string, path: string): Promise<void> {
   await rm(unfinishedPath, { force: true });
 }
 
-/** Resolves with the number of bytes. The system may take fewer than it is given; the rest is offered again. */
-async function writeAll(file: FileHandle, buffers: readonly Uint8Array[]): Promise<number> {
+/**
+ * Writes behind what was written before, or from an offset on. Resolves with the number of bytes. The system may take fewer than
+ * it is given; the rest is offered again.
+ */
+export async function writeAll(
+  file: FileHandle,
+  buffers: readonly Uint8Array[],
+  offset: number | null = null,
+): Promise<number> {
   let total = 0;
   for (let rest = buffers.filter(({ byteLength }) => byteLength > 0); rest.length > 0; ) {
-    const { bytesWritten } = await file.writev(rest);
+    const { bytesWritten } = await file.writev(rest, offset === null ? undefined : offset + total);
     total += bytesWritten;
     rest = skip(rest, bytesWritten);
   }

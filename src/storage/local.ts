@@ -1,10 +1,18 @@
-import { type FileHandle, open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { privateFile } from '../config/private-files.js';
 import { Directories } from './directories.js';
-import { assertDocumentKey, assertPartition, isDocumentKey, isPartition } from './document-key.js';
+import {
+  assertDocumentKey,
+  assertPartition,
+  isDocumentKey,
+  isPartition,
+  mayBeGrowing,
+} from './document-key.js';
+import { growingNameOf, LocalGrowing } from './local-growing.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
+import { nullWhereMissing, readFileRange } from './read-file.js';
 import { ReservedSpace, usualReserve } from './reserved-space.js';
 import {
   type ByteRange,
@@ -31,6 +39,7 @@ export function createLocalStorage(directory: string, options: LocalStorageOptio
 
 class LocalStorage implements Storage {
   readonly direct = null;
+  readonly growing: LocalGrowing;
   readonly #root: string;
   readonly #directories: Directories;
   readonly #reserved: ReservedSpace;
@@ -39,6 +48,8 @@ class LocalStorage implements Storage {
     this.#root = root;
     this.#directories = new Directories(root);
     this.#reserved = new ReservedSpace(root, reservedBytes);
+    const deps = { directories: this.#directories, reserved: this.#reserved };
+    this.growing = new LocalGrowing(deps, (key) => this.#pathOf(key));
   }
 
   async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
@@ -68,6 +79,7 @@ class LocalStorage implements Storage {
 
   async remove(key: string): Promise<void> {
     const path = this.#pathOf(key);
+    if (mayBeGrowing(key)) await this.growing.discard(key);
     await onMedium(async () => {
       const directory = dirname(path);
       if ((await unlink(path).catch(nullWhereMissing)) === null) return;
@@ -90,6 +102,9 @@ class LocalStorage implements Storage {
   ): Promise<number> {
     let count = 0;
     for await (const { name, folder } of this.#filesOf(partition)) {
+      const growing = growingNameOf(name);
+      if (growing !== null && !(await isOnItsWay(`${folder}/${growing}`)))
+        count += await this.growing.discardWhereOlder(`${folder}/${growing}`, olderThanMs);
       if (!isUnfinishedName(name)) continue;
       const path = join(this.#root, folder, name);
       if (await isOnItsWay(`${folder}/${finishedNameOf(name)}`)) continue;
@@ -140,45 +155,4 @@ async function removeWhereOlder(path: string, olderThanMs: number): Promise<bool
   if (found === null || Date.now() - found.mtimeMs < olderThanMs) return false;
   await rm(path, { force: true });
   return true;
-}
-
-function nullWhereMissing(error: unknown): null {
-  if (systemCode(error) === 'ENOENT') return null;
-  throw error;
-}
-
-/** Large chunks are the fastest; the first ones are small, so that a client that takes none of them costs little memory. */
-const firstChunkSize = 64 * 1024;
-const maxChunkSize = 1024 * 1024;
-
-/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
-function readFileRange(file: FileHandle, { start, end }: ByteRange): Readable {
-  let position = start;
-  let chunkSize = firstChunkSize;
-
-  async function nextChunk(): Promise<Uint8Array | null> {
-    const length = Math.min(chunkSize, end - position + 1);
-    if (length <= 0) return null;
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
-    position += bytesRead;
-    chunkSize = Math.min(2 * chunkSize, maxChunkSize);
-    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
-  }
-
-  return new Readable({
-    // One chunk ahead, however large.
-    highWaterMark: firstChunkSize,
-    read() {
-      nextChunk().then(
-        (chunk) => this.push(chunk),
-        (error: unknown) => this.destroy(toStorageFault(error)),
-      );
-    },
-    destroy(error, done) {
-      file.close().then(
-        () => done(error),
-        (closeError) => done(error ?? closeError),
-      );
-    },
-  });
 }

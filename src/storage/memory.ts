@@ -4,6 +4,9 @@ import {
   AlreadyStored,
   type ByteRange,
   type CreateOptions,
+  type GrowingObjects,
+  type GrowingWriter,
+  type Growth,
   type ObjectWriter,
   type Storage,
 } from './storage.js';
@@ -18,6 +21,7 @@ export function createMemoryStorage(): Storage {
 class MemoryStorage implements Storage {
   readonly direct = null;
   readonly #objects = new Map<string, Buffer>();
+  readonly growing = new MemoryGrowing(this.#objects);
   readonly #unfinished = new Set<MemoryWriter>();
 
   async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
@@ -43,6 +47,7 @@ class MemoryStorage implements Storage {
   async remove(key: string): Promise<void> {
     assertDocumentKey(key);
     this.#objects.delete(key);
+    await this.growing.discard(key);
   }
 
   async *list(partition: string): AsyncIterable<string> {
@@ -59,13 +64,59 @@ class MemoryStorage implements Storage {
     const due = [...this.#unfinished].filter(
       ({ key, lastWriteAt }) => key.startsWith(`${partition}/`) && Date.now() - lastWriteAt >= olderThanMs,
     );
-    let count = 0;
+    let count = await this.growing.removeUnfinished(partition, isOnItsWay);
     for (const writer of due)
       if (!(await isOnItsWay(writer.key)) && this.#unfinished.delete(writer)) count += 1;
     return count;
   }
 
   async check(): Promise<void> {}
+}
+
+class MemoryGrowing implements GrowingObjects {
+  readonly #objects: Map<string, Buffer>;
+  readonly #unfinished = new Map<string, Buffer>();
+
+  constructor(objects: Map<string, Buffer>) {
+    this.#objects = objects;
+  }
+
+  async append(key: string, from: Growth): Promise<GrowingWriter | null> {
+    if (!(await this.holds(key, from))) return null;
+    let written = (this.#unfinished.get(key) ?? Buffer.of()).subarray(0, from.size);
+    return {
+      write: async (buffers) => {
+        written = Buffer.concat([written, ...buffers]);
+      },
+      settle: async () => {
+        this.#unfinished.set(key, written);
+        return { size: written.byteLength, place: 'memory' };
+      },
+      close: async () => undefined,
+    };
+  }
+
+  async holds(key: string, { size }: Growth): Promise<boolean> {
+    assertDocumentKey(key);
+    return (this.#unfinished.get(key)?.byteLength ?? 0) >= size;
+  }
+
+  async finish(key: string, growth: Growth): Promise<void> {
+    if (!(await this.holds(key, growth))) return;
+    this.#objects.set(key, (this.#unfinished.get(key) ?? Buffer.of()).subarray(0, growth.size));
+    this.#unfinished.delete(key);
+  }
+
+  async discard(key: string): Promise<void> {
+    this.#unfinished.delete(key);
+  }
+
+  async removeUnfinished(partition: string, isOnItsWay: (key: string) => Promise<boolean>): Promise<number> {
+    const due = [...this.#unfinished.keys()].filter((key) => key.startsWith(`${partition}/`));
+    let count = 0;
+    for (const key of due) if (!(await isOnItsWay(key)) && this.#unfinished.delete(key)) count += 1;
+    return count;
+  }
 }
 
 class MemoryWriter implements ObjectWriter {

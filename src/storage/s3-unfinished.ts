@@ -9,6 +9,7 @@ import {
 import type { S3Location } from '../config/storage-settings.js';
 import { nullWhereMissing } from './s3-client.js';
 import { incomingFolder } from './s3-direct-access.js';
+import { unfinishedFolder } from './s3-growing-writer.js';
 
 export interface DueUploads {
   partition: string;
@@ -24,7 +25,8 @@ export async function removeUnfinishedUploads(
   due: DueUploads,
 ): Promise<number> {
   const uploads = await abortUploads(client, location, due);
-  return uploads + (await removeIncoming(client, location, due));
+  const sent = await removeOthers(client, location, due, incomingFolder);
+  return uploads + sent + (await removeOthers(client, location, due, unfinishedFolder));
 }
 
 async function abortUploads(
@@ -51,21 +53,26 @@ async function abortUploads(
   return count;
 }
 
-async function removeIncoming(
+/** Objects in a folder beside those that are whole. */
+async function removeOthers(
   client: S3Client,
   { bucket: Bucket, prefix }: S3Location,
   { partition, before, isOnItsWay }: DueUploads,
+  folderName: string,
 ): Promise<number> {
-  const folder = `${prefix}${incomingFolder}`;
+  const folder = `${prefix}${folderName}`;
   const Prefix = `${folder}${partition}/`;
   let count = 0;
   for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, Prefix })) {
     for (const { Key, LastModified } of Contents) {
       if (!LastModified || LastModified > before) continue;
-      if (await isOnItsWay((Key ?? '').slice(folder.length))) continue;
+      if (await isOnItsWay(keyIn((Key ?? '').slice(folder.length)))) continue;
       await client.send(new DeleteObjectCommand({ Bucket, Key }));
       count += 1;
     }
   }
   return count;
 }
+
+/** The document key at the beginning of a path. */
+const keyIn = (path: string) => path.split('/').slice(0, 4).join('/');

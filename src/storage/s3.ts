@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { S3Location } from '../config/storage-settings.js';
-import { assertDocumentKey, assertPartition, isDocumentKey } from './document-key.js';
+import { assertDocumentKey, assertPartition, isDocumentKey, mayBeGrowing } from './document-key.js';
 import {
   createReadingClient,
   createS3Client,
@@ -19,9 +19,17 @@ import {
   usualTimeouts,
 } from './s3-client.js';
 import { S3DirectAccess } from './s3-direct-access.js';
+import { S3Growing } from './s3-growing.js';
 import { removeUnfinishedUploads } from './s3-unfinished.js';
 import { S3Writer } from './s3-writer.js';
-import type { ByteRange, CreateOptions, DirectAccess, ObjectWriter, Storage } from './storage.js';
+import type {
+  ByteRange,
+  CreateOptions,
+  DirectAccess,
+  GrowingObjects,
+  ObjectWriter,
+  Storage,
+} from './storage.js';
 
 /** Whoever asks whether all is well cannot wait for the last of all attempts. */
 const checkTimeoutMs = 5_000;
@@ -33,6 +41,7 @@ export function createS3Storage(location: S3Location, timeouts = usualTimeouts):
 
 class S3Storage implements Storage {
   readonly direct: DirectAccess;
+  readonly growing: GrowingObjects;
   readonly #location: S3Location;
   readonly #timeouts: StoreTimeouts;
   readonly #client: S3Client;
@@ -44,6 +53,7 @@ class S3Storage implements Storage {
     this.#client = createS3Client(location, timeouts);
     this.#reader = createReadingClient(location, timeouts);
     this.direct = new S3DirectAccess(this.#client, location);
+    this.growing = new S3Growing(this.#client, location);
   }
 
   async create(key: string, { once = false }: CreateOptions = {}): Promise<ObjectWriter> {
@@ -74,6 +84,7 @@ class S3Storage implements Storage {
 
   async remove(key: string): Promise<void> {
     const object = this.#objectOf(key);
+    if (mayBeGrowing(key)) await this.growing.discard(key);
     await onStore(() => this.#client.send(new DeleteObjectCommand(object)));
   }
 

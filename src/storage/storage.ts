@@ -12,6 +12,9 @@ export interface Storage {
   /** How clients get at the bytes without us; null where they cannot. */
   readonly direct: DirectAccess | null;
 
+  /** Objects whose bytes come in several requests. */
+  readonly growing: GrowingObjects;
+
   /**
    * Opens a new object. Nothing is visible under `key` until `commit` has returned; from then on the object is whole and
    * survives a power cut. Two writers of one key: each writes its own bytes, the last `commit` wins, none is mixed. With `once`
@@ -26,7 +29,7 @@ export interface Storage {
   /** The object's size in bytes; null where there is no object. */
   size(key: string): Promise<number | null>;
 
-  /** Removes the object. One that is not there is no fault. */
+  /** Removes the object, and what has come of it where it is not whole. One that is not there is no fault. */
   remove(key: string): Promise<void>;
 
   /**
@@ -64,6 +67,43 @@ export interface ObjectWriter {
   commit(): Promise<void>;
   /** Forgets every byte written. Never throws. */
   abort(): Promise<void>;
+}
+
+/** How far an object has grown: so many bytes, in a place that the storage has named. Null: nothing has come. */
+export interface Growth {
+  size: number;
+  place: string | null;
+}
+
+/**
+ * Objects whose bytes come bit by bit, to several processes perhaps, until they are whole. Their owner keeps their growth, and
+ * changes it only to one that a writer has settled.
+ */
+export interface GrowingObjects {
+  /**
+   * Goes on behind the bytes of `from`; what lies behind them is dropped. With `isContested` another process may still be writing
+   * there: from now on it changes none of these bytes. Null where not all of them are there.
+   */
+  append(key: string, from: Growth, isContested: boolean): Promise<GrowingWriter | null>;
+  /** Whether all of these bytes are there. */
+  holds(key: string, growth: Growth): Promise<boolean>;
+  /** Makes these bytes the object of its key, whole and durable. Once more is as good. */
+  finish(key: string, growth: Growth): Promise<void>;
+  /** Removes the bytes of an object that is not whole. */
+  discard(key: string): Promise<void>;
+}
+
+/** One process's work on a growing object. */
+export interface GrowingWriter {
+  /** Appends. If it fails, nothing of these buffers counts. One call at a time. */
+  write(buffers: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Makes durable what has been written, beside further writes. Without `all` the medium may leave out an end that it keeps only at
+   * a price. Resolves with the growth that may be told from now on.
+   */
+  settle(all: boolean): Promise<Growth>;
+  /** Ends it, once nothing is under way. Bytes that were not settled may go. Never throws. */
+  close(): Promise<void>;
 }
 
 /** Offsets in bytes; both ends are included. */

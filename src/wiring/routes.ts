@@ -30,7 +30,6 @@ import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
-import { registerDirectUpload } from '../http/direct-upload.js';
 import { registerDownload } from '../http/download.js';
 import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
@@ -40,9 +39,6 @@ import { registerShareLinks } from '../http/share-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
-import { measureUpload } from '../intake/measure-upload.js';
-import { type DirectUpload, receiveUpload } from '../intake/receive.js';
-import { UploadAttempts } from '../intake/upload-attempts.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { AnswerSpace } from '../limits/answer-space.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
@@ -52,11 +48,11 @@ import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { countDownload, findShared } from '../sharing/use-share-link.js';
-import { inSpan } from '../tracing.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets, measureStreams } from './metrics.js';
+import { addUploads } from './upload-routes.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
   Metrics & {
@@ -88,7 +84,7 @@ export async function addRoutes(
   });
   measureRequests(server, deps.onAnswer);
   const apollo = await addGraphql(server, config, deps);
-  addDirectUpload(server, config, deps);
+  addUploads(server, config, deps);
   addDownload(server, deps);
   addShareLinks(server, config, deps);
   registerHealth(server, {
@@ -171,21 +167,6 @@ function addSubscriptions(
 function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
   const loaders = createAccessLoaders(beforeLists(database), database.read, viewer);
   return new RecordAccess(recordAuthorizer, viewer, loaders);
-}
-
-function addDirectUpload(server: FastifyInstance, { stallTimeoutMs }: Config, deps: RouteDependencies): void {
-  const { tokens, anonymous, uploadMeter } = deps;
-  const pace = { stallTimeoutMs, minBytesPerSecond };
-  const attempts = new UploadAttempts(deps.database);
-  const receive = (upload: DirectUpload) =>
-    inSpan('intake', {}, () =>
-      measureUpload(uploadMeter, 'direct', async () => {
-        const received = await receiveUpload({ ...deps, pace, attempts }, upload);
-        if (received.isNew) uploadMeter.onStored('direct', received.size);
-        return received;
-      }),
-    );
-  registerDirectUpload(server, { tokens, anonymous, receive });
 }
 
 /** Told by this process alone; the jobs are those of all. */

@@ -8,6 +8,7 @@ const reasons = {
     'src/cleaning/list-due.ts unusedTargets',
     'src/cleaning/clean-up.ts purgeExpired',
     'src/cleaning/clean-up.ts drop',
+    'src/cleaning/sweep-storage.ts removeUnfinished',
     'src/verdicts/record-verdict.ts writeVerdict',
     'src/verdicts/scan-blob.ts createScanBlob',
     'src/cleaning/verify-blobs.ts verifyBlobs',
@@ -21,6 +22,7 @@ const reasons = {
   'the credential itself names the row: a key by its hash, a signed id, a token': [
     'src/intake/receive.ts receiveUpload',
     'src/sharing/use-share-link.ts findShared',
+    'src/intake/resumable.ts findUpload',
   ],
   'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
     ['src/model/stored-attachment.ts readStored'],

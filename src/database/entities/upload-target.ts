@@ -1,8 +1,25 @@
-import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
+import { idColumn, instantColumn, jsonColumn, sizeColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
 /** OPEN: waits for its bytes. RECEIVING: a request is bringing them. FINISHED: they are stored. */
 export type UploadTargetState = 'OPEN' | 'RECEIVING' | 'FINISHED';
+
+/** PUT: all bytes come in one request, to us or to the store. TUS: in as many as it takes, to us. */
+export type UploadProtocol = 'PUT' | 'TUS';
+
+/** The terms of an upload in several requests, as it was made. */
+export interface ResumableTerms {
+  /** The policy that holds for it; null for the service's own. */
+  policy: string | null;
+  /** The API key that made it; null for a JSON Web Token. */
+  keyId: string | null;
+  /** Its requests need a credential of its maker. Otherwise its URL is enough. */
+  needsCredential: boolean;
+  /** Upload-Metadata, as it was sent. */
+  metadata: string | null;
+  /** Upload-Concat, as it was sent. */
+  concat: string | null;
+}
 
 /** Leave to store one object directly, once. */
 @Entity('upload_targets')
@@ -28,7 +45,7 @@ export class UploadTargetRow {
   @Column(textColumn('content_type', 255))
   contentType!: string;
 
-  /** Exactly so many bytes are to come. */
+  /** Exactly so many bytes are to come; at most so many while their number is not known. */
   @Column(sizeColumn('size'))
   size!: number;
 
@@ -57,6 +74,28 @@ export class UploadTargetRow {
 
   @Column({ ...textColumn('sha256', 64), nullable: true })
   sha256!: string | null;
+
+  /** Whether bytes that have come to us are UTF-8. */
+  @Column({ type: 'boolean', name: 'utf8', nullable: true })
+  utf8!: boolean | null;
+
+  @Column({ ...textColumn('protocol', 16), default: 'PUT' })
+  protocol!: UploadProtocol;
+
+  /** By TUS: so many bytes are durable. */
+  @Column({ ...sizeColumn('received'), default: 0 })
+  received!: number;
+
+  /** By TUS: where these lie until they are whole. */
+  @Column({ type: 'text', name: 'place', nullable: true })
+  place!: string | null;
+
+  /** By TUS: true until the client has said how many bytes there are. */
+  @Column({ type: 'boolean', name: 'deferred', nullable: true })
+  deferred!: boolean | null;
+
+  @Column({ ...jsonColumn('terms'), nullable: true })
+  terms!: ResumableTerms | null;
 
   @Column(instantColumn('created_at'))
   createdAt!: Date;

@@ -17,6 +17,7 @@ import { DescriptionFormats1763700000024 } from './1763700000024-description-for
 import { UploadAttempts1763700000031 } from './1763700000031-upload-attempts.js';
 import { ShareLinks1763700000041 } from './1763700000041-share-links.js';
 import { UnfinishedOperations1763700000044 } from './1763700000044-unfinished-operations.js';
+import { ResumableUploads1763700000051 } from './1763700000051-resumable-uploads.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -39,4 +40,5 @@ export const migrations = [
   UploadAttempts1763700000031,
   ShareLinks1763700000041,
   UnfinishedOperations1763700000044,
+  ResumableUploads1763700000051,
 ];

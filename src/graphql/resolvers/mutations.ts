@@ -6,6 +6,7 @@ import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { createUploadTarget, offerUpload } from '../../intake/create-upload-target.js';
+import { progressOf } from '../../intake/find-target.js';
 import { claimAttachment } from '../../links/claim-attachment.js';
 import { linkAttachments } from '../../links/link-attachments.js';
 import { releaseAttachment, rescanAttachment } from '../../verdicts/reconsider.js';
@@ -69,7 +70,8 @@ export class Mutations {
   ): Promise<CreateUploadTargetPayload> {
     const { contentType = null, digest = null, policy = null } = input;
     const target = await createUploadTarget(deps, viewer, { ...input, contentType, digest, policy });
-    return { target: toUploadTarget(target, await offerUpload(deps, target)) };
+    const progress = progressOf(target, deps.clock());
+    return { target: toUploadTarget(progress, await offerUpload(deps, target)) };
   }
 
   @Mutation(() => UpdateAttachmentPayload, {

@@ -1,7 +1,7 @@
 import { Field, ID, InputType } from 'type-graphql';
 import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
 import type { Intake } from '../../intake/intake.js';
-import { DigestAlgorithm, TextFormat, WebhookInteraction } from './enums.js';
+import { DigestAlgorithm, TextFormat, UploadProtocol, WebhookInteraction } from './enums.js';
 import { idempotent, RecordInput } from './inputs.js';
 import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
 
@@ -163,7 +163,7 @@ export class CopyAttachmentInput {
   idempotencyKey?: string | null;
 }
 
-@InputType({ description: 'Asks for a URL that takes the bytes by PUT, past GraphQL.' })
+@InputType({ description: 'Asks for a URL that takes the bytes, past GraphQL.' })
 export class CreateUploadTargetInput {
   @Field(() => String, { description: 'The name of the file, which decides on its extension.' })
   fileName!: string;
@@ -187,6 +187,12 @@ export class CreateUploadTargetInput {
     description: "Named policy to check against; null: the service's own default.",
   })
   policy?: string | null;
+
+  @Field(() => UploadProtocol, {
+    defaultValue: UploadProtocol.PUT,
+    description: 'The way that the bytes will be sent.',
+  })
+  protocol!: keyof typeof UploadProtocol;
 }
 
 export function toMetadata({ type, attributes }: AttachmentMetadataInput): Metadata {

@@ -87,6 +87,33 @@ registerEnumType(DigestAlgorithm, {
   },
 });
 
+export const UploadProtocol = { PUT: 'PUT', TUS: 'TUS' } as const;
+registerEnumType(UploadProtocol, {
+  name: 'UploadProtocol',
+  description: 'The ways to send the bytes of an upload target.',
+  valuesConfig: {
+    PUT: { description: 'All bytes in one PUT.' },
+    TUS: { description: 'tus 1.0.0: HEAD and PATCH at the url, to go on where it broke off.' },
+  },
+});
+
+export const UploadTargetState = {
+  OPEN: 'OPEN',
+  RECEIVING: 'RECEIVING',
+  FINISHED: 'FINISHED',
+  EXPIRED: 'EXPIRED',
+} as const;
+registerEnumType(UploadTargetState, {
+  name: 'UploadTargetState',
+  description: 'How far an upload target is.',
+  valuesConfig: {
+    OPEN: { description: 'It waits for bytes.' },
+    RECEIVING: { description: 'A request is bringing bytes.' },
+    FINISHED: { description: 'All bytes are there.' },
+    EXPIRED: { description: 'It takes no bytes any more, and they are not all there.' },
+  },
+});
+
 export const TextFormat = { PLAIN: 'PLAIN', MARKDOWN: 'MARKDOWN' } as const;
 export type TextFormat = keyof typeof TextFormat;
 registerEnumType(TextFormat, {

@@ -1,8 +1,8 @@
 import { Field, Int, ObjectType } from 'type-graphql';
-import type { UploadTargetRow } from '../../database/entities/upload-target.js';
+import type { UploadTargetProgress } from '../../intake/find-target.js';
 import type { Policy } from '../../policies/policy.js';
 import type { DirectUploadTarget } from '../../storage/storage.js';
-import { ExtensionRule, Sharing } from './enums.js';
+import { ExtensionRule, Sharing, UploadProtocol, UploadTargetState } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';
 
 @ObjectType({ description: 'A content type that a policy accepts.', simpleResolvers: true })
@@ -65,11 +65,27 @@ export class UploadTarget {
   @Field(() => String, { description: 'The key to create the attachment with, once the bytes have arrived.' })
   documentKey!: string;
 
-  @Field(() => Url, { description: 'The URL, which needs no credential.' })
+  @Field(() => Url, {
+    description: 'The URL, which needs no credential unless the upload was made by POST /uploads.',
+  })
   url!: string;
 
   @Field(() => String, { description: 'The HTTP method.' })
   method!: string;
+
+  @Field(() => UploadProtocol, { description: 'The way that the bytes are sent.' })
+  protocol!: keyof typeof UploadProtocol;
+
+  @Field(() => UploadTargetState, { description: 'How far it is.' })
+  state!: keyof typeof UploadTargetState;
+
+  @Field(() => SafeInt, { description: 'Bytes that are durable by now.' })
+  received!: number;
+
+  @Field(() => SafeInt, {
+    description: 'Bytes that were announced; those that are durable, while the client has announced none.',
+  })
+  size!: number;
 
   @Field(() => [HttpHeader], {
     description: 'The headers to send. None is one that browsers set themselves.',
@@ -81,9 +97,12 @@ export class UploadTarget {
 }
 
 export function toUploadTarget(
-  { documentKey, expiresAt }: UploadTargetRow & { expiresAt: Date },
+  { received, state, expiresAt, ...target }: UploadTargetProgress,
   { url, headers: given }: DirectUploadTarget,
 ): UploadTarget {
+  const { documentKey, protocol, deferred } = target;
+  const size = deferred ? received : target.size;
   const headers = Object.entries(given).map(([name, value]) => ({ name, value }));
-  return { documentKey, url, method: 'PUT', headers, expiresAt };
+  const method = protocol === 'PUT' ? 'PUT' : 'PATCH';
+  return { documentKey, url, method, headers, expiresAt, protocol, state, received, size };
 }

@@ -124,7 +124,18 @@ describe('routes', () => {
   const asks: Record<string, (client: Client) => Promise<Response>> = {
     'GET /attachments/:id': (client) => client.download(fileUrl.replace(/\/[^/]*$/, '')),
     'GET /attachments/:id/*': (client) => client.download(fileUrl),
+    'POST /uploads': ({ url, headers }) =>
+      fetch(`${url}/uploads`, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          'tus-resumable': '1.0.0',
+          'upload-length': '1',
+          'upload-metadata': 'filename YQ==',
+        },
+      }),
   };
+  const successes: Record<string, number> = { 'POST /uploads': 201 };
   const guardedRoutes = Object.entries(routeNeeds).flatMap(([route, need]) =>
     need === null ? [] : [{ route, need }],
   );
@@ -136,7 +147,10 @@ describe('routes', () => {
   test.each(guardedRoutes)('$route', async ({ route, need }) => {
     for (const permission of [...permissions, 'none'] as const) {
       const answer = await asks[route]?.(clientOf(permission));
-      expect([permission, answer?.status]).toEqual([permission, isLetIn(need, permission) ? 200 : 403]);
+      expect([permission, answer?.status]).toEqual([
+        permission,
+        isLetIn(need, permission) ? (successes[route] ?? 200) : 403,
+      ]);
     }
     const anonymous = await asks[route]?.(new Client(service.url, null));
     expect(anonymous?.status).toBe(401);

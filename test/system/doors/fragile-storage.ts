@@ -8,12 +8,14 @@ export type Operation = 'create' | 'write' | 'commit' | 'read' | 'remove';
 /** Files on a disk that fails when told to, as a full or failing one does. */
 export class FragileStorage implements Storage {
   readonly direct = null;
+  readonly growing: Storage['growing'];
   /** Asked before each operation, with the object's key. */
   fails: (operation: Operation, key: string) => boolean = () => false;
   readonly #storage: Storage;
 
   constructor(directory: string) {
     this.#storage = createLocalStorage(directory);
+    this.growing = this.#storage.growing;
   }
 
   async create(key: string): Promise<ObjectWriter> {

@@ -169,6 +169,7 @@ describe('a storage that fails', () => {
 function bind(memory: Storage): Storage {
   return {
     direct: null,
+    growing: memory.growing,
     create: (key) => memory.create(key),
     read: (key, range) => memory.read(key, range),
     size: (key) => memory.size(key),

@@ -1,0 +1,110 @@
+import type { UploadTargetRow } from '../database/entities/upload-target.js';
+import type { GrowingWriter } from '../storage/storage.js';
+import { isWhole, type ResumableDependencies, readUpload } from './resumable.js';
+import type { UploadAttempt } from './upload-attempts.js';
+import { moveTarget, type TargetAfter } from './upload-target.js';
+
+type HeldDependencies = Pick<ResumableDependencies, 'database' | 'clock' | 'resumableMs'>;
+
+/** The row of an upload while one request has it in hand. Every change asks whether it still has. */
+export class HeldUpload {
+  readonly #deps: HeldDependencies;
+  readonly #attempt: UploadAttempt;
+  #row: UploadTargetRow;
+
+  private constructor(deps: HeldDependencies, attempt: UploadAttempt, row: UploadTargetRow) {
+    this.#deps = deps;
+    this.#attempt = attempt;
+    this.#row = row;
+  }
+
+  /** Reads the row anew: requests that came in between may have changed it. */
+  static async read(
+    deps: HeldDependencies,
+    attempt: UploadAttempt,
+    found: UploadTargetRow,
+  ): Promise<HeldUpload> {
+    return new HeldUpload(deps, attempt, await readUpload(deps, found));
+  }
+
+  get row(): UploadTargetRow {
+    return this.#row;
+  }
+
+  /** Learns how many bytes the upload has. */
+  async agreeLength(size: number): Promise<void> {
+    if (this.#row.deferred) await this.#change({ state: 'RECEIVING', size, deferred: false });
+  }
+
+  /** Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. */
+  async settle(writer: GrowingWriter, isLast: boolean): Promise<void> {
+    const { size: received, place } = await writer.settle(isLast);
+    if (received === this.#row.received && !isLast) return;
+    const later = new Date(this.#deps.clock().getTime() + this.#deps.resumableMs);
+    const expiresAt = received > this.#row.received ? later : this.#row.expiresAt;
+    const grown = { received, place, expiresAt };
+    const stays = !isLast || isWhole({ ...this.#row, received });
+    await this.#change(stays ? { state: 'RECEIVING', ...grown } : { state: 'OPEN', attempt: null, ...grown });
+  }
+
+  /** Lets others have it. False: it has been let go, or another request has it. */
+  letGo(): Promise<boolean> {
+    return this.#move({ state: 'OPEN', attempt: null });
+  }
+
+  async #change(after: TargetAfter<'RECEIVING'>): Promise<void> {
+    if (await this.#move(after)) {
+      this.#row = Object.assign(this.#row, after);
+      return;
+    }
+    await readUpload(this.#deps, this.#row);
+    this.#attempt.cutOff();
+    this.#attempt.signal.throwIfAborted();
+  }
+
+  #move(after: TargetAfter<'RECEIVING'>): Promise<boolean> {
+    const { id, organizationId } = this.#row;
+    const mine = { id, organizationId, state: 'RECEIVING' as const, attempt: this.#attempt.id };
+    return this.#deps.database.write((manager) => moveTarget(manager, mine, after));
+  }
+}
+
+const checkpointMs = 1_000;
+const checkpointBytes = 32 * 1024 * 1024;
+
+/** Settles what has come once in a while, beside the next bytes: a crash costs no more than these. */
+export class Checkpoints {
+  readonly #settle: () => Promise<void>;
+  #running: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #fault: unknown = null;
+  #bytes = 0;
+  #at = performance.now();
+
+  constructor(settle: () => Promise<void>) {
+    this.#settle = settle;
+  }
+
+  /** Told of so many more bytes. Throws once a checkpoint has failed. */
+  count(bytes: number): void {
+    if (this.#fault !== null) throw this.#fault;
+    this.#bytes += bytes;
+    const isDue = this.#bytes >= checkpointBytes || performance.now() - this.#at >= checkpointMs;
+    if (!isDue || this.#isRunning) return;
+    this.#isRunning = true;
+    this.#bytes = 0;
+    this.#running = this.#settle()
+      .catch((error: unknown) => {
+        this.#fault = error;
+      })
+      .finally(() => {
+        this.#isRunning = false;
+        this.#at = performance.now();
+      });
+  }
+
+  /** Once none is under way. */
+  async end(): Promise<void> {
+    await this.#running;
+  }
+}

@@ -1,0 +1,142 @@
+import type { Database } from '../database/database.js';
+import { RemovalRow } from '../database/entities/cleaning.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { insertRow } from '../database/insert-row.js';
+import { IsNull, Not } from '../database/typeorm.js';
+import { type AttachmentError, Faults, fault } from '../errors.js';
+import type { PaceLimits } from '../limits/pace.js';
+import type { UploadConcurrency } from '../limits/upload-concurrency.js';
+import { checkPolicy, checkSize } from '../policies/check-policy.js';
+import { choosePolicy } from '../policies/choose-policy.js';
+import type { PolicyBook } from '../policies/load-policies.js';
+import type { Storage } from '../storage/storage.js';
+import type { Hasher } from './hash-content.js';
+import type { IntakeLeases } from './intake-leases.js';
+import type { RunningDigests } from './running-digests.js';
+import type { UploadAttempts } from './upload-attempts.js';
+import { isPartial, moveTarget } from './upload-target.js';
+
+export interface ResumableDependencies {
+  database: Database;
+  storage: Storage;
+  hasher: Hasher;
+  clock: () => Date;
+  policies: PolicyBook;
+  uploadConcurrency: UploadConcurrency;
+  pace: PaceLimits;
+  leases: Pick<IntakeLeases, 'hold' | 'release'>;
+  attempts: Pick<UploadAttempts, 'begin' | 'settle'>;
+  digests: RunningDigests;
+  /** How long an unfinished upload lives after its last byte. */
+  resumableMs: number;
+  /** Bytes of any file. */
+  maxFileSize: number;
+}
+
+/** By the id of a signed token; null where there is none. */
+export function findUpload(
+  { database }: Pick<ResumableDependencies, 'database'>,
+  id: string,
+): Promise<UploadTargetRow | null> {
+  return database.read.findOneBy(UploadTargetRow, { id });
+}
+
+/** The upload as it is now. Throws NOT_FOUND of type `upload_gone`. */
+export async function readUpload(
+  { database }: Pick<ResumableDependencies, 'database'>,
+  { id, organizationId }: UploadTargetRow,
+): Promise<UploadTargetRow> {
+  const found = await database.read.findOneBy(UploadTargetRow, { id, organizationId });
+  if (!found) throw gone();
+  return found;
+}
+
+export function gone(): AttachmentError {
+  const msg = 'This upload has ended: it was terminated, has expired, or its file was deleted.';
+  return fault('upload_gone', [], msg, { message: msg });
+}
+
+/** The fault of an upload whose bytes are gone, for whatever reason: a disk, a restored backup. */
+export function lost(): AttachmentError {
+  const message = 'The content was lost on its way. Send it again.';
+  return fault('content_lost', ['body'], message, { message });
+}
+
+export const isExpired = ({ state, expiresAt }: UploadTargetRow, now: Date): boolean =>
+  state !== 'FINISHED' && expiresAt !== null && expiresAt <= now;
+
+/** Whether every byte has come. */
+export const isWhole = ({ received, size, deferred }: UploadTargetRow): boolean =>
+  deferred !== true && received === size;
+
+/** Holds an upload against its policy as that is now. Throws every fault at once. */
+export function checkTerms({ policies, maxFileSize }: ResumableDependencies, upload: UploadTargetRow): void {
+  const { fileName, contentType, size, terms } = upload;
+  const faults = new Faults();
+  const limit = maxFileSize;
+  if (size > limit) faults.add('file_too_large', ['size'], `At most ${limit} bytes are allowed.`, { limit });
+  const policy = isPartial(upload)
+    ? null
+    : choosePolicy(faults, policies, { policy: terms?.policy ?? null }, []);
+  if (policy) {
+    const found =
+      contentType === '' ? checkSize(policy, upload) : checkPolicy(policy, { size, contentType, fileName });
+    for (const { type, msg, loc, limit: passed } of found) faults.add(type, loc, msg, { limit: passed });
+  }
+  faults.throwIfAny();
+}
+
+/** Begins an upload again whose bytes are lost or wrong. False: it is no longer as it was read. */
+export async function startOver(
+  { database }: Pick<ResumableDependencies, 'database'>,
+  { id, organizationId, state, received }: UploadTargetRow,
+): Promise<boolean> {
+  const none = { state: 'OPEN', attempt: null, received: 0, place: null } as const;
+  return database.write((manager) => {
+    const before = { id, organizationId, received };
+    if (state === 'FINISHED') return Promise.resolve(false);
+    return moveTarget<'OPEN' | 'RECEIVING'>(manager, { ...before, state }, none);
+  });
+}
+
+/**
+ * The upload as it is once a request of this process for it that has stalled has let it go. If its bytes are gone, it has none.
+ * Throws NOT_FOUND of type `upload_gone`.
+ */
+export async function inspectUpload(
+  deps: ResumableDependencies,
+  found: UploadTargetRow,
+): Promise<UploadTargetRow> {
+  await deps.attempts.settle(found);
+  const upload = await readUpload(deps, found);
+  if (isExpired(upload, deps.clock())) throw gone();
+  const { documentKey, received: size, place, state } = upload;
+  if (state !== 'OPEN' || size === 0 || isWhole(upload)) return upload;
+  if (await deps.storage.growing.holds(documentKey, { size, place })) return upload;
+  await startOver(deps, upload);
+  return readUpload(deps, upload);
+}
+
+/**
+ * Ends an upload, and removes its bytes. A request that brings more of them learns of it. Throws NOT_FOUND of type `upload_gone`, also
+ * if an attachment uses them.
+ */
+export async function terminateUpload(
+  { database, storage, clock }: Pick<ResumableDependencies, 'database' | 'storage' | 'clock'>,
+  { id, organizationId, documentKey }: UploadTargetRow,
+): Promise<void> {
+  const isEnded = await database.write(async (manager) => {
+    const unused = { id, organizationId, expiresAt: Not(IsNull()) };
+    const { affected } = await manager.delete(UploadTargetRow, unused);
+    if (affected !== 1) return false;
+    await insertRow(manager, RemovalRow, { documentKey, createdAt: clock() });
+    return true;
+  });
+  if (!isEnded) throw gone();
+  // Bytes that cannot be removed now stay due.
+  const removed = storage.remove(documentKey).then(
+    () => true,
+    () => false,
+  );
+  if (await removed) await database.write((manager) => manager.delete(RemovalRow, { documentKey }));
+}

@@ -1,0 +1,149 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { S3Location } from '../config/storage-settings.js';
+import { assertDocumentKey } from './document-key.js';
+import { nullWhereMissing, onStore } from './s3-client.js';
+import { readPlace, S3GrowingWriter, type StorePlace, unfinishedFolder } from './s3-growing-writer.js';
+import type { GrowingObjects, GrowingWriter, Growth } from './storage.js';
+
+/** Each as a multipart upload, with an object beside it for the end that is too short for a part. */
+export class S3Growing implements GrowingObjects {
+  readonly #client: S3Client;
+  readonly #location: S3Location;
+
+  constructor(client: S3Client, location: S3Location) {
+    this.#client = client;
+    this.#location = location;
+  }
+
+  async append(key: string, from: Growth, isContested: boolean): Promise<GrowingWriter | null> {
+    const place = readPlace(from);
+    const deps = { client: this.#client, ...this.#namesOf(key) };
+    return onStore(async () => {
+      if (place === null) return new S3GrowingWriter(deps, null, Buffer.of(), 1);
+      if (!(await this.#hasParts(key, place))) return null;
+      const end = place.end === null ? Buffer.of() : await this.#readEnd(key, place.end.name);
+      if (end === null || end.byteLength !== (place.end?.size ?? 0)) return null;
+      if (place.stale !== null) await this.#removeEnd(key, place.stale).catch(() => undefined);
+      const last = place.parts.at(-1)?.number ?? 0;
+      // Another process may be sending one more part, and learns then that it is too late.
+      return new S3GrowingWriter(deps, place, end, last + (isContested ? 3 : 1));
+    });
+  }
+
+  async holds(key: string, growth: Growth): Promise<boolean> {
+    const place = readPlace(growth);
+    if (place === null) return growth.size === 0;
+    return onStore(async () => {
+      if (!(await this.#hasParts(key, place))) return false;
+      if (place.end === null) return true;
+      const head = new HeadObjectCommand(this.#endOf(key, place.end.name));
+      return (await nullWhereMissing(this.#client.send(head)))?.ContentLength === place.end.size;
+    });
+  }
+
+  async finish(key: string, growth: Growth): Promise<void> {
+    const place = readPlace(growth);
+    if (place === null) return;
+    await onStore(async () => {
+      const end = place.end === null ? null : await this.#readEnd(key, place.end.name);
+      const isWhole = (end?.byteLength ?? 0) === (place.end?.size ?? 0);
+      const isDone = isWhole && (await this.#complete(key, place, end));
+      if (!isDone) await this.#assertFinished(key, growth.size);
+    });
+    await this.#removeEnds(key).catch(() => undefined);
+  }
+
+  async discard(key: string): Promise<void> {
+    await onStore(async () => {
+      const { bucket, prefix } = this.#location;
+      const all = { Bucket: bucket, Prefix: `${prefix}${key}` };
+      const { Uploads = [] } = await this.#client.send(new ListMultipartUploadsCommand(all));
+      for (const { Key, UploadId } of Uploads) {
+        const abort = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
+        await nullWhereMissing(this.#client.send(abort));
+      }
+      await this.#removeEnds(key);
+    });
+  }
+
+  /** False where the upload is gone: it was completed before. */
+  async #complete(
+    key: string,
+    { upload: UploadId, parts }: StorePlace,
+    end: Buffer | null,
+  ): Promise<boolean> {
+    const { object } = this.#namesOf(key);
+    if (UploadId === null) {
+      await this.#client.send(new PutObjectCommand({ ...object, Body: end ?? Buffer.of() }));
+      return true;
+    }
+    const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+    if (end !== null && end.byteLength > 0) {
+      const PartNumber = (parts.at(-1)?.number ?? 0) + 3;
+      const send = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: end });
+      const sent = await nullWhereMissing(this.#client.send(send));
+      if (sent === null) return false;
+      Parts.push({ PartNumber, ETag: sent.ETag ?? '' });
+    }
+    const complete = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } });
+    return (await nullWhereMissing(this.#client.send(complete))) !== null;
+  }
+
+  async #assertFinished(key: string, size: number): Promise<void> {
+    const head = await nullWhereMissing(this.#client.send(new HeadObjectCommand(this.#namesOf(key).object)));
+    if (head?.ContentLength !== size) throw new Error('The unfinished object is gone.');
+  }
+
+  async #hasParts(key: string, { upload: UploadId, parts }: StorePlace): Promise<boolean> {
+    if (UploadId === null) return true;
+    const list = new ListPartsCommand({ ...this.#namesOf(key).object, UploadId, MaxParts: 1 });
+    const found = await nullWhereMissing(this.#client.send(list));
+    return found !== null && (parts.length === 0 || (found.Parts ?? []).length > 0);
+  }
+
+  async #readEnd(key: string, name: string): Promise<Buffer | null> {
+    const get = new GetObjectCommand(this.#endOf(key, name));
+    const answer = await nullWhereMissing(this.#client.send(get));
+    const bytes = await answer?.Body?.transformToByteArray();
+    return bytes === undefined ? null : Buffer.from(bytes);
+  }
+
+  async #removeEnd(key: string, name: string): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand(this.#endOf(key, name)));
+  }
+
+  async #removeEnds(key: string): Promise<void> {
+    const { folder } = this.#namesOf(key);
+    const { bucket: Bucket } = this.#location;
+    for await (const { Contents = [] } of paginateListObjectsV2(
+      { client: this.#client },
+      { Bucket, Prefix: folder },
+    ))
+      for (const { Key } of Contents) await this.#client.send(new DeleteObjectCommand({ Bucket, Key }));
+  }
+
+  #endOf(key: string, name: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#location.bucket, Key: `${this.#namesOf(key).folder}${name}` };
+  }
+
+  #namesOf(key: string): { object: { Bucket: string; Key: string }; folder: string } {
+    assertDocumentKey(key);
+    const { bucket: Bucket, prefix } = this.#location;
+    return {
+      object: { Bucket, Key: `${prefix}${key}` },
+      folder: `${prefix}${unfinishedFolder}${key}/`,
+    };
+  }
+}
