@@ -19,7 +19,7 @@ const compiled = join(folder, 'main.cache');
 
 /** Loaded from node_modules when needed: native code, what only other engines need, and drivers that are not installed. */
 const external = [
-  ...['sqlite3', 'pg', 'graphile-worker', '@aws-sdk/*', 'class-validator'],
+  ...['sqlite3', 'pg', 'sharp', '@hyzyla/pdfium', 'graphile-worker', '@aws-sdk/*', 'class-validator'],
   ...[
     '@google-cloud/spanner',
     '@sap/hana-client',
@@ -95,7 +95,11 @@ async function makeBundle() {
   });
   await build({
     ...common,
-    entryPoints: ['src/intake/hash-worker.ts', 'src/markdown/markdown-worker.ts'],
+    entryPoints: [
+      'src/intake/hash-worker.ts',
+      'src/markdown/markdown-worker.ts',
+      'src/previews/picture-worker.ts',
+    ],
     entryNames: '[name]',
     format: 'esm',
     banner: { js: withRequire },

@@ -44,8 +44,18 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
   await assertFolders(config);
   const stopClosing = await closeDataToOthers(config, server.log);
   const services = await createServices(config, parts, server.log, () => publicUrl);
-  const { database, jobs, hasher, renderer, stopRelay, usage, recordAuthorizer, downloads, closeLimits } =
-    services;
+  const {
+    database,
+    jobs,
+    hasher,
+    renderer,
+    pictures,
+    stopRelay,
+    usage,
+    recordAuthorizer,
+    downloads,
+    closeLimits,
+  } = services;
   const apollo = await addRoutes(server, config, { ...services, turns });
   let stopRepeatedWork = async () => {};
 
@@ -67,6 +77,7 @@ export async function createApp(config: Config, parts: AppParts = {}): Promise<A
       await jobs.stop(config.shutdownTimeoutMs);
       const stopped = stopRepeatedWork();
       await renderer.close();
+      await pictures.close();
       await stopped;
       await apollo.stop();
       await hasher.close();

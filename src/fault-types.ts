@@ -65,6 +65,9 @@ export const faultTypes = {
     too_deep: 'The description is nested more than limit levels deep.',
     too_costly: 'The description takes longer than limit milliseconds to render.',
     not_renderable: 'The Markdown parser cannot take the description.',
+    picture_broken: 'The content cannot be decoded, so it has no preview: HTTP 422.',
+    picture_too_costly:
+      'The picture has more than limit pixels, or takes too much time or memory to decode: HTTP 422.',
     not_rejected: 'Only attachments that were rejected, or could not be scanned, can be released.',
     invalid_cursor: 'The cursor is not of this list and order.',
     too_much_hidden: 'The record authorizer hides too much of the list.',
@@ -208,6 +211,8 @@ export const faultTypes = {
     too_many_answers: 'The answers under way take too much memory.',
     descriptions_waiting: 'The description has waited for limit seconds to be rendered.',
     too_many_descriptions: 'More than limit descriptions wait to be rendered.',
+    previews_waiting: 'The preview has waited for limit seconds.',
+    too_many_previews: 'More than limit pictures of the organization wait for their previews.',
     too_many_connections:
       'The principal, the organization or the process has too many sockets and event streams.',
     lists_waiting: "The organization's own lists keep this one waiting.",

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { PrincipalRow } from '../database/entities/organization.js';
+import { PictureRow } from '../database/entities/picture.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import type { ShareLinkRow } from '../database/entities/share-link.js';
 import { RejectionRow } from '../database/entities/verdict.js';
@@ -102,6 +103,12 @@ export function createLoaders(
     ...createAccessLoaders(database, read, viewer, schedule),
     rejection: byKey<string, RejectionRow>(
       (blobIds) => readRows(read, RejectionRow, (sql) => sql.isOneOf('blob_id', blobIds)),
+      (id) => id,
+      ({ blobId }) => blobId,
+      options,
+    ),
+    picture: byKey<string, PictureRow>(
+      (blobIds) => readRows(read, PictureRow, (sql) => sql.isOneOf('blob_id', blobIds)),
       (id) => id,
       ({ blobId }) => blobId,
       options,

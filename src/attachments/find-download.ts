@@ -42,3 +42,18 @@ export function toDownload({ attachment, blob }: StoredAttachment): Download {
   const { sha256, charset, documentKey } = blob;
   return { id, organizationId, fileName, contentType, size, sha256, charset, documentKey, createdAt };
 }
+
+/**
+ * Finds the rows of a preview's attachment, for which a signature has vouched; null if there are none, or other content by now.
+ * Throws NOT_APPROVED.
+ */
+export async function findPreviewed(
+  manager: EntityManager,
+  id: string,
+  blobId: string,
+): Promise<StoredAttachment | null> {
+  const [stored] = await readStored(manager, [id]);
+  if (stored?.blob.id !== blobId) return null;
+  if (stored.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  return stored;
+}

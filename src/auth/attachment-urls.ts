@@ -106,12 +106,13 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
  * When a URL ends that is to live so many seconds, in seconds since 1970: rounded up, by a quarter of them and an hour at most,
  * so that all that are made within that time end together.
  */
-function roundedEnd(now: Date, expiresIn: number): number {
+export function roundedEnd(now: Date, expiresIn: number): number {
   const window = Math.min(maxWindow, Math.max(1, Math.floor(expiresIn / 4)));
   return Math.ceil((now.getTime() / 1000 + expiresIn) / window) * window;
 }
 
-function assertExpiresIn(expiresIn: number): void {
+/** Throws BAD_USER_INPUT for a life that no URL can have. */
+export function assertExpiresIn(expiresIn: number): void {
   if (Number.isInteger(expiresIn) && expiresIn >= 1 && expiresIn <= maxExpiresIn) return;
   const msg = `expiresIn must be a whole number of seconds from 1 to ${maxExpiresIn}.`;
   throw fault('out_of_bounds', ['expiresIn'], msg, { limit: maxExpiresIn });
@@ -145,7 +146,7 @@ function sign(secret: string, id: string, { disposition, expires, by }: Terms): 
 }
 
 /** Compares as text, so that no second spelling of the same bytes passes; takes the same time wherever they differ. */
-function isSameText(given: string, expected: string): boolean {
+export function isSameText(given: string, expected: string): boolean {
   const [left, right] = [Buffer.from(given), Buffer.from(expected)];
   return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -73,6 +73,8 @@ export const routeNeeds = {
   /** Unless the query is signed: then the signature is the credential. */
   'GET /attachments/:id': read,
   'GET /attachments/:id/*': read,
+  /** The signature is the credential. */
+  'GET /previews/:id/:name': null,
   /** The token is the credential. */
   'GET /s/:token': null,
   'PUT /uploads/*': null,

@@ -7,6 +7,7 @@ import type { WatchTarget } from '../attachments/watch-attachments.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Need } from '../auth/permission-table.js';
+import type { PreviewUrls } from '../auth/preview-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
@@ -24,6 +25,7 @@ import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
+import type { Previews } from '../previews/previews.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
@@ -52,6 +54,8 @@ export interface GraphqlDependencies {
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;
   urls: AttachmentUrls;
+  previewUrls: PreviewUrls;
+  previews: Pick<Previews, 'measure' | 'find'>;
   revocations: KeyRevocations;
   uploadMeter: UploadMeter;
   /** The URL that takes the bytes of an upload target. */

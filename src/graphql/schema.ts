@@ -6,7 +6,7 @@ import { guardRootFields } from './guard-root-fields.js';
 import { boundInputs } from './input-bounds.js';
 import { unifyIds } from './input-ids.js';
 import { ApiKeys } from './resolvers/api-keys.js';
-import { AttachmentFields, FormattedTextFields } from './resolvers/attachment-fields.js';
+import { AttachmentFields, FormattedTextFields, PictureFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
 import { Federation } from './resolvers/federation.js';
 import { Mutations, VerdictMutations } from './resolvers/mutations.js';
@@ -33,6 +33,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       Mutations,
       RecordMutations,
       AttachmentFields,
+      PictureFields,
       FormattedTextFields,
       RecordFields,
       RecordFieldResolver,

@@ -84,7 +84,7 @@ function takerOf(viewer: Viewer | null, { ip: address }: FastifyRequest): Taker 
 }
 
 /** Headers of every answer, errors included: nothing is sniffed, run, stored or told to the next site. */
-function setRefusalHeaders(reply: FastifyReply): void {
+export function setRefusalHeaders(reply: FastifyReply): void {
   const vary = reply.getHeader('vary');
   reply.headers({
     'cache-control': 'no-store',
@@ -95,35 +95,48 @@ function setRefusalHeaders(reply: FastifyReply): void {
   });
 }
 
+/** A signed URL's terms, and who made it. */
+export interface SignedBy<Terms> {
+  terms: Terms;
+  maker: LiveMaker;
+}
+
+/** Throws FORBIDDEN for a signature that is not good, or not any more. `verified` is what it was found to be. */
+export async function acceptSignature<Terms extends { maker: UrlMaker }>(
+  { findMaker, countBadSignature }: Pick<DownloadDependencies, 'findMaker' | 'countBadSignature'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  verified: Terms | 'invalid' | 'expired',
+): Promise<SignedBy<Terms>> {
+  if (verified === 'invalid') await countBadSignature(request, reply);
+  if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
+  if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');
+  const maker = await findMaker(verified.maker);
+  if (maker) return { terms: verified, maker };
+  const message = 'The credential that made the signed URL is not good any more.';
+  throw refusal('signature', message, 'signature_revoked');
+}
+
+/** The time at which a signed URL ends, or its maker's credential, in milliseconds. */
+export function endOf({ terms, maker }: SignedBy<{ expiresAt: Date }>): number {
+  return Math.min(terms.expiresAt.getTime(), maker.expiresAt?.getTime() ?? Infinity);
+}
+
 interface Access extends Omit<SendOptions, 'begin' | 'direct' | 'now'> {
   receiver: Receiver;
 }
 
 /** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
 async function authorize(
-  {
-    urls,
-    viewerOf,
-    findMaker,
-    countBadSignature,
-  }: Pick<DownloadDependencies, 'urls' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
+  deps: Pick<DownloadDependencies, 'urls' | 'viewerOf' | 'findMaker' | 'countBadSignature'>,
   request: FastifyRequest<DownloadRoute>,
   reply: FastifyReply,
   id: string,
 ): Promise<Access> {
   const { query } = request;
-  if (!urls.isSigned(query)) return credentialAccess(await viewerOf(request, reply));
-
-  const verified = urls.verify({ id, query });
-  if (verified === 'invalid') await countBadSignature(request, reply);
-  if (verified === 'invalid') throw refusal('signature', 'The signature is not valid.', 'signature_invalid');
-  if (verified === 'expired') throw refusal('expires', 'The signed URL has expired.', 'signature_expired');
-  const maker = await findMaker(verified.maker);
-  if (!maker) {
-    const message = 'The credential that made the signed URL is not good any more.';
-    throw refusal('signature', message, 'signature_revoked');
-  }
-  return signedAccess(verified, { signature: String(query['signature']), maker });
+  if (!deps.urls.isSigned(query)) return credentialAccess(await deps.viewerOf(request, reply));
+  const signed = await acceptSignature(deps, request, reply, deps.urls.verify({ id, query }));
+  return signedAccess(signed, String(query['signature']));
 }
 
 /** A download, kept by the browser but checked anew each time, since permissions change. */
@@ -137,15 +150,12 @@ function credentialAccess(viewer: Viewer): Access {
 }
 
 /** Whoever has the URL may show the file in a page of theirs, and keep it for as long as the URL is good. */
-function signedAccess(
-  { disposition, expiresAt }: SignedAccess,
-  receiver: Extract<Receiver, { maker: LiveMaker }>,
-): Access {
-  const end = Math.min(expiresAt.getTime(), receiver.maker.expiresAt?.getTime() ?? Infinity);
+function signedAccess(signed: SignedBy<SignedAccess>, signature: string): Access {
+  const end = endOf(signed);
   const secondsLeft = (at: Date) => Math.max(0, Math.floor((end - at.getTime()) / 1000));
   return {
-    receiver,
-    disposition,
+    receiver: { signature, maker: signed.maker },
+    disposition: signed.terms.disposition,
     cacheControl: (at) => `private, max-age=${secondsLeft(at)}`,
     resourcePolicy: 'cross-origin',
   };

@@ -93,6 +93,8 @@ const ownStatuses: Readonly<Record<string, number>> = {
   offset_mismatch: 409,
   offset_stream: 415,
   checksum_mismatch: 460,
+  picture_broken: 422,
+  picture_too_costly: 422,
 };
 
 /** HTTP has words of its own for some faults that are of no kind of ours. */

@@ -190,7 +190,7 @@ const inlineTypes = new Set([
 
 const locked = "sandbox; default-src 'none'";
 /** The page that a browser wraps around an image or a recording loads the file itself and styles it. */
-const media = `${locked}; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors *`;
+export const mediaPolicy = `${locked}; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors *`;
 /** Without `sandbox`, because Chromium and Safari refuse to show a PDF under it; script stays forbidden. */
 const pdf =
   "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors *";
@@ -213,6 +213,6 @@ function presentationOf(
   return {
     type: isInline ? 'inline' : 'attachment',
     contentType: isText && charset !== null ? `${contentType}; charset=${charset}` : contentType,
-    contentSecurityPolicy: isInline ? (essence === 'application/pdf' ? pdf : media) : locked,
+    contentSecurityPolicy: isInline ? (essence === 'application/pdf' ? pdf : mediaPolicy) : locked,
   };
 }

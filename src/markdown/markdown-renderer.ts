@@ -1,5 +1,6 @@
 import { AttachmentError, fault } from '../errors.js';
-import { FairQueue, type Owner } from './fair-queue.js';
+import type { Owner } from '../limits/fair-queue.js';
+import { FairWork } from '../limits/fair-work.js';
 import { MarkdownThread } from './markdown-thread.js';
 import { type Rendering, renderingLimits } from './rendering.js';
 
@@ -15,35 +16,30 @@ export interface MarkdownRendererOptions {
   patienceMs?: number;
 }
 
-interface Waiting {
-  markdown: string;
-  /** Refuses it once it has waited too long. */
-  timer: NodeJS.Timeout;
-  isRefused: boolean;
-  resolve(rendering: Rendering): void;
-  reject(error: Error): void;
-}
-
 /**
  * Renders Markdown on a thread of its own, one text at a time, so that the event loop goes on and all of it together takes one
  * core at most. A text that takes too long costs the thread its life, and the next one starts another.
  */
 export class MarkdownRenderer {
-  readonly #queue = new FairQueue<Waiting>(capacity);
+  readonly #work: FairWork<string, Rendering>;
   readonly #startThread: () => MarkdownThread;
-  readonly #patienceMs: number;
   #thread: MarkdownThread | null = null;
-  #draining: Promise<void> | null = null;
-  #isClosed = false;
 
   constructor({
     workerFile,
     limitMs = renderingLimits.milliseconds,
     patienceMs = usualPatienceMs,
   }: MarkdownRendererOptions = {}) {
-    this.#patienceMs = patienceMs;
     const file = workerFile ?? new URL('./markdown-worker.js', import.meta.url);
     this.#startThread = () => new MarkdownThread(file, limitMs);
+    this.#work = new FairWork({
+      capacity,
+      patienceMs,
+      run: (markdown) => this.#render(markdown),
+      whenFull: queueIsFull,
+      whenLate: () => waitsTooLong(patienceMs),
+      whenClosed: closed,
+    });
   }
 
   /**
@@ -51,50 +47,14 @@ export class MarkdownRenderer {
    * wait or it waits too long, INTERNAL_SERVER_ERROR if the thread breaks.
    */
   render(owner: Owner, markdown: string): Promise<Rendering> {
-    return new Promise((resolve, reject) => {
-      if (this.#isClosed) throw closed();
-      const refuse = () => {
-        item.isRefused = true;
-        reject(waitsTooLong(this.#patienceMs));
-      };
-      const item = {
-        markdown,
-        timer: setTimeout(refuse, this.#patienceMs),
-        isRefused: false,
-        resolve,
-        reject,
-      };
-      const dropped = this.#queue.add(owner, item);
-      clearTimeout(dropped?.timer);
-      dropped?.reject(queueIsFull());
-      this.#draining ??= this.#drain();
-    });
+    return this.#work.do(owner, markdown);
   }
 
   /** Ends the thread. What waits fails. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    for (let next = this.#take(); next; next = this.#take()) next.item.reject(closed());
+    this.#work.close();
     await this.#thread?.close();
-    await this.#draining;
-  }
-
-  async #drain(): Promise<void> {
-    for (let next = this.#take(); next; next = this.#take()) {
-      const { item, ...owner } = next;
-      const start = performance.now();
-      await this.#render(item.markdown).then(item.resolve, item.reject);
-      this.#queue.use(owner, performance.now() - start);
-    }
-    this.#draining = null;
-  }
-
-  /** The next text that has not been refused meanwhile. */
-  #take() {
-    let next = this.#queue.take();
-    while (next?.item.isRefused) next = this.#queue.take();
-    clearTimeout(next?.item.timer);
-    return next;
+    await this.#work.idle();
   }
 
   #render(markdown: string): Promise<Rendering> {

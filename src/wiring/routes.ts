@@ -4,13 +4,14 @@ import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
-import { findDownload, toDownload } from '../attachments/find-download.js';
+import { findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { KnownKeys } from '../auth/known-keys.js';
 import { assertListedRoute, assertPermitted, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
+import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
@@ -30,12 +31,13 @@ import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
-import { registerDownload } from '../http/download.js';
+import { type LiveMaker, registerDownload } from '../http/download.js';
 import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
 import { registerShareLinks } from '../http/share-route.js';
+import { registerPreviews } from '../http/preview-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
@@ -87,6 +89,7 @@ export async function addRoutes(
   addUploads(server, config, deps);
   addDownload(server, deps);
   addShareLinks(server, config, deps);
+  addPreviews(server, deps);
   registerHealth(server, {
     database: () => deps.database.check(),
     storage: () => deps.storage.check(),
@@ -177,6 +180,24 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   registerMetrics(server, deps.anonymous, deps.scrape);
 }
 
+async function findMaker(
+  { keys }: Pick<RouteDependencies, 'keys'>,
+  maker: UrlMaker,
+): Promise<LiveMaker | null> {
+  if ('userId' in maker) return { principalId: maker.userId, keyId: null, expiresAt: null };
+  const key = await keys.byId(maker.keyId);
+  return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
+}
+
+function addPreviews(server: FastifyInstance, deps: RouteDependencies): void {
+  registerPreviews(server, {
+    ...deps,
+    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
+    findMaker: (maker) => findMaker(deps, maker),
+    findPreviewed: (id, blobId) => findPreviewed(deps.database.read, id, blobId),
+  });
+}
+
 function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
   registerDownload(server, {
     ...deps,
@@ -194,11 +215,7 @@ function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
       if (mayHide && (await accessOf(deps, viewer).hides(id))) return null;
       return findDownload(deps.database.read, id, viewer);
     },
-    findMaker: async (maker) => {
-      if ('userId' in maker) return { principalId: maker.userId, keyId: null, expiresAt: null };
-      const key = await deps.keys.byId(maker.keyId);
-      return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
-    },
+    findMaker: (maker) => findMaker(deps, maker),
     onDownload: ({ id: attachmentId, organizationId }, receiver) => {
       const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
       deps.downloads.note({ attachmentId, organizationId, by });

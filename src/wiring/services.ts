@@ -1,6 +1,7 @@
 import type { Logger } from 'typeorm';
 import { createDownloadLog } from '../audit/download-log.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
+import { createPreviewUrls, type PreviewUrlsOptions } from '../auth/preview-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config/config.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
@@ -10,6 +11,8 @@ import { IntakeLeases, type IntakeLeaseTimes } from '../intake/intake-leases.js'
 import { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { Changes } from '../model/changes.js';
 import { loadPolicies } from '../policies/load-policies.js';
+import { PictureRenderer } from '../previews/picture-renderer.js';
+import { Previews, type PreviewsDependencies } from '../previews/previews.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { withInlined } from '../storage/inlined.js';
@@ -42,6 +45,7 @@ export interface AppParts {
   storage?: Storage;
   scanner?: Scanner;
   renderer?: MarkdownRenderer;
+  pictures?: PictureRenderer;
   /** Sees every SQL statement. */
   statementLogger?: Logger;
   /** How long statements on the embedded database may take. */
@@ -53,6 +57,18 @@ export interface AppParts {
 }
 
 export type Services = Awaited<ReturnType<typeof createServices>>;
+
+interface PreviewParts
+  extends Pick<PreviewsDependencies, 'database' | 'storage' | 'clock'>,
+    PreviewUrlsOptions {
+  log: Log;
+}
+
+function createPreviews({ log, ...parts }: PreviewParts, pictures = new PictureRenderer()) {
+  const onNotKept = (err: unknown) => log.warn({ err }, 'a preview is not kept');
+  const previews = new Previews({ ...parts, pictures, onNotKept });
+  return { pictures, previews, previewUrls: createPreviewUrls(parts) };
+}
 
 /** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
 export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
@@ -76,13 +92,14 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const tokens = createUploadTokens(secrets);
   const identification = createIdentification(config, { database, clock, log });
   const stopRelay = await relayConfiguredChanges(config, { changes, ...identification }, log);
+  const storage = withInlined(store, inlinedBodies(database));
   return {
     ...config,
     ...(await openLimits(config, { ...identification, database })),
     ...identification,
     recordAuthorizer: await createConfiguredAuthorizer(config, metrics, log),
     database,
-    storage: withInlined(store, inlinedBodies(database)),
+    storage,
     inlining: configuredInlining(config),
     clock,
     policies,
@@ -98,6 +115,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     liveBounds: { ...usualLiveBounds, ...parts.liveBounds },
     hasher: createHasher(),
     renderer: parts.renderer ?? new MarkdownRenderer(),
+    ...createPreviews({ database, storage, clock, log, publicUrl, secrets }, parts.pictures),
     leases: new IntakeLeases(database, parts.intakeLeaseTimes),
     downloads: createDownloadLog({
       database,

@@ -23,6 +23,7 @@ const queries =
 /** Without a column for the organization: what is asked for by its parent's key belongs where the parent does. */
 const parentKeys: Readonly<Record<string, RegExp>> = {
   LinkRow: /fieldId|field_id|attachmentId|attachment_id/,
+  PictureRow: /blobId|blob_id/,
   RejectionRow: /blobId|blob_id/,
   ReleaseRow: /blobId|releasedById/,
 };

@@ -6,6 +6,7 @@ import { IntakeRow, RemovalRow, SweepRow, SweptKeyRow } from './cleaning.js';
 import { IdempotencyKeyRow } from './idempotency-key.js';
 import { JobRow } from './job.js';
 import { OrganizationRow, PrincipalRow } from './organization.js';
+import { PictureRow } from './picture.js';
 import { LinkRow, RecordFieldRow } from './record-field.js';
 import { ShareLinkRow } from './share-link.js';
 import { UploadTargetRow } from './upload-target.js';
@@ -24,6 +25,7 @@ export const entities = [
   LinkRow,
   IntakeRow,
   JobRow,
+  PictureRow,
   RejectionRow,
   ReleaseRow,
   RemovalRow,

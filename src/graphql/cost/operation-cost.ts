@@ -202,7 +202,7 @@ class CostWalk {
 }
 
 /**
- * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a policy lists its types, a page
+ * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a picture is decoded, a policy lists its types, a page
  * looks for another one beside it.
  * Every other field weighs one.
  */
@@ -214,6 +214,8 @@ const weights: Readonly<Record<string, number>> = {
   'ShareLinkConnection.totalCount': 10,
   'WebhookDeliveryConnection.totalCount': 100,
   'Attachment.downloadUrl': 10,
+  'Attachment.image': 10,
+  'Attachment.preview': 10,
   'PageInfo.hasNextPage': 10,
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,

@@ -1,11 +1,19 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
 import { toPageRequest } from '../../database/page.js';
+import { fault } from '../../errors.js';
+import {
+  hasPreview,
+  isPicture,
+  type PictureSize,
+  previewSizes,
+  variantName,
+} from '../../previews/preview.js';
 import { connectLinks } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
-import { Attachment, Digest, FormattedText } from '../types/attachment.js';
+import { Attachment, Digest, FormattedText, ImageInfo } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
-import { DigestAlgorithm, Disposition } from '../types/enums.js';
+import { DigestAlgorithm, Disposition, PreviewFit, PreviewFormat } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { Rejection } from '../types/payloads.js';
 import { Principal } from '../types/principal.js';
@@ -98,6 +106,71 @@ export class AttachmentFields {
       // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
       const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
       return permitted && (await access.view(stored)) ? url : null;
+    });
+  }
+}
+
+const sizeOf = (size: number) => previewSizes.find((one) => one === size);
+
+function unknownSize(): Error {
+  const msg = `size must be one of ${previewSizes.join(', ')}.`;
+  return fault('out_of_range', ['size'], msg, { message: msg, limit: Math.max(...previewSizes) });
+}
+
+@Resolver(() => Attachment)
+export class PictureFields {
+  @FieldResolver(() => ImageInfo, {
+    nullable: true,
+    description: 'Null unless it is a picture and APPROVED.',
+  })
+  async image(
+    @Root() { stored }: Attachment,
+    @Ctx() { deps, viewer, loaders }: GraphqlContext,
+  ): Promise<PictureSize | null> {
+    const { attachment, blob } = stored;
+    if (!isPicture(attachment.contentType) || blob.verdict !== 'APPROVED') return null;
+    const owner = { organizationId: viewer.organizationId, principalId: viewer.principal.id };
+    return deps.previews.measure(owner, stored, await loaders.picture.load(blob.id));
+  }
+
+  @FieldResolver(() => Url, {
+    nullable: true,
+    description:
+      'A signed link to a smaller picture of it, without metadata such as a place; of a PDF, of its first page. Null unless it is APPROVED and a picture or PDF.',
+  })
+  preview(
+    @Root() { stored }: Attachment,
+    @Arg('expiresIn', () => Int, {
+      description: 'Seconds that the URL lives at least, 1 to 604800 (7 days).',
+      defaultValue: 3_600,
+    })
+    expiresIn: number,
+    @Arg('fit', () => PreviewFit, {
+      description: 'The way it is made to fit the square.',
+      defaultValue: PreviewFit.INSIDE,
+    })
+    fit: PreviewFit,
+    @Arg('format', () => PreviewFormat, {
+      description: 'The format of the smaller picture.',
+      defaultValue: PreviewFormat.WEBP,
+    })
+    format: PreviewFormat,
+    @Arg('size', () => Int, {
+      description: 'Pixels of the side of the square: 64, 128, 256, 512, 1024 or 2048.',
+      defaultValue: 256,
+    })
+    given: number,
+    @Ctx() { deps, viewer, access, budget }: GraphqlContext,
+  ): Promise<string | null> {
+    const size = sizeOf(given);
+    if (size === undefined) throw unknownSize();
+    const { attachment, blob } = stored;
+    const name = variantName({ size, fit, format });
+    return budget.once(`${attachment.id} ${expiresIn} ${name}`, async () => {
+      const preview = { id: attachment.id, blobId: blob.id, name };
+      const url = deps.previewUrls.signedUrl(preview, { expiresIn, maker: makerOf(viewer) });
+      const permitted = viewer.permissions.has('attachments:read') && blob.verdict === 'APPROVED';
+      return permitted && hasPreview(attachment.contentType) && (await access.view(stored)) ? url : null;
     });
   }
 }

@@ -1,4 +1,4 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
 import type { AttachmentRow } from '../../database/entities/attachment.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { connectionType } from './connection.js';
@@ -15,6 +15,15 @@ export class Digest {
 
   @Field(() => String, { description: 'Lowercase hexadecimal.' })
   hash!: string;
+}
+
+@ObjectType({ description: 'Pixels of a picture, as it is shown.', simpleResolvers: true })
+export class ImageInfo {
+  @Field(() => Int, { description: 'Pixels from left to right.' })
+  width!: number;
+
+  @Field(() => Int, { description: 'Pixels from top to bottom.' })
+  height!: number;
 }
 
 @ObjectType({ description: 'html is sanitized.', simpleResolvers: true })

@@ -136,6 +136,29 @@ registerEnumType(Disposition, {
   },
 });
 
+export const PreviewFit = { COVER: 'COVER', INSIDE: 'INSIDE' } as const;
+export type PreviewFit = keyof typeof PreviewFit;
+registerEnumType(PreviewFit, {
+  name: 'PreviewFit',
+  description: 'The ways a picture is made to fit the square of a preview.',
+  valuesConfig: {
+    COVER: { description: 'Fills the square and crops what is over.' },
+    INSIDE: { description: 'Fits within the square, never larger than the original.' },
+  },
+});
+
+export const PreviewFormat = { AVIF: 'AVIF', JPEG: 'JPEG', WEBP: 'WEBP' } as const;
+export type PreviewFormat = keyof typeof PreviewFormat;
+registerEnumType(PreviewFormat, {
+  name: 'PreviewFormat',
+  description: 'The formats of previews.',
+  valuesConfig: {
+    AVIF: { description: 'The smallest, and the slowest to make.' },
+    JPEG: { description: 'Shown everywhere; what is transparent becomes white.' },
+    WEBP: { description: 'Shown by every browser.' },
+  },
+});
+
 export const PrincipalKind = { USER: 'USER', SERVICE: 'SERVICE' } as const;
 registerEnumType(PrincipalKind, {
   name: 'PrincipalKind',

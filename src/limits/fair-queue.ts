@@ -11,17 +11,20 @@ const forgottenBelowMs = 1;
 /**
  * Work that waits for one place to run. The organization that has used least time lately comes first, within it the
  * principal that has, within that the first to come. So who brings slow work waits, and the others wait for one piece of it
- * at most, however many there are. Past `capacity`, the longest line loses its last place.
+ * at most, however many there are. Past `capacity`, the longest line loses its last place; past `capacityOfOrganization`, the
+ * longest one of that organization.
  */
 export class FairQueue<Item> {
   readonly #capacity: number;
+  readonly #capacityOfOrganization: number;
   readonly #lines = new Map<string, Map<string, Item[]>>();
   readonly #usedMs = new Map<string, number>();
   #sinceHalvingMs = 0;
   #size = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, capacityOfOrganization = capacity) {
     this.#capacity = capacity;
+    this.#capacityOfOrganization = capacityOfOrganization;
   }
 
   get size(): number {
@@ -33,7 +36,9 @@ export class FairQueue<Item> {
     const line = getOrAdd(this.#lines, organizationId, () => new Map<string, Item[]>());
     getOrAdd(line, principalId, () => []).push(item);
     this.#size += 1;
-    return this.#size > this.#capacity ? this.#dropLast() : null;
+    if (this.#size > this.#capacity)
+      return this.#dropLast(...longest(this.#lines, (principals) => lengthOf(principals)));
+    return lengthOf(line) > this.#capacityOfOrganization ? this.#dropLast(organizationId, line) : null;
   }
 
   /** Removes and returns what is to run next, with its owner; null if nothing waits. */
@@ -75,10 +80,7 @@ export class FairQueue<Item> {
     return least;
   }
 
-  #dropLast(): Item | null {
-    const [organizationId, line] = longest(this.#lines, (principals) =>
-      [...principals.values()].reduce((sum, items) => sum + items.length, 0),
-    );
+  #dropLast(organizationId: string, line: Map<string, Item[]>): Item | null {
     const [principalId] = longest(line, (items) => items.length);
     return this.#remove(organizationId, line, principalId, (items) => items.pop()) ?? null;
   }
@@ -97,6 +99,9 @@ export class FairQueue<Item> {
     return item;
   }
 }
+
+const lengthOf = (line: ReadonlyMap<string, readonly unknown[]>): number =>
+  [...line.values()].reduce((sum, items) => sum + items.length, 0);
 
 const principalKey = (organizationId: string, principalId: string) =>
   JSON.stringify([organizationId, principalId]);

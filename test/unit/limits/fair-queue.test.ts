@@ -1,4 +1,4 @@
-import { FairQueue } from '../../../src/markdown/fair-queue.js';
+import { FairQueue } from '../../../src/limits/fair-queue.js';
 
 const owner = (organizationId: string, principalId = 'p') => ({ organizationId, principalId });
 

@@ -1,0 +1,165 @@
+import type { Readable } from 'node:stream';
+import type { Database } from '../database/database.js';
+import { BlobRow } from '../database/entities/blob.js';
+import { PictureRow } from '../database/entities/picture.js';
+import { insertRows } from '../database/insert-row.js';
+import { readPreview, writePreview } from '../database/preview-bodies.js';
+import { lockRows } from '../database/row-locks.js';
+import { AttachmentError, fault } from '../errors.js';
+import type { Owner } from '../limits/fair-queue.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { ByteRange, Storage } from '../storage/storage.js';
+import type { DecodedPicture } from './picture-process.js';
+import type { PictureRenderer } from './picture-renderer.js';
+import {
+  type PictureFault,
+  type PictureSize,
+  type PreviewVariant,
+  pictureLimits,
+  variantName,
+} from './preview.js';
+
+export interface PreviewsDependencies {
+  database: Pick<Database, 'read' | 'write'>;
+  storage: Pick<Storage, 'read'>;
+  pictures: Pick<PictureRenderer, 'render'>;
+  clock: () => Date;
+  /** Told of what was made and could not be kept: it is made again when it is asked for. */
+  onNotKept(error: unknown): void;
+}
+
+/** Another version of the decoder may be able to do more. */
+const faultLifeMs = 24 * 60 * 60 * 1_000;
+
+/** Formats that tell their size at the beginning, and bytes that are enough for it. */
+const sizedAtOnce = new Set(['image/apng', 'image/gif', 'image/jpeg', 'image/png', 'image/webp']);
+const beginningBytes = 256 * 1024;
+
+/** Makes previews when they are first asked for, and keeps them with the blob. */
+export class Previews {
+  readonly #deps: PreviewsDependencies;
+  /** By blob and variant. */
+  readonly #underWay = new Map<string, Promise<DecodedPicture>>();
+
+  constructor(deps: PreviewsDependencies) {
+    this.#deps = deps;
+  }
+
+  /**
+   * A preview of approved content. Asked for several times at once, it is made once. Throws BAD_USER_INPUT if the content
+   * cannot be decoded or costs too much, RATE_LIMITED if too much waits, and STORAGE_UNAVAILABLE.
+   */
+  async find(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<Uint8Array> {
+    const { blob } = stored;
+    const { read } = this.#deps.database;
+    const kept = await readPreview(read, blob.id, variantName(variant));
+    if (kept) return kept;
+    const known = await read.findOneBy(PictureRow, { blobId: blob.id });
+    const found =
+      this.#faultOf(known) ??
+      (await this.#once(`${blob.id} ${variantName(variant)}`, () => this.#make(owner, stored, variant)));
+    if ('fault' in found) throw noPreview(found.fault);
+    return found.body;
+  }
+
+  /**
+   * Pixels of approved content that is a picture; null if it cannot be decoded. `known` is what its row says. Throws as `find`
+   * does if it cannot be told now.
+   */
+  async measure(
+    owner: Owner,
+    stored: StoredAttachment,
+    known: PictureRow | null,
+  ): Promise<PictureSize | null> {
+    if (known && known.width !== null && known.height !== null)
+      return { width: known.width, height: known.height };
+    if (this.#faultOf(known)) return null;
+    const found = await this.#once(stored.blob.id, () => this.#makeMeasured(owner, stored));
+    return 'fault' in found ? null : { width: found.width, height: found.height };
+  }
+
+  #faultOf(known: PictureRow | null): { fault: PictureFault } | null {
+    if (!known?.fault) return null;
+    const isOld = this.#deps.clock().getTime() - known.decodedAt.getTime() >= faultLifeMs;
+    return isOld ? null : { fault: known.fault };
+  }
+
+  #once(key: string, make: () => Promise<DecodedPicture>): Promise<DecodedPicture> {
+    const making = this.#underWay.get(key) ?? make().finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, making);
+    return making;
+  }
+
+  async #make(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<DecodedPicture> {
+    const made = await this.#decode(owner, stored, variant);
+    await this.#keep(stored, made, variant);
+    return made;
+  }
+
+  async #makeMeasured(owner: Owner, stored: StoredAttachment): Promise<DecodedPicture> {
+    const { contentType, size } = stored.attachment;
+    const isShort = sizedAtOnce.has(contentType) && size > beginningBytes;
+    const beginning = isShort
+      ? await this.#decode(owner, stored, null, { start: 0, end: beginningBytes - 1 })
+      : null;
+    const made = beginning && !('fault' in beginning) ? beginning : await this.#decode(owner, stored, null);
+    await this.#keep(stored, made, null);
+    return made;
+  }
+
+  async #decode(
+    owner: Owner,
+    { attachment: { contentType }, blob: { documentKey, size } }: StoredAttachment,
+    variant: PreviewVariant | null,
+    range?: ByteRange,
+  ): Promise<DecodedPicture> {
+    const bytes = range ? range.end - range.start + 1 : size;
+    if (bytes > pictureLimits.bytes) return { fault: 'too_costly' };
+    return this.#deps.pictures.render(owner, { contentType, variant }, async () => ({
+      bytes,
+      stream: await this.#open(documentKey, range),
+    }));
+  }
+
+  /** A deletion that came in between takes the row before the bytes. */
+  async #open(documentKey: string, range: ByteRange | undefined): Promise<Readable> {
+    const stream = await this.#deps.storage.read(documentKey, range);
+    if (!stream) throw new AttachmentError('NOT_FOUND');
+    return stream;
+  }
+
+  /** Previews are answered although they cannot be kept, such as on a full disk. */
+  async #keep(
+    { blob: { id: blobId, organizationId } }: StoredAttachment,
+    made: DecodedPicture,
+    variant: PreviewVariant | null,
+  ): Promise<void> {
+    const decodedAt = this.#deps.clock();
+    const size = 'fault' in made ? { width: null, height: null } : { width: made.width, height: made.height };
+    const picture = { blobId, ...size, fault: 'fault' in made ? made.fault : null, decodedAt };
+    const orUpdate =
+      'fault' in made
+        ? (['fault', 'decodedAt'] as const)
+        : (['width', 'height', 'fault', 'decodedAt'] as const);
+    const writing = this.#deps.database.write(async (manager) => {
+      // The blob may go, but not before these rows are there to go with it.
+      await lockRows(manager, BlobRow, [blobId], 'SHARE');
+      if (!(await manager.existsBy(BlobRow, { id: blobId, organizationId }))) return;
+      await insertRows(manager, PictureRow, [picture], { orUpdate });
+      if (variant && !('fault' in made))
+        await writePreview(manager, { blobId, variant: variantName(variant), body: made.body });
+    });
+    await writing.catch(this.#deps.onNotKept);
+  }
+}
+
+/** BAD_USER_INPUT for content that has no preview. */
+function noPreview(kind: PictureFault): AttachmentError {
+  if (kind === 'broken') {
+    const msg = 'The content cannot be decoded, so there is no preview of it.';
+    return fault('picture_broken', ['preview'], msg, { message: msg });
+  }
+  const limit = pictureLimits.pixels;
+  const msg = `The content has more than ${limit} pixels or ${pictureLimits.bytes} bytes, or takes too much time or memory to decode.`;
+  return fault('picture_too_costly', ['preview'], msg, { message: msg, limit });
+}
