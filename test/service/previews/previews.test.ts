@@ -128,7 +128,7 @@ describe('pictures have a size and previews', () => {
     ]);
   });
 
-  test('of a PDF, the first page is drawn', async () => {
+  test('the first page of a PDF is drawn', async () => {
     const shown = await upload({ content: content(pdf), name: 'a.pdf' }, '(size: 512, format: JPEG)');
     expect(shown.image).toBeNull();
     const small = sharp(await bytesOf(await fetchPreview(shown)));
@@ -180,7 +180,7 @@ describe('pictures have a size and previews', () => {
 });
 
 describe('there is none', () => {
-  test('of other content', async () => {
+  test('for other content', async () => {
     const shown = await upload({ content: 'text', name: 'a.txt' });
     expect(shown).toMatchObject({ status: 'APPROVED', image: null, preview: null });
   });
@@ -198,7 +198,7 @@ describe('there is none', () => {
     expect(pictures.rendered).toEqual([]);
   });
 
-  test.each([0, 63, 100, 4096, -1])('of size %s', async (size) => {
+  test.each([0, 63, 100, 4096, -1])('for size %s', async (size) => {
     const { id } = await service.client.upload({ content: content(png(9, 9)), name: 'a.png' });
     const { errors } = await service.client.graphql(
       'query ($id: ID!, $size: Int!) { attachment(id: $id) { preview(size: $size) } }',
@@ -214,7 +214,7 @@ describe('there is none', () => {
   test.each([
     ['broken', png(500, 500).subarray(0, 60), 'picture_broken'],
     ['too costly', tiffBomb(100_000, 100_000), 'picture_too_costly'],
-  ])('of a picture that is %s: a typed error, remembered for a day', async (_, bytes, type) => {
+  ])('for a picture that is %s: a typed error, remembered for a day', async (_, bytes, type) => {
     const shown = await upload({ content: content(bytes), name: `a.${bytes[0] === 0x49 ? 'tif' : 'png'}` });
     expect(shown.status).toBe('APPROVED');
     for (let round = 0; round < 3; round += 1)
