@@ -2,20 +2,11 @@ import { join } from 'node:path';
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
-import { beforeLists, createAccessLoaders } from '../access/loaders.js';
-import { RecordAccess } from '../access/record-access.js';
-import { findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
-import type { DownloadLog } from '../audit/download-log.js';
-import type { Admit } from '../auth/admit.js';
 import type { Authenticate } from '../auth/authenticate.js';
-import type { KnownKeys } from '../auth/known-keys.js';
-import { assertListedRoute, assertPermitted, routeNeeds } from '../auth/permission-table.js';
+import { assertListedRoute } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
-import type { UrlMaker } from '../auth/url-makers.js';
-import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
-import { AttachmentError } from '../errors.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { checkVariables } from '../graphql/check-variables.js';
@@ -30,48 +21,37 @@ import { createSocketProtocol } from '../graphql/subscriptions/socket-protocol.j
 import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
-import { admitAnonymous, admitRequest } from '../http/admit-request.js';
-import { type LiveMaker, registerDownload } from '../http/download.js';
 import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
-import { registerShareLinks } from '../http/share-route.js';
-import { registerPreviews } from '../http/preview-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { AnswerSpace } from '../limits/answer-space.js';
-import type { DownloadPlaces } from '../limits/download-places.js';
-import type { NetworkRate } from '../limits/network-rate.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { ScannerTrust } from '../scanner/trust.js';
-import { countDownload, findShared } from '../sharing/use-share-link.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
+import { addContentRoutes, type ContentDependencies } from './content-routes.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureSockets, measureStreams } from './metrics.js';
 import { addUploads } from './upload-routes.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
+  ContentDependencies &
   Metrics & {
     jobs: Jobs;
     tokens: UploadTokens;
-    admit: Admit;
-    anonymous: NetworkRate | null;
     subscribing: RateLimiter | null;
     liveBounds: LiveBounds;
     uploadConcurrency: UploadConcurrency;
     bodies: BodyMemory;
-    places: DownloadPlaces;
     authenticate: Authenticate;
-    keys: KnownKeys;
-    downloads: DownloadLog;
     scanner: Pick<ScannerTrust, 'check' | 'isActive'>;
-    redirectDownloads: boolean;
   };
 
 /** Adds every entrance. The GraphQL server is the caller's to stop. */
@@ -87,9 +67,7 @@ export async function addRoutes(
   measureRequests(server, deps.onAnswer);
   const apollo = await addGraphql(server, config, deps);
   addUploads(server, config, deps);
-  addDownload(server, deps);
-  addShareLinks(server, config, deps);
-  addPreviews(server, deps);
+  addContentRoutes(server, config, deps);
   registerHealth(server, {
     database: () => deps.database.check(),
     storage: () => deps.storage.check(),
@@ -167,81 +145,10 @@ function addSubscriptions(
   measureStreams(deps, () => streams.count);
 }
 
-function accessOf({ recordAuthorizer, database }: RouteDependencies, viewer: Viewer): RecordAccess {
-  const loaders = createAccessLoaders(beforeLists(database), database.read, viewer);
-  return new RecordAccess(recordAuthorizer, viewer, loaders);
-}
-
 /** Told by this process alone; the jobs are those of all. */
 function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   const kinds = [scanJob, deliverWebhookKind];
   const onCountFailed = (err: unknown) => server.log.warn({ err }, 'jobs not counted');
   measureJobs({ ...deps, kinds, onCountFailed });
   registerMetrics(server, deps.anonymous, deps.scrape);
-}
-
-async function findMaker(
-  { keys }: Pick<RouteDependencies, 'keys'>,
-  maker: UrlMaker,
-): Promise<LiveMaker | null> {
-  if ('userId' in maker) return { principalId: maker.userId, keyId: null, expiresAt: null };
-  const key = await keys.byId(maker.keyId);
-  return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
-}
-
-function addPreviews(server: FastifyInstance, deps: RouteDependencies): void {
-  registerPreviews(server, {
-    ...deps,
-    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
-    findMaker: (maker) => findMaker(deps, maker),
-    findPreviewed: (id, blobId) => findPreviewed(deps.database.read, id, blobId),
-  });
-}
-
-function addDownload(server: FastifyInstance, deps: RouteDependencies): void {
-  registerDownload(server, {
-    ...deps,
-    viewerOf: async (request, reply) => {
-      if (request.headers.authorization === undefined) await admitAnonymous(deps.anonymous, request, reply);
-      return assertPermitted(
-        await admitRequest(deps.admit, request, reply),
-        routeNeeds['GET /attachments/:id'],
-      );
-    },
-    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
-    direct: deps.redirectDownloads ? deps.storage.direct : null,
-    findDownload: async (id, viewer) => {
-      const mayHide = viewer !== null && deps.recordAuthorizer.isActive;
-      if (mayHide && (await accessOf(deps, viewer).hides(id))) return null;
-      return findDownload(deps.database.read, id, viewer);
-    },
-    findMaker: (maker) => findMaker(deps, maker),
-    onDownload: ({ id: attachmentId, organizationId }, receiver) => {
-      const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
-      deps.downloads.note({ attachmentId, organizationId, by });
-    },
-  });
-}
-
-/** Switched off, no link leads anywhere. */
-function addShareLinks(server: FastifyInstance, { shareLinks }: Config, deps: RouteDependencies): void {
-  registerShareLinks(server, {
-    ...deps,
-    direct: deps.redirectDownloads ? deps.storage.direct : null,
-    findShared: async (token) => {
-      if (!shareLinks) throw new AttachmentError('NOT_FOUND');
-      const shared = await findShared(deps, token);
-      const { link, stored } = shared;
-      const { id: shareLinkId, createdById: principalId, keyId, organizationId } = link;
-      const by = { share: { shareLinkId, maker: { principalId, keyId } } };
-      return {
-        file: toDownload(stored),
-        isLimited: link.maxDownloads !== null,
-        count: async (range) => {
-          await countDownload(deps, shared, range);
-          deps.downloads.note({ attachmentId: stored.attachment.id, organizationId, by });
-        },
-      };
-    },
-  });
 }

@@ -18,7 +18,7 @@ import { UploadAttempts1763700000031 } from './1763700000031-upload-attempts.js'
 import { ShareLinks1763700000041 } from './1763700000041-share-links.js';
 import { UnfinishedOperations1763700000044 } from './1763700000044-unfinished-operations.js';
 import { ResumableUploads1763700000051 } from './1763700000051-resumable-uploads.js';
-import { Previews1763700000051 } from './1763700000051-previews.js';
+import { Previews1763700000061 } from './1763700000061-previews.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -42,5 +42,5 @@ export const migrations = [
   ShareLinks1763700000041,
   UnfinishedOperations1763700000044,
   ResumableUploads1763700000051,
-  Previews1763700000051,
+  Previews1763700000061,
 ];

@@ -13,7 +13,7 @@ const ofBlob = (table: string) =>
 const blobId = { name: 'blob_id', type: 'varchar', length: '36', isPrimary: true };
 
 /** Facts of decoded pictures, and smaller ones of them. Both go with their blobs. */
-export class Previews1763700000051 implements MigrationInterface {
+export class Previews1763700000061 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     const isPostgres = runner.connection.options.type === 'postgres';
     await runner.createTable(

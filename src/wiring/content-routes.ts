@@ -1,0 +1,119 @@
+import type { FastifyInstance } from 'fastify';
+import { beforeLists, createAccessLoaders } from '../access/loaders.js';
+import { RecordAccess } from '../access/record-access.js';
+import type { RecordAuthorizer } from '../access/record-authorizer.js';
+import { findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
+import type { DownloadLog } from '../audit/download-log.js';
+import type { Admit } from '../auth/admit.js';
+import type { AttachmentUrls } from '../auth/attachment-urls.js';
+import type { KnownKeys } from '../auth/known-keys.js';
+import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
+import type { PreviewUrls } from '../auth/preview-urls.js';
+import type { UrlMaker } from '../auth/url-makers.js';
+import type { Viewer } from '../auth/viewer.js';
+import type { Config } from '../config/config.js';
+import type { Database } from '../database/database.js';
+import { AttachmentError } from '../errors.js';
+import { admitAnonymous, admitRequest } from '../http/admit-request.js';
+import { type LiveMaker, registerDownload } from '../http/download.js';
+import { registerPreviews } from '../http/preview-route.js';
+import { registerShareLinks } from '../http/share-route.js';
+import type { DownloadPlaces } from '../limits/download-places.js';
+import type { NetworkRate } from '../limits/network-rate.js';
+import type { Previews } from '../previews/previews.js';
+import { countDownload, findShared } from '../sharing/use-share-link.js';
+import type { Storage } from '../storage/storage.js';
+
+export interface ContentDependencies {
+  admit: Admit;
+  anonymous: NetworkRate | null;
+  clock: () => Date;
+  database: Database;
+  downloads: DownloadLog;
+  keys: KnownKeys;
+  places: DownloadPlaces;
+  previews: Previews;
+  previewUrls: PreviewUrls;
+  recordAuthorizer: RecordAuthorizer;
+  redirectDownloads: boolean;
+  storage: Storage;
+  urls: AttachmentUrls;
+}
+
+/** Adds the routes that send content, or what is made of it. */
+export function addContentRoutes(server: FastifyInstance, config: Config, deps: ContentDependencies): void {
+  addDownload(server, deps);
+  addShareLinks(server, config, deps);
+  addPreviews(server, deps);
+}
+
+function accessOf({ recordAuthorizer, database }: ContentDependencies, viewer: Viewer): RecordAccess {
+  const loaders = createAccessLoaders(beforeLists(database), database.read, viewer);
+  return new RecordAccess(recordAuthorizer, viewer, loaders);
+}
+
+async function findMaker(
+  { keys }: Pick<ContentDependencies, 'keys'>,
+  maker: UrlMaker,
+): Promise<LiveMaker | null> {
+  if ('userId' in maker) return { principalId: maker.userId, keyId: null, expiresAt: null };
+  const key = await keys.byId(maker.keyId);
+  return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
+}
+
+function addPreviews(server: FastifyInstance, deps: ContentDependencies): void {
+  registerPreviews(server, {
+    ...deps,
+    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
+    findMaker: (maker) => findMaker(deps, maker),
+    findPreviewed: (id, blobId) => findPreviewed(deps.database.read, id, blobId),
+  });
+}
+
+function addDownload(server: FastifyInstance, deps: ContentDependencies): void {
+  registerDownload(server, {
+    ...deps,
+    viewerOf: async (request, reply) => {
+      if (request.headers.authorization === undefined) await admitAnonymous(deps.anonymous, request, reply);
+      return assertPermitted(
+        await admitRequest(deps.admit, request, reply),
+        routeNeeds['GET /attachments/:id'],
+      );
+    },
+    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
+    direct: deps.redirectDownloads ? deps.storage.direct : null,
+    findDownload: async (id, viewer) => {
+      const mayHide = viewer !== null && deps.recordAuthorizer.isActive;
+      if (mayHide && (await accessOf(deps, viewer).hides(id))) return null;
+      return findDownload(deps.database.read, id, viewer);
+    },
+    findMaker: (maker) => findMaker(deps, maker),
+    onDownload: ({ id: attachmentId, organizationId }, receiver) => {
+      const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
+      deps.downloads.note({ attachmentId, organizationId, by });
+    },
+  });
+}
+
+/** Switched off, no link leads anywhere. */
+function addShareLinks(server: FastifyInstance, { shareLinks }: Config, deps: ContentDependencies): void {
+  registerShareLinks(server, {
+    ...deps,
+    direct: deps.redirectDownloads ? deps.storage.direct : null,
+    findShared: async (token) => {
+      if (!shareLinks) throw new AttachmentError('NOT_FOUND');
+      const shared = await findShared(deps, token);
+      const { link, stored } = shared;
+      const { id: shareLinkId, createdById: principalId, keyId, organizationId } = link;
+      const by = { share: { shareLinkId, maker: { principalId, keyId } } };
+      return {
+        file: toDownload(stored),
+        isLimited: link.maxDownloads !== null,
+        count: async (range) => {
+          await countDownload(deps, shared, range);
+          deps.downloads.note({ attachmentId: stored.attachment.id, organizationId, by });
+        },
+      };
+    },
+  });
+}
