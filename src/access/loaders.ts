@@ -18,7 +18,7 @@ import {
   readLinksOfFields,
 } from '../links/read-fields.js';
 import type { RecordRef } from '../model/record.js';
-import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
+import { readAnywhere, readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 import { countShareLinks, readShareLinks } from '../sharing/list-share-links.js';
 
 /** A stretch of what belongs to an attachment. */
@@ -67,6 +67,13 @@ export function createAccessLoaders(
   return {
     attachment: byKey<string, StoredAttachment>(
       (ids) => readAttachments(read, viewer, ids),
+      (id) => id,
+      ({ attachment }) => attachment.id,
+      options,
+    ),
+    /** In use or in the trash. */
+    anywhere: byKey<string, StoredAttachment>(
+      (ids) => readAnywhere(read, viewer, ids),
       (id) => id,
       ({ attachment }) => attachment.id,
       options,

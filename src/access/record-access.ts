@@ -1,4 +1,5 @@
 import type { Viewer } from '../auth/viewer.js';
+import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
 import { isSameRecord, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
@@ -120,12 +121,19 @@ export class RecordAccess {
     return this.isActive && (await this.view(await this.loaders.attachment.load(id))) === null;
   }
 
-  /** Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may not be changed. */
-  async assertMayChange(id: string, loc: Loc): Promise<void> {
+  /**
+   * Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may not be changed. `anywhere`: also if it is in
+   * the trash; then it is held against the places that it was deleted from.
+   */
+  async assertMayChange(
+    id: string,
+    loc: Loc,
+    where: 'attachment' | 'anywhere' = 'attachment',
+  ): Promise<void> {
     if (!this.isActive) return;
-    await this.assertVisible([id], () => loc);
-    const stored = await this.loaders.attachment.load(id);
-    if (!stored?.attachment.shared) return;
+    const stored = await this.view(await this.loaders[where].load(id));
+    if (!stored) throw notFound(loc);
+    if (!stored.attachment.shared) return;
     const places = await this.#placesOf(stored);
     await this.#assertMayEditEach(places, loc);
     if (places.length >= maxPlaces) throw forbidden(loc);
@@ -166,8 +174,10 @@ export class RecordAccess {
     return anyOf(places, ({ record, field }) => this.mayView(record, field));
   }
 
-  /** Its links; and its owner, where it is in no field of that. */
+  /** Its links; and its owner, where it is in no field of that. In the trash, those that it had. */
   async #placesOf({ attachment }: StoredAttachment): Promise<Place[]> {
+    if (attachment instanceof TrashedAttachmentRow)
+      return attachment.places.map(([type, id, field]) => ({ record: { type, id }, field }));
     const { id: attachmentId, recordType, recordId } = attachment;
     const links = await this.loaders.linksOfAttachment.load({
       attachmentId,

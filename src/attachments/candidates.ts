@@ -1,9 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
 import { foldName } from '../database/name-forms.js';
 import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
 import { hasTrigrams } from '../database/stored-names.js';
+import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
 import { type AttachmentFilter, anyType, hasText, hasType } from './attachment-filter.js';
 import type { Half, Walk } from './walk-order.js';
 
@@ -15,6 +17,7 @@ export type Candidates = (sql: Parameters) => string;
 
 interface Place {
   sql: Parameters;
+  table: AttachmentTable;
   /** The column that rows are known by: on SQLite their number, which every index has. */
   key: string;
   viewer: Viewer;
@@ -29,15 +32,17 @@ type Source = (place: Place) => string;
  */
 export async function findCandidates(
   manager: EntityManager,
-  { viewer, filter }: Pick<Walk, 'viewer' | 'filter'>,
+  { viewer, filter, table }: Pick<Walk, 'viewer' | 'filter' | 'table'>,
   half: Half,
 ): Promise<Candidates | null> {
-  const sources = sourcesOf(filter, half, await hasTrigrams(manager));
+  // Names in the trash are in no index.
+  const hasNames = table === AttachmentRow && (await hasTrigrams(manager));
+  const sources = sourcesOf(filter, half, hasNames);
   if (sources.length === 0) return null;
   const key = hasRowLocks(manager) ? 'id' : 'rowid';
   const sql = new Parameters(manager);
   const counts = sources.map(
-    (source, index) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${source({ sql, key, viewer })}) source
+    (source, index) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${source({ sql, table, key, viewer })}) source
       LIMIT ${maxCandidates + 1}) counted) AS c${index}`,
   );
   const [found = {}] = await manager.query<Record<string, number | string>[]>(
@@ -50,7 +55,7 @@ export async function findCandidates(
   if (source === undefined || least > maxCandidates) return null;
   // As an array, which PostgreSQL looks up key by key.
   const asSet = (query: string) => (hasRowLocks(manager) ? `= ANY(ARRAY(${query}))` : `IN (${query})`);
-  return (place) => `a.${key} ${asSet(source({ sql: place, key, viewer }))}`;
+  return (place) => `a.${key} ${asSet(source({ sql: place, table, key, viewer }))}`;
 }
 
 function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Source[] {
@@ -71,6 +76,10 @@ function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Sou
   return sources.filter((source) => typeof source === 'function');
 }
 
+/** The table, by one name whichever it is. */
+const rowsOf = ({ table }: Place) =>
+  table === AttachmentRow ? 'attachments' : `${tableName(table)} attachments`;
+
 const ofOrganization = ({ sql, viewer }: Place, table = 'attachments') =>
   `${table}.organization_id = ${sql.add(viewer.organizationId)}`;
 
@@ -78,13 +87,13 @@ function ofRecord(place: Place, { type, id }: NonNullable<AttachmentFilter['reco
   const { key, sql } = place;
   const isRecords = (table: string) => `${ofOrganization(place, table)}
     AND ${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
-  return `SELECT ${key} FROM attachments WHERE ${isRecords('attachments')}
+  return `SELECT ${key} FROM ${rowsOf(place)} WHERE ${isRecords('attachments')}
     UNION ALL SELECT attachments.${key} FROM record_fields JOIN links ON links.field_id = record_fields.id
-      JOIN attachments ON attachments.id = links.attachment_id WHERE ${isRecords('record_fields')}`;
+      JOIN ${rowsOf(place)} ON attachments.id = links.attachment_id WHERE ${isRecords('record_fields')}`;
 }
 
 const ofBlobs = (place: Place) =>
-  `SELECT attachments.${place.key} FROM blobs JOIN attachments ON attachments.blob_id = blobs.id
+  `SELECT attachments.${place.key} FROM blobs JOIN ${rowsOf(place)} ON attachments.blob_id = blobs.id
    WHERE ${ofOrganization(place, 'blobs')}`;
 
 const ofDigest = (place: Place, sha256: string) =>
@@ -120,11 +129,11 @@ function ofTime(place: Place, half: Half, { createdAfter, createdBefore }: Attac
     ...(createdBefore ? [`created_at < ${sql.add(createdBefore.getTime())}`] : []),
   ].join(' AND ');
   if (half === 'own') return `${ownOnes(place)} AND ${isThen}`;
-  return `SELECT ${key} FROM attachments WHERE ${ofOrganization(place)} AND shared AND ${isThen}`;
+  return `SELECT ${key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND shared AND ${isThen}`;
 }
 
 const ownOnes = (place: Place) =>
-  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)}
+  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)}
    AND created_by_id = ${place.sql.add(place.viewer.principal.id)} AND shared = ${place.sql.add(false)}`;
 
 function ofTypes(place: Place, types: readonly string[]): string {
@@ -132,23 +141,23 @@ function ofTypes(place: Place, types: readonly string[]): string {
   const queries = types.map(
     (
       type,
-    ) => `SELECT * FROM (SELECT ${key} FROM attachments WHERE ${ofOrganization(place)} AND ${hasType(sql, type)}
+    ) => `SELECT * FROM (SELECT ${key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND ${hasType(sql, type)}
       ORDER BY organization_id, content_type, id LIMIT ${maxCandidates + 1}) of_type`,
   );
-  return queries.join(' UNION ALL ') || `SELECT ${key} FROM attachments WHERE 1 = 0`;
+  return queries.join(' UNION ALL ') || `SELECT ${key} FROM ${rowsOf(place)} WHERE 1 = 0`;
 }
 
 // In the order of its index, for PostgreSQL would otherwise read the table until it has met enough rows.
 const ofCreator = (place: Place, createdBy: string) =>
-  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND created_by_id = ${place.sql.add(createdBy)}
+  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND created_by_id = ${place.sql.add(createdBy)}
    ORDER BY organization_id, created_by_id, shared, created_at, id LIMIT ${maxCandidates + 1}`;
 
 const claimedOnes = (place: Place) =>
-  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND record_id IS NOT NULL
+  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND record_id IS NOT NULL
    ORDER BY organization_id, record_type, record_id, created_at, id LIMIT ${maxCandidates + 1}`;
 
 const unclaimedOnes = (place: Place) =>
-  `SELECT ${place.key} FROM attachments WHERE ${ofOrganization(place)} AND shared AND record_id IS NULL`;
+  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND shared AND record_id IS NULL`;
 
 /** Fields without links count too: there may be any number of them. */
 const linkedOnes = (place: Place) =>

@@ -8,8 +8,8 @@ import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js'
 import { type Change, describeChanges } from '../model/changes.js';
 import { checkRecord, type RecordRef } from '../model/record.js';
 import { readAttachments } from '../model/stored-attachment.js';
-import type { DeleteAttachmentDependencies } from './delete-attachment.js';
-import { deleteRows, recordDeletions, removeBytes } from './delete-rows.js';
+import { type DeleteAttachmentDependencies, discard } from './delete-attachment.js';
+import { removeBytes } from './delete-rows.js';
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
   unlinkedRetentionMs: number;
@@ -19,8 +19,8 @@ export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDep
 const batchSize = 200;
 
 /**
- * For when the record itself is gone: empties its fields and deletes what it has claimed. What it only shared with other
- * records stays with those. Returns the ids of the deleted. May be repeated after a failure.
+ * For when the record itself is gone: empties its fields and deletes what it has claimed, into the trash if there is one. What
+ * it only shared with other records stays with those. Returns the ids of the deleted. May be repeated after a failure.
  *
  * @example
  * const deletedIds = await deleteRecordAttachments(deps, viewer, { type: 'WorkPackage', id: '7' });
@@ -94,11 +94,5 @@ async function deleteBatch(
   const ids = rows.map(({ id }) => id);
   await lockRows(manager, AttachmentRow, ids, 'UPDATE');
   const owned = await readAttachments(manager, viewer, ids);
-  const changed = await describeChanges(
-    manager,
-    owned.map(({ attachment }) => attachment),
-  );
-  await recordDeletions(manager, viewer, owned, deps.clock());
-  const documentKeys = await deleteRows(deps, manager, owned, deps.clock());
-  return { ids, documentKeys, changed };
+  return { ids, ...(await discard(deps, manager, viewer, owned)) };
 }

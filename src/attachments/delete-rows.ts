@@ -10,7 +10,7 @@ import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
-import type { StoredAttachment } from '../model/stored-attachment.js';
+import { type StoredAttachment, tableName, tableOf } from '../model/stored-attachment.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
@@ -20,7 +20,7 @@ export interface DeleteRowsDependencies {
 }
 
 /**
- * Deletes attachments and their links, inside the caller's transaction, which keeps others from the attachments. Returns the keys
+ * Deletes attachments, in use or in the trash, and their links, inside the caller's transaction, which keeps others from the attachments. Returns the keys
  * of the bytes that nothing uses any more: their removal is then noted as due, for `removeBytes` to carry out after the commit.
  */
 export async function deleteRows(
@@ -40,10 +40,12 @@ export async function deleteRows(
     (sql) =>
       `UPDATE share_links SET ended_at = ${sql.add(now.getTime())} WHERE ${sql.isOneOf('attachment_id', ids)}`,
   );
-  const deleted = await changeRows(
-    manager,
-    (sql) => `DELETE FROM attachments WHERE ${sql.isOneOf('id', ids)}`,
-  );
+  let deleted = 0;
+  for (const table of new Set(stored.map(({ attachment }) => tableOf(attachment))))
+    deleted += await changeRows(
+      manager,
+      (sql) => `DELETE FROM ${tableName(table)} WHERE ${sql.isOneOf('id', ids)}`,
+    );
   if (deleted !== ids.length) throw new Error('Somebody else has deleted one of these attachments.');
   const documentKeys = await deleteUnused(manager, blobIds);
   const isNamed = (sql: Parameters) => sql.isOneOf('document_key', documentKeys);
@@ -54,9 +56,13 @@ export async function deleteRows(
   return documentKeys;
 }
 
+/** A condition on a blob as `row`: no attachment uses it, not even one in the trash. */
+const isUnused = ['attachments', 'trashed_attachments']
+  .map((table) => `NOT EXISTS (SELECT 1 FROM ${table} WHERE ${table}.blob_id = "row".id)`)
+  .join(' AND ');
+
 /** Deletes those of these blobs, all of them locked, that no attachment uses. Returns the keys of bytes that do not go with them. */
 async function deleteUnused(manager: EntityManager, blobIds: readonly string[]): Promise<string[]> {
-  const isUnused = 'NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.blob_id = "row".id)';
   const unused = await readRows(manager, BlobRow, (sql) => `${sql.isOneOf('id', blobIds)} AND ${isUnused}`);
   const ids = unused.map(({ id }) => id);
   if (ids.length === 0) return [];
@@ -70,18 +76,23 @@ async function deleteUnused(manager: EntityManager, blobIds: readonly string[]):
   return unused.filter(({ id }) => !inlined.has(id)).map(({ documentKey }) => documentKey);
 }
 
-/** Records, in the transaction that deletes them, what attachments were. Without an actor they have expired. */
+/**
+ * Records, in the transaction that deletes them, what attachments were, and until when they can be restored. Without an actor
+ * they have expired.
+ */
 export async function recordDeletions(
   manager: EntityManager,
   actor: Actor | null,
   stored: readonly StoredAttachment[],
   at: Date,
+  restorableUntil: Date | null = null,
 ): Promise<void> {
   const action = actor ? 'ATTACHMENT_DELETED' : 'ATTACHMENT_PURGED';
+  const until = restorableUntil ? { restorableUntil } : {};
   const events = stored.map(({ attachment }) => {
     const { id: subjectId, organizationId, fileName, recordType, recordId } = attachment;
     const record = recordId === null ? {} : { record: { type: recordType, id: recordId } };
-    const event = { action, subjectId, at, details: { fileName, ...record } } as const;
+    const event = { action, subjectId, at, details: { fileName, ...record, ...until } } as const;
     return [actor ?? { organizationId, principal: null }, event] as const;
   });
   await recordEvents(manager, events);

@@ -7,6 +7,7 @@ import { characterFault, type FaultDetail, type Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { plainHtml } from '../markdown/render-markdown.js';
 import { renderingFaults } from '../markdown/rendering.js';
+import { type AttachmentTable, tableOf } from '../model/stored-attachment.js';
 
 export interface RenderStoredDependencies {
   database: Database;
@@ -90,8 +91,9 @@ export async function readDescriptions(
   manager: EntityManager,
   { organizationId }: Viewer,
   ids: readonly string[],
+  table: AttachmentTable = AttachmentRow,
 ): Promise<Map<string, Description>> {
-  const rows = await manager.find(AttachmentRow, {
+  const rows = await manager.find(table, {
     select: { id: true, organizationId: true, description: true, descriptionHtml: true },
     where: { id: In([...ids]) },
   });
@@ -109,8 +111,11 @@ export async function readDescriptionHtml(
   viewer: Viewer,
   rows: readonly AttachmentRow[],
 ): Promise<string[]> {
-  const ids = rows.map(({ id }) => id);
-  const stored = await readDescriptions(manager, viewer, ids);
+  const stored = new Map<string, Description>();
+  for (const table of new Set(rows.map(tableOf))) {
+    const ids = rows.filter((row) => tableOf(row) === table).map(({ id }) => id);
+    for (const [id, found] of await readDescriptions(manager, viewer, ids, table)) stored.set(id, found);
+  }
   return rows.map(({ id, description }) => {
     const found = stored.get(id);
     const html = found?.description === description ? found?.descriptionHtml : null;

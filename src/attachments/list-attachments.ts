@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { compareTexts, type Position } from '../database/cursor.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import {
   type Cursors,
   maxTotal,
@@ -12,7 +13,7 @@ import {
   toTotal,
 } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
-import { readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
+import { type AttachmentTable, readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import { type AttachmentFilter, tooManyRows, weightOf } from './attachment-filter.js';
 import { findCandidates } from './candidates.js';
 import {
@@ -28,6 +29,8 @@ import {
 export interface AttachmentList {
   filter: AttachmentFilter;
   orderBy: AttachmentOrder;
+  /** Those in the trash; left out: those in use. */
+  isTrash?: boolean;
 }
 
 type Query = (sql: Parameters) => string;
@@ -76,12 +79,13 @@ export function cursorsOf({ field, direction }: AttachmentOrder): Cursors<Stored
 export async function walkAttachments(
   manager: EntityManager,
   viewer: Viewer,
-  { filter, orderBy }: AttachmentList,
+  { filter, orderBy, isTrash }: AttachmentList,
   { after, before, isBackward, limit }: Stretch,
 ): Promise<StoredAttachment[]> {
+  const table = tableOf(isTrash);
   const walk: Walk = isBackward
-    ? { viewer, filter, orderBy: turned(orderBy), from: before, until: after, limit }
-    : { viewer, filter, orderBy, from: after, until: before, limit };
+    ? { viewer, table, filter, orderBy: turned(orderBy), from: before, until: after, limit }
+    : { viewer, table, filter, orderBy, from: after, until: before, limit };
   const { field, direction } = walk.orderBy;
   const found = (await findPage(manager, walk)).map((stored) => ({
     stored,
@@ -92,6 +96,8 @@ export async function walkAttachments(
     .map(({ stored }) => stored);
 }
 
+const tableOf = (isTrash = false): AttachmentTable => (isTrash ? TrashedAttachmentRow : AttachmentRow);
+
 const turned = ({ field, direction }: AttachmentOrder): AttachmentOrder => ({
   field,
   direction: direction === 'ASC' ? 'DESC' : 'ASC',
@@ -100,12 +106,16 @@ const turned = ({ field, direction }: AttachmentOrder): AttachmentOrder => ({
 /** The first rows of each half, as many as the page may have: in no order. */
 async function findPage(manager: EntityManager, walk: Walk): Promise<StoredAttachment[]> {
   const { ids } = walk.filter;
-  if (ids) return readStoredAmong(manager, (sql) => selectNamed(sql, walk, ids));
-  if (!isSearch(walk)) return readStoredAmong(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
+  if (ids) return readAmong(manager, walk, (sql) => selectNamed(sql, walk, ids));
+  if (!isSearch(walk)) return readAmong(manager, walk, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
   const halves: StoredAttachment[][] = [];
   // One after the other: a list takes one connection.
   for (const half of halvesOf(walk)) halves.push(await searchHalf(manager, walk, half));
   return halves.flat();
+}
+
+function readAmong(manager: EntityManager, { table }: Walk, query: Query): Promise<StoredAttachment[]> {
+  return readStoredAmong(manager, query, table);
 }
 
 /** Rows of both halves by their ids: there are few. */
@@ -126,7 +136,7 @@ async function searchHalf(manager: EntityManager, walk: Walk, half: Half): Promi
   if (near) return near;
   const candidates = await findCandidates(manager, walk, half);
   if (candidates)
-    return readStoredAmong(manager, (sql) => selectCandidates(sql, walk, half, candidates(sql)));
+    return readAmong(manager, walk, (sql) => selectCandidates(sql, walk, half, candidates(sql)));
   const bound = farBound(walk);
   const far = await walkUpTo(manager, { ...walk, half, bound });
   if (far) return far;
@@ -148,7 +158,7 @@ async function walkUpTo(
   manager: EntityManager,
   { half, bound, ...walk }: Walk & { half: Half; bound: number },
 ): Promise<StoredAttachment[] | null> {
-  const found = await readStoredAmong(manager, (sql) => selectWalk(sql, walk, [half], bound));
+  const found = await readAmong(manager, walk, (sql) => selectWalk(sql, walk, [half], bound));
   return found.length < walk.limit && (await hasMore(manager, walk, half, bound)) ? null : found;
 }
 
@@ -159,10 +169,11 @@ async function walkUpTo(
 export async function countAttachments(
   manager: EntityManager,
   viewer: Viewer,
-  filter: AttachmentFilter,
+  { filter, isTrash }: Pick<AttachmentList, 'filter' | 'isTrash'>,
 ): Promise<Total> {
   const walk: Walk = {
     viewer,
+    table: tableOf(isTrash),
     filter,
     orderBy: newestFirst,
     from: null,

@@ -49,7 +49,8 @@ export async function countOfRecords(
   const together = await readTogether(manager, viewer, { records, status });
   if (together) return together.map(({ length }) => toTotal(length));
   const totals: Total[] = [];
-  for (const record of records) totals.push(await countAttachments(manager, viewer, { record, status }));
+  for (const record of records)
+    totals.push(await countAttachments(manager, viewer, { filter: { record, status } }));
   return totals;
 }
 

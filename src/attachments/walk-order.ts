@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Position } from '../database/cursor.js';
+import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { Parameters } from '../database/read-rows.js';
+import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
 import { type AttachmentFilter, conditionsOf } from './attachment-filter.js';
 
 export interface AttachmentOrder {
@@ -12,6 +14,7 @@ export interface AttachmentOrder {
 /** Rows along an order: the first that the filter describes, between two positions. */
 export interface Walk {
   viewer: Viewer;
+  table: AttachmentTable;
   filter: AttachmentFilter;
   orderBy: AttachmentOrder;
   from: Position | null;
@@ -24,9 +27,12 @@ const columns = { CREATED_AT: 'created_at', FILE_NAME: 'sort_name', SIZE: 'size'
 /** A viewer sees everything of its organization that is claimed or linked, and besides that what it made itself. */
 export type Half = 'shared' | 'own';
 
-/** A claimed or linked attachment is shared. */
-export const halvesOf = ({ filter: { claimed, linked, record } }: Pick<Walk, 'filter'>): Half[] =>
-  claimed || linked || record ? ['shared'] : ['shared', 'own'];
+/** A claimed or linked attachment is shared. Nothing in the trash is linked. */
+export function halvesOf({ filter, table }: Pick<Walk, 'filter' | 'table'>): Half[] {
+  const { claimed, linked, record } = filter;
+  if (linked && table === TrashedAttachmentRow) return [];
+  return claimed || linked || record ? ['shared'] : ['shared', 'own'];
+}
 
 /** The columns that conditions look at. */
 const examined = ['id', 'blob_id', 'search_name', 'content_type', 'size', 'sort_name', 'record_type']
@@ -41,11 +47,11 @@ export function selectWalk(
   halves: readonly Half[],
   bound: number | null,
 ): string {
-  const { viewer, filter, orderBy } = walk;
+  const { viewer, filter, orderBy, table } = walk;
   const { direction } = orderBy;
   const limit = sql.add(walk.limit);
   const queries = halves.map((half) => {
-    const rows = `FROM attachments a WHERE ${stretchOf(sql, walk, half)}`;
+    const rows = `FROM ${tableName(table)} a WHERE ${stretchOf(sql, walk, half)}`;
     const source =
       bound === null
         ? `${rows} LIMIT ${limit}`
@@ -66,7 +72,7 @@ export async function hasMore(
   bound: number,
 ): Promise<boolean> {
   const sql = new Parameters(manager);
-  const next = `SELECT a.id FROM attachments a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${sql.add(bound)}`;
+  const next = `SELECT a.id FROM ${tableName(walk.table)} a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${sql.add(bound)}`;
   return (await manager.query<object[]>(next, sql.values)).length > 0;
 }
 
@@ -84,7 +90,7 @@ export function selectCandidates(
   half: Half | null,
   isCandidate: string,
 ): string {
-  const { viewer, filter, orderBy, limit } = walk;
+  const { viewer, filter, orderBy, limit, table } = walk;
   const { organizationId, principal } = viewer;
   const { direction } = orderBy;
   const column = columns[orderBy.field];
@@ -96,7 +102,7 @@ export function selectCandidates(
     ...conditionsOf(filter, sql, organizationId),
     ...positionsOf(sql, walk),
   ];
-  return `SELECT a.id FROM attachments a WHERE ${conditions.join(' AND ')}
+  return `SELECT a.id FROM ${tableName(table)} a WHERE ${conditions.join(' AND ')}
     ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${sql.add(limit)}`;
 }
 

@@ -44,6 +44,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     transferAttachment: write,
     deleteAttachment: write,
     deleteRecordAttachments: write,
+    restoreAttachment: write,
     rescanAttachment: write,
     redeliverWebhook: write,
     createShareLink: write,

@@ -10,7 +10,7 @@ import { purgeEvents } from '../audit/record-event.js';
 import { allEnded } from '../database/background-writes.js';
 import { at, before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
@@ -19,7 +19,7 @@ import { MoreThan, Not } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
-import { readStored } from '../model/stored-attachment.js';
+import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import { forgetShareLinks } from '../sharing/share-links.js';
 import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
 
@@ -63,12 +63,24 @@ const batchSize = 500;
 /** Attachments deleted in one transaction, so that others need not wait long. */
 const purgedAtOnce = 100;
 
-/** Deletes attachments that were neither claimed nor linked in time; bytes that nothing uses any more are due then. Returns how many. */
+/**
+ * Deletes attachments that were neither claimed nor linked in time, and those that nobody has taken out of the trash; bytes that
+ * nothing uses any more are due then. Returns how many.
+ */
 export async function purgeExpired(deps: PurgeExpiredDependencies, signal?: AbortSignal): Promise<number> {
+  const unused = await purgeTable(deps, AttachmentRow, signal);
+  return unused + (await purgeTable(deps, TrashedAttachmentRow, signal));
+}
+
+async function purgeTable(
+  deps: PurgeExpiredDependencies,
+  table: AttachmentTable,
+  signal?: AbortSignal,
+): Promise<number> {
   const { database, clock } = deps;
   for (let purged = 0; ; ) {
     const now = clock();
-    const late = await database.read.find(AttachmentRow, {
+    const late = await database.read.find(table, {
       select: { id: true },
       where: { expiresAt: before(now) },
       order: { expiresAt: 'ASC', id: 'ASC' },
@@ -76,32 +88,34 @@ export async function purgeExpired(deps: PurgeExpiredDependencies, signal?: Abor
     });
     const ids = late.map(({ id }) => id);
     for (let from = 0; from < ids.length; from += purgedAtOnce)
-      purged += await purgeSome(deps, ids.slice(from, from + purgedAtOnce), now);
+      purged += await purgeSome(deps, { table, ids: ids.slice(from, from + purgedAtOnce), now });
     if (late.length < batchSize || signal?.aborted) return purged;
   }
 }
 
+interface Late {
+  table: AttachmentTable;
+  ids: readonly string[];
+  now: Date;
+}
+
 /** One that cannot be deleted keeps no other from it: then each goes alone, and the first fault is thrown at the end. */
-async function purgeSome(deps: PurgeExpiredDependencies, ids: readonly string[], now: Date): Promise<number> {
+async function purgeSome(deps: PurgeExpiredDependencies, late: Late): Promise<number> {
   try {
-    return await purgeTogether(deps, ids, now);
+    return await purgeTogether(deps, late);
   } catch (error) {
-    if (ids.length === 1) throw error;
-    const counts = await allEnded(ids.map((id) => purgeTogether(deps, [id], now)));
+    if (late.ids.length === 1) throw error;
+    const counts = await allEnded(late.ids.map((id) => purgeTogether(deps, { ...late, ids: [id] })));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 }
 
-/** A claim or link that came first has taken the expiry away: then it stays. */
-async function purgeTogether(
-  deps: PurgeExpiredDependencies,
-  ids: readonly string[],
-  now: Date,
-): Promise<number> {
+/** A claim, link or restoration that came first has taken the expiry, or the row, away: then it stays. */
+async function purgeTogether(deps: PurgeExpiredDependencies, { table, ids, now }: Late): Promise<number> {
   const gone = await deps.database.writeInBackground(async (manager) => {
-    // A claim under way is waited for, and seen then.
-    await lockRows(manager, AttachmentRow, ids, 'UPDATE');
-    const found = await readStored(manager, ids);
+    // A claim or restoration under way is waited for, and seen then.
+    await lockRows(manager, table, ids, 'UPDATE');
+    const found = await readStored(manager, ids, table);
     const expired = found.filter(({ attachment: { expiresAt } }) => expiresAt !== null && expiresAt < now);
     if (expired.length === 0) return [];
     const attachments = expired.map(({ attachment }) => attachment);

@@ -1,7 +1,7 @@
 import { isOutlived } from '../attachments/idempotency.js';
 import { outlivedAt } from '../audit/record-event.js';
 import { before } from '../database/columns.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import { RemovalRow } from '../database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
@@ -28,6 +28,7 @@ const batchSize = 500;
 /** Everything that is due now, one after the other, and why; changes nothing. */
 export async function* listDue(deps: ListDueDependencies, options: SweepOptions): AsyncGenerator<Due> {
   yield* expiredAttachments(deps);
+  yield* expiredTrash(deps);
   yield* unusedTargets(deps);
   yield* outlivedKeys(deps);
   yield* outlivedEvents(deps);
@@ -47,6 +48,16 @@ async function* expiredAttachments({ database, clock }: SweepStorageDependencies
   for await (const { id, expiresAt, recordId } of expired) {
     const what = recordId === null ? 'neither claimed nor linked' : 'unlinked from its last field';
     yield { kind: 'attachment', id, reason: `${what}; expired at ${expiresAt?.toISOString()}` };
+  }
+}
+
+async function* expiredTrash({ database, clock }: SweepStorageDependencies): AsyncGenerator<Due> {
+  const where = { expiresAt: before(clock()) };
+  const order = { expiresAt: 'ASC', id: 'ASC' } as const;
+  const expired = batches((page) => database.read.find(TrashedAttachmentRow, { where, order, ...page }));
+  for await (const { id, deletedAt, expiresAt } of expired) {
+    const reason = `in the trash since ${deletedAt.toISOString()}; expired at ${expiresAt?.toISOString()}`;
+    yield { kind: 'attachment', id, reason };
   }
 }
 

@@ -49,6 +49,7 @@ export interface AttachmentFilter {
   createdAfter?: string | null | undefined;
   createdBefore?: string | null | undefined;
   sha256?: string | null | undefined;
+  deleted?: boolean | undefined;
   ids?: string[] | null | undefined;
 }
 
@@ -98,6 +99,7 @@ export interface CreateUploadTargetInput {
 
 export interface DeleteAttachmentInput {
   attachmentId: string;
+  permanently?: boolean | undefined;
 }
 
 export type DigestAlgorithm = 'MD5' | 'SHA256';

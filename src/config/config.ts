@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { lifetimeSettings, shapeLifetimes } from './lifetime-settings.js';
 import { limitSettings, shapeLimits } from './limit-settings.js';
 import {
   delays,
@@ -64,18 +65,7 @@ const settings = {
     .min(1)
     .optional()
     .describe('JSON file of upload policies; default: built-in ones.'),
-  GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
-    'How long an unclaimed, unlinked attachment lives.',
-  ),
-  RESUMABLE_HOURS: integer('24', 1, 8_760).describe(
-    'How long an unfinished upload by tus is kept after its last byte.',
-  ),
-  UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
-    'How long one unlinked from its last field lives; 0 keeps it for good.',
-  ),
-  AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
-    'How long it is remembered who did what; 0 keeps it for good.',
-  ),
+  ...lifetimeSettings,
   BOOTSTRAP_API_KEY: z
     .string()
     .regex(/^cck_[A-Za-z0-9_-]{32,128}$/, 'must be cck_ and 32 to 128 letters, digits, - or _')
@@ -175,10 +165,7 @@ function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
     inlineMaxBytes: env.INLINE_MAX_BYTES,
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
-    gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
-    resumableMs: env.RESUMABLE_HOURS * 3_600_000,
-    unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * 86_400_000,
-    auditRetentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
+    ...shapeLifetimes(env),
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
     jwt: shapeJwt(env),
     recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,

@@ -54,6 +54,18 @@ const statistics: readonly Statistic[] = [
   ['links', 'sqlite_autoindex_links_1', '950000 10 1'],
   ['record_fields', 'ix_record_fields_record', '100000 100000 100000 1 1'],
   ['record_fields', 'sqlite_autoindex_record_fields_1', '100000 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_blob', '1000000 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_content_type', '1000000 1000000 10000 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_created_at', '950000 950000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_creator', '1000000 1000000 200000 100000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_creator_file_name', '1000000 1000000 200000 100000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_creator_size', '1000000 1000000 200000 100000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_expires_at', '1000000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_file_name', '950000 950000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_only_linked', '1000 1000 1000 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_record', '950000 950000 950000 10 1 1'],
+  ['trashed_attachments', 'ix_trashed_attachments_size', '950000 950000 1 1'],
+  ['trashed_attachments', 'sqlite_autoindex_trashed_attachments_1', '1000000 1'],
 ];
 
 /**

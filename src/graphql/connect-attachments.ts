@@ -27,7 +27,7 @@ export function connectAttachments(
     context.list((lists) => listAttachments(lists, viewer, list, page));
   const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
   return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
-    access.isActive ? refuseTotal() : context.list((lists) => countAttachments(lists, viewer, list.filter)),
+    access.isActive ? refuseTotal() : context.list((lists) => countAttachments(lists, viewer, list)),
   );
 }
 

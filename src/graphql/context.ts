@@ -75,6 +75,7 @@ export interface GraphqlDependencies {
   resumableMs: number;
   gracePeriodMs: number;
   unlinkedRetentionMs: number;
+  trashMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
 }

@@ -2,7 +2,7 @@ import { readApiKeys } from '../auth/manage-api-keys.js';
 import { Faults } from '../errors.js';
 import { readLinkedAttachments } from '../links/read-fields.js';
 import { checkRecord, maxNameLength } from '../model/record.js';
-import { readAttachments } from '../model/stored-attachment.js';
+import { readAnywhere, readAttachments } from '../model/stored-attachment.js';
 import { readShareLinksOf } from '../sharing/list-share-links.js';
 import { readDeliveriesOf } from '../webhooks/list-deliveries.js';
 import type { GraphqlContext } from './context.js';
@@ -56,7 +56,7 @@ async function findAttachments(
   ids: readonly string[],
   found: Found,
 ): Promise<void> {
-  const visible = await access.visible(await readAttachments(reader, viewer, ids));
+  const visible = await access.visible(await readAnywhere(reader, viewer, ids));
   for (const stored of visible) found.set(stored.attachment.id, toAttachment(stored));
 }
 

@@ -9,12 +9,13 @@
  * - policy: the size, types, count and sharing that an upload or a field must satisfy. verdict: the scanner's word on a blob.
  * - viewer: who asks: a principal of an organization, with permissions. need: the permission that an operation asks for.
  * - change: a committed difference that watchers are told of.
+ * - trash: attachments that were deleted and can be restored. Each is a row of another table, which no other query reads.
  * - due: ready to be removed by the cleaning. orphan: stored bytes that no row names.
  */
 
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
 import { type Parameters, readJoined } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
@@ -22,7 +23,8 @@ import { type AttachmentError, errorTable, fault } from '../errors.js';
 
 /** An attachment together with the blob whose bytes it names. */
 export interface StoredAttachment {
-  attachment: AttachmentRow;
+  /** One in the trash is a TrashedAttachmentRow. */
+  attachment: AttachmentRow | TrashedAttachmentRow;
   blob: BlobRow;
 }
 
@@ -35,17 +37,49 @@ export async function readAttachments(
   return (await readStored(manager, ids)).filter(({ attachment }) => isVisible(viewer, attachment));
 }
 
+/** The table of attachments in use, and that of those in the trash. */
+export type AttachmentTable = typeof AttachmentRow | typeof TrashedAttachmentRow;
+
+export const tableName = (table: AttachmentTable) =>
+  table === AttachmentRow ? 'attachments' : 'trashed_attachments';
+
+export const tableOf = (attachment: AttachmentRow | TrashedAttachmentRow): AttachmentTable =>
+  attachment instanceof TrashedAttachmentRow ? TrashedAttachmentRow : AttachmentRow;
+
+/** The same of those in the trash. */
+export async function readTrashed(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  const found = await readStored(manager, ids, TrashedAttachmentRow);
+  return found.filter(({ attachment }) => isVisible(viewer, attachment));
+}
+
+/** The same, in use or in the trash. */
+export async function readAnywhere(
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<StoredAttachment[]> {
+  const found = await readAttachments(manager, viewer, ids);
+  const known = new Set(found.map(({ attachment }) => attachment.id));
+  const others = ids.filter((id) => !known.has(id));
+  return others.length === 0 ? found : [...found, ...(await readTrashed(manager, viewer, others))];
+}
+
 /** Whoever's they are. */
 export async function readStored(
   manager: EntityManager,
   ids: readonly string[],
+  table: AttachmentTable = AttachmentRow,
 ): Promise<StoredAttachment[]> {
   if (ids.length === 0) return [];
   // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
   return readJoined(
     manager,
-    { attachment: AttachmentRow, blob: BlobRow },
-    (sql) => `FROM attachments attachment JOIN blobs blob ON blob.id = attachment.blob_id
+    { attachment: table, blob: BlobRow },
+    (sql) => `FROM ${tableName(table)} attachment JOIN blobs blob ON blob.id = attachment.blob_id
       WHERE ${sql.isOneOf('attachment.id', ids)}`,
   );
 }
@@ -54,12 +88,13 @@ export async function readStored(
 export async function readStoredAmong(
   manager: EntityManager,
   query: (sql: Parameters) => string,
+  table: AttachmentTable = AttachmentRow,
 ): Promise<StoredAttachment[]> {
   return readJoined(
     manager,
-    { attachment: AttachmentRow, blob: BlobRow },
+    { attachment: table, blob: BlobRow },
     // SQLite follows the order of outer joins. Every row has its partner.
-    (sql) => `FROM (${query(sql)}) found LEFT JOIN attachments attachment ON attachment.id = found.id
+    (sql) => `FROM (${query(sql)}) found LEFT JOIN ${tableName(table)} attachment ON attachment.id = found.id
       LEFT JOIN blobs blob ON blob.id = attachment.blob_id`,
   );
 }
@@ -110,6 +145,16 @@ export async function findAttachment(
   id: string,
 ): Promise<StoredAttachment | null> {
   const [found] = await readAttachments(manager, viewer, [id]);
+  return found ?? null;
+}
+
+/** The same, in use or in the trash. */
+export async function findAnywhere(
+  manager: EntityManager,
+  viewer: Viewer,
+  id: string,
+): Promise<StoredAttachment | null> {
+  const [found] = await readAnywhere(manager, viewer, [id]);
   return found ?? null;
 }
 

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { type AuditEvent, recordEvents } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
 import { RejectionRow } from '../database/entities/verdict.js';
 import { dropFromFields } from '../links/unlink-everywhere.js';
@@ -62,7 +62,11 @@ export async function writeVerdict(
   }
   await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
   const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
-  const attachments = await manager.find(AttachmentRow, { where: { blobId }, order: { id: 'ASC' } });
+  const ofBlob = { where: { blobId }, order: { id: 'ASC' } } as const;
+  const attachments = [
+    ...(await manager.find(AttachmentRow, ofBlob)),
+    ...(await manager.find(TrashedAttachmentRow, ofBlob)),
+  ];
   // Before rejected ones leave their fields, so that those records are told too.
   const changes = await describeChanges(manager, attachments);
   await recordVerdictEvents(manager, attachments, change, now);

@@ -2,11 +2,11 @@ const reasons = {
   'work in the background is done for every organization alike, on rows that no client names': [
     'src/cleaning/clean-up.ts dropUnusedTargets',
     'src/cleaning/list-due.ts expiredAttachments',
+    'src/cleaning/list-due.ts expiredTrash',
     'src/cleaning/list-due.ts outlivedEvents',
     'src/cleaning/list-due.ts outlivedKeys',
     'src/cleaning/list-due.ts outlivedLinks',
     'src/cleaning/list-due.ts unusedTargets',
-    'src/cleaning/clean-up.ts purgeExpired',
     'src/cleaning/clean-up.ts drop',
     'src/cleaning/sweep-storage.ts removeUnfinished',
     'src/verdicts/record-verdict.ts writeVerdict',
@@ -27,9 +27,7 @@ const reasons = {
   'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
     ['src/model/stored-attachment.ts readStored'],
   'the query that says which organization is composed elsewhere': [
-    'src/attachments/list-attachments.ts findPage',
-    'src/attachments/list-attachments.ts searchHalf',
-    'src/attachments/list-attachments.ts walkUpTo',
+    'src/attachments/list-attachments.ts readAmong',
     'src/model/stored-attachment.ts readStoredAmong',
   ],
   'ids that have just been linked in the name of the viewer; nothing but an id comes out': [

@@ -1,5 +1,5 @@
 import { ApiKeyRow } from './api-key.js';
-import { AttachmentRow } from './attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from './attachment.js';
 import { AuditEventRow } from './audit-event.js';
 import { BlobRow } from './blob.js';
 import { IntakeRow, RemovalRow, SweepRow, SweptKeyRow } from './cleaning.js';
@@ -21,6 +21,7 @@ export const entities = [
   ApiKeyRow,
   BlobRow,
   AttachmentRow,
+  TrashedAttachmentRow,
   RecordFieldRow,
   LinkRow,
   IntakeRow,

@@ -2,36 +2,17 @@ import { idColumn, instantColumn, jsonColumn, sizeColumn, textColumn } from '../
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from '../typeorm.js';
 import { BlobRow } from './blob.js';
 
-/** A named use of a blob by an organization. */
 /** How a description is read; Markdown if there is none. */
 export type TextFormat = 'MARKDOWN' | 'PLAIN';
 
-@Entity('attachments')
-@Index('ix_attachments_created_at', ['organizationId', 'createdAt', 'id'], { where: 'shared' })
-@Index('ix_attachments_file_name', ['organizationId', 'sortName', 'id'], { where: 'shared' })
-@Index('ix_attachments_size', ['organizationId', 'size', 'id'], { where: 'shared' })
-@Index('ix_attachments_only_linked', ['organizationId', 'recordId', 'createdAt', 'id'], {
-  where: 'shared AND record_id IS NULL',
-})
-@Index('ix_attachments_creator', ['organizationId', 'createdById', 'shared', 'createdAt', 'id'])
-@Index('ix_attachments_creator_file_name', ['organizationId', 'createdById', 'shared', 'sortName', 'id'])
-@Index('ix_attachments_creator_size', ['organizationId', 'createdById', 'shared', 'size', 'id'])
-@Index('ix_attachments_record', ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'], {
-  where: 'record_id IS NOT NULL',
-})
-@Index('ix_attachments_content_type', ['organizationId', 'contentType', 'id'])
-@Index('ix_attachments_unnamed', ['id'], { where: "search_name = ''" })
-@Index('ix_attachments_blob', ['blobId'])
-@Index('ix_attachments_expires_at', ['expiresAt', 'id'], { where: 'expires_at IS NOT NULL' })
-@Index('ix_attachments_unrendered', ['id'], { where: 'description IS NOT NULL AND description_html IS NULL' })
-export class AttachmentRow {
+/** Facts about an attachment, in use or in the trash. */
+export abstract class AttachmentColumns {
   @PrimaryColumn(idColumn('id'))
   id!: string;
 
   @Column(idColumn('organization_id'))
   organizationId!: string;
 
-  @ForeignKey(() => BlobRow, { name: 'fk_attachments_blob' })
   @Column(idColumn('blob_id'))
   blobId!: string;
 
@@ -97,4 +78,60 @@ export class AttachmentRow {
 
   @Column({ ...instantColumn('expires_at'), nullable: true })
   expiresAt!: Date | null;
+}
+
+const mine = ['organizationId', 'createdById', 'shared'];
+
+/** Indexes of the lists of a table of attachments, each named after the table. */
+const listIndexes: readonly (readonly [name: string, columns: string[], options?: { where: string }])[] = [
+  ['created_at', ['organizationId', 'createdAt', 'id'], { where: 'shared' }],
+  ['file_name', ['organizationId', 'sortName', 'id'], { where: 'shared' }],
+  ['size', ['organizationId', 'size', 'id'], { where: 'shared' }],
+  [
+    'only_linked',
+    ['organizationId', 'recordId', 'createdAt', 'id'],
+    { where: 'shared AND record_id IS NULL' },
+  ],
+  ['creator', [...mine, 'createdAt', 'id']],
+  ['creator_file_name', [...mine, 'sortName', 'id']],
+  ['creator_size', [...mine, 'size', 'id']],
+  [
+    'record',
+    ['organizationId', 'recordType', 'recordId', 'createdAt', 'id'],
+    { where: 'record_id IS NOT NULL' },
+  ],
+  ['content_type', ['organizationId', 'contentType', 'id']],
+  ['blob', ['blobId']],
+];
+
+function listed(table: string): ClassDecorator {
+  return (target) => {
+    for (const [name, columns, options] of listIndexes)
+      Index(`ix_${table}_${name}`, columns, { ...options })(target);
+    ForeignKey(() => BlobRow, ['blobId'], ['id'], { name: `fk_${table}_blob` })(target);
+  };
+}
+
+/** A named use of a blob by an organization. */
+@Entity('attachments')
+@listed('attachments')
+@Index('ix_attachments_unnamed', ['id'], { where: "search_name = ''" })
+@Index('ix_attachments_expires_at', ['expiresAt', 'id'], { where: 'expires_at IS NOT NULL' })
+@Index('ix_attachments_unrendered', ['id'], { where: 'description IS NOT NULL AND description_html IS NULL' })
+export class AttachmentRow extends AttachmentColumns {}
+
+/** A place that an attachment had: type and id of the record, and the field or null. */
+export type StoredPlace = readonly [type: string, id: string, field: string | null];
+
+/** An attachment in the trash: until `expiresAt`. It has left all lists of attachments by being a row of another table. */
+@Entity('trashed_attachments')
+@listed('trashed_attachments')
+@Index('ix_trashed_attachments_expires_at', ['expiresAt', 'id'])
+export class TrashedAttachmentRow extends AttachmentColumns {
+  @Column(instantColumn('deleted_at'))
+  deletedAt!: Date;
+
+  /** The places that it was deleted from. Whoever may edit them may restore it. */
+  @Column(jsonColumn('places'))
+  places!: readonly StoredPlace[];
 }

@@ -19,6 +19,7 @@ import { ShareLinks1763700000041 } from './1763700000041-share-links.js';
 import { UnfinishedOperations1763700000044 } from './1763700000044-unfinished-operations.js';
 import { ResumableUploads1763700000051 } from './1763700000051-resumable-uploads.js';
 import { Previews1763700000061 } from './1763700000061-previews.js';
+import { Trash1763700000071 } from './1763700000071-trash.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -43,4 +44,5 @@ export const migrations = [
   UnfinishedOperations1763700000044,
   ResumableUploads1763700000051,
   Previews1763700000061,
+  Trash1763700000071,
 ];

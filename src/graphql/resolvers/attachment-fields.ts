@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
+import { TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import { toPageRequest } from '../../database/page.js';
 import { fault } from '../../errors.js';
 import {
@@ -85,7 +86,7 @@ export class AttachmentFields {
   @FieldResolver(() => Url, {
     nullable: true,
     description:
-      'Signed and short-lived; needs no credential. Null unless APPROVED. expiresIn in seconds, 1 to 604800.',
+      'Signed and short-lived; needs no credential. Null unless APPROVED, and in the trash. expiresIn in seconds, 1 to 604800.',
   })
   downloadUrl(
     @Root() { stored }: Attachment,
@@ -104,7 +105,9 @@ export class AttachmentFields {
     return budget.once(`${stored.attachment.id} ${expiresIn} ${disposition}`, async () => {
       const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition, maker: makerOf(viewer) });
       // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
-      const permitted = viewer.permissions.has('attachments:read') && stored.blob.verdict === 'APPROVED';
+      const isOut =
+        stored.blob.verdict === 'APPROVED' && !(stored.attachment instanceof TrashedAttachmentRow);
+      const permitted = isOut && viewer.permissions.has('attachments:read');
       return permitted && (await access.view(stored)) ? url : null;
     });
   }

@@ -71,7 +71,7 @@ export class Federation {
 }
 
 async function findAttachment({ access, loaders }: GraphqlContext, id: string): Promise<Attachment | null> {
-  const found = await access.view(await loaders.attachment.load(toId(id)));
+  const found = await access.view(await loaders.anywhere.load(toId(id)));
   return found && toAttachment(found);
 }
 

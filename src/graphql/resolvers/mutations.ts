@@ -4,6 +4,7 @@ import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
+import { restoreAttachment } from '../../attachments/trash.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { createUploadTarget, offerUpload } from '../../intake/create-upload-target.js';
 import { progressOf } from '../../intake/find-target.js';
@@ -28,6 +29,7 @@ import {
   LinkAttachmentsInput,
   ReleaseAttachmentInput,
   RescanAttachmentInput,
+  RestoreAttachmentInput,
 } from '../types/inputs.js';
 import {
   ClaimAttachmentPayload,
@@ -39,6 +41,7 @@ import {
   LinkAttachmentsPayload,
   ReleaseAttachmentPayload,
   RescanAttachmentPayload,
+  RestoreAttachmentPayload,
   UpdateAttachmentPayload,
 } from '../types/payloads.js';
 import { type KnownField, toRecordField } from '../types/record.js';
@@ -165,15 +168,26 @@ export class Mutations {
   }
 
   @Mutation(() => DeleteAttachmentPayload, {
-    description: 'Deletes an attachment. Its bytes go with the last attachment over them.',
+    description:
+      'Puts an attachment into the trash, or deletes it if there is none. Its bytes go with the last attachment over them.',
   })
   async deleteAttachment(
-    @Arg('input', () => DeleteAttachmentInput) { attachmentId }: DeleteAttachmentInput,
+    @Arg('input', () => DeleteAttachmentInput) input: DeleteAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteAttachmentPayload> {
-    await access.assertMayChange(attachmentId, namedAttachment);
-    await deleteAttachment(deps, viewer, attachmentId);
-    return { deletedAttachmentId: attachmentId };
+    const where = input.permanently ? 'anywhere' : 'attachment';
+    await access.assertMayChange(input.attachmentId, namedAttachment, where);
+    await deleteAttachment(deps, viewer, input);
+    return { deletedAttachmentId: input.attachmentId };
+  }
+
+  @Mutation(() => RestoreAttachmentPayload, { description: 'Takes an attachment out of the trash.' })
+  async restoreAttachment(
+    @Arg('input', () => RestoreAttachmentInput) { attachmentId }: RestoreAttachmentInput,
+    @Ctx() { deps, viewer, access }: GraphqlContext,
+  ): Promise<RestoreAttachmentPayload> {
+    await access.assertMayChange(attachmentId, namedAttachment, 'anywhere');
+    return { attachment: toAttachment(await restoreAttachment(deps, viewer, attachmentId)) };
   }
 }
 

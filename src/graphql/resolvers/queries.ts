@@ -7,7 +7,7 @@ import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
 import { offerUpload } from '../../intake/create-upload-target.js';
 import { findTarget } from '../../intake/find-target.js';
 import { checkRecord } from '../../model/record.js';
-import { findAttachment } from '../../model/stored-attachment.js';
+import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
@@ -62,13 +62,13 @@ export class Queries {
 
   @Query(() => Attachment, {
     nullable: true,
-    description: 'Null where there is none or the viewer may not see it.',
+    description: 'In use or in the trash; null where there is none or the viewer may not see it.',
   })
   async attachment(
     @Arg('id', () => ID, { description: "The attachment's UUID, in either case." }) id: string,
     @Ctx() { reader, viewer, access }: GraphqlContext,
   ): Promise<Attachment | null> {
-    const found = await access.view(await findAttachment(reader, viewer, id));
+    const found = await access.view(await findAnywhere(reader, viewer, id));
     return found && toAttachment(found);
   }
 
@@ -93,6 +93,7 @@ export class Queries {
     return connectAttachments(context, toPageRequest(page), {
       filter: await toFilter(context, filter ?? {}),
       orderBy: orderBy ?? newestFirst,
+      isTrash: filter?.deleted ?? false,
     });
   }
 
@@ -160,7 +161,7 @@ export class Queries {
 /** A condition given as null is none. Throws BAD_USER_INPUT for a record that cannot be. */
 async function toFilter(
   { reader, viewer }: GraphqlContext,
-  input: AttachmentFilterInput,
+  { deleted: _, ...input }: Partial<AttachmentFilterInput>,
 ): Promise<AttachmentFilter> {
   const faults = new Faults();
   if (input.record) checkRecord(faults, input.record, ['filter', 'record']);

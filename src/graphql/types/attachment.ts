@@ -1,5 +1,5 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { AttachmentRow } from '../../database/entities/attachment.js';
+import { type AttachmentRow, TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { connectionType } from './connection.js';
 import { AttachmentStatus, DigestAlgorithm, TextFormat } from './enums.js';
@@ -107,9 +107,15 @@ export class Attachment extends Node {
   @Field(() => DateTime, {
     nullable: true,
     description:
-      'When it will be purged: after the grace period while neither claimed nor linked; after the retention once unlinked from its last field; else null.',
+      'When it will be purged: after the grace period while neither claimed nor linked; after the retention once unlinked from its last field; after its days in the trash; else null.',
   })
   expiresAt!: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'The time when it was put into the trash; null while it is in use.',
+  })
+  deletedAt!: Date | null;
 }
 
 /** The one place that decides what of an attachment leaves. */
@@ -131,6 +137,7 @@ export function toAttachment(stored: StoredAttachment): Attachment {
     updatedAt: attachment.updatedAt,
     claimedAt: attachment.claimedAt,
     expiresAt: attachment.expiresAt,
+    deletedAt: attachment instanceof TrashedAttachmentRow ? attachment.deletedAt : null,
   });
 }
 

@@ -16,7 +16,9 @@ registerEnumType(AuditAction, {
     ATTACHMENT_APPROVED: { description: 'The checks approved it.' },
     ATTACHMENT_CLAIMED: { description: 'A record claimed it. The details name the record.' },
     ATTACHMENT_CREATED: { description: 'Somebody uploaded or copied it.' },
-    ATTACHMENT_DELETED: { description: 'Somebody deleted it.' },
+    ATTACHMENT_DELETED: {
+      description: 'Somebody deleted it. The details say until when it can be restored, if it can.',
+    },
     ATTACHMENT_LINKED: { description: 'A field took it up. The details name the record and the field.' },
     ATTACHMENT_REJECTED: { description: 'The checks rejected it. The details say why.' },
     ATTACHMENT_RELEASED: {
@@ -35,6 +37,7 @@ registerEnumType(AuditAction, {
       description:
         'Once for each principal, signed URL or share link, attachment and day, in UTC. The details name the link.',
     },
+    ATTACHMENT_RESTORED: { description: 'Somebody took it out of the trash.' },
     SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
     SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },
     ATTACHMENT_PURGED: { description: 'Deleted by the service, since it had expired.' },

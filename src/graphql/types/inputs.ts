@@ -135,6 +135,21 @@ export class ReleaseAttachmentInput {
 export class DeleteAttachmentInput {
   @Field(() => ID, { description: 'An attachment that the viewer may change; else NOT_FOUND or FORBIDDEN.' })
   attachmentId!: string;
+
+  @Field(() => Boolean, {
+    description: 'Past the trash, or out of it: it cannot be restored.',
+    defaultValue: false,
+  })
+  permanently!: boolean;
+}
+
+@InputType({ description: 'Takes an attachment out of the trash.' })
+export class RestoreAttachmentInput {
+  @Field(() => ID, {
+    description:
+      'An attachment in the trash that the viewer could have deleted; else NOT_FOUND or FORBIDDEN.',
+  })
+  attachmentId!: string;
 }
 
 @InputType('AttachmentFilter', {
@@ -186,6 +201,12 @@ export class AttachmentFilterInput {
     description: 'The SHA-256 of the content, as 64 hexadecimal digits.',
   })
   sha256?: string | null;
+
+  @Field(() => Boolean, {
+    description: 'True: only those in the trash. False: only the others.',
+    defaultValue: false,
+  })
+  deleted!: boolean;
 
   @Field(() => [ID], optional)
   ids?: string[] | null;

@@ -85,7 +85,8 @@ export class ReleaseAttachmentPayload {
 @ObjectType({ simpleResolvers: true })
 export class DeleteRecordAttachmentsPayload {
   @Field(() => [ID], {
-    description: 'The ids of all that the record had claimed. Shared ones are only unlinked.',
+    description:
+      'The ids of all that the record had claimed: gone, or in the trash. Shared ones are only unlinked.',
   })
   deletedAttachmentIds!: string[];
 }
@@ -98,8 +99,14 @@ export class CreateUploadTargetPayload {
 
 @ObjectType({ simpleResolvers: true })
 export class DeleteAttachmentPayload {
-  @Field(() => ID, { description: 'The id that is gone.' })
+  @Field(() => ID, { description: 'The id that is gone, or in the trash.' })
   deletedAttachmentId!: string;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class RestoreAttachmentPayload {
+  @Field(() => Attachment, { description: 'The attachment, in no field.' })
+  attachment!: Attachment;
 }
 
 @ObjectType({ description: 'The reason why content was rejected.', simpleResolvers: true })

@@ -30,7 +30,7 @@ async function planOf(filter: object, field: string): Promise<string[]> {
   const plans: string[] = [];
   for (let index = from; index < recorder.statements.length; index += 1) {
     const sql = recorder.statements[index] ?? '';
-    if (!/^SELECT .* FROM attachments a .*ORDER BY/s.test(sql)) continue;
+    if (!/^SELECT .* FROM (trashed_)?attachments a .*ORDER BY/s.test(sql)) continue;
     const rows = await database.read.query<{ detail: string }[]>(
       `EXPLAIN QUERY PLAN ${sql}`,
       recorder.parameters[index],
@@ -63,6 +63,21 @@ describe('a database that began empty finds rows among a million as one that has
       expect(halves).toHaveLength('record' in filter ? 1 : 2);
       expect(plan.filter(walksAll)).toEqual([]);
     }
+  });
+
+  test.each(Object.entries(choice))('%s: the same in the trash', async (_, filter) => {
+    for (const order of orders) {
+      const plan = await planOf({ ...filter, deleted: true }, order);
+      expect(plan).not.toEqual([]);
+      expect(plan.filter(walksAll)).toEqual([]);
+    }
+  });
+
+  test.each(orders)('a page of the trash by %s is read in the order of an index', async (order) => {
+    const plan = await planOf({ deleted: true }, order);
+    const index = { CREATED_AT: 'created_at', FILE_NAME: 'file_name', SIZE: 'size' }[order];
+    expect(plan[0]).toContain(`ix_trashed_attachments_${index} `);
+    expect(plan[1]).toContain('ix_trashed_attachments_creator');
   });
 
   test('a search for linked attachments does not go through all claimed ones', async () => {

@@ -13,6 +13,7 @@ export type Kind =
   | 'unclaimed'
   | 'claimed'
   | 'linked'
+  | 'trashed'
   | 'record'
   | 'hostRecord'
   | 'recordField'
@@ -43,7 +44,7 @@ export interface Stage {
   mallory: Client;
   things: Record<Exclude<Kind, 'cursor'>, Pair>;
   /** The files behind the kinds that are attachments. */
-  files: Record<'unclaimed' | 'claimed' | 'linked', AttachmentData>;
+  files: Record<'unclaimed' | 'claimed' | 'linked' | 'trashed', AttachmentData>;
   /** The address of a target that is open. */
   uploadUrl: string;
   /** Texts that no answer to anybody else may hold. */
@@ -64,7 +65,12 @@ export async function setStage(service: TestService): Promise<Stage> {
     unclaimed: await alice.upload(file('unclaimed'), { idempotencyKey: 'hush-key', webhooks }),
     claimed: await alice.upload(file('claimed'), { record, webhooks }),
     linked: await alice.upload(file('linked'), { record, field: 'files' }),
+    trashed: await alice.upload(file('trashed')),
   };
+  await alice.ask(
+    'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+    { id: files.trashed.id },
+  );
   const { url: uploadUrl } = await newTarget(alice);
   const uploaded = await newTarget(alice);
   await fetch(uploaded.url, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } });
@@ -74,6 +80,7 @@ export async function setStage(service: TestService): Promise<Stage> {
       unclaimed: files.unclaimed.id,
       claimed: files.claimed.id,
       linked: files.linked.id,
+      trashed: files.trashed.id,
       documentKey: files.claimed.documentKey,
       uploadedKey: uploaded.documentKey,
       apiKey: await firstKeyId(alice),

@@ -8,7 +8,10 @@ import { StreamClient } from '../live/stream-client.js';
 import { type Kind, type Pair, recordType, type Stage, setStage } from './isolation-stage.js';
 import { allOperations, type Leaf, type Operation } from './sample-operations.js';
 
-const attachments = ['unclaimed', 'claimed', 'linked'] as const;
+const attachments = ['unclaimed', 'claimed', 'linked', 'trashed'] as const;
+
+/** Seen by their creator only. */
+const isOwn = (kind: Kind) => kind === 'unclaimed' || kind === 'trashed';
 
 const nodes = [
   ...attachments,
@@ -74,7 +77,9 @@ let stage: Stage;
 let before: unknown;
 let asked = 0;
 beforeAll(async () => {
-  stage = await setStage(await startService({ WEBHOOK_ALLOW_PRIVATE: 'true', FEDERATION: 'true' }));
+  stage = await setStage(
+    await startService({ WEBHOOK_ALLOW_PRIVATE: 'true', FEDERATION: 'true', TRASH_DAYS: '1' }),
+  );
   before = await worldOf(stage.alice);
 });
 afterAll(async () => {
@@ -114,7 +119,7 @@ describe.each(cases)('$name($leaf.path) with the id of $kind', ({ operation, lea
   test("another organization's is as good as none", () => compare(stage.mallory, operation, leaf, kind));
 
   // Administrators see what everybody of their organization has done.
-  const isPrivate = kind === 'unclaimed' || kind === 'idempotencyKey' || kind === 'uploadedKey';
+  const isPrivate = isOwn(kind) || kind === 'idempotencyKey' || kind === 'uploadedKey';
   if (isPrivate && operation.name !== 'auditLog') {
     test("a colleague's is as good as none", () => compare(stage.bob, operation, leaf, kind));
   }
@@ -126,7 +131,7 @@ describe('routes', () => {
     async ({ kind, method }) => {
       const { url, fileName } = stage.files[kind];
       const { theirs, never } = stage.things[kind];
-      const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+      const intruders = isOwn(kind) ? [stage.mallory, stage.bob] : [stage.mallory];
       for (const { headers } of intruders) {
         const real = await fetch(url, { method, headers });
         const other = await fetch(url.replace(theirs, never), { method, headers });
@@ -185,7 +190,7 @@ describe('subscriptions', () => {
   });
 
   test.each(attachments)('attachmentChanged(attachmentId) of %s', async (kind) => {
-    const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+    const intruders = isOwn(kind) ? [stage.mallory, stage.bob] : [stage.mallory];
     for (const { url, key } of intruders) {
       const live = await openLive(url, key);
       const { theirs, never } = stage.things[kind];
@@ -199,7 +204,7 @@ describe('subscriptions', () => {
   });
 
   test.each(attachments)('attachmentChanged(attachmentId) of %s, as an event stream', async (kind) => {
-    const intruders = kind === 'unclaimed' ? [stage.mallory, stage.bob] : [stage.mallory];
+    const intruders = isOwn(kind) ? [stage.mallory, stage.bob] : [stage.mallory];
     for (const { url, key } of intruders) {
       for (const isSingle of [false, true]) {
         const streams = new StreamClient(url, key, { isSingle });
@@ -226,7 +231,7 @@ describe('subscriptions', () => {
       const { id } = await stage.alice.upload({ content: 'x', name: 'x.txt' }, { record });
       mine.push((await stage.mallory.upload({ content: 'x', name: 'mine.txt' }, { record })).id);
       await stage.alice.ask(
-        'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+        'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id, permanently: true }) { deletedAttachmentId } }',
         { id },
       );
     }
@@ -242,7 +247,7 @@ describe('subscriptions', () => {
     await live.settled();
     const { id } = await stage.alice.upload({ content: 'x', name: 'x.txt' }, { record });
     await stage.alice.ask(
-      'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+      'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id, permanently: true }) { deletedAttachmentId } }',
       { id },
     );
     await stage.mallory.upload({ content: 'x', name: 'mine.txt' }, { record });
@@ -360,6 +365,9 @@ async function worldOf(alice: Client): Promise<unknown> {
   for (const operation of lists) {
     const { data } = await alice.graphql(operation.document(operation.everything), operation.variables());
     answers.push(data);
+    if (operation.name !== 'attachments') continue;
+    const trash = operation.variables({ 'filter.deleted': true });
+    answers.push((await alice.graphql(operation.document(operation.everything), trash)).data);
   }
   const record = operations.find(({ name }) => name === 'record');
   const named = { type: recordType, id: stage.things.record.theirs };

@@ -1,5 +1,5 @@
 import type { Database } from '../../../src/database/database.js';
-import { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../../../src/database/entities/attachment.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
 import { RemovalRow } from '../../../src/database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../../../src/database/entities/idempotency-key.js';
@@ -65,12 +65,18 @@ export class Ledger implements AsyncDisposable {
     ];
     const attachmentIds = new Set(attachments.map(({ id }) => id));
     const blobIds = new Set(blobs.map(({ id }) => id));
-    const usedBlobIds = new Set(attachments.map(({ blobId }) => blobId));
+    const trashed = await read.find(TrashedAttachmentRow);
+    const usedBlobIds = new Set([...attachments, ...trashed].map(({ blobId }) => blobId));
     return [
       ...links.flatMap(({ attachmentId }) =>
         attachmentIds.has(attachmentId) ? [] : [`link to ${attachmentId}`],
       ),
-      ...attachments.flatMap(({ id, blobId }) => (blobIds.has(blobId) ? [] : [`attachment ${id}`])),
+      ...trashed.flatMap(({ id }) =>
+        attachmentIds.has(id) ? [`attachment ${id} in use and in the trash`] : [],
+      ),
+      ...[...attachments, ...trashed].flatMap(({ id, blobId }) =>
+        blobIds.has(blobId) ? [] : [`attachment ${id}`],
+      ),
       ...blobs.flatMap(({ id, documentKey }) => [
         ...(usedBlobIds.has(id) ? [] : [`blob ${id} of no attachment`]),
         ...(files.has(documentKey) ? [] : [`blob ${id} without bytes`]),

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { integer } from './setting-formats.js';
+
+const dayMs = 86_400_000;
+
+/** Settings of how long things are kept. */
+export const lifetimeSettings = {
+  GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
+    'How long an unclaimed, unlinked attachment lives.',
+  ),
+  RESUMABLE_HOURS: integer('24', 1, 8_760).describe(
+    'How long an unfinished upload by tus is kept after its last byte.',
+  ),
+  UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
+    'How long one unlinked from its last field lives; 0 keeps it for good.',
+  ),
+  TRASH_DAYS: integer('0', 0, 36_500).describe(
+    'How long a deleted attachment can be restored; 0 deletes at once.',
+  ),
+  AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
+    'How long it is remembered who did what; 0 keeps it for good.',
+  ),
+} as const;
+
+const schema = z.object(lifetimeSettings);
+
+/** The lifetimes as the rest of the program uses them, in milliseconds. */
+export function shapeLifetimes(env: z.infer<typeof schema>) {
+  return {
+    gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
+    resumableMs: env.RESUMABLE_HOURS * 3_600_000,
+    unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * dayMs,
+    trashMs: env.TRASH_DAYS * dayMs,
+    auditRetentionMs: env.AUDIT_RETENTION_DAYS * dayMs,
+  };
+}
