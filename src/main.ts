@@ -6,6 +6,8 @@ import { jobsCommand } from './command/jobs-command.js';
 import { keysCommand } from './command/keys-command.js';
 import { moveCommand } from './command/move-command.js';
 import { describeFault, jsonOption } from './command/output.js';
+import { remoteCommands } from './command/remote/commands.js';
+import { completionCommand } from './command/remote/completion.js';
 import type { SweepCommandOptions } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
@@ -13,7 +15,7 @@ import { withOriginalLines } from './original-lines.js';
 import { loadCurrentConfig, loadExistingConfig } from './wiring/existing-database.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
-process.umask(0o077);
+const umask = process.umask(0o077);
 
 const nameWidth = Math.max(...settingDescriptions.map(({ name }) => name.length)) + 2;
 const settings = settingDescriptions
@@ -76,6 +78,9 @@ program
     const { sweep } = await import('./command/sweep.js');
     await sweep(config, options);
   });
+
+for (const command of remoteCommands(umask)) program.addCommand(command);
+program.addCommand(completionCommand(program));
 
 // Node.js prints it and ends the process.
 process.on('uncaughtExceptionMonitor', (error) => {

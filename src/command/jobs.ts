@@ -2,7 +2,7 @@ import type { Config } from '../config/config.js';
 import { type JobCounts, type Jobs, maxJobCount } from '../jobs/jobs.js';
 import { silentLog } from '../wiring/log.js';
 import { openConfiguredDatabase, openConfiguredJobs } from '../wiring/open-stores.js';
-import { alignColumns, jsonLines } from './output.js';
+import { alignColumns, jsonLines, onOneLine } from './output.js';
 
 export const count = (config: Config, json: boolean) => onJobs(config, (jobs) => countJobs(jobs, json));
 /** Failed jobs, the latest `limit` of them. */
@@ -35,9 +35,6 @@ async function describeFailed(jobs: Jobs, limit: number, json: boolean): Promise
   });
   return alignColumns([['ID', 'KIND', 'KEY', 'ATTEMPTS', 'SINCE', 'LAST ERROR'], ...rows]);
 }
-
-/** An error may quote what came from outside, which must not steer a terminal. */
-const onOneLine = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
 
 async function retryExhausted(jobs: Jobs, id: string | null): Promise<string[]> {
   const count = await jobs.retryExhausted(id);

@@ -17,6 +17,9 @@ function describeCause({ cause }: Error): string {
 /** Lines for programs: one JSON object each. */
 export const jsonLines = (rows: readonly object[]): string[] => rows.map((row) => JSON.stringify(row));
 
+/** A text that may quote what came from outside, which must not steer a terminal. */
+export const onOneLine = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
+
 /** The option of every command that prints a table or a list. */
 export const jsonOption = ['--json', 'one JSON object a line, for programs'] as const;
 

@@ -1,6 +1,6 @@
 import { createClaimcheck } from '../../../src/client/node.js';
+import { startFront } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
-import { startFront } from './front.js';
 
 let service: TestService;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes } from '../../../src/client/upload.js';
+import { answer, startFront, type Treatment } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
-import { answer, startFront, type Treatment } from './front.js';
 
 const large = randomBytes(oneRequestBytes + 3_000_000);
 const record = { type: 'WorkPackage', id: '7' };

@@ -144,7 +144,7 @@ describe('docs/operators.md', () => {
   });
 
   test('a chapter on every command, with each of its options', () => {
-    const command = sources.src.filter(({ path }) => /^src\/(main|command\/.*)\.ts$/.test(path));
+    const command = sources.src.filter(({ path }) => /^src\/(main|command\/[^/]*)\.ts$/.test(path));
     const commands = command.flatMap(({ text }) => topCommands(text));
     const told = tableOf(operators, 'command').map(([command]) =>
       unquote(command).replace('claimcheck ', ''),
@@ -159,6 +159,18 @@ describe('docs/operators.md', () => {
     expect(options.map(([, option = '']) => option).filter((option) => !chapters.includes(option))).toEqual(
       [],
     );
+  });
+
+  test('docs/client.md tells each command for people, and its options', () => {
+    const { text } = readPage('docs/client.md');
+    const code = sources.src.flatMap((one) => (one.path.startsWith('src/command/remote/') ? one.text : []));
+    const commands = code.flatMap((one) => [...one.matchAll(/remote\('(\w+)/g)].map(([, name]) => name));
+    const told = [...text.matchAll(/^\| `([a-z]+)\b/gm)].map(([, name]) => name);
+    expect(commands.length).toBeGreaterThan(7);
+    expect(told).toEqual(expect.arrayContaining(commands));
+    const options = code.flatMap((one) => [...one.matchAll(/'(?:-\w, )?(--[a-z-]+)(?: <|')/g)]);
+    expect(options.length).toBeGreaterThan(9);
+    expect(options.flatMap(([, option = '']) => (text.includes(option) ? [] : option))).toEqual([]);
   });
 });
 

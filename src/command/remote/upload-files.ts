@@ -1,0 +1,137 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { glob } from 'tinyglobby';
+import type { Attachment, Claimcheck } from '../../client/claimcheck.js';
+import { ClaimcheckError } from '../../client/client-error.js';
+import type { RecordInput } from '../../client/schema-types.js';
+import { onOneLine } from '../output.js';
+import { createProgressBar, type ProgressBar } from '../progress.js';
+import {
+  type ExitStatus,
+  exitStatus,
+  openSession,
+  type SessionOptions,
+  tellFault,
+  UsageError,
+} from './session.js';
+
+export interface UploadCommandOptions extends SessionOptions {
+  record?: RecordInput;
+  field?: string;
+  name?: string;
+  description?: string;
+  parallel: number;
+}
+
+interface FileToUpload {
+  path: string;
+  size: number;
+}
+
+const standardInput = '-';
+
+/** Nothing that follows would fare better. */
+const hopeless = new Set(['UNREACHABLE', 'UNEXPECTED_ANSWER', 'UNAUTHENTICATED', 'FORBIDDEN']);
+
+/** Uploads all that the words name, several at a time, and prints a line for each. All words are checked before the first goes up. */
+export async function uploadFiles(words: string[], options: UploadCommandOptions): Promise<ExitStatus> {
+  if (options.field !== undefined && !options.record) throw new UsageError('--field needs --record.');
+  const isInput = words.includes(standardInput);
+  if (isInput && (words.length > 1 || !options.name)) {
+    throw new UsageError('The standard input comes alone, and needs --name.');
+  }
+  const found = isInput ? [] : await findFiles(words);
+  if (options.name !== undefined && found.length > 1) throw new UsageError('--name is for one file.');
+  // Before the standard input is read to its end.
+  await (await openSession(options, { retries: 1 })).viewer();
+  const claimcheck = await openSession(options, { retries: 8 });
+  if (!isInput) return uploadAll(claimcheck, found, options);
+  const folder = await mkdtemp(join(tmpdir(), 'claimcheck-'));
+  try {
+    const path = join(folder, 'input');
+    await pipeline(process.stdin, createWriteStream(path));
+    return await uploadAll(claimcheck, [{ path, size: (await stat(path)).size }], options);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The files that the words name: themselves, what is in folders, what fits patterns. Each once. */
+async function findFiles(words: readonly string[]): Promise<FileToUpload[]> {
+  const files = new Map<string, FileToUpload>();
+  for (const word of words) {
+    const facts = await stat(word).catch(() => null);
+    const paths = facts?.isFile()
+      ? [word]
+      : await expand(word, facts?.isDirectory() ?? false, facts !== null);
+    for (const path of paths) files.set(path, { path, size: (await stat(path)).size });
+  }
+  return [...files.values()];
+}
+
+async function expand(word: string, isFolder: boolean, isThere: boolean): Promise<string[]> {
+  const common = { onlyFiles: true, followSymbolicLinks: false, expandDirectories: false };
+  if (isFolder) {
+    const names = await glob('**', { ...common, cwd: word, dot: true });
+    if (names.length === 0) throw new UsageError(`There are no files in ${word}.`);
+    return names.toSorted().map((name) => join(word, name));
+  }
+  if (isThere) throw new UsageError(`${word} is no file.`);
+  const isPattern = /[*?[\]{}]/.test(word);
+  const paths = isPattern ? await glob(word, common) : [];
+  if (paths.length === 0) throw new UsageError(`${word}: there is no such file.`);
+  return paths.toSorted();
+}
+
+async function uploadAll(
+  claimcheck: Claimcheck,
+  files: readonly FileToUpload[],
+  options: UploadCommandOptions,
+): Promise<ExitStatus> {
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const bar = await createProgressBar(async () => total);
+  const queue = [...files];
+  let status: ExitStatus = exitStatus.done;
+  const work = async (): Promise<void> => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      try {
+        await uploadOne(claimcheck, file, options, bar);
+      } catch (error) {
+        status = Math.max(status, tellFault(error, options.name ?? file.path)) as ExitStatus;
+        if (error instanceof ClaimcheckError && hopeless.has(error.code)) queue.length = 0;
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: options.parallel }, work));
+  } finally {
+    bar.end();
+  }
+  return status;
+}
+
+async function uploadOne(
+  claimcheck: Claimcheck,
+  { path }: FileToUpload,
+  { record, field, name, description, json }: UploadCommandOptions,
+  bar: ProgressBar,
+): Promise<void> {
+  let last = 0;
+  const onProgress = ({ sent }: { sent: number }) => {
+    bar.advance(sent - last);
+    last = sent;
+  };
+  const attachment = await claimcheck.upload(path, {
+    record,
+    field,
+    fileName: name,
+    description,
+    onProgress,
+  });
+  bar.print(json ? JSON.stringify({ ...attachment, path }) : onOneLine(describe(attachment)));
+}
+
+const describe = ({ id, fileName }: Attachment) => `${id} ${fileName}`;
