@@ -6,6 +6,7 @@ import { jobsCommand } from './command/jobs-command.js';
 import { keysCommand } from './command/keys-command.js';
 import { moveCommand } from './command/move-command.js';
 import { describeFault, jsonOption } from './command/output.js';
+import { receiptCommand } from './command/receipt-command.js';
 import { remoteCommands } from './command/remote/commands.js';
 import { completionCommand } from './command/remote/completion.js';
 import type { SweepCommandOptions } from './command/sweep.js';
@@ -67,6 +68,7 @@ program.addCommand(keysCommand());
 program.addCommand(jobsCommand());
 program.addCommand(verifyCommand());
 program.addCommand(moveCommand());
+program.addCommand(receiptCommand());
 program
   .command('sweep')
   .description('Remove what has expired and bytes that no row names.')

@@ -28,6 +28,14 @@ export interface DeleteAttachment {
   permanently: boolean;
 }
 
+/** The rows as they were, and the time of their deletion. */
+export interface Deletion {
+  stored: StoredAttachment;
+  at: Date;
+  /** The end of its days in the trash; null if it is gone. */
+  expiresAt: Date | null;
+}
+
 /**
  * Deletes an attachment: into the trash, unless there is none. Past it, with its links and, if no other attachment uses them,
  * its bytes. The answer stands once the rows are gone; bytes that the storage cannot remove just then are removed later. Throws
@@ -40,18 +48,25 @@ export async function deleteAttachment(
   deps: DeleteAttachmentDependencies,
   viewer: Viewer,
   { attachmentId, permanently }: DeleteAttachment,
-): Promise<void> {
-  const { documentKeys, changed } = await deps.database.write(async (manager) => {
+): Promise<Deletion> {
+  const { documentKeys, changed, deletion } = await deps.database.write(async (manager) => {
     // It may be on its way into the trash, or out of it: whoever moves it is waited for.
     const tables = permanently ? [AttachmentRow, TrashedAttachmentRow, AttachmentRow] : [AttachmentRow];
     for (const table of tables) await lockRows(manager, table, [attachmentId], 'UPDATE');
     const find = permanently ? findAnywhere : findAttachment;
     const stored = await find(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    return discard(deps, manager, viewer, [stored], permanently);
+    const { at, expiresAt, ...discarded } = await discard(deps, manager, viewer, [stored], permanently);
+    return { ...discarded, deletion: { stored, at, expiresAt } };
   });
   deps.changes.publish(changed);
   await removeBytes(deps, documentKeys).catch(deps.onRemovalDelayed);
+  return deletion;
+}
+
+export interface Discarded extends Omit<Deletion, 'stored'> {
+  documentKeys: string[];
+  changed: Change[];
 }
 
 /**
@@ -64,16 +79,16 @@ export async function discard(
   viewer: Viewer,
   stored: readonly StoredAttachment[],
   permanently = false,
-): Promise<{ documentKeys: string[]; changed: Change[] }> {
-  const deletedAt = deps.clock();
+): Promise<Discarded> {
+  const at = deps.clock();
   const attachments = stored.map(({ attachment }) => attachment);
   const changed = await describeChanges(manager, attachments);
   if (permanently || deps.trashMs === 0) {
-    await recordDeletions(manager, viewer, stored, deletedAt);
-    return { documentKeys: await deleteRows(deps, manager, stored, deletedAt), changed };
+    await recordDeletions(manager, viewer, stored, at);
+    return { documentKeys: await deleteRows(deps, manager, stored, at), changed, at, expiresAt: null };
   }
-  const expiresAt = new Date(deletedAt.getTime() + deps.trashMs);
-  await recordDeletions(manager, viewer, stored, deletedAt, expiresAt);
-  await putIntoTrash(manager, viewer, stored, { deletedAt, expiresAt });
-  return { documentKeys: [], changed };
+  const expiresAt = new Date(at.getTime() + deps.trashMs);
+  await recordDeletions(manager, viewer, stored, at, expiresAt);
+  await putIntoTrash(manager, viewer, stored, { deletedAt: at, expiresAt });
+  return { documentKeys: [], changed, at, expiresAt };
 }

@@ -84,6 +84,8 @@ export const routeNeeds = {
   'PATCH /uploads/*': null,
   'DELETE /uploads/*': null,
   'POST /uploads/*': null,
+  /** The public keys of receipts. */
+  'GET /.well-known/jwks.json': null,
   'GET /health/live': null,
   'GET /health/ready': null,
   /** Figures of the service as a whole, never of a tenant. */

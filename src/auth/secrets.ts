@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { privateFile, privateFolder } from '../config/private-files.js';
 import { systemCode } from '../storage/storage.js';
@@ -55,7 +55,24 @@ async function createWhole(directory: string, path: string, secret: string): Pro
   } finally {
     await rm(temporary, { force: true });
   }
-  const folder = await open(directory, 'r');
+  await syncFolder(directory);
+}
+
+/** Puts another secret in the place of the one kept under this name. A crash leaves either of them whole. */
+export async function replaceSecret(dataDirectory: string, name: string, secret: string): Promise<void> {
+  const path = join(dataDirectory, name);
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    await writeDurably(temporary, secret);
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncFolder(dataDirectory);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
   await folder.sync().finally(() => folder.close());
 }
 

@@ -14,6 +14,7 @@ import {
   presetOf,
 } from './setting-formats.js';
 import { shapeStorage, storageFaults, storageSettings } from './storage-settings.js';
+import { shapeTokens, tokenFaults, tokenSettings } from './token-settings.js';
 
 /** The settings, from the environment, a documented line each. */
 const settings = {
@@ -71,25 +72,7 @@ const settings = {
     .regex(/^cck_[A-Za-z0-9_-]{32,128}$/, 'must be cck_ and 32 to 128 letters, digits, - or _')
     .optional()
     .describe('First API key, if the database has none yet; default: a random one, printed once.'),
-  JWT_SECRET: z
-    .string()
-    .refine((secret) => Buffer.byteLength(secret) >= 32, 'must have at least 32 bytes')
-    .optional()
-    .describe('Verifies JSON Web Tokens signed with HS256; default: off.'),
-  JWT_JWKS_URL: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-    .optional()
-    .describe(
-      'Public keys that verify JSON Web Tokens signed with RS256, PS256, ES256 or EdDSA; default: off.',
-    ),
-  JWT_ISSUER: z.string().min(1).optional().describe('Issuer that tokens must name; default: any.'),
-  JWT_AUDIENCE: z.string().min(1).optional().describe('Audience that tokens must name; default: any.'),
-  JWT_CREATE_ORGANIZATIONS: z
-    .enum(['true', 'false'])
-    .optional()
-    .describe(
-      'Whether a token makes the organization that it names, if there is none: true or false; default: only with the embedded database.',
-    ),
+  ...tokenSettings,
   RECORD_AUTHORIZER_URL: httpUrl
     .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
     .optional()
@@ -115,6 +98,13 @@ const settings = {
   WEBHOOK_RETRY_SECONDS: delays('5,300,1800,7200,18000,36000,50400,72000,86400').describe(
     'Delays between the attempts at a webhook, comma-separated.',
   ),
+  RECEIPT_KEYS_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'JSON file of the Ed25519 keys that sign receipts, a JWK set whose first one signs; default: random, kept in DATA_DIR.',
+    ),
   CORS_ORIGINS: origins('*').describe('Origins a browser may call from, comma-separated; * is any.'),
   HEADERS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe('A request must have sent its headers by then.'),
   OPERATIONS_TIMEOUT_SECONDS: integer('10', 1, 3_600).describe(
@@ -167,13 +157,14 @@ function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     ...shapeLifetimes(env),
     bootstrapApiKey: env.BOOTSTRAP_API_KEY ?? null,
-    jwt: shapeJwt(env),
+    jwt: shapeTokens(env),
     recordAuthorizerUrl: env.RECORD_AUTHORIZER_URL ?? null,
     recordAuthorizerBatch: env.RECORD_AUTHORIZER_BATCH,
     signingSecrets: env.SIGNING_SECRET ?? null,
     webhookSecrets: env.WEBHOOK_SECRET ?? null,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     webhookRetryDelaysMs: env.WEBHOOK_RETRY_SECONDS.map((seconds) => seconds * 1_000),
+    receiptKeysFile: env.RECEIPT_KEYS_FILE ? resolve(env.RECEIPT_KEYS_FILE) : null,
     corsOrigins: env.CORS_ORIGINS,
     headersTimeoutMs: env.HEADERS_TIMEOUT_SECONDS * 1_000,
     operationsTimeoutMs: env.OPERATIONS_TIMEOUT_SECONDS * 1_000,
@@ -196,31 +187,16 @@ function shapePostgres(env: Settings) {
   };
 }
 
-/** How JSON Web Tokens are verified; null where none are taken. */
-function shapeJwt(env: Settings) {
-  const { JWT_CREATE_ORGANIZATIONS: create = String(env.DATABASE_URL === undefined) } = env;
-  const rest = {
-    issuer: env.JWT_ISSUER ?? null,
-    audience: env.JWT_AUDIENCE ?? null,
-    createOrganizations: create === 'true',
-  };
-  if (env.JWT_SECRET !== undefined) return { key: { secret: env.JWT_SECRET }, ...rest };
-  return env.JWT_JWKS_URL === undefined ? null : { key: { jwksUrl: env.JWT_JWKS_URL }, ...rest };
-}
-
 /** Reads the settings from an environment; an empty value counts as not set. Throws ConfigError with every fault. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.keys(settings).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   const parsed = schema.safeParse(Object.fromEntries(given));
   const issues = parsed.error?.issues ?? [];
   const faults = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  if (env['JWT_SECRET'] && env['JWT_JWKS_URL']) {
-    faults.push('JWT_SECRET: must not be given together with JWT_JWKS_URL');
-  }
   if (env['DATABASE_READ_URL'] && !env['DATABASE_URL']) {
     faults.push('DATABASE_READ_URL: must not be given without DATABASE_URL');
   }
-  faults.push(...storageFaults(env));
+  faults.push(...tokenFaults(env), ...storageFaults(env));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return shape(parsed.data, findMisspelled(Object.keys(env), Object.keys(settings)));
 }

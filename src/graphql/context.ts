@@ -26,6 +26,7 @@ import type { Changes } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Previews } from '../previews/previews.js';
+import type { ReceiptSigner } from '../receipts/receipt.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
@@ -56,6 +57,7 @@ export interface GraphqlDependencies {
   urls: AttachmentUrls;
   previewUrls: PreviewUrls;
   previews: Pick<Previews, 'measure' | 'find'>;
+  receipts: ReceiptSigner;
   revocations: KeyRevocations;
   uploadMeter: UploadMeter;
   /** The URL that takes the bytes of an upload target. */

@@ -11,6 +11,7 @@ import type { ReadLimits } from '../database/sqlite-readers.js';
 import type { Inlining } from '../intake/from-stream.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { keepReceiptKeys, type ReceiptKeys, readReceiptKeys } from '../receipts/receipt-keys.js';
 import { type InlinedBodies, withInlined } from '../storage/inlined.js';
 import { createLocalStorage } from '../storage/local.js';
 import { ReservedSpace, usualReserve } from '../storage/reserved-space.js';
@@ -114,15 +115,24 @@ export async function configuredWebhookSecrets(config: Config): Promise<readonly
   return config.webhookSecrets ?? [await keepSecret(config.dataDirectory, 'webhook-secret', webhookSecret)];
 }
 
+/** The first signs receipts, all verify them. Made and kept in the data directory where no file is named. */
+export async function configuredReceiptKeys(
+  config: Pick<Config, 'receiptKeysFile' | 'dataDirectory'>,
+): Promise<ReceiptKeys> {
+  const { receiptKeysFile, dataDirectory } = config;
+  return receiptKeysFile === null ? keepReceiptKeys(dataDirectory) : readReceiptKeys(receiptKeysFile);
+}
+
 /** Several processes may share a database: then each secret must be the same in all of them. */
 export function warnOfUnsharedSecrets(
-  { postgres, signingSecrets, webhookSecrets }: Config,
+  { postgres, signingSecrets, webhookSecrets, receiptKeysFile }: Config,
   log: Pick<Log, 'warn'>,
 ): void {
   if (postgres === null) return;
   const unset = [
     ...(signingSecrets ? [] : ['SIGNING_SECRET']),
     ...(webhookSecrets ? [] : ['WEBHOOK_SECRET']),
+    ...(receiptKeysFile ? [] : ['RECEIPT_KEYS_FILE']),
   ];
   for (const name of unset) {
     log.warn(

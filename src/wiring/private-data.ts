@@ -12,7 +12,7 @@ import { systemCode } from '../storage/storage.js';
 import type { Log } from './log.js';
 
 /** The names that the service itself puts into DATA_DIR; other files may be there too. */
-const ownName = /^(claimcheck\.sqlite|signing-secret|webhook-secret|verify-state\.json)/;
+const ownName = /^(claimcheck\.sqlite|signing-secret|webhook-secret|receipt-keys\.json|verify-state\.json)/;
 const dayFolder = /^\d{4}-\d{2}-\d{2}$/;
 /** The most stored files and folders that are looked at before the start; the rest follow while the service runs. */
 const lookedAtFirst = 1_000;

@@ -25,6 +25,7 @@ import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { registerReceiptKeys } from '../http/receipt-keys-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { discardIntake } from '../intake/discard-intake.js';
@@ -33,6 +34,7 @@ import { AnswerSpace } from '../limits/answer-space.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
+import type { PublicKey } from '../receipts/receipt-keys.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
@@ -50,6 +52,7 @@ export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'
     liveBounds: LiveBounds;
     uploadConcurrency: UploadConcurrency;
     bodies: BodyMemory;
+    receiptKeys: readonly PublicKey[];
     authenticate: Authenticate;
     scanner: Pick<ScannerTrust, 'check' | 'isActive'>;
   };
@@ -78,6 +81,7 @@ export async function addRoutes(
     const folder = join(packageRoot(), 'dist/explorer');
     await registerExplorer(server, { folder, anonymous: deps.anonymous });
   }
+  registerReceiptKeys(server, deps.anonymous, deps.receiptKeys);
   return apollo;
 }
 

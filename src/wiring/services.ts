@@ -13,6 +13,7 @@ import { Changes } from '../model/changes.js';
 import { loadPolicies } from '../policies/load-policies.js';
 import { PictureRenderer } from '../previews/picture-renderer.js';
 import { Previews, type PreviewsDependencies } from '../previews/previews.js';
+import { createReceiptSigner } from '../receipts/receipt.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { withInlined } from '../storage/inlined.js';
@@ -27,6 +28,7 @@ import type { Log } from './log.js';
 import { createMetrics } from './metrics.js';
 import {
   configuredInlining,
+  configuredReceiptKeys,
   configuredSigningSecrets,
   configuredWebhookSecrets,
   createConfiguredAuthorizer,
@@ -73,8 +75,8 @@ function createPreviews({ log, ...parts }: PreviewParts, pictures = new PictureR
 /** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
 export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
   const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
-  const secrets = await configuredSigningSecrets(config);
   const webhookSecrets = await configuredWebhookSecrets(config);
+  const secrets = await configuredSigningSecrets(config);
   warnOfUnsharedSecrets(config, log);
   const opened = await openConfiguredDatabase(config, {
     ...parts,
@@ -89,7 +91,6 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const scanner = testScanner(parts.scanner ?? createScanner(config.scanner), log);
   const changes = new Changes();
   const metrics = createMetrics();
-  const tokens = createUploadTokens(secrets);
   const identification = createIdentification(config, { database, clock, log });
   const stopRelay = await relayConfiguredChanges(config, { changes, ...identification }, log);
   const storage = withInlined(store, inlinedBodies(database));
@@ -122,12 +123,29 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
       clock,
       onDownloadsLost: (err) => log.warn({ err }, 'downloads not recorded'),
     }),
-    tokens,
-    urls: createAttachmentUrls({ publicUrl, secrets, clock }),
-    uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
-    shareUrl: (token: string) => `${publicUrl()}/s/${token}`,
+    ...(await createSigners(config, { publicUrl, secrets, clock })),
     onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
     onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
+  };
+}
+
+interface Signing {
+  publicUrl: () => string;
+  secrets: [string, ...string[]];
+  clock: () => Date;
+}
+
+/** Whatever is signed and handed out: URLs, upload tokens, receipts. */
+async function createSigners(config: Config, { publicUrl, secrets, clock }: Signing) {
+  const receiptKeys = await configuredReceiptKeys(config);
+  const tokens = createUploadTokens(secrets);
+  return {
+    tokens,
+    receipts: createReceiptSigner({ keys: receiptKeys, publicUrl, clock }),
+    receiptKeys: receiptKeys.known,
+    urls: createAttachmentUrls({ publicUrl, secrets, clock }),
+    uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
+    shareUrl: (token: string) => `${publicUrl()}/s/${token}`,
   };
 }

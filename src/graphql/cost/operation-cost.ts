@@ -202,8 +202,8 @@ class CostWalk {
 }
 
 /**
- * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL is signed, a picture is decoded, a policy lists its types, a page
- * looks for another one beside it.
+ * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL or a receipt is signed, a picture is
+ * decoded, a policy lists its types, a page looks for another one beside it.
  * Every other field weighs one.
  */
 const weights: Readonly<Record<string, number>> = {
@@ -216,6 +216,8 @@ const weights: Readonly<Record<string, number>> = {
   'Attachment.downloadUrl': 10,
   'Attachment.image': 10,
   'Attachment.preview': 10,
+  'Attachment.receipt': 10,
+  'DeleteAttachmentPayload.receipt': 10,
   'PageInfo.hasNextPage': 10,
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,

@@ -78,6 +78,14 @@ export class AttachmentFields {
     return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
   }
 
+  @FieldResolver(() => String, {
+    description:
+      'Proof that it is stored: a compact JWS (EdDSA) over id, organization, name, size, type, hashes and times. `/.well-known/jwks.json` has the keys.',
+  })
+  receipt(@Root() { stored }: Attachment, @Ctx() { deps, budget }: GraphqlContext): Promise<string> {
+    return budget.once(`${stored.attachment.id} receipt`, () => deps.receipts.stored(stored));
+  }
+
   @FieldResolver(() => Url, { description: 'Stable; needs a credential.' })
   url(@Root() { stored }: Attachment, @Ctx() { deps }: GraphqlContext): string {
     return deps.urls.url(stored.attachment);

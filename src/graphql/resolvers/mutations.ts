@@ -177,8 +177,9 @@ export class Mutations {
   ): Promise<DeleteAttachmentPayload> {
     const where = input.permanently ? 'anywhere' : 'attachment';
     await access.assertMayChange(input.attachmentId, namedAttachment, where);
-    await deleteAttachment(deps, viewer, input);
-    return { deletedAttachmentId: input.attachmentId };
+    const { stored, ...deletion } = await deleteAttachment(deps, viewer, input);
+    const receipt = await deps.receipts.deleted(stored, { ...deletion, by: viewer.principal.id });
+    return { deletedAttachmentId: input.attachmentId, receipt };
   }
 
   @Mutation(() => RestoreAttachmentPayload, { description: 'Takes an attachment out of the trash.' })

@@ -101,6 +101,12 @@ export class CreateUploadTargetPayload {
 export class DeleteAttachmentPayload {
   @Field(() => ID, { description: 'The id that is gone, or in the trash.' })
   deletedAttachmentId!: string;
+
+  @Field(() => String, {
+    description:
+      'Proof of what was stored and when it was deleted: a compact JWS (EdDSA), as `Attachment.receipt`.',
+  })
+  receipt!: string;
 }
 
 @ObjectType({ simpleResolvers: true })

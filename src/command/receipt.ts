@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { ConfigError, loadConfig } from '../config/config.js';
+import { type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
+import { type PublicKey, parsePublicKeys, rotateReceiptKeys } from '../receipts/receipt-keys.js';
+import { configuredReceiptKeys } from '../wiring/open-stores.js';
+import { describeFault } from './output.js';
+
+export interface VerifyReceiptOptions {
+  keys?: string;
+  content?: string;
+  json?: boolean;
+}
+
+/** Exit codes. */
+const exitStatus = { genuine: 0, tampered: 1, notRun: 2, unknownKey: 3 } as const;
+
+/** Resolves with the exit code. */
+export async function verify(file: string, options: VerifyReceiptOptions): Promise<number> {
+  try {
+    const receipt = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
+    const found = await verifyReceipt(receipt, await readKeys(options.keys));
+    if (found.verdict === 'unknown') {
+      return refuse(
+        `None of the keys has signed it: it names the key ${JSON.stringify(found.kid)}.`,
+        'unknownKey',
+      );
+    }
+    if (found.verdict === 'tampered') return refuse('It is no genuine receipt.', 'tampered');
+    print(found.contents, options.json === true);
+    if (options.content === undefined || (await isContent(options.content, found.contents))) {
+      return exitStatus.genuine;
+    }
+    return refuse(`${options.content} is not what the receipt is for.`, 'tampered');
+  } catch (error) {
+    return refuse(describeFault(error), 'notRun');
+  }
+}
+
+/** Prints the public keys as `/.well-known/jwks.json` shows them. */
+export async function printKeys(): Promise<void> {
+  const { known } = await configuredReceiptKeys(loadConfig(process.env));
+  process.stdout.write(`${JSON.stringify({ keys: known })}\n`);
+}
+
+/** Prints the name of the new key. Throws ConfigError where the keys are in a file of the operator's. */
+export async function rotate(): Promise<void> {
+  const { receiptKeysFile, dataDirectory } = loadConfig(process.env);
+  if (receiptKeysFile !== null) {
+    throw new ConfigError(['RECEIPT_KEYS_FILE: put the new key first in this file yourself']);
+  }
+  const kid = await rotateReceiptKeys(dataDirectory);
+  process.stdout.write(`${kid} signs receipts from the next start of the service on.\n`);
+}
+
+async function readKeys(path: string | undefined): Promise<readonly PublicKey[]> {
+  if (path !== undefined) return parsePublicKeys(await readFile(path, 'utf8'));
+  return (await configuredReceiptKeys(loadConfig(process.env))).known;
+}
+
+function refuse(message: string, status: keyof typeof exitStatus): number {
+  process.stderr.write(`${message}\n`);
+  return exitStatus[status];
+}
+
+function print(contents: ReceiptContents, isJson: boolean): void {
+  if (isJson) {
+    process.stdout.write(`${JSON.stringify(contents)}\n`);
+    return;
+  }
+  const { attachment, deletedAt, deletedBy, expiresAt, event, iat, iss } = contents;
+  const rows = {
+    event,
+    ...attachment,
+    deletedAt,
+    deletedBy,
+    expiresAt,
+    signedAt: new Date(iat * 1_000).toISOString(),
+    by: iss,
+  };
+  for (const [name, value] of Object.entries(rows)) {
+    if (value !== undefined) process.stdout.write(`${name.padEnd(16)}${JSON.stringify(value)}\n`);
+  }
+}
+
+async function isContent(path: string, { attachment }: ReceiptContents): Promise<boolean> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+  }
+  return size === attachment.size && hash.digest('hex') === attachment.sha256;
+}

@@ -1,0 +1,103 @@
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { keepSecret, replaceSecret } from '../auth/secrets.js';
+
+/** The name of the file in DATA_DIR. */
+const receiptKeysFile = 'receipt-keys.json';
+
+/** A JSON Web Key of Ed25519 (RFC 8037); `d`, the private part, only where it signs. */
+const jsonWebKey = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string().regex(/^[\w-]{43}$/),
+  d: z
+    .string()
+    .regex(/^[\w-]{43}$/)
+    .optional(),
+});
+
+const keySet = z.object({ keys: z.array(jsonWebKey).min(1).max(1_000) });
+
+type JsonWebKey = z.infer<typeof jsonWebKey>;
+
+/** A key that verifies receipts, as `/.well-known/jwks.json` shows it. */
+export interface PublicKey {
+  kty: 'OKP';
+  crv: 'Ed25519';
+  x: string;
+  kid: string;
+  use: 'sig';
+  alg: 'EdDSA';
+}
+
+export interface ReceiptKeys {
+  /** The private key that signs, and its name. */
+  current: { kid: string; key: KeyObject };
+  /** All that verify, the current one first. */
+  known: readonly PublicKey[];
+}
+
+/** The keys of this JWK set. The first signs and must have its private part. Throws for anything else. */
+export function parseReceiptKeys(text: string): ReceiptKeys {
+  const { keys } = keySet.parse(JSON.parse(text));
+  const [key] = keys;
+  if (key?.d === undefined) throw new Error('The first key has no private part.');
+  const { kty, crv, x, d } = key;
+  const privateKey = createPrivateKey({ key: { kty, crv, x, d }, format: 'jwk' });
+  return { current: { kid: thumbprint(key), key: privateKey }, known: keys.map(toPublic) };
+}
+
+/** The public keys of a JWK set, as this service or another one shows it. Throws for anything else. */
+export function parsePublicKeys(text: string): PublicKey[] {
+  return keySet.parse(JSON.parse(text)).keys.map(toPublic);
+}
+
+/** The keys kept in the data directory; made the first time. Throws, naming the file, for one that is damaged. */
+export async function keepReceiptKeys(dataDirectory: string): Promise<ReceiptKeys> {
+  const make = () => JSON.stringify({ keys: [createKey()] });
+  return parseReceiptKeys(await keepSecret(dataDirectory, receiptKeysFile, { make, isGood }));
+}
+
+/** The keys in a file of the operator's. Throws, naming the file. */
+export async function readReceiptKeys(path: string): Promise<ReceiptKeys> {
+  try {
+    return parseReceiptKeys(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const fault = 'is no JWK set of Ed25519 keys whose first one has its private part';
+    throw new Error(`RECEIPT_KEYS_FILE: ${path} ${fault}`, { cause });
+  }
+}
+
+/**
+ * Puts a new key before those in the file. Of the others only the public part stays: they verify and sign no more. Resolves with
+ * the new key's name.
+ */
+export async function rotateReceiptKeys(dataDirectory: string): Promise<string> {
+  const { known } = await keepReceiptKeys(dataDirectory);
+  const key = createKey();
+  await replaceSecret(dataDirectory, receiptKeysFile, JSON.stringify({ keys: [key, ...known] }));
+  return thumbprint(key);
+}
+
+function isGood(text: string): boolean {
+  try {
+    parseReceiptKeys(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function createKey(): JsonWebKey {
+  return jsonWebKey.parse(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
+}
+
+function toPublic({ kty, crv, x }: JsonWebKey): PublicKey {
+  return { kty, crv, x, kid: thumbprint({ kty, crv, x }), use: 'sig', alg: 'EdDSA' };
+}
+
+/** RFC 7638: the same key has the same name everywhere. */
+function thumbprint({ crv, kty, x }: Pick<JsonWebKey, 'crv' | 'kty' | 'x'>): string {
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
+}

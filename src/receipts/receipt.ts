@@ -1,0 +1,124 @@
+import { createPublicKey } from 'node:crypto';
+import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
+import { z } from 'zod';
+import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { PublicKey, ReceiptKeys } from './receipt-keys.js';
+
+const type = 'claimcheck-receipt+jws';
+
+const contents = z.object({
+  /** The service's public URL. */
+  iss: z.string(),
+  /** Seconds since 1970 at which the receipt was signed. */
+  iat: z.number(),
+  /** `stored`: it was kept then. `deleted`: it was kept until then. `trashed`: it can be restored until `expiresAt`. */
+  event: z.enum(['stored', 'deleted', 'trashed']),
+  attachment: z.object({
+    id: z.string(),
+    organizationId: z.string(),
+    fileName: z.string(),
+    /** Bytes. */
+    size: z.number(),
+    contentType: z.string(),
+    /** Lowercase hexadecimal, as is `md5`. */
+    sha256: z.string(),
+    md5: z.string(),
+    createdAt: z.string(),
+  }),
+  /** Only a deletion has these; the second is the id of a principal. */
+  deletedAt: z.string().optional(),
+  deletedBy: z.string().optional(),
+  expiresAt: z.string().optional(),
+});
+
+/** The claims of a receipt; times are ISO 8601 in UTC. */
+export type ReceiptContents = z.infer<typeof contents>;
+
+export interface ReceiptSigner {
+  stored(stored: StoredAttachment): Promise<string>;
+  deleted(stored: StoredAttachment, deletion: SignedDeletion): Promise<string>;
+}
+
+interface SignedDeletion {
+  at: Date;
+  /** The end of its days in the trash; null if it is gone. */
+  expiresAt: Date | null;
+  /** The id of a principal. */
+  by: string;
+}
+
+interface SignerOptions {
+  keys: ReceiptKeys;
+  publicUrl: () => string;
+  clock: () => Date;
+}
+
+/** Signs receipts as compact JWS (RFC 7515) by EdDSA. */
+export function createReceiptSigner({ keys, publicUrl, clock }: SignerOptions): ReceiptSigner {
+  const { kid, key } = keys.current;
+  const sign = async (claims: Omit<ReceiptContents, 'iss' | 'iat'>) => {
+    const iat = Math.floor(clock().getTime() / 1_000);
+    const payload = Buffer.from(JSON.stringify({ iss: publicUrl(), iat, ...claims }));
+    return new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', kid, typ: type }).sign(key);
+  };
+  return {
+    stored: (stored) => sign({ event: 'stored', attachment: describe(stored) }),
+    deleted: (stored, { at, expiresAt, by }) =>
+      sign({
+        event: expiresAt === null ? 'deleted' : 'trashed',
+        attachment: describe(stored),
+        deletedAt: at.toISOString(),
+        deletedBy: by,
+        expiresAt: expiresAt?.toISOString(),
+      }),
+  };
+}
+
+function describe({ attachment, blob }: StoredAttachment): ReceiptContents['attachment'] {
+  const { id, organizationId, fileName, size, contentType, createdAt } = attachment;
+  const { sha256, md5 } = blob;
+  return {
+    id,
+    organizationId,
+    fileName,
+    size,
+    contentType,
+    sha256,
+    md5,
+    createdAt: createdAt.toISOString(),
+  };
+}
+
+export type ReceiptVerdict =
+  | { verdict: 'valid'; contents: ReceiptContents }
+  /** The signature is not of what is signed, or the text is no receipt. */
+  | { verdict: 'tampered' }
+  /** None of the keys has the name that the receipt says. */
+  | { verdict: 'unknown'; kid: string };
+
+/** Verifies a receipt by these keys alone, without the service. Never throws for what the text holds. */
+export async function verifyReceipt(text: string, known: readonly PublicKey[]): Promise<ReceiptVerdict> {
+  const kid = readKeyName(text);
+  if (kid === null) return { verdict: 'tampered' };
+  const key = known.find((one) => one.kid === kid);
+  if (!key) return { verdict: 'unknown', kid };
+  try {
+    const { payload } = await compactVerify(text, createPublicKey({ key: { ...key }, format: 'jwk' }), {
+      algorithms: ['EdDSA'],
+    });
+    const parsed = contents.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
+    return parsed.success ? { verdict: 'valid', contents: parsed.data } : { verdict: 'tampered' };
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof SyntaxError) return { verdict: 'tampered' };
+    throw error;
+  }
+}
+
+function readKeyName(text: string): string | null {
+  try {
+    const { kid, typ } = decodeProtectedHeader(text);
+    return typ === type && typeof kid === 'string' ? kid : null;
+  } catch {
+    return null;
+  }
+}
