@@ -36,6 +36,7 @@ export const errorTable = {
   NOT_APPROVED: { status: 409, message: 'The attachment has not been approved.', retryable },
   WEBHOOK_URI_NOT_ALLOWED: { status: 400, message: 'This webhook address is not allowed.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests.', retryable },
+  QUOTA_EXCEEDED: { status: 413, message: 'The organization may not store as much.' },
   QUERY_TOO_COMPLEX: { status: 400, message: 'The operation is too complex.' },
   STORAGE_UNAVAILABLE: {
     status: 503,

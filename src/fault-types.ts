@@ -217,6 +217,10 @@ export const faultTypes = {
       'The principal, the organization or the process has too many sockets and event streams.',
     lists_waiting: "The organization's own lists keep this one waiting.",
   },
+  QUOTA_EXCEEDED: {
+    quota_bytes: 'The organization would store more than limit bytes.',
+    quota_attachments: 'The organization would have more than limit attachments.',
+  },
   QUERY_TOO_COMPLEX: {
     too_many_tokens: 'The document has more than limit tokens.',
     too_deep: 'The operation has more than limit levels.',

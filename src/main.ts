@@ -9,6 +9,7 @@ import { describeFault, jsonOption } from './command/output.js';
 import { receiptCommand } from './command/receipt-command.js';
 import { remoteCommands } from './command/remote/commands.js';
 import { completionCommand } from './command/remote/completion.js';
+import { quotaCommand } from './command/quota-command.js';
 import type { SweepCommandOptions } from './command/sweep.js';
 import { verifyCommand } from './command/verify-command.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
@@ -66,6 +67,7 @@ program
   });
 program.addCommand(keysCommand());
 program.addCommand(jobsCommand());
+program.addCommand(quotaCommand());
 program.addCommand(verifyCommand());
 program.addCommand(moveCommand());
 program.addCommand(receiptCommand());

@@ -11,6 +11,7 @@ import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../mod
 import { checkExtension } from '../policies/check-policy.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
+import type { Quotas } from '../quotas/quotas.js';
 import { readDescriptions } from './descriptions.js';
 import { checkIdempotencyKey, findCreation } from './idempotency.js';
 import { noteName } from './update-attachment.js';
@@ -20,6 +21,7 @@ export interface CopyAttachmentDependencies {
   clock: () => Date;
   gracePeriodMs: number;
   policies: PolicyBook;
+  quotas: Pick<Quotas, 'of'>;
 }
 
 export interface CopyAttachment {
@@ -32,7 +34,7 @@ export interface CopyAttachment {
  * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
  * whichever that is. The same idempotency key gives the first copy again, which perhaps may not be viewed any more. Throws
  * NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
- * IDEMPOTENCY_CONFLICT.
+ * IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED.
  *
  * @example
  * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null, idempotencyKey: null });
@@ -46,6 +48,7 @@ export async function copyAttachment(
   const keyFaults = new Faults();
   if (idempotencyKey !== null) checkIdempotencyKey(keyFaults, idempotencyKey);
   keyFaults.throwIfAny();
+  const quota = await deps.quotas.of(viewer.organizationId);
   return deps.database.write(async (manager) => {
     const now = deps.clock();
     const id = uuidv7();
@@ -64,6 +67,7 @@ export async function copyAttachment(
     await insertRow(manager, AttachmentRow, attachment);
     const details = { fileName: name, copyOf: attachmentId };
     await recordEvent(manager, viewer, { action: 'ATTACHMENT_CREATED', subjectId: id, at: now, details });
+    await quota?.assertWithin(manager, { attachments: 1 }, ['input', 'attachmentId']);
     return { attachment, blob, isReplay: false };
   });
 }

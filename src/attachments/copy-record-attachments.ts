@@ -49,7 +49,7 @@ const maxAtOnce = 1_000;
  * Copies all that the fields of a record hold into the same fields of another one, behind what those hold: in one transaction, or
  * in several of whole fields if there are more than 1,000. Repeated under the same idempotency key it goes on where it broke off,
  * and then changes nothing. Fields that the viewer may not see are left out. Throws FORBIDDEN, NOT_APPROVED, TOO_MANY_ATTACHMENTS,
- * BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, and what the policies of the new fields do not accept.
+ * BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, and what the policies of the new fields do not accept.
  *
  * @example
  * await copyRecordAttachments(deps, { viewer, access }, { from: draft, to: { type: 'Invoice', id: '7' }, idempotencyKey: 'x' });
@@ -71,10 +71,13 @@ export async function copyRecordAttachments(
   // An authorizer that cannot be asked must fail before there are copies, since the answer shows the fields.
   await Promise.all(left.map(({ name }) => access.mayView(to, name)));
   const operation = { id: uuidv7(), at: deps.clock() };
+  const quota = await deps.quotas.of(viewer.organizationId);
   do {
-    const step = await deps.database.write((manager) =>
-      copyFields(deps, manager, viewer, { input, left, operation }),
-    );
+    const step = await deps.database.write(async (manager) => {
+      const copied = await copyFields(deps, manager, viewer, { input, left, operation });
+      await quota?.assertWithin(manager, { attachments: copied.changed.length }, ['input', 'from']);
+      return copied;
+    });
     deps.changes.publish(step.changed);
     left = step.left;
   } while (left.length > 0);

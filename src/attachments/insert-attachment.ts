@@ -18,6 +18,7 @@ import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
 import { mayCopy, readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
+import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
 import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
@@ -36,6 +37,7 @@ export interface InsertAttachmentDependencies extends MakeRowsDependencies {
   jobs: Pick<Jobs, 'enqueue'>;
   webhooks: VerdictWebhooks;
   changes: Changes;
+  quotas: Pick<Quotas, 'of'>;
 }
 
 export interface InsertAttachment extends CreationInput {
@@ -46,7 +48,7 @@ export interface InsertAttachment extends CreationInput {
 /**
  * Makes bytes that have been taken in an attachment of the viewer's. Using one intake twice gives two attachments over one
  * blob. Throws, with every fault of the input at once, INVALID_FILE_NAME, BAD_USER_INPUT, DIGEST_MISMATCH,
- * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT; of bytes
+ * CONTENT_TYPE_MISMATCH, CONTENT_TYPE_NOT_ALLOWED, FILE_TOO_LARGE; and TOO_MANY_ATTACHMENTS, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED; of bytes
  * that others may have used or deleted already, NOT_APPROVED and NOT_FOUND. A replay is what an earlier call with the same
  * idempotency key has made: perhaps it may not be viewed any more.
  */
@@ -60,9 +62,11 @@ export async function insertAttachment(
   await assertStillStored(deps.storage, intake, now);
   const rows = makeRows(deps, viewer, { input, examined, intake }, now);
   const { blob, attachment } = rows;
+  const quota = await deps.quotas.of(viewer.organizationId);
   const work = async (manager: EntityManager) => {
     const earlier = await recall(manager, viewer, input, intake, attachment);
     if (earlier) return { stored: earlier, isNew: false };
+    await intake.reservation?.consume(manager);
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await ensureBlob(manager, intake, blob);
     await insertRow(manager, AttachmentRow, attachment);
@@ -70,11 +74,16 @@ export async function insertAttachment(
     await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
     const made = await readBack(manager, viewer, { intake, input, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
+    await quota?.assertWithin(manager, { bytes: intake.used ? 0 : blob.size, attachments: 1 }, [
+      'input',
+      'content',
+    ]);
     return { stored: made, isNew: true };
   };
-  const writing = isPlain(input, intake, rows)
-    ? create(deps.database, intake, rows)
-    : deps.database.write(work);
+  const writing =
+    quota === null && isPlain(input, intake, rows)
+      ? create(deps.database, intake, rows)
+      : deps.database.write(work);
   const { stored, isNew } = await writing.catch((error: unknown) => {
     // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
     if (error instanceof OutcomeUnknown) intake.used = true;
@@ -82,6 +91,7 @@ export async function insertAttachment(
   });
   if (!isNew) return { ...stored, isReplay: true };
   intake.used = true;
+  intake.reservation?.settle();
   const { id: attachmentId, organizationId } = stored.attachment;
   deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
   return { ...stored, isReplay: false };

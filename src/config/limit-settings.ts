@@ -55,6 +55,12 @@ export const limitSettings = {
   MAX_QUERY_ALIASES: integer('50', 0, 1_000_000).describe('Aliases in an operation.'),
   MAX_QUERY_COST: integer('250000', 1, 2 ** 40).describe('Values the answer to an operation may have.'),
   MAX_ANSWER_SIZE: integer('33554432', 1024, 2 ** 30).describe('Bytes the answer to an operation may have.'),
+  QUOTA_BYTES: integer('0', 0, Number.MAX_SAFE_INTEGER).describe(
+    'Bytes that an organization without a bound of its own may store; 0 is no bound.',
+  ),
+  QUOTA_ATTACHMENTS: integer('0', 0, Number.MAX_SAFE_INTEGER).describe(
+    'Attachments that an organization without a bound of its own may have; 0 is no bound.',
+  ),
   SHARE_LINKS: flag('true').describe('Whether share links may be made and used: true or false.'),
   INTROSPECTION: flag('true').describe('Whether clients may ask for the schema: true or false.'),
   SANDBOX: flag('true').describe('Whether GET /graphql shows browsers Apollo Sandbox: true or false.'),
@@ -92,6 +98,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
       cost: env.MAX_QUERY_COST,
       bytes: env.MAX_ANSWER_SIZE,
     },
+    quotaDefaults: { bytes: env.QUOTA_BYTES || null, attachments: env.QUOTA_ATTACHMENTS || null },
     shareLinks: env.SHARE_LINKS,
     introspection: env.INTROSPECTION,
     sandbox: env.SANDBOX,

@@ -27,6 +27,7 @@ import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Previews } from '../previews/previews.js';
 import type { ReceiptSigner } from '../receipts/receipt.js';
+import type { Quotas } from '../quotas/quotas.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
@@ -48,6 +49,7 @@ export interface GraphqlDependencies {
   inlining: Inlining;
   clock: () => Date;
   policies: PolicyBook;
+  quotas: Quotas;
   jobs: Pick<Jobs, 'enqueue'>;
   scanner: Pick<Scanner, 'isActive'>;
   webhooks: VerdictWebhooks;

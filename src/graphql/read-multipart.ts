@@ -6,7 +6,8 @@ import type { Intake } from '../intake/intake.js';
 import { type Door, measureFailure, type UploadMeter } from '../intake/measure-upload.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import { keepSpan } from '../tracing.js';
-import { defaultMultipartLimits } from './multipart/multipart-limits.js';
+import type { IncomingFile } from './multipart/form-reader.js';
+import { defaultMultipartLimits, maxPartHeaderSize } from './multipart/multipart-limits.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
 import type { Operation } from './screen-operation.js';
 
@@ -45,19 +46,34 @@ export function createMultipartReader(deps: ReadRequestDependencies, limits: Req
     const inSpanOfRequest = keepSpan();
     return processMultipart<Intake>(request, multipartLimits, {
       screen: (operation) => inSpanOfRequest(() => screen(operation)),
-      receive: (file) => {
+      receive: (file, left) => {
         const { fileName, declaredType: declared } = file;
         const content = file.whole ?? file.stream;
         const declaredType = declared === undeclared ? null : declared;
         return inSpanOfRequest(() =>
-          measured(deps.uploadMeter, 'multipart', () =>
-            intakeFromStream(deps, { organizationId, content, maxSize, fileName, declaredType }),
-          ),
+          measured(deps.uploadMeter, 'multipart', async () => {
+            const toldSize = await assertRest(deps, organizationId, file, left);
+            const source = { organizationId, content, maxSize, fileName, declaredType, toldSize };
+            return intakeFromStream(deps, source);
+          }),
         );
       },
       discard: (intake) => discardIntake(deps, intake),
     });
   };
+}
+
+/** The size of the last file of a form that tells its length. If several are to come, throws where they have no room together. */
+async function assertRest(
+  { quotas }: ReadRequestDependencies,
+  organizationId: string,
+  { rest = null }: IncomingFile,
+  left: number,
+): Promise<number | null> {
+  if (left === 1 || rest === null) return rest;
+  const least = Math.max(0, rest - (left - 1) * maxPartHeaderSize);
+  await (await quotas.of(organizationId))?.assertRoom(least, ['input', 'content']);
+  return null;
 }
 
 function measured(meter: UploadMeter, door: Door, take: () => Promise<Intake>): Promise<Intake> {

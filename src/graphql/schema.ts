@@ -10,7 +10,7 @@ import { AttachmentFields, FormattedTextFields, PictureFields } from './resolver
 import { Audit } from './resolvers/audit.js';
 import { Federation } from './resolvers/federation.js';
 import { Mutations, VerdictMutations } from './resolvers/mutations.js';
-import { Queries } from './resolvers/queries.js';
+import { Queries, ViewerFields } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
 import { RecordMutations } from './resolvers/record-mutations.js';
 import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
@@ -30,6 +30,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
   const schema = buildSchemaSync({
     resolvers: [
       Queries,
+      ViewerFields,
       Mutations,
       RecordMutations,
       AttachmentFields,

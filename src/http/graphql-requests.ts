@@ -22,6 +22,8 @@ export interface GraphqlRequestDependencies {
   bodies: BodyMemory;
   /** The limits of JSON bodies, and of how fast clients must read large answers. */
   limits: ArrivalLimits;
+  /** Throws QUOTA_EXCEEDED if the organization may not store so many bytes more. */
+  assertRoom(organizationId: string, bytes: number): Promise<void>;
   /** Whether the API key of this id is still good. */
   isKeyGood(keyId: string): Promise<boolean>;
   /** Null for what cannot be executed. Throws for what must not be. The parameters come from the body or the URL. */
@@ -100,6 +102,8 @@ async function admitInto(
   facts.viewer = await admitRequest(deps.admit, request, reply);
   if (isMultipart(request) || declaredSize(request) > maxSmallBody) permitContent(facts);
   if (mayBringContent(request)) holdSlot(deps.uploadConcurrency, facts.viewer, reply);
+  const least = leastContent(request);
+  if (least > 0) await deps.assertRoom(facts.viewer.organizationId, least);
 }
 
 /** Throws for whoever may bring no content. Asked once for each request, by whatever shows first that there is content. */
@@ -162,6 +166,12 @@ async function assertKeyStillGood(
 function mayBringContent(request: FastifyRequest): boolean {
   const isOpen = request.headers['transfer-encoding'] !== undefined || encodingOf(request.raw) !== null;
   return isMultipart(request) || isOpen || declaredSize(request) > maxOperation;
+}
+
+/** Bytes of content that a JSON body of this length has at least: beside it there is little room, and it is base64 in lines at most. */
+function leastContent(request: FastifyRequest): number {
+  if (isMultipart(request) || encodingOf(request.raw) !== null) return 0;
+  return Math.floor((Math.max(0, declaredSize(request) - maxSmallBody) * 3 * 76) / (4 * 80));
 }
 
 function declaredSize({ headers }: FastifyRequest): number {

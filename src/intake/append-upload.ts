@@ -39,7 +39,7 @@ export interface UploadPart {
  * Appends bytes to an upload, and finishes it once it is whole. Everything that has come by the time of a fault counts, but for bytes
  * whose checksum is wrong or cannot be known, and for the last ones of a request with too many. Nothing is told before it is durable.
  * Throws NOT_FOUND of type `upload_gone`, BAD_USER_INPUT of type `offset_mismatch`, `upload_length`, `client_aborted`, `timeout` and
- * `taken_over`, UPLOAD_NOT_FINISHED while another request brings bytes, DIGEST_MISMATCH, FILE_TOO_LARGE, RATE_LIMITED,
+ * `taken_over`, UPLOAD_NOT_FINISHED while another request brings bytes, DIGEST_MISMATCH, FILE_TOO_LARGE, QUOTA_EXCEEDED, RATE_LIMITED,
  * STORAGE_UNAVAILABLE, and all that the policy refuses.
  */
 export async function appendToUpload(

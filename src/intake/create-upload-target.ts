@@ -13,6 +13,7 @@ import { Faults } from '../errors.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
+import type { Quotas } from '../quotas/quotas.js';
 import { createDocumentKey, createGrowingKey } from '../storage/document-key.js';
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
 import { checkDigest, type Digest, writeDigest } from './check-digest.js';
@@ -23,6 +24,7 @@ export interface CreateUploadTargetDependencies {
   policies: PolicyBook;
   /** How long one that takes many requests lives after its last byte. */
   resumableMs: number;
+  quotas: Pick<Quotas, 'of'>;
 }
 
 export interface CreateUploadTarget {
@@ -42,7 +44,8 @@ export const uploadTargetLifetimeMs = 15 * 60_000;
 
 /**
  * Leave to store one object directly, bound to the viewer, its organization, the size and the type. Throws, with every fault
- * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED.
+ * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED; then QUOTA_EXCEEDED, since room for the bytes
+ * is held from now on.
  */
 export async function createUploadTarget(
   deps: CreateUploadTargetDependencies,
@@ -66,7 +69,7 @@ export interface TargetFacts extends Pick<UploadTargetRow, 'fileName' | 'content
 
 /** Makes the row of a target whose facts have been checked. */
 export async function insertTarget(
-  { database, clock, resumableMs }: Omit<CreateUploadTargetDependencies, 'policies'>,
+  { database, clock, resumableMs, quotas }: Omit<CreateUploadTargetDependencies, 'policies'>,
   { organizationId, principal }: Viewer,
   { digest, ...facts }: TargetFacts,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
@@ -93,7 +96,11 @@ export async function insertTarget(
     expiresAt: new Date(now.getTime() + lifetimeMs),
     ...facts,
   });
-  await database.write((manager) => insertRow(manager, UploadTargetRow, target));
+  const quota = await quotas.of(organizationId);
+  await database.write(async (manager) => {
+    await insertRow(manager, UploadTargetRow, target);
+    await quota?.assertWithin(manager, { bytes: facts.deferred ? 0 : target.size }, ['input', 'size']);
+  });
   return target;
 }
 

@@ -14,12 +14,13 @@ export interface DiscardIntakeDependencies {
 
 /**
  * Ends an intake, once its request has ended: removes bytes that no attachment came to use. Where in doubt it asks the rows:
- * they alone know. Bytes that cannot be removed now stay due.
+ * they alone know. Room that is still reserved is given back. Bytes that cannot be removed now stay due.
  */
 export async function discardIntake(
   deps: DiscardIntakeDependencies,
-  { blobId, documentKey, body, used }: Intake,
+  { blobId, documentKey, body, used, reservation }: Intake,
 ): Promise<void> {
+  await reservation?.release();
   if (body) return;
   const { database, storage, leases, clock } = deps;
   try {

@@ -3,6 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
+import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
 import { condemnKeys } from './condemn-keys.js';
 import { type FinishResumableDependencies, finishResumable } from './finish-resumable.js';
@@ -13,6 +14,7 @@ import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 export interface FinishUploadDependencies extends FinishResumableDependencies {
   storage: FinishResumableDependencies['storage'] & Pick<Storage, 'direct'>;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
+  quotas: Pick<Quotas, 'of'>;
 }
 
 /** A process that has a target in hand counts as dead after so long, and a bit longer for large ones. */
@@ -28,7 +30,7 @@ const polls = 50;
  * Finishes a target whose bytes have been sent to the store itself, where they have come. One request at a time does so, for
  * not every store can be told to copy these bytes and no others: a copy that ran late could exchange what has been looked at.
  * The others wait a while for it, and one that has died is taken over from. Also finishes one whose bytes have come to us, where
- * that could not be written down. Throws STORAGE_UNAVAILABLE.
+ * that could not be written down. Throws STORAGE_UNAVAILABLE, and QUOTA_EXCEEDED for bytes that have come late.
  */
 export async function finishUpload(
   deps: FinishUploadDependencies,
@@ -116,12 +118,19 @@ function isUnfinished(target: UploadTargetRow): target is Unfinished {
 
 /** Null where somebody else has been quicker. */
 async function take(
-  { database, clock }: FinishUploadDependencies,
+  { database, clock, quotas }: FinishUploadDependencies,
   target: Unfinished,
 ): Promise<Lease | null> {
   const acceptingUntil = new Date(clock().getTime() + leaseOf(target));
   const lease = { state: 'RECEIVING' as const, acceptingUntil };
-  const isTaken = await database.write((manager) => moveTarget(manager, unchanged(target), lease));
+  const { organizationId, size: bytes } = target;
+  const quota = await quotas.of(organizationId);
+  const isTaken = await database.write(async (manager) => {
+    const isMoved = await moveTarget(manager, unchanged(target), lease);
+    // Past its end the room for an open target is not held any more.
+    if (isMoved) await quota?.assertWithin(manager, { bytes }, ['input', 'content', 'documentKey']);
+    return isMoved;
+  });
   return isTaken ? lease : null;
 }
 

@@ -1,12 +1,14 @@
 import { Readable } from 'node:stream';
 import { detectContentType } from '../content-types/detect-content-type.js';
+import type { Quotas } from '../quotas/quotas.js';
+import type { Reservation } from '../quotas/reservations.js';
 import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
 import type { ObjectWriter, Storage } from '../storage/storage.js';
 import { inSpan } from '../tracing.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { type MeteredContent, meterContent, meterWhole } from './meter-content.js';
+import { type Allowance, type MeteredContent, meterContent, meterWhole } from './meter-content.js';
 import { readRange } from './read-range.js';
 
 export interface IntakeDependencies {
@@ -15,6 +17,7 @@ export interface IntakeDependencies {
   hasher: Hasher;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
   inlining: Inlining;
+  quotas: Pick<Quotas, 'of'>;
 }
 
 /** How small content is kept with its row. */
@@ -33,12 +36,14 @@ export interface ContentSource {
   maxSize: number;
   fileName: string | null;
   declaredType: string | null;
+  /** In bytes, if the sender has told: so much room is made for it beforehand. */
+  toldSize?: number | null;
 }
 
 /**
  * Takes content in while it arrives, measuring and hashing it on the way: the one door for bytes, wherever they come from.
  * Small content stays in memory, to be written with its row. Otherwise this resolves once it is durable. Where it fails,
- * nothing remains: with FILE_TOO_LARGE as soon as the limit is passed, with STORAGE_UNAVAILABLE, with what `content` itself
+ * nothing remains: with FILE_TOO_LARGE as soon as the limit is passed, with QUOTA_EXCEEDED, with STORAGE_UNAVAILABLE, with what `content` itself
  * failed with, or with the reason of `signal`. It reads no further then; a Readable is not destroyed, so that whoever opened
  * it may drain it instead.
  */
@@ -64,15 +69,20 @@ async function takeIn(
   const begun = { at: deps.clock(), tick: performance.now() };
   const object = new StoredObject(deps, createDocumentKey(organizationId, begun.at));
   const hash = deps.hasher.start();
+  let reservation: Reservation | null = null;
   try {
+    const isWhole = Buffer.isBuffer(stream);
+    const told = isWhole ? stream.byteLength : Math.min(source.toldSize ?? 0, maxSize);
+    const quota = await deps.quotas.of(organizationId);
+    reservation = quota && (await quota.reserve(told, ['input', 'content']));
     // Nothing can come that is not stored there: whoever sends it need not do so before learning of a fault.
     if (deps.inlining.maxSize === 0) await object.begin();
     const handle = (batch: Uint8Array[]) => Promise.all([object.write(batch), hash.update(batch)]);
-    const metered = Buffer.isBuffer(stream)
+    const metered = isWhole
       ? meterWhole(stream, maxSize)
-      : await meterContent(stream, maxSize, handle, signal);
+      : await meterContent(stream, maxSize, handle, signal, allowanceOf(reservation, told));
     const { size, lastBatch } = metered;
-    const facts = { size, fileName, declaredType, used: false };
+    const facts = { size, fileName, declaredType, used: false, ...(reservation ? { reservation } : {}) };
     if (!object.isBegun && isSmall(deps.inlining, size)) {
       const documentKey = createInlinedKey(organizationId, begun.at);
       return { ...facts, ...(await inline(deps.inlining, hash, metered)), ...named(documentKey) };
@@ -85,10 +95,15 @@ async function takeIn(
   } catch (error) {
     hash.forget();
     await object.abort();
+    await reservation?.release();
     throw signal?.aborted ? signal.reason : error;
   } finally {
     if (!Buffer.isBuffer(stream) && stream !== source.content) stream.destroy();
   }
+}
+
+function allowanceOf(reservation: Reservation | null, granted: number): Allowance | null {
+  return reservation && { granted, grow: (bytes) => reservation.grow(bytes) };
 }
 
 const named = (documentKey: string) => ({ blobId: blobIdOf(documentKey), documentKey });

@@ -5,6 +5,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { Faults } from '../errors.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { Quotas } from '../quotas/quotas.js';
 import { blobIdOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { checkWritten } from './check-digest.js';
@@ -23,6 +24,7 @@ export interface FromTargetDependencies {
   hasher: Hasher;
   clock: () => Date;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
+  quotas: Pick<Quotas, 'of'>;
   /** Whether the viewer may see one of these now. Never called inside a transaction. */
   seesAny(stored: readonly StoredAttachment[]): Promise<boolean>;
 }

@@ -39,8 +39,17 @@ export async function intakeFromText(deps: IntakeDependencies, source: TextSourc
     maxSize,
     fileName: null,
     declaredType,
+    toldSize: decodedSize(base64),
   });
   return { ...intake, fromDataUrl };
+}
+
+/** Bytes that a text without line ends stands for; of one that is not valid, at most about so many. */
+function decodedSize(base64: string): number {
+  const lines = linesOf(base64);
+  const length = lines ? unfoldedLength(base64.length, lines) : base64.length;
+  const padding = /={0,2}$/.exec(base64.slice(-2))?.[0].length ?? 0;
+  return Math.floor(((length - padding) * 3) / 4);
 }
 
 function dataUrlGiven(loc: string[]): AttachmentError {

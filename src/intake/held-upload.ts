@@ -4,7 +4,7 @@ import { isWhole, type ResumableDependencies, readUpload } from './resumable.js'
 import type { UploadAttempt } from './upload-attempts.js';
 import { moveTarget, type TargetAfter } from './upload-target.js';
 
-type HeldDependencies = Pick<ResumableDependencies, 'database' | 'clock' | 'resumableMs'>;
+type HeldDependencies = Pick<ResumableDependencies, 'database' | 'clock' | 'resumableMs' | 'quotas'>;
 
 /** The row of an upload while one request has it in hand. Every change asks whether it still has. */
 export class HeldUpload {
@@ -62,10 +62,17 @@ export class HeldUpload {
     this.#attempt.signal.throwIfAborted();
   }
 
-  #move(after: TargetAfter<'RECEIVING'>): Promise<boolean> {
-    const { id, organizationId } = this.#row;
+  /** Room for an upload of known length is held since its making; another one holds what has come. */
+  async #move(after: TargetAfter<'RECEIVING'>): Promise<boolean> {
+    const { id, organizationId, received, deferred } = this.#row;
     const mine = { id, organizationId, state: 'RECEIVING' as const, attempt: this.#attempt.id };
-    return this.#deps.database.write((manager) => moveTarget(manager, mine, after));
+    const bytes = deferred ? (after.size ?? after.received ?? received) - received : 0;
+    const quota = bytes > 0 ? await this.#deps.quotas.of(organizationId) : null;
+    return this.#deps.database.write(async (manager) => {
+      const isMoved = await moveTarget(manager, mine, after);
+      if (isMoved) await quota?.assertWithin(manager, { bytes }, ['body']);
+      return isMoved;
+    });
   }
 }
 

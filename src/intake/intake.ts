@@ -1,4 +1,5 @@
 import type { DetectedContent } from '../content-types/content-formats.js';
+import type { Reservation } from '../quotas/reservations.js';
 
 /** Content that was taken in: its bytes are stored and durable, or in `body`, and no attachment uses them yet. */
 export interface Intake {
@@ -26,6 +27,8 @@ export interface Intake {
   broughtById?: string;
   /** When its first byte came: by the service's clock, and in milliseconds by one that nobody can set. */
   begun?: { at: Date; tick: number };
+  /** Room for it, in an organization that has bounds. */
+  reservation?: Reservation;
   /** Set once an attachment has been made of it: from then on the bytes belong to that. */
   used: boolean;
 }

@@ -14,17 +14,25 @@ export interface MeteredContent {
   lastBatch: Uint8Array[];
 }
 
+/** Bytes that content may have for now. */
+export interface Allowance {
+  granted: number;
+  /** Returns how many are granted then, at least so many. Throws where that is too much. */
+  grow(bytes: number): Promise<number>;
+}
+
 /**
  * Reads content to its end, handing it on in batches of about 1 MiB. Fails with FILE_TOO_LARGE at the first byte past
- * `maxSize`, with what the content or `handle` failed with, or once `signal` is aborted; it reads no further then.
+ * `maxSize`, with what the content, `handle` or `allowance` failed with, or once `signal` is aborted; it reads no further then.
  */
 export async function meterContent(
   content: Readable,
   maxSize: number,
   handle: (batch: Uint8Array[]) => Promise<unknown>,
   signal?: AbortSignal,
+  allowance: Allowance | null = null,
 ): Promise<MeteredContent> {
-  const sink = new ContentSink(maxSize, handle);
+  const sink = new ContentSink(maxSize, handle, allowance);
   if (signal) addAbortSignal(signal, sink);
   finished(content, { writable: false }, (error) => error && sink.destroy(error));
   content.pipe(sink);
@@ -87,14 +95,20 @@ class ContentSink extends Writable {
   size = 0;
   readonly #maxSize: number;
   readonly #handle: (batch: Uint8Array[]) => Promise<unknown>;
+  readonly #allowance: Allowance | null;
   readonly #head: Uint8Array[] = [];
   #headSize = 0;
   #batch: Uint8Array[] = [];
   #batchSize = 0;
   readonly #utf8 = new Utf8Check();
 
-  constructor(maxSize: number, handle: (batch: Uint8Array[]) => Promise<unknown>) {
+  constructor(
+    maxSize: number,
+    handle: (batch: Uint8Array[]) => Promise<unknown>,
+    allowance: Allowance | null = null,
+  ) {
     super({ highWaterMark: batchSize });
+    this.#allowance = allowance;
     this.#maxSize = maxSize;
     this.#handle = handle;
   }
@@ -118,9 +132,18 @@ class ContentSink extends Writable {
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.size += chunk.byteLength;
-    if (this.size > this.#maxSize) {
-      done(tooLarge(this.#maxSize));
-    } else if (this.#fits(chunk)) {
+    const allowance = this.#allowance;
+    if (this.size > this.#maxSize) done(tooLarge(this.#maxSize));
+    else if (allowance === null || this.size <= allowance.granted) this.#take(chunk, done);
+    else
+      allowance.grow(this.size).then((granted) => {
+        allowance.granted = granted;
+        this.#take(chunk, done);
+      }, done);
+  }
+
+  #take(chunk: Uint8Array, done: (error?: Error | null) => void): void {
+    if (this.#fits(chunk)) {
       this.#add(chunk);
       done();
     } else {

@@ -9,6 +9,7 @@ import type { UploadConcurrency } from '../limits/upload-concurrency.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
+import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hasher } from './hash-content.js';
 import type { IntakeLeases } from './intake-leases.js';
@@ -29,6 +30,7 @@ export interface ResumableDependencies {
   digests: RunningDigests;
   /** How long an unfinished upload lives after its last byte. */
   resumableMs: number;
+  quotas: Pick<Quotas, 'of'>;
   /** Bytes of any file. */
   maxFileSize: number;
 }

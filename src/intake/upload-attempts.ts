@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { IsNull } from '../database/typeorm.js';
 import { AttachmentError, fault } from '../errors.js';
+import type { Quotas } from '../quotas/quotas.js';
 import { moveTarget } from './upload-target.js';
 
 export interface UploadAttemptTimes {
@@ -80,18 +81,23 @@ export class UploadAttempt {
  */
 export class UploadAttempts {
   readonly #database: Pick<Database, 'read' | 'write'>;
+  readonly #quotas: Pick<Quotas, 'of'>;
   readonly #times: UploadAttemptTimes;
   /** Those of this process, by target. */
   readonly #own = new Map<string, UploadAttempt>();
 
-  constructor(database: Pick<Database, 'read' | 'write'>, times: Partial<UploadAttemptTimes> = {}) {
+  constructor(
+    { database, quotas }: { database: Pick<Database, 'read' | 'write'>; quotas: Pick<Quotas, 'of'> },
+    times: Partial<UploadAttemptTimes> = {},
+  ) {
     this.#database = database;
+    this.#quotas = quotas;
     this.#times = { ...usualTimes, ...times };
   }
 
   /**
    * Takes a target in hand, to be let go by `end`. Null: its bytes are there already. Throws NOT_FOUND once it is gone or `isLate`,
-   * and UPLOAD_NOT_FINISHED of type `upload_under_way`, to be tried again, while another request's bytes arrive.
+   * QUOTA_EXCEEDED, and UPLOAD_NOT_FINISHED of type `upload_under_way`, to be tried again, while another request's bytes arrive.
    */
   async begin(
     { id, organizationId }: UploadTargetRow,
@@ -132,11 +138,14 @@ export class UploadAttempts {
     const attempt = new UploadAttempt(state === 'RECEIVING');
     const before = { id, organizationId, state, beat, attempt: target.attempt ?? IsNull() };
     const after = { state: 'RECEIVING', attempt: attempt.id, beat: 0, acceptingUntil: null } as const;
-    const isTaken = await this.#database.write((manager) =>
-      state === 'FINISHED'
-        ? Promise.resolve(false)
-        : moveTarget<'OPEN' | 'RECEIVING'>(manager, { ...before, state }, after),
-    );
+    const quota = state === 'OPEN' ? await this.#quotas.of(organizationId) : null;
+    const isTaken = await this.#database.write(async (manager) => {
+      if (state === 'FINISHED') return false;
+      const isMoved = await moveTarget<'OPEN' | 'RECEIVING'>(manager, { ...before, state }, after);
+      // Perhaps its time has just ended, and its room is not held any more.
+      if (isMoved) await quota?.assertWithin(manager, { bytes: target.size }, ['body']);
+      return isMoved;
+    });
     if (!isTaken) return null;
     this.#own.set(id, attempt);
     this.#keepTelling(target, attempt);

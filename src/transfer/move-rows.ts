@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { entities } from '../database/entities/all.js';
 import { IntakeRow } from '../database/entities/cleaning.js';
 import { JobRow } from '../database/entities/job.js';
+import { ReservationRow } from '../database/entities/quota.js';
 import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
 
 export interface MovedRows {
@@ -19,8 +20,8 @@ const bodyBatchSize = 50;
 
 type Target = Pick<Database, 'read' | 'write'>;
 
-/** Jobs belong to the engine that runs them (see move-jobs.ts), and intakes to the processes that hold them. */
-const ownTables: readonly unknown[] = [IntakeRow, JobRow];
+/** Jobs belong to the engine that runs them (see move-jobs.ts), intakes and reservations to the processes that hold them. */
+const ownTables: readonly unknown[] = [IntakeRow, JobRow, ReservationRow];
 
 /**
  * Makes the target's tables the same as the source's, which must not change meanwhile. Only what differs is written, so that

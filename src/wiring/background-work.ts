@@ -2,6 +2,8 @@ import { type RenderStoredDependencies, renderStored } from '../attachments/desc
 import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
 import { keepNames } from '../database/stored-names.js';
 import type { JobHandlers } from '../jobs/jobs.js';
+import type { Reservations } from '../quotas/reservations.js';
+import { foldUsage } from '../quotas/usage.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { ScannerTrust } from '../scanner/trust.js';
 import { noteInSpan } from '../tracing.js';
@@ -23,6 +25,8 @@ import { traceJob } from './traced.js';
 const intervalMs = 60_000;
 /** A search looks one by one at the names that are not indexed yet. */
 const nameIntervalMs = 5_000;
+/** Whoever asks for the usage looks one by one at changes that are not folded yet. */
+const usageIntervalMs = 1_000;
 
 /** Work that is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
@@ -53,18 +57,26 @@ interface RepeatedDependencies extends CleanUpDependencies, RenderStoredDependen
   onRemovalDelayed(error: unknown): void;
   onRenderingDelayed(error: unknown): void;
   onNamesDelayed(error: unknown): void;
+  onUsageDelayed(error: unknown): void;
+  reservations: Pick<Reservations, 'dropDead'>;
 }
 
-/** Cleans, renders what has not been and indexes names, at once and then regularly. The result ends it. */
+/** Cleans, renders what has not been, indexes names and folds counters, at once and then regularly. The result ends it. */
 export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<void> {
   const stops = [
     repeat((signal) => cleanUp(deps, signal), deps.onRemovalDelayed),
     repeat((signal) => renderStored(deps, signal), deps.onRenderingDelayed),
     repeat((signal) => keepNames(deps.database, signal), deps.onNamesDelayed, nameIntervalMs),
+    repeat(() => keepUsage(deps), deps.onUsageDelayed, usageIntervalMs),
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
   };
+}
+
+async function keepUsage({ database, reservations }: RepeatedDependencies): Promise<void> {
+  await foldUsage(database);
+  await reservations.dropDead();
 }
 
 /** A failure is told to `onFault`, and the work is tried again the next time. */

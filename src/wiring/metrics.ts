@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AnsweredRequest } from '../http/metrics-route.js';
 import type { UploadMeter } from '../intake/measure-upload.js';
+import type { Usage } from '../quotas/usage.js';
 import type { VerdictOutcome } from '../verdicts/scan-blob.js';
 import type { DeliveryOutcome } from '../webhooks/deliver.js';
 
@@ -102,5 +103,46 @@ export function measureStreams({ registry }: Pick<Metrics, 'registry'>, count: (
     collect() {
       this.set(count());
     },
+  });
+}
+
+/** However often it is scraped, the usage is summed once in so long. */
+const summedForMs = 5_000;
+
+/** Tells what all organizations together have stored. If that cannot be summed, nothing of it. */
+export function measureUsage(
+  { registry }: Pick<Metrics, 'registry'>,
+  sum: () => Promise<Usage>,
+  onFailed: (error: unknown) => void,
+): void {
+  let latest: Promise<Usage | null> = Promise.resolve(null);
+  let summedAt = Number.NEGATIVE_INFINITY;
+  const summed = () => {
+    const now = performance.now();
+    if (now - summedAt < summedForMs) return latest;
+    summedAt = now;
+    latest = sum().catch((error: unknown) => {
+      onFailed(error);
+      return null;
+    });
+    return latest;
+  };
+  const collect = (name: keyof Usage) =>
+    async function (this: Gauge): Promise<void> {
+      const usage = await summed();
+      if (usage) this.set(usage[name]);
+      else this.reset();
+    };
+  new Gauge({
+    name: 'claimcheck_stored_bytes',
+    help: 'Bytes of distinct contents that all organizations have stored.',
+    registers: [registry],
+    collect: collect('bytes'),
+  });
+  new Gauge({
+    name: 'claimcheck_stored_attachments',
+    help: 'Attachments of all organizations.',
+    registers: [registry],
+    collect: collect('attachments'),
   });
 }

@@ -35,12 +35,13 @@ import { minBytesPerSecond } from '../limits/pace.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import type { PublicKey } from '../receipts/receipt-keys.js';
+import { sumUsage } from '../quotas/usage.js';
 import type { ScannerTrust } from '../scanner/trust.js';
 import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { addContentRoutes, type ContentDependencies } from './content-routes.js';
 import { measureJobs } from './job-metrics.js';
-import { type Metrics, measureSockets, measureStreams } from './metrics.js';
+import { type Metrics, measureSockets, measureStreams, measureUsage } from './metrics.js';
 import { addUploads } from './upload-routes.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
@@ -103,6 +104,8 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     uploadConcurrency: deps.uploadConcurrency,
     bodies: deps.bodies,
     limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
+    assertRoom: async (organizationId, bytes) =>
+      (await deps.quotas.of(organizationId))?.assertRoom(bytes, ['input', 'content']),
     isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
     // A document that nobody has sent before is work, too; and so is saying all that is wrong with one.
     screen: async (parameters, viewer) => {
@@ -154,5 +157,7 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   const kinds = [scanJob, deliverWebhookKind];
   const onCountFailed = (err: unknown) => server.log.warn({ err }, 'jobs not counted');
   measureJobs({ ...deps, kinds, onCountFailed });
+  const onSumFailed = (err: unknown) => server.log.warn({ err }, 'usage not summed');
+  measureUsage(deps, () => sumUsage(deps.database.read), onSumFailed);
   registerMetrics(server, deps.anonymous, deps.scrape);
 }

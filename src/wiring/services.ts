@@ -14,6 +14,8 @@ import { loadPolicies } from '../policies/load-policies.js';
 import { PictureRenderer } from '../previews/picture-renderer.js';
 import { Previews, type PreviewsDependencies } from '../previews/previews.js';
 import { createReceiptSigner } from '../receipts/receipt.js';
+import { type QuotaDependencies, Quotas } from '../quotas/quotas.js';
+import { Reservations, type ReservationTimes } from '../quotas/reservations.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
 import { withInlined } from '../storage/inlined.js';
@@ -53,6 +55,7 @@ export interface AppParts {
   /** How long statements on the embedded database may take. */
   readLimits?: Partial<ReadLimits>;
   intakeLeaseTimes?: Partial<IntakeLeaseTimes>;
+  reservationTimes?: Partial<ReservationTimes>;
   /** How many sockets and subscriptions there may be. */
   liveBounds?: Partial<LiveBounds>;
   logStream?: { write(line: string): void };
@@ -104,6 +107,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     inlining: configuredInlining(config),
     clock,
     policies,
+    ...createQuotas(config, { database, clock }, parts),
     jobs,
     scanner,
     changes,
@@ -126,6 +130,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     ...(await createSigners(config, { publicUrl, secrets, clock })),
     onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
     onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
+    onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
   };
 }
@@ -148,4 +153,13 @@ async function createSigners(config: Config, { publicUrl, secrets, clock }: Sign
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
     shareUrl: (token: string) => `${publicUrl()}/s/${token}`,
   };
+}
+
+function createQuotas(
+  { quotaDefaults }: Config,
+  deps: Pick<QuotaDependencies, 'database' | 'clock'>,
+  { reservationTimes }: AppParts,
+) {
+  const reservations = new Reservations(deps.database, reservationTimes);
+  return { reservations, quotas: new Quotas({ ...deps, reservations, quotaDefaults }) };
 }

@@ -40,7 +40,7 @@ export function addUploads(
 ): void {
   const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
-  const attempts = new UploadAttempts(deps.database);
+  const attempts = new UploadAttempts(deps);
   addTus(server, { ...deps, pace, attempts, digests: new RunningDigests(deps.hasher) });
   const receive = (upload: DirectUpload) =>
     inSpan('intake', {}, () =>

@@ -12,7 +12,7 @@ const levels: readonly (readonly string[])[] = [
   ['jobs', 'audit', 'limits', 'content-types'],
   ['auth', 'markdown'],
   ['model'],
-  ['policies', 'receipts'],
+  ['policies', 'quotas', 'receipts'],
   ['intake', 'links'],
   ['verdicts'],
   ['attachments'],

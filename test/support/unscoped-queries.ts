@@ -9,6 +9,9 @@ const reasons = {
     'src/cleaning/list-due.ts unusedTargets',
     'src/cleaning/clean-up.ts drop',
     'src/cleaning/sweep-storage.ts removeUnfinished',
+    'src/quotas/reservations.ts #renew',
+    'src/quotas/usage.ts foldUsage',
+    'src/quotas/reservations.ts dropDead',
     'src/verdicts/record-verdict.ts writeVerdict',
     'src/verdicts/scan-blob.ts createScanBlob',
     'src/cleaning/verify-blobs.ts verifyBlobs',
@@ -41,7 +44,10 @@ const reasons = {
     'src/attachments/delete-rows.ts deleteUnused',
     'src/webhooks/create-webhooks.ts forgetWebhooks',
   ],
-  'an id that this request has made itself': ['src/intake/discard-intake.ts discardIntake'],
+  'an id that this request has made itself': [
+    'src/intake/discard-intake.ts discardIntake',
+    'src/quotas/reservations.ts delete',
+  ],
   'the first start asks whether there is any key at all': ['src/auth/first-api-key.ts createFirstApiKey'],
 };
 

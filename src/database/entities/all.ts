@@ -7,6 +7,7 @@ import { IdempotencyKeyRow } from './idempotency-key.js';
 import { JobRow } from './job.js';
 import { OrganizationRow, PrincipalRow } from './organization.js';
 import { PictureRow } from './picture.js';
+import { QuotaRow, ReservationRow } from './quota.js';
 import { LinkRow, RecordFieldRow } from './record-field.js';
 import { ShareLinkRow } from './share-link.js';
 import { UploadTargetRow } from './upload-target.js';
@@ -38,4 +39,6 @@ export const entities = [
   WebhookSubscriptionRow,
   AuditEventRow,
   ShareLinkRow,
+  QuotaRow,
+  ReservationRow,
 ];

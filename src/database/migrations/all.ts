@@ -20,6 +20,7 @@ import { UnfinishedOperations1763700000044 } from './1763700000044-unfinished-op
 import { ResumableUploads1763700000051 } from './1763700000051-resumable-uploads.js';
 import { Previews1763700000061 } from './1763700000061-previews.js';
 import { Trash1763700000071 } from './1763700000071-trash.js';
+import { Quotas1763700000081 } from './1763700000081-quotas.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -45,4 +46,5 @@ export const migrations = [
   ResumableUploads1763700000051,
   Previews1763700000061,
   Trash1763700000071,
+  Quotas1763700000081,
 ];

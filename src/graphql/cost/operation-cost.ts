@@ -221,6 +221,7 @@ const weights: Readonly<Record<string, number>> = {
   'PageInfo.hasNextPage': 10,
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,
+  'Viewer.usage': 10,
   'Query.uploadPolicy': 10,
   'Query._service': 1_000,
 };

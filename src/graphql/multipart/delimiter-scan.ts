@@ -19,6 +19,11 @@ export class DelimiterScan {
   /** The headers of the part that was opened last, as far as they have come, and perhaps bytes behind them. */
   #head = Buffer.alloc(0);
   readonly #hasExtendedName: boolean[] = [];
+  readonly #contentStarts: number[] = [];
+  /** The place in the body at which the bytes of `#head` begin. */
+  #headStart = 0;
+  /** Bytes of the body before those that are looked at. */
+  #seen = 0;
   /** The end of the bytes seen, where a delimiter may have begun; at first the line end that precedes the body. */
   #tail = Buffer.from('\r\n');
 
@@ -29,6 +34,8 @@ export class DelimiterScan {
   /** The part of the chunk before the end of the closing delimiter; null if another delimiter has no line end behind it. */
   push(chunk: Buffer): Buffer | null {
     if (this.closed) return chunk.subarray(0, 0);
+    const start = this.#seen - this.#tail.length;
+    this.#seen += chunk.length;
     this.#readHead(chunk);
     const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
     let from = 0;
@@ -42,6 +49,7 @@ export class DelimiterScan {
       if (suffix !== '\r\n') return null;
       this.partCount += 1;
       this.#head = Buffer.alloc(0);
+      this.#headStart = start + after + 2;
       this.#readHead(data.subarray(after + 2));
     }
     this.#keepTail(data, from);
@@ -53,6 +61,13 @@ export class DelimiterScan {
     return this.#hasExtendedName[part] ?? false;
   }
 
+  /** Bytes of a body of this length from the content of a part to a closing delimiter with its line end. Known likewise. */
+  restOf(part: number, length: number): number | null {
+    const start = this.#contentStarts[part];
+    const closing = this.#delimiter.length + 4;
+    return start === undefined ? null : Math.max(0, length - start - closing);
+  }
+
   /** Longer headers are the parser's to refuse. */
   #readHead(bytes: Buffer): void {
     const part = this.partCount - 1;
@@ -60,7 +75,9 @@ export class DelimiterScan {
     const rest = bytes.subarray(0, maxPartHeaderSize - this.#head.length);
     this.#head = Buffer.concat([this.#head, rest]);
     const end = this.#head.indexOf('\r\n\r\n');
-    if (end !== -1) this.#hasExtendedName[part] = hasExtendedName(this.#head.toString('latin1', 0, end));
+    if (end === -1) return;
+    this.#hasExtendedName[part] = hasExtendedName(this.#head.toString('latin1', 0, end));
+    this.#contentStarts[part] = this.#headStart + end + 4;
   }
 
   #close(chunk: Buffer, end: number): Buffer {

@@ -14,6 +14,8 @@ export interface IncomingFile {
   readonly stream: Readable;
   /** All of its bytes, if they are there already: then nobody need read the stream. */
   readonly whole?: Buffer;
+  /** Bytes from its first one to the end of the form, if they are known. */
+  readonly rest?: number | null;
   /** As sent, path and all; null where the part names none. */
   fileName: string | null;
   /** The part's Content-Type without parameters; `text/plain` (RFC 7578, 4.4) where it has none. */
@@ -153,7 +155,9 @@ export class FormReader {
     stream.on('error', ignore);
     const number = this.#fieldCount + this.#files.length;
     this.#files.push(stream);
-    const file = { stream, fileName: this.#nameOf(info, number), declaredType: info.mimeType };
+    const length = Number(this.#request.headers['content-length'] ?? Number.NaN);
+    const rest = Number.isNaN(length) ? null : this.#delimiters.restOf(number, length);
+    const file = { stream, rest, fileName: this.#nameOf(info, number), declaredType: info.mimeType };
     if (name === undefined) this.#fail(namelessPart());
     else this.#parts.push({ kind: 'file', name: decodePartName(name), file } satisfies Part);
   };

@@ -14,8 +14,11 @@ export interface MultipartHandlers<T> {
    * cannot be executed: no file is read, and the body is returned at once, its uploads null, for the executor to refuse.
    */
   screen(body: GraphqlBody): boolean | Promise<boolean>;
-  /** Takes one file in as it arrives; called for one at a time, in the order of the wire. What it throws fails the request. */
-  receive(file: IncomingFile): Promise<T>;
+  /**
+   * Takes one file in as it arrives; called for one at a time, in the order of the wire. `left` counts the files that are to come,
+   * this one included. What it throws fails the request.
+   */
+  receive(file: IncomingFile, left: number): Promise<T>;
   /** Called for every file taken in when the request as a whole fails. */
   discard(taken: T): Promise<void>;
 }
@@ -91,7 +94,7 @@ async function takeFiles<T>(
 ): Promise<void> {
   for (let part = await form.next(); part !== null; part = await form.next()) {
     const file = expectFile(part, slots, taken);
-    taken.set(part.name, await handlers.receive(file));
+    taken.set(part.name, await handlers.receive(file, slots.size - taken.size));
     if (!file.whole && !file.stream.readableEnded && form.failure === null)
       throw new Error('A file was taken in without being read to its end.');
   }

@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/organizations.js';
@@ -9,6 +9,7 @@ import { findTarget } from '../../intake/find-target.js';
 import { checkRecord } from '../../model/record.js';
 import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
+import { readUsage } from '../../quotas/usage.js';
 import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { findNodes } from '../find-nodes.js';
@@ -16,7 +17,7 @@ import { Attachment, AttachmentConnection, toAttachment } from '../types/attachm
 import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs, RecordInput } from '../types/inputs.js';
 import { ErrorCodeInfo } from '../types/payloads.js';
-import { ViewerType } from '../types/principal.js';
+import { Usage, ViewerType } from '../types/principal.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
 import { Node } from '../types/scalars.js';
 import { toUploadPolicy, toUploadTarget, UploadPolicy, UploadTarget } from '../types/upload.js';
@@ -155,6 +156,16 @@ export class Queries {
   ): UploadPolicy {
     const query = { policy: policy ?? null, recordType: recordType ?? null, field: field ?? null };
     return toUploadPolicy(findPolicy(deps.policies, query));
+  }
+}
+
+@Resolver(() => ViewerType)
+export class ViewerFields {
+  @FieldResolver(() => Usage, { description: 'The storage that the organization has taken, and may take.' })
+  async usage(@Ctx() { deps, reader, viewer: { organizationId } }: GraphqlContext): Promise<Usage> {
+    const usage = await readUsage(reader, organizationId);
+    const bounds = await deps.quotas.boundsOf(organizationId);
+    return { ...usage, maxBytes: bounds.bytes, maxAttachments: bounds.attachments };
   }
 }
 

@@ -1,5 +1,6 @@
 import { Field, ID, ObjectType } from 'type-graphql';
 import { PrincipalKind } from './enums.js';
+import { SafeInt } from './scalars.js';
 
 @ObjectType({ description: 'A user or a service account of an organization.', simpleResolvers: true })
 export class Principal {
@@ -25,4 +26,22 @@ export class ViewerType {
     description: 'The names of what the credential permits, such as attachments:read.',
   })
   permissions!: string[];
+}
+
+@ObjectType({
+  description: 'The storage that an organization has taken, and may take.',
+  simpleResolvers: true,
+})
+export class Usage {
+  @Field(() => SafeInt, { description: 'Of distinct stored contents, versions and trash included.' })
+  bytes!: number;
+
+  @Field(() => SafeInt, { nullable: true, description: 'Null: no bound.' })
+  maxBytes!: number | null;
+
+  @Field(() => SafeInt, { description: 'Attachments that there are, unclaimed ones and trash included.' })
+  attachments!: number;
+
+  @Field(() => SafeInt, { nullable: true, description: 'Null: no bound.' })
+  maxAttachments!: number | null;
 }

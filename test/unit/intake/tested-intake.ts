@@ -27,6 +27,7 @@ export class TestedIntake {
         clock: () => hour,
         leases: { hold() {}, release: async () => {} },
         inlining: { maxSize: 0, assertRoom: async () => {} },
+        quotas: { of: async () => null },
       },
       { organizationId, content, maxSize: 2 ** 30, fileName: 'a.txt', declaredType: 'text/plain', ...source },
       signal,

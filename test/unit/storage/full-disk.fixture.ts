@@ -48,6 +48,7 @@ const bigUpload = () =>
       hasher,
       clock: () => now,
       leases: { hold() {}, release: async () => {} },
+      quotas: { of: async () => null },
       inlining: { maxSize: 0, assertRoom: async () => {} },
     },
     {

@@ -1,0 +1,383 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { correctUsage, foldUsage, recountUsage } from '../../../src/quotas/usage.js';
+import { beginUpload } from '../../support/begin-upload.js';
+import type { Client } from '../../support/client.js';
+import {
+  chunked,
+  formBody,
+  formHeaders,
+  graphqlForm,
+  RawConnection,
+  requestHead,
+  testBoundary,
+} from '../../support/raw-http.js';
+import { report } from '../../support/report.js';
+import { startService, type TestService } from '../../support/service.js';
+import { spawnService } from '../../support/spawned-service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+import { openTestDatabase, queryTestDatabase } from '../../support/test-database.js';
+import {
+  actualUsage,
+  codeOf,
+  newTarget,
+  newTenant,
+  remove,
+  tally,
+  tryContent,
+  tryCopy,
+  tryTarget,
+  usageOf,
+} from './quota-stage.js';
+
+const kib = 1_024;
+let now = Date.now();
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ INLINE_MAX_BYTES: '1000' }, { clock: () => new Date(now) });
+});
+afterAll(() => service.close());
+
+const bytes = (size: number) => Buffer.alloc(size, 'x');
+const base64 = (size: number) => ({ base64: bytes(size).toString('base64') });
+const upload = (client: Client, size: number) => client.tryUpload({ content: bytes(size), name: 'a.bin' });
+
+/** Chunks of a body that goes on. */
+const withoutEnd = (body: Buffer) => body.subarray(0, -'0\r\n\r\n'.length);
+
+async function reserved(directory = service.dataDirectory): Promise<{ bytes: number }[]> {
+  const rows = await queryTestDatabase<{ bytes: number | string }>(
+    directory,
+    'SELECT bytes FROM reservations',
+  );
+  return rows.map((row) => ({ bytes: Number(row.bytes) }));
+}
+
+const query =
+  'mutation ($file: Upload!) { createAttachment(input: { content: { upload: $file } }) { attachment { id } } }';
+const parts = (content: Buffer) =>
+  formBody(graphqlForm({ query, variables: { file: null } }, { 0: ['variables.file'] }, [{ content }]));
+
+describe('usage', () => {
+  test('is exact after every commit, while counters are folded beside it', async () => {
+    const client = await newTenant(service, {});
+    const database = await openTestDatabase(service.dataDirectory);
+    let expected = { bytes: 0, attachments: 0 };
+    const expectUsage = async (change: { bytes: number; attachments: number }) => {
+      expected = {
+        bytes: expected.bytes + change.bytes,
+        attachments: expected.attachments + change.attachments,
+      };
+      expect(await usageOf(client)).toEqual({ ...expected, maxBytes: null, maxAttachments: null });
+      await foldUsage(database);
+      expect(await usageOf(client)).toMatchObject(expected);
+    };
+    await expectUsage({ bytes: 0, attachments: 0 });
+    const small = await client.upload({ content: bytes(10) });
+    await expectUsage({ bytes: 10, attachments: 1 });
+    const large = await client.upload({ content: bytes(3_000) });
+    await expectUsage({ bytes: 3_000, attachments: 1 });
+    const { data } = await tryCopy(client, large.id);
+    await expectUsage({ bytes: 0, attachments: 1 });
+    await remove(client, large.id);
+    await expectUsage({ bytes: 0, attachments: -1 });
+    await remove(client, data?.copyAttachment.attachment.id ?? '');
+    await expectUsage({ bytes: -3_000, attachments: -1 });
+    await remove(client, small.id);
+    await expectUsage({ bytes: -10, attachments: -1 });
+    await database.close();
+  });
+
+  test('is what the rows say after uploads, copies and deletions at once', async () => {
+    const client = await newTenant(service, {});
+    const one = async (index: number) => {
+      const { id } = await client.upload({ content: bytes(index * 40) });
+      if (index % 2 === 0) await tryCopy(client, id);
+      if (index % 3 === 0) await remove(client, id);
+    };
+    const work = Promise.all(Array.from({ length: 60 }, (_, index) => one(index)));
+    let isDone = false;
+    void work.then(() => {
+      isDone = true;
+    });
+    const database = await openTestDatabase(service.dataDirectory);
+    while (!isDone) await foldUsage(database);
+    await work;
+    expect(await usageOf(client)).toMatchObject(await actualUsage(service, client.organizationId));
+    const wrong = (await recountUsage(database.read)).filter(
+      ({ counted, actual }) => counted.bytes !== actual.bytes || counted.attachments !== actual.attachments,
+    );
+    expect(wrong).toEqual([]);
+    await database.close();
+  });
+
+  test('is put right by a recount if somebody has changed the counters', async () => {
+    const client = await newTenant(service, {});
+    await client.upload({ content: bytes(100) });
+    const database = await openTestDatabase(service.dataDirectory);
+    await database.write((manager) =>
+      manager.query(`INSERT INTO usage_changes VALUES ('${client.organizationId}', 7, -3)`),
+    );
+    expect(await usageOf(client)).toMatchObject({ bytes: 107, attachments: -2 });
+    await database.write((manager) => correctUsage(manager));
+    expect(await usageOf(client)).toMatchObject({ bytes: 100, attachments: 1 });
+    await database.close();
+  });
+});
+
+describe('many uploads at once', () => {
+  test.each([
+    ['that come as a whole', 20 * kib, 50],
+    ['that are streamed', 200 * kib, 100],
+    ['kept in rows', 900, 50],
+  ])('%s: as many are stored as fit, to the byte', async (_, size, room) => {
+    const client = await newTenant(service, { bytes: room * size });
+    const answers = await Promise.all(Array.from({ length: 2 * room }, () => upload(client, size)));
+    const codes = tally(answers.map(codeOf));
+    expect(codes).toEqual({ ok: room, QUOTA_EXCEEDED: room });
+    const usage = { bytes: room * size, attachments: room };
+    expect(await usageOf(client)).toMatchObject(usage);
+    expect(await actualUsage(service, client.organizationId)).toEqual(usage);
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+    expect(codeOf(await upload(client, 0))).toBe('ok');
+    report(`${2 * room} uploads of ${size} bytes with room for ${room}: ${JSON.stringify(codes)}`);
+  });
+
+  test('with room for 50 attachments: 50 are made', async () => {
+    const client = await newTenant(service, { attachments: 50 });
+    const [{ id }] = await Promise.all([client.upload({ content: bytes(10) })]);
+    const run = (index: number) => (index % 2 === 0 ? upload(client, 10) : tryCopy(client, id));
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => run(index)));
+    expect((await usageOf(client)).attachments).toBe(50);
+    const codes = tally(answers.map(codeOf));
+    expect(codes).toEqual({ ok: 49, QUOTA_EXCEEDED: 51 });
+    const refused = answers.find(({ errors }) => errors)?.errors?.[0]?.extensions;
+    expect(refused).toMatchObject({ limit: 50, details: [{ type: 'quota_attachments' }] });
+  });
+
+  test('through every door: the bound is not passed', async () => {
+    const size = 10 * kib;
+    const client = await newTenant(service, { bytes: 50 * size });
+    const byTarget = async () => {
+      const answer = await tryTarget(client, size);
+      const target = answer.data?.createUploadTarget?.target;
+      if (!target) return answer;
+      await fetch(target.url, { method: 'PUT', body: bytes(size) });
+      return tryContent(client, { documentKey: target.documentKey });
+    };
+    const chunkedUpload = async () => {
+      const connection = await RawConnection.open(client.url);
+      const head = {
+        ...client.headers,
+        'Apollo-Require-Preflight': 'true',
+        'Content-Type': `multipart/form-data; boundary=${testBoundary}`,
+        'Transfer-Encoding': 'chunked',
+      };
+      await connection.send(requestHead('/graphql', head));
+      await connection.send(chunked(parts(bytes(size)), 4_000));
+      const { body } = await connection.response();
+      connection.destroy();
+      return JSON.parse(body) as { errors: undefined };
+    };
+    const doors = [
+      () => upload(client, size),
+      () => tryContent(client, base64(size)),
+      () => tryContent(client, { dataUrl: `data:;base64,${bytes(size).toString('base64')}` }),
+      byTarget,
+      chunkedUpload,
+    ];
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => doors[index % doors.length]?.() ?? upload(client, size)),
+    );
+    const codes = tally(answers.map(codeOf));
+    const stored = await actualUsage(service, client.organizationId);
+    expect(Object.keys(codes).toSorted()).toEqual(['QUOTA_EXCEEDED', 'ok']);
+    expect(stored).toEqual({ bytes: (codes['ok'] ?? 0) * size, attachments: codes['ok'] });
+    expect(stored.bytes).toBeLessThanOrEqual(50 * size);
+    expect(await usageOf(client)).toMatchObject(stored);
+    report(`200 uploads by five doors with room for 50: ${JSON.stringify(codes)}`);
+  });
+});
+
+describe('an upload that has no room is refused', () => {
+  const open = async (client: Client, headers: Record<string, string | number>) => {
+    const connection = await RawConnection.open(client.url);
+    const common = { ...client.headers, 'Apollo-Require-Preflight': 'true' };
+    await connection.send(requestHead('/graphql', { ...common, ...headers }));
+    return connection;
+  };
+
+  test('before its body is read, if its length is told', async () => {
+    const client = await newTenant(service, { bytes: 1_000_000 });
+    const form = parts(bytes(1_000_001));
+    const fits = parts(bytes(1_000_000));
+    const connection = await open(client, formHeaders(form.length));
+    await connection.send(form.subarray(0, 1_000));
+    const { status, body } = await connection.response();
+    const { errors } = JSON.parse(body) as { errors: { extensions: object }[] };
+    expect([status, errors[0]?.extensions]).toEqual([
+      413,
+      {
+        code: 'QUOTA_EXCEEDED',
+        limit: 1_000_000,
+        details: [
+          {
+            loc: ['input', 'content'],
+            msg: 'The organization may store at most 1000000 bytes.',
+            type: 'quota_bytes',
+          },
+        ],
+      },
+    ]);
+    connection.destroy();
+    const other = await open(client, formHeaders(fits.length));
+    await other.send(fits);
+    expect((await other.response()).status).toBe(200);
+    other.destroy();
+  });
+
+  test('before a JSON body is read', async () => {
+    const client = await newTenant(service, { bytes: 1_000_000 });
+    const connection = await open(client, {
+      'Content-Type': 'application/json',
+      'Content-Length': 10_000_000,
+    });
+    const { status, body } = await connection.response();
+    expect([status, body]).toEqual([413, expect.stringContaining('QUOTA_EXCEEDED')]);
+    connection.destroy();
+  });
+
+  test('at the byte too many, if its length is not told', async () => {
+    const size = 300_000;
+    const client = await newTenant(service, { bytes: size });
+    const form = parts(bytes(size + 1));
+    const head = form.indexOf('\r\n\r\nxxx') + 4;
+    const connection = await open(client, {
+      'Content-Type': `multipart/form-data; boundary=${testBoundary}`,
+      'Transfer-Encoding': 'chunked',
+    });
+    const chunkOf = (part: Buffer) => withoutEnd(chunked(part, 50_000));
+    await connection.send(chunkOf(form.subarray(0, head + size)));
+    while ((await reserved())[0]?.bytes !== size) await sleep(10);
+    await expect(connection.response(50)).rejects.toThrow('No response');
+    await connection.send(chunkOf(form.subarray(head + size, head + size + 1)));
+    const { status, body } = await connection.response();
+    expect([status, body]).toEqual([413, expect.stringContaining('"limit":300000')]);
+    connection.destroy();
+    expect(codeOf(await upload(client, size))).toBe('ok');
+  });
+
+  test('if the files of one request have no room together', async () => {
+    const client = await newTenant(service, { bytes: 500_000 });
+    const operation = {
+      query: `mutation ($a: Upload!, $b: Upload!) {
+        a: createAttachment(input: { content: { upload: $a } }) { attachment { id } }
+        b: createAttachment(input: { content: { upload: $b } }) { attachment { id } } }`,
+      variables: { a: null, b: null },
+    };
+    const send = (size: number) =>
+      client.multipart(operation, [{ content: bytes(size) }, { content: bytes(size) }], {
+        0: ['variables.a'],
+        1: ['variables.b'],
+      });
+    expect(codeOf(await send(250_001))).toBe('QUOTA_EXCEEDED');
+    expect((await usageOf(client)).bytes).toBe(0);
+    expect(codeOf(await send(250_000))).toBe('ok');
+    expect((await usageOf(client)).bytes).toBe(500_000);
+  });
+});
+
+describe('room is given back', () => {
+  const size = 400_000;
+  const untilFits = async (client: Client) => {
+    while (codeOf(await upload(client, size)) !== 'ok') await sleep(20);
+    expect(await reserved()).toEqual([]);
+  };
+
+  test('by uploads that are refused or of no use', async () => {
+    const client = await newTenant(service, { bytes: size });
+    const wrong = { query: 'mutation ($file: Upload!) { nothing }', variables: { file: null } };
+    const unused = {
+      query: 'query ($file: Upload) { viewer { organizationId } }',
+      variables: { file: null },
+    };
+    for (const operation of [wrong, unused])
+      await client.multipart(operation, [{ content: bytes(200_000) }], { 0: ['variables.file'] });
+    expect(codeOf(await client.tryUpload({ content: bytes(size), name: 'a/..' }))).toBe('INVALID_FILE_NAME');
+    expect(codeOf(await tryContent(client, { base64: `${'A'.repeat(400)}!` }))).toBe('INVALID_BASE64');
+    expect(await usageOf(client)).toMatchObject({ bytes: 0, attachments: 0 });
+    await untilFits(client);
+  });
+
+  test.each(['multipart', 'chunked'])('by a client that goes away in the middle: %s', async (way) => {
+    const client = await newTenant(service, { bytes: size });
+    const form = parts(bytes(size));
+    const connection = await RawConnection.open(client.url);
+    const common = { ...client.headers, 'Apollo-Require-Preflight': 'true' };
+    const type = { 'Content-Type': `multipart/form-data; boundary=${testBoundary}` };
+    const length = way === 'chunked' ? { 'Transfer-Encoding': 'chunked' } : { 'Content-Length': form.length };
+    await connection.send(requestHead('/graphql', { ...common, ...type, ...length }));
+    const half = form.subarray(0, 200_000);
+    await connection.send(way === 'chunked' ? withoutEnd(chunked(half, 50_000)) : half);
+    while (((await reserved())[0]?.bytes ?? 0) < 190_000) await sleep(10);
+    expect(codeOf(await upload(client, size))).toBe('QUOTA_EXCEEDED');
+    connection.abort();
+    await untilFits(client);
+  });
+
+  test('by an upload target whose time is over', async () => {
+    const client = await newTenant(service, { bytes: size });
+    const { url } = await newTarget(client, size);
+    expect(codeOf(await tryTarget(client, 1))).toBe('QUOTA_EXCEEDED');
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+    now += 15 * 60_000;
+    expect(codeOf(await upload(client, size))).toBe('ok');
+    expect((await fetch(url, { method: 'PUT', body: bytes(size) })).status).toBe(404);
+  });
+
+  test('by none whose bytes have come, until an attachment is made of them', async () => {
+    const client = await newTenant(service, { bytes: size });
+    const { url, documentKey } = await newTarget(client, size);
+    expect((await fetch(url, { method: 'PUT', body: bytes(size) })).status).toBe(201);
+    now += 16 * 60_000;
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+    for (let time = 0; time < 2; time += 1)
+      expect(codeOf(await tryContent(client, { documentKey }))).toBe('ok');
+    expect(await usageOf(client)).toMatchObject({ bytes: size, attachments: 2 });
+  });
+
+  test('by a deletion', async () => {
+    const client = await newTenant(service, { bytes: size });
+    const { id } = await client.upload({ content: bytes(size) });
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+    await remove(client, id);
+    expect(codeOf(await upload(client, size))).toBe('ok');
+  });
+});
+
+test('a killed process gives back what it had reserved', async () => {
+  const directory = await makeTemporaryDirectory();
+  const size = 3_000_000;
+  const env = { DATA_DIR: directory, QUOTA_BYTES: String(size) };
+  const rounds = Number(process.env['ROUNDS'] ?? 2);
+  let key = '';
+  for (let round = 0; round < rounds; round += 1) {
+    const doomed = await spawnService({ ...env, ...(key ? { BOOTSTRAP_API_KEY: key } : {}) });
+    key = doomed.client.key ?? '';
+    const { sent } = beginUpload(doomed.client, bytes(size));
+    await sent;
+    while (((await reserved(directory))[0]?.bytes ?? 0) < size / 3) await sleep(10);
+    await doomed.end('SIGKILL');
+    const reservationTimes = { deadAfterMs: 100 };
+    await using next = await startService({ ...env, BOOTSTRAP_API_KEY: key }, { reservationTimes });
+    let refused = 0;
+    let answer = await upload(next.client, size);
+    for (; codeOf(answer) !== 'ok'; answer = await upload(next.client, size)) {
+      refused += 1;
+      await sleep(50);
+    }
+    expect(refused).toBeGreaterThan(0);
+    await remove(next.client, answer.data?.createAttachment.attachment.id ?? '');
+    expect(await usageOf(next.client)).toMatchObject({ bytes: 0, attachments: 0, maxBytes: size });
+  }
+  report(`${rounds} kills with all room reserved: it was given back each time`);
+}, 60_000);
