@@ -128,10 +128,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
       onDownloadsLost: (err) => log.warn({ err }, 'downloads not recorded'),
     }),
     ...(await createSigners(config, { publicUrl, secrets, clock })),
-    onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
-    onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
-    onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
-    onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
+    ...createDelayLog(log),
   };
 }
 
@@ -162,4 +159,14 @@ function createQuotas(
 ) {
   const reservations = new Reservations(deps.database, reservationTimes);
   return { reservations, quotas: new Quotas({ ...deps, reservations, quotaDefaults }) };
+}
+
+/** Told of work in the background that is tried again. */
+function createDelayLog(log: Pick<Log, 'warn'>) {
+  return {
+    onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
+    onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
+    onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
+    onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
+  };
 }

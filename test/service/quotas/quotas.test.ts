@@ -16,6 +16,7 @@ import { startService, type TestService } from '../../support/service.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase, queryTestDatabase } from '../../support/test-database.js';
+import { TusClient } from '../targets/tus-client.js';
 import {
   actualUsage,
   codeOf,
@@ -345,6 +346,26 @@ describe('room is given back', () => {
     expect(await usageOf(client)).toMatchObject({ bytes: size, attachments: 2 });
   });
 
+  test('by an upload in several requests that is terminated; one of unknown length holds what has come', async () => {
+    const client = await newTenant(service, { bytes: size });
+    const tus = new TusClient(service, client.key);
+    const url = await tus.create(size);
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+    expect((await tus.post({ 'upload-length': '1' })).fault).toBe('QUOTA_EXCEEDED quota_bytes');
+    expect((await tus.send(url, { method: 'DELETE' })).status).toBe(204);
+    const { headers } = await tus.post({ 'upload-defer-length': '1' });
+    const deferred = headers.get('location') ?? '';
+    const patch = (offset: number, body: Buffer, more: Record<string, string> = {}) =>
+      tus.send(deferred, { method: 'PATCH', headers: { 'upload-offset': String(offset), ...more }, body });
+    expect((await patch(0, bytes(size - 1))).status).toBe(204);
+    expect(codeOf(await upload(client, 2))).toBe('QUOTA_EXCEEDED');
+    expect((await patch(size - 1, bytes(2))).fault).toBe('QUOTA_EXCEEDED quota_bytes');
+    const tooLong = { 'upload-length': String(size + 1) };
+    expect((await patch(size - 1, bytes(1), tooLong)).fault).toBe('QUOTA_EXCEEDED quota_bytes');
+    expect((await patch(size - 1, bytes(1), { 'upload-length': String(size) })).status).toBe(204);
+    expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
+  });
+
   test('by a deletion', async () => {
     const client = await newTenant(service, { bytes: size });
     const { id } = await client.upload({ content: bytes(size) });
@@ -352,6 +373,23 @@ describe('room is given back', () => {
     await remove(client, id);
     expect(codeOf(await upload(client, size))).toBe('ok');
   });
+});
+
+test('the trash counts, until it is emptied', async () => {
+  await using other = await startService({ TRASH_DAYS: '1', QUOTA_BYTES: '1000', QUOTA_ATTACHMENTS: '1' });
+  const { client } = other;
+  const { id } = await client.upload({ content: bytes(1_000) });
+  await remove(client, id);
+  expect(await usageOf(client)).toMatchObject({ bytes: 1_000, attachments: 1 });
+  expect(codeOf(await upload(client, 0))).toBe('QUOTA_EXCEEDED');
+  await client.ask('mutation ($id: ID!) { restoreAttachment(input: { attachmentId: $id }) { __typename } }', {
+    id,
+  });
+  expect(await usageOf(client)).toMatchObject({ bytes: 1_000, attachments: 1 });
+  const permanently = '{ attachmentId: $id, permanently: true }';
+  await client.ask(`mutation ($id: ID!) { deleteAttachment(input: ${permanently}) { __typename } }`, { id });
+  expect(await usageOf(client)).toMatchObject({ bytes: 0, attachments: 0 });
+  expect(codeOf(await upload(client, 1_000))).toBe('ok');
 });
 
 test('a killed process gives back what it had reserved', async () => {
