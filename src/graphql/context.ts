@@ -64,7 +64,6 @@ export interface GraphqlDependencies {
   uploadMeter: UploadMeter;
   /** The URL that takes the bytes of an upload target. */
   uploadUrl(targetId: string): string;
-  /** The URL of a share link. */
   shareUrl(token: string): string;
   /** Whether share links may be made and used. */
   shareLinks: boolean;
