@@ -14,8 +14,10 @@ const paths: Record<string, string[]> = {
   '/attachments/01980000-0000-7000-8000-000000000000/a.txt': ['GET', 'HEAD', 'OPTIONS'],
   '/graphql': ['GET', 'HEAD', 'POST', 'OPTIONS'],
   '/graphql/': ['GET', 'HEAD', 'POST', 'OPTIONS'],
-  '/uploads/token': ['PUT', 'OPTIONS'],
+  '/uploads': ['POST', 'OPTIONS'],
+  '/uploads/token': ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
   '/s/token': ['GET', 'HEAD', 'OPTIONS'],
+  '/.well-known/jwks.json': ['GET', 'HEAD', 'OPTIONS'],
   '/health/live': ['GET', 'HEAD', 'OPTIONS'],
   '/health/ready': ['GET', 'HEAD', 'OPTIONS'],
   '/metrics': ['GET', 'HEAD', 'OPTIONS'],
@@ -44,7 +46,7 @@ describe('a method that the path does not answer', () => {
   });
 
   test('is still 404 where no path is', async () => {
-    for (const path of ['/attachment', '/attachments/', '/graphql//', '/graphql/x', '/uploads', '/']) {
+    for (const path of ['/attachment', '/attachments/', '/graphql//', '/graphql/x', '/upload', '/']) {
       const { status, headers } = await fetch(`${service.url}${path}`, { method: 'PATCH' });
       expect([path, status, headers.get('allow')]).toEqual([path, 404, null]);
     }
