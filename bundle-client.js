@@ -51,6 +51,10 @@ export async function bundleClient(folder) {
     platform: 'node',
     target: 'node20.19',
     entryPoints: { node: 'src/client/node.ts' },
+    // Packages inside that are CommonJS.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
   });
   declareTypes();
 }

@@ -69,8 +69,9 @@ export class ClaimcheckError extends Error {
 /** An HTTP answer, read to its end. */
 export interface Answer {
   status: number;
-  retryAfter: string | null;
   text: string;
+  /** Null if it has none of this name. */
+  header(name: string): string | null;
 }
 
 interface Body {
@@ -131,7 +132,8 @@ function unexpected(answer: Answer): ClaimcheckError {
   });
 }
 
-function secondsOf({ retryAfter }: Answer): number | undefined {
+function secondsOf({ header }: Answer): number | undefined {
+  const retryAfter = header('retry-after');
   return retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }
 

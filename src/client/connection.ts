@@ -1,6 +1,6 @@
 import { type Answer, ClaimcheckError, dataOf, errorOf, unreachable } from './client-error.js';
 import { documentOf } from './operations.js';
-import type { Outgoing, Platform } from './platform.js';
+import type { Outgoing, Platform, ResumeStore } from './platform.js';
 import { withRetries } from './retry.js';
 import type { Operations } from './schema-types.js';
 
@@ -11,20 +11,24 @@ export interface ClaimcheckOptions {
   credential: string | (() => string | Promise<string>);
   /** How often a request that failed for a passing reason is repeated; 5 if left out. */
   retries?: number | undefined;
+  /** Remembers uploads under way. If left out, `localStorage` in browsers and nothing in Node; null for nothing. */
+  store?: ResumeStore | null | undefined;
 }
 
 /** Requests to one service, with the credential and the retries of its client. */
 export class Connection {
   readonly platform: Platform;
   readonly retries: number;
+  readonly store: ResumeStore | null;
   readonly #base: string;
   readonly #credential: ClaimcheckOptions['credential'];
 
-  constructor({ url, credential, retries = 5 }: ClaimcheckOptions, platform: Platform) {
+  constructor({ url, credential, retries = 5, store }: ClaimcheckOptions, platform: Platform) {
     const base = new URL(url);
     if (!/^https?:$/.test(base.protocol)) throw new TypeError(`${url} is no http or https URL.`);
     this.platform = platform;
     this.retries = retries;
+    this.store = store === undefined ? platform.store : store;
     this.#base = `${base.origin}${base.pathname.replace(/\/*$/, '/')}`;
     this.#credential = credential;
   }
@@ -110,9 +114,9 @@ export class Connection {
 
 /** An answer, read to its end. Throws ClaimcheckError if it breaks off. */
 export async function read(response: Response): Promise<Answer> {
-  const retryAfter = response.headers.get('retry-after');
+  const { status, headers } = response;
   try {
-    return { status: response.status, retryAfter, text: await response.text() };
+    return { status, text: await response.text(), header: (name) => headers.get(name) };
   } catch (error) {
     throw error instanceof ClaimcheckError ? error : unreachable(error);
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { unreachable } from './client-error.js';
@@ -8,6 +8,7 @@ import { read } from './connection.js';
 import { chunksOf, type Outgoing, type Platform, type Source, sourceOf } from './platform.js';
 
 export const nodePlatform: Platform = {
+  store: null,
   open: async (file) => (typeof file === 'string' ? openPath(file) : sourceOf(file)),
   sha256: async (source, signal) => {
     const hash = createHash('sha256');
@@ -18,7 +19,7 @@ export const nodePlatform: Platform = {
     return hash.digest('hex');
   },
   send: async ({ method, url, headers, body, signal, onSent }) => {
-    const content = body instanceof FormData ? { body } : contentOf(body, { headers, onSent });
+    const content = !body || body instanceof FormData ? { body } : contentOf(body, { headers, onSent });
     try {
       const response = await fetch(url, { method, headers, ...content, ...(signal ? { signal } : {}) });
       return await read(response);
@@ -32,13 +33,22 @@ export const nodePlatform: Platform = {
 async function openPath(path: string): Promise<Source> {
   const facts = await stat(path);
   if (!facts.isFile()) throw new TypeError(`${path} is no file.`);
+  return partOf(path, { name: basename(path), lastModified: facts.mtimeMs, start: 0, end: facts.size });
+}
+
+/** The bytes of a file from `start` up to, and without, `end`. */
+function partOf(
+  path: string,
+  { start, end, ...facts }: { name: string; lastModified: number; start: number; end: number },
+): Source {
+  const open = () =>
+    createReadStream(path, { start, end: Math.max(start, end - 1), highWaterMark: 1024 * 1024 });
   return {
-    name: basename(path),
-    size: facts.size,
-    lastModified: facts.mtimeMs,
-    stream: () =>
-      Readable.toWeb(createReadStream(path, { highWaterMark: 1024 * 1024 })) as ReadableStream<Uint8Array>,
-    blob: async () => new Blob([await readFile(path)]),
+    ...facts,
+    size: end - start,
+    stream: () => Readable.toWeb(end > start ? open() : Readable.from([])) as ReadableStream<Uint8Array>,
+    blob: async () => new Blob(end > start ? ((await open().toArray()) as Buffer<ArrayBuffer>[]) : []),
+    slice: (from, to) => partOf(path, { ...facts, start: start + from, end: Math.min(end, start + to) }),
   };
 }
 

@@ -11,52 +11,47 @@ const attachment = `fragment Attachment on Attachment {
   digest { hash }
 }`;
 
+/** A mutation whose one argument has the type that all such have. */
+function change(name: string, field: string, selection: string): string {
+  const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input!`;
+  return `mutation ${name}($input: ${type}) { ${field}(input: $input) { ${selection} } }`;
+}
+
+const attachments = '{ ...Attachment }';
+const links = `links { position state attachment ${attachments} }`;
+
 const documents: Record<keyof Operations, string> = {
-  Create: `mutation Create($input: CreateAttachmentInput!) {
-  createAttachment(input: $input) { attachment { ...Attachment } }
-}`,
-  CreateTarget: `mutation CreateTarget($input: CreateUploadTargetInput!) {
-  createUploadTarget(input: $input) { target { documentKey method url headers { name value } } }
-}`,
-  Claim: `mutation Claim($input: ClaimAttachmentInput!) {
-  claimAttachment(input: $input) { alreadyClaimed attachment { ...Attachment } }
-}`,
-  Link: `mutation Link($input: LinkAttachmentsInput!) {
-  linkAttachments(input: $input) {
-    field { name version }
-    links { position state attachment { ...Attachment } }
-    rejected { ...Attachment }
-    unlinked { ...Attachment }
-  }
-}`,
-  Delete: `mutation Delete($input: DeleteAttachmentInput!) {
-  deleteAttachment(input: $input) { deletedAttachmentId }
-}`,
+  Create: change('Create', 'createAttachment', `attachment ${attachments}`),
+  CreateTarget: change('CreateTarget', 'createUploadTarget', 'target { documentKey url }'),
+  Claim: change('Claim', 'claimAttachment', `alreadyClaimed attachment ${attachments}`),
+  Link: change(
+    'Link',
+    'linkAttachments',
+    `field { name version } ${links} rejected ${attachments} unlinked ${attachments}`,
+  ),
+  Delete: change('Delete', 'deleteAttachment', 'deletedAttachmentId'),
   Get: `query Get($id: ID!) {
-  attachment(id: $id) { ...Attachment }
+  attachment(id: $id) ${attachments}
 }`,
   DownloadUrl: `query DownloadUrl($id: ID!, $disposition: Disposition!, $expiresIn: Int!) {
   attachment(id: $id) { status downloadUrl(disposition: $disposition, expiresIn: $expiresIn) }
 }`,
   List: `query List($filter: AttachmentFilter, $orderBy: AttachmentOrder, $first: Int, $after: String) {
   attachments(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
-    nodes { ...Attachment }
+    nodes ${attachments}
     pageInfo { hasNextPage endCursor }
   }
 }`,
   Field: `query Field($type: String!, $id: ID!, $field: String!) {
   record(type: $type, id: $id) {
-    field(name: $field) {
-      name version
-      links(includePending: true) { position state attachment { ...Attachment } }
-    }
+    field(name: $field) { name version ${links.replace(' ', '(includePending: true) ')} }
   }
 }`,
   Viewer: `query Viewer {
   viewer { organizationId permissions principal { id kind name } }
 }`,
   Changes: `subscription Changes($attachmentId: ID, $record: RecordInput) {
-  attachmentChanged(attachmentId: $attachmentId, record: $record) { ...Attachment }
+  attachmentChanged(attachmentId: $attachmentId, record: $record) ${attachments}
 }`,
 };
 

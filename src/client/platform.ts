@@ -1,5 +1,12 @@
 import type { Answer } from './client-error.js';
 
+/** Remembers uploads under way, so that a later run or another load of the page goes on with them. */
+export interface ResumeStore {
+  get(key: string): string | null | Promise<string | null>;
+  set(key: string, value: string): void | Promise<void>;
+  remove(key: string): void | Promise<void>;
+}
+
 /** A file to send, wherever it lies. */
 export interface Source {
   /** Empty if it has none. */
@@ -12,14 +19,16 @@ export interface Source {
   stream(): ReadableStream<Uint8Array>;
   /** All of it: a large file's bytes are read only as they are needed, if the platform can. */
   blob(): Promise<Blob>;
+  /** The bytes from `start` up to, and without, `end`. */
+  slice(start: number, end: number): Source;
 }
 
-/** A request that brings bytes. */
+/** A request that may bring bytes. */
 export interface Outgoing {
-  method: 'POST' | 'PUT';
+  method: string;
   url: string;
   headers: Record<string, string>;
-  body: FormData | Source;
+  body: FormData | Source | null;
   signal: AbortSignal | undefined;
   /** Called with all bytes of the body that have gone out by now. */
   onSent(bytes: number): void;
@@ -33,6 +42,8 @@ export interface Platform {
   sha256(source: Source, signal: AbortSignal | undefined): Promise<string>;
   /** Rejects with ClaimcheckError if there is no answer, and with the signal's reason. */
   send(request: Outgoing): Promise<Answer>;
+  /** Null if nothing is remembered unless the client is told where. */
+  store: ResumeStore | null;
 }
 
 /** A file of which the runtime itself knows the bytes. */
@@ -44,6 +55,7 @@ export function sourceOf(blob: Blob): Source {
     lastModified,
     stream: () => blob.stream() as ReadableStream<Uint8Array>,
     blob: async () => blob,
+    slice: (start, end) => sourceOf(blob.slice(start, end)),
   };
 }
 

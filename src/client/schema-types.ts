@@ -180,16 +180,7 @@ export interface Operations {
   };
   CreateTarget: {
     variables: { input: CreateUploadTargetInput };
-    data: {
-      createUploadTarget: {
-        target: {
-          documentKey: string;
-          method: string;
-          url: string;
-          headers: { name: string; value: string }[];
-        };
-      };
-    };
+    data: { createUploadTarget: { target: { documentKey: string; url: string } } };
   };
   Claim: {
     variables: { input: ClaimAttachmentInput };

@@ -1,3 +1,4 @@
+import { ClaimcheckError } from './client-error.js';
 import type { Connection } from './connection.js';
 import type { Source } from './platform.js';
 import { abortWith, withRetries } from './retry.js';
@@ -8,7 +9,7 @@ import type {
   RecordInput,
   TextFormat,
 } from './schema-types.js';
-import { type Progress, sendToTarget } from './transfer.js';
+import type { Progress } from './transfer.js';
 
 export interface UploadOptions {
   /** Claims it for this record at once. */
@@ -32,7 +33,7 @@ export interface UploadOptions {
   idempotencyKey?: string | undefined;
 }
 
-/** Files up to this size go in one request, larger ones by a target. */
+/** Files up to this size go in one request, larger ones by tus. */
 export const oneRequestBytes = 8 * 1024 * 1024;
 
 /** Uploads a file in the way that its size asks for, and creates the attachment once. */
@@ -72,7 +73,7 @@ async function uploadSmall(
   });
 }
 
-/** The bytes go to a target while they are hashed. */
+/** The bytes go by tus while they are hashed. */
 async function uploadLarge(
   connection: Connection,
   source: Source,
@@ -80,19 +81,33 @@ async function uploadLarge(
   tell: (sent: number) => void,
 ): Promise<AttachmentFields> {
   const { signal, end } = abortWith(options.signal);
-  const { fileName } = describe(source, options, '');
+  const { fileName, idempotencyKey } = describe(source, options, '');
   try {
     const hashing = connection.platform.sha256(source, signal);
     // The transfer's own failure is told first, and ends the hashing.
     hashing.catch(() => undefined);
-    const documentKey = await sendToTarget(connection, source, {
+    tell(0);
+    // With its protocol, which a page without large files does not load.
+    const { sendLarge } = await import('./resume.js');
+    const { policy } = options;
+    const sent = await sendLarge(connection, source, {
       fileName,
-      policy: options.policy,
+      policy,
+      idempotencyKey,
       signal,
       onSent: tell,
     });
-    const input = { ...describe(source, options, await hashing), content: { documentKey } };
-    return (await connection.ask('Create', { input }, options.signal)).createAttachment.attachment;
+    const key = options.idempotencyKey ?? sent.idempotencyKey;
+    const described = describe(source, { ...options, idempotencyKey: key }, await hashing);
+    const input = { ...described, content: { documentKey: sent.documentKey } };
+    const created = await connection
+      .ask('Create', { input }, options.signal)
+      .catch(async (error: unknown) => {
+        if (error instanceof ClaimcheckError && !error.retryable) await sent.forget();
+        throw error;
+      });
+    await sent.forget();
+    return created.createAttachment.attachment;
   } finally {
     end();
   }

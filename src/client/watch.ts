@@ -52,7 +52,7 @@ export async function* watchChanges(
 }
 
 function changeOf(text: string): AttachmentFields {
-  const data = dataOf({ status: 200, retryAfter: null, text }) as Operations['Changes']['data'];
+  const data = dataOf({ status: 200, text, header: () => null }) as Operations['Changes']['data'];
   return data.attachmentChanged;
 }
 

@@ -10,15 +10,24 @@ export interface RemoteResult {
   lines: string[];
 }
 
+interface RemoteOptions {
+  folder: string;
+  env: Record<string, string>;
+  input?: string;
+  /** Kills it. */
+  signal?: AbortSignal;
+}
+
 /** Runs `claimcheck` with these words in a folder, with no more of an environment than what is given. */
 export async function runRemote(
   words: string[],
-  { folder, env, input = '' }: { folder: string; env: Record<string, string>; input?: string },
+  { folder, env, input = '', signal }: RemoteOptions,
 ): Promise<RemoteResult> {
   const child = spawn(process.execPath, [resolve('dist/claimcheck.cjs'), ...words], {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
   });
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [stdout, stderr, [status]] = await Promise.all([

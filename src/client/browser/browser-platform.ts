@@ -8,11 +8,25 @@ export const browserPlatform: Platform = {
   },
   sha256: hashInWorker,
   send,
+  store: {
+    get: (key) => withStorage((storage) => storage.getItem(key)),
+    set: (key, value) => void withStorage((storage) => storage.setItem(key, value)),
+    remove: (key) => void withStorage((storage) => storage.removeItem(key)),
+  },
 };
+
+/** A page may have none, or a full one: its uploads then begin again after a reload. */
+function withStorage<T>(use: (storage: Storage) => T): T | null {
+  try {
+    return use(localStorage);
+  } catch {
+    return null;
+  }
+}
 
 /** `fetch` tells nothing of what has gone out. */
 async function send({ method, url, headers, body, signal, onSent }: Outgoing): Promise<Answer> {
-  const content = body instanceof FormData ? body : await body.blob();
+  const content = !body || body instanceof FormData ? body : await body.blob();
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -21,8 +35,8 @@ async function send({ method, url, headers, body, signal, onSent }: Outgoing): P
       reject(signal?.reason);
     };
     request.onload = () => {
-      const retryAfter = request.getResponseHeader('retry-after');
-      resolve({ status: request.status, retryAfter, text: request.responseText });
+      const header = (name: string) => request.getResponseHeader(name);
+      resolve({ status: request.status, text: request.responseText, header });
     };
     request.onerror = () => reject(unreachable(undefined));
     request.onloadend = () => signal?.removeEventListener('abort', abort);

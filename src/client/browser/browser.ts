@@ -9,6 +9,7 @@ export const createClaimcheck = (options: ClaimcheckOptions): Claimcheck => conn
 export type * from '../claimcheck.js';
 export type { ClaimcheckErrorCode, ClaimcheckErrorDetail } from '../client-error.js';
 export type { ClaimcheckOptions } from '../connection.js';
+export type { ResumeStore } from '../platform.js';
 export type * from '../schema-types.js';
 export type { Progress } from '../transfer.js';
 export type { UploadOptions } from '../upload.js';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Claimcheck } from '../../client/claimcheck.js';
 import { ClaimcheckError } from '../../client/client-error.js';
 import { createClaimcheck } from '../../client/node.js';
+import type { ResumeStore } from '../../client/platform.js';
 import { onOneLine } from '../output.js';
 
 /** Exit codes. */
@@ -24,14 +25,14 @@ const defaultUrl = 'http://127.0.0.1:4000';
 /** A client of the service and with the key that the options or the environment name. */
 export async function openSession(
   { url, keyFile }: SessionOptions,
-  { retries }: { retries: number },
+  { retries, store = null }: { retries: number; store?: ResumeStore | null },
 ): Promise<Claimcheck> {
   const { CLAIMCHECK_URL, CLAIMCHECK_KEY } = process.env;
   const credential = keyFile === undefined ? CLAIMCHECK_KEY : await readKey(keyFile);
   if (!credential?.trim()) throw new UsageError('There is no key: set CLAIMCHECK_KEY, or name a --key-file.');
   const address = url || CLAIMCHECK_URL || defaultUrl;
   try {
-    return createClaimcheck({ url: address, credential: credential.trim(), retries });
+    return createClaimcheck({ url: address, credential: credential.trim(), retries, store });
   } catch {
     throw new UsageError(`${address} is no http or https URL.`);
   }

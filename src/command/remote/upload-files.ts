@@ -17,6 +17,7 @@ import {
   tellFault,
   UsageError,
 } from './session.js';
+import { createUploadStore } from './upload-store.js';
 
 export interface UploadCommandOptions extends SessionOptions {
   record?: RecordInput;
@@ -47,7 +48,7 @@ export async function uploadFiles(words: string[], options: UploadCommandOptions
   if (options.name !== undefined && found.length > 1) throw new UsageError('--name is for one file.');
   // Before the standard input is read to its end.
   await (await openSession(options, { retries: 1 })).viewer();
-  const claimcheck = await openSession(options, { retries: 8 });
+  const claimcheck = await openSession(options, { retries: 8, store: createUploadStore() });
   if (!isInput) return uploadAll(claimcheck, found, options);
   const folder = await mkdtemp(join(tmpdir(), 'claimcheck-'));
   try {

@@ -66,22 +66,19 @@ test('a File keeps its name, and a Blob gets the one it is given', async () => {
 test.each([
   ['path', async () => fileOf('large.bin', large)],
   ['Blob', async () => new File([large], 'large.bin')],
-])(
-  'a large %s goes by a target, with its length, and its progress is told to the end',
-  async (kind, make) => {
-    await using front = await startFront(service.url, () => 'pass');
-    const told: { sent: number; total: number }[] = [];
-    const onProgress = (progress: { sent: number; total: number }) => told.push(progress);
-    const attachment = await connect(front.url).upload(await make(), { onProgress });
-    expect(attachment).toMatchObject({ fileName: 'large.bin', size: large.length, sha256: sha256(large) });
-    expect(told.length).toBeGreaterThanOrEqual(kind === 'path' ? 5 : 2);
-    expect(told).toEqual(told.toSorted((one, other) => one.sent - other.sent));
-    expect(told[0]).toEqual({ sent: 0, total: large.length });
-    expect(told.at(-1)).toEqual({ sent: large.length, total: large.length });
-    // The target's URL is the service's own.
-    expect(front.requests).toEqual(['POST /graphql', 'POST /graphql']);
-  },
-);
+])('a large %s goes by tus, and its progress is told to the end', async (kind, make) => {
+  await using front = await startFront(service.url, () => 'pass');
+  const told: { sent: number; total: number }[] = [];
+  const onProgress = (progress: { sent: number; total: number }) => told.push(progress);
+  const attachment = await connect(front.url).upload(await make(), { onProgress });
+  expect(attachment).toMatchObject({ fileName: 'large.bin', size: large.length, sha256: sha256(large) });
+  expect(told.length).toBeGreaterThanOrEqual(kind === 'path' ? 5 : 2);
+  expect(told).toEqual(told.toSorted((one, other) => one.sent - other.sent));
+  expect(told[0]).toEqual({ sent: 0, total: large.length });
+  expect(told.at(-1)).toEqual({ sent: large.length, total: large.length });
+  // The target's URL is the service's own.
+  expect(front.requests).toEqual(['POST /graphql', 'POST /graphql']);
+});
 
 test('one key makes one attachment, and other content under it is refused', async () => {
   const claimcheck = connect();

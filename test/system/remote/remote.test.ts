@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '../../support/free-port.js';
+import { startFront } from '../../support/front.js';
 import { runRemote } from '../../support/run-remote.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
@@ -30,7 +32,7 @@ const environment = () => ({ CLAIMCHECK_URL: service.url, CLAIMCHECK_KEY: servic
 const run = (
   words: string[],
   { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
-) => runRemote(words, { folder, env: { ...environment(), ...env }, input });
+) => runRemote(words, { folder, env: { XDG_CACHE_HOME: folder, ...environment(), ...env }, input });
 const linesOf = ({ lines }: { lines: string[] }) => lines.map((line) => JSON.parse(line) as Line);
 const write = (name: string, content: string) => writeFile(join(folder, name), content);
 const count = async () => {
@@ -92,6 +94,37 @@ describe('upload', () => {
     expect((await run(['upload', 'a.txt'], { env })).stderr).toContain('UNAUTHENTICATED: ');
     expect(await run(['upload', 'a.txt', '--key-file', 'key'], { env })).toMatchObject({ status: 0 });
   });
+});
+
+test('a large upload goes on in another run after the first was killed', async () => {
+  const port = await freePort();
+  let isCut = true;
+  await using front = await startFront(`http://127.0.0.1:${port}`, (_path, _index, method) =>
+    method === 'PATCH' && isCut ? { cutAfter: 12_000_000 } : 'pass',
+  );
+  await using behind = await startService({ PORT: String(port), PUBLIC_URL: front.url });
+  await writeFile(join(folder, 'large.bin'), Buffer.alloc(16_000_000, 'x'));
+  const env = {
+    CLAIMCHECK_URL: front.url,
+    CLAIMCHECK_KEY: behind.key,
+    XDG_CACHE_HOME: join(folder, 'cache'),
+  };
+  const stop = new AbortController();
+  const first = runRemote(['upload', 'large.bin'], { folder, env, signal: stop.signal });
+  while (!front.requests.some((line) => line.startsWith('HEAD')) || (front.bytes.at(-1) ?? 0) < 12_000_000)
+    await new Promise(setImmediate);
+  stop.abort();
+  expect((await first).status).toBeNull();
+  const [kept = ''] = await readdir(join(folder, 'cache/claimcheck/uploads'));
+  expect((await stat(join(folder, 'cache/claimcheck/uploads', kept))).mode & 0o777).toBe(0o600);
+  isCut = false;
+  const again = await runRemote(['upload', 'large.bin', '--json'], { folder, env });
+  expect(again).toMatchObject({ status: 0, stderr: '' });
+  expect(linesOf(again)).toMatchObject([{ size: 16_000_000 }]);
+  expect(front.bytes[front.requests.findLastIndex((line) => line.startsWith('PATCH'))]).toBeLessThan(
+    16_000_000,
+  );
+  expect(await readdir(join(folder, 'cache/claimcheck/uploads'))).toEqual([]);
 });
 
 test.each([

@@ -1,0 +1,123 @@
+import { ClaimcheckError } from './client-error.js';
+import type { Connection } from './connection.js';
+import type { Source } from './platform.js';
+import { pause } from './retry.js';
+import { isGone, sendRest } from './transfer.js';
+
+/** An upload at the service. Its URL is a credential for its bytes. */
+interface Begun {
+  url: string;
+  documentKey: string;
+  idempotencyKey: string;
+}
+
+export interface LargeUpload {
+  fileName: string;
+  policy: string | undefined;
+  idempotencyKey: string;
+  signal: AbortSignal;
+  onSent(bytes: number): void;
+}
+
+export interface Sent {
+  documentKey: string;
+  /** That of the first run, whose attachment may exist already. */
+  idempotencyKey: string;
+  /** Once the attachment has been made or refused. */
+  forget(): Promise<void>;
+}
+
+/** Two uploads of one file at a time do not share one at the service. */
+const inUse = new Set<string>();
+
+/** Brings the bytes of a large file to the service, as far as an earlier run has not, over as many requests as it takes. */
+export async function sendLarge(connection: Connection, source: Source, options: LargeUpload): Promise<Sent> {
+  const key = keyOf(connection, source, options);
+  const isOwn = key !== null && !inUse.has(key);
+  const store = isOwn ? connection.store : null;
+  if (isOwn) inUse.add(key);
+  try {
+    const earlier = store && key !== null ? read(await store.get(key)) : null;
+    let begun = earlier ?? (await begin(connection, source, options));
+    if (store && key !== null && !earlier) await store.set(key, JSON.stringify(begun));
+    try {
+      await sendAll(connection, source, begun, options);
+    } catch (error) {
+      if (!earlier || !isGone(error)) throw error;
+      begun = await begin(connection, source, options);
+      if (store && key !== null) await store.set(key, JSON.stringify(begun));
+      await sendAll(connection, source, begun, options);
+    }
+    const { documentKey, idempotencyKey } = begun;
+    return {
+      documentKey,
+      idempotencyKey,
+      forget: async () => void (key !== null && (await store?.remove(key))),
+    };
+  } finally {
+    if (isOwn) inUse.delete(key);
+  }
+}
+
+/** Null for bytes without a name or an age: others could have the same. */
+function keyOf(
+  { base }: Connection,
+  { name, size, lastModified }: Source,
+  { policy }: LargeUpload,
+): string | null {
+  if (name === '' || lastModified === 0) return null;
+  return `claimcheck:${JSON.stringify([base, name, size, lastModified, policy ?? null])}`;
+}
+
+/** Null for anything else than an upload: others may write to the store too. */
+function read(text: string | null): Begun | null {
+  try {
+    const { url, documentKey, idempotencyKey } = JSON.parse(text ?? '') as Partial<Begun>;
+    const isWhole = [url, documentKey, idempotencyKey].every((value) => typeof value === 'string');
+    return isWhole ? ({ url, documentKey, idempotencyKey } as Begun) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function begin(
+  connection: Connection,
+  source: Source,
+  { fileName, policy, idempotencyKey, signal }: LargeUpload,
+): Promise<Begun> {
+  const input = {
+    fileName,
+    size: source.size,
+    protocol: 'TUS',
+    ...(policy === undefined ? {} : { policy }),
+  } as const;
+  const { url, documentKey } = (await connection.ask('CreateTarget', { input }, signal)).createUploadTarget
+    .target;
+  return { url, documentKey, idempotencyKey };
+}
+
+/** Attempts that bring the upload further do not count. */
+async function sendAll(
+  { platform, retries }: Connection,
+  source: Source,
+  { url }: Begun,
+  { signal, onSent }: LargeUpload,
+): Promise<void> {
+  let known = -1;
+  for (let failures = 0; ; failures += 1) {
+    const onOffset = (offset: number) => {
+      if (known >= 0 && offset > known) failures = 0;
+      known = Math.max(known, offset);
+    };
+    try {
+      return await sendRest({ platform, source, url, signal, onSent, onOffset });
+    } catch (error) {
+      signal.throwIfAborted();
+      // Another request brings its bytes, or has brought them meanwhile.
+      const isTaken = error instanceof ClaimcheckError && [409, 460].includes(error.status ?? 0);
+      if (!(error instanceof ClaimcheckError) || failures >= retries) throw error;
+      if (!error.isPassing && !isTaken) throw error;
+      await pause(error.retryAfterSeconds, failures, signal);
+    }
+  }
+}
