@@ -76,7 +76,7 @@ export class HeldUpload {
   }
 }
 
-const checkpointMs = 1_000;
+const checkpointMs = 500;
 const checkpointBytes = 32 * 1024 * 1024;
 
 /** Settles what has come once in a while, beside the next bytes: a crash costs no more than these. */

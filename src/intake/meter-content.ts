@@ -48,7 +48,13 @@ export interface PartOfContent {
   fault: unknown;
 }
 
-/** The same of content that is of use even if it breaks off. Never throws, and leaves nothing under way. */
+/** Bytes that are too few for a batch are handed on so often. */
+const restMs = 1_000;
+
+/**
+ * The same of content that is of use even if it breaks off. Bytes that come slowly do not wait for a whole batch. Never throws, and
+ * leaves nothing under way.
+ */
 export async function meterPart(
   content: Readable,
   maxSize: number,
@@ -56,17 +62,23 @@ export async function meterPart(
   signal: AbortSignal,
 ): Promise<PartOfContent> {
   let handling: Promise<unknown> = Promise.resolve();
-  const sink = new ContentSink(maxSize, (batch) => {
-    handling = handle(batch);
+  const inTurn = (batch: Uint8Array[]) => {
+    handling = handling.then(() => handle(batch));
     return handling;
-  });
+  };
+  const sink = new ContentSink(maxSize, inTurn);
   addAbortSignal(signal, sink);
   finished(content, { writable: false }, (error) => error && sink.destroy(error));
   content.pipe(sink);
+  const timer = setInterval(() => {
+    const batch = sink.takeBatch();
+    if (batch.length > 0) inTurn(batch).catch((error: Error) => sink.destroy(error));
+  }, restMs);
   const fault = await whenFinished(sink).then(
     () => null,
     (error: unknown) => error,
   );
+  clearInterval(timer);
   await handling.catch(() => undefined);
   return { lastBatch: sink.takeBatch(), fault };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { assertDocumentKey, assertPartition } from './document-key.js';
 import {
@@ -75,35 +76,40 @@ class MemoryStorage implements Storage {
 
 class MemoryGrowing implements GrowingObjects {
   readonly #objects: Map<string, Buffer>;
-  readonly #unfinished = new Map<string, Buffer>();
+  /** By key and place. Each writer has a place of its own. */
+  readonly #unfinished = new Map<string, Map<string, Buffer>>();
 
   constructor(objects: Map<string, Buffer>) {
     this.#objects = objects;
   }
 
   async append(key: string, from: Growth): Promise<GrowingWriter | null> {
-    if (!(await this.holds(key, from))) return null;
-    let written = (this.#unfinished.get(key) ?? Buffer.of()).subarray(0, from.size);
+    const begun = this.#find(key, from);
+    if (begun === null) return null;
+    const place = randomUUID();
+    let written = begun;
+    const kept = new Map(from.place === null ? [] : [[from.place, begun]]);
+    this.#unfinished.set(key, kept);
     return {
       write: async (buffers) => {
         written = Buffer.concat([written, ...buffers]);
       },
       settle: async () => {
-        this.#unfinished.set(key, written);
-        return { size: written.byteLength, place: 'memory' };
+        kept.set(place, written);
+        return { size: written.byteLength, place };
       },
       close: async () => undefined,
     };
   }
 
-  async holds(key: string, { size }: Growth): Promise<boolean> {
-    assertDocumentKey(key);
-    return (this.#unfinished.get(key)?.byteLength ?? 0) >= size;
+  async holds(key: string, growth: Growth): Promise<boolean> {
+    return this.#find(key, growth) !== null;
   }
 
   async finish(key: string, growth: Growth): Promise<void> {
-    if (!(await this.holds(key, growth))) return;
-    this.#objects.set(key, (this.#unfinished.get(key) ?? Buffer.of()).subarray(0, growth.size));
+    const whole = this.#find(key, growth);
+    if (whole === null) return;
+    this.#objects.set(key, whole);
     this.#unfinished.delete(key);
   }
 
@@ -116,6 +122,13 @@ class MemoryGrowing implements GrowingObjects {
     let count = 0;
     for (const key of due) if (!(await isOnItsWay(key)) && this.#unfinished.delete(key)) count += 1;
     return count;
+  }
+
+  #find(key: string, { size, place }: Growth): Buffer | null {
+    assertDocumentKey(key);
+    if (size === 0) return Buffer.of();
+    const found = this.#unfinished.get(key)?.get(place ?? '');
+    return found && found.byteLength >= size ? found.subarray(0, size) : null;
   }
 }
 

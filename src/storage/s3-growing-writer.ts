@@ -20,7 +20,6 @@ const partSizes = [
 ];
 
 interface StoredPart {
-  number: number;
   tag: string;
   /** In bytes. */
   size: number;
@@ -29,13 +28,14 @@ interface StoredPart {
 /** The bytes of an unfinished object: parts of a multipart upload, and an object with the rest. */
 export interface StorePlace {
   upload: string | null;
+  /** The first has the number 1. */
   parts: readonly StoredPart[];
   end: { name: string; size: number } | null;
   /** The object that had the rest before. */
   stale: string | null;
 }
 
-type WrittenPart = [number: number, tag: string, size: number];
+type WrittenPart = [tag: string, size: number];
 
 /** Null where nothing has come. Throws for a text that is no place of this storage. */
 export function readPlace({ size, place }: Growth): StorePlace | null {
@@ -47,7 +47,7 @@ export function readPlace({ size, place }: Growth): StorePlace | null {
     upload,
     end,
     stale,
-    parts: parts.map(([number, tag, bytes]) => ({ number, tag, size: bytes })),
+    parts: parts.map(([tag, bytes]) => ({ tag, size: bytes })),
   };
   if (sizeOfParts(known.parts) + (end?.size ?? 0) !== size)
     throw new RangeError('The place has another size.');
@@ -55,7 +55,7 @@ export function readPlace({ size, place }: Growth): StorePlace | null {
 }
 
 function writePlace({ parts, ...place }: StorePlace): string {
-  return JSON.stringify({ ...place, parts: parts.map(({ number, tag, size }) => [number, tag, size]) });
+  return JSON.stringify({ ...place, parts: parts.map(({ tag, size }) => [tag, size]) });
 }
 
 export const sizeOfParts = (parts: readonly StoredPart[]): number =>
@@ -80,12 +80,12 @@ export class S3GrowingWriter implements GrowingWriter {
   #sending: Promise<void> = Promise.resolve();
   #told: Growth;
 
-  constructor(deps: S3GrowingWriterDependencies, from: StorePlace | null, rest: Buffer, nextNumber: number) {
+  constructor(deps: S3GrowingWriterDependencies, from: StorePlace | null, rest: Buffer) {
     this.#deps = deps;
     this.#from = from;
     this.#uploadId = from?.upload ?? null;
     this.#parts = [...(from?.parts ?? [])];
-    this.#nextNumber = nextNumber;
+    this.#nextNumber = this.#parts.length + 1;
     this.#chunks = [rest];
     this.#size = rest.byteLength;
     const size = sizeOfParts(this.#parts) + rest.byteLength;
@@ -132,13 +132,14 @@ export class S3GrowingWriter implements GrowingWriter {
     const { client, object } = this.#deps;
     this.#uploadId ??= await begin(this.#deps);
     const Body = Buffer.concat(this.#chunks);
-    const part = { number: this.#nextNumber, size: Body.byteLength };
+    const size = Body.byteLength;
+    const PartNumber = this.#nextNumber;
     this.#chunks = [];
     this.#size = 0;
     this.#nextNumber += 1;
-    const command = { ...object, UploadId: this.#uploadId, PartNumber: part.number, Body };
+    const command = { ...object, UploadId: this.#uploadId, PartNumber, Body };
     this.#sending = client.send(new UploadPartCommand(command)).then(({ ETag: tag = '' }) => {
-      this.#parts.push({ ...part, tag });
+      this.#parts.push({ tag, size });
     });
     // A failure is met by the next part, or once all is settled.
     this.#sending.catch(() => undefined);

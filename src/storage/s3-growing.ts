@@ -27,18 +27,17 @@ export class S3Growing implements GrowingObjects {
     this.#location = location;
   }
 
-  async append(key: string, from: Growth, isContested: boolean): Promise<GrowingWriter | null> {
+  /** Another writer can only replace parts, and then the upload cannot be completed: the parts are named with their tags. */
+  async append(key: string, from: Growth): Promise<GrowingWriter | null> {
     const place = readPlace(from);
     const deps = { client: this.#client, ...this.#namesOf(key) };
     return onStore(async () => {
-      if (place === null) return new S3GrowingWriter(deps, null, Buffer.of(), 1);
+      if (place === null) return new S3GrowingWriter(deps, null, Buffer.of());
       if (!(await this.#hasParts(key, place))) return null;
       const end = place.end === null ? Buffer.of() : await this.#readEnd(key, place.end.name);
       if (end === null || end.byteLength !== (place.end?.size ?? 0)) return null;
       if (place.stale !== null) await this.#removeEnd(key, place.stale).catch(() => undefined);
-      const last = place.parts.at(-1)?.number ?? 0;
-      // Another process may be sending one more part, and learns then that it is too late.
-      return new S3GrowingWriter(deps, place, end, last + (isContested ? 3 : 1));
+      return new S3GrowingWriter(deps, place, end);
     });
   }
 
@@ -89,16 +88,21 @@ export class S3Growing implements GrowingObjects {
       await this.#client.send(new PutObjectCommand({ ...object, Body: end ?? Buffer.of() }));
       return true;
     }
-    const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+    const Parts = parts.map(({ tag }, index) => ({ PartNumber: index + 1, ETag: tag }));
     if (end !== null && end.byteLength > 0) {
-      const PartNumber = (parts.at(-1)?.number ?? 0) + 3;
+      const PartNumber = parts.length + 1;
       const send = new UploadPartCommand({ ...object, UploadId, PartNumber, Body: end });
       const sent = await nullWhereMissing(this.#client.send(send));
       if (sent === null) return false;
       Parts.push({ PartNumber, ETag: sent.ETag ?? '' });
     }
     const complete = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } });
-    return (await nullWhereMissing(this.#client.send(complete))) !== null;
+    const sent = nullWhereMissing(this.#client.send(complete)).catch(async (error: unknown) => {
+      // A part is another by now: nobody can make a whole of them any more.
+      if (error instanceof Error && error.name === 'InvalidPart') await this.discard(key);
+      throw error;
+    });
+    return (await sent) !== null;
   }
 
   async #assertFinished(key: string, size: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ObjectWriter, Storage } from '../../src/storage/storage.js';
+import { describeGrowing } from './growing-contract.js';
 import { describeKeys, describePartitions, describeReading } from './storage-reading-contract.js';
 import { get, listed, mebibyte, newKey, partition, put } from './stored-objects.js';
 
@@ -20,6 +21,7 @@ export function describeStorage(name: string, open: () => Promise<TestedStorage>
 
     describeWholeOrAbsent(opened);
     describeWriters(opened);
+    describeGrowing(opened);
     describeReading(opened);
     describePartitions(opened);
     describeKeys(opened);

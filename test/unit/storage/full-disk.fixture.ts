@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { intakeFromStream } from '../../../src/intake/from-stream.js';
 import { createHasher } from '../../../src/intake/hash-content.js';
-import { createDocumentKey, hourPartition } from '../../../src/storage/document-key.js';
+import { createDocumentKey, createGrowingKey, hourPartition } from '../../../src/storage/document-key.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 
 /** Fills the disk that the named directory is, frees it again, and prints what happened, as JSON. */
@@ -60,6 +60,28 @@ const bigUpload = () =>
     },
   );
 
+/** Bytes that come bit by bit until the disk is full, and go on once there is room. */
+async function grow(): Promise<{ fault: string; told: boolean; whole: number | null }> {
+  const key = createGrowingKey(organizationId, now);
+  const first = await storage.growing.append(key, { size: 0, place: null }, false);
+  let size = 0;
+  let fault = 'none';
+  while (first && fault === 'none') {
+    fault = await faultOf(first.write([Buffer.alloc(2 ** 20, 3)]));
+    if (fault === 'none') size += 2 ** 20;
+  }
+  const told = await first?.settle(true);
+  await first?.close();
+  const next = told && (await storage.growing.append(key, told, false));
+  const growth = await next?.settle(true);
+  await next?.close();
+  if (growth) await storage.growing.finish(key, growth);
+  const whole = await storage.size(key);
+  await storage.remove(key);
+  return { fault, told: told?.size === size, whole };
+}
+
+const growing = await grow();
 const upload = await faultOf(bigUpload());
 const afterUpload = await fileNames();
 const keys: string[] = [];
@@ -78,6 +100,7 @@ await hasher.close();
 
 process.stdout.write(
   JSON.stringify({
+    growing,
     faults: { upload, put3MiB, putPage, check },
     left: {
       afterUpload: afterUpload.length,

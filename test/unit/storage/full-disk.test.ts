@@ -24,6 +24,7 @@ describeWithProgram(
           ...['sh', '-c', script, 'sh', directory, process.execPath, fixture],
         ]);
         expect(JSON.parse(stdout)).toEqual({
+          growing: { fault: 'STORAGE_UNAVAILABLE ENOSPC', told: true, whole: 8 * 2 ** 20 },
           faults: {
             upload: 'STORAGE_UNAVAILABLE ENOSPC',
             put3MiB: 'STORAGE_UNAVAILABLE ENOSPC',
