@@ -56,7 +56,7 @@ export interface AttachmentUrls {
   verify(request: SignedRequest): SignedAccess | 'invalid' | 'expired';
 }
 
-interface AttachmentUrlsOptions {
+export interface AttachmentUrlsOptions {
   /** Asked anew each time: with PORT=0 it is known only once the service listens. */
   publicUrl: () => string;
   /** The first one signs, every one verifies. */

@@ -76,6 +76,7 @@ export const routeNeeds = {
   'GET /attachments/:id/*': read,
   /** The signature is the credential. */
   'GET /previews/:id/:name': null,
+  'GET /records/archive': null,
   /** The token is the credential. */
   'GET /s/:token': null,
   'PUT /uploads/*': null,

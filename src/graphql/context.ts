@@ -4,6 +4,7 @@ import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { WatchTarget } from '../attachments/watch-attachments.js';
+import type { ArchiveUrls } from '../auth/archive-urls.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Need } from '../auth/permission-table.js';
@@ -56,7 +57,7 @@ export interface GraphqlDependencies {
   changes: Changes;
   verdictWatch: VerdictWatch;
   recordAuthorizer: RecordAuthorizer;
-  urls: AttachmentUrls;
+  urls: AttachmentUrls & ArchiveUrls;
   previewUrls: PreviewUrls;
   previews: Pick<Previews, 'measure' | 'find'>;
   receipts: ReceiptSigner;
@@ -195,7 +196,6 @@ export class GraphqlContext {
     return this.madeRecordLists;
   }
 
-  /** Access of the viewer to records. */
   get access(): RecordAccess {
     this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
     return this.madeAccess;

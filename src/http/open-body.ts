@@ -1,5 +1,4 @@
-import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { AttachmentError } from '../errors.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
 
@@ -7,6 +6,9 @@ import type { ByteRange, Storage } from '../storage/storage.js';
 const restMs = 1_000;
 /** Fewer bytes are sent in one go. */
 const smallSize = 64 * 1024;
+
+/** Whoever takes the bytes, and is closed in the end. */
+type Client = Pick<Writable, 'destroyed' | 'once'>;
 
 /**
  * Opens a part of a stored object for sending and waits for its first bytes, so that a fault shows while an error can
@@ -18,7 +20,7 @@ export async function openBody(
   storage: Pick<Storage, 'read'>,
   documentKey: string,
   range: ByteRange,
-  client: ServerResponse,
+  client: Client,
 ): Promise<Readable | Buffer> {
   const open = async (rest: ByteRange) => {
     const stream = await storage.read(documentKey, rest);
@@ -35,11 +37,7 @@ export async function openBody(
 }
 
 /** The bytes of a small range: another stream around them costs more than they do. None once the client has gone. */
-async function readWhole(
-  stream: Readable,
-  { start, end }: ByteRange,
-  client: ServerResponse,
-): Promise<Buffer> {
+async function readWhole(stream: Readable, { start, end }: ByteRange, client: Client): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let missing = end - start + 1;
   client.once('close', () => stream.destroy());

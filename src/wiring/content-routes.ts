@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
+import { listArchived } from '../access/list-archived.js';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import { findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
+import type { ArchivedPlace, ArchiveUrls } from '../auth/archive-urls.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { KnownKeys } from '../auth/known-keys.js';
 import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
@@ -13,10 +15,13 @@ import type { UrlMaker } from '../auth/url-makers.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
+import { PrincipalRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
-import { type LiveMaker, registerDownload } from '../http/download.js';
+import { registerArchive } from '../http/archive-route.js';
+import { type LiveMaker, type Receiver, registerDownload } from '../http/download.js';
 import { registerPreviews } from '../http/preview-route.js';
+import type { DownloadableFile } from '../http/send-file.js';
 import { registerShareLinks } from '../http/share-route.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
@@ -37,7 +42,7 @@ export interface ContentDependencies {
   recordAuthorizer: RecordAuthorizer;
   redirectDownloads: boolean;
   storage: Storage;
-  urls: AttachmentUrls;
+  urls: AttachmentUrls & ArchiveUrls;
 }
 
 /** Adds the routes that send content, or what is made of it. */
@@ -45,6 +50,7 @@ export function addContentRoutes(server: FastifyInstance, config: Config, deps: 
   addDownload(server, deps);
   addShareLinks(server, config, deps);
   addPreviews(server, deps);
+  addArchive(server, deps);
 }
 
 function accessOf({ recordAuthorizer, database }: ContentDependencies, viewer: Viewer): RecordAccess {
@@ -60,6 +66,14 @@ async function findMaker(
   const key = await keys.byId(maker.keyId);
   return key && { principalId: key.viewer.principal.id, keyId: key.id, expiresAt: key.expiresAt };
 }
+
+/** Notes whose bytes go to whom. */
+const noteDownload =
+  ({ downloads }: Pick<ContentDependencies, 'downloads'>) =>
+  ({ id: attachmentId, organizationId }: DownloadableFile, receiver: Receiver): void => {
+    const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
+    downloads.note({ attachmentId, organizationId, by });
+  };
 
 function addPreviews(server: FastifyInstance, deps: ContentDependencies): void {
   registerPreviews(server, {
@@ -88,10 +102,7 @@ function addDownload(server: FastifyInstance, deps: ContentDependencies): void {
       return findDownload(deps.database.read, id, viewer);
     },
     findMaker: (maker) => findMaker(deps, maker),
-    onDownload: ({ id: attachmentId, organizationId }, receiver) => {
-      const by = 'viewer' in receiver ? { principalId: receiver.viewer.principal.id } : { link: receiver };
-      deps.downloads.note({ attachmentId, organizationId, by });
-    },
+    onDownload: noteDownload(deps),
   });
 }
 
@@ -116,4 +127,48 @@ function addShareLinks(server: FastifyInstance, { shareLinks }: Config, deps: Co
       };
     },
   });
+}
+
+function addArchive(server: FastifyInstance, deps: ContentDependencies): void {
+  registerArchive(server, {
+    ...deps,
+    countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
+    findMaker: (maker) => findMaker(deps, maker),
+    onDownload: noteDownload(deps),
+    listFiles: (place, maker) => listApproved(deps, place, maker),
+  });
+}
+
+/**
+ * The files of an archive. Each is looked up when its turn comes: by then it may be gone, or rejected, and the credential of the
+ * URL's maker may have ended, which ends the archive.
+ */
+async function* listApproved(
+  deps: ContentDependencies,
+  place: ArchivedPlace,
+  maker: LiveMaker,
+): AsyncGenerator<DownloadableFile> {
+  const { database, keys } = deps;
+  const viewer = await viewerOf(deps, place.organizationId, maker);
+  for await (const id of listArchived({ database, access: accessOf(deps, viewer) }, viewer, place)) {
+    if (maker.keyId !== null && !(await keys.byId(maker.keyId))) throw new AttachmentError('FORBIDDEN');
+    const file = await findDownload(database.read, id, null).catch(nullUnlessApproved);
+    if (file?.organizationId === place.organizationId) yield file;
+  }
+}
+
+function nullUnlessApproved(error: unknown): null {
+  if (error instanceof AttachmentError && error.code === 'NOT_APPROVED') return null;
+  throw error;
+}
+
+/** As whom the record authorizer is asked. Reading is permitted by the signature. */
+async function viewerOf(
+  { database }: Pick<ContentDependencies, 'database'>,
+  organizationId: string,
+  { principalId: id, keyId }: LiveMaker,
+): Promise<Viewer> {
+  const known = await database.read.findOneBy(PrincipalRow, { organizationId, id });
+  const principal = { id, kind: known?.kind ?? 'USER', name: known?.name ?? null } as const;
+  return { organizationId, principal, permissions: new Set(), keyId };
 }

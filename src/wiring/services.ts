@@ -1,5 +1,6 @@
 import type { Logger } from 'typeorm';
 import { createDownloadLog } from '../audit/download-log.js';
+import { createArchiveUrls } from '../auth/archive-urls.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
 import { createPreviewUrls, type PreviewUrlsOptions } from '../auth/preview-urls.js';
 import { createUploadTokens } from '../auth/upload-tokens.js';
@@ -146,7 +147,10 @@ async function createSigners(config: Config, { publicUrl, secrets, clock }: Sign
     tokens,
     receipts: createReceiptSigner({ keys: receiptKeys, publicUrl, clock }),
     receiptKeys: receiptKeys.known,
-    urls: createAttachmentUrls({ publicUrl, secrets, clock }),
+    urls: {
+      ...createAttachmentUrls({ publicUrl, secrets, clock }),
+      ...createArchiveUrls({ publicUrl, secrets, clock }),
+    },
     uploadUrl: (targetId: string) => `${publicUrl()}/uploads/${tokens.issue(targetId)}`,
     shareUrl: (token: string) => `${publicUrl()}/s/${token}`,
   };

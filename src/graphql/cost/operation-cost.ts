@@ -218,6 +218,7 @@ const weights: Readonly<Record<string, number>> = {
   'Attachment.preview': 10,
   'Attachment.receipt': 10,
   'DeleteAttachmentPayload.receipt': 10,
+  'HostRecord.archiveUrl': 10,
   'PageInfo.hasNextPage': 10,
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,

@@ -1,4 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Resolver, Root } from 'type-graphql';
+import { assertPermitted } from '../../auth/permission-table.js';
+import { makerOf } from '../../auth/url-makers.js';
 import { toPageRequest } from '../../database/page.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { connectRecord } from '../connect-attachments.js';
@@ -10,6 +12,7 @@ import type { ConnectionOf } from '../types/connection.js';
 import { AttachmentStatus } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { AttachmentLink, HostRecord, RecordField, toRecordField } from '../types/record.js';
+import { Url } from '../types/scalars.js';
 import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 const opaque = 'Opaque and unique among all nodes.';
@@ -41,6 +44,29 @@ export class RecordFields {
     const views = await Promise.all(rows.map(({ name }) => access.mayView(ref, name)));
     const visible = rows.filter((_, index) => views[index]);
     return visible.map((row) => toRecordField(ref, row.name, { row }));
+  }
+
+  @FieldResolver(() => Url, {
+    description:
+      'A signed link to a ZIP of its approved attachments, of one field or of all; streamed. expiresIn in seconds, 1 to 604800.',
+  })
+  archiveUrl(
+    @Root() { ref: record }: HostRecord,
+    @Arg('expiresIn', () => Int, {
+      description: 'Seconds that the URL lives at least, 1 to 604800 (7 days).',
+      defaultValue: 300,
+    })
+    expiresIn: number,
+    @Arg('field', () => String, {
+      description: 'The name of one field; null: all that the record has claimed or links to.',
+      nullable: true,
+    })
+    field: string | null | undefined,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): string {
+    const { organizationId } = assertPermitted(viewer, ['attachments:read']);
+    const place = { organizationId, record, field: field ?? null };
+    return deps.urls.archiveUrl(place, { expiresIn, maker: makerOf(viewer) });
   }
 
   @FieldResolver(() => AttachmentConnection, {

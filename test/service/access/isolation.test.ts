@@ -168,6 +168,24 @@ describe('routes', () => {
     asked += 1;
   });
 
+  test('GET /records/archive of a record of the same name has nothing of hers', async () => {
+    const archiveOf = async (id: string) => {
+      const query = 'query ($id: ID!, $type: String!) { record(type: $type, id: $id) { archiveUrl } }';
+      const { record } = await stage.mallory.ask<{ record: { archiveUrl: string } }>(query, {
+        type: recordType,
+        id,
+      });
+      const forged = new URL(record.archiveUrl);
+      forged.searchParams.set('organization', stage.files.claimed.organizationId);
+      expect((await fetch(forged)).status).toBe(403);
+      return (await fetch(record.archiveUrl)).text();
+    };
+    const real = await archiveOf(stage.things.record.theirs);
+    expect(real).not.toContain('hush-');
+    expect(real.length).toBe((await archiveOf(stage.things.record.never)).length);
+    asked += 1;
+  });
+
   test('a signed URL is for its file alone', async () => {
     const { claimed, linked } = stage.files;
     const { attachment } = await stage.alice.ask<{ attachment: { downloadUrl: string } }>(
@@ -384,7 +402,7 @@ async function worldOf(alice: Client): Promise<unknown> {
   answers.push((await alice.graphql(record?.document(record.everything) ?? '', named)).data);
   return JSON.parse(
     JSON.stringify(answers, (key, value: unknown) =>
-      ['lastUsedAt', 'downloadUrl', 'receipt'].includes(key) ? null : value,
+      ['lastUsedAt', 'downloadUrl', 'archiveUrl', 'receipt'].includes(key) ? null : value,
     ),
   );
 }

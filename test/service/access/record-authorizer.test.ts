@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
+import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
 import { StatementCounter } from '../../support/statement-counter.js';
 import { storedFiles } from '../../support/stored-files.js';
@@ -260,6 +261,22 @@ test('a record is copied without the fields that may not be viewed', async () =>
     { id: to.id },
   );
   expect(record).toEqual({ fields: [{ name: 'files', links: [{ position: 0 }] }] });
+});
+
+test('an archive has the fields that the maker of its URL may view when it is fetched, and no others', async () => {
+  const record = newRecord();
+  deny('view', record, 'secret');
+  await service.client.upload(file('hidden.txt'), { record, field: 'secret' });
+  await service.client.upload(file('shown.txt'), { record, field: 'files' });
+  await service.client.upload(file('claimed.txt'), { record });
+  const { record: seen } = await service.client.ask<{ record: { all: string; secret: string } }>(
+    `query ($id: ID!) { record(type: "Case", id: $id) { all: archiveUrl secret: archiveUrl(field: "secret") } }`,
+    { id: record.id },
+  );
+  const namesIn = async (url: string) =>
+    readZip(Buffer.from(await (await fetch(url)).arrayBuffer())).map(({ name }) => name);
+  expect([await namesIn(seen.all), await namesIn(seen.secret)]).toEqual([['shown.txt', 'claimed.txt'], []]);
+  expect(about(record).filter(({ principal }) => principal.kind !== 'SERVICE')).toEqual([]);
 });
 
 test('a transfer asks whether the field that takes the attachment may be edited, and the fields that give it', async () => {

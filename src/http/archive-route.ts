@@ -1,0 +1,107 @@
+import { pipeline } from 'node:stream';
+import { create as contentDisposition } from 'content-disposition';
+import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
+import type { ArchivedPlace, ArchiveUrls } from '../auth/archive-urls.js';
+import { ArchiveNames, safeName } from '../content-types/archive-names.js';
+import type { DownloadPlaces } from '../limits/download-places.js';
+import type { Storage } from '../storage/storage.js';
+import { acceptSignature, type DownloadDependencies, type LiveMaker, setRefusalHeaders } from './download.js';
+import { openBody } from './open-body.js';
+import type { DownloadableFile } from './send-file.js';
+import { DigestCheck, writeZip, type ZipEntry } from './write-zip.js';
+
+export interface ArchiveDependencies
+  extends Pick<DownloadDependencies, 'countBadSignature' | 'findMaker' | 'onDownload'> {
+  storage: Pick<Storage, 'read'>;
+  urls: Pick<ArchiveUrls, 'verifyArchive'>;
+  places: Pick<DownloadPlaces, 'take'>;
+  /** The approved files of the place that the maker of the URL may see, each looked up when it is asked for. */
+  listFiles(place: ArchivedPlace, maker: LiveMaker): AsyncIterable<DownloadableFile>;
+}
+
+interface ArchiveRoute {
+  Querystring: Record<string, unknown>;
+}
+
+/** Adds `GET|HEAD /records/archive`, a ZIP of a record's files; the signature in its query is the credential. */
+export function registerArchive(server: FastifyInstance, deps: ArchiveDependencies): void {
+  server.route<ArchiveRoute>({
+    method: ['GET', 'HEAD'] satisfies HTTPMethods[],
+    url: '/records/archive',
+    handler: async (request, reply) => {
+      setRefusalHeaders(reply);
+      const verified = deps.urls.verifyArchive(request.query);
+      const { terms, maker } = await acceptSignature(deps, request, reply, verified);
+      const { place } = terms;
+      const receiver = { signature: String(request.query['signature']), maker };
+      const isBodiless = request.method === 'HEAD';
+      const release = isBodiless ? null : deps.places.take({ address: request.ip }, place.organizationId);
+      if (release) reply.raw.once('close', release);
+      try {
+        const entries = isBodiless ? null : await begin(openFiles(deps, place, receiver));
+        setArchiveHeaders(reply, place);
+        if (reply.raw.destroyed) release?.();
+        return reply.send(entries ? writeZip(entries) : undefined);
+      } catch (error) {
+        release?.();
+        throw error;
+      }
+    },
+  });
+}
+
+/** A range is not offered: the same bytes may not come twice. */
+function setArchiveHeaders(reply: FastifyReply, { record, field }: ArchivedPlace): void {
+  const parts = [record.type, record.id, ...(field === null ? [] : [field])];
+  const fileName = `${safeName(parts.join(' '))}.zip`;
+  reply.headers({
+    'content-type': 'application/zip',
+    'content-disposition': contentDisposition(fileName),
+    'accept-ranges': 'none',
+    'cross-origin-resource-policy': 'cross-origin',
+  });
+}
+
+/** Waits for the first entry, so that its fault can still be answered. */
+async function begin(entries: AsyncGenerator<ZipEntry>): Promise<AsyncGenerator<ZipEntry>> {
+  const first = await entries.next();
+  return (async function* goOn() {
+    if (first.done) return;
+    yield first.value;
+    yield* entries;
+  })();
+}
+
+/** Opens one file after the other. */
+async function* openFiles(
+  deps: ArchiveDependencies,
+  place: ArchivedPlace,
+  receiver: { signature: string; maker: LiveMaker },
+): AsyncGenerator<ZipEntry> {
+  const names = new ArchiveNames();
+  for await (const file of deps.listFiles(place, receiver.maker)) {
+    const { fileName, contentType, size, createdAt: date } = file;
+    const content = await openFile(deps.storage, file);
+    deps.onDownload(file, receiver);
+    yield { name: names.take(fileName), size, date, isCompressible: isCompressible(contentType), content };
+  }
+}
+
+async function openFile(
+  storage: Pick<Storage, 'read'>,
+  { documentKey, size, sha256 }: DownloadableFile,
+): Promise<DigestCheck> {
+  const content = new DigestCheck(sha256);
+  const body =
+    size === 0 ? Buffer.alloc(0) : await openBody(storage, documentKey, { start: 0, end: size - 1 }, content);
+  if (Buffer.isBuffer(body)) content.end(body);
+  // Whoever reads the content is told of a fault.
+  else pipeline(body, content, () => undefined);
+  return content;
+}
+
+const compressible =
+  /^(?:text\/|image\/(?:bmp|svg)|application\/(?:json|xml|rtf|javascript|sql|yaml)\b)|\+(?:json|xml)\b/;
+
+/** Text and the like. Pictures, recordings, documents and archives are compressed already; unknown ones may be. */
+const isCompressible = (contentType: string) => compressible.test(contentType.toLowerCase());
