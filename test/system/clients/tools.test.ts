@@ -33,6 +33,8 @@ const inBrowser = {
   sse: { names: ['live.txt', 'live.txt'] },
   websocket: { first: 'live.txt', second: 'live.txt', connections: 2 },
   uppy: { uploaded: 'uppy.txt' },
+  'uppy-tus': { uploaded: 'uppy.txt', hasKey: true },
+  tus: { fileName: 'tus.txt', size: 360_000 },
   filepond: { uploaded: 'filepond.txt', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
 };
 
