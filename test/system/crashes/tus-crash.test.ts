@@ -54,7 +54,7 @@ test(`kill -9 during uploads by tus, ${kills} times: each goes on from an offset
     const path = new URL(made.headers.get('location') ?? '').pathname;
     for (let told = 0; told < content.length; ) told = await append(path, content, told);
     const key = made.headers.get('upload-document-key') ?? '';
-    let attachment = null;
+    let attachment: Awaited<ReturnType<typeof attach>> | null = null;
     while (!attachment) attachment = await attach(pick(), key).catch(nullIfBroken);
     expect(attachment).toMatchObject({ size: content.length, sha256: { hash: sha256(content) } });
     counts.finished += 1;
