@@ -1,6 +1,6 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookDeliveryRow, type WebhookDeliveryState } from '../database/entities/webhook-delivery.js';
 import {
   countRows,
   findNewestFirst,
@@ -10,8 +10,16 @@ import {
   type Total,
 } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
+import { In } from '../database/typeorm.js';
 
 const order = 'DELIVERIES';
+
+/** Every condition must hold. */
+export interface DeliveryFilter {
+  attachmentId: string;
+  /** Any of these; null: all. */
+  states: readonly WebhookDeliveryState[] | null;
+}
 
 /**
  * One page of an attachment's deliveries, the newest first. Knows of organizations only: whether the viewer may see the
@@ -20,12 +28,12 @@ const order = 'DELIVERIES';
 export async function listDeliveries(
   manager: EntityManager,
   { organizationId }: Viewer,
-  attachmentId: string,
+  filter: DeliveryFilter,
   request: PageRequest,
 ): Promise<Page<WebhookDeliveryRow>> {
   const positionOf = ({ id, createdAt }: WebhookDeliveryRow) => ({ value: createdAt.getTime(), id });
   return readPage(request, { order, positionOf }, (stretch) =>
-    findNewestFirst(manager, WebhookDeliveryRow, select(manager, organizationId, attachmentId), {
+    findNewestFirst(manager, WebhookDeliveryRow, select(manager, organizationId, filter), {
       columns: [
         ['d.createdAt', 'd.created_at'],
         ['d.id', 'd.id'],
@@ -38,17 +46,20 @@ export async function listDeliveries(
 export function countDeliveries(
   manager: EntityManager,
   { organizationId }: Viewer,
-  attachmentId: string,
+  filter: DeliveryFilter,
 ): Promise<Total> {
-  return countRows(manager, select(manager, organizationId, attachmentId));
+  return countRows(manager, select(manager, organizationId, filter));
 }
 
 function select(
   manager: EntityManager,
   organizationId: string,
-  attachmentId: string,
+  { attachmentId, states }: DeliveryFilter,
 ): SelectQueryBuilder<WebhookDeliveryRow> {
-  return manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({ attachmentId, organizationId });
+  const isAny = states ? { state: In([...states]) } : {};
+  return manager
+    .createQueryBuilder(WebhookDeliveryRow, 'd')
+    .where({ attachmentId, organizationId, ...isAny });
 }
 
 /** The deliveries of the viewer's organization among these, in no order. */

@@ -155,7 +155,7 @@ export class Queries {
     @Ctx() { deps }: GraphqlContext,
   ): UploadPolicy {
     const query = { policy: policy ?? null, recordType: recordType ?? null, field: field ?? null };
-    return toUploadPolicy(findPolicy(deps.policies, query));
+    return toUploadPolicy(deps, findPolicy(deps.policies, query));
   }
 }
 

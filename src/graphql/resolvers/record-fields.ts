@@ -125,7 +125,7 @@ export class RecordFieldResolver {
 
   @FieldResolver(() => UploadPolicy, { description: 'The rules for what may be linked to it.' })
   policy(@Root() { record: { ref }, name }: RecordField, @Ctx() { deps }: GraphqlContext): UploadPolicy {
-    return toUploadPolicy(findPolicy(deps.policies, { record: ref, field: name }));
+    return toUploadPolicy(deps, findPolicy(deps.policies, { record: ref, field: name }));
   }
 }
 

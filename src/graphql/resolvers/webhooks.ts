@@ -12,6 +12,7 @@ import {
   toWebhookDelivery,
   type WebhookDelivery,
   WebhookDeliveryConnection,
+  WebhookDeliveryState,
 } from '../types/webhook-delivery.js';
 
 @Resolver()
@@ -20,16 +21,19 @@ export class Webhooks {
   async webhookDeliveries(
     @Arg('attachmentId', () => ID, { description: 'The attachment that the webhooks are about.' })
     attachmentId: string,
+    @Arg('state', () => [WebhookDeliveryState], { nullable: true, description: 'Any of these; null: all.' })
+    states: (keyof typeof WebhookDeliveryState)[] | null | undefined,
     @Args(() => PageArgs) page: PageArgs,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<WebhookDelivery>> {
     await assertVisible(context, attachmentId, ['attachmentId']);
     const { viewer } = context;
+    const filter = { attachmentId, states: states ?? null };
     return connect(
       toPageRequest(page),
-      (request) => context.list((read) => listDeliveries(read, viewer, attachmentId, request)),
+      (request) => context.list((read) => listDeliveries(read, viewer, filter, request)),
       toWebhookDelivery,
-      () => context.list((read) => countDeliveries(read, viewer, attachmentId)),
+      () => context.list((read) => countDeliveries(read, viewer, filter)),
     );
   }
 

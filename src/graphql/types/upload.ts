@@ -22,6 +22,9 @@ export class UploadPolicy {
   @Field(() => SafeInt, { description: 'Bytes of one file.' })
   maxFileSize!: number;
 
+  @Field(() => SafeInt, { description: 'Bytes of one file as base64 or dataUrl, decoded.' })
+  maxInlineSize!: number;
+
   @Field(() => [AcceptedType], { description: 'Empty: any type.' })
   acceptedTypes!: AcceptedType[];
 
@@ -38,13 +41,17 @@ export class UploadPolicy {
   sharing!: keyof typeof Sharing;
 }
 
-export function toUploadPolicy({ acceptedTypes, ...policy }: Policy): UploadPolicy {
+export function toUploadPolicy(
+  { maxInlineSize: ofService }: { maxInlineSize: number },
+  { acceptedTypes, ...policy }: Policy,
+): UploadPolicy {
+  const maxInlineSize = Math.min(ofService, policy.maxFileSize);
   const accepted = [...(acceptedTypes ?? [])].map(([contentType, extensions]) => ({
     contentType,
     extensions: [...extensions],
   }));
   const rule = policy.extensions === 'any' ? ExtensionRule.ANY : ExtensionRule.MATCH;
-  return { ...policy, acceptedTypes: accepted, extensions: rule };
+  return { ...policy, maxInlineSize, acceptedTypes: accepted, extensions: rule };
 }
 
 @ObjectType({ description: 'A header of an HTTP request.', simpleResolvers: true })

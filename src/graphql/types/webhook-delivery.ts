@@ -4,7 +4,7 @@ import { connectionType } from './connection.js';
 import { WebhookInteraction } from './enums.js';
 import { DateTime, Node, Url } from './scalars.js';
 
-const WebhookDeliveryState = { QUEUED: 'QUEUED', DELIVERED: 'DELIVERED', FAILED: 'FAILED' } as const;
+export const WebhookDeliveryState = { QUEUED: 'QUEUED', DELIVERED: 'DELIVERED', FAILED: 'FAILED' } as const;
 registerEnumType(WebhookDeliveryState, {
   name: 'WebhookDeliveryState',
   description: 'The states of a webhook that is to be sent.',

@@ -316,7 +316,7 @@ async function fill(
 
 test('a client that does not read holds few files and its place; one that goes frees both', async () => {
   const record = newRecord();
-  await fill(record, 20, randomBytes(3 * 2 ** 20), 2);
+  await fill(record, 20, randomBytes(2 ** 20), 2);
   const url = await urlOf(record);
   const before = opened;
   const [first, second] = [await begin(url), await begin(url)];

@@ -60,7 +60,7 @@ describe('the policy', () => {
   });
 
   test('is what RecordField.policy and uploadPolicy tell', async () => {
-    const facts = 'name maxFileSize maxCount sharing acceptedTypes { contentType extensions }';
+    const facts = 'name maxFileSize maxInlineSize maxCount sharing acceptedTypes { contentType extensions }';
     const told = await owner.ask<Record<string, unknown>>(`{
       record(type: "Event", id: "1") {
         few: field(name: "few") { policy { ${facts} } }
@@ -71,7 +71,8 @@ describe('the policy', () => {
       other: uploadPolicy(recordType: "Event", field: "any") { ${facts} }
       named: uploadPolicy(recordType: "Event", policy: "small") { ${facts} } }`);
     const { record, named, ...byArguments } = told;
-    const common = { maxFileSize: 268_435_456, maxCount: null, sharing: 'SHARED', acceptedTypes: [] };
+    const sizes = { maxFileSize: 268_435_456, maxInlineSize: 16_777_216 };
+    const common = { ...sizes, maxCount: null, sharing: 'SHARED', acceptedTypes: [] };
     expect(byArguments).toEqual({
       few: { ...common, name: 'few', maxCount: 5 },
       pictures: {
@@ -84,7 +85,7 @@ describe('the policy', () => {
     expect(record).toEqual(
       Object.fromEntries(Object.entries(byArguments).map(([name, policy]) => [name, { policy }])),
     );
-    expect(named).toEqual({ ...common, name: 'small', maxFileSize: 100 });
+    expect(named).toEqual({ ...common, name: 'small', maxFileSize: 100, maxInlineSize: 100 });
     const refused = await owner.graphql('{ uploadPolicy(recordType: "Nothing") { name } }');
     expect(faultsOf(refused)).toEqual({
       code: 'BAD_USER_INPUT',

@@ -77,6 +77,25 @@ describe('with a scanner', () => {
     expect(await settled(good, 'DELIVERED')).toMatchObject({ attempts: 1, lastStatusCode: 204, uri });
   });
 
+  test('deliveries are listed and counted by their state', async () => {
+    await start({ SCANNER: 'eicar' });
+    const attachment = await owner.upload({ content: 'x', name: 'x.txt' }, { webhooks: both() });
+    await settled(attachment, 'DELIVERED');
+    const query = `query ($id: ID!, $state: [WebhookDeliveryState!]) {
+      webhookDeliveries(attachmentId: $id, state: $state) { totalCount nodes { state } } }`;
+    const inState = async (state: string[] | null) => {
+      const { webhookDeliveries } = await owner.ask<Deliveries>(query, { id: attachment.id, state });
+      return [webhookDeliveries.totalCount, webhookDeliveries.nodes.length];
+    };
+    const found = [null, ['DELIVERED', 'FAILED'], ['QUEUED', 'FAILED'], []].map(inState);
+    expect(await Promise.all(found)).toEqual([
+      [1, 1],
+      [1, 1],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
   test('only what was asked for is told', async () => {
     await start({ SCANNER: 'eicar' });
     const onlyRejected = [{ uri, interactions: ['ATTACHMENT_REJECTED'] }];

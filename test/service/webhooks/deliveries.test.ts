@@ -76,26 +76,48 @@ test('deliveries are listed page by page, the newest first, in their organizatio
   let after: string | null = null;
   const sizes: number[] = [];
   do {
-    const page = await listDeliveries(database.read, viewer, id, toPageRequest({ first: 3, after }));
+    const page = await listDeliveries(
+      database.read,
+      viewer,
+      { attachmentId: id, states: null },
+      toPageRequest({ first: 3, after }),
+    );
     const before = page.edges[0]?.cursor ?? null;
-    const previous = await listDeliveries(database.read, viewer, id, toPageRequest({ last: 1, before }));
+    const previous = await listDeliveries(
+      database.read,
+      viewer,
+      { attachmentId: id, states: null },
+      toPageRequest({ last: 1, before }),
+    );
     expect(previous.edges.map(({ node }) => node.id)).toEqual(seen.slice(-1));
     seen.push(...page.edges.map(({ node }) => node.id));
     sizes.push(page.edges.length);
     after = page.hasMore ? (page.edges.at(-1)?.cursor ?? null) : null;
   } while (after !== null);
   expect([seen, sizes]).toEqual([all, [3, 3, 1]]);
-  expect(await countDeliveries(database.read, viewer, id)).toEqual({ count: 7, isExact: true });
-  const theirs = await listDeliveries(database.read, stranger, id, toPageRequest({ first: 3 }));
+  expect(await countDeliveries(database.read, viewer, { attachmentId: id, states: null })).toEqual({
+    count: 7,
+    isExact: true,
+  });
+  const theirs = await listDeliveries(
+    database.read,
+    stranger,
+    { attachmentId: id, states: null },
+    toPageRequest({ first: 3 }),
+  );
   expect(theirs.edges).toEqual([]);
-  expect(await countDeliveries(database.read, stranger, id)).toEqual({ count: 0, isExact: true });
+  expect(await countDeliveries(database.read, stranger, { attachmentId: id, states: null })).toEqual({
+    count: 0,
+    isExact: true,
+  });
   expect(await findDelivery(database.read, stranger, seen[0] ?? '')).toBeNull();
   expect(await findDelivery(database.read, viewer, seen[0] ?? '')).toMatchObject({ id: all[0] });
   for (const wrong of [
     { first: 3, after: 'x' },
     { first: 1_001, after: null },
   ]) {
-    const list = async () => listDeliveries(database.read, viewer, id, toPageRequest(wrong));
+    const list = async () =>
+      listDeliveries(database.read, viewer, { attachmentId: id, states: null }, toPageRequest(wrong));
     await expect(list()).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   }
 });
