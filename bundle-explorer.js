@@ -69,7 +69,10 @@ export async function bundleExplorer(folder) {
     .replace('{{script}}', `explorer/${nameOf(page, 'main', '.js')}`)
     .replace('{{style}}', `explorer/${nameOf(page, 'main', '.css')}`);
   writeFileSync(join(outdir, 'index.html'), html);
-  writeFileSync(join(outdir, 'licenses.txt'), licensesOf([made, page]));
+  writeFileSync(
+    join(outdir, 'licenses.txt'),
+    licensesOf([made, page].flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+  );
   await compressAll(outdir);
 }
 
@@ -80,10 +83,11 @@ function nameOf({ metafile }, name, extension) {
   return found;
 }
 
-/** Each package whose code is in the bundles, with its version and the text of its licence. */
-function licensesOf(results) {
-  const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
-  const folders = new Set(inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []));
+/** Each package of these files, with its version and the text of its licence. */
+export function licensesOf(files) {
+  const folders = new Set(
+    [...files].flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []),
+  );
   const notices = [...folders].toSorted().map((path) => {
     const folder = join(root, path);
     const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -94,7 +98,8 @@ function licensesOf(results) {
   return `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
 }
 
-async function compressAll(folder) {
+/** Writes gzip and Brotli of each text beside it. */
+export async function compressAll(folder) {
   const brotli = promisify(brotliCompress);
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
   await Promise.all(

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { build } from 'esbuild';
 import { bundleClient } from './bundle-client.js';
+import { bundleConsole } from './bundle-console.js';
 import { bundleExplorer } from './bundle-explorer.js';
 
 const folder = join(import.meta.dirname, 'dist');
@@ -107,6 +108,7 @@ async function makeBundle() {
   chmodSync(join(folder, 'claimcheck.cjs'), 0o755);
   await bundleExplorer(folder);
   await bundleClient(folder);
+  await bundleConsole(folder);
 }
 
 /** Starts the service once in a process of its own, which leaves behind what V8 has compiled for it. */
@@ -142,12 +144,13 @@ function serveOnce() {
 
 function isCurrent() {
   try {
-    const sources = ['src', 'explorer'].flatMap((room) =>
+    const sources = ['src', 'explorer', 'console'].flatMap((room) =>
       readdirSync(join(import.meta.dirname, room), { recursive: true }).map((name) => join(room, name)),
     );
     const changes = [
       'bundle.js',
       'bundle-client.js',
+      'bundle-console.js',
       'bundle-explorer.js',
       'package-lock.json',
       'tsconfig.json',

@@ -63,7 +63,9 @@ export const routeNeeds = {
   /** Each operation has its own need; content in the body has `contentNeed`. */
   'POST /graphql': null,
   'GET /graphql': null,
-  /** A page and its files, which hold nothing of anybody. */
+  /** Pages and their files, which hold nothing of anybody. */
+  'GET /': null,
+  'GET /console/:name': null,
   'GET /explorer': null,
   'GET /explorer/:name': null,
   /** The stream itself needs `subscriptionNeed`, and each operation its own. */

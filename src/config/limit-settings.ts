@@ -67,6 +67,7 @@ export const limitSettings = {
   EXPLORER: flag('true').describe(
     'Whether GET /explorer is GraphiQL, from files of this package: true or false.',
   ),
+  CONSOLE: flag('true').describe('Whether GET / is the console: true or false.'),
   FEDERATION: flag('false').describe(
     'Adds _service and _entities, for gateways of Apollo Federation 2: true or false.',
   ),
@@ -103,6 +104,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
     introspection: env.INTROSPECTION,
     sandbox: env.SANDBOX,
     explorer: env.EXPLORER,
+    console: env.CONSOLE,
     federation: env.FEDERATION,
   };
 }

@@ -58,6 +58,12 @@ export interface S3Location {
 
 export type S3Address = Omit<S3Location, 'accessKeyId' | 'secretAccessKey'>;
 
+/** The origin that pages send bytes to. */
+export function storeOrigin({ bucket, endpoint, region, pathStyle }: S3Address): string {
+  const { protocol, host } = new URL(endpoint ?? `https://s3.${region}.amazonaws.com`);
+  return `${protocol}//${pathStyle ? '' : `${bucket}.`}${host}`;
+}
+
 const parameters = ['endpoint', 'region', 'pathStyle'];
 
 /** Reads `s3://bucket/prefix?endpoint=…&region=…&pathStyle=true`. Throws an Error that says what is wrong with it. */

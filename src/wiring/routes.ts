@@ -7,6 +7,7 @@ import { assertListedRoute } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
+import { storeOrigin } from '../config/storage-settings.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { checkVariables } from '../graphql/check-variables.js';
@@ -21,10 +22,10 @@ import { createSocketProtocol } from '../graphql/subscriptions/socket-protocol.j
 import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
-import { explorerPath, registerExplorer } from '../http/explorer-route.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerHealth } from '../http/health.js';
 import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { explorerPath, registerConsole, registerExplorer } from '../http/page-routes.js';
 import { registerReceiptKeys } from '../http/receipt-keys-route.js';
 import { registerStreams } from '../http/stream-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
@@ -78,12 +79,17 @@ export async function addRoutes(
     scanner: () => deps.scanner.check(),
   });
   addMetrics(server, deps);
-  if (config.explorer) {
-    const folder = join(packageRoot(), 'dist/explorer');
-    await registerExplorer(server, { folder, anonymous: deps.anonymous });
-  }
+  const page = { dist: join(packageRoot(), 'dist'), anonymous: deps.anonymous };
+  if (config.explorer) await registerExplorer(server, page);
+  if (config.console) await registerConsole(server, { ...page, origins: otherOrigins(config) });
   registerReceiptKeys(server, deps.anonymous, deps.receiptKeys);
   return apollo;
+}
+
+/** The origin of URLs handed out, and that of the store which takes bytes from pages. */
+function otherOrigins({ publicUrl, storage }: Pick<Config, 'publicUrl' | 'storage'>): string[] {
+  const own = publicUrl === null ? [] : [new URL(publicUrl).origin];
+  return typeof storage === 'string' ? own : [...own, storeOrigin(storage)];
 }
 
 async function addGraphql(server: FastifyInstance, config: Config, services: RouteDependencies) {

@@ -147,7 +147,7 @@ export class PictureFields {
   @FieldResolver(() => Url, {
     nullable: true,
     description:
-      'A signed link to a smaller picture of it, without metadata such as a place; of a PDF, of its first page. Null unless it is APPROVED and a picture or PDF.',
+      'A signed link to a smaller picture of it, without metadata such as a place; of a PDF, of its first page. Null unless it is APPROVED and a picture or PDF, and in the trash.',
   })
   preview(
     @Root() { stored }: Attachment,
@@ -180,7 +180,8 @@ export class PictureFields {
     return budget.once(`${attachment.id} ${expiresIn} ${name}`, async () => {
       const preview = { id: attachment.id, blobId: blob.id, name };
       const url = deps.previewUrls.signedUrl(preview, { expiresIn, maker: makerOf(viewer) });
-      const permitted = viewer.permissions.has('attachments:read') && blob.verdict === 'APPROVED';
+      const isShown = blob.verdict === 'APPROVED' && !(attachment instanceof TrashedAttachmentRow);
+      const permitted = viewer.permissions.has('attachments:read') && isShown;
       return permitted && hasPreview(attachment.contentType) && (await access.view(stored)) ? url : null;
     });
   }

@@ -6,7 +6,8 @@ import { startService, type TestService } from '../../support/service.js';
 describe('the explorer', () => {
   let service: TestService;
   beforeAll(async () => {
-    service = await startService();
+    // A path that leads above /explorer is that of the console otherwise.
+    service = await startService({ CONSOLE: 'false' });
   });
   afterAll(() => service.close());
 

@@ -20,38 +20,30 @@ const codings = [
   ['gzip', '.gz'],
 ] as const;
 
-/** The editor styles its lines by elements and attributes of its own, so styles may be inline; nothing else may. */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "worker-src 'self'",
-  "connect-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "font-src 'self' data:",
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 const forGood = 'public, max-age=31536000, immutable';
 
-/** The path of the explorer's page, below that of the public URL. */
-export function explorerPath(publicUrl: string | null): string {
-  return `${publicUrl === null ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')}/explorer`;
+export interface PageOptions {
+  /** The page's name in the log. */
+  title: string;
+  /** The route of the page. */
+  url: string;
+  /** The route that its other files lie below, without a slash at its end. */
+  filesUrl: string;
+  /** The folder that the build has made. Without it there is no page. */
+  folder: string;
+  /** Content-Security-Policy. */
+  policy: string;
+  anonymous: NetworkRate | null;
 }
 
-/**
- * Adds `GET /explorer`, GraphiQL, and the files that its page loads, all from `folder`. The names of those files change with
- * their content. Without the folder, which the build makes, there is no explorer.
- */
-export async function registerExplorer(
+/** Adds a page and the files that it loads. The names of those files change with their content. */
+export async function registerPage(
   server: FastifyInstance,
-  { folder, anonymous }: { folder: string; anonymous: NetworkRate | null },
+  { title, url, filesUrl, folder, policy, anonymous }: PageOptions,
 ): Promise<void> {
   // Empty if there is no such folder.
   const names: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
-  if (!names.has(page)) server.log.warn({ folder }, 'the explorer has not been built');
+  if (!names.has(page)) server.log.warn({ folder }, `the ${title} has not been built`);
   const read = keepFiles(folder);
   const send = async (request: FastifyRequest, reply: FastifyReply, name: string) => {
     const type = contentTypes[extname(name)];
@@ -62,16 +54,16 @@ export async function registerExplorer(
     reply.headers({ 'content-type': type, vary });
     return reply.send(await read(name + (end ?? '')));
   };
-  server.get('/explorer', async (request, reply) => {
+  server.get(url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
-    reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': pagePolicy });
+    reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
     return send(request, reply, page);
   });
-  server.get<{ Params: { name: string } }>('/explorer/:name', async (request, reply) => {
+  server.get<{ Params: { name: string } }>(`${filesUrl}/:name`, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
-    if (request.params.name === '') return reply.redirect('../explorer', 308);
+    if (request.params.name === '') return reply.redirect(`..${url}`, 308);
     // A worker has the policy of its own file.
-    reply.headers({ 'cache-control': forGood, 'content-security-policy': pagePolicy });
+    reply.headers({ 'cache-control': forGood, 'content-security-policy': policy });
     return send(request, reply, request.params.name);
   });
 }

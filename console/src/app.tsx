@@ -1,0 +1,87 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { I18nProvider } from 'react-aria-components';
+import { type Api, createApi, RefusedError } from './api';
+import { FilesPage } from './files-page';
+import { ViewerDocument, type ViewerQuery } from './gql/graphql';
+import { useLanguage, useTheme } from './preferences';
+import { readCredential, setCredential, subscribe } from './session';
+import { Shell } from './shell';
+import { SignIn } from './sign-in';
+import { LanguageContext, useWords } from './words';
+
+export type Viewer = ViewerQuery['viewer'];
+
+export function App() {
+  const [language, setLanguage] = useLanguage();
+  const [theme, setTheme] = useTheme();
+  useEffect(() => {
+    document.documentElement.lang = language;
+    document.documentElement.dataset['theme'] = theme;
+  }, [language, theme]);
+  const preferences = {
+    isDark: theme === 'dark',
+    toggleTheme: () => setTheme(theme === 'dark' ? 'light' : 'dark'),
+    toggleLanguage: () => setLanguage(language === 'de' ? 'en' : 'de'),
+  };
+  return (
+    <LanguageContext value={language}>
+      <I18nProvider locale={language}>
+        <Session preferences={preferences} />
+      </I18nProvider>
+    </LanguageContext>
+  );
+}
+
+export interface Preferences {
+  isDark: boolean;
+  toggleTheme(): void;
+  toggleLanguage(): void;
+}
+
+type Entered = { credential: string; viewer: Viewer | null; error: RefusedError | null };
+
+function Session({ preferences }: { preferences: Preferences }) {
+  const credential = useSyncExternalStore(subscribe, readCredential);
+  const api = useMemo(() => createApi(credential), [credential]);
+  const [entered, setEntered] = useState<Entered | null>(null);
+  const { say } = useWords();
+  useEffect(() => enter(api, credential, setEntered), [api, credential]);
+  const state = entered?.credential === credential ? entered : null;
+
+  if (credential === '' || state?.error)
+    return <SignIn refused={state?.error ?? null} preferences={preferences} />;
+  if (!state?.viewer) return <p className="notice">{say('loading')}</p>;
+  return (
+    <Shell viewer={state.viewer} preferences={preferences}>
+      {state.viewer.permissions.includes('attachments:read') ? (
+        <FilesPage api={api} viewer={state.viewer} />
+      ) : (
+        <p className="notice">{say('noReading')}</p>
+      )}
+    </Shell>
+  );
+}
+
+/** Asks who the credential is; one that is not accepted is forgotten. The result ends it. */
+function enter(api: Api, credential: string, tell: (entered: Entered) => void): (() => void) | undefined {
+  if (credential === '') return undefined;
+  let isOver = false;
+  api.ask(ViewerDocument, {}).then(
+    ({ viewer }) => {
+      if (!isOver) tell({ credential, viewer, error: null });
+    },
+    (error: unknown) => {
+      if (isOver) return;
+      const refusal = error instanceof RefusedError ? error : new RefusedError(String(error), null);
+      if (refusal.code === 'UNAUTHENTICATED') setCredential('');
+      tell({
+        credential: refusal.code === 'UNAUTHENTICATED' ? '' : credential,
+        viewer: null,
+        error: refusal,
+      });
+    },
+  );
+  return () => {
+    isOver = true;
+  };
+}

@@ -1,0 +1,23 @@
+/** The explorer has the same key, so that one sign-in is enough for both. */
+const storageKey = 'claimcheck:credential';
+const listeners = new Set<() => void>();
+
+/** The credential, as it was typed; empty if nobody is signed in. The tab alone remembers it, until it is closed. */
+export const readCredential = (): string => sessionStorage.getItem(storageKey) ?? '';
+
+/** Calls `listener` after each change, until the result is called. */
+export function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function setCredential(credential: string): void {
+  if (credential === '') sessionStorage.removeItem(storageKey);
+  else sessionStorage.setItem(storageKey, credential);
+  for (const listener of listeners) listener();
+}
+
+/** A key or token without a scheme gets one. */
+export function authorizationOf(credential: string): string {
+  return /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
+}
