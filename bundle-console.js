@@ -12,6 +12,8 @@ const root = import.meta.dirname;
 /** Makes the console in the folder `console` of `folder`. */
 export async function bundleConsole(folder) {
   const outDir = join(folder, 'console');
+  // Vite goes by it, and tests, which build too, have another.
+  process.env['NODE_ENV'] = 'production';
   const modules = new Set();
   const listModules = {
     name: 'list-modules',
@@ -32,9 +34,6 @@ export async function bundleConsole(folder) {
       },
       dedupe: ['react'],
     },
-    // Whatever the environment of the build says: tests build, too.
-    mode: 'production',
-    define: { 'process.env.NODE_ENV': '"production"' },
     worker: { format: 'es' },
     build: {
       chunkSizeWarningLimit: 1_000,
