@@ -38,7 +38,7 @@ interface ChoiceProps {
   name: 'status' | 'type' | 'order';
   place: Place;
   choices: readonly Word[];
-  /** What holds while nothing is chosen. */
+  /** The value while nothing is chosen. */
   none: Word;
 }
 

@@ -6,7 +6,7 @@ import type { Api } from './api';
 import { go } from './location';
 import { useWords } from './words';
 
-/** What is on its way, and what has come of the rest. */
+/** Files that are on their way, and the outcome of the others. */
 export function Uploads({
   uploads,
   api,

@@ -27,8 +27,8 @@ export interface PageOptions {
   title: string;
   /** The route of the page. */
   url: string;
-  /** The route that its other files lie below, without a slash at its end. */
-  filesUrl: string;
+  /** The route of its other files, with their name as a parameter. */
+  files: { url: string };
   /** The folder that the build has made. Without it there is no page. */
   folder: string;
   /** Content-Security-Policy. */
@@ -39,7 +39,7 @@ export interface PageOptions {
 /** Adds a page and the files that it loads. The names of those files change with their content. */
 export async function registerPage(
   server: FastifyInstance,
-  { title, url, filesUrl, folder, policy, anonymous }: PageOptions,
+  { title, url, files, folder, policy, anonymous }: PageOptions,
 ): Promise<void> {
   // Empty if there is no such folder.
   const names: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
@@ -59,7 +59,7 @@ export async function registerPage(
     reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
     return send(request, reply, page);
   });
-  server.get<{ Params: { name: string } }>(`${filesUrl}/:name`, async (request, reply) => {
+  server.get<{ Params: { name: string } }>(files.url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
     if (request.params.name === '') return reply.redirect(`..${url}`, 308);
     // A worker has the policy of its own file.

@@ -36,7 +36,7 @@ export function registerExplorer(
   return registerPage(server, {
     title: 'explorer',
     url: '/explorer',
-    filesUrl: '/explorer',
+    files: { url: '/explorer/:name' },
     folder: join(dist, 'explorer'),
     policy: pagePolicy,
     anonymous,
@@ -69,7 +69,7 @@ export function registerConsole(
   return registerPage(server, {
     title: 'console',
     url: '/',
-    filesUrl: '/console',
+    files: { url: '/console/:name' },
     folder,
     policy,
     anonymous,

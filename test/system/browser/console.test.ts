@@ -181,7 +181,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     await uploads.getByRole('alert').waitFor();
   });
 
-  test('what people write runs nowhere', async () => {
+  test('texts that people write run nowhere', async () => {
     const script = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>';
     const { id } = await service.client.upload(
       { content: 'x', name: `xss ${script.replaceAll('/', '')}.txt` },

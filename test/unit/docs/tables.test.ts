@@ -105,7 +105,7 @@ describe('docs/api.md', () => {
   test('routes', () => {
     const found = sources.src.flatMap(({ path, text }) => [
       ...(path.startsWith('src/http/') ? text : '').matchAll(
-        /(?:url: |\.(?:get|put)(?:<.+>)?\()'(\/[^']+)'/g,
+        /(?:url: |\.(?:get|put)(?:<.+>)?\()'(\/[^']*)'/g,
       ),
     ]);
     const shape = (path = '') => path.replace(/:\w+|\{\w+\}/g, '*');
