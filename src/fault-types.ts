@@ -180,7 +180,10 @@ export const faultTypes = {
     already_claimed: 'The attachment at loc belongs to another record, or not to the one at loc.',
     not_claimed: 'The record at loc is to give an attachment away that no record has claimed.',
   },
-  VERSION_CONFLICT: { version_conflict: "expectedVersion is not the field's version." },
+  VERSION_CONFLICT: {
+    version_conflict: 'expectedVersion is not the version of the field, or of the attachment.',
+    version_gone: 'The content that this idempotency key has brought was replaced since, and is not kept.',
+  },
   IDEMPOTENCY_CONFLICT: { idempotency_conflict: 'This key was used with other input.' },
   UPLOAD_NOT_FINISHED: {
     upload_not_finished: 'The bytes of this key have not all come.',

@@ -19,6 +19,7 @@ import {
 } from '../links/read-fields.js';
 import type { RecordRef } from '../model/record.js';
 import { readAnywhere, readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
+import { readVersions, type StoredVersion } from '../model/versions.js';
 import { countShareLinks, readShareLinks } from '../sharing/list-share-links.js';
 
 /** A stretch of what belongs to an attachment. */
@@ -108,6 +109,12 @@ export function createLoaders(
   const options = createOptions(schedule);
   return {
     ...createAccessLoaders(database, read, viewer, schedule),
+    versionsOfAttachment: groupsByKey<string, StoredVersion>(
+      (ids) => readVersions(read, viewer, ids),
+      (id) => id,
+      ({ version }) => version.attachmentId,
+      options,
+    ),
     rejection: byKey<string, RejectionRow>(
       (blobIds) => readRows(read, RejectionRow, (sql) => sql.isOneOf('blob_id', blobIds)),
       (id) => id,

@@ -65,7 +65,7 @@ export async function checkCreation(
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
   if (input.digest) checkDigest(faults, input.digest, intake);
   const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
-  const contentType = checkContent(faults, applicable, input, { ...intake, fileName });
+  const contentType = checkContent(faults, applicable, input.contentType, { ...intake, fileName });
   faults.throwIfAny();
   const isLinked = input.record !== null && input.field !== null;
   const fieldPolicy = isLinked ? (applicable.at(-1) ?? null) : null;
@@ -140,14 +140,14 @@ function checkPlace(faults: Faults, { record, recordType, field }: CreationInput
     faults.add('missing_record', ['input', 'field'], 'A field needs a record, or the type of one.');
 }
 
-/** Its type; null where what is said of it does not agree. */
-function checkContent(
+/** Notes what is wrong with content under each policy. Returns its type; null where what is said of it does not agree. */
+export function checkContent(
   faults: Faults,
   applicable: readonly Policy[],
-  input: CreationInput,
+  given: string | null,
   content: Intake & { fileName: string },
 ): string | null {
-  const declared = chooseClaim(faults, input.contentType, content);
+  const declared = chooseClaim(faults, given, content);
   const contentType = agreeOnType(faults, applicable, {
     ...content,
     claim: declared,

@@ -108,6 +108,7 @@ export function copyRow(
     createdAt: now,
     updatedAt: now,
     claimedAt: null,
+    version: 1,
     expiresAt: new Date(now.getTime() + gracePeriodMs),
   });
 }

@@ -36,7 +36,13 @@ export function makeRows(
   return { blob, attachment, event };
 }
 
-function toBlob({ scanner }: MakeRowsDependencies, viewer: Viewer, intake: Intake, now: Date): BlobRow {
+/** The row of an intake's bytes. */
+export function toBlob(
+  { scanner }: Pick<MakeRowsDependencies, 'scanner'>,
+  viewer: Viewer,
+  intake: Intake,
+  now: Date,
+): BlobRow {
   return Object.assign(new BlobRow(), {
     id: intake.blobId,
     organizationId: viewer.organizationId,

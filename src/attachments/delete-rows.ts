@@ -1,17 +1,14 @@
 import type { EntityManager } from 'typeorm';
 import { type Actor, recordEvents } from '../audit/record-event.js';
-import { blobsWithBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
-import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/cleaning.js';
-import { insertRows } from '../database/insert-row.js';
-import { changeRows, type Parameters, readRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
+import { changeRows } from '../database/read-rows.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import { type StoredAttachment, tableName, tableOf } from '../model/stored-attachment.js';
-import { mayBeInlined } from '../storage/document-key.js';
+import { deleteUnusedBlobs, lockBlobs } from '../model/unused-blobs.js';
+import { deleteVersions, readVersionRows } from '../model/versions.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 
@@ -20,8 +17,9 @@ export interface DeleteRowsDependencies {
 }
 
 /**
- * Deletes attachments, in use or in the trash, and their links, inside the caller's transaction, which keeps others from the attachments. Returns the keys
- * of the bytes that nothing uses any more: their removal is then noted as due, for `removeBytes` to carry out after the commit.
+ * Deletes attachments, in use or in the trash, with their links and earlier contents, inside the caller's transaction, which keeps
+ * others from the attachments. Returns the keys of the bytes that nothing uses any more: their removal is then noted as due, for
+ * `removeBytes` to carry out after the commit.
  */
 export async function deleteRows(
   { webhooks }: DeleteRowsDependencies,
@@ -30,9 +28,9 @@ export async function deleteRows(
   now: Date,
 ): Promise<string[]> {
   const ids = stored.map(({ attachment }) => attachment.id);
-  const blobIds = [...new Set(stored.map(({ blob }) => blob.id))];
-  // If two delete the last two attachments of a blob at the same time, the second must see that it is the last.
-  await lockRows(manager, BlobRow, blobIds, 'UPDATE');
+  const versions = await readVersionRows(manager, ids);
+  const blobIds = [...stored.map(({ blob }) => blob.id), ...versions.map(({ blobId }) => blobId)];
+  await lockBlobs(manager, blobIds);
   await unlinkEverywhere(manager, ids);
   await webhooks.forget(manager, ids);
   await changeRows(
@@ -47,33 +45,8 @@ export async function deleteRows(
       (sql) => `DELETE FROM ${tableName(table)} WHERE ${sql.isOneOf('id', ids)}`,
     );
   if (deleted !== ids.length) throw new Error('Somebody else has deleted one of these attachments.');
-  const documentKeys = await deleteUnused(manager, blobIds);
-  const isNamed = (sql: Parameters) => sql.isOneOf('document_key', documentKeys);
-  if (documentKeys.length > 0)
-    await changeRows(manager, (sql) => `DELETE FROM upload_targets WHERE ${isNamed(sql)}`);
-  const removals = documentKeys.map((documentKey) => ({ documentKey, createdAt: now }));
-  await insertRows(manager, RemovalRow, removals);
-  return documentKeys;
-}
-
-/** A condition on a blob as `row`: no attachment uses it, not even one in the trash. */
-const isUnused = ['attachments', 'trashed_attachments']
-  .map((table) => `NOT EXISTS (SELECT 1 FROM ${table} WHERE ${table}.blob_id = "row".id)`)
-  .join(' AND ');
-
-/** Deletes those of these blobs, all of them locked, that no attachment uses. Returns the keys of bytes that do not go with them. */
-async function deleteUnused(manager: EntityManager, blobIds: readonly string[]): Promise<string[]> {
-  const unused = await readRows(manager, BlobRow, (sql) => `${sql.isOneOf('id', blobIds)} AND ${isUnused}`);
-  const ids = unused.map(({ id }) => id);
-  if (ids.length === 0) return [];
-  const marked = unused.filter(({ documentKey }) => mayBeInlined(documentKey)).map(({ id }) => id);
-  const inlined = await blobsWithBody(manager, marked);
-  const deleted = await changeRows(
-    manager,
-    (sql) => `DELETE FROM blobs AS "row" WHERE ${sql.isOneOf('id', ids)} AND ${isUnused}`,
-  );
-  if (deleted !== ids.length) throw new Error('Somebody else uses one of these blobs.');
-  return unused.filter(({ id }) => !inlined.has(id)).map(({ documentKey }) => documentKey);
+  await deleteVersions(manager, versions);
+  return deleteUnusedBlobs(manager, blobIds, now);
 }
 
 /**

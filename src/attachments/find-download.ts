@@ -7,6 +7,7 @@ import {
   readStored,
   type StoredAttachment,
 } from '../model/stored-attachment.js';
+import { readVersions, versionsOf, withContent } from '../model/versions.js';
 
 export interface Download {
   id: string;
@@ -38,9 +39,30 @@ export async function findDownload(
 
 /** The facts that bytes are sent by. Whether they may leave is the caller's to know. */
 export function toDownload({ attachment, blob }: StoredAttachment): Download {
-  const { id, organizationId, fileName, contentType, size, createdAt } = attachment;
+  const { id, organizationId, fileName, contentType, size, version } = attachment;
+  // A content that has replaced another one is newer than the attachment.
+  const createdAt = version > 1 ? attachment.updatedAt : attachment.createdAt;
   const { sha256, charset, documentKey } = blob;
   return { id, organizationId, fileName, contentType, size, sha256, charset, documentKey, createdAt };
+}
+
+/**
+ * The same of one content of the attachment, for which a signature has vouched; null if it is not kept any more. Throws
+ * NOT_APPROVED.
+ */
+export async function findContent(
+  manager: EntityManager,
+  id: string,
+  contentId: string,
+): Promise<Download | null> {
+  const [stored] = await readStored(manager, [id]);
+  if (!stored) return null;
+  const versions = versionsOf(stored, await readVersions(manager, stored.attachment, [id]));
+  const found = versions.find(({ version }) => version.id === contentId);
+  if (!found) return null;
+  if (found.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  const attachment = withContent(stored.attachment, found.version);
+  return { ...toDownload({ attachment, blob: found.blob }), createdAt: found.version.createdAt };
 }
 
 /**

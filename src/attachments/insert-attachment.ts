@@ -132,7 +132,7 @@ async function create(database: Pick<Database, 'create'>, intake: Intake, rows: 
 }
 
 /** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
-async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
+export async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
   if (!intake.used || intake.fromUploadTarget) {
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
     if (intake.body) await writeBody(manager, { blobId: blob.id, body: intake.body });
@@ -165,10 +165,10 @@ async function readBack(
 }
 
 /** Throws NOT_APPROVED where bytes without a verdict are already somebody else's. */
-async function assertMayShow(
+export async function assertMayShow(
   manager: EntityManager,
   viewer: Viewer,
-  { blob }: StoredAttachment,
+  { blob }: Pick<StoredAttachment, 'blob'>,
   broughtById: string,
 ): Promise<void> {
   if (mayCopy(viewer, blob.verdict, broughtById)) return;

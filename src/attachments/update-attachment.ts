@@ -131,8 +131,11 @@ export function noteName(faults: Faults, found: readonly PolicyFault[]): void {
   for (const { type, msg } of found) faults.add(type, ['input', 'fileName'], msg);
 }
 
-/** Each once. Where there is none any more, nothing is held against what is there already. */
-async function policiesOf(
+/**
+ * The policies of all places of an attachment, each once. Where there is none any more, nothing is held against what is there
+ * already.
+ */
+export async function policiesOf(
   manager: EntityManager,
   policies: PolicyBook,
   { id: attachmentId, organizationId, recordType }: AttachmentRow,

@@ -18,6 +18,8 @@ export type Disposition = 'ATTACHMENT' | 'INLINE';
 export interface NamedFile {
   id: string;
   fileName: string;
+  /** Greater than 1 gives signed URLs of an attachment's later contents addresses of their own, which no cache mixes up. */
+  version?: number;
 }
 
 export interface SigningOptions {
@@ -25,6 +27,8 @@ export interface SigningOptions {
   expiresIn: number;
   disposition: Disposition;
   maker: UrlMaker;
+  /** Id of the one content that the URL leads to; left out: whichever is current. */
+  contentId?: string;
 }
 
 /** A request for a file: the id in its path, and its parsed query. */
@@ -37,6 +41,8 @@ export interface SignedRequest {
 export interface SignedAccess {
   disposition: Disposition;
   expiresAt: Date;
+  /** The content that it permits; undefined: the current one. */
+  contentId: string | undefined;
   /** Whoever asks must see that its credential is still good. */
   maker: UrlMaker;
 }
@@ -67,24 +73,25 @@ export interface AttachmentUrlsOptions {
 export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): AttachmentUrls {
   const made = new LRUCache<string, string>({ max: maxRemembered });
   const base = () => publicUrl().replace(/\/+$/, '');
-  const url = ({ id, fileName }: NamedFile) =>
-    `${base()}/attachments/${encodeURIComponent(id)}/${encodeURIComponent(fileName)}`;
+  const address = (id: string, names: readonly string[]) =>
+    `${base()}/attachments/${[id, ...names].map(encodeURIComponent).join('/')}`;
 
   return {
-    url,
+    url: ({ id, fileName }) => address(id, [fileName]),
 
-    signedUrl({ id, fileName }, { expiresIn, disposition, maker }) {
+    signedUrl({ id, fileName, version = 1 }, { expiresIn, disposition, maker, contentId }) {
       assertExpiresIn(expiresIn);
       const expires = String(roundedEnd(clock(), expiresIn));
-      const parts = JSON.stringify([id, disposition, expires, maker]);
+      const parts = JSON.stringify([id, disposition, expires, maker, contentId]);
       let query = made.get(parts);
       if (query === undefined) {
         const by = writeMaker(secrets[0], maker);
-        const signature = sign(secrets[0], id, { disposition, expires, by });
-        query = `expires=${expires}&disposition=${disposition}&by=${by}&signature=${signature}`;
+        const signature = sign(secrets[0], id, { disposition, expires, by, content: contentId });
+        const content = contentId === undefined ? '' : `content=${contentId}&`;
+        query = `${content}expires=${expires}&disposition=${disposition}&by=${by}&signature=${signature}`;
         made.set(parts, query);
       }
-      return `${url({ id, fileName })}?${query}`;
+      return `${address(id, version > 1 ? [String(version), fileName] : [fileName])}?${query}`;
     },
 
     isSigned: (query) => 'signature' in query,
@@ -97,7 +104,8 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
       const maker = secret === undefined ? null : readMaker(secret, terms.by);
       if (!maker) return 'invalid';
       const expiresAt = new Date(Number(terms.expires) * 1000);
-      return clock() < expiresAt ? { disposition: terms.disposition, expiresAt, maker } : 'expired';
+      const { disposition, content: contentId } = terms;
+      return clock() < expiresAt ? { disposition, expiresAt, contentId, maker } : 'expired';
     },
   };
 }
@@ -120,16 +128,18 @@ export function assertExpiresIn(expiresIn: number): void {
 
 /** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in seconds since 1970. */
 function readSignedQuery(query: SignedRequest['query']) {
-  const { expires, disposition, by, signature, ...others } = query;
+  const { expires, disposition, by, signature, content, ...others } = query;
   if (Object.keys(others).length > 0) return null;
   if (typeof expires !== 'string' || typeof by !== 'string' || typeof signature !== 'string') return null;
-  return isDisposition(disposition) ? { expires, disposition, by, signature } : null;
+  if (content !== undefined && typeof content !== 'string') return null;
+  return isDisposition(disposition) ? { expires, disposition, by, signature, content } : null;
 }
 
 interface Terms {
   disposition: Disposition;
   expires: string;
   by: string;
+  content: string | undefined;
 }
 
 function isDisposition(value: unknown): value is Disposition {
@@ -140,8 +150,9 @@ function isDisposition(value: unknown): value is Disposition {
  * JSON keeps the parts apart whatever they contain; its first word keeps this use of the secret apart from every other. The name
  * is no part of it: a URL outlives a rename.
  */
-function sign(secret: string, id: string, { disposition, expires, by }: Terms): string {
-  const text = JSON.stringify(['attachment-url', id, disposition, expires, by]);
+function sign(secret: string, id: string, { disposition, expires, by, content }: Terms): string {
+  const pinned = content === undefined ? [] : [content];
+  const text = JSON.stringify(['attachment-url', id, disposition, expires, by, ...pinned]);
   return createHmac('sha256', secret).update(text).digest('base64url');
 }
 

@@ -45,6 +45,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     deleteAttachment: write,
     deleteRecordAttachments: write,
     restoreAttachment: write,
+    replaceContent: write,
     rescanAttachment: write,
     redeliverWebhook: write,
     createShareLink: write,

@@ -3,7 +3,7 @@ import { integer } from './setting-formats.js';
 
 const dayMs = 86_400_000;
 
-/** Settings of how long things are kept. */
+/** Settings of how long things are kept, and how many. */
 export const lifetimeSettings = {
   GRACE_PERIOD_MINUTES: integer('180', 1, 525_600).describe(
     'How long an unclaimed, unlinked attachment lives.',
@@ -17,6 +17,9 @@ export const lifetimeSettings = {
   TRASH_DAYS: integer('0', 0, 36_500).describe(
     'How long a deleted attachment can be restored; 0 deletes at once.',
   ),
+  MAX_VERSIONS: integer('10', 1, 1_000).describe(
+    'Contents kept of an attachment, the current one included; 1 keeps no earlier one.',
+  ),
   AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
     'How long it is remembered who did what; 0 keeps it for good.',
   ),
@@ -24,13 +27,16 @@ export const lifetimeSettings = {
 
 const schema = z.object(lifetimeSettings);
 
-/** The lifetimes as the rest of the program uses them, in milliseconds. */
+/** The same as the rest of the program uses them, durations in milliseconds. */
 export function shapeLifetimes(env: z.infer<typeof schema>) {
   return {
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     resumableMs: env.RESUMABLE_HOURS * 3_600_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * dayMs,
     trashMs: env.TRASH_DAYS * dayMs,
+    maxVersions: env.MAX_VERSIONS,
     auditRetentionMs: env.AUDIT_RETENTION_DAYS * dayMs,
   };
 }
+
+export type Lifetimes = ReturnType<typeof shapeLifetimes>;

@@ -10,6 +10,7 @@ import type { KeyRevocations } from '../auth/key-revocations.js';
 import type { Need } from '../auth/permission-table.js';
 import type { PreviewUrls } from '../auth/preview-urls.js';
 import type { Viewer } from '../auth/viewer.js';
+import type { Lifetimes } from '../config/lifetime-settings.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Inlining } from '../intake/from-stream.js';
@@ -41,7 +42,7 @@ import { createRecordLists, type RecordLists } from './record-lists.js';
 import type { ScreenedOperation } from './screen-operation.js';
 
 /** The dependencies of the verbs, which resolvers hand on. */
-export interface GraphqlDependencies {
+export interface GraphqlDependencies extends Lifetimes {
   database: Database;
   storage: Storage;
   hasher: Hasher;
@@ -76,10 +77,6 @@ export interface GraphqlDependencies {
   introspection: boolean;
   turns: Turns;
   answerSpace: AnswerSpace;
-  resumableMs: number;
-  gracePeriodMs: number;
-  unlinkedRetentionMs: number;
-  trashMs: number;
   /** Told of bytes that could not be removed now; they stay due. */
   onRemovalDelayed(error: unknown): void;
 }

@@ -35,9 +35,10 @@ function guardField(type: GraphQLObjectType, field: RootField): void {
 /** A long text is content of a file and nothing else. */
 function assertNoStrayText(args: unknown, fieldName: string): void {
   for (const path of findLongTexts(args)) {
-    if (fieldName === 'createAttachment' && contentPaths.has(path.join('.'))) continue;
+    if (contentFields.has(fieldName) && contentPaths.has(path.join('.'))) continue;
     throw textTooLong(path);
   }
 }
 
+const contentFields = new Set(['createAttachment', 'replaceContent']);
 const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);

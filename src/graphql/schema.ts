@@ -15,6 +15,7 @@ import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resol
 import { RecordMutations } from './resolvers/record-mutations.js';
 import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
+import { VersionedAttachments, VersionFields } from './resolvers/versions.js';
 import { Webhooks } from './resolvers/webhooks.js';
 import type { Attachment } from './types/attachment.js';
 import type { DigestAlgorithm } from './types/enums.js';
@@ -45,6 +46,8 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       Audit,
       ShareLinks,
       SharedAttachments,
+      VersionedAttachments,
+      VersionFields,
       Subscriptions,
       ...(federation ? [Federation] : []),
     ],

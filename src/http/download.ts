@@ -23,9 +23,9 @@ export interface DownloadDependencies<File extends DownloadableFile = Downloadab
   countBadSignature(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /**
    * The file; null where there is none or the viewer may not see it. `id` is any text. A viewer of null: a signature
-   * vouches for the request. Throws NOT_APPROVED where the bytes may not leave.
+   * vouches for the request, and perhaps names one content of the file. Throws NOT_APPROVED where the bytes may not leave.
    */
-  findDownload(id: string, viewer: Viewer | null): Promise<File | null>;
+  findDownload(id: string, viewer: Viewer | null, contentId: string | null): Promise<File | null>;
   /** The maker of a signed URL; null once its credential is not good any more. */
   findMaker(maker: UrlMaker): Promise<LiveMaker | null>;
   /** Told, before they leave, whose bytes go to whom. Must not throw. */
@@ -60,16 +60,16 @@ export function registerDownload<File extends DownloadableFile>(
     setRefusalHeaders(reply);
     const id = toId(request.params.id);
     const access = await authorize(deps, request, reply, id);
-    const { receiver } = access;
+    const { receiver, contentId } = access;
     const viewer = 'viewer' in receiver ? receiver.viewer : null;
-    const file = await deps.findDownload(id, viewer);
+    const file = await deps.findDownload(id, viewer, contentId);
     if (!file) throw new AttachmentError('NOT_FOUND');
     if (request.method === 'GET') deps.onDownload(file, receiver);
     const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
     const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
     await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
       // A deletion takes the row before the bytes: then nothing is wrong with the storage.
-      if ((await deps.findDownload(id, viewer)) === null) throw new AttachmentError('NOT_FOUND');
+      if ((await deps.findDownload(id, viewer, contentId)) === null) throw new AttachmentError('NOT_FOUND');
       throw error;
     });
     return reply;
@@ -124,6 +124,8 @@ export function endOf({ terms, maker }: SignedBy<{ expiresAt: Date }>): number {
 
 interface Access extends Omit<SendOptions, 'begin' | 'direct' | 'now'> {
   receiver: Receiver;
+  /** The content that is asked for; null: the current one. */
+  contentId: string | null;
 }
 
 /** As whom, and on which terms, the request may have the file it names. A signature, where there is one, decides alone. */
@@ -143,6 +145,7 @@ async function authorize(
 function credentialAccess(viewer: Viewer): Access {
   return {
     receiver: { viewer },
+    contentId: null,
     disposition: 'ATTACHMENT',
     cacheControl: () => 'private, no-cache',
     resourcePolicy: 'same-origin',
@@ -155,6 +158,7 @@ function signedAccess(signed: SignedBy<SignedAccess>, signature: string): Access
   const secondsLeft = (at: Date) => Math.max(0, Math.floor((end - at.getTime()) / 1000));
   return {
     receiver: { signature, maker: signed.maker },
+    contentId: signed.terms.contentId ?? null,
     disposition: signed.terms.disposition,
     cacheControl: (at) => `private, max-age=${secondsLeft(at)}`,
     resourcePolicy: 'cross-origin',

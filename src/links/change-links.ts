@@ -8,11 +8,11 @@ import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
-import { recheckPolicy } from '../policies/check-policy.js';
 import type { Policy } from '../policies/policy.js';
 import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
 import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
 import { readFields, readLinksOfFields } from './read-fields.js';
+import { recheckContents } from './recheck-contents.js';
 
 /** Attachments that one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -98,11 +98,12 @@ async function addLinks(
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
   await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
   // A verdict that comes meanwhile waits, and then finds the links.
-  for (const { attachment, blob } of await readWithVerdictsKept(manager, viewer, added)) {
-    const loc = locOfAdded(added.indexOf(attachment.id));
-    if (blob.verdict === 'REJECTED') faults.add('rejected', loc, 'It has been rejected.');
-    recheckPolicy(faults, policy, attachment, loc);
-  }
+  const found = await readWithVerdictsKept(manager, viewer, added);
+  const locOfFound: LocOf = (index) => locOfAdded(added.indexOf(found[index]?.attachment.id ?? ''));
+  for (const [index, { blob }] of found.entries())
+    if (blob.verdict === 'REJECTED') faults.add('rejected', locOfFound(index), 'It has been rejected.');
+  const attachments = found.map(({ attachment }) => attachment);
+  await recheckContents(manager, viewer, { faults, policy, locOf: locOfFound }, attachments);
   faults.throwIfAny();
 }
 

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
@@ -6,11 +7,11 @@ import { Faults } from '../errors.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { checkRecord, type RecordRef } from '../model/record.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import { recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
 import { claimOne } from './claim-for-record.js';
+import { recheckContents } from './recheck-contents.js';
 
 export interface ClaimAttachmentDependencies {
   database: Database;
@@ -51,7 +52,7 @@ export async function claimAttachment(
     }
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw notFound(['input', 'attachmentId']);
-    if (policy && !alreadyClaimed) assertAccepted(policy, after.attachment);
+    if (policy && !alreadyClaimed) await assertAccepted(manager, viewer, policy, after.attachment);
     const changed = alreadyClaimed ? [] : await describeChanges(manager, [after.attachment]);
     return { ...after, alreadyClaimed, changed };
   });
@@ -59,8 +60,15 @@ export async function claimAttachment(
   return claimed;
 }
 
-function assertAccepted(policy: Policy, attachment: AttachmentRow): void {
+/** Throws what the policy of a place does not accept of an attachment that is new to it. */
+export async function assertAccepted(
+  manager: EntityManager,
+  viewer: Viewer,
+  policy: Policy,
+  attachment: AttachmentRow,
+): Promise<void> {
   const faults = new Faults();
-  recheckPolicy(faults, policy, attachment, ['input', 'attachmentId']);
+  const locOf = () => ['input', 'attachmentId'];
+  await recheckContents(manager, viewer, { faults, policy, locOf }, [attachment]);
   faults.throwIfAny();
 }

@@ -8,11 +8,11 @@ import { Faults } from '../errors.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { checkName, checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import { recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Policy } from '../policies/policy.js';
 import { changeLinks } from './change-links.js';
+import { assertAccepted } from './claim-attachment.js';
 import { handOver } from './claim-for-record.js';
 
 export interface TransferAttachmentDependencies {
@@ -60,7 +60,7 @@ export async function transferAttachment(
     await enterField(manager, viewer, checked, unlinkedRetentionMs);
     const stored = await findAttachment(manager, viewer, transfer.attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    assertAccepted(policy, stored);
+    await assertAccepted(manager, viewer, policy, stored.attachment);
     return { stored, changed: await describeChanges(manager, [stored.attachment], [transfer.from]) };
   });
   changes.publish(changed);
@@ -140,10 +140,4 @@ async function enterField(
     now,
     locOf: () => ['input', 'attachmentId'],
   });
-}
-
-function assertAccepted(policy: Policy, { attachment }: StoredAttachment): void {
-  const faults = new Faults();
-  recheckPolicy(faults, policy, attachment, ['input', 'attachmentId']);
-  faults.throwIfAny();
 }

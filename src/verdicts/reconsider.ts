@@ -7,8 +7,9 @@ import { ReleaseRow } from '../database/entities/verdict.js';
 import { lockRows } from '../database/row-locks.js';
 import { checkCharacters, Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
-import type { Changes } from '../model/changes.js';
+import type { Change, Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { readVersions } from '../model/versions.js';
 import { type RecordVerdictDependencies, writeVerdict } from './record-verdict.js';
 import { queueScan } from './scan-blob.js';
 import type { VerdictWebhooks } from './verdict-webhooks.js';
@@ -22,8 +23,8 @@ export interface ReleaseAttachment {
 export const maxReasonLength = 1_000;
 
 /**
- * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. One that is
- * approved already stays as it is. Throws NOT_FOUND, BAD_USER_INPUT.
+ * Overrides a rejection, or a scan that has failed: the bytes, and so all their copies, are approved for good. If the current
+ * content is approved already, that of the newest one that was refused; without one it stays as it is. Throws NOT_FOUND, BAD_USER_INPUT.
  *
  * @example
  * await releaseAttachment(deps, viewer, { attachmentId, reason: 'A false alarm of the scanner.' });
@@ -36,24 +37,41 @@ export async function releaseAttachment(
   checkReason(reason);
   const { stored, changed } = await deps.database.write(async (manager) => {
     const seen = await findAttachment(manager, viewer, attachmentId);
+    if (!seen) throw notFound(['input', 'attachmentId']);
+    const { id } = await chooseBlob(manager, viewer, seen);
     // With the blob locked: a scan that is asked for meanwhile would otherwise be for nothing, and the blob PENDING for good.
-    if (seen) await lockRows(manager, BlobRow, [seen.blob.id], 'UPDATE');
-    const found = seen && (await findAttachment(manager, viewer, attachmentId));
-    if (!found) throw notFound(['input', 'attachmentId']);
-    if (found.blob.verdict === 'APPROVED') return { stored: found, changed: null };
-    if (found.blob.verdict === 'PENDING') refusePending();
-    const judged = await release(deps, manager, viewer, { stored: found, reason: reason.trim() });
+    await lockRows(manager, BlobRow, [id], 'UPDATE');
+    const found = await findAttachment(manager, viewer, attachmentId);
+    const blob = await manager.findOneBy(BlobRow, { id, organizationId: viewer.organizationId });
+    if (!found || !blob) throw notFound(['input', 'attachmentId']);
+    if (blob.verdict === 'APPROVED') return { stored: found, changed: null };
+    if (blob.verdict === 'PENDING') refusePending();
+    const judged = await release(deps, manager, viewer, { blob, reason: reason.trim() });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
   if (changed) deps.changes.publish(changed);
   return stored;
 }
 
+/** The current content's; if that is approved, of the newest content that was refused, if any. */
+async function chooseBlob(
+  manager: EntityManager,
+  viewer: Viewer,
+  { attachment, blob }: StoredAttachment,
+): Promise<BlobRow> {
+  if (blob.verdict !== 'APPROVED') return blob;
+  const versions = await readVersions(manager, viewer, [attachment.id]);
+  const refused = versions.find(
+    ({ blob: { verdict } }) => verdict === 'REJECTED' || verdict === 'SCAN_FAILED',
+  );
+  return refused?.blob ?? blob;
+}
+
 async function release(
   deps: RecordVerdictDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { stored: { blob }, reason }: { stored: StoredAttachment; reason: string },
+  { blob, reason }: { blob: BlobRow; reason: string },
 ) {
   const row = {
     blobId: blob.id,
@@ -91,10 +109,11 @@ export interface RescanAttachmentDependencies {
   webhooks: VerdictWebhooks;
   changes: Changes;
   unlinkedRetentionMs: number;
+  maxVersions: number;
 }
 
 /**
- * Has the attachment's bytes scanned again. One whose scan had failed is PENDING until then; any other keeps its verdict
+ * Has the attachment's bytes scanned again, those of its other contents too. One whose scan had failed is PENDING until then; any other keeps its verdict
  * unless the scanner comes to another one. What has been released stays so. Throws NOT_FOUND.
  *
  * @example
@@ -108,14 +127,17 @@ export async function rescanAttachment(
   const { stored, changed } = await deps.database.write(async (manager) => {
     const found = await findAttachment(manager, viewer, attachmentId);
     if (!found) throw notFound(['input', 'attachmentId']);
-    const { id: blobId } = found.blob;
-    const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
-    const judged = await writeVerdict(deps, manager, again);
-    await queueScan(deps.jobs, manager, blobId);
+    const versions = await readVersions(manager, viewer, [attachmentId]);
+    const judged: Change[] = [];
+    for (const blobId of new Set([found.blob.id, ...versions.map(({ blob }) => blob.id)])) {
+      const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
+      judged.push(...((await writeVerdict(deps, manager, again)) ?? []));
+      await queueScan(deps.jobs, manager, blobId);
+    }
     const rescan = { action: 'ATTACHMENT_RESCANNED', subjectId: attachmentId } as const;
     await recordEvent(manager, viewer, { ...rescan, at: deps.clock() });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
   });
-  if (changed) deps.changes.publish(changed);
+  deps.changes.publish(changed);
   return stored;
 }

@@ -8,6 +8,7 @@ import { RejectionRow } from '../database/entities/verdict.js';
 import { dropFromFields } from '../links/unlink-everywhere.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import { judgeVersions } from './judge-versions.js';
 import type { Rejection, VerdictWebhooks } from './verdict-webhooks.js';
 
 export interface RecordVerdictDependencies {
@@ -16,6 +17,8 @@ export interface RecordVerdictDependencies {
   webhooks: VerdictWebhooks;
   changes: Changes;
   unlinkedRetentionMs: number;
+  /** Contents kept of an attachment. */
+  maxVersions: number;
 }
 
 export type Judgement =
@@ -32,8 +35,8 @@ export interface VerdictChange {
 }
 
 /**
- * Gives a blob its verdict, and with it all attachments over it: rejected ones leave their fields, and whoever has
- * subscribed is told, all in one transaction. Returns whether it was this call that changed it.
+ * Gives a blob its verdict, and with it all attachments over it: rejected ones leave their fields, replaced ones have their new
+ * content, and whoever has subscribed is told, all in one transaction. Returns whether it was this call that changed it.
  */
 export async function recordVerdict(
   deps: RecordVerdictDependencies,
@@ -47,7 +50,12 @@ export async function recordVerdict(
 
 /** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
 export async function writeVerdict(
-  { clock, webhooks, unlinkedRetentionMs }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
+  {
+    clock,
+    webhooks,
+    unlinkedRetentionMs,
+    maxVersions,
+  }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
   manager: EntityManager,
   change: VerdictChange,
 ): Promise<Change[] | null> {
@@ -62,18 +70,19 @@ export async function writeVerdict(
   }
   await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
   const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
+  const others = await judgeVersions(manager, blob, { now, maxVersions });
   const ofBlob = { where: { blobId }, order: { id: 'ASC' } } as const;
   const attachments = [
     ...(await manager.find(AttachmentRow, ofBlob)),
     ...(await manager.find(TrashedAttachmentRow, ofBlob)),
   ];
   // Before rejected ones leave their fields, so that those records are told too.
-  const changes = await describeChanges(manager, attachments);
-  await recordVerdictEvents(manager, attachments, change, now);
-  for (const attachment of attachments) {
-    if (rejection) await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
-    if (isFinal(to)) await webhooks.announce(manager, { attachment, blob, rejection }, now);
-  }
+  const changes = await describeChanges(manager, [...attachments, ...others]);
+  await recordVerdictEvents(manager, [...attachments, ...others], change, now);
+  for (const attachment of rejection ? attachments : [])
+    await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
+  for (const attachment of isFinal(to) ? [...attachments, ...others] : [])
+    await webhooks.announce(manager, { attachment, blob, rejection }, now);
   return changes;
 }
 
@@ -89,10 +98,10 @@ async function recordVerdictEvents(
     : verdictEvent(to);
   if (!told) return;
   const principal = release?.by.principal ?? null;
-  const toEvent = ({ id: subjectId, organizationId }: AttachmentRow) =>
+  const toEvent = ({ id: subjectId, organizationId, version }: AttachmentRow) =>
     [
       { organizationId, principal },
-      { ...told, subjectId, at },
+      { ...told, ...(version > 1 ? { details: { ...told.details, version } } : {}), subjectId, at },
     ] as const;
   await recordEvents(manager, attachments.map(toEvent));
 }

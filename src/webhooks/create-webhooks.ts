@@ -15,7 +15,14 @@ export interface WebhooksDependencies extends CheckWebhooksDependencies {
 
 /** An attachment that has a verdict. */
 interface Judged {
-  attachment: { id: string; organizationId: string; fileName: string; contentType: string; size: number };
+  attachment: {
+    id: string;
+    organizationId: string;
+    fileName: string;
+    contentType: string;
+    size: number;
+    version?: number;
+  };
   blob: { md5: string; sha256: string; verdict: string };
   rejection: WebhookEvent['rejection'];
 }

@@ -24,6 +24,8 @@ export interface WebhookEvent {
     md5: string;
     sha256: string;
     status: string;
+    /** The version of the content that has the verdict; told from the second on. */
+    version?: number;
   };
   /** Null unless it was rejected. */
   rejection: { reason: string; message: string; signature: string | null } | null;
@@ -81,12 +83,13 @@ function queuedDelivery(
 
 /** Named one by one, so that nothing leaves with them by accident. */
 function composeBody({ interaction, attachment, rejection, now }: WebhookEvent): string {
-  const { id, organizationId, fileName, contentType, size, md5, sha256, status } = attachment;
+  const { id, organizationId, fileName, contentType, size, md5, sha256, status, version = 1 } = attachment;
+  const numbered = version > 1 ? { version } : {};
   return JSON.stringify({
     type: interaction.toLowerCase(),
     timestamp: now.toISOString(),
     data: {
-      attachment: { id, organizationId, fileName, contentType, size, md5, sha256, status },
+      attachment: { id, organizationId, fileName, contentType, size, md5, sha256, status, ...numbered },
       rejection: rejection && {
         reason: rejection.reason,
         message: rejection.message,

@@ -3,7 +3,7 @@ import { listArchived } from '../access/list-archived.js';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
-import { findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
+import { findContent, findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
 import type { Admit } from '../auth/admit.js';
 import type { ArchivedPlace, ArchiveUrls } from '../auth/archive-urls.js';
@@ -96,9 +96,10 @@ function addDownload(server: FastifyInstance, deps: ContentDependencies): void {
     },
     countBadSignature: (request, reply) => admitAnonymous(deps.anonymous, request, reply),
     direct: deps.redirectDownloads ? deps.storage.direct : null,
-    findDownload: async (id, viewer) => {
+    findDownload: async (id, viewer, contentId) => {
       const mayHide = viewer !== null && deps.recordAuthorizer.isActive;
       if (mayHide && (await accessOf(deps, viewer).hides(id))) return null;
+      if (contentId !== null) return findContent(deps.database.read, id, contentId);
       return findDownload(deps.database.read, id, viewer);
     },
     findMaker: (maker) => findMaker(deps, maker),

@@ -41,7 +41,10 @@ const reasons = {
     'src/links/change-links.ts removeLinks',
     'src/links/unlink-everywhere.ts unlinkFromField',
     'src/attachments/delete-rows.ts deleteRows',
-    'src/attachments/delete-rows.ts deleteUnused',
+    'src/model/unused-blobs.ts deleteUnusedBlobs',
+    'src/model/unused-blobs.ts deleteUnused',
+    'src/model/versions.ts readVersionRows',
+    'src/model/versions.ts deleteVersions',
     'src/webhooks/create-webhooks.ts forgetWebhooks',
   ],
   'an id that this request has made itself': [

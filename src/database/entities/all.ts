@@ -1,5 +1,6 @@
 import { ApiKeyRow } from './api-key.js';
 import { AttachmentRow, TrashedAttachmentRow } from './attachment.js';
+import { AttachmentVersionRow } from './attachment-version.js';
 import { AuditEventRow } from './audit-event.js';
 import { BlobRow } from './blob.js';
 import { IntakeRow, RemovalRow, SweepRow, SweptKeyRow } from './cleaning.js';
@@ -23,6 +24,7 @@ export const entities = [
   BlobRow,
   AttachmentRow,
   TrashedAttachmentRow,
+  AttachmentVersionRow,
   RecordFieldRow,
   LinkRow,
   IntakeRow,

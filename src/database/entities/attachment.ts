@@ -78,6 +78,10 @@ export abstract class AttachmentColumns {
 
   @Column({ ...instantColumn('expires_at'), nullable: true })
   expiresAt!: Date | null;
+
+  /** Grows by one with each further content that is approved. */
+  @Column({ type: 'integer', name: 'version', default: 1 })
+  version = 1;
 }
 
 const mine = ['organizationId', 'createdById', 'shared'];

@@ -21,6 +21,7 @@ import { ResumableUploads1763700000051 } from './1763700000051-resumable-uploads
 import { Previews1763700000061 } from './1763700000061-previews.js';
 import { Trash1763700000071 } from './1763700000071-trash.js';
 import { Quotas1763700000081 } from './1763700000081-quotas.js';
+import { Versions1763700000091 } from './1763700000091-versions.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -47,4 +48,5 @@ export const migrations = [
   Previews1763700000061,
   Trash1763700000071,
   Quotas1763700000081,
+  Versions1763700000091,
 ];

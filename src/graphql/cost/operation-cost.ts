@@ -210,6 +210,8 @@ const weights: Readonly<Record<string, number>> = {
   'ApiKeyConnection.totalCount': 1_000,
   'AttachmentConnection.totalCount': 1_000,
   'AttachmentLinkConnection.totalCount': 10,
+  'AttachmentVersionConnection.totalCount': 10,
+  'AttachmentVersion.downloadUrl': 10,
   'AuditEventConnection.totalCount': 1_000,
   'ShareLinkConnection.totalCount': 10,
   'WebhookDeliveryConnection.totalCount': 100,

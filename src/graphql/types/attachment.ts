@@ -111,6 +111,11 @@ export class Attachment extends Node {
   })
   expiresAt!: Date | null;
 
+  @Field(() => Int, {
+    description: 'Grows by one with each replaceContent that is approved; 1 at first.',
+  })
+  version!: number;
+
   @Field(() => DateTime, {
     nullable: true,
     description: 'The time when it was put into the trash; null while it is in use.',
@@ -137,6 +142,7 @@ export function toAttachment(stored: StoredAttachment): Attachment {
     updatedAt: attachment.updatedAt,
     claimedAt: attachment.claimedAt,
     expiresAt: attachment.expiresAt,
+    version: attachment.version,
     deletedAt: attachment instanceof TrashedAttachmentRow ? attachment.deletedAt : null,
   });
 }

@@ -37,6 +37,10 @@ registerEnumType(AuditAction, {
       description:
         'Once for each principal, signed URL or share link, attachment and day, in UTC. The details name the link.',
     },
+    ATTACHMENT_REPLACED: {
+      description:
+        'Somebody brought new content for it. The details say which version it is, once it is approved.',
+    },
     ATTACHMENT_RESTORED: { description: 'Somebody took it out of the trash.' },
     SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
     SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },

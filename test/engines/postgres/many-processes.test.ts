@@ -110,6 +110,34 @@ test('40 retries under one key, spread over both, make one attachment', async ()
   expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
 });
 
+test('8 replacements at once, spread over both, are 8 versions', async () => {
+  const { id } = await here.client.upload(file());
+  await using worker = await lend();
+  await until(async () => (await statusOf(here, id)) === 'APPROVED');
+  const mutate = ({ client }: SpawnedService, name: string, input: object) => {
+    const type = `${name[0]?.toUpperCase()}${name.slice(1)}Input`;
+    return client.graphql(`mutation ($input: ${type}!) { ${name}(input: $input) { __typename } }`, { input });
+  };
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, index) =>
+      mutate(index % 2 === 0 ? here : there, 'replaceContent', {
+        attachmentId: id,
+        content: { base64: Buffer.from(`content ${index}`).toString('base64') },
+      }),
+    ),
+  );
+  expect(answers.flatMap(({ errors }) => errors ?? [])).toEqual([]);
+  const versionOf = async () =>
+    (
+      await there.client.ask<{ attachment: { version: number } }>(
+        'query ($id: ID!) { attachment(id: $id) { version } }',
+        { id },
+      )
+    ).attachment.version;
+  await until(async () => (await versionOf()) === 9);
+  expect(worker.isAlive()).toBe(true);
+});
+
 test('a hold here ends with the verdict of a third process, and whoever listens is told', async () => {
   const { id } = await there.client.upload(file());
   // Nobody takes the job while its row is locked: the worker is there before the hold begins.

@@ -57,6 +57,17 @@ const operations: Record<string, { event: string | null; run: (id: string) => Op
         'attachment { id status }',
       ),
   },
+  replace: {
+    event: 'ATTACHMENT_REPLACED',
+    run: (id) => (client) =>
+      mutation(
+        client,
+        'replaceContent',
+        'ReplaceContentInput',
+        { attachmentId: id, content: { base64: 'eA==' } },
+        'attachment { id version } version { version status }',
+      ),
+  },
   delete: {
     event: 'ATTACHMENT_DELETED',
     run: (id) => (client) =>

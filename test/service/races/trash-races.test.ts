@@ -25,6 +25,7 @@ const operations: Record<string, (id: string) => Operation> = {
   link: (id) => (client) => link(client, { record: { type: 'Event', id }, attachmentIds: [id], mode: 'ADD' }),
   update: change('updateAttachment', { description: 'x' }),
   copy: change('copyAttachment'),
+  replace: change('replaceContent', { content: { base64: 'eA==' } }),
   delete: change('deleteAttachment'),
   'delete for good': change('deleteAttachment', { permanently: true }),
   'delete record': (id) => (client) =>

@@ -1,5 +1,6 @@
 import type { Database } from '../../../src/database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../../../src/database/entities/attachment.js';
+import { AttachmentVersionRow } from '../../../src/database/entities/attachment-version.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
 import { RemovalRow } from '../../../src/database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../../../src/database/entities/idempotency-key.js';
@@ -66,7 +67,9 @@ export class Ledger implements AsyncDisposable {
     const attachmentIds = new Set(attachments.map(({ id }) => id));
     const blobIds = new Set(blobs.map(({ id }) => id));
     const trashed = await read.find(TrashedAttachmentRow);
-    const usedBlobIds = new Set([...attachments, ...trashed].map(({ blobId }) => blobId));
+    const versions = await read.find(AttachmentVersionRow);
+    const usedBlobIds = new Set([...attachments, ...trashed, ...versions].map(({ blobId }) => blobId));
+    const known = new Set([...attachments, ...trashed].map(({ id }) => id));
     return [
       ...links.flatMap(({ attachmentId }) =>
         attachmentIds.has(attachmentId) ? [] : [`link to ${attachmentId}`],
@@ -74,7 +77,10 @@ export class Ledger implements AsyncDisposable {
       ...trashed.flatMap(({ id }) =>
         attachmentIds.has(id) ? [`attachment ${id} in use and in the trash`] : [],
       ),
-      ...[...attachments, ...trashed].flatMap(({ id, blobId }) =>
+      ...versions.flatMap(({ id, attachmentId }) =>
+        known.has(attachmentId) ? [] : [`version ${id} of nothing`],
+      ),
+      ...[...attachments, ...trashed, ...versions].flatMap(({ id, blobId }) =>
         blobIds.has(blobId) ? [] : [`attachment ${id}`],
       ),
       ...blobs.flatMap(({ id, documentKey }) => [
