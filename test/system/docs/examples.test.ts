@@ -77,7 +77,7 @@ describe('examples', () => {
       ...blocksOf(readme, 'js'),
       ...blocksOf(readme, 'html'),
       ...blocksOf(readPage('docs/federation.md'), 'js'),
-      ...blocksOf(readPage('docs/client.md'), 'js'),
+      ...['js', 'jsx'].flatMap((language) => blocksOf(readPage('docs/client.md'), language)),
       ...[...forwarding.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code),
     ];
     expect(Buffer.byteLength(readme.text)).toBeLessThanOrEqual(12 * 1024);

@@ -38,7 +38,7 @@ test('it has what is needed, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   const expected = [
     ...[/^(CHANGELOG|README)\.md$/, /^LICENSE$/, /^package\.json$/, /^schema(\.subgraph)?\.graphql$/],
-    ...[/^docs\/[\w/-]+\.md$/, /^examples\/[\w-]+\.(mjs|html)$/],
+    ...[/^docs\/[\w/-]+\.md$/, /^examples\/[\w-]+\.(mjs|html|jsx)$/],
     ...[/^dist\/(claimcheck|main)\.cjs$/, /^dist\/[\w-]+-worker\.js$/, /^dist\/[\w-]+\.c?js\.map$/],
     ...[/^dist\/explorer\/[\w-]+\.(html|js|css|ttf|txt)(\.br|\.gz)?$/],
     ...[/^dist\/client\/[\w-]+\.js$/, /^dist\/client\/types\/[\w/-]+\.d\.ts$/],
