@@ -5,7 +5,7 @@ import { BothParsers } from './both-parsers.js';
 import { oneFile, oneFileMap } from './form-session.js';
 import { FormMutator } from './mutate-form.js';
 
-const rounds = roundsOf(4_000);
+const rounds = roundsOf(1_000);
 const random = seededRandom();
 
 let both: BothParsers;
