@@ -56,6 +56,8 @@ export async function registerPage(
   };
   server.get(url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
+    // The router takes a target that is no path, such as one star, for the path /.
+    if (request.url.split('?', 1)[0] !== url) throw new AttachmentError('NOT_FOUND');
     reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
     return send(request, reply, page);
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cephPackages } from '../../support/ceph.js';
 import { dataOf } from '../../support/client.js';
+import { png } from '../../support/hostile-pictures.js';
 import { createBucket, type S3Store } from '../../support/s3-store.js';
 import type { TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
@@ -58,6 +59,20 @@ describeWithProgram('radosgw', cephPackages, () => {
   const bearer = () => ({ authorization: `Bearer ${service.key}` });
   const upload = (content: Buffer<ArrayBuffer>, name: string): Promise<Stored> =>
     uploadTo(service, content, name);
+
+  test('an object in the store has a size and previews', async () => {
+    // Bytes after the end of a PNG are no part of the picture.
+    const content = Buffer.concat([png(300, 200), randomBytes(mebibyte)]);
+    const { id, size } = await upload(content, 'picture.png');
+    const { attachment } = await service.client.ask<{
+      attachment: { image: { width: number; height: number }; preview: string };
+    }>('query ($id: ID!) { attachment(id: $id) { image { width height } preview } }', { id });
+    expect([size, attachment.image]).toEqual([content.byteLength, { width: 300, height: 200 }]);
+    for (let round = 0; round < 2; round += 1) {
+      const answer = await fetch(attachment.preview, { redirect: 'error' });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/webp']);
+    }
+  });
   const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
   test.each([

@@ -5,7 +5,8 @@ import { startService, type TestService } from '../../support/service.js';
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService();
+  // With a console, / is a path.
+  service = await startService({ CONSOLE: 'false' });
 });
 afterAll(() => service.close());
 

@@ -40,7 +40,7 @@ test('it has what is needed, and nothing else', () => {
     ...[/^(CHANGELOG|README)\.md$/, /^LICENSE$/, /^package\.json$/, /^schema(\.subgraph)?\.graphql$/],
     ...[/^docs\/[\w/-]+\.md$/, /^examples\/[\w-]+\.(mjs|html|jsx)$/],
     ...[/^dist\/(claimcheck|main)\.cjs$/, /^dist\/[\w-]+-worker\.js$/, /^dist\/[\w-]+\.c?js\.map$/],
-    ...[/^dist\/explorer\/[\w-]+\.(html|js|css|ttf|txt)(\.br|\.gz)?$/],
+    ...[/^dist\/(console|explorer)\/[\w-]+\.(html|js|css|ttf|txt)(\.br|\.gz)?$/],
     ...[/^dist\/client\/[\w-]+\.js$/, /^dist\/client\/types\/[\w/-]+\.d\.ts$/],
   ];
   expect(paths.filter((path) => !expected.some((pattern) => pattern.test(path)))).toEqual([]);
@@ -107,6 +107,7 @@ test('npx claimcheck says its version and serves', async () => {
   }
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(told)?.[0];
   expect((await fetch(`${url}/explorer`)).status).toBe(200);
+  expect((await fetch(`${url}/`)).status).toBe(200);
   const key = /cck_[\w-]+/.exec(told)?.[0];
   const program = `
     import { createClaimcheck } from 'claimcheck/client';
