@@ -12,6 +12,19 @@ const exposed = [
   'X-RateLimit-Reset',
   'Retry-After',
   'WWW-Authenticate',
+  'Location',
+  'Tus-Resumable',
+  'Tus-Version',
+  'Tus-Extension',
+  'Tus-Max-Size',
+  'Tus-Checksum-Algorithm',
+  'Upload-Offset',
+  'Upload-Length',
+  'Upload-Defer-Length',
+  'Upload-Metadata',
+  'Upload-Concat',
+  'Upload-Expires',
+  'Upload-Document-Key',
 ];
 
 describe('CORS', () => {
