@@ -82,7 +82,7 @@ export class RawConnection {
   }
 
   /** The next final response; rejects when there is none in time, or the connection ends before it. */
-  async response(withinMs = 10_000): Promise<RawResponse> {
+  async response(withinMs = 40_000): Promise<RawResponse> {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const parsed = parseResponse(this.#received);
