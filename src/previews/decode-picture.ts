@@ -80,7 +80,7 @@ async function previewPage(content: Buffer, variant: PreviewVariant): Promise<De
     const drawn = await page.render({ render: 'bitmap', scale: 1, width, height });
     const raw = { width: drawn.width, height: drawn.height, channels: 4 } as const;
     const body = await shrink(sharp(drawn.data, { raw }), variant);
-    return { width: Math.round(originalWidth), height: Math.round(originalHeight), body };
+    return { width: atLeastOne(originalWidth), height: atLeastOne(originalHeight), body };
   } finally {
     document.destroy();
   }
@@ -93,7 +93,9 @@ function pixelsOf(width: number, height: number, { size, fit }: PreviewVariant):
   const fitting = size / (fit === 'COVER' ? Math.min(width, height) : Math.max(width, height));
   const scale = Math.min(fitting, Math.sqrt((4 * size * size) / (width * height)));
   return {
-    width: Math.min(4 * size, Math.max(1, Math.round(width * scale))),
-    height: Math.min(4 * size, Math.max(1, Math.round(height * scale))),
+    width: Math.min(4 * size, atLeastOne(width * scale)),
+    height: Math.min(4 * size, atLeastOne(height * scale)),
   };
 }
+
+const atLeastOne = (length: number) => Math.max(1, Math.round(length));

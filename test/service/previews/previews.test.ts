@@ -137,6 +137,12 @@ describe('pictures have a size and previews', () => {
     expect(left.dominant.r - left.dominant.g).toBeGreaterThan(200);
   });
 
+  test('a PDF whose page is smaller than a point is drawn, too', async () => {
+    const tiny = Buffer.from(String(pdf).replace('300 200', '0.4 0.3'));
+    const answer = await fetchPreview(await upload({ content: content(tiny), name: 'tiny.pdf' }));
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/webp']);
+  });
+
   test('each size, fit and format', async () => {
     const shown = await upload({ content: content(png(3_000, 1_500)), name: 'large.png' });
     for (const size of [64, 128, 256, 512, 1024, 2048]) {
