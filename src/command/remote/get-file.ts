@@ -23,9 +23,8 @@ export async function getFile(id: string, options: GetCommandOptions): Promise<v
   const attachment = await claimcheck.get(id);
   if (!attachment) throw notFound(id);
   if (options.output === '-') return writeToOutput(claimcheck, attachment);
-  const path = await choosePath(attachment, options);
-  const isThere =
-    options.output === undefined && !options.force && (await stat(path).catch(() => null)) !== null;
+  const { path, isChosen } = await choosePath(attachment, options);
+  const isThere = !isChosen && !options.force && (await stat(path).catch(() => null)) !== null;
   if (isThere && (await hashOf(path)) !== attachment.sha256) {
     throw new UsageError(
       `${path} is there already, with other content: say --force, or name another --output.`,
@@ -35,11 +34,17 @@ export async function getFile(id: string, options: GetCommandOptions): Promise<v
   printer(options.json)(path, { ...attachment, path });
 }
 
-async function choosePath(attachment: Attachment, { output }: GetCommandOptions): Promise<string> {
+/** `isChosen`: the user has said the name, and not the service. */
+async function choosePath(
+  attachment: Attachment,
+  { output }: GetCommandOptions,
+): Promise<{ path: string; isChosen: boolean }> {
   const name = ownName(attachment);
-  if (output === undefined) return name;
+  if (output === undefined) return { path: name, isChosen: false };
   const facts = await stat(output).catch(() => null);
-  return facts?.isDirectory() ? join(output, name) : output;
+  return facts?.isDirectory()
+    ? { path: join(output, name), isChosen: false }
+    : { path: output, isChosen: true };
 }
 
 /** Its name as one of a file here. It is somebody else's choice, so it leads nowhere else and hides from nobody. */

@@ -44,6 +44,11 @@ test('does not overwrite another file unless it is told to', async () => {
   expect(await readFile(join(folder, 'data.bin'), 'utf8')).toBe('mine');
   expect(await run(['get', id, '--force'])).toMatchObject({ status: 0 });
   expect(await readFile(join(folder, 'data.bin'))).toEqual(content);
+  // Nor in a folder, where the service has said the name.
+  await mkdir(join(folder, 'below'));
+  await writeFile(join(folder, 'below/data.bin'), 'mine');
+  expect(await run(['get', id, '-o', 'below'])).toMatchObject({ status: 2 });
+  expect(await readFile(join(folder, 'below/data.bin'), 'utf8')).toBe('mine');
 });
 
 test('writes to another place, into a folder, or to the standard output', async () => {
