@@ -15,6 +15,7 @@ import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import {
   mayCopy,
   readAttachments,
+  readTrashed,
   readWithVerdictsKept,
   type StoredAttachment,
 } from '../model/stored-attachment.js';
@@ -134,7 +135,13 @@ interface FieldCopy {
   operation: Operation;
 }
 
-/** Returns the copies. Those that another field or an earlier request has made are linked, not made again. */
+const idsAmong = (found: readonly StoredAttachment[]): ReadonlySet<string> =>
+  new Set(found.map(({ attachment }) => attachment.id));
+
+/**
+ * Returns the copies. Those that another field or an earlier request has made are linked, not made again; those that have gone into
+ * the trash since stay there.
+ */
 async function copyField(
   deps: CopyRecordDependencies,
   manager: EntityManager,
@@ -146,10 +153,13 @@ async function copyField(
   if (ids.length > 0) faults.throwIfAny();
   const sources = await readSources(manager, viewer, ids);
   if (sources.length === 0) return [];
-  const named = sources.map((source) => ({ source, id: idOfCopy(operation, source.attachment.id) }));
+  const all = sources.map((source) => ({ source, id: idOfCopy(operation, source.attachment.id) }));
+  const allIds = all.map(({ id }) => id);
+  const isTrashed = idsAmong(await readTrashed(manager, viewer, allIds));
+  const named = all.filter(({ id }) => !isTrashed.has(id));
   const copyIds = named.map(({ id }) => id);
-  const known = await readAttachments(manager, viewer, copyIds);
-  const isKnown = new Set(known.map(({ attachment }) => attachment.id));
+  if (copyIds.length === 0) return [];
+  const isKnown = idsAmong(await readAttachments(manager, viewer, copyIds));
   const now = deps.clock();
   const made = named.flatMap(({ source, id }) => {
     if (isKnown.has(id)) return [];

@@ -21,7 +21,7 @@ const policies = {
 let stage: Stage;
 let client: Client;
 beforeAll(async () => {
-  stage = await Stage.open(policies, { SCANNER: 'eicar' });
+  stage = await Stage.open(policies, { SCANNER: 'eicar', TRASH_DAYS: '1' });
   client = stage.owner;
 });
 afterAll(() => stage[Symbol.asyncDispose]());
@@ -208,6 +208,11 @@ describe('is refused whole', () => {
   });
 });
 
+const change = (operation: 'deleteAttachment' | 'restoreAttachment', attachmentId: string) =>
+  client.ask(`mutation ($id: ID!) { ${operation}(input: { attachmentId: $id }) { __typename } }`, {
+    id: attachmentId,
+  });
+
 test('more than 1,000 go in steps of whole fields, and a repetition goes on where one was refused', async () => {
   const [few, some, from, to] = [newRecord(), newRecord(), newRecord(), newRecord()];
   const uploads = Array.from({ length: 32 }, (_, index) =>
@@ -235,7 +240,15 @@ test('more than 1,000 go in steps of whole fields, and a repetition goes on wher
   });
   expect(await namesIn(to, 'one')).toEqual(names);
   await link(client, { record: to, field: 'two', attachmentIds: [] });
+  // A copy that is in the trash by then is neither made again nor linked, and can be restored.
+  const trashed = (await idsIn(client, to, 'one')).at(-1) ?? '';
+  await change('deleteAttachment', trashed);
   expect((await copyRecord(copy)).errors).toBeUndefined();
+  const others = names.slice(0, -1);
+  expect([await namesIn(to, 'one'), await namesIn(to, 'two')]).toEqual([others, others]);
+  await change('restoreAttachment', trashed);
+  for (const field of ['one', 'two'])
+    await link(client, { record: to, field, attachmentIds: [trashed], mode: 'ADD' });
   expect([await namesIn(to, 'one'), await namesIn(to, 'two')]).toEqual([names, names]);
   expect((await copyRecord(copy)).errors).toBeUndefined();
   expect((await idsIn(client, to, 'one')).length).toBe(512);
