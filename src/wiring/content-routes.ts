@@ -153,6 +153,8 @@ async function* listApproved(
   const viewer = await viewerOf(deps, place.organizationId, maker);
   for await (const id of listArchived({ database, access: accessOf(deps, viewer) }, viewer, place)) {
     if (maker.keyId !== null && !(await keys.byId(maker.keyId))) throw new AttachmentError('FORBIDDEN');
+    // It may have moved to where the maker may not see it.
+    if (await accessOf(deps, viewer).hides(id)) continue;
     const file = await findDownload(database.read, id, null).catch(nullUnlessApproved);
     if (file?.organizationId === place.organizationId) yield file;
   }

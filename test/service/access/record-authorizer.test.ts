@@ -279,6 +279,24 @@ test('an archive has the fields that the maker of its URL may view when it is fe
   expect(about(record).filter(({ principal }) => principal.kind !== 'SERVICE')).toEqual([]);
 });
 
+test('an archive under way leaves out what has moved to where the maker of its URL may not see it', async () => {
+  const [record, closed] = [newRecord(), newRecord()];
+  deny('view', closed);
+  // More than the connection takes before its client reads.
+  const large = { content: new Uint8Array(32 * 1024 * 1024), name: 'large.bin' };
+  await service.client.upload(large, { record, field: 'files' });
+  const { id } = await service.client.upload(file('moved.txt'), { record, field: 'files' });
+  const { record: seen } = await service.client.ask<{ record: { archiveUrl: string } }>(
+    'query ($id: ID!) { record(type: "Case", id: $id) { archiveUrl } }',
+    { id: record.id },
+  );
+  const answer = await fetch(seen.archiveUrl);
+  const { errors } = await run('transferAttachment', { attachmentId: id, from: record, to: closed });
+  expect(errors).toBeUndefined();
+  const names = readZip(Buffer.from(await answer.arrayBuffer())).map(({ name }) => name);
+  expect(names).toEqual(['large.bin']);
+});
+
 test('a transfer asks whether the field that takes the attachment may be edited, and the fields that give it', async () => {
   const [from, other, to] = [newRecord(), newRecord(), newRecord()];
   const give = async (record: Ref, field: string) => {
