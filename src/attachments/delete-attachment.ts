@@ -11,7 +11,7 @@ import {
   recordDeletions,
   removeBytes,
 } from './delete-rows.js';
-import { putIntoTrash } from './trash.js';
+import { type PlacesLeft, putIntoTrash } from './trash.js';
 
 export interface DeleteAttachmentDependencies extends RemoveBytesDependencies, DeleteRowsDependencies {
   clock: () => Date;
@@ -56,7 +56,7 @@ export async function deleteAttachment(
     const find = permanently ? findAnywhere : findAttachment;
     const stored = await find(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
-    const { at, expiresAt, ...discarded } = await discard(deps, manager, viewer, [stored], permanently);
+    const { at, expiresAt, ...discarded } = await discard(deps, manager, viewer, [stored], { permanently });
     return { ...discarded, deletion: { stored, at, expiresAt } };
   });
   deps.changes.publish(changed);
@@ -78,7 +78,7 @@ export async function discard(
   manager: EntityManager,
   viewer: Viewer,
   stored: readonly StoredAttachment[],
-  permanently = false,
+  { permanently = false, left }: { permanently?: boolean; left?: PlacesLeft } = {},
 ): Promise<Discarded> {
   const at = deps.clock();
   const attachments = stored.map(({ attachment }) => attachment);
@@ -89,6 +89,6 @@ export async function discard(
   }
   const expiresAt = new Date(at.getTime() + deps.trashMs);
   await recordDeletions(manager, viewer, stored, at, expiresAt);
-  await putIntoTrash(manager, viewer, stored, { deletedAt: at, expiresAt });
+  await putIntoTrash(manager, viewer, stored, { deletedAt: at, expiresAt, left });
   return { documentKeys: [], changed, at, expiresAt };
 }

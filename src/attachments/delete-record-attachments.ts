@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { AttachmentRow, type StoredPlace } from '../database/entities/attachment.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
@@ -10,6 +10,7 @@ import { checkRecord, type RecordRef } from '../model/record.js';
 import { readAttachments } from '../model/stored-attachment.js';
 import { type DeleteAttachmentDependencies, discard } from './delete-attachment.js';
 import { removeBytes } from './delete-rows.js';
+import type { PlacesLeft } from './trash.js';
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
   unlinkedRetentionMs: number;
@@ -33,11 +34,12 @@ export async function deleteRecordAttachments(
   const faults = new Faults();
   checkRecord(faults, record, ['input', 'record']);
   faults.throwIfAny();
-  deps.changes.publish(await deps.database.write((manager) => emptyFields(deps, manager, viewer, record)));
+  const emptied = await deps.database.write((manager) => emptyFields(deps, manager, viewer, record));
+  deps.changes.publish(emptied.changed);
   const deleted: string[] = [];
   for (;;) {
     const { ids, documentKeys, changed } = await deps.database.write((manager) =>
-      deleteBatch(deps, manager, viewer, record),
+      deleteBatch(deps, manager, viewer, { record, left: emptied.left }),
     );
     deps.changes.publish(changed);
     await removeBytes(deps, documentKeys).catch(deps.onRemovalDelayed);
@@ -46,21 +48,27 @@ export async function deleteRecordAttachments(
   }
 }
 
-/** Returns what is to be published: those that stay, with other records, and those that are deleted next. */
+/**
+ * Returns what is to be published: those that stay, with other records, and those that are deleted next. Also the places that they
+ * have left.
+ */
 async function emptyFields(
   { clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
-): Promise<Change[]> {
+): Promise<{ changed: Change[]; left: PlacesLeft }> {
   const fields = await readFieldsOfRecords(manager, viewer, [record]);
   const links = await readLinksOfFields(
     manager,
     fields.map(({ id }) => id),
   );
   const changed: Change[] = [];
+  const left = new Map<string, StoredPlace[]>();
   for (const { id, name } of fields) {
     const attachmentIds = links.flatMap((link) => (link.fieldId === id ? [link.attachmentId] : []));
+    for (const each of attachmentIds)
+      left.set(each, [...(left.get(each) ?? []), [record.type, record.id, name]]);
     await changeLinks(manager, viewer, {
       record,
       field: name,
@@ -76,14 +84,14 @@ async function emptyFields(
     const rows = unlinked.map(({ attachment }) => attachment);
     changed.push(...(await describeChanges(manager, rows, [record])));
   }
-  return changed;
+  return { changed, left };
 }
 
 async function deleteBatch(
   deps: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  record: RecordRef,
+  { record, left }: { record: RecordRef; left: PlacesLeft },
 ): Promise<{ ids: string[]; documentKeys: string[]; changed: Change[] }> {
   const rows = await manager.find(AttachmentRow, {
     select: { id: true },
@@ -94,5 +102,5 @@ async function deleteBatch(
   const ids = rows.map(({ id }) => id);
   await lockRows(manager, AttachmentRow, ids, 'UPDATE');
   const owned = await readAttachments(manager, viewer, ids);
-  return { ids, ...(await discard(deps, manager, viewer, owned)) };
+  return { ids, ...(await discard(deps, manager, viewer, owned, { left })) };
 }

@@ -18,6 +18,9 @@ import { notFound, readTrashed, type StoredAttachment } from '../model/stored-at
 /** One that is in more is changed by nobody while a record authorizer decides. */
 const maxPlaces = 1_000;
 
+/** Places that attachments, by their ids, have left on their way into the trash. */
+export type PlacesLeft = ReadonlyMap<string, readonly StoredPlace[]>;
+
 /**
  * Puts attachments, all of them of the viewer's organization and locked, into the trash, inside the caller's transaction. They
  * leave every field, and with their table all else that shows attachments. Their bytes stay.
@@ -26,7 +29,7 @@ export async function putIntoTrash(
   manager: EntityManager,
   viewer: Viewer,
   stored: readonly StoredAttachment[],
-  times: { deletedAt: Date; expiresAt: Date },
+  { left, ...times }: { deletedAt: Date; expiresAt: Date; left?: PlacesLeft | undefined },
 ): Promise<void> {
   const ids = stored.map(({ attachment }) => attachment.id);
   const links = await unlinkEverywhere(manager, ids);
@@ -34,7 +37,8 @@ export async function putIntoTrash(
   const trashed = stored.map(({ attachment }) => {
     const own = links.filter(({ attachmentId }) => attachmentId === attachment.id);
     const linked = own.map(({ fieldId }) => fields.get(fieldId)).filter((place) => place !== undefined);
-    return { id: attachment.id, places: placesOf(attachment, linked) };
+    const earlier = left?.get(attachment.id) ?? [];
+    return { id: attachment.id, places: placesOf(attachment, [...earlier, ...linked]) };
   });
   const moved = await moveToTrash(manager, trashed, times);
   if (moved !== ids.length) throw new Error('Somebody else has deleted one of these attachments.');

@@ -270,6 +270,13 @@ test('a record authorizer is asked about the places that it was deleted from', a
   ]).toEqual(['NOT_FOUND', 'FORBIDDEN']);
   policy.decide = ({ record }) => record.id !== editable;
   expect(await find(ids[0] ?? '', colleague)).toBeNull();
+  // Deleted with its record, it has left the field before.
+  const record = newTask();
+  const { id } = await client.upload({ content: 'x', name: 'a.txt' }, { record, field: 'secret' });
+  expect(codeOf(await run(client, 'deleteRecordAttachments', { record }))).toBe('ok');
+  policy.decide = ({ field }) => field !== 'secret';
+  expect(await find(id, colleague)).toBeNull();
+  expect(codeOf(await restore(id, colleague))).toBe('NOT_FOUND');
   await policy.close();
 });
 
