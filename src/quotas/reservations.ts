@@ -94,6 +94,7 @@ export class Reservation {
   readonly #reservations: Reservations;
   readonly #grant: Grant;
   #isHeld = false;
+  #isGivenUp = false;
 
   constructor(reservations: Reservations, grant: Grant) {
     this.#reservations = reservations;
@@ -105,6 +106,8 @@ export class Reservation {
     const granted = await this.#grant(this.#id, { bytes, isExact });
     if (!this.#isHeld) this.#reservations.hold(this.#id);
     this.#isHeld = true;
+    // The row may have been written once more after it was deleted.
+    if (this.#isGivenUp) await this.release();
     return granted;
   }
 
@@ -121,6 +124,7 @@ export class Reservation {
 
   /** Gives back what is still reserved. May be repeated; never throws. */
   async release(): Promise<void> {
+    this.#isGivenUp = true;
     if (!this.#isHeld) return;
     this.#isHeld = false;
     await this.#reservations.release(this.#id);
