@@ -104,7 +104,12 @@ async function bring(
     return held.row;
   } catch (error) {
     await held.letGo().catch(() => undefined);
-    throw error;
+    const isThere = await readUpload(deps, found).then(
+      () => true,
+      (reason: unknown) => !(reason instanceof AttachmentError),
+    );
+    // A termination has taken the bytes away: then nothing is wrong with the storage.
+    throw isThere ? error : gone();
   }
 }
 
@@ -122,12 +127,15 @@ async function receive(
     throw lost();
   }
   const digest = deps.digests.take(id, size);
+  let isBroken = true;
   try {
     await write(deps, { held, part, attempt, writer, digest });
+    isBroken = false;
   } finally {
-    await writer.close();
-    if (digest?.size !== held.row.received) digest?.forget();
-    else if (!isWhole(held.row)) deps.digests.keep(id, digest);
+    await writer.close(held.counted);
+    const isKnown = digest?.size === held.row.received;
+    if (isKnown && !isWhole(held.row)) deps.digests.keep(id, digest);
+    else if (!isKnown || isBroken) digest?.forget();
   }
   return digest?.size === held.row.received ? digest : null;
 }

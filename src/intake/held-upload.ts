@@ -1,5 +1,6 @@
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
-import type { GrowingWriter } from '../storage/storage.js';
+import { AttachmentError } from '../errors.js';
+import type { GrowingWriter, Growth } from '../storage/storage.js';
 import { isWhole, type ResumableDependencies, readUpload } from './resumable.js';
 import type { UploadAttempt } from './upload-attempts.js';
 import { moveTarget, type TargetAfter } from './upload-target.js';
@@ -11,6 +12,7 @@ export class HeldUpload {
   readonly #deps: HeldDependencies;
   readonly #attempt: UploadAttempt;
   #row: UploadTargetRow;
+  #isCertain = true;
 
   private constructor(deps: HeldDependencies, attempt: UploadAttempt, row: UploadTargetRow) {
     this.#deps = deps;
@@ -29,6 +31,12 @@ export class HeldUpload {
 
   get row(): UploadTargetRow {
     return this.#row;
+  }
+
+  /** The bytes that the row tells of. Null: the database has not answered, or another request may have changed them. */
+  get counted(): Growth | null {
+    const { received: size, place } = this.#row;
+    return this.#isCertain ? { size, place } : null;
   }
 
   /** Learns how many bytes the upload has. */
@@ -68,11 +76,19 @@ export class HeldUpload {
     const mine = { id, organizationId, state: 'RECEIVING' as const, attempt: this.#attempt.id };
     const bytes = deferred ? (after.size ?? after.received ?? received) - received : 0;
     const quota = bytes > 0 ? await this.#deps.quotas.of(organizationId) : null;
-    return this.#deps.database.write(async (manager) => {
+    this.#isCertain = false;
+    const moved = this.#deps.database.write(async (manager) => {
       const isMoved = await moveTarget(manager, mine, after);
       if (isMoved) await quota?.assertWithin(manager, { bytes }, ['body']);
       return isMoved;
     });
+    try {
+      this.#isCertain = await moved;
+      return this.#isCertain;
+    } catch (error) {
+      this.#isCertain = error instanceof AttachmentError && error.code === 'QUOTA_EXCEEDED';
+      throw error;
+    }
   }
 }
 

@@ -33,6 +33,7 @@ export class LocalGrowing implements GrowingObjects {
     return onMedium(async () => {
       if (size === 0 || place === null) {
         const name = randomUUID();
+        if (place !== null) await rm(pathOf(folder, place), { force: true });
         const create = () => open(join(folder, name), 'wx', privateFile);
         return write(await this.#deps.directories.within(folder, create), name, true);
       }
@@ -170,7 +171,19 @@ class LocalGrowingWriter implements GrowingWriter {
     return { size, place };
   }
 
-  async close(): Promise<void> {
+  async close(counted: Growth | null = null): Promise<void> {
+    // Whoever goes on cuts off what stays.
+    if (counted) await this.#keepOnly(counted).catch(() => undefined);
     await this.#file.close().catch(() => undefined);
+  }
+
+  async #keepOnly({ size, place }: Growth): Promise<void> {
+    const { folder, name } = this.#grown;
+    if (place === name) {
+      await cutTo(this.#file, size);
+      return;
+    }
+    await rm(join(folder, name), { force: true });
+    await this.#deps.directories.prune(folder);
   }
 }

@@ -98,7 +98,11 @@ class MemoryGrowing implements GrowingObjects {
         kept.set(place, written);
         return { size: written.byteLength, place };
       },
-      close: async () => undefined,
+      close: async (counted = null) => {
+        if (counted === null || counted.place === place) return;
+        kept.delete(place);
+        if (kept.size === 0 && this.#unfinished.get(key) === kept) this.#unfinished.delete(key);
+      },
     };
   }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import {
+  AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
@@ -79,6 +81,8 @@ export class S3GrowingWriter implements GrowingWriter {
   #size: number;
   #sending: Promise<void> = Promise.resolve();
   #told: Growth;
+  /** The object with the rest that it has stored last. */
+  #rest: string | null = null;
 
   constructor(deps: S3GrowingWriterDependencies, from: StorePlace | null, rest: Buffer) {
     this.#deps = deps;
@@ -111,8 +115,19 @@ export class S3GrowingWriter implements GrowingWriter {
     return size > this.#told.size ? this.#tell(null) : this.#told;
   }
 
-  async close(): Promise<void> {
+  async close(counted: Growth | null = null): Promise<void> {
     await this.#sending.catch(() => undefined);
+    if (counted) await this.#keepOnly(readPlace(counted)).catch(() => undefined);
+  }
+
+  /** Parts beyond the last one that counts are replaced by whoever goes on. */
+  async #keepOnly(place: StorePlace | null): Promise<void> {
+    const { client, object, folder } = this.#deps;
+    const UploadId = this.#uploadId;
+    if (UploadId !== null && UploadId !== place?.upload)
+      await client.send(new AbortMultipartUploadCommand({ ...object, UploadId }));
+    if (this.#rest !== null && this.#rest !== place?.end?.name)
+      await client.send(new DeleteObjectCommand({ Bucket: object.Bucket, Key: `${folder}${this.#rest}` }));
   }
 
   #tell(end: StorePlace['end']): Growth {
@@ -148,6 +163,7 @@ export class S3GrowingWriter implements GrowingWriter {
   async #storeRest(): Promise<StorePlace['end']> {
     const { client, object, folder } = this.#deps;
     const name = randomUUID();
+    this.#rest = name;
     const Body = Buffer.concat(this.#chunks);
     await client.send(new PutObjectCommand({ Bucket: object.Bucket, Key: `${folder}${name}`, Body }));
     return { name, size: Body.byteLength };

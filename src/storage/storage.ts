@@ -102,8 +102,11 @@ export interface GrowingWriter {
    * a price. Resolves with the growth that may be told from now on.
    */
   settle(all: boolean): Promise<Growth>;
-  /** Ends it, once nothing is under way. Bytes that were not settled may go. Never throws. */
-  close(): Promise<void>;
+  /**
+   * Ends it, once nothing is under way. All that it has written beyond `counted` goes; where that is not given, bytes that were not
+   * settled may go. Never throws.
+   */
+  close(counted?: Growth | null): Promise<void>;
 }
 
 /** Offsets in bytes; both ends are included. */

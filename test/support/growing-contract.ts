@@ -64,6 +64,26 @@ export function describeGrowing(opened: Opened): void {
       expect(String(await get(storage, key))).toBe('settled kept');
     });
 
+    test('keeps of a request only what counts', async () => {
+      const [storage, key, content] = [opened(), newKey(), randomBytes(6 * mebibyte)];
+      for (const settles of [false, true]) {
+        const refused = await open(storage, key, nothing);
+        await refused.write([content]);
+        if (settles) await refused.settle(true);
+        await refused.close(nothing);
+        expect(await storage.removeUnfinished(partition, 0)).toBe(0);
+      }
+      const growth = await grow(storage, key, nothing, Buffer.from('counted '));
+      const refused = await open(storage, key, growth);
+      await refused.write([content]);
+      await refused.settle(true);
+      await refused.close(growth);
+      const whole = await grow(storage, key, growth, Buffer.from('kept'));
+      await storage.growing.finish(key, whole);
+      expect(String(await get(storage, key))).toBe('counted kept');
+      expect(await storage.removeUnfinished(partition, 0)).toBe(0);
+    });
+
     test('tells in the middle no more than it can give back', async () => {
       const [storage, key, content] = [opened(), newKey(), randomBytes(8 * mebibyte)];
       const begun = await grow(storage, key, nothing, content.subarray(0, 10));

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { correctUsage, foldUsage, recountUsage } from '../../../src/quotas/usage.js';
 import { beginUpload } from '../../support/begin-upload.js';
@@ -14,6 +16,7 @@ import {
 import { report } from '../../support/report.js';
 import { startService, type TestService } from '../../support/service.js';
 import { spawnService } from '../../support/spawned-service.js';
+import { storedFiles } from '../../support/stored-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase, queryTestDatabase } from '../../support/test-database.js';
 import { TusClient } from '../targets/tus-client.js';
@@ -362,6 +365,9 @@ describe('room is given back', () => {
     expect((await patch(size - 1, bytes(2))).fault).toBe('QUOTA_EXCEEDED quota_bytes');
     const tooLong = { 'upload-length': String(size + 1) };
     expect((await patch(size - 1, bytes(1), tooLong)).fault).toBe('QUOTA_EXCEEDED quota_bytes');
+    // Bytes that are refused take no room on the disk either.
+    const [file] = (await storedFiles(service.dataDirectory)).filter((name) => name.includes('.growing'));
+    expect((await stat(join(service.dataDirectory, 'files', file ?? ''))).size).toBe(size - 1);
     expect((await patch(size - 1, bytes(1), { 'upload-length': String(size) })).status).toBe(204);
     expect(codeOf(await upload(client, 1))).toBe('QUOTA_EXCEEDED');
   });

@@ -54,6 +54,11 @@ async function begin(url: string, body: Buffer, bytes: number): Promise<RawConne
   return connection;
 }
 
+/** Waits for a request that has the upload of this key in hand. */
+async function untilTaken(key: string): Promise<void> {
+  while (!(await storedFiles(here.dataDirectory)).some((name) => name.includes(key.slice(-36))));
+}
+
 /** Sends the rest of an upload, as often as it takes. */
 async function goOn(client: TusClient, url: string, content: Buffer): Promise<number> {
   for (let requests = 1; ; requests += 1) {
@@ -86,10 +91,24 @@ test('a request takes over from one that is silent, which ends, and has its byte
   expect(await digestOf(url)).toBe(sha256(content));
 });
 
+test('a request whose upload is terminated meanwhile learns that it is gone', async () => {
+  const content = randomBytes(2 * mebibyte);
+  const url = await tus.create(content.length);
+  const key = await keyOf(url);
+  const first = await begin(url, content, mebibyte);
+  await untilTaken(key);
+  expect((await tus.send(url, { method: 'DELETE' })).status).toBe(204);
+  await first.send(content.subarray(mebibyte));
+  const { status, body } = await first.response();
+  expect([status, body]).toEqual([410, expect.stringContaining('upload_gone')]);
+});
+
 test('while bytes arrive, another PATCH is told the true offset', async () => {
   const content = randomBytes(300_000);
   const url = await tus.create(content.length);
+  const key = await keyOf(url);
   const first = await begin(url, content, 1_000);
+  await untilTaken(key);
   const sending = first.sendSlowly(content.subarray(1_000, 61_000), { bytes: 1_000, everyMs: 40 });
   const second = await tus.patch(url, 0, content);
   expect([second.status, second.fault]).toEqual([409, 'UPLOAD_NOT_FINISHED upload_under_way']);

@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
@@ -301,6 +303,24 @@ describe('checksum', () => {
       expect(await attach(service, keyOf(headers))).toMatchObject({ sha256: { hash: sha256(content) } });
     },
   );
+
+  test('bytes that do not count take no room, however often they come', async () => {
+    const { headers } = await tus.post({ 'upload-defer-length': '1' });
+    const [url, key] = [headers.get('location') ?? '', keyOf(headers)];
+    const sendWrong = async (offset: number) => {
+      const wrong = { 'upload-checksum': digest('sha1', Buffer.of()) };
+      expect((await tus.patch(url, offset, randomBytes(mebibyte), wrong)).status).toBe(460);
+    };
+    for (let time = 0; time < 3; time += 1) await sendWrong(0);
+    expect(await unfinished(key)).toEqual([]);
+    expect((await tus.patch(url, 0, 'abcd')).status).toBe(204);
+    for (let time = 0; time < 3; time += 1) await sendWrong(4);
+    const files = await unfinished(key);
+    expect(files).toHaveLength(1);
+    expect((await stat(join(service.dataDirectory, 'files', files[0] ?? ''))).size).toBe(4);
+    expect((await tus.patch(url, 4, 'efgh', { 'upload-length': '8' })).status).toBe(204);
+    expect(await attach(service, key)).toMatchObject({ sha256: { hash: sha256(Buffer.from('abcdefgh')) } });
+  });
 });
 
 describe('expiration', () => {
