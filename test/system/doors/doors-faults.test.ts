@@ -258,6 +258,21 @@ describe('STORAGE_UNAVAILABLE', () => {
   });
 });
 
+describe('QUOTA_EXCEEDED', () => {
+  let full: Stage;
+  beforeAll(async () => {
+    full = await Stage.open({}, { QUOTA_BYTES: '1' });
+  });
+  afterAll(() => full[Symbol.asyncDispose]());
+
+  test.each(doors)('$name', async (door) => {
+    const at = door === documentKey ? 'input.size' : 'input.content';
+    const refusal = { code: 'QUOTA_EXCEEDED', faults: [`${at}: quota_bytes`], limit: 1 };
+    await full.expectRefusal(refusal, () => door.create(full.owner, ordinaryFile(door)));
+    countCell(refusal);
+  });
+});
+
 test('every code that a creation can meet has been met', () => {
   const reachable = Object.keys(errorTable).filter((code) => !unreachable.includes(code));
   expect([...met].sort()).toEqual(reachable.sort());
