@@ -95,6 +95,8 @@ async function createFinal(
     return finished;
   } catch (error) {
     await terminateUpload(deps, target).catch(() => undefined);
+    // If a part was terminated meanwhile, nothing is wrong with the storage.
+    await findParts(deps, viewer, input.concat.targetIds);
     throw error;
   } finally {
     content.destroy();
