@@ -7,6 +7,7 @@ import {
   getNullableType,
   isEnumType,
   isInputObjectType,
+  isLeafType,
   isListType,
   isNonNullType,
   isObjectType,
@@ -115,11 +116,10 @@ const paths: Record<string, (selection: string) => string> = {
 function operationFor({ parent, field, argument }: Input): string {
   const path = paths[parent.name];
   if (!path) throw new Error(`Say in this test where a ${parent.name} is found.`);
-  const others = parent
-    .getFields()
-    [field]?.args.filter(({ name, type }) => name !== argument.name && isNonNullType(type));
+  const { args, type: output } = parent.getFields()[field] ?? {};
+  const others = args?.filter(({ name, type }) => name !== argument.name && isNonNullType(type));
   const given = (others ?? []).map(({ name, type }) => `${name}: ${JSON.stringify(sample(type))}`);
-  const selection = `${field}(${[`${argument.name}: $value`, ...given].join(', ')}) { __typename }`;
+  const selection = `${field}(${[`${argument.name}: $value`, ...given].join(', ')}) ${isLeafType(getNullableType(output)) ? '' : '{ __typename }'}`;
   return path(selection).replace('$value: T', `$value: ${argument.type}`);
 }
 

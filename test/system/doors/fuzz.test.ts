@@ -16,7 +16,7 @@ import { Ledger } from './ledger.js';
 const count = roundsOf(2_000);
 const warmUp = Math.ceil(count / 4);
 const connections = 6;
-const withinMs = 5_000;
+const withinMs = 30_000;
 const maxFileSize = 400_000;
 const mebibyte = 1024 * 1024;
 const { seed } = seededRandom();
