@@ -57,29 +57,31 @@ interface Asked {
 
 /**
  * Counts a download that begins at the first byte, by a conditional update: of any number at once no more than the link permits
- * go on. Other ranges are not counted, but with `maxDownloads` they bring together no more bytes than the downloads may. Throws
- * NOT_FOUND of type `share_link_over`.
+ * go on. Other ranges go on with a counted download: with `maxDownloads` they bring together no more bytes than the counted ones
+ * have, and one beyond that counts itself. Throws NOT_FOUND of type `share_link_over`.
  */
 export async function countDownload(
   { database, clock }: UseShareLinkDependencies,
   { link, stored }: { link: ShareLinkRow; stored: StoredAttachment },
   { start, end }: Asked,
 ): Promise<void> {
-  const isCounted = start === 0;
-  if (!isCounted && link.maxDownloads === null) return;
-  const [counted, bytes] = isCounted ? [1, 0] : [0, end - start + 1];
+  if (start > 0 && link.maxDownloads === null) return;
+  const bytes = start === 0 ? 0 : end - start + 1;
   const { size } = stored.blob;
   const now = clock().getTime();
   const changed = await database.write((manager) =>
-    changeRows(
-      manager,
-      (sql) => `UPDATE share_links
-        SET downloads = downloads + ${sql.add(counted)}, range_bytes = range_bytes + ${sql.add(bytes)}, last_used_at = ${sql.add(now)}
+    changeRows(manager, (sql) => {
+      const isCounted =
+        start === 0
+          ? 'TRUE'
+          : `range_bytes + ${sql.add(bytes)} > CAST(downloads AS bigint) * ${sql.add(size)}`;
+      return `UPDATE share_links
+        SET downloads = downloads + CASE WHEN ${isCounted} THEN 1 ELSE 0 END, last_used_at = ${sql.add(now)},
+          range_bytes = range_bytes + CASE WHEN ${isCounted} THEN 0 ELSE ${sql.add(bytes)} END
         WHERE id = ${sql.add(link.id)} AND organization_id = ${sql.add(link.organizationId)}
           AND revoked_at IS NULL AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > ${sql.add(now)})
-          AND (max_downloads IS NULL OR (downloads < max_downloads
-            AND range_bytes + ${sql.add(bytes)} <= CAST(max_downloads AS bigint) * ${sql.add(size)}))`,
-    ),
+          AND (max_downloads IS NULL OR downloads < max_downloads)`;
+    }),
   );
   if (changed !== 1) throw over();
 }

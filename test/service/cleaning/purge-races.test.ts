@@ -6,7 +6,7 @@ import { bring, createFrom } from '../doors/doors.js';
 import { claim, faultsOf, link, see } from '../doors/links.js';
 import { day, minute, PurgeStage } from './purge-stage.js';
 
-const rounds = roundsOf(16);
+const rounds = roundsOf(10);
 const random = seededRandom();
 
 let purge: PurgeStage;

@@ -19,7 +19,7 @@ import { Stage } from '../doors/stage.js';
 
 const random = seededRandom();
 const hour = 3_600_000;
-const count = roundsOf(12);
+const count = roundsOf(8);
 const lanes = 4;
 
 type Created = Answer<{ createAttachment: { attachment: AttachmentData } }>;

@@ -83,7 +83,7 @@ test('a restoration and the purge at once never both happen', async () => {
   const { owner } = purge.stage;
   let head = 0;
   let restored = 0;
-  const rounds = roundsOf(16);
+  const rounds = roundsOf(8);
   for (let round = 0; round < rounds; round += 1) {
     const { id, documentKey, url } = await purge.upload();
     await mutation(owner, 'deleteAttachment', { attachmentId: id });

@@ -276,7 +276,7 @@ describe('headers', () => {
 });
 
 const random = seededRandom();
-const rounds = roundsOf(15);
+const rounds = roundsOf(8);
 
 test(`${rounds} races of takeover, finish, creation and deletion leave each target with one content (SEED=${random.seed})`, async () => {
   const counts: Record<string, number> = {};

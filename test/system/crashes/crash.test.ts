@@ -8,7 +8,7 @@ import { sha256 } from '../../support/sha256.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
-const rounds = roundsOf(5);
+const rounds = roundsOf(3);
 
 interface Acknowledged {
   id: string;

@@ -9,7 +9,7 @@ import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 
-const rounds = roundsOf(5);
+const rounds = roundsOf(3);
 const uploadsAtOnce = 4;
 
 /** Uploads, one after the other, until the service is gone; those that were answered are acknowledged. */

@@ -13,7 +13,7 @@ import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { type FuzzRequest, FuzzRequests } from './fuzz-requests.js';
 import { Ledger } from './ledger.js';
 
-const count = roundsOf(2_000);
+const count = roundsOf(1_000);
 const warmUp = Math.ceil(count / 4);
 const connections = 6;
 const withinMs = 30_000;
