@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
+import { keepReceiptKeys } from '../../../src/receipts/receipt-keys.js';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { randomKey } from '../../support/service.js';
 import { type SpawnedService, spawnService, spawnWorker } from '../../support/spawned-service.js';
@@ -13,7 +14,7 @@ import { webhookSecret } from '../../support/webhook-receiver.js';
 export class Cluster implements AsyncDisposable {
   readonly postgres: Postgres;
   readonly key = randomKey();
-  /** Holds the folder of the stored files. */
+  /** Holds the folder of the stored files, and the keys of receipts. */
   readonly directory: string;
   readonly #services: SpawnedService[] = [];
   readonly #workers: ChildProcess[] = [];
@@ -25,7 +26,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async open(options: { maxConnections?: number } = {}): Promise<Cluster> {
-    return new Cluster(await startPostgres(options), await makeTemporaryDirectory());
+    const directory = await makeTemporaryDirectory();
+    await keepReceiptKeys(directory);
+    return new Cluster(await startPostgres(options), directory);
   }
 
   /** Settings of one more process. */
@@ -38,6 +41,7 @@ export class Cluster implements AsyncDisposable {
       STORAGE_URL: pathToFileURL(join(this.directory, 'files')).href,
       SIGNING_SECRET: 'one secret for all of them',
       WEBHOOK_SECRET: webhookSecret,
+      RECEIPT_KEYS_FILE: join(this.directory, 'receipt-keys.json'),
       WEBHOOK_ALLOW_PRIVATE: 'true',
       BOOTSTRAP_API_KEY: this.key,
       RATE_LIMIT_PER_MINUTE: '0',

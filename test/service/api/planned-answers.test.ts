@@ -137,8 +137,8 @@ test('queries have the answer that graphql-js gives, whatever they ask for', asy
   });
   await fc.assert(property, { numRuns: 150, seed, includeErrorInReport: true });
   report(`queries by plan and by graphql-js, seed ${seed}: ${JSON.stringify(counts)}`);
-  expect(counts.errors - counts.refused).toBeGreaterThan(10);
-  expect(counts.answers - counts.errors).toBeGreaterThan(10);
+  expect(counts.errors - counts.refused).toBeGreaterThan(3);
+  expect(counts.answers - counts.errors).toBeGreaterThan(3);
 });
 
 test('a condition that is null is the fault of whoever gives it, and of nobody after', async () => {

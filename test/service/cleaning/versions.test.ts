@@ -2,9 +2,9 @@ import { AttachmentVersionRow } from '../../../src/database/entities/attachment-
 import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
 import { sha256 } from '../../support/sha256.js';
-import { PurgeStage } from '../cleaning/purge-stage.js';
 import { bring } from '../doors/doors.js';
 import { faultsOf, idsIn } from '../doors/links.js';
+import { PurgeStage } from './purge-stage.js';
 
 interface Version {
   version: number;
