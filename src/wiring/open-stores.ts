@@ -126,13 +126,17 @@ export async function configuredReceiptKeys(
 /** Several processes may share a database: then each secret must be the same in all of them. */
 export function warnOfUnsharedSecrets(
   { postgres, signingSecrets, webhookSecrets, receiptKeysFile }: Config,
-  log: Pick<Log, 'warn'>,
+  log: Pick<Log, 'info' | 'warn'>,
 ): void {
   if (postgres === null) return;
+  if (receiptKeysFile === null) {
+    log.info(
+      'RECEIPT_KEYS_FILE is not set: each process verifies only the receipts of its own keys, in DATA_DIR',
+    );
+  }
   const unset = [
     ...(signingSecrets ? [] : ['SIGNING_SECRET']),
     ...(webhookSecrets ? [] : ['WEBHOOK_SECRET']),
-    ...(receiptKeysFile ? [] : ['RECEIPT_KEYS_FILE']),
   ];
   for (const name of unset) {
     log.warn(
