@@ -61,6 +61,13 @@ export default {
       ...project,
       displayName: 'on-postgres',
       testMatch: inTests(['service', 'system/crashes']),
+      // Streams of events, names, kinds of files, pictures and the client meet the database only by ways that others try.
+      testPathIgnorePatterns: [
+        'service/live/streams',
+        'service/doors/(?:names|file-kinds)',
+        'service/client/',
+        'service/previews/',
+      ],
       ...onPostgres,
     },
     { ...project, displayName: 'postgres', testMatch: inTests(['engines/postgres']) },
@@ -73,6 +80,8 @@ export default {
             displayName: 'on-s3',
             // Not service/targets: there the service itself takes the bytes that a store would.
             testMatch: inTests(['service/api', 'service/doors', 'service/recipes']),
+            // These ask for rows alone.
+            testPathIgnorePatterns: ['api/planned-answers', 'api/paging', 'api/query-', 'doors/names'],
             ...onStore,
           },
         ]
