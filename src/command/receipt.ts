@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ConfigError, loadConfig } from '../config/config.js';
 import { type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
-import { type PublicKey, parsePublicKeys, rotateReceiptKeys } from '../receipts/receipt-keys.js';
+import {
+  type PublicKey,
+  parsePublicKeys,
+  type ReceiptKeys,
+  receiptKeysFile,
+  rotateReceiptKeys,
+} from '../receipts/receipt-keys.js';
 import { configuredReceiptKeys } from '../wiring/open-stores.js';
 import { describeFault } from './output.js';
 
@@ -41,7 +48,7 @@ export async function verify(file: string, options: VerifyReceiptOptions): Promi
 
 /** Prints the public keys as `/.well-known/jwks.json` shows them. */
 export async function printKeys(): Promise<void> {
-  const { known } = await configuredReceiptKeys(loadConfig(process.env));
+  const { known } = await readExistingKeys();
   process.stdout.write(`${JSON.stringify({ keys: known })}\n`);
 }
 
@@ -51,13 +58,24 @@ export async function rotate(): Promise<void> {
   if (receiptKeysFile !== null) {
     throw new ConfigError(['RECEIPT_KEYS_FILE: put the new key first in this file yourself']);
   }
+  await readExistingKeys();
   const kid = await rotateReceiptKeys(dataDirectory);
   process.stdout.write(`${kid} signs receipts from the next start of the service on.\n`);
 }
 
 async function readKeys(path: string | undefined): Promise<readonly PublicKey[]> {
   if (path !== undefined) return parsePublicKeys(await readFile(path, 'utf8'));
-  return (await configuredReceiptKeys(loadConfig(process.env))).known;
+  return (await readExistingKeys()).known;
+}
+
+/** Makes none: in a wrong folder that would pass for keys that have signed nothing. */
+async function readExistingKeys(): Promise<ReceiptKeys> {
+  const config = loadConfig(process.env);
+  const path = join(config.dataDirectory, receiptKeysFile);
+  if (config.receiptKeysFile === null && !existsSync(path)) {
+    throw new ConfigError([`DATA_DIR: there are no keys of receipts in ${config.dataDirectory}`]);
+  }
+  return configuredReceiptKeys(config);
 }
 
 function refuse(message: string, status: keyof typeof exitStatus): number {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
 
 /** The name of the file in DATA_DIR. */
-const receiptKeysFile = 'receipt-keys.json';
+export const receiptKeysFile = 'receipt-keys.json';
 
 /** A JSON Web Key of Ed25519 (RFC 8037); `d`, the private part, only where it signs. */
 const jsonWebKey = z.object({

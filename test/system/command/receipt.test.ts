@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compactVerify, importJWK } from 'jose';
 import { runCommand } from '../../support/run-command.js';
@@ -101,6 +101,15 @@ test('receipts that are changed, of an unknown key, or no file at all are told a
   }
   expect((await receipt('verify', join(service.dataDirectory, 'none.txt'))).status).toBe(statuses.notRun);
   expect((await receipt('verify')).status).toBe(statuses.notRun);
+});
+
+test('without keys nothing is verified or rotated, and no keys are made', async () => {
+  const DATA_DIR = join(service.dataDirectory, 'elsewhere');
+  for (const words of [['verify', receiptFile], ['keys'], ['rotate']]) {
+    const { status, stderr } = await runCommand(['receipt', ...words], { DATA_DIR });
+    expect([status === 0, stderr]).toEqual([false, expect.stringContaining('there are no keys of receipts')]);
+  }
+  await expect(access(DATA_DIR)).rejects.toThrow('ENOENT');
 });
 
 test('a deletion has a receipt that says when and by whom', async () => {
