@@ -61,12 +61,11 @@ export default {
       ...project,
       displayName: 'on-postgres',
       testMatch: inTests(['service', 'system/crashes']),
-      // Streams of events, names, kinds of files, pictures and the client meet the database only by ways that others try.
+      // Streams of events, names, kinds of files and the client meet the database only by ways that others try.
       testPathIgnorePatterns: [
         'service/live/streams',
         'service/doors/(?:names|file-kinds)',
         'service/client/',
-        'service/previews/',
       ],
       ...onPostgres,
     },
