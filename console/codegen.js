@@ -1,25 +1,23 @@
 /*
- * Makes `console/src/gql/`: types of the schema and of the console's operations. All that the console knows of the API is there.
- * With `--check` nothing is written, and what would change is named.
+ * Makes `graphql.ts` beside each `operations.graphql` below `console/src/`: the types of those operations, and the operations as
+ * documents. All that the console knows of the API is there. With `--check` nothing is written, and what would change is named.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
 import { parse } from 'graphql';
 
-const folder = import.meta.dirname;
-const read = (path) => readFileSync(path, 'utf8');
-const operations = join(folder, 'operations.graphql');
+const sources = join(import.meta.dirname, 'src');
+const schema = parse(readFileSync(join(import.meta.dirname, '../schema.graphql'), 'utf8'));
 
-/** The files, by their paths. */
-export async function generate() {
+/** The generated file's path, and its text. */
+async function generate(operations) {
+  const rawSDL = readFileSync(operations, 'utf8');
   const sections = await preset.buildGeneratesSection({
-    baseOutputDir: `${join(folder, 'src/gql')}/`,
-    schema: parse(read(join(folder, '../schema.graphql'))),
-    documents: [
-      { location: 'operations.graphql', document: parse(read(operations)), rawSDL: read(operations) },
-    ],
+    baseOutputDir: `${dirname(operations)}/`,
+    schema,
+    documents: [{ location: operations, document: parse(rawSDL), rawSDL }],
     presetConfig: { fragmentMasking: false },
     config: {
       enumsAsTypes: true,
@@ -37,16 +35,23 @@ export async function generate() {
     pluginMap: {},
     profiler: { run: (work) => work() },
   });
-  const types = sections.filter(({ filename }) => filename.endsWith('graphql.ts'));
-  return Promise.all(types.map(async (section) => [section.filename, withoutHead(await codegen(section))]));
+  const section = sections.find(({ filename }) => filename.endsWith('graphql.ts'));
+  // The first line is for a linter that does not read it.
+  return [section.filename, (await codegen(section)).replace('/* eslint-disable */\n', '')];
 }
 
-/** Without the line for a linter that does not read it. */
-const withoutHead = (text) => text.replace('/* eslint-disable */\n', '');
+const read = (path) => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+};
 
 const isCheck = process.argv.includes('--check');
-for (const [path, text] of await generate()) {
-  mkdirSync(dirname(path), { recursive: true });
+const found = readdirSync(sources, { recursive: true }).filter((name) => name.endsWith('operations.graphql'));
+for (const name of found.sort()) {
+  const [path, text] = await generate(join(sources, name));
   if (!isCheck) writeFileSync(path, text);
   else if (read(path) !== text) {
     process.stderr.write(`${path} is not what npm run codegen makes.\n`);

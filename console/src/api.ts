@@ -18,7 +18,13 @@ export class RefusedError extends Error {
 
 /** The service as one credential sees it. */
 export interface Api {
+  /** Reads. Parts of the answer that were refused are null. */
   ask<Data, Variables extends AnyVariables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data>;
+  /** Changes something. An answer that was refused in part is refused. A `File` among the variables is sent along. */
+  change<Data, Variables extends AnyVariables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data>;
@@ -31,7 +37,7 @@ export function createApi(credential: string): Api {
     url: new URL('graphql', base()).href,
     exchanges: [fetchExchange],
     preferGetMethod: false,
-    fetchOptions: { headers: { authorization } },
+    fetchOptions: { headers: { authorization, 'apollo-require-preflight': 'true' } },
   });
   return {
     claimcheck: createClaimcheck({ url: base(), credential: authorization.replace(/^\w+ /, '') }),
@@ -40,12 +46,19 @@ export function createApi(credential: string): Api {
       if (data === undefined || data === null) throw refusalOf(error);
       return data;
     },
+    change: async (document, variables) => {
+      const { data, error } = await client.mutation(document, variables).toPromise();
+      if (error || data === undefined || data === null) throw refusalOf(error);
+      return data;
+    },
   };
 }
 
 function refusalOf(error: CombinedError | undefined): RefusedError {
   const [first] = error?.graphQLErrors ?? [];
   const code = first?.extensions?.['code'];
-  const message = first?.message ?? error?.networkError?.message ?? '';
+  const details = first?.extensions?.['details'];
+  const faults = Array.isArray(details) ? details.map(({ msg }) => String(msg)) : [];
+  const message = faults.join(' ') || (first?.message ?? error?.networkError?.message ?? '');
   return new RefusedError(message, typeof code === 'string' ? code : null);
 }

@@ -1,8 +1,9 @@
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { I18nProvider } from 'react-aria-components';
 import { type Api, createApi, RefusedError } from './api';
-import { FilesPage } from './files-page';
-import { ViewerDocument, type ViewerQuery } from './gql/graphql';
+import { ViewerDocument, type ViewerQuery } from './graphql';
+import { usePlace } from './location';
+import { pagesOf } from './pages';
 import { useLanguage, useTheme } from './preferences';
 import { readCredential, setCredential, subscribe } from './session';
 import { Shell } from './shell';
@@ -44,6 +45,7 @@ function Session({ preferences }: { preferences: Preferences }) {
   const credential = useSyncExternalStore(subscribe, readCredential);
   const api = useMemo(() => createApi(credential), [credential]);
   const [entered, setEntered] = useState<Entered | null>(null);
+  const place = usePlace();
   const { say } = useWords();
   useEffect(() => enter(api, credential, setEntered), [api, credential]);
   const state = entered?.credential === credential ? entered : null;
@@ -51,13 +53,17 @@ function Session({ preferences }: { preferences: Preferences }) {
   if (credential === '' || state?.error)
     return <SignIn refused={state?.error ?? null} preferences={preferences} />;
   if (!state?.viewer) return <p className="notice">{say('loading')}</p>;
+  const allowed = pagesOf(state.viewer);
+  const page = place['page'] ? allowed.find(({ name }) => name === place['page']) : allowed[0];
   return (
-    <Shell viewer={state.viewer} preferences={preferences}>
-      {state.viewer.permissions.includes('attachments:read') ? (
-        <FilesPage api={api} viewer={state.viewer} />
-      ) : (
-        <p className="notice">{say('noReading')}</p>
-      )}
+    <Shell viewer={state.viewer} place={place} preferences={preferences}>
+      <Suspense fallback={<p className="notice">{say('loading')}</p>}>
+        {page ? (
+          <page.Content api={api} viewer={state.viewer} place={place} />
+        ) : (
+          <p className="notice">{say('noPermission')}</p>
+        )}
+      </Suspense>
     </Shell>
   );
 }

@@ -28,6 +28,10 @@ function subscribe(listener: () => void): () => void {
 
 export const usePlace = (): Place => useSyncExternalStore(subscribe, () => place);
 
+/** Changes that leave nothing of a place. */
+export const nothingOf = (from: Place): Readonly<Record<string, null>> =>
+  Object.fromEntries(Object.keys(from).map((name) => [name, null]));
+
 /** The address of a place with some changes; null takes a parameter away. */
 export function addressOf(changes: Readonly<Record<string, string | null>>): string {
   const next = new URLSearchParams(location.search);

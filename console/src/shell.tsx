@@ -1,31 +1,43 @@
 import type { ReactNode } from 'react';
 import { Button, ToggleButton } from 'react-aria-components';
 import type { Preferences, Viewer } from './app';
+import { nothingOf, type Place } from './location';
+import { pages, pagesOf } from './pages';
+import { PlaceLink } from './place-link';
 import { setCredential } from './session';
 import { useWords } from './words';
 
-/** The frame of every page. */
-export function Shell({
-  viewer,
-  preferences,
-  children,
-}: {
+interface ShellProps {
   viewer: Viewer;
+  place: Place;
   preferences: Preferences;
   children: ReactNode;
-}) {
+}
+
+/** The frame of every page. */
+export function Shell({ viewer, place, preferences, children }: ShellProps) {
   const { say } = useWords();
   const { name, id } = viewer.principal;
+  const current = place['page'] ?? pages[0]?.name;
   return (
     <>
       <header className="bar">
         <h1>Claimcheck</h1>
+        <nav aria-label="Claimcheck">
+          {pagesOf(viewer).map((page, index) => (
+            <PlaceLink
+              key={page.name}
+              to={{ ...nothingOf(place), page: index === 0 ? null : page.name }}
+              isCurrent={page.name === current}
+            >
+              {say(page.name)}
+            </PlaceLink>
+          ))}
+          <a href="explorer">{say('explorer')}</a>
+        </nav>
         <span className="who">
           <bdi>{name ?? id}</bdi>
         </span>
-        <nav aria-label="Claimcheck">
-          <a href="explorer">{say('explorer')}</a>
-        </nav>
         <PreferenceButtons {...preferences} />
         <Button onPress={() => setCredential('')}>{say('signOut')}</Button>
       </header>

@@ -1,5 +1,6 @@
 import { createContext, useContext } from 'react';
 
+/** Words that several pages say. Each page has more of its own in its folder. */
 const english = {
   signIn: 'Sign in',
   signOut: 'Sign out',
@@ -10,72 +11,40 @@ const english = {
   loading: 'Loading…',
   files: 'Files',
   explorer: 'API explorer',
-  search: 'Search by name',
   status: 'Status',
   type: 'Type',
-  order: 'Order',
   all: 'All',
-  images: 'Images',
-  videos: 'Videos',
-  audio: 'Audio',
-  pdf: 'PDF',
-  texts: 'Text',
-  newest: 'Newest first',
-  oldest: 'Oldest first',
-  byName: 'By name',
-  largest: 'Largest first',
-  clearFilters: 'Clear filters',
-  noFiles: 'There are no files yet. Drop some here.',
-  noMatches: 'No file matches.',
-  noReading: 'This credential may not read files.',
-  more: 'More files are being loaded',
   retry: 'Try again',
   close: 'Close',
   download: 'Download',
-  facts: 'Facts',
   size: 'Size',
-  pixels: 'Pixels',
-  created: 'Created',
-  by: 'By',
-  changed: 'Changed',
-  id: 'Id',
-  key: 'Document key',
   copy: 'Copy',
   copied: 'Copied',
-  usedIn: 'Used in',
-  notUsed: 'No record uses it.',
-  owner: 'owner',
-  position: 'position',
-  expires: 'Will be deleted',
-  expiresUnused: 'It is neither claimed nor linked.',
-  expiresUnlinked: 'It was unlinked from its last field.',
-  keeps: 'It stays until somebody deletes it.',
-  description: 'Description',
-  rejected: 'Rejected',
-  signature: 'Signature',
-  notFound: 'There is no such file, or it is not visible to you.',
-  noPreview: 'There is no preview.',
-  upload: 'Upload files',
-  dropHere: 'Drop files to upload them',
-  uploads: 'Uploads',
   cancel: 'Cancel',
-  clear: 'Clear list',
-  waiting: 'Waiting',
-  uploading: 'Uploading',
-  done: 'Stored',
-  failed: 'Failed',
-  aborted: 'Cancelled',
   theme: 'Dark',
   language: 'Deutsch',
   APPROVED: 'Approved',
   PENDING: 'Being scanned',
   REJECTED: 'Rejected',
   SCAN_FAILED: 'Scan failed',
+  rejected: 'Rejected',
+  signature: 'Signature',
+  created: 'Created',
+  by: 'By',
+  changed: 'Changed',
+  id: 'Id',
+  notFound: 'There is no such file, or it is not visible to you.',
+  records: 'Records',
+  quarantine: 'Quarantine',
+  administration: 'Administration',
+  showQuery: 'Show query',
+  variables: 'Variables',
+  noPermission: 'This credential may read nothing here.',
 };
 
-export type Word = keyof typeof english;
+type SharedWord = keyof typeof english;
 
-const german: Record<Word, string> = {
+const german: Record<SharedWord, string> = {
   signIn: 'Anmelden',
   signOut: 'Abmelden',
   credential: 'API-Schlüssel oder Token',
@@ -85,79 +54,47 @@ const german: Record<Word, string> = {
   loading: 'Lädt…',
   files: 'Dateien',
   explorer: 'API-Explorer',
-  search: 'Nach Namen suchen',
   status: 'Status',
   type: 'Typ',
-  order: 'Reihenfolge',
   all: 'Alle',
-  images: 'Bilder',
-  videos: 'Videos',
-  audio: 'Audio',
-  pdf: 'PDF',
-  texts: 'Text',
-  newest: 'Neueste zuerst',
-  oldest: 'Älteste zuerst',
-  byName: 'Nach Namen',
-  largest: 'Größte zuerst',
-  clearFilters: 'Filter aufheben',
-  noFiles: 'Es gibt noch keine Dateien. Legen Sie welche hier ab.',
-  noMatches: 'Keine Datei passt.',
-  noReading: 'Dieser Zugang darf keine Dateien lesen.',
-  more: 'Weitere Dateien werden geladen',
   retry: 'Noch einmal versuchen',
   close: 'Schließen',
   download: 'Herunterladen',
-  facts: 'Angaben',
   size: 'Größe',
-  pixels: 'Pixel',
-  created: 'Angelegt',
-  by: 'Von',
-  changed: 'Geändert',
-  id: 'Id',
-  key: 'Dokumentschlüssel',
   copy: 'Kopieren',
   copied: 'Kopiert',
-  usedIn: 'Verwendet in',
-  notUsed: 'Kein Datensatz verwendet sie.',
-  owner: 'Eigentümer',
-  position: 'Position',
-  expires: 'Wird gelöscht',
-  expiresUnused: 'Niemand hat sie beansprucht oder verknüpft.',
-  expiresUnlinked: 'Sie wurde aus ihrem letzten Feld gelöst.',
-  keeps: 'Sie bleibt, bis jemand sie löscht.',
-  description: 'Beschreibung',
-  rejected: 'Abgelehnt',
-  signature: 'Signatur',
-  notFound: 'Diese Datei gibt es nicht, oder sie ist für Sie nicht sichtbar.',
-  noPreview: 'Es gibt keine Vorschau.',
-  upload: 'Dateien hochladen',
-  dropHere: 'Dateien zum Hochladen hier ablegen',
-  uploads: 'Uploads',
   cancel: 'Abbrechen',
-  clear: 'Liste leeren',
-  waiting: 'Wartet',
-  uploading: 'Lädt hoch',
-  done: 'Gespeichert',
-  failed: 'Fehlgeschlagen',
-  aborted: 'Abgebrochen',
   theme: 'Dunkel',
   language: 'English',
   APPROVED: 'Freigegeben',
   PENDING: 'Wird geprüft',
   REJECTED: 'Abgelehnt',
   SCAN_FAILED: 'Prüfung gescheitert',
+  rejected: 'Abgelehnt',
+  signature: 'Signatur',
+  created: 'Angelegt',
+  by: 'Von',
+  changed: 'Geändert',
+  id: 'Id',
+  notFound: 'Diese Datei gibt es nicht, oder sie ist für Sie nicht sichtbar.',
+  records: 'Datensätze',
+  quarantine: 'Quarantäne',
+  administration: 'Verwaltung',
+  showQuery: 'Abfrage zeigen',
+  variables: 'Variablen',
+  noPermission: 'Dieser Zugang darf hier nichts lesen.',
 };
 
 export type Language = 'de' | 'en';
-
-const words: Record<Language, Record<Word, string>> = { de: german, en: english };
 
 export const LanguageContext = createContext<Language>('en');
 
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
+type Words<Word extends string> = Record<Language, Record<Word, string>>;
+
 /** Words, numbers and instants in the reader's language, instants in the reader's zone. */
-export function useWords() {
+function useWordsOf<Word extends string>(words: Words<Word>) {
   const language = useContext(LanguageContext);
   return {
     language,
@@ -173,3 +110,17 @@ export function useWords() {
     },
   };
 }
+
+/** The hook of a page: it says the page's own words and the shared ones. */
+export function pageWords<Own extends string>(
+  ownEnglish: Record<Own, string>,
+  ownGerman: Record<Own, string>,
+) {
+  const words: Words<Own | SharedWord> = {
+    de: { ...german, ...ownGerman },
+    en: { ...english, ...ownEnglish },
+  };
+  return () => useWordsOf(words);
+}
+
+export const useWords = () => useWordsOf({ de: german, en: english });

@@ -1,19 +1,18 @@
 import { useUpload } from 'claimcheck/react';
 import { Button, DropZone, type DropZoneProps, FileTrigger } from 'react-aria-components';
-import type { Api } from './api';
-import type { Viewer } from './app';
+import { FilePanel } from '../file/file-panel';
+import { go } from '../location';
+import type { PageProps } from '../pages';
+import { Uploads } from '../uploads/uploads';
 import { FileList } from './file-list';
-import { FilePanel } from './file-panel';
 import { Filters } from './filters';
-import { go, usePlace } from './location';
-import { Uploads } from './uploads';
 import { useFiles } from './use-files';
-import { useWords } from './words';
+import { useFilesWords } from './words';
+import './files.css';
 
 /** The list, the file that is open, and what is being uploaded. */
-export function FilesPage({ api, viewer }: { api: Api; viewer: Viewer }) {
-  const { say } = useWords();
-  const place = usePlace();
+export function FilesPage({ api, viewer, place }: PageProps) {
+  const { say } = useFilesWords();
   const files = useFiles(api, place);
   const uploads = useUpload(api.claimcheck, { onDone: files.refresh });
   const mayUpload = viewer.permissions.includes('attachments:write');

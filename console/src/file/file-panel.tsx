@@ -1,15 +1,17 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { Button } from 'react-aria-components';
-import { type Api, RefusedError } from './api';
-import { FileDocument, type FileQuery } from './gql/graphql';
-import { go } from './location';
-import { useWords } from './words';
+import { type Api, RefusedError } from '../api';
+import { CopyButton } from '../copy-button';
+import { go } from '../location';
+import { FileDocument, type FileQuery } from './graphql';
+import { useFileWords } from './words';
+import './file.css';
 
 type OpenFile = NonNullable<FileQuery['attachment']>;
 
 /** All that is known of one file. */
 export function FilePanel({ api, id, onClose }: { api: Api; id: string; onClose: () => void }) {
-  const { say } = useWords();
+  const { say } = useFileWords();
   const [found, setFound] = useState<OpenFile | 'none' | 'loading' | RefusedError>('loading');
   useEffect(() => {
     let isOver = false;
@@ -44,7 +46,7 @@ export function FilePanel({ api, id, onClose }: { api: Api; id: string; onClose:
 }
 
 function Facts({ file }: { file: OpenFile }) {
-  const { say, bytes, instant, number } = useWords();
+  const { say, bytes, instant, number } = useFileWords();
   const { rejection, description, image, createdBy } = file;
   return (
     <>
@@ -97,7 +99,7 @@ function Facts({ file }: { file: OpenFile }) {
 }
 
 function Picture({ file }: { file: OpenFile }) {
-  const { say } = useWords();
+  const { say } = useFileWords();
   const [isBroken, setBroken] = useState(false);
   if (!file.preview || isBroken) return <p className="picture none">{say('noPreview')}</p>;
   const { width, height } = file.image ?? {};
@@ -115,7 +117,7 @@ function Picture({ file }: { file: OpenFile }) {
 
 /** The service has sanitized it, and the policy of the page lets nothing in it run or load. */
 function Description({ html }: { html: string }) {
-  const { say } = useWords();
+  const { say } = useFileWords();
   const show = (element: HTMLElement | null) => {
     if (element) element.innerHTML = html;
   };
@@ -137,26 +139,17 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 }
 
 function Copied({ name, text }: { name: string; text: string }) {
-  const { say } = useWords();
-  const [isCopied, setCopied] = useState(false);
-  const copy = () => {
-    void navigator.clipboard?.writeText(text).then(() => setCopied(true));
-  };
   return (
     <Fact name={name}>
       <code>{text}</code>
-      {navigator.clipboard && (
-        <Button onPress={copy} aria-label={`${say('copy')}: ${name}`}>
-          {say(isCopied ? 'copied' : 'copy')}
-        </Button>
-      )}
+      <CopyButton name={name} text={text} />
     </Fact>
   );
 }
 
 /** The record that owns it, and the places in records' fields that hold it. */
 function Uses({ file: { record, links } }: { file: OpenFile }) {
-  const { say, number } = useWords();
+  const { say, number } = useFileWords();
   const show = (type: string, id: string) => () => go({ record: `${type}/${id}`, file: null });
   return (
     <section>
@@ -189,7 +182,7 @@ function Uses({ file: { record, links } }: { file: OpenFile }) {
 }
 
 function Expiry({ file: { expiresAt, claimedAt } }: { file: OpenFile }) {
-  const { say, instant } = useWords();
+  const { say, instant } = useFileWords();
   return (
     <section>
       <h3>{say('expires')}</h3>

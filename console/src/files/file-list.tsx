@@ -7,16 +7,16 @@ import {
   ListLayout,
   Virtualizer,
 } from 'react-aria-components';
+import { go, type Place } from '../location';
 import { filterNames } from './filters';
-import { go, type Place } from './location';
 import type { Files, ListedFile } from './use-files';
-import { useWords } from './words';
+import { useFilesWords } from './words';
 
 const rowHeight = 56;
 
 /** Only the rows that are seen are in the page, however many there are. */
 export function FileList({ files, place }: { files: Files; place: Place }) {
-  const { say } = useWords();
+  const { say } = useFilesWords();
   const isFiltered = filterNames.some((name) => place[name] !== undefined);
   if (files.error !== null && files.files.length === 0) {
     return (
@@ -50,7 +50,7 @@ export function FileList({ files, place }: { files: Files; place: Place }) {
 }
 
 function Row({ file, isOpen }: { file: ListedFile; isOpen: boolean }) {
-  const { say, bytes, instant } = useWords();
+  const { say, bytes, instant } = useFilesWords();
   const { record } = file;
   return (
     <GridListItem id={file.id} textValue={file.fileName} className={isOpen ? 'row open' : 'row'}>

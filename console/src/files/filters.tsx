@@ -9,15 +9,15 @@ import {
   Select,
   SelectValue,
 } from 'react-aria-components';
-import { go, type Place } from './location';
+import { go, type Place } from '../location';
 import { orders, statuses, types } from './use-files';
-import { useWords, type Word } from './words';
+import { type FilesWord, useFilesWords } from './words';
 
 export const filterNames = ['q', 'status', 'type', 'record'] as const;
 
 /** All filters are in the address. */
 export function Filters({ place }: { place: Place }) {
-  const { say } = useWords();
+  const { say } = useFilesWords();
   const isFiltered = filterNames.some((name) => place[name] !== undefined);
   const cleared = Object.fromEntries(filterNames.map((name) => [name, null]));
   return (
@@ -27,8 +27,13 @@ export function Filters({ place }: { place: Place }) {
         <Input />
       </SearchField>
       <Choice name="status" place={place} choices={statuses} none="all" />
-      <Choice name="type" place={place} choices={Object.keys(types) as Word[]} none="all" />
-      <Choice name="order" place={place} choices={Object.keys(orders).slice(1) as Word[]} none="newest" />
+      <Choice name="type" place={place} choices={Object.keys(types) as FilesWord[]} none="all" />
+      <Choice
+        name="order"
+        place={place}
+        choices={Object.keys(orders).slice(1) as FilesWord[]}
+        none="newest"
+      />
       {isFiltered && <Button onPress={() => go(cleared)}>{say('clearFilters')}</Button>}
     </search>
   );
@@ -37,13 +42,13 @@ export function Filters({ place }: { place: Place }) {
 interface ChoiceProps {
   name: 'status' | 'type' | 'order';
   place: Place;
-  choices: readonly Word[];
+  choices: readonly FilesWord[];
   /** The value while nothing is chosen. */
-  none: Word;
+  none: FilesWord;
 }
 
 function Choice({ name, place, choices, none }: ChoiceProps) {
-  const { say } = useWords();
+  const { say } = useFilesWords();
   return (
     <Select
       value={place[name] ?? none}

@@ -2,9 +2,10 @@ import { type Attachment, ClaimcheckError } from 'claimcheck/client';
 import type { UploadItem, Uploads as UploadList } from 'claimcheck/react';
 import { useEffect, useState } from 'react';
 import { Button, Label, ProgressBar } from 'react-aria-components';
-import type { Api } from './api';
-import { go } from './location';
-import { useWords } from './words';
+import type { Api } from '../api';
+import { go } from '../location';
+import { useUploadsWords } from './words';
+import './uploads.css';
 
 /** Files that are on their way, and the outcome of the others. */
 export function Uploads({
@@ -16,7 +17,7 @@ export function Uploads({
   api: Api;
   onVerdict: () => void;
 }) {
-  const { say } = useWords();
+  const { say } = useUploadsWords();
   return (
     <section className="uploads" aria-label={say('uploads')}>
       <div className="panel-head">
@@ -42,7 +43,7 @@ interface ItemProps {
 }
 
 function Item({ item, uploads, api, onVerdict }: ItemProps) {
-  const { say, bytes } = useWords();
+  const { say, bytes } = useUploadsWords();
   const { id, state, sent, total, attachment, error } = item;
   const name = 'name' in item.file ? item.file.name : '';
   const isUnderWay = state === 'waiting' || state === 'uploading';
@@ -84,7 +85,7 @@ function faultOf(error: unknown): string {
 
 /** The digest, and the verdict as soon as there is one. */
 function Stored({ attachment, api, onVerdict }: { attachment: Attachment; api: Api; onVerdict: () => void }) {
-  const { say } = useWords();
+  const { say } = useUploadsWords();
   const [status, setStatus] = useState(attachment.status);
   useEffect(() => {
     if (attachment.status !== 'PENDING') return undefined;

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { type Api, RefusedError } from './api';
-import { type AttachmentFilter, type AttachmentOrder, FilesDocument, type FilesQuery } from './gql/graphql';
-import type { Place } from './location';
+import { type Api, RefusedError } from '../api';
+import type { Place } from '../location';
+import { type AttachmentFilter, type AttachmentOrder, FilesDocument, type FilesQuery } from './graphql';
 
 export type ListedFile = FilesQuery['attachments']['nodes'][number];
 

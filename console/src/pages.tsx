@@ -1,0 +1,27 @@
+import type { ComponentType } from 'react';
+import type { Api } from './api';
+import type { Viewer } from './app';
+import { FilesPage } from './files/files-page';
+import type { Place } from './location';
+
+export interface PageProps {
+  api: Api;
+  viewer: Viewer;
+  place: Place;
+}
+
+interface Page {
+  /** The value of `page` in the address, and the word of its link. */
+  name: 'files' | 'records' | 'quarantine' | 'administration';
+  /** Permissions; a credential that has none of them does not see the page. */
+  needs: readonly string[];
+  /** Any but the first is loaded when somebody goes there. */
+  Content: ComponentType<PageProps>;
+}
+
+/** All pages, in the order of their links. The first one is shown if the address names none. */
+export const pages: readonly Page[] = [{ name: 'files', needs: ['attachments:read'], Content: FilesPage }];
+
+/** The pages that a credential may see. */
+export const pagesOf = ({ permissions }: Viewer): readonly Page[] =>
+  pages.filter(({ needs }) => needs.some((need) => permissions.includes(need)));
