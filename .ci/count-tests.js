@@ -13,7 +13,8 @@ function tell(title, file) {
   for (const { fullName, failureMessages } of failures)
     process.stdout.write(`${title} ${nameOf(file)}: ${fullName}\n    ${lines(failureMessages.join('\n'))}\n`);
   // A file that cannot even be loaded has no tests that could fail.
-  if (failures.length === 0) process.stdout.write(`${title} ${nameOf(file)}\n    ${lines(file.message ?? '')}\n`);
+  if (failures.length === 0)
+    process.stdout.write(`${title} ${nameOf(file)}\n    ${lines(file.message ?? '')}\n`);
 }
 
 const paths = process.argv.slice(2).filter((path) => !path.endsWith('-again.json'));
@@ -24,7 +25,8 @@ for (const path of paths) {
   const again = read(path.replace(/\.json$/, '-again.json'));
   const repeated = new Set(again.map(({ name }) => name));
   const files = [...first.filter(({ name }) => !repeated.has(name)), ...again];
-  for (const file of first.filter(({ name }) => repeated.has(name)).filter(hasFailed)) tell('RUN AGAIN', file);
+  for (const file of first.filter(({ name }) => repeated.has(name)).filter(hasFailed))
+    tell('RUN AGAIN', file);
   for (const file of files.filter(hasFailed)) {
     tell('FAILED', file);
     if (failuresOf(file).length === 0) counts.failed += 1;
