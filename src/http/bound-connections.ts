@@ -1,5 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
 import type { Shares } from '../limits/network-rate.js';
 import { NetworkPlaces } from '../limits/places.js';
 
@@ -36,5 +38,33 @@ export function boundConnections(server: Server, { max, trust, onRefused }: Conn
     if (performance.now() - notedAt < noteMs) return;
     notedAt = performance.now();
     onRefused(address ?? '');
+  });
+}
+
+/** Between two looks at connections that have brought nothing, in milliseconds. */
+const unusedMs = 100;
+
+/**
+ * Closes connections that have never brought a byte once the server stops. Node waits for them as if a request were under way.
+ * Browsers and HTTP clients open some in reserve. The first bytes of a request may be on their way, so they have a moment.
+ */
+export function closeUnusedAtStop(server: FastifyInstance): void {
+  const open = new Set<Socket>();
+  server.server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  let hasStopped = false;
+  server.addHook('onClose', async () => {
+    hasStopped = true;
+  });
+  server.addHook('preClose', async () => {
+    void (async () => {
+      while (!hasStopped) {
+        const unused = [...open].filter(({ bytesRead }) => bytesRead === 0);
+        await sleep(unusedMs, undefined, { ref: false });
+        for (const socket of unused) if (socket.bytesRead === 0) socket.destroy();
+      }
+    })();
   });
 }

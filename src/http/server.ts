@@ -6,7 +6,7 @@ import { AnswerPace } from '../limits/answer-pace.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
 import { refuseUnrouted } from './allowed-methods.js';
-import { boundConnections } from './bound-connections.js';
+import { boundConnections, closeUnusedAtStop } from './bound-connections.js';
 import { drainRequest } from './drain-request.js';
 import { refuseEncodedBodies } from './encoded-body.js';
 import { registerErrorHandler } from './error-handler.js';
@@ -118,6 +118,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     trust,
     onRefused: (address) => server.log.warn({ address }, 'an address has too many connections'),
   });
+  closeUnusedAtStop(server);
   traceRequests(server);
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);

@@ -41,6 +41,13 @@ describe('at shutdown', () => {
     await Promise.all([closed, connection.closed()]);
   });
 
+  test('connections that have brought nothing are closed', async () => {
+    const service = await startService({ SHUTDOWN_TIMEOUT_SECONDS: '3600' });
+    const unused = await Promise.all(Array.from({ length: 5 }, () => RawConnection.open(service.url)));
+    await service.client.graphql('{ __typename }');
+    await Promise.all([service.close(), ...unused.map((connection) => connection.closed())]);
+  });
+
   test('answers say so before connections are closed, whether they are good or refusals', async () => {
     const service = await startService();
     // It keeps the service closing for a moment, since it does not answer.
