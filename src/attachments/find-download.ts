@@ -19,6 +19,8 @@ export interface Download {
   charset: string | null;
   documentKey: string;
   createdAt: Date;
+  /** Whether it has taken the place of other content. */
+  isReplacement: boolean;
 }
 
 /**
@@ -41,9 +43,13 @@ export async function findDownload(
 export function toDownload({ attachment, blob }: StoredAttachment): Download {
   const { id, organizationId, fileName, contentType, size, version } = attachment;
   // A content that has replaced another one is newer than the attachment.
-  const createdAt = version > 1 ? attachment.updatedAt : attachment.createdAt;
+  const isReplacement = version > 1;
+  const createdAt = isReplacement ? attachment.updatedAt : attachment.createdAt;
   const { sha256, charset, documentKey } = blob;
-  return { id, organizationId, fileName, contentType, size, sha256, charset, documentKey, createdAt };
+  return {
+    ...{ id, organizationId, fileName, contentType, size, sha256, charset, documentKey },
+    ...{ createdAt, isReplacement },
+  };
 }
 
 /**
@@ -62,7 +68,9 @@ export async function findContent(
   if (!found) return null;
   if (found.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
   const attachment = withContent(stored.attachment, found.version);
-  return { ...toDownload({ attachment, blob: found.blob }), createdAt: found.version.createdAt };
+  // No other content ever comes by its URL.
+  const own = { createdAt: found.version.createdAt, isReplacement: false };
+  return { ...toDownload({ attachment, blob: found.blob }), ...own };
 }
 
 /**

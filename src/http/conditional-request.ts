@@ -6,6 +6,8 @@ import type { ByteRange } from '../storage/storage.js';
 export interface Validators {
   etag: string;
   lastModified: string;
+  /** Whether other content has had the date too, as a replacement within the same second leaves it. A date counts seconds. */
+  isDateShared: boolean;
 }
 
 /** Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. */
@@ -14,25 +16,32 @@ export function evaluatePreconditions(
   validators: Validators,
 ): 'PROCEED' | 'NOT_MODIFIED' | 'FAILED' {
   if (!isAsExpected(headers, validators)) return 'FAILED';
-  const { etag, lastModified } = validators;
-  return fresh(headers, { etag, 'last-modified': lastModified }) ? 'NOT_MODIFIED' : 'PROCEED';
+  const latest = new Date(latestChange(validators)).toUTCString();
+  return fresh(headers, { etag: validators.etag, 'last-modified': latest }) ? 'NOT_MODIFIED' : 'PROCEED';
 }
 
-/** Whether a Range may be honoured: If-Range is absent, or names exactly this state of the file. */
-export function isRangeCurrent(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+/** The end of the second that a shared date says, in milliseconds since 1970: whoever has that date may have the other content. */
+const latestChange = ({ lastModified, isDateShared }: Validators): number =>
+  Date.parse(lastModified) + (isDateShared ? 1_000 : 0);
+
+/**
+ * Whether a Range may be honoured: If-Range is absent, or names exactly this state of the file. A shared date names none, for parts
+ * of two contents would be taken for one file.
+ */
+export function isRangeCurrent(headers: IncomingHttpHeaders, validators: Validators): boolean {
   const ifRange = headers['if-range'];
-  if (ifRange === undefined || ifRange === etag) return true;
-  return Date.parse(String(ifRange)) === Date.parse(lastModified);
+  if (ifRange === undefined || ifRange === validators.etag) return true;
+  return !validators.isDateShared && Date.parse(String(ifRange)) === Date.parse(validators.lastModified);
 }
 
 /** If-Match, or If-Unmodified-Since where there is none. */
-function isAsExpected(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+function isAsExpected(headers: IncomingHttpHeaders, validators: Validators): boolean {
   const ifMatch = headers['if-match'];
   if (ifMatch !== undefined) {
-    return ifMatch.trim() === '*' || ifMatch.split(',').some((tag) => tag.trim() === etag);
+    return ifMatch.trim() === '*' || ifMatch.split(',').some((tag) => tag.trim() === validators.etag);
   }
   const limit = Date.parse(headers['if-unmodified-since'] ?? '');
-  return Number.isNaN(limit) || Date.parse(lastModified) <= limit;
+  return Number.isNaN(limit) || latestChange(validators) <= limit;
 }
 
 const singleRange = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;

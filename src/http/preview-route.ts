@@ -50,6 +50,7 @@ export function registerPreviews(server: FastifyInstance, deps: PreviewDependenc
     const validators = {
       etag: `W/"${stored.blob.id}-${name}"`,
       lastModified: stored.attachment.createdAt.toUTCString(),
+      isDateShared: false,
     };
     const state = evaluatePreconditions(request.headers, validators);
     if (state === 'FAILED') return reply.code(412).send();

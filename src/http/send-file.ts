@@ -26,6 +26,8 @@ export interface DownloadableFile {
   charset: string | null;
   documentKey: string;
   createdAt: Date;
+  /** Whether it has taken the place of other content, perhaps in the second of `createdAt`. */
+  isReplacement: boolean;
 }
 
 export interface SendOptions {
@@ -50,7 +52,11 @@ export async function sendFile(
   file: DownloadableFile,
   options: SendOptions,
 ): Promise<void> {
-  const validators = { etag: `"${file.sha256}"`, lastModified: file.createdAt.toUTCString() };
+  const validators = {
+    etag: `"${file.sha256}"`,
+    lastModified: file.createdAt.toUTCString(),
+    isDateShared: file.isReplacement,
+  };
   const common = fileHeaders(file, validators, options);
 
   switch (evaluatePreconditions(reply.request.headers, validators)) {

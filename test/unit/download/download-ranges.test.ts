@@ -8,14 +8,16 @@ const small = createFile(Buffer.from('0123456789'), {
   contentType: 'application/json',
 });
 const empty = createFile(Buffer.alloc(0), { fileName: 'empty.json', contentType: 'application/json' });
+const replacement = createFile(small.bytes, { isReplacement: true });
 const { size } = large;
-const storage = memoryReader([large, small, empty]);
+const files = [large, small, empty, replacement];
+const storage = memoryReader(files);
 const later = new Date(large.createdAt.getTime() + 1000).toUTCString();
 const lastModified = 'Thu, 20 Nov 2025 10:00:00 GMT';
 
 let server: DownloadServer;
 beforeAll(async () => {
-  server = await startDownloadServer([large, small, empty], { storage });
+  server = await startDownloadServer(files, { storage });
 });
 afterAll(() => server.close());
 
@@ -167,6 +169,21 @@ describe('preconditions', () => {
     expect(answer).toMatchObject({ status, complete: true });
     const bodies: Record<number, string> = { 200: '0123456789', 206: '234' };
     expect(answer.body.toString()).toBe(bodies[status] ?? '');
+  });
+
+  // The date may be that of the content before it, too.
+  it.each<[Record<string, string>, number]>([
+    [{ 'if-range': lastModified, range }, 200],
+    [{ 'if-range': etag, range }, 206],
+    [{ 'if-modified-since': lastModified }, 200],
+    [{ 'if-modified-since': 'Thu, 20 Nov 2025 10:00:01 GMT' }, 304],
+    [{ 'if-unmodified-since': lastModified }, 412],
+    [{ 'if-unmodified-since': 'Thu, 20 Nov 2025 10:00:01 GMT' }, 200],
+    [{ 'if-none-match': etag, 'if-modified-since': lastModified }, 304],
+  ])('of a replacement, %j is answered with %i', async (headers, status) => {
+    const answer = await get(replacement, headers);
+    expect(answer).toMatchObject({ status, complete: true });
+    expect(answer.headers['last-modified']).toBe(status === 412 ? undefined : lastModified);
   });
 
   it('hold for HEAD too', async () => {

@@ -44,6 +44,7 @@ export function createFile(
     size: bytes.length,
     sha256: sha256(bytes),
     charset: null,
+    isReplacement: false,
     bytes,
     ...overrides,
   };
