@@ -1,9 +1,11 @@
 import type { EntityManager } from 'typeorm';
-import { recordEvent } from '../audit/record-event.js';
+import { recordEvent, recordEvents } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { readJoined } from '../database/read-rows.js';
+import { ShareLinkRow } from '../database/entities/share-link.js';
+import { changeRows, readJoined } from '../database/read-rows.js';
+import { IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { checkName, checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
@@ -30,6 +32,8 @@ export interface Transfer {
   to: RecordRef;
   /** A field of the new record, which then holds it last; null: none. */
   field: string | null;
+  /** Whether its share links end; else they lead to it at its new record. */
+  revokeShareLinks: boolean;
 }
 
 /** A transfer, once its input has been checked. */
@@ -40,7 +44,7 @@ interface Checked extends Transfer {
 
 /**
  * Gives an attachment from the record that owns it to another one, and takes it out of all fields of the first: all of it, or
- * nothing. Of several at once one wins. Throws NOT_FOUND, ALREADY_CLAIMED unless `from` owns it, BAD_USER_INPUT,
+ * nothing. Its share links stay unless they are to be revoked. Of several at once one wins. Throws NOT_FOUND, ALREADY_CLAIMED unless `from` owns it, BAD_USER_INPUT,
  * TOO_MANY_ATTACHMENTS, and what the policy of the new place does not accept.
  *
  * @example
@@ -80,13 +84,33 @@ function checkInput(policies: PolicyBook, { from, to, field }: Transfer): Policy
   return policy;
 }
 
+/** With the number of share links that stay, of which the new record may not know. */
 async function recordTransfer(
   manager: EntityManager,
   viewer: Viewer,
-  { attachmentId: subjectId, from, to, field, now: at }: Checked,
+  { attachmentId: subjectId, from, to, field, revokeShareLinks, now: at }: Checked,
 ): Promise<void> {
-  const details = { from, to, ...(field === null ? {} : { field }) };
+  const { organizationId } = viewer;
+  const open = await manager.find(ShareLinkRow, {
+    select: { id: true },
+    where: { organizationId, attachmentId: subjectId, revokedAt: IsNull(), endedAt: IsNull() },
+    order: { id: 'ASC' },
+  });
+  const shareLinkIds = open.map(({ id }) => id);
+  const kept = revokeShareLinks || open.length === 0 ? {} : { shareLinks: open.length };
+  const details = { from, to, ...(field === null ? {} : { field }), ...kept };
   await recordEvent(manager, viewer, { action: 'ATTACHMENT_TRANSFERRED', subjectId, at, details });
+  if (!revokeShareLinks) return;
+  await changeRows(
+    manager,
+    (sql) => `UPDATE share_links SET revoked_at = ${sql.add(at.getTime())}
+      WHERE ${sql.isOneOf('id', shareLinkIds)} AND organization_id = ${sql.add(organizationId)}`,
+  );
+  const events = shareLinkIds.map((shareLinkId) => {
+    const event = { action: 'SHARE_LINK_REVOKED', subjectId, at, details: { shareLinkId } } as const;
+    return [viewer, event] as const;
+  });
+  await recordEvents(manager, events);
 }
 
 /** Links in fields of other records stay. */

@@ -68,6 +68,12 @@ export class TransferAttachmentInput {
     description: 'Append it to this field of the new record. It leaves the fields of the old one anyway.',
   })
   field?: string | null;
+
+  @Field(() => Boolean, {
+    description: 'Revokes its share links. Else they stay, and lead to it at its new record.',
+    defaultValue: false,
+  })
+  revokeShareLinks!: boolean;
 }
 
 @InputType({

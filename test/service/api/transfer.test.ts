@@ -2,6 +2,7 @@ import { type AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { claim, faultsOf, idsIn, link, type RecordRef, see } from '../doors/links.js';
 import { Stage } from '../doors/stage.js';
+import { linkOf, share, statusOf, tryRevoke } from '../sharing/share-operations.js';
 
 const policies = {
   policies: {
@@ -32,6 +33,7 @@ interface Transfer {
   from: RecordRef;
   to: RecordRef;
   field?: string;
+  revokeShareLinks?: boolean;
 }
 
 const transfer = (input: Transfer, by: Client = client) =>
@@ -97,6 +99,41 @@ test('links in fields of third records stay', async () => {
   await claim(client, id, from);
   await transfer({ attachmentId: id, from, to });
   expect(await idsIn(client, third, 'shared')).toEqual([id]);
+});
+
+describe('share links', () => {
+  const transferShared = async (input: Pick<Transfer, 'revokeShareLinks'>) => {
+    const { id, from, to } = await claimed();
+    const [kept, earlier] = [await share(client, id), await share(client, id)];
+    await tryRevoke(client, earlier.shareLink.id);
+    const { errors } = await transfer({ attachmentId: id, from, to, ...input });
+    expect(errors).toBeUndefined();
+    const events = await eventsOf(id);
+    const revoked = events.filter(({ action }) => action === 'SHARE_LINK_REVOKED');
+    return {
+      status: await statusOf(kept.url),
+      revokedAt: (await linkOf(client, kept.shareLink.id))?.revokedAt,
+      revoked: revoked.map(({ details }) => details),
+      kept,
+      earlier,
+      transferred: events.find(({ action }) => action === 'ATTACHMENT_TRANSFERRED')?.details,
+    };
+  };
+
+  test('stay with it, and the audit log counts them', async () => {
+    const { status, revokedAt, revoked, earlier, transferred } = await transferShared({});
+    expect([status, revokedAt, revoked]).toEqual([200, null, [{ shareLinkId: earlier.shareLink.id }]]);
+    expect(transferred).toMatchObject({ shareLinks: 1 });
+  });
+
+  test('are revoked on demand, each with its event', async () => {
+    const { status, revokedAt, revoked, kept, earlier, transferred } = await transferShared({
+      revokeShareLinks: true,
+    });
+    expect([status, revokedAt]).toEqual([410, expect.any(String)]);
+    expect(revoked).toEqual([kept, earlier].map(({ shareLink }) => ({ shareLinkId: shareLink.id })));
+    expect(transferred).not.toHaveProperty('shareLinks');
+  });
 });
 
 describe('is refused, and changes nothing', () => {
