@@ -56,25 +56,33 @@ interface Asked {
 }
 
 /**
+ * Bytes of a file that may be looked at before it is downloaded: download managers ask for the first ones to learn what a server can
+ * do, and chats and mail scanners to learn what a file is. Too few to be of use.
+ */
+const glanceOf = (size: number) => Math.min(64 * 1_024, Math.floor(size / 16));
+
+/**
  * Counts a download that begins at the first byte, by a conditional update: of any number at once no more than the link permits
- * go on. Other ranges go on with a counted download: with `maxDownloads` they bring together no more bytes than the counted ones
- * have, and one beyond that counts itself. Throws NOT_FOUND of type `share_link_over`.
+ * go on. Other ranges, and glances at the beginning, go on with a counted download: with `maxDownloads` they bring together no more
+ * bytes than the counted ones have and one glance, and one beyond that counts itself. Throws NOT_FOUND of type `share_link_over`.
  */
 export async function countDownload(
   { database, clock }: UseShareLinkDependencies,
   { link, stored }: { link: ShareLinkRow; stored: StoredAttachment },
   { start, end }: Asked,
 ): Promise<void> {
-  if (start > 0 && link.maxDownloads === null) return;
-  const bytes = start === 0 ? 0 : end - start + 1;
   const { size } = stored.blob;
+  const asked = end - start + 1;
+  const glance = glanceOf(size);
+  const isDownload = start === 0 && (size === 0 || asked > glance);
+  if (!isDownload && link.maxDownloads === null) return;
+  const bytes = isDownload ? 0 : asked;
   const now = clock().getTime();
   const changed = await database.write((manager) =>
     changeRows(manager, (sql) => {
-      const isCounted =
-        start === 0
-          ? 'TRUE'
-          : `range_bytes + ${sql.add(bytes)} > CAST(downloads AS bigint) * ${sql.add(size)}`;
+      const isCounted = isDownload
+        ? 'TRUE'
+        : `range_bytes + ${sql.add(bytes)} > CAST(downloads AS bigint) * ${sql.add(size)} + ${sql.add(glance)}`;
       return `UPDATE share_links
         SET downloads = downloads + CASE WHEN ${isCounted} THEN 1 ELSE 0 END, last_used_at = ${sql.add(now)},
           range_bytes = range_bytes + CASE WHEN ${isCounted} THEN 0 ELSE ${sql.add(bytes)} END

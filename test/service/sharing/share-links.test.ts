@@ -155,6 +155,28 @@ describe('a link is over', () => {
     expect((await linkOf(client, shareLink.id))?.downloads).toBe(2);
   });
 
+  test('after one download, but not after a glance at its beginning', async () => {
+    const { id } = await client.upload({ content: Buffer.alloc(64_000, 'x'), name: 'large.bin' }, { record });
+    await until(id, 'APPROVED');
+    const { url, shareLink } = await share(client, id, { maxDownloads: 1 });
+    const downloads = async (range?: string) => [
+      await statusOf(url, range === undefined ? {} : { range }),
+      (await linkOf(client, shareLink.id))?.downloads,
+    ];
+    // A 16th of it is 4,000 bytes, for all glances together.
+    expect(await downloads('bytes=0-0')).toEqual([206, 0]);
+    expect(await downloads('bytes=0-1999')).toEqual([206, 0]);
+    expect(await downloads('bytes=63000-')).toEqual([206, 0]);
+    expect(await downloads()).toEqual([200, 1]);
+    await isOver(url);
+    const another = await share(client, id, { maxDownloads: 1 });
+    expect(await statusOf(another.url, { range: 'bytes=0-3999' })).toBe(206);
+    expect((await linkOf(client, another.shareLink.id))?.downloads).toBe(0);
+    expect(await statusOf(another.url, { range: 'bytes=0-0' })).toBe(206);
+    expect((await linkOf(client, another.shareLink.id))?.downloads).toBe(1);
+    await isOver(another.url);
+  });
+
   test('with the deletion of what it shares', async () => {
     const id = await approved();
     const { url, shareLink } = await share(client, id);
