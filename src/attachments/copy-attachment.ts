@@ -92,7 +92,7 @@ function checkCopy(
 }
 
 /** The row of a new attachment of the viewer's that is like another one, and belongs to nothing yet. */
-export function copyRow(
+function copyRow(
   { gracePeriodMs }: Pick<CopyAttachmentDependencies, 'gracePeriodMs'>,
   viewer: Viewer,
   original: AttachmentRow,

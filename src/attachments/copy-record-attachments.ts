@@ -3,24 +3,19 @@ import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { recordEvents } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
+import { copyAttachmentRows } from '../database/attachment-rows.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
-import { insertRows } from '../database/insert-row.js';
-import { changeRows } from '../database/read-rows.js';
-import { Faults, fault } from '../errors.js';
+import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
-import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
+import { readFieldsOfRecords } from '../links/read-fields.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
-import {
-  mayCopy,
-  readAttachments,
-  readTrashed,
-  readWithVerdictsKept,
-  type StoredAttachment,
-} from '../model/stored-attachment.js';
+import { recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
-import { type CopyAttachmentDependencies, copyRow } from './copy-attachment.js';
+import type { Policy } from '../policies/policy.js';
+import type { Quota } from '../quotas/quotas.js';
+import type { CopyAttachmentDependencies } from './copy-attachment.js';
+import { type CopySource, countLinks, findCopies, readCopySources, readOwners } from './copy-sources.js';
 import { beginSteps, checkIdempotencyKey, endSteps, type Steps } from './idempotency.js';
 
 export interface CopyRecordDependencies extends CopyAttachmentDependencies {
@@ -43,13 +38,14 @@ export interface CopyRecordRequest {
   };
 }
 
-/** Copies made in one transaction, if no field has more: others need not wait long. */
+/** Copies made in one transaction: others need not wait long. A field has no more. */
 const maxAtOnce = 1_000;
 
 /**
  * Copies all that the fields of a record hold into the same fields of another one, behind what those hold: in one transaction, or
  * in several of whole fields if there are more than 1,000. Repeated under the same idempotency key it goes on where it broke off,
- * and then changes nothing. Fields that the viewer may not see are left out. Throws FORBIDDEN, NOT_APPROVED, TOO_MANY_ATTACHMENTS,
+ * and then changes nothing. Nothing is copied if the organization may not have as many attachments. Fields that the viewer may not
+ * see are left out. Throws FORBIDDEN, NOT_APPROVED, TOO_MANY_ATTACHMENTS,
  * BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, and what the policies of the new fields do not accept.
  *
  * @example
@@ -73,15 +69,15 @@ export async function copyRecordAttachments(
   await Promise.all(left.map(({ name }) => access.mayView(to, name)));
   const operation = { id: uuidv7(), at: deps.clock() };
   const quota = await deps.quotas.of(viewer.organizationId);
-  do {
+  for (let isFirst = true; isFirst || left.length > 0; isFirst = false) {
     const step = await deps.database.write(async (manager) => {
-      const copied = await copyFields(deps, manager, viewer, { input, left, operation });
+      const copied = await copyFields(deps, manager, viewer, { input, left, operation, isFirst, quota });
       await quota?.assertWithin(manager, { attachments: copied.changed.length }, ['input', 'from']);
       return copied;
     });
     deps.changes.publish(step.changed);
     left = step.left;
-  } while (left.length > 0);
+  }
 }
 
 function checkInput({ from, to, idempotencyKey }: CopyRecordAttachments): void {
@@ -101,6 +97,8 @@ interface Step {
   /** Fields that are still to be copied. */
   left: readonly RecordFieldRow[];
   operation: Operation;
+  isFirst: boolean;
+  quota: Quota | null;
 }
 
 /** Copies as many fields as one transaction should. Returns those that are left. */
@@ -108,93 +106,94 @@ async function copyFields(
   deps: CopyRecordDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { input, left, operation: own }: Step,
+  { input, left, operation: own, isFirst, quota }: Step,
 ): Promise<{ left: RecordFieldRow[]; changed: Change[] }> {
   const { from, to, idempotencyKey } = input;
   const asked = { idempotencyKey, input: { copyRecordAttachments: { from, to } } };
   const operation = await beginSteps(manager, viewer, asked, own);
-  const copies: AttachmentRow[] = [];
+  const counts = await countLinks(
+    manager,
+    left.map(({ id }) => id),
+  );
+  // A repetition has made some of them before.
+  if (isFirst && operation.id === own.id)
+    await quota?.assertPlaces(manager, counts.distinct, ['input', 'from']);
+  const copies: string[] = [];
   let count = 0;
   for (const [index, field] of operation.isOver ? [] : left.entries()) {
-    const links = await readLinksOfFields(manager, [field.id]);
-    if (count > 0 && count + links.length > maxAtOnce)
-      return { left: left.slice(index), changed: await describeChanges(manager, copies) };
-    count += links.length;
-    const ids = links.map(({ attachmentId }) => attachmentId);
-    copies.push(...(await copyField(deps, manager, viewer, { to, name: field.name, ids, operation })));
+    const links = counts.ofField.get(field.id) ?? 0;
+    if (count > 0 && count + links > maxAtOnce)
+      return { left: left.slice(index), changed: await describe(manager, viewer, copies) };
+    count += links;
+    if (links > 0) copies.push(...(await copyField(deps, manager, viewer, { to, field, operation })));
   }
   await endSteps(manager, viewer, asked);
-  return { left: [], changed: await describeChanges(manager, copies) };
+  return { left: [], changed: await describe(manager, viewer, copies) };
+}
+
+/** The changes of copies, by what they belong to now. */
+async function describe(manager: EntityManager, viewer: Viewer, ids: readonly string[]): Promise<Change[]> {
+  return describeChanges(manager, await readOwners(manager, viewer, ids));
 }
 
 interface FieldCopy {
   to: RecordRef;
-  name: string;
-  /** All that the field holds, in order. */
-  ids: readonly string[];
+  field: RecordFieldRow;
   operation: Operation;
 }
 
-const idsAmong = (found: readonly StoredAttachment[]): ReadonlySet<string> =>
-  new Set(found.map(({ attachment }) => attachment.id));
+/** A source, and the id of its copy. */
+type Pair = readonly [source: CopySource, id: string];
 
 /**
- * Returns the copies. Those that another field or an earlier request has made are linked, not made again; those that have gone into
- * the trash since stay there.
+ * Returns the ids of the copies. Those that another field or an earlier request has made are linked, not made again; those that have
+ * gone into the trash since stay there.
  */
 async function copyField(
   deps: CopyRecordDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { to, name, ids, operation }: FieldCopy,
-): Promise<AttachmentRow[]> {
-  const faults = new Faults();
-  const policy = choosePolicyOfPlace(faults, deps.policies, { record: to, field: name }, ['input', 'to']);
-  if (ids.length > 0) faults.throwIfAny();
-  const sources = await readSources(manager, viewer, ids);
-  if (sources.length === 0) return [];
-  const all = sources.map((source) => ({ source, id: idOfCopy(operation, source.attachment.id) }));
-  const allIds = all.map(({ id }) => id);
-  const isTrashed = idsAmong(await readTrashed(manager, viewer, allIds));
-  const named = all.filter(({ id }) => !isTrashed.has(id));
-  const copyIds = named.map(({ id }) => id);
-  if (copyIds.length === 0) return [];
-  const isKnown = idsAmong(await readAttachments(manager, viewer, copyIds));
+  { to, field: { id: fieldId, name }, operation }: FieldCopy,
+): Promise<string[]> {
+  const policy = policyOf(deps, to, name);
+  const sources = await readCopySources(manager, viewer, fieldId);
+  const pairs = sources.map((source): Pair => [source, idOfCopy(operation, source.id)]);
+  const known = await findCopies(
+    manager,
+    viewer,
+    pairs.map(([, id]) => id),
+  );
+  const ids = pairs.map(([, id]) => id).filter((id) => !known.trashed.has(id));
+  if (ids.length === 0) return [];
+  const missing = pairs.filter(([, id]) => !known.trashed.has(id) && !known.inUse.has(id));
   const now = deps.clock();
-  const made = named.flatMap(({ source, id }) => {
-    if (isKnown.has(id)) return [];
-    return [{ source, copy: copyRow(deps, viewer, source.attachment, { id, now }) }];
-  });
-  await insertCopies(manager, viewer, made, now);
+  const place = { record: to, policy, now };
   await changeLinks(manager, viewer, {
-    record: to,
+    ...place,
     field: name,
-    attachmentIds: copyIds,
+    attachmentIds: ids,
     mode: 'ADD',
     expectedVersion: null,
-    policy,
     retentionMs: deps.unlinkedRetentionMs,
-    now,
     locOf: () => ['input', 'to'],
+    made: {
+      ids: new Set(missing.map(([, id]) => id)),
+      make: () => makeCopies(manager, viewer, missing, place),
+    },
   });
-  return (await readAttachments(manager, viewer, copyIds)).map(({ attachment }) => attachment);
+  return ids;
 }
 
-/** In order, with their verdicts kept. Rejected ones are leaving the field just now. Throws NOT_APPROVED. */
-async function readSources(
-  manager: EntityManager,
-  viewer: Viewer,
-  ids: readonly string[],
-): Promise<StoredAttachment[]> {
-  const found = await readWithVerdictsKept(manager, viewer, ids);
-  const byId = new Map(found.map((stored) => [stored.attachment.id, stored]));
-  const sources = ids.flatMap((id) => byId.get(id) ?? []).filter(({ blob }) => blob.verdict !== 'REJECTED');
-  const waiting = sources.filter(
-    ({ attachment, blob }) => !mayCopy(viewer, blob.verdict, attachment.createdById),
-  );
-  if (waiting.length === 0) return sources;
-  const msg = `${waiting.length} of its attachments have not been approved yet.`;
-  throw fault('not_approved', ['input', 'from'], msg);
+function policyOf(
+  { policies }: Pick<CopyRecordDependencies, 'policies'>,
+  to: RecordRef,
+  name: string,
+): Policy {
+  const faults = new Faults();
+  const policy = choosePolicyOfPlace(faults, policies, { record: to, field: name }, ['input', 'to']);
+  faults.throwIfAny();
+  if (!policy) throw new Error('A policy that is missing has no fault.');
+  return policy;
 }
 
 /** The same each time, so that a repetition finds what is there: a UUID version 7 of the operation's beginning. */
@@ -203,44 +202,40 @@ function idOfCopy({ id, at }: Operation, sourceId: string): string {
   return uuidv7({ msecs: at.getTime(), random });
 }
 
-interface Made {
-  source: StoredAttachment;
-  copy: AttachmentRow;
+interface Place {
+  record: RecordRef;
+  policy: Policy;
+  now: Date;
 }
 
-async function insertCopies(
+/** Makes copies that the record owns, or shares in a field of that kind. Throws what the policy does not accept. */
+async function makeCopies(
   manager: EntityManager,
   viewer: Viewer,
-  made: readonly Made[],
-  at: Date,
+  pairs: readonly Pair[],
+  { record, policy, now }: Place,
 ): Promise<void> {
-  await insertRows(
+  const faults = new Faults();
+  for (const [source] of pairs) recheckPolicy(faults, policy, source, ['input', 'to']);
+  faults.throwIfAny();
+  const isOwned = policy.sharing !== 'SHARED';
+  const made = await copyAttachmentRows(
     manager,
-    AttachmentRow,
-    made.map(({ copy }) => copy),
+    pairs.map(([source, id]) => ({ id, sourceId: source.id })),
+    {
+      shared: true,
+      recordType: isOwned ? record.type : null,
+      recordId: isOwned ? record.id : null,
+      claimedAt: isOwned ? now : null,
+      createdById: viewer.principal.id,
+      createdAt: now,
+      expiresAt: null,
+    },
   );
-  await copyHtml(manager, viewer, made);
-  const events = made.map(({ source, copy }) => {
-    const details = { fileName: copy.fileName, copyOf: source.attachment.id };
-    return [viewer, { action: 'ATTACHMENT_CREATED', subjectId: copy.id, at, details }] as const;
+  if (made !== pairs.length) throw new Error('Somebody else has deleted one of the attachments.');
+  const events = pairs.map(([{ id: copyOf, fileName }, subjectId]) => {
+    const details = { fileName, copyOf };
+    return [viewer, { action: 'ATTACHMENT_CREATED', subjectId, at: now, details }] as const;
   });
   await recordEvents(manager, events);
-}
-
-/** Within the database: a thousand descriptions as HTML may be large. */
-async function copyHtml(
-  manager: EntityManager,
-  { organizationId }: Viewer,
-  made: readonly Made[],
-): Promise<void> {
-  const described = made.filter(({ copy }) => copy.description !== null);
-  if (described.length === 0) return;
-  const pairs = described.map(({ source, copy }) => [copy.id, source.attachment.id]);
-  await changeRows(
-    manager,
-    (sql) => `UPDATE attachments SET description_html = source.description_html
-      FROM ${sql.rowsOf(pairs)} named, attachments source
-      WHERE attachments.id = named.value ->> 0 AND source.id = named.value ->> 1
-        AND attachments.organization_id = ${sql.add(organizationId)}`,
-  );
 }

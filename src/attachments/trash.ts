@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { moveFromTrash, moveToTrash } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import {
   type AttachmentRow,
@@ -10,7 +11,6 @@ import {
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { readRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { moveFromTrash, moveToTrash } from '../database/trash-rows.js';
 import { unlinkEverywhere } from '../links/unlink-everywhere.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { notFound, readTrashed, type StoredAttachment } from '../model/stored-attachment.js';

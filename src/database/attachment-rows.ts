@@ -14,16 +14,17 @@ function columnsOf(manager: EntityManager): string[] {
   return columns.map(({ databaseName }) => databaseName);
 }
 
-/** Columns that change on the way, as instants. The others stay as they are. */
-type Changed = Readonly<Record<string, Date | null>>;
+/** Columns that change on the way, as SQL. The others stay as they are. */
+type Changed = Readonly<Record<string, string>>;
 
-function valuesOf(manager: EntityManager, sql: Parameters, changed: Changed): string {
-  const values = columnsOf(manager).map((column) => {
-    const value = changed[column];
-    return value === undefined ? `a.${column}` : `CAST(${sql.add(value?.getTime() ?? null)} AS bigint)`;
-  });
+function valuesOf(manager: EntityManager, changed: Changed): string {
+  const values = columnsOf(manager).map((column) => changed[column] ?? `a.${column}`);
   return values.join(', ');
 }
+
+const instant = (sql: Parameters, at: Date | null) => `CAST(${sql.add(at?.getTime() ?? null)} AS bigint)`;
+
+const text = (sql: Parameters, value: string | null) => `CAST(${sql.add(value)} AS varchar)`;
 
 /** Moves rows of attachments, all of them locked and in no field, into the trash. Returns how many there were. */
 export async function moveToTrash(
@@ -33,10 +34,13 @@ export async function moveToTrash(
 ): Promise<number> {
   const sql = new Parameters(manager);
   const rows = trashed.map(({ id, places }) => [id, JSON.stringify(places)]);
-  const values = valuesOf(manager, sql, { expires_at: expiresAt, updated_at: deletedAt });
+  const values = valuesOf(manager, {
+    expires_at: instant(sql, expiresAt),
+    updated_at: instant(sql, deletedAt),
+  });
   await manager.query(
     `INSERT INTO trashed_attachments (${columnsOf(manager).join(', ')}, deleted_at, places)
-     SELECT ${values}, CAST(${sql.add(deletedAt.getTime())} AS bigint), named.value ->> 1
+     SELECT ${values}, ${instant(sql, deletedAt)}, named.value ->> 1
      FROM ${sql.rowsOf(rows)} named JOIN attachments a ON a.id = named.value ->> 0`,
     sql.values,
   );
@@ -54,7 +58,10 @@ export async function moveFromTrash(
   { updatedAt, expiresAt }: Pick<AttachmentRow, 'updatedAt' | 'expiresAt'>,
 ): Promise<boolean> {
   const sql = new Parameters(manager);
-  const values = valuesOf(manager, sql, { expires_at: expiresAt, updated_at: updatedAt });
+  const values = valuesOf(manager, {
+    expires_at: instant(sql, expiresAt),
+    updated_at: instant(sql, updatedAt),
+  });
   await manager.query(
     `INSERT INTO attachments (${columnsOf(manager).join(', ')})
      SELECT ${values} FROM trashed_attachments a WHERE a.id = ${sql.add(id)}`,
@@ -62,4 +69,44 @@ export async function moveFromTrash(
   );
   const { affected } = await manager.delete(TrashedAttachmentRow, { id, organizationId });
   return affected === 1;
+}
+
+/** An attachment that is to be made, and the one that it is a copy of. */
+export interface Copied {
+  id: string;
+  sourceId: string;
+}
+
+/** Columns in which copies differ from their sources. */
+export type CopyColumns = Pick<
+  AttachmentRow,
+  'shared' | 'recordType' | 'recordId' | 'createdById' | 'createdAt' | 'claimedAt' | 'expiresAt'
+>;
+
+/**
+ * Copies rows of attachments, all of them locked, within the database: a thousand descriptions may be large. Returns how many there
+ * were.
+ */
+export async function copyAttachmentRows(
+  manager: EntityManager,
+  copied: readonly Copied[],
+  { shared, recordType, recordId, createdById, createdAt, claimedAt, expiresAt }: CopyColumns,
+): Promise<number> {
+  return changeRows(manager, (sql) => {
+    const values = valuesOf(manager, {
+      id: 'named.value ->> 0',
+      shared: `CAST(${sql.add(shared)} AS boolean)`,
+      record_type: text(sql, recordType),
+      record_id: text(sql, recordId),
+      created_by_id: text(sql, createdById),
+      created_at: instant(sql, createdAt),
+      updated_at: instant(sql, createdAt),
+      claimed_at: instant(sql, claimedAt),
+      expires_at: instant(sql, expiresAt),
+      version: '1',
+    });
+    const rows = sql.rowsOf(copied.map(({ id, sourceId }) => [id, sourceId]));
+    return `INSERT INTO attachments (${columnsOf(manager).join(', ')})
+      SELECT ${values} FROM ${rows} named JOIN attachments a ON a.id = named.value ->> 1`;
+  });
 }

@@ -29,6 +29,8 @@ export interface LinkChange {
   retentionMs: number;
   now: Date;
   locOf: LocOf;
+  /** Those of the attachments that `make` makes once there is room for them: fit for the policy, and the record's as it says. */
+  made?: { ids: ReadonlySet<string>; make(): Promise<void> };
 }
 
 export interface ChangedLinks {
@@ -87,19 +89,21 @@ async function recordLinks(
 async function addLinks(
   manager: EntityManager,
   viewer: Viewer,
-  { policy, record, now, attachmentIds, locOf }: LinkChange,
+  { policy, record, now, attachmentIds, locOf, made }: LinkChange,
   { added, next }: LinkPlan,
 ): Promise<void> {
   if (!policy) throw new Error('Nothing can be added without a policy.');
-  const locOfAdded: LocOf = (index) => locOf(attachmentIds.indexOf(added[index] ?? ''));
   const faults = new Faults();
   checkRoom(faults, next.length, policy.maxCount ?? maxLinks, locOf(0).slice(0, 2));
   faults.throwIfAny();
+  await made?.make();
+  const ids = made ? added.filter((id) => !made.ids.has(id)) : added;
+  const locOfAdded: LocOf = (index) => locOf(attachmentIds.indexOf(ids[index] ?? ''));
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
-  await take(manager, viewer, { record, ids: added, now, locOf: locOfAdded });
+  await take(manager, viewer, { record, ids, now, locOf: locOfAdded });
   // A verdict that comes meanwhile waits, and then finds the links.
-  const found = await readWithVerdictsKept(manager, viewer, added);
-  const locOfFound: LocOf = (index) => locOfAdded(added.indexOf(found[index]?.attachment.id ?? ''));
+  const found = await readWithVerdictsKept(manager, viewer, ids);
+  const locOfFound: LocOf = (index) => locOfAdded(ids.indexOf(found[index]?.attachment.id ?? ''));
   for (const [index, { blob }] of found.entries())
     if (blob.verdict === 'REJECTED') faults.add('rejected', locOfFound(index), 'It has been rejected.');
   const attachments = found.map(({ attachment }) => attachment);

@@ -64,7 +64,7 @@ export class Changes {
  */
 export async function describeChanges(
   manager: EntityManager,
-  attachments: readonly AttachmentRow[],
+  attachments: readonly Pick<AttachmentRow, 'id' | 'organizationId' | 'recordType' | 'recordId'>[],
   left: readonly RecordRef[] = [],
 ): Promise<Change[]> {
   const links = await readPlaces(

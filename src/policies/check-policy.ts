@@ -2,7 +2,6 @@ import { extensionAgrees, typesFor } from '../content-types/agree-content-type.j
 import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
 import { type AcceptedTypes, standardType } from '../content-types/content-type-names.js';
 import { extensionOf } from '../content-types/extension-types.js';
-import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
 import type { Policy } from './policy.js';
 
@@ -103,10 +102,10 @@ function ofExtension(found: string, accepted: readonly string[]): PolicyFault {
 export function recheckPolicy(
   faults: Faults,
   policy: Policy,
-  attachment: AttachmentRow,
+  file: CheckedFile,
   loc: (string | number)[],
 ): void {
-  for (const { type, msg, limit } of checkPolicy(policy, attachment)) {
+  for (const { type, msg, limit } of checkPolicy(policy, file)) {
     faults.add(type, loc, msg, { limit });
   }
 }

@@ -114,6 +114,13 @@ export class Quota {
       throw exceeded('bytes', bounds.bytes, loc);
   }
 
+  /** The same of so many attachments, as a transaction sees it. */
+  async assertPlaces(manager: EntityManager, attachments: number, loc: Loc): Promise<void> {
+    const { taken, bounds } = await this.#read(manager, '');
+    if (bounds.attachments !== null && taken.attachments + attachments > bounds.attachments)
+      throw exceeded('attachments', bounds.attachments, loc);
+  }
+
   /** Reserves room for the content of one attachment, of so many bytes at first. Throws QUOTA_EXCEEDED. */
   async reserve(bytes: number, loc: Loc): Promise<Reservation> {
     const { reservations } = this.#deps;
