@@ -180,7 +180,7 @@ describe('preconditions', () => {
     [{ 'if-unmodified-since': lastModified }, 412],
     [{ 'if-unmodified-since': 'Thu, 20 Nov 2025 10:00:01 GMT' }, 200],
     [{ 'if-none-match': etag, 'if-modified-since': lastModified }, 304],
-  ])('of a replacement, %j is answered with %i', async (headers, status) => {
+  ])('for a replacement, %j is answered with %i', async (headers, status) => {
     const answer = await get(replacement, headers);
     expect(answer).toMatchObject({ status, complete: true });
     expect(answer.headers['last-modified']).toBe(status === 412 ? undefined : lastModified);
