@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { type Actor, recordEvents } from '../audit/record-event.js';
 import type { Database } from '../database/database.js';
-import { RemovalRow } from '../database/entities/cleaning.js';
+import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { changeRows } from '../database/read-rows.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
@@ -81,8 +81,8 @@ const batchSize = 200;
 const removedAtOnce = 16;
 
 /**
- * Removes the bytes of deleted blobs, whose removal has been committed as due. May be repeated. What cannot be removed stays
- * due; all are tried before its fault is thrown.
+ * Removes the bytes of deleted blobs, whose removal has been committed as due. May be repeated. What cannot be removed, or is being
+ * read, stays due; all are tried before its fault is thrown.
  */
 export async function removeBytes(
   { database, storage }: RemoveBytesDependencies,
@@ -92,7 +92,8 @@ export async function removeBytes(
   const removed: string[] = [];
   const faults: unknown[] = [];
   for (let from = 0; from < documentKeys.length; from += removedAtOnce) {
-    const removals = documentKeys.slice(from, from + removedAtOnce).map((key) =>
+    const keys = await withoutReader(database.read, documentKeys.slice(from, from + removedAtOnce));
+    const removals = keys.map((key) =>
       storage.remove(key).then(
         () => removed.push(key),
         (error: unknown) => faults.push(error),
@@ -102,6 +103,11 @@ export async function removeBytes(
   }
   if (removed.length > 0) await write((manager) => manager.delete(RemovalRow, { documentKey: In(removed) }));
   if (faults.length > 0) throw faults[0];
+}
+
+async function withoutReader(read: EntityManager, keys: readonly string[]): Promise<string[]> {
+  const held = await read.find(IntakeRow, { where: { documentKey: In([...keys]) } });
+  return keys.filter((key) => !held.some(({ documentKey }) => documentKey === key));
 }
 
 /**

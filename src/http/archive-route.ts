@@ -3,6 +3,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
 import type { ArchivedPlace, ArchiveUrls } from '../auth/archive-urls.js';
 import { ArchiveNames, safeName } from '../content-types/archive-names.js';
+import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
 import type { Storage } from '../storage/storage.js';
 import { acceptSignature, type DownloadDependencies, type LiveMaker, setRefusalHeaders } from './download.js';
@@ -15,9 +16,13 @@ export interface ArchiveDependencies
   storage: Pick<Storage, 'read'>;
   urls: Pick<ArchiveUrls, 'verifyArchive'>;
   places: Pick<DownloadPlaces, 'take'>;
-  /** The approved files of the place that the maker of the URL may see, each looked up when it is asked for. */
-  listFiles(place: ArchivedPlace, maker: LiveMaker): AsyncIterable<DownloadableFile>;
+  /** The files of the place, each to be looked up when its turn comes. */
+  listFiles(place: ArchivedPlace, maker: LiveMaker): AsyncIterable<LookUp>;
+  leases: Pick<IntakeLeases, 'holdStored' | 'release'>;
 }
+
+/** The approved file, as it is now; null if there is none that the maker of the URL may see. */
+export type LookUp = () => Promise<DownloadableFile | null>;
 
 interface ArchiveRoute {
   Querystring: Record<string, unknown>;
@@ -72,28 +77,61 @@ async function begin(entries: AsyncGenerator<ZipEntry>): Promise<AsyncGenerator<
   })();
 }
 
-/** Opens one file after the other. */
+/** Opens one file after the other. One that is deleted before its turn is left out. */
 async function* openFiles(
   deps: ArchiveDependencies,
   place: ArchivedPlace,
   receiver: { signature: string; maker: LiveMaker },
 ): AsyncGenerator<ZipEntry> {
   const names = new ArchiveNames();
-  for await (const file of deps.listFiles(place, receiver.maker)) {
+  for await (const lookUp of deps.listFiles(place, receiver.maker)) {
+    const opened = await openCurrent(deps, lookUp);
+    if (!opened) continue;
+    const { file, content } = opened;
     const { fileName, contentType, size, createdAt: date } = file;
-    const content = await openFile(deps.storage, file);
     deps.onDownload(file, receiver);
     yield { name: names.take(fileName), size, date, isCompressible: isCompressible(contentType), content };
   }
 }
 
+type OpenDependencies = Pick<ArchiveDependencies, 'storage' | 'leases'>;
+
+/** Null if there is no file any more. Throws if the storage cannot give the bytes of one that is there. */
+async function openCurrent(
+  deps: OpenDependencies,
+  lookUp: LookUp,
+): Promise<{ file: DownloadableFile; content: DigestCheck } | null> {
+  let file = await lookUp();
+  while (file) {
+    try {
+      return { file, content: await openFile(deps, file) };
+    } catch (error) {
+      // It may have been deleted or replaced between the two.
+      const current = await lookUp();
+      if (current?.documentKey === file.documentKey) throw error;
+      file = current;
+    }
+  }
+  return null;
+}
+
 async function openFile(
-  storage: Pick<Storage, 'read'>,
+  { storage, leases }: OpenDependencies,
   { documentKey, size, sha256 }: DownloadableFile,
 ): Promise<DigestCheck> {
   const content = new DigestCheck(sha256);
+  let held: Promise<boolean> | undefined;
+  // While a slow client leaves the object closed, a deletion must not take its bytes away.
+  const mayRest = () => {
+    held ??= leases.holdStored(documentKey);
+    return held;
+  };
+  content.once('close', () => {
+    void held?.catch(() => undefined).then(() => leases.release(documentKey));
+  });
+  const range = { start: 0, end: size - 1 };
   const body =
-    size === 0 ? Buffer.alloc(0) : await openBody(storage, documentKey, { start: 0, end: size - 1 }, content);
+    size === 0 ? Buffer.alloc(0) : await openBody(storage, documentKey, range, content, { mayRest });
   if (Buffer.isBuffer(body)) content.end(body);
   // Whoever reads the content is told of a fault.
   else pipeline(body, content, () => undefined);

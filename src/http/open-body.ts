@@ -10,6 +10,11 @@ const smallSize = 64 * 1024;
 /** Whoever takes the bytes, and is closed in the end. */
 type Client = Pick<Writable, 'destroyed' | 'once'>;
 
+interface OpenOptions {
+  /** Asked before the object is closed for a client that rests: whether it can be opened again then. */
+  mayRest?: () => Promise<boolean>;
+}
+
 /**
  * Opens a part of a stored object for sending and waits for its first bytes, so that a fault shows while an error can
  * still be answered: STORAGE_UNAVAILABLE where the object is missing or unreadable. Later the stream either gives every
@@ -21,6 +26,7 @@ export async function openBody(
   documentKey: string,
   range: ByteRange,
   client: Client,
+  { mayRest = async () => true }: OpenOptions = {},
 ): Promise<Readable | Buffer> {
   const open = async (rest: ByteRange) => {
     const stream = await storage.read(documentKey, rest);
@@ -29,7 +35,7 @@ export async function openBody(
   };
   // Here a fault that is none of the storage's stays what it is.
   if (range.end - range.start < smallSize) return readWhole(await open(range), range, client);
-  const body = new StoredRange(open, range, await open(range));
+  const body = new StoredRange({ open, mayRest }, range, await open(range));
   if (client.destroyed) body.destroy();
   client.once('close', () => body.destroy());
   await firstBytes(body);
@@ -61,15 +67,22 @@ const wrongLength = (missing: number) =>
 /** Reads a range of an object, piece by piece as they are asked for. Fails where more or fewer bytes come than the range has. */
 class StoredRange extends Readable {
   readonly #open: (rest: ByteRange) => Promise<Readable>;
+  readonly #mayRest: () => Promise<boolean>;
   readonly #end: number;
   #position: number;
   #source: { stream: Readable; chunks: AsyncIterator<Uint8Array> } | null = null;
   #rest: NodeJS.Timeout | undefined;
+  #reads = 0;
 
-  constructor(open: (rest: ByteRange) => Promise<Readable>, { start, end }: ByteRange, first: Readable) {
+  constructor(
+    { open, mayRest }: { open: (rest: ByteRange) => Promise<Readable> } & Required<OpenOptions>,
+    { start, end }: ByteRange,
+    first: Readable,
+  ) {
     // Nothing is read ahead: the store's stream has the next piece at hand.
     super({ highWaterMark: 0 });
     this.#open = open;
+    this.#mayRest = mayRest;
     this.#position = start;
     this.#end = end;
     this.#source = this.#take(first);
@@ -77,6 +90,7 @@ class StoredRange extends Readable {
 
   override _read(): void {
     clearTimeout(this.#rest);
+    this.#reads += 1;
     // As a microtask, so that a stream which fails at once is listened to before it does.
     Promise.resolve()
       .then(() => this.#pass())
@@ -96,9 +110,15 @@ class StoredRange extends Readable {
     const missing = this.#end + 1 - this.#position;
     if (missing < 0) throw wrongLength(missing);
     if (missing === 0) this.#close();
-    else this.#rest = setTimeout(() => this.#close(), restMs).unref();
+    else this.#rest = setTimeout(() => void this.#takeRest(), restMs).unref();
     this.push(chunk);
     if (missing === 0) this.push(null);
+  }
+
+  async #takeRest(): Promise<void> {
+    const reads = this.#reads;
+    const mayRest = await this.#mayRest().catch(() => false);
+    if (mayRest && this.#reads === reads) this.#close();
   }
 
   async #next(): Promise<Uint8Array> {

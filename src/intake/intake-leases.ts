@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { IntakeRow } from '../database/entities/cleaning.js';
+import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { insertRow } from '../database/insert-row.js';
 import { In } from '../database/typeorm.js';
 
@@ -17,7 +17,8 @@ const usualTimes: IntakeLeaseTimes = { registerAfterMs: 30_000, beatMs: 15_000, 
 const batchSize = 500;
 
 /**
- * Content on its way to its row, from its first byte until its request has ended: no sweep touches it, however old it is. The
+ * Content on its way to its row, from its first byte until its request has ended: no sweep touches it, however old it is. Likewise
+ * stored content that a client reads slowly. The
  * sweep of this process asks here. Those of others see a row, once it has taken a while. All times are measured by a clock that
  * nobody can set, and a dead process's rows are told by watching that nobody renews them.
  */
@@ -43,6 +44,17 @@ export class IntakeLeases {
     else this.#held.set(documentKey, { holders: 1, since: performance.now(), hasRow: false });
     // A renewal that fails is made up for by the next one.
     this.#timer ??= setInterval(() => void this.renew().catch(() => undefined), this.#times.beatMs).unref();
+  }
+
+  /**
+   * The same of stored content that is being read, with a row from the beginning: until the release no process removes its bytes.
+   * False: they are to be removed already.
+   */
+  async holdStored(documentKey: string): Promise<boolean> {
+    this.hold(documentKey);
+    await this.#register([documentKey]);
+    // After the row is there: a deletion notes the removal before it looks for the row.
+    return !(await this.#database.read.existsBy(RemovalRow, { documentKey }));
   }
 
   /** Once the content has its row, or is gone. A row that cannot be deleted now counts as a dead process's later on. */
@@ -74,15 +86,18 @@ export class IntakeLeases {
     const before = performance.now() - this.#times.registerAfterMs;
     const due = [...this.#held].filter(([, { since }]) => since <= before).map(([key]) => key);
     for (let start = 0; start < due.length; start += batchSize) {
-      const keys = due.slice(start, start + batchSize);
-      await this.#write(keys);
-      for (const key of keys) {
-        const held = this.#held.get(key);
-        if (held) held.hasRow = true;
-      }
-      // Released while the row was being written.
-      await this.#drop(keys.filter((key) => !this.#held.has(key)));
+      await this.#register(due.slice(start, start + batchSize));
     }
+  }
+
+  async #register(keys: readonly string[]): Promise<void> {
+    await this.#write(keys);
+    for (const key of keys) {
+      const held = this.#held.get(key);
+      if (held) held.hasRow = true;
+    }
+    // Released while the row was being written.
+    await this.#drop(keys.filter((key) => !this.#held.has(key)));
   }
 
   async #write(keys: readonly string[]): Promise<void> {

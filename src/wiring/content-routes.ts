@@ -18,11 +18,12 @@ import type { Database } from '../database/database.js';
 import { PrincipalRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
-import { registerArchive } from '../http/archive-route.js';
+import { type LookUp, registerArchive } from '../http/archive-route.js';
 import { type LiveMaker, type Receiver, registerDownload } from '../http/download.js';
 import { registerPreviews } from '../http/preview-route.js';
 import type { DownloadableFile } from '../http/send-file.js';
 import { registerShareLinks } from '../http/share-route.js';
+import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import type { Previews } from '../previews/previews.js';
@@ -36,6 +37,7 @@ export interface ContentDependencies {
   database: Database;
   downloads: DownloadLog;
   keys: KnownKeys;
+  leases: IntakeLeases;
   places: DownloadPlaces;
   previews: Previews;
   previewUrls: PreviewUrls;
@@ -141,22 +143,24 @@ function addArchive(server: FastifyInstance, deps: ContentDependencies): void {
 }
 
 /**
- * The files of an archive. Each is looked up when its turn comes: by then it may be gone, or rejected, and the credential of the
- * URL's maker may have ended, which ends the archive.
+ * The files of an archive. When the turn of one comes it may be gone, or rejected, and the credential of the URL's maker may have
+ * ended, which ends the archive.
  */
 async function* listApproved(
   deps: ContentDependencies,
   place: ArchivedPlace,
   maker: LiveMaker,
-): AsyncGenerator<DownloadableFile> {
+): AsyncGenerator<LookUp> {
   const { database, keys } = deps;
   const viewer = await viewerOf(deps, place.organizationId, maker);
   for await (const id of listArchived({ database, access: accessOf(deps, viewer) }, viewer, place)) {
-    if (maker.keyId !== null && !(await keys.byId(maker.keyId))) throw new AttachmentError('FORBIDDEN');
-    // It may have moved to where the maker may not see it.
-    if (await accessOf(deps, viewer).hides(id)) continue;
-    const file = await findDownload(database.read, id, null).catch(nullUnlessApproved);
-    if (file?.organizationId === place.organizationId) yield file;
+    yield async () => {
+      if (maker.keyId !== null && !(await keys.byId(maker.keyId))) throw new AttachmentError('FORBIDDEN');
+      // It may have moved to where the maker may not see it.
+      if (await accessOf(deps, viewer).hides(id)) return null;
+      const file = await findDownload(database.read, id, null).catch(nullUnlessApproved);
+      return file?.organizationId === place.organizationId ? file : null;
+    };
   }
 }
 

@@ -33,7 +33,10 @@ export class RemovalRow {
   createdAt!: Date;
 }
 
-/** Content that has been on its way for a while, to no row as yet. Written and renewed by the process that takes it in. */
+/**
+ * Content that has been on its way for a while, to no row as yet or to a client. Written and renewed by the process that takes it in
+ * or sends it.
+ */
 @Entity('intakes')
 export class IntakeRow {
   @PrimaryColumn(textColumn('document_key', 128))

@@ -6,6 +6,8 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeDueBytes } from '../../../src/attachments/delete-rows.js';
+import { IntakeRow } from '../../../src/database/entities/cleaning.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
@@ -15,6 +17,7 @@ import { report } from '../../support/report.js';
 import { allStored, startService, type TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+import { openTestDatabase } from '../../support/test-database.js';
 import { createKey, tryRevokeKey } from '../auth/key-operations.js';
 import { link, type RecordRef } from '../doors/links.js';
 import { GatedScanner } from '../verdicts/gated-scanner.js';
@@ -22,22 +25,29 @@ import { GatedScanner } from '../verdicts/gated-scanner.js';
 const scanner = new GatedScanner();
 let now = Date.now();
 let directory: string;
+let files: ReturnType<typeof createLocalStorage>;
 let service: TestService;
 let client: Client;
 /** Set, these bytes are read in place of an object's; null: there is no such object. */
 const spoiled = new Map<string, Readable | null>();
+/** Awaited, once, before an object is opened. */
+const beforeOpening = new Map<string, () => Promise<unknown>>();
 let opened = 0;
 let open = 0;
 beforeAll(async () => {
   directory = await makeTemporaryDirectory();
-  const files = createLocalStorage(join(directory, 'files'));
+  files = createLocalStorage(join(directory, 'files'));
   const storage = overrideStorage(files, {
     read: async (key, range) => {
+      const wait = beforeOpening.get(key);
+      beforeOpening.delete(key);
+      await wait?.();
       if (spoiled.has(key)) return spoiled.get(key) ?? null;
       const stream = await files.read(key, range);
+      if (stream === null) return null;
       opened += 1;
       open += 1;
-      stream?.once('close', () => {
+      stream.once('close', () => {
         open -= 1;
       });
       return stream;
@@ -284,6 +294,65 @@ describe('a file that fails', () => {
     ]);
     spoiled.clear();
     expect(await namesOf(url)).toEqual(['a.bin', 'b.bin', 'c.bin']);
+  });
+});
+
+describe('a deletion beside it', () => {
+  const remove = (id: string) =>
+    client.ask('mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { __typename } }', {
+      id,
+    });
+
+  test('leaves a file out whose turn has come, but whose bytes are not open', async () => {
+    const record = newRecord();
+    const files: AttachmentData[] = [];
+    for (const name of ['a.txt', 'b.txt', 'c.txt']) files.push(await put(record, name, name));
+    const [, second] = files;
+    beforeOpening.set(second?.documentKey ?? '', () => remove(second?.id ?? ''));
+    expect(await namesOf(await urlOf(record))).toEqual(['a.txt', 'c.txt']);
+  });
+
+  test('and a replacement gives the new content', async () => {
+    const record = newRecord();
+    const { id, documentKey } = await put(record, 'a.txt', 'the first');
+    beforeOpening.set(documentKey, async () => {
+      await client.ask(
+        `mutation ($id: ID!) { replaceContent(input: { attachmentId: $id, content: { base64: "bmV3" } }) {
+          attachment { id } } }`,
+        { id },
+      );
+      while ((await versionOf(id)) < 2) await sleep(10);
+      spoiled.set(documentKey, null);
+    });
+    expect((await fetchZip(await urlOf(record))).map(({ content }) => content.toString())).toEqual(['new']);
+  });
+
+  const versionOf = async (id: string) => {
+    const query = 'query ($id: ID!) { attachment(id: $id) { version } }';
+    return (await client.ask<{ attachment: { version: number } }>(query, { id })).attachment.version;
+  };
+
+  test('takes no bytes away from a client that rests', async () => {
+    const record = newRecord();
+    const content = randomBytes(12 * 2 ** 20);
+    const { id, documentKey } = await put(record, 'large.bin', content);
+    const response = await begin(await urlOf(record));
+    // Closed after a second in which nothing is taken.
+    while (open > 0) await sleep(20);
+    await remove(id);
+    const before = opened;
+    const chunks: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    const [file] = readZip(Buffer.concat(chunks));
+    expect([file?.content.equals(content), opened > before]).toEqual([true, true]);
+    const database = await openTestDatabase(service.dataDirectory);
+    while ((await database.read.countBy(IntakeRow, { documentKey })) > 0) await sleep(10);
+    expect([await files.size(documentKey), await removeDueBytes({ database, storage: files })]).toEqual([
+      content.length,
+      1,
+    ]);
+    expect(await files.size(documentKey)).toBeNull();
+    await database.close();
   });
 });
 
