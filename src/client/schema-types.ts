@@ -75,8 +75,9 @@ export interface ClaimAttachmentInput {
 
 export interface CreateAttachmentInput {
   content: AttachmentContentInput;
-  fileName?: string | null | undefined;
   contentType?: string | null | undefined;
+  digest?: DigestInput | null | undefined;
+  fileName?: string | null | undefined;
   description?: string | null | undefined;
   descriptionFormat?: TextFormat | undefined;
   metadata?: AttachmentMetadataInput | null | undefined;
@@ -84,7 +85,6 @@ export interface CreateAttachmentInput {
   field?: string | null | undefined;
   recordType?: string | null | undefined;
   policy?: string | null | undefined;
-  digest?: DigestInput | null | undefined;
   idempotencyKey?: string | null | undefined;
   webhooks?: WebhookSubscriptionInput[] | null | undefined;
 }

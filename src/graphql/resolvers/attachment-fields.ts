@@ -12,31 +12,26 @@ import {
 } from '../../previews/preview.js';
 import { connectLinks } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
-import { Attachment, Digest, FormattedText, ImageInfo } from '../types/attachment.js';
+import { Attachment, FormattedText, ImageInfo } from '../types/attachment.js';
 import type { ConnectionOf } from '../types/connection.js';
-import { DigestAlgorithm, Disposition, PreviewFit, PreviewFormat } from '../types/enums.js';
+import { PreviewFit, PreviewFormat } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
 import { Rejection } from '../types/payloads.js';
-import { Principal } from '../types/principal.js';
 import { type AttachmentLink, AttachmentLinkConnection, HostRecord, toHostRecord } from '../types/record.js';
 import { Url } from '../types/scalars.js';
+import { contentFields } from './content-fields.js';
 
 @Resolver(() => Attachment)
-export class AttachmentFields {
-  @FieldResolver(() => Digest, {
-    description: 'A hash of the stored bytes. It is found while they arrive, so asking for it costs nothing.',
-  })
-  digest(
-    @Root() { stored }: Attachment,
-    @Arg('algorithm', () => DigestAlgorithm, {
-      description: 'The hash function.',
-      defaultValue: DigestAlgorithm.SHA256,
-    })
-    algorithm: DigestAlgorithm,
-  ): Digest {
-    return { algorithm, hash: algorithm === 'MD5' ? stored.blob.md5 : stored.blob.sha256 };
-  }
-
+export class AttachmentFields extends contentFields({
+  type: Attachment,
+  descriptions: {
+    digest: 'A hash of the stored bytes. It is found while they arrive, so asking for it costs nothing.',
+    createdBy: 'The principal whose credential uploaded or copied it.',
+    downloadUrl:
+      'Signed and short-lived; needs no credential. Null unless APPROVED, and in the trash. expiresIn in seconds, 1 to 604800.',
+  },
+  factsOf: ({ stored }) => ({ stored, blob: stored.blob, named: stored.attachment }),
+}) {
   @FieldResolver(() => Rejection, { nullable: true, description: 'Why it was rejected; null otherwise.' })
   async rejection(
     @Root() { stored: { blob } }: Attachment,
@@ -72,12 +67,6 @@ export class AttachmentFields {
     return connectLinks(context, stored, request);
   }
 
-  @FieldResolver(() => Principal, { description: 'The principal whose credential uploaded or copied it.' })
-  async createdBy(@Root() { stored }: Attachment, @Ctx() { loaders }: GraphqlContext): Promise<Principal> {
-    const id = stored.attachment.createdById;
-    return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
-  }
-
   @FieldResolver(() => String, {
     description:
       'Proof that it is stored: a compact JWS (EdDSA) over id, organization, name, size, type, hashes and times. `/.well-known/jwks.json` has the keys.',
@@ -89,35 +78,6 @@ export class AttachmentFields {
   @FieldResolver(() => Url, { description: 'Stable; needs a credential.' })
   url(@Root() { stored }: Attachment, @Ctx() { deps }: GraphqlContext): string {
     return deps.urls.url(stored.attachment);
-  }
-
-  @FieldResolver(() => Url, {
-    nullable: true,
-    description:
-      'Signed and short-lived; needs no credential. Null unless APPROVED, and in the trash. expiresIn in seconds, 1 to 604800.',
-  })
-  downloadUrl(
-    @Root() { stored }: Attachment,
-    @Arg('expiresIn', () => Int, {
-      description: 'Seconds that the URL lives at least, 1 to 604800 (7 days).',
-      defaultValue: 300,
-    })
-    expiresIn: number,
-    @Arg('disposition', () => Disposition, {
-      description: 'INLINE is honoured only for types that cannot harm a reader; others are still saved.',
-      defaultValue: Disposition.ATTACHMENT,
-    })
-    disposition: Disposition,
-    @Ctx() { deps, viewer, access, budget }: GraphqlContext,
-  ): Promise<string | null> {
-    return budget.once(`${stored.attachment.id} ${expiresIn} ${disposition}`, async () => {
-      const url = deps.urls.signedUrl(stored.attachment, { expiresIn, disposition, maker: makerOf(viewer) });
-      // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
-      const isOut =
-        stored.blob.verdict === 'APPROVED' && !(stored.attachment instanceof TrashedAttachmentRow);
-      const permitted = isOut && viewer.permissions.has('attachments:read');
-      return permitted && (await access.view(stored)) ? url : null;
-    });
   }
 }
 

@@ -1,13 +1,11 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, FieldResolver, Info, Int, Mutation, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import { replaceContent } from '../../attachments/replace-content.js';
-import { makerOf } from '../../auth/url-makers.js';
-import { TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import { readPage, toPageRequest, toTotal } from '../../database/page.js';
 import { type StoredVersion, versionsOf } from '../../model/versions.js';
 import type { GraphqlContext } from '../context.js';
 import { decideLinks } from '../read-links.js';
-import { Attachment, Digest, toAttachment } from '../types/attachment.js';
+import { Attachment, toAttachment } from '../types/attachment.js';
 import {
   AttachmentVersion,
   AttachmentVersionConnection,
@@ -17,10 +15,8 @@ import {
   toVersion,
 } from '../types/attachment-version.js';
 import { type ConnectionOf, connect } from '../types/connection.js';
-import { DigestAlgorithm, Disposition } from '../types/enums.js';
 import { PageArgs } from '../types/inputs.js';
-import { Principal } from '../types/principal.js';
-import { Url } from '../types/scalars.js';
+import { contentFields } from './content-fields.js';
 
 const order = 'VERSIONS';
 
@@ -76,54 +72,18 @@ export class VersionedAttachments {
 }
 
 @Resolver(() => AttachmentVersion)
-export class VersionFields {
-  @FieldResolver(() => Digest, { description: 'A hash of the stored bytes.' })
-  digest(
-    @Root() { content: { blob } }: AttachmentVersion,
-    @Arg('algorithm', () => DigestAlgorithm, {
-      description: 'The hash function.',
-      defaultValue: DigestAlgorithm.SHA256,
-    })
-    algorithm: DigestAlgorithm,
-  ): Digest {
-    return { algorithm, hash: algorithm === 'MD5' ? blob.md5 : blob.sha256 };
-  }
-
-  @FieldResolver(() => Principal, { description: 'The principal whose credential brought it.' })
-  async createdBy(
-    @Root() { content: { version } }: AttachmentVersion,
-    @Ctx() { loaders }: GraphqlContext,
-  ): Promise<Principal> {
-    const id = version.createdById;
-    return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
-  }
-
-  @FieldResolver(() => Url, {
-    nullable: true,
-    description:
+export class VersionFields extends contentFields({
+  type: AttachmentVersion,
+  descriptions: {
+    digest: 'A hash of the stored bytes.',
+    createdBy: 'The principal whose credential brought it.',
+    downloadUrl:
       'Signed, for this content alone; needs no credential. Null unless APPROVED, and in the trash. It ends when the content is not kept any more.',
-  })
-  downloadUrl(
-    @Root() { stored, content: { version, blob } }: AttachmentVersion,
-    @Arg('expiresIn', () => Int, {
-      description: 'Seconds that the URL lives at least, 1 to 604800 (7 days).',
-      defaultValue: 300,
-    })
-    expiresIn: number,
-    @Arg('disposition', () => Disposition, {
-      description: 'INLINE is honoured only for types that cannot harm a reader; others are still saved.',
-      defaultValue: Disposition.ATTACHMENT,
-    })
-    disposition: Disposition,
-    @Ctx() { deps, viewer, access, budget }: GraphqlContext,
-  ): Promise<string | null> {
-    const { id: contentId, attachmentId: id, fileName } = version;
-    return budget.once(`${id} ${contentId} ${expiresIn} ${disposition}`, async () => {
-      const options = { expiresIn, disposition, maker: makerOf(viewer), contentId };
-      const url = deps.urls.signedUrl({ id, fileName }, options);
-      const isOut = blob.verdict === 'APPROVED' && !(stored.attachment instanceof TrashedAttachmentRow);
-      const permitted = isOut && viewer.permissions.has('attachments:read');
-      return permitted && (await access.view(stored)) ? url : null;
-    });
-  }
-}
+  },
+  factsOf: ({ stored, content: { version, blob } }) => ({
+    stored,
+    blob,
+    named: version,
+    contentId: version.id,
+  }),
+}) {}

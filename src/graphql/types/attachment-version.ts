@@ -4,7 +4,7 @@ import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { isCurrent, type StoredVersion } from '../../model/versions.js';
 import { Attachment } from './attachment.js';
 import { connectionType } from './connection.js';
-import { AttachmentContentInput, DigestInput } from './creation-inputs.js';
+import { ContentFieldsInput, toStatements } from './creation-inputs.js';
 import { AttachmentStatus } from './enums.js';
 import { DateTime, SafeInt } from './scalars.js';
 
@@ -60,31 +60,15 @@ export const AttachmentVersionConnection = connectionType('AttachmentVersion', A
   description:
     'The same attachment, id and url with new content. It is current once APPROVED; until then, and where it is rejected, the one before stays.',
 })
-export class ReplaceContentInput {
+export class ReplaceContentInput extends ContentFieldsInput {
   @Field(() => ID, { description: 'An attachment that the viewer may change; else NOT_FOUND or FORBIDDEN.' })
   attachmentId!: string;
-
-  @Field(() => AttachmentContentInput, { description: 'The bytes.' })
-  content!: AttachmentContentInput;
 
   @Field(() => String, {
     nullable: true,
     description: 'A new name; null: the attachment keeps its name, whatever a file part is called.',
   })
-  fileName?: string | null;
-
-  @Field(() => String, {
-    nullable: true,
-    description:
-      'Must agree with the bytes and with the extension; application/octet-stream leaves it to them.',
-  })
-  contentType?: string | null;
-
-  @Field(() => DigestInput, {
-    nullable: true,
-    description: 'What the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
-  })
-  digest?: DigestInput | null;
+  override fileName?: string | null;
 
   @Field(() => Int, {
     nullable: true,
@@ -97,19 +81,16 @@ export class ReplaceContentInput {
     description:
       'Same principal, same key, same input: nothing is replaced again. Other input: IDEMPOTENCY_CONFLICT.',
   })
-  idempotencyKey?: string | null;
+  override idempotencyKey?: string | null;
 }
 
 /** A member that is left out counts as null. */
 export function toReplacement(input: ReplaceContentInput): ReplaceContent {
   return {
+    ...toStatements(input),
     attachmentId: input.attachmentId,
     content: input.content,
-    fileName: input.fileName ?? null,
-    contentType: input.contentType ?? null,
-    digest: input.digest ?? null,
     expectedVersion: input.expectedVersion ?? null,
-    idempotencyKey: input.idempotencyKey ?? null,
   };
 }
 

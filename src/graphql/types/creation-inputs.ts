@@ -52,18 +52,11 @@ export class WebhookSubscriptionInput {
   interactions!: (keyof typeof WebhookInteraction)[];
 }
 
-@InputType({
-  description: 'Keeps a file. Without record it is unclaimed, and purged after the grace period.',
-})
-export class CreateAttachmentInput {
+/** The members of every input that brings content. Those whose words differ are made optional by their own classes. */
+@InputType()
+export abstract class ContentFieldsInput {
   @Field(() => AttachmentContentInput, { description: 'The bytes.' })
   content!: AttachmentContentInput;
-
-  @Field(() => String, {
-    nullable: true,
-    description: "Wins over the file part's own name. Required where the content carries none.",
-  })
-  fileName?: string | null;
 
   @Field(() => String, {
     nullable: true,
@@ -71,6 +64,26 @@ export class CreateAttachmentInput {
       'Must agree with the bytes and with the extension; application/octet-stream leaves it to them.',
   })
   contentType?: string | null;
+
+  @Field(() => DigestInput, {
+    nullable: true,
+    description: 'What the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
+  })
+  digest?: DigestInput | null;
+
+  fileName?: string | null;
+  idempotencyKey?: string | null;
+}
+
+@InputType({
+  description: 'Keeps a file. Without record it is unclaimed, and purged after the grace period.',
+})
+export class CreateAttachmentInput extends ContentFieldsInput {
+  @Field(() => String, {
+    nullable: true,
+    description: "Wins over the file part's own name. Required where the content carries none.",
+  })
+  override fileName?: string | null;
 
   @Field(() => String, optional)
   description?: string | null;
@@ -106,18 +119,12 @@ export class CreateAttachmentInput {
   })
   policy?: string | null;
 
-  @Field(() => DigestInput, {
-    nullable: true,
-    description: 'What the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
-  })
-  digest?: DigestInput | null;
-
   @Field(() => String, {
     nullable: true,
     description:
       'Same principal, same key, same input: the first attachment again. Other input: IDEMPOTENCY_CONFLICT.',
   })
-  idempotencyKey?: string | null;
+  override idempotencyKey?: string | null;
 
   @Field(() => [WebhookSubscriptionInput], {
     nullable: true,
@@ -199,11 +206,20 @@ export function toMetadata({ type, attributes }: AttachmentMetadataInput): Metad
   return { type, attributes: attributes ?? null };
 }
 
+/** The statements about content. A member that is left out counts as null. */
+export function toStatements({ fileName, contentType, digest, idempotencyKey }: ContentFieldsInput) {
+  return {
+    fileName: fileName ?? null,
+    contentType: contentType ?? null,
+    digest: digest ?? null,
+    idempotencyKey: idempotencyKey ?? null,
+  };
+}
+
 /** A member that is left out counts as null. */
 export function toCreation(input: CreateAttachmentInput): CreationInput {
   return {
-    fileName: input.fileName ?? null,
-    contentType: input.contentType ?? null,
+    ...toStatements(input),
     description: input.description ?? null,
     descriptionFormat: input.descriptionFormat,
     metadata: input.metadata ? toMetadata(input.metadata) : null,
@@ -211,8 +227,6 @@ export function toCreation(input: CreateAttachmentInput): CreationInput {
     recordType: input.recordType ?? null,
     field: input.field ?? null,
     policy: input.policy ?? null,
-    digest: input.digest ?? null,
-    idempotencyKey: input.idempotencyKey ?? null,
     webhooks: (input.webhooks ?? []).map(({ uri, interactions }) => ({ uri: uri.href, interactions })),
   };
 }
