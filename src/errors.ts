@@ -217,15 +217,21 @@ export class Faults {
   }
 
   /**
-   * Throws one error with the first fault's code, the first limit that was passed, and the details of all. `ofSeveral` is its
-   * message for more than one fault; the first fault's if left out.
+   * One error with the first fault's code, the first limit that was passed, and the details of all; null if there is none.
+   * `ofSeveral` is its message for more than one fault; the first fault's if left out.
    */
-  throwIfAny(ofSeveral?: string): void {
+  toError(ofSeveral?: string): AttachmentError | null {
     const [first, second] = this.#faults;
-    if (!first) return;
+    if (!first) return null;
     const { details, limit } = this;
     const message = (second && ofSeveral) ?? first.detail.msg;
-    throw new AttachmentError(first.code, { message, details, limit });
+    return new AttachmentError(first.code, { message, details, limit });
+  }
+
+  /** Throws what `toError` gives. */
+  throwIfAny(ofSeveral?: string): void {
+    const error = this.toError(ofSeveral);
+    if (error) throw error;
   }
 }
 

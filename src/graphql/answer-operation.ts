@@ -92,9 +92,12 @@ function refusal(fault: AttachmentError): OperationAnswer {
 const maxNameInSpan = 100;
 
 /** Has what is done for an operation make a span. */
-export function traceOperation<T>(screened: ScreenedOperation | null, work: () => Promise<T>): Promise<T> {
-  if (!screened) return work();
-  const { operation: type, name } = screened.operation;
+export function traceOperation<T>(
+  operation: OperationDefinitionNode | null | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!operation) return work();
+  const { operation: type, name } = operation;
   const attributes = {
     'graphql.operation.type': type,
     ...(name ? { 'graphql.operation.name': name.value.slice(0, maxNameInSpan) } : {}),

@@ -8,6 +8,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { GraphQLSchema } from 'graphql';
 import { beginOperation, endOperation, logInternalErrors } from './answer-operation.js';
 import type { GraphqlContext } from './context.js';
+import { exactLiterals } from './exact-numbers.js';
 import { formatError, formatWithoutSuggestions } from './format-error.js';
 import { validationOptions } from './screen-operation.js';
 
@@ -79,6 +80,7 @@ export function createApollo(
     introspection,
     // Documents are remembered by the screen, within bounds.
     documentStore: null,
+    validationRules: [exactLiterals],
     validationOptions: validationOptions(introspection),
     includeStacktraceInErrorResponses: false,
     persistedQueries: false,

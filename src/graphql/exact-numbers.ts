@@ -1,4 +1,12 @@
-import { GraphQLError, Kind, type ValueNode } from 'graphql';
+import {
+  type ASTNode,
+  type ASTVisitor,
+  type FloatValueNode,
+  GraphQLError,
+  type IntValueNode,
+  Kind,
+  type ValidationContext,
+} from 'graphql';
 import { cutText, Faults } from '../errors.js';
 
 /** More faults are not listed. */
@@ -130,12 +138,40 @@ export function assertExactNumbers(text: string, variables: readonly string[] = 
   faults.throwIfAny();
 }
 
-/** The same for a literal in a document. Throws a GraphQLError that points at the first. */
-export function assertExactLiterals(node: ValueNode): void {
-  if (node.kind === Kind.OBJECT) for (const { value } of node.fields) assertExactLiterals(value);
-  if (node.kind === Kind.LIST) for (const value of node.values) assertExactLiterals(value);
-  if ((node.kind === Kind.INT || node.kind === Kind.FLOAT) && !isExact(node.value))
-    throw new GraphQLError(describe(node.value), { nodes: node });
+type Ancestor = ASTNode | readonly ASTNode[];
+
+/** A rule of validation: the same for literals in a document, whose error points at each. */
+export function exactLiterals(context: ValidationContext): ASTVisitor {
+  const faults = new Faults();
+  const nodes: ASTNode[] = [];
+  const check = (
+    node: IntValueNode | FloatValueNode,
+    _key: unknown,
+    parent: Ancestor | undefined,
+    path: readonly (string | number)[],
+    ancestors: readonly Ancestor[],
+  ) => {
+    // Types of their own know what they can hold. JSON has none within.
+    if (context.getInputType() || nodes.length === maxFaults || isExact(node.value)) return;
+    const containers = [...ancestors, ...(parent ? [parent] : [])];
+    const loc = containers.flatMap((container, level) => stepsInto(container, path[level], path[level - 1]));
+    faults.add('inexact_number', loc, describe(node.value));
+    nodes.push(node);
+  };
+  const leave = () => {
+    const originalError = faults.toError();
+    if (originalError) context.reportError(new GraphQLError(originalError.message, { nodes, originalError }));
+  };
+  return { IntValue: check, FloatValue: check, Document: { leave } };
+}
+
+/** The step of a place that leads into a part of a document, if it is one. `key` is that of the part, `name` that of the container. */
+function stepsInto(container: Ancestor, key?: string | number, name?: string | number): (string | number)[] {
+  if (!('kind' in container)) return name === 'values' && key !== undefined ? [key] : [];
+  if (container.kind === Kind.VARIABLE_DEFINITION) return [container.variable.name.value];
+  return container.kind === Kind.ARGUMENT || container.kind === Kind.OBJECT_FIELD
+    ? [container.name.value]
+    : [];
 }
 
 const describe = (token: string) =>

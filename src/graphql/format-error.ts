@@ -43,9 +43,15 @@ function isOfWholeRequest(error: unknown): boolean {
   return error instanceof GraphQLError && error.path === undefined && error.originalError === undefined;
 }
 
+/** The error that was thrown for it. One of ours comes without a path if no field is at fault. */
+function thrownFor(error: unknown): unknown {
+  const isOurs = error instanceof GraphQLError && error.originalError instanceof AttachmentError;
+  return toDatabaseFault(isOurs ? error.originalError : unwrapResolverError(error));
+}
+
 /** The error where it is nobody's fault but ours, to be logged; null otherwise. */
 export function internalCause(error: GraphQLError): unknown {
-  const original = toDatabaseFault(unwrapResolverError(error));
+  const original = thrownFor(error);
   const masked = original instanceof AttachmentError ? original.cause : original;
   const internal =
     original instanceof AttachmentError
@@ -70,7 +76,7 @@ export function formatWithoutSuggestions(
 
 /** The error as clients see it: one of our codes with its details, and nothing of the inside. */
 export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const original = toDatabaseFault(unwrapResolverError(error));
+  const original = thrownFor(error);
   if (original instanceof AttachmentError) {
     return { ...formatted, message: original.message, extensions: errorExtensions(original) };
   }

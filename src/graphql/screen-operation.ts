@@ -7,6 +7,7 @@ import {
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   specifiedRules,
+  type ValidationRule,
   validate,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
@@ -15,7 +16,7 @@ import type { Cost } from './cost/introspection-cost.js';
 import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
 import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
-import { assertExactNumbers } from './exact-numbers.js';
+import { assertExactNumbers, exactLiterals } from './exact-numbers.js';
 import { type Plans, planDocument } from './execution/plans.js';
 import { findExcess, tooDeep } from './json-bounds.js';
 
@@ -106,8 +107,9 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
   };
 }
 
-export function validationRules(introspection: boolean) {
-  return introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+export function validationRules(introspection: boolean): readonly ValidationRule[] {
+  const rules = [...specifiedRules, exactLiterals];
+  return introspection ? rules : [...rules, NoSchemaIntrospectionCustomRule];
 }
 
 /** For a document that is refused. Suggestions would tell of a schema that is kept back. */

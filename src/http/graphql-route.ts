@@ -49,7 +49,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
       handler: async function (request, reply) {
         const facts = factsOf(request);
         const answer = await traceOperation(
-          facts.screened,
+          facts.screened?.operation,
           async () =>
             (await direct.answer(request, reply, facts)) ?? (await execute.call(this, request, reply)),
         );

@@ -4,7 +4,6 @@ import { toId } from '../../database/ids.js';
 import { Faults, type Loc } from '../../errors.js';
 import { checkName } from '../../model/record.js';
 import type { GraphqlContext } from '../context.js';
-import { assertExactLiterals } from '../exact-numbers.js';
 import { printSubgraph } from '../print-schema.js';
 import { Attachment, toAttachment } from '../types/attachment.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
@@ -16,10 +15,7 @@ const Any = new GraphQLScalarType({
   name: '_Any',
   description: 'An entity as another subgraph names it: its `__typename` and its key.',
   parseValue: (value) => value,
-  parseLiteral: (node, variables) => {
-    assertExactLiterals(node);
-    return valueFromASTUntyped(node, variables);
-  },
+  parseLiteral: valueFromASTUntyped,
 });
 
 const Entity = createUnionType({

@@ -113,7 +113,7 @@ async function execute(
   const onClosed = (each: Release) => void releases.push(each);
   const facts: RequestFacts = { ...request.facts, screened, onClosed };
   try {
-    const answer = await traceOperation(screened, () =>
+    const answer = await traceOperation(screened.operation, () =>
       answerOperation(screened, operation, createContext(facts)),
     );
     if (!answer) return { errors: variableFaults(schema, screened, operation) };

@@ -68,8 +68,12 @@ function tryParse(query: string) {
 }
 
 /** The codes that Apollo gives the same faults over HTTP. */
-function withCode({ message, nodes, source, positions }: GraphQLError, code: string): GraphQLError {
-  return new GraphQLError(message, { ...(nodes ? { nodes } : { source, positions }), extensions: { code } });
+function withCode(
+  { message, nodes, source, positions, originalError }: GraphQLError,
+  code: string,
+): GraphQLError {
+  const place = nodes ? { nodes } : { source, positions };
+  return new GraphQLError(message, { ...place, originalError, extensions: { code } });
 }
 
 function refusal(msg: string): GraphQLError {

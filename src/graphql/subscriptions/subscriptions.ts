@@ -1,9 +1,9 @@
-import { type DocumentNode, GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
 import type { Authenticate } from '../../auth/authenticate.js';
 import type { Viewer } from '../../auth/viewer.js';
-import { AttachmentError, isLogged } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
 import { type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
+import { traceOperation } from '../answer-operation.js';
 import type { GraphqlDependencies } from '../context.js';
 import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import { CredentialWatch } from './credential-watch.js';
@@ -65,29 +65,19 @@ export class Subscriptions {
   }
 
   begin(subscriber: NewSubscriber) {
-    const { logError } = subscriber.connection;
-    return this.#live.begin({ ...subscriber, mask: (errors) => this.mask(errors, logError) });
+    const { args, connection } = subscriber;
+    const mask = (errors: readonly GraphQLError[]) => this.mask(errors, connection.logError);
+    const operation = getOperationAST(args.document, args.operationName);
+    return traceOperation(operation, () => this.#live.begin({ ...subscriber, mask }));
   }
 
   /** The errors as over HTTP. `logError` is told what they mask. */
   mask(errors: readonly GraphQLError[], logError: (error: unknown) => void): GraphQLFormattedError[] {
     const format = this.#deps.introspection ? formatError : formatWithoutSuggestions;
-    return errors.map((error) => maskError(error, format, logError));
+    return errors.map((error) => {
+      const cause = internalCause(error);
+      if (cause) logError(cause);
+      return format(error.toJSON(), error);
+    });
   }
-}
-
-/** An error that a subscription itself has thrown comes without a path, and is unwrapped here. */
-function maskError(
-  error: GraphQLError,
-  format: typeof formatError,
-  logError: (error: unknown) => void,
-): GraphQLFormattedError {
-  const { originalError } = error;
-  if (originalError instanceof AttachmentError) {
-    if (isLogged(originalError)) logError(originalError.cause ?? originalError);
-    return format(error.toJSON(), originalError);
-  }
-  const cause = internalCause(error);
-  if (cause) logError(cause);
-  return format(error.toJSON(), error);
 }

@@ -2,7 +2,6 @@ import { GraphQLScalarType } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLURL } from 'graphql-scalars';
 import { GraphQLUpload } from 'graphql-upload-minimal';
 import { Field, ID, InterfaceType } from 'type-graphql';
-import { assertExactLiterals } from '../exact-numbers.js';
 
 const described = (scalar: GraphQLScalarType, description: string, specifiedByURL?: string) => {
   const config = scalar.toConfig();
@@ -22,15 +21,10 @@ export const DateTime = new GraphQLScalarType({
 });
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
 export const Url = described(GraphQLURL, 'An absolute URL.', 'https://url.spec.whatwg.org/');
-/** A literal's numbers must survive; those of variables have been checked where their text was read. */
-export const JsonObject = new GraphQLScalarType({
-  ...GraphQLJSONObject.toConfig(),
-  description: 'A JSON object. A number that a double cannot hold exactly is refused.',
-  parseLiteral: (node, variables) => {
-    assertExactLiterals(node);
-    return GraphQLJSONObject.parseLiteral(node, variables);
-  },
-});
+export const JsonObject = described(
+  GraphQLJSONObject,
+  'A JSON object. A number that a double cannot hold exactly is refused.',
+);
 export const Upload = described(
   GraphQLUpload,
   'A file part of a GraphQL multipart request.',
