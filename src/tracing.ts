@@ -77,7 +77,8 @@ export function keepSpan(): <T>(work: () => T) => T {
 export interface RequestSpan {
   /** Runs `work` below it. */
   run(work: () => void): void;
-  end(status: number): void;
+  /** `status` is null if the client was gone before it had any. */
+  end(status: number | null): void;
 }
 
 /** Begins the span of a request, in the trace that its `traceparent` names. */
@@ -94,9 +95,9 @@ export function beginRequestSpan(
   return {
     run: (work) => context.with(own, work),
     end: (status) => {
-      span.setAttribute('http.response.status_code', status);
-      if (status >= 500)
-        span.setAttribute('error.type', String(status)).setStatus({ code: SpanStatusCode.ERROR });
+      if (status !== null) span.setAttribute('http.response.status_code', status);
+      const error = status === null ? 'aborted' : status >= 500 ? String(status) : null;
+      if (error !== null) span.setAttribute('error.type', error).setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     },
   };

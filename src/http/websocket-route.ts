@@ -8,6 +8,7 @@ import { NetworkPlaces } from '../limits/places.js';
 import type { Turns } from '../limits/turns.js';
 import { answerPings, boundReading } from './bound-reading.js';
 import { createRequestIds, traceOf } from './request-identity.js';
+import { traceHandshake } from './trace-requests.js';
 import { trustProxies } from './trust-proxies.js';
 import { onWebSocketHandshake } from './upgrade.js';
 
@@ -92,8 +93,10 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
       const identified = sockets.clients.size > maxSockets ? null : unidentified.take(address);
       if (!identified) return refuse(accepted);
       accepted.once('close', identified);
-      const log = server.log.child({ reqId: requestId(request), ...traceOf(request) });
-      const inTurn = (run: () => void) => turns.run(key, run);
+      const id = requestId(request);
+      const log = server.log.child({ reqId: id, ...traceOf(request) });
+      const span = traceHandshake(id, request);
+      const inTurn = (run: () => void) => turns.run(key, () => (span ? span.run(run) : run()));
       const { sendPieces } = sender;
       serve(accepted, deps.subscriptions, { log, inTurn, address, identified, sendPieces });
     });

@@ -24,8 +24,8 @@ export class LiveSocket {
   }
 
   /** Opened, and its credential accepted. */
-  static async acknowledged(url: string, key: string): Promise<LiveSocket> {
-    const live = await LiveSocket.open(url);
+  static async acknowledged(url: string, key: string, headers = {}): Promise<LiveSocket> {
+    const live = await LiveSocket.open(url, undefined, { headers });
     live.say({ type: 'connection_init', payload: { authorization: `Bearer ${key}` } });
     await live.hears('connection_ack');
     return live;

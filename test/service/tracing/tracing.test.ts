@@ -10,6 +10,7 @@ import { report } from '../../support/report.js';
 import { allStored, startService, type TestService } from '../../support/service.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 import { eventually } from '../live/live-client.js';
+import { LiveSocket } from '../live/live-socket.js';
 import { StreamClient } from '../live/stream-client.js';
 
 const exporter = new InMemorySpanExporter();
@@ -196,6 +197,43 @@ test('uploads to targets, downloads, event streams and refusals have their spans
   expect(span?.attributes).toMatchObject({
     'http.request.method': '_OTHER',
     'http.response.status_code': 404,
+  });
+});
+
+test('subscriptions are operations of their connection, by WebSocket and as event streams', async () => {
+  const payload = {
+    query: 'subscription Live { attachmentChanged(record: { type: "T", id: "1" }) { id } }',
+  };
+  const operation = { 'graphql.operation.type': 'subscription', 'graphql.operation.name': 'Live' };
+  const named = (spans: readonly ReadableSpan[]) =>
+    spans.find(({ name }) => name === 'subscription')?.attributes;
+
+  const bySocket = newTrace();
+  const live = await LiveSocket.acknowledged(service.url, service.key, bySocket.headers);
+  for (const id of ['a', 'b']) live.say({ id, type: 'subscribe', payload });
+  const count = (spans: readonly ReadableSpan[]) =>
+    spans.filter(({ name }) => name === 'subscription').length;
+  await eventually(() => count(exporter.getFinishedSpans().filter(isOf(bySocket.traceId))) === 2);
+  const socketSpans = exporter.getFinishedSpans().filter(isOf(bySocket.traceId));
+  expect(treeOf(socketSpans)).toEqual({ 'GET /graphql': { subscription: {} } });
+  expect(named(socketSpans)).toEqual(operation);
+  const [handshake] = socketSpans.filter(({ name }) => name === 'GET /graphql');
+  expect(handshake?.attributes).toMatchObject({
+    'http.request.method': 'GET',
+    'http.route': '/graphql',
+    'url.scheme': 'ws',
+    'http.response.status_code': 101,
+  });
+  live.end();
+
+  const byStream = newTrace();
+  const streams = new StreamClient(service.url, service.key, { headers: byStream.headers });
+  streams.subscribe(payload);
+  const streamSpans = await spansOf(byStream.traceId, 'subscription');
+  expect(named(streamSpans)).toEqual(operation);
+  streams.close();
+  expect(treeOf(await spansOf(byStream.traceId, 'POST /graphql/stream'))).toEqual({
+    'POST /graphql/stream': { subscription: {} },
   });
 });
 
