@@ -85,7 +85,8 @@ function readPermissions(claims: JWTPayload): readonly unknown[] {
   const claim = permissionClaims.find((name) => (claims[name] ?? null) !== null);
   if (claim === undefined) return [];
   const names = claims[claim];
-  if (Array.isArray(names)) return names;
-  if (typeof names === 'string') return names.split(/\s+/);
-  throw new TokenRefusal('token_claim_invalid', { claim });
+  const listed: unknown[] | null = Array.isArray(names) ? names : typeof names === 'string' ? [names] : null;
+  if (listed === null) throw new TokenRefusal('token_claim_invalid', { claim });
+  // Some issuers put a text of several words into an array.
+  return listed.flatMap((words) => (typeof words === 'string' ? words.split(/\s+/) : [words]));
 }

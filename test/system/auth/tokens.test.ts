@@ -54,6 +54,11 @@ describe('JSON Web Tokens under a secret', () => {
     [{ permissions: 'attachments:read attachments:write' }, ['attachments:read', 'attachments:write']],
     [{ permissions: ' attachments:read\tkeys:admin\n' }, ['attachments:read', 'keys:admin']],
     [{ permissions: null, scope: ['attachments:read'] }, ['attachments:read']],
+    [
+      { permissions: null, scope: ['openid attachments:read', 'keys:admin\tattachments:write'] },
+      ['attachments:read', 'attachments:write', 'keys:admin'],
+    ],
+    [{ permissions: [' attachments:read  x '], scope: null }, ['attachments:read']],
     [{ permissions: undefined, scope: null, scp: ['attachments:write', 'x'] }, ['attachments:write']],
     [{ permissions: null, scope: undefined, scp: 'attachments:read openid' }, ['attachments:read']],
     [{ permissions: null, scope: null, scp: null }, []],
