@@ -41,7 +41,7 @@ export function* decodeBase64(
   if (bytes.length > 0) yield bytes;
 }
 
-/** How MIME breaks a text: each line but the last has so many characters, all of the text's base64 and none of a group cut. */
+/** How MIME breaks a text: each line but the last has so many characters. A group may go on in the next line. */
 export interface Lines {
   length: number;
   end: string;
@@ -50,7 +50,7 @@ export interface Lines {
 /** The lines of a text that is broken into lines from `start` on, going by the first; null if it is not. */
 export function linesOf(text: string, start = 0): Lines | null {
   const [, line = '', end = ''] = /^([^\r\n]{4,76})(\r?\n)/.exec(text.slice(start, start + 78)) ?? [];
-  return line.length > 0 && line.length % 4 === 0 ? { length: line.length, end } : null;
+  return line === '' ? null : { length: line.length, end };
 }
 
 /** How many of so many characters are no line ends. */
