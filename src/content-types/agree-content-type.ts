@@ -5,6 +5,7 @@ import {
   isContainerOf,
   isSameFormat,
   isTold,
+  isWrittenAs,
   mayBeClaimed,
 } from './content-formats.js';
 import {
@@ -89,7 +90,8 @@ export function agreeContentType(
   // Markup under the name of a document, such as `letter.doc`, is not plain text for that.
   const [first = plainText] = known;
   const isMarkup = ![plainText, unknownType].includes(content.contentType) && !isTextType(first);
-  const told = extensions === 'any' && isMarkup ? named.filter((type) => type !== plainText) : named;
+  const written = named.filter((type) => isWrittenAs(content, type));
+  const told = extensions === 'any' && isMarkup ? written.filter((type) => type !== plainText) : written;
   const fitting = claim !== null && fitsContent(content, claim) ? claim : null;
   const hint = readHint(claims.hint, claims);
   const listed = accepted.length > 0 || extensions === 'match' ? accepted : sameIn(acceptedTypes, content);

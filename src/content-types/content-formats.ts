@@ -1,6 +1,6 @@
 import { supportedMimeTypes } from 'file-type';
 import mime from 'mime-types';
-import { isTextType, standardType, unknownType } from './content-type-names.js';
+import { isTextType, plainText, standardType, unknownType } from './content-type-names.js';
 import { type Container, wordsOf } from './format.js';
 import { formats } from './formats.js';
 
@@ -163,6 +163,38 @@ export function fitsContent(content: DetectedContent, type: string): boolean {
   if (isTextType(type)) return false;
   if (contentType === unknownType) return !hasSignature(type);
   return isContainerOf(type, contentType) || mayHold(content, type);
+}
+
+const xml = /^application\/xml$|\+xml$/;
+/** Types of text that are XML, although their names do not say it. */
+const xmlText = new Set(['text/mathml', 'text/vnd.wap.wml', 'text/x-opml'].map(standardType));
+const json = /^application\/json$|\+json$/;
+
+/** Formats that are written in text, although their names are not of the text tree. */
+const writtenInText = [
+  /^application\/(?:andrew-inset|cwl|express|fdf|mathematica|postscript|relax-ng-compact-syntax|sdp|sieve|srgs|xfdf|yang)$/,
+  /^application\/(?:pgp-|pkcs10$|pkcs7-|pkcs8$|pkix-|vnd\.google-apps\.|x-(?:font-(?:bdf|type1)|virtualbox-(?:ovf|vbox)|pkcs7-))/,
+  /^application\/vnd\.(?:apple\.mpegurl|cups-ppd|hp-hpgl|intu\.q\w+|mif|ms-wpl|stepmania\.stepchart)$/,
+  /^application\/x-(?:chess-pgn|gramps-xml|java-jnlp-file|makeself|nzb|research-info-systems|x509-ca-cert|xfig)$/,
+  /^audio\/(?:x-mpegurl|x-ms-wax|x-pn-realaudio)$|^video\/(?:vnd\.mpegurl|x-ms-w[mv]x)$|^chemical\//,
+  /^image\/(?:cgm|x-portable-\w+|x-xbitmap|x-xpixmap)$/,
+  /^model\/(?:iges|mesh|mtl|obj|step|vnd\.(?:gdl|opengex|parasolid\.transmit\.text|usda)|vrml|x3d\W?vrml)$/,
+];
+
+/** Vendors' kinds of text with extensions that others use more. */
+const rareText = /^text\/(?:prs\.|vnd\.(?:curl|dvb|fly|fmi|in3d)\b)/;
+
+/**
+ * Is content of this type, one of its extension's, written as this is? The registry has types for extensions that texts of other
+ * kinds have too: `.res`, `.sub` and `.tpl` are seldom books, pictures or templates of a groupware.
+ */
+export function isWrittenAs({ contentType, form, hints }: DetectedContent, type: string): boolean {
+  if (form !== 'text' || contentType === unknownType) return true;
+  if ([contentType, ...hints].some((found) => isSameFormat(found, type))) return true;
+  if (!isTextType(type)) return unreliable.has(type) || writtenInText.some((names) => names.test(type));
+  if (json.test(type)) return !isTextType(contentType) || hints.includes('application/json');
+  if (contentType !== plainText) return true;
+  return xml.test(type) || xmlText.has(type) ? hints.includes('application/xml') : !rareText.test(type);
 }
 
 const callings = new Map<string, string[]>();

@@ -120,9 +120,17 @@ function describeText(
   const format = found.isSure && !neverText.has(found.format ?? '') ? found.format : null;
   const contentType = recognizeText(text) ?? (read.isSure ? plainText : (format ?? unknownType));
   const hints = hintsOf(sample, found.isSure || read.isSure ? format : found.format);
+  if (documents.has(contentType))
+    return { contentType, form: 'binary', hints, inside: 'read', charset: null };
   const charset = read.charset === 'utf-8' && !sample.isUtf8 ? null : read.charset;
-  const form = documents.has(contentType) ? 'binary' : 'text';
-  return { contentType, form, hints, inside: 'read', charset: form === 'text' ? charset : null };
+  return { contentType, form: 'text', hints: [...hints, ...syntaxOf(text)], inside: 'read', charset };
+}
+
+/** The syntax that a text may be of, by its first character. */
+function syntaxOf(text: string): string[] {
+  const [first = ''] = text.trimStart();
+  if (first === '<') return ['application/xml'];
+  return /[[{"\d-]/.test(first) ? ['application/json'] : [];
 }
 
 function hintsOf({ head }: ContentSample, format: string | null): string[] {

@@ -1,5 +1,5 @@
 import mime from 'mime-types';
-import { standardType, unknownType } from './content-type-names.js';
+import { isVagueType, standardType } from './content-type-names.js';
 import { wordsOf } from './format.js';
 import { formats } from './formats.js';
 
@@ -22,7 +22,7 @@ export function typesOfExtension(extension: string): readonly string[] {
 function listByExtension(): Map<string, string[]> {
   const types = new Map<string, Set<string>>();
   const add = (extension: string, type: string) => {
-    if (type === unknownType) return;
+    if (isVagueType(type)) return;
     const known = types.get(extension) ?? new Set();
     types.set(extension, known.add(standardType(type)));
   };

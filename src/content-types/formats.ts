@@ -71,6 +71,12 @@ const documents: readonly Format[] = [
   { type: 'application/vnd.sqlite3', names: 'application/sqlite3 application/sqlite' },
   { type: 'application/vnd.sqlite3', ext: '.sqlite .sqlite3' },
   { type: 'application/x-indesign', names: 'application/vnd.adobe.indesign', ext: '.indd' },
+  { type: 'application/vnd.apple.pages', names: 'application/iwork-pages-sffpages' },
+  { type: 'application/vnd.apple.numbers', names: 'application/iwork-numbers-sffnumbers' },
+  { type: 'application/vnd.apple.keynote', names: 'application/iwork-keynote-sffkey' },
+  { type: 'application/vnd.ms-htmlhelp', names: 'application/chm' },
+  { type: 'application/dicom', names: 'image/dicom' },
+  { type: 'application/vnd.apache.parquet', names: 'application/parquet' },
   { type: 'application/vnd.dbf', names: 'application/dbase application/dbf' },
 ];
 
@@ -116,6 +122,8 @@ const archives: readonly Format[] = [
   { type: 'application/x-tar', called: 'application/vnd.comicbook-rar' },
   { type: 'application/vnd.rar', names: 'application/rar application/rar-compressed' },
   { type: 'application/vnd.rar', begins: ['Rar!\x1a\x07'] },
+  { type: 'application/x-bzip2', names: 'application/bzip-compressed-tar' },
+  { type: 'application/vnd.ms-cab-compressed', names: 'application/cab application/cabinet' },
   { type: 'application/x-bzip2', names: 'application/bzip application/bz2', ext: '.bz2 .tbz .tbz2 .boz' },
   { type: 'application/x-xz', names: 'application/xz-compressed-tar', ext: '.xz .txz' },
   { type: 'application/zstd', ext: '.zst .tzst' },

@@ -7,6 +7,7 @@ export const mediaFormats: readonly Format[] = [
   { type: 'audio/aac', ext: '.aac .adts' },
   { type: 'audio/aiff', names: 'audio/aif audio/aifc', ext: '.aiff .aif .aifc' },
   { type: 'audio/ape', names: 'audio/monkeys-audio', ext: '.ape' },
+  { type: 'audio/vnd.dolby.dd-raw', names: 'audio/ac3 audio/a52', ext: '.ac3' },
   { type: 'audio/basic', names: 'audio/au', begins: ['.snd'] },
   { type: 'audio/flac', names: 'application/flac', ext: '.flac' },
   { type: 'audio/midi', names: 'audio/mid audio/sp-midi' },
@@ -31,6 +32,7 @@ export const mediaFormats: readonly Format[] = [
     begins: ['\x89PNG\r\n\x1a\n'],
   },
   { type: 'image/svg+xml', names: 'image/svg image/svg-xml', ext: '.svg .svgz' },
+  { type: 'image/x-adobe-dng', names: 'image/dng' },
   { type: 'image/tiff', names: 'image/tif application/tiff', begins: ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'] },
   { type: 'image/vnd.adobe.photoshop', names: 'application/photoshop image/photoshop image/psd' },
   { type: 'image/vnd.adobe.photoshop', names: 'application/psd' },
@@ -39,11 +41,12 @@ export const mediaFormats: readonly Format[] = [
   { type: 'image/vnd.microsoft.icon', ext: '.ico .cur' },
   { type: 'image/vnd.zbrush.pcx', names: 'image/pcx' },
   { type: 'image/wmf', names: 'application/wmf application/msmetafile image/win-metafile' },
-  { type: 'image/wmf', begins: ['\xd7\xcd\xc6\x9a'] },
+  { type: 'image/wmf', begins: ['\xd7\xcd\xc6\x9a', '\x01\0\x09\0\0\x03', '\x02\0\x09\0\0\x03'] },
   { type: 'image/x-tga', names: 'application/tga image/targa application/targa', ext: '.tga .icb .vda' },
   { type: 'video/mj2', names: 'image/mj2' },
   { type: 'video/mp2t', names: 'video/vnd.dlna.mpeg-tts video/mpeg-ts application/mp2t' },
   { type: 'video/mp2t', ext: '.ts .mts .m2ts .m2t' },
+  { type: 'video/mpeg', names: 'video/mpg video/mpeg2 video/mpeg-system' },
   { type: 'video/quicktime', names: 'video/mov application/quicktime' },
   { type: 'video/x-flv', names: 'video/flash application/flash-video' },
   { type: 'video/x-msvideo', names: 'video/avi video/msvideo video/vnd.avi application/avi' },
@@ -83,8 +86,13 @@ export const textFormats: readonly Format[] = [
   { type: 'application/sql', names: 'text/sql' },
   { type: 'application/toml', names: 'text/toml' },
   { type: 'application/xml', names: 'text/xml' },
-  // Text whose extension has another, rarer or silly, type in the registry.
-  { type: 'text/plain', ext: '.ac .dart .es .me .rs .sc .src .sub' },
+  // Text of any encoding, under extensions that the registry does not have.
+  {
+    type: 'text/plain',
+    ext: '.abap .adoc .asp .aspx .ass .awk .bas .bib .cbl .cfg .cob .cs .cue .diff .diz .edi .edifact .env .f95 .gcode .go .groovy .hs .inc .inf .jsp .kt .lrc .lst .ltx .mt940 .ngc .patch .po .properties .ps1 .r .rb .sbv .ssa .strings .sty .swift .v .vb .vbs .x12 .zpl',
+  },
+  // Text whose extension has another, rarer type in the registry, which may be text too.
+  { type: 'text/plain', ext: '.ac .dic .es .man .manifest .me .ms .p .rs .sc .src .t .tr' },
   {
     type: 'text/plain',
     also: '.asc .bat .cat .cdf .cmd .com .cu .doc .dot .fnc .hlp .key .mag .mts .mus .nb .nc .org .p12 .pot .prc .pub .rtx .scd .scm .spc .st .ts .vhd .wri',
