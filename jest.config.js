@@ -45,7 +45,7 @@ const isStoreInstalled = folders.some((folder) => {
 /** `npm test` runs the first three projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
-  maxWorkers: 4,
+  maxWorkers: 6,
   testSequencer: '<rootDir>/build/test/support/slowest-first.js',
   projects: [
     { ...project, displayName: 'unit', testMatch: inTests(['unit']) },

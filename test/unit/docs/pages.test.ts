@@ -48,6 +48,17 @@ describe.each(pages.map((one) => [one.path, one] as const))('%s', (_path, one) =
   });
 });
 
+test('each promise of docs/guarantees.md names tests that are there', () => {
+  const [promises = ''] = readPage('docs/guarantees.md').text.split('## Not guaranteed');
+  const told = [...promises.matchAll(/^- .*$/gm)].map(([line]) => line);
+  expect(told.length).toBeGreaterThan(12);
+  for (const line of told) {
+    const tests = [...line.matchAll(/`(test\/\S+\.test\.ts)`/g)].map(([, path = '']) => path);
+    const missing = tests.filter((path) => !existsSync(path));
+    expect({ line, isShown: tests.length > 0, missing }).toEqual({ line, isShown: true, missing: [] });
+  }
+});
+
 test('README.md links to every page in docs', () => {
   const linked = new Set(linksOf(readme).map((link) => link.split('#')[0]));
   const inDocs = pages.map(({ path }) => path).filter((path) => path.startsWith('docs/'));
