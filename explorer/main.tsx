@@ -43,10 +43,20 @@ Object.assign(globalThis, {
   },
 });
 
+/** An operation that the console hands over in the part of the address that no server sees. It is run by the reader alone. */
+function givenOperation(): { initialQuery?: string; initialVariables?: string } {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const query = given.get('query');
+  if (query === null) return {};
+  history.replaceState(null, '', location.pathname);
+  return { initialQuery: query, initialVariables: given.get('variables') ?? '' };
+}
+
 const element = document.getElementById('explorer');
 if (element) {
   createRoot(element).render(
     <GraphiQL
+      {...givenOperation()}
       fetcher={fetcher}
       plugins={[keyAndFiles, HISTORY_PLUGIN]}
       defaultQuery={startingQuery}

@@ -1,6 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { type AnyVariables, Client, type CombinedError, fetchExchange } from '@urql/core';
 import { type Claimcheck, createClaimcheck } from 'claimcheck/client';
+import { noteLost, noteReached } from './reach';
 import { authorizationOf } from './session';
 
 /** The service's base: the page's own address, without its query. */
@@ -43,15 +44,23 @@ export function createApi(credential: string): Api {
     claimcheck: createClaimcheck({ url: base(), credential: authorization.replace(/^\w+ /, '') }),
     ask: async (document, variables) => {
       const { data, error } = await client.query(document, variables).toPromise();
+      note(error);
       if (data === undefined || data === null) throw refusalOf(error);
       return data;
     },
     change: async (document, variables) => {
       const { data, error } = await client.mutation(document, variables).toPromise();
+      note(error);
       if (error || data === undefined || data === null) throw refusalOf(error);
       return data;
     },
   };
+}
+
+/** Tells whether the service has answered, whatever it said. */
+function note(error: CombinedError | undefined): void {
+  if (error?.networkError && error.response === undefined) noteLost();
+  else noteReached();
 }
 
 function refusalOf(error: CombinedError | undefined): RefusedError {

@@ -5,6 +5,7 @@ import { ViewerDocument, type ViewerQuery } from './graphql';
 import { usePlace } from './location';
 import { pagesOf } from './pages';
 import { useLanguage, useTheme } from './preferences';
+import { useReach } from './reach';
 import { readCredential, setCredential, subscribe } from './session';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
@@ -47,7 +48,11 @@ function Session({ preferences }: { preferences: Preferences }) {
   const [entered, setEntered] = useState<Entered | null>(null);
   const place = usePlace();
   const { say } = useWords();
-  useEffect(() => enter(api, credential, setEntered), [api, credential]);
+  const { returns } = useReach();
+  useEffect(() => {
+    const tell = (next: Entered) => setEntered((last) => (isKnown(last, next) ? last : next));
+    return returns < 0 ? undefined : enter(api, credential, tell);
+  }, [api, credential, returns]);
   const state = entered?.credential === credential ? entered : null;
 
   if (credential === '' || state?.error)
@@ -67,6 +72,13 @@ function Session({ preferences }: { preferences: Preferences }) {
     </Shell>
   );
 }
+
+/** Whether a page is shown already, which stays while the service cannot be reached. */
+const isKnown = (last: Entered | null, { credential, error }: Entered) =>
+  error !== null &&
+  error.code !== 'UNAUTHENTICATED' &&
+  last?.credential === credential &&
+  last.viewer !== null;
 
 /** Asks who the credential is; one that is not accepted is forgotten. The result ends it. */
 function enter(api: Api, credential: string, tell: (entered: Entered) => void): (() => void) | undefined {

@@ -1,8 +1,9 @@
-import type { ComponentType } from 'react';
+import { type ComponentType, lazy } from 'react';
 import type { Api } from './api';
 import type { Viewer } from './app';
 import { FilesPage } from './files/files-page';
 import type { Place } from './location';
+import { reachedAgain } from './reach';
 
 export interface PageProps {
   api: Api;
@@ -19,8 +20,35 @@ interface Page {
   Content: ComponentType<PageProps>;
 }
 
+/** A page of which the script is loaded late. If it cannot be had, the whole is loaded again once the service can be reached. */
+const late = (load: () => Promise<ComponentType<PageProps>>) =>
+  lazy(async () => {
+    try {
+      return { default: await load() };
+    } catch {
+      await reachedAgain();
+      location.reload();
+      return { default: () => null };
+    }
+  });
+
+const RecordsPage = late(async () => (await import('./records/records-page')).RecordsPage);
+const QuarantinePage = late(async () => (await import('./quarantine/quarantine-page')).QuarantinePage);
+const AdministrationPage = late(
+  async () => (await import('./administration/administration-page')).AdministrationPage,
+);
+
 /** All pages, in the order of their links. The first one is shown if the address names none. */
-export const pages: readonly Page[] = [{ name: 'files', needs: ['attachments:read'], Content: FilesPage }];
+export const pages: readonly Page[] = [
+  { name: 'files', needs: ['attachments:read'], Content: FilesPage },
+  { name: 'records', needs: ['attachments:read'], Content: RecordsPage },
+  { name: 'quarantine', needs: ['attachments:read'], Content: QuarantinePage },
+  {
+    name: 'administration',
+    needs: ['attachments:read', 'attachments:admin', 'keys:admin'],
+    Content: AdministrationPage,
+  },
+];
 
 /** The pages that a credential may see. */
 export const pagesOf = ({ permissions }: Viewer): readonly Page[] =>

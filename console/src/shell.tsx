@@ -4,6 +4,7 @@ import type { Preferences, Viewer } from './app';
 import { nothingOf, type Place } from './location';
 import { pages, pagesOf } from './pages';
 import { PlaceLink } from './place-link';
+import { useReach } from './reach';
 import { setCredential } from './session';
 import { useWords } from './words';
 
@@ -17,6 +18,7 @@ interface ShellProps {
 /** The frame of every page. */
 export function Shell({ viewer, place, preferences, children }: ShellProps) {
   const { say } = useWords();
+  const { isLost } = useReach();
   const { name, id } = viewer.principal;
   const current = place['page'] ?? pages[0]?.name;
   return (
@@ -41,6 +43,9 @@ export function Shell({ viewer, place, preferences, children }: ShellProps) {
         <PreferenceButtons {...preferences} />
         <Button onPress={() => setCredential('')}>{say('signOut')}</Button>
       </header>
+      <p className="lost" role="status">
+        {isLost && say('lost')}
+      </p>
       <main>{children}</main>
     </>
   );

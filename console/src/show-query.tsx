@@ -18,7 +18,7 @@ interface ShowQueryProps<Data, Variables extends AnyVariables> {
   variables: Variables;
 }
 
-/** The current view as the query that it comes from. */
+/** The current view as the query that it comes from, which the explorer can run with the same credential. */
 export function ShowQuery<Data, Variables extends AnyVariables>({
   document,
   variables,
@@ -44,7 +44,7 @@ export function ShowQuery<Data, Variables extends AnyVariables>({
             <div className="buttons">
               <CopyButton name="GraphQL" text={query} />
               <CopyButton name={say('variables')} text={values} />
-              <a href="explorer">{say('explorer')}</a>
+              <a href={`explorer#${new URLSearchParams({ query, variables: values })}`}>{say('explorer')}</a>
               <Button slot="close">{say('close')}</Button>
             </div>
           </Dialog>

@@ -2,6 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import type { AnyVariables } from '@urql/core';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Api, RefusedError } from './api';
+import { useReach } from './reach';
 
 export interface Answer<Data> {
   /** The last answer to these variables; null until there is one. */
@@ -21,19 +22,20 @@ interface State<Data> {
 
 const nothing = { data: null, error: null, isLoading: true };
 
-/** The answer to a query, asked again whenever its variables change. An answer that comes too late is dropped. */
+/** The answer to a query, asked again whenever its variables change and whenever the service has come back. An answer that comes too late is dropped. */
 export function useAnswer<Data, Variables extends AnyVariables>(
   api: Api,
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Answer<Data> {
   const key = JSON.stringify(variables);
+  const { returns } = useReach();
   const [version, setVersion] = useState(0);
   const [state, setState] = useState<State<Data>>({ ...nothing, key });
   const asking = useRef({ document, variables });
   asking.current = { document, variables };
   useEffect(() => {
-    let isOver = version < 0;
+    let isOver = version + returns < 0;
     const tell = (changes: Partial<State<Data>>) => {
       if (!isOver)
         setState((last) => ({
@@ -49,7 +51,7 @@ export function useAnswer<Data, Variables extends AnyVariables>(
     return () => {
       isOver = true;
     };
-  }, [api, key, version]);
+  }, [api, key, version, returns]);
   const { data, error, isLoading }: Omit<State<Data>, 'key'> = state.key === key ? state : nothing;
   return { data, error, isLoading, refresh: useCallback(() => setVersion((last) => last + 1), []) };
 }

@@ -40,6 +40,8 @@ const english = {
   showQuery: 'Show query',
   variables: 'Variables',
   noPermission: 'This credential may read nothing here.',
+  lost: 'The service cannot be reached. This page goes on as soon as it can.',
+  showMore: 'Show more',
 };
 
 type SharedWord = keyof typeof english;
@@ -83,6 +85,8 @@ const german: Record<SharedWord, string> = {
   showQuery: 'Abfrage zeigen',
   variables: 'Variablen',
   noPermission: 'Dieser Zugang darf hier nichts lesen.',
+  lost: 'Der Dienst ist nicht erreichbar. Die Seite macht weiter, sobald er es ist.',
+  showMore: 'Mehr zeigen',
 };
 
 export type Language = 'de' | 'en';

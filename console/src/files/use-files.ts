@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Api, RefusedError } from '../api';
 import type { Place } from '../location';
+import { useReach } from '../reach';
 import { type AttachmentFilter, type AttachmentOrder, FilesDocument, type FilesQuery } from './graphql';
 
 export type ListedFile = FilesQuery['attachments']['nodes'][number];
@@ -55,8 +56,9 @@ export interface Files extends Omit<Listed, 'key' | 'next'> {
 /** The files that an address asks for, page by page. */
 export function useFiles(api: Api, place: Place): Files {
   const { q, status, type, record, order = 'newest' } = place;
+  const { returns } = useReach();
   const [version, setVersion] = useState(0);
-  const key = JSON.stringify([q, status, type, record, order, version]);
+  const key = JSON.stringify([q, status, type, record, order, version + returns]);
   const nothing: Listed = { key, files: [], next: null, isLoading: true, error: null };
   const [listed, setListed] = useState<Listed>(nothing);
   const current = useRef(key);
@@ -90,7 +92,8 @@ export function useFiles(api: Api, place: Place): Files {
     if (key) void loading.current([], null);
   }, [key]);
 
-  const state = listed.key === key ? listed : { ...nothing, files: version > 0 ? listed.files : [] };
+  const state =
+    listed.key === key ? listed : { ...nothing, files: version + returns > 0 ? listed.files : [] };
   const { files, next, isLoading, error } = state;
   return {
     files,
