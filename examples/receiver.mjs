@@ -23,7 +23,8 @@ const server = createServer(async (request, response) => {
   const body = await text(request);
   if (!isGenuine(request.headers, body)) return response.writeHead(401).end();
   const { type, data } = JSON.parse(body);
-  if (!done.has(request.headers['webhook-id'])) console.log(type, data.attachment.id, data.attachment.status);
+  if (!done.has(request.headers['webhook-id']))
+    console.log(type, data.attachment?.id, data.attachment?.status);
   done.add(request.headers['webhook-id']);
   response.writeHead(204).end();
 });

@@ -72,6 +72,8 @@ export const faultTypes = {
     invalid_cursor: 'The cursor is not of this list and order.',
     too_much_hidden: 'The record authorizer hides too much of the list.',
     invalid_name: 'The name of a key is empty or too long.',
+    endpoint_paused: 'The webhook endpoint is paused.',
+    endpoint_deleted: 'The webhook endpoint was deleted.',
     not_in_future: 'The instant must lie in the future.',
     unknown_permission: 'There is no permission of this name.',
     tus_version: 'Tus-Resumable is missing, or names another version: HTTP 412.',

@@ -14,7 +14,7 @@ export interface Actor {
 
 export interface AuditEvent {
   action: AuditAction;
-  /** The attachment's id, or the API key's. */
+  /** The attachment's id, the API key's, or the webhook endpoint's. */
   subjectId: string;
   at: Date;
   details?: object | null;
@@ -93,6 +93,12 @@ export const auditActions = [
   'SHARE_LINK_REVOKED',
   'API_KEY_CREATED',
   'API_KEY_REVOKED',
+  'WEBHOOK_ENDPOINT_CREATED',
+  'WEBHOOK_ENDPOINT_UPDATED',
+  'WEBHOOK_ENDPOINT_SECRET_ROTATED',
+  'WEBHOOK_ENDPOINT_PAUSED',
+  'WEBHOOK_ENDPOINT_ENABLED',
+  'WEBHOOK_ENDPOINT_DELETED',
 ] as const;
 
 export type AuditAction = (typeof auditActions)[number];

@@ -13,9 +13,11 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import { insertRow } from '../database/insert-row.js';
+import { changeRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { MoreThan, Not } from '../database/typeorm.js';
+import { IsNull, MoreThan, Not } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/condemn-keys.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
@@ -26,12 +28,14 @@ import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from '.
 export interface CleanUpDependencies extends SweepStorageDependencies, PurgeExpiredDependencies {
   /** How long audit events are kept; 0 is for good. */
   auditRetentionMs: number;
+  /** How long deliveries of webhook endpoints are kept. */
+  webhookRetentionMs: number;
   leases: Pick<IntakeLeases, 'isHeld' | 'dead'>;
 }
 
 /**
  * Removes what nobody can come to use any more: expired attachments, unused upload targets, outlived idempotency keys, audit
- * events and share links, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
+ * events, share links and deliveries of webhooks, bytes that are due or that no row names. What fails holds up none of the others; the first fault is thrown at the end.
  */
 export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): Promise<void> {
   const now = deps.clock();
@@ -41,6 +45,7 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
     () => forgetCreations(deps.database, now),
     () => purgeEvents(deps.database, now, deps.auditRetentionMs),
     () => forgetShareLinks(deps.database, now),
+    () => forgetDeliveries(deps.database, now, deps.webhookRetentionMs),
     () => removeDueBytes(deps),
     () => sweepDeadIntakes(deps),
     () => forgetSweptKeys(deps.database, now),
@@ -52,6 +57,31 @@ export async function cleanUp(deps: CleanUpDependencies, signal?: AbortSignal): 
   if (faults.length > 0) throw faults[0];
 }
 
+/** For `where`: deliveries of endpoints that are done and older than the retention, in milliseconds. */
+export const isForgotten = (now: Date, retentionMs: number) => ({
+  createdAt: before(new Date(now.getTime() - retentionMs)),
+  endpointId: Not(IsNull()),
+  state: Not('QUEUED' as const),
+});
+
+async function forgetDeliveries(database: Database, now: Date, retentionMs: number): Promise<void> {
+  for (let left = deliveryBatch; left === deliveryBatch; ) {
+    const old = await database.read.find(WebhookDeliveryRow, {
+      select: { id: true },
+      where: isForgotten(now, retentionMs),
+      order: { createdAt: 'ASC' },
+      take: deliveryBatch,
+    });
+    const ids = old.map(({ id }) => id);
+    left = await database.writeInBackground((manager) =>
+      changeRows(
+        manager,
+        (sql) => `DELETE FROM webhook_deliveries WHERE ${sql.isOneOf('id', ids)} AND state <> 'QUEUED'`,
+      ),
+    );
+  }
+}
+
 export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
   database: Database;
   clock: () => Date;
@@ -59,6 +89,7 @@ export interface PurgeExpiredDependencies extends DeleteRowsDependencies {
 }
 
 const batchSize = 500;
+const deliveryBatch = 1_000;
 
 /** Attachments deleted in one transaction, so that others need not wait long. */
 const purgedAtOnce = 100;

@@ -7,20 +7,29 @@ import { RemovalRow } from '../database/entities/cleaning.js';
 import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
 import { ShareLinkRow } from '../database/entities/share-link.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
 import { isForgotten } from '../sharing/share-links.js';
-import { isUnused } from './clean-up.js';
+import { isForgotten as isForgottenDelivery, isUnused } from './clean-up.js';
 import { listOrphans, type SweepOptions, type SweepStorageDependencies } from './sweep-storage.js';
 
 /** Something that cleaning would remove now. */
 export interface Due {
-  kind: 'attachment' | 'upload target' | 'idempotency key' | 'audit event' | 'share link' | 'bytes';
-  /** An attachment's, target's, event's or link's id, an idempotency key as its client has chosen it, or a document key. */
+  kind:
+    | 'attachment'
+    | 'upload target'
+    | 'idempotency key'
+    | 'audit event'
+    | 'share link'
+    | 'webhook delivery'
+    | 'bytes';
+  /** An attachment's, target's, event's, link's or delivery's id, an idempotency key as its client has chosen it, or a document key. */
   id: string;
   reason: string;
 }
 
 export interface ListDueDependencies extends SweepStorageDependencies {
   auditRetentionMs: number;
+  webhookRetentionMs: number;
 }
 
 const batchSize = 500;
@@ -33,6 +42,7 @@ export async function* listDue(deps: ListDueDependencies, options: SweepOptions)
   yield* outlivedKeys(deps);
   yield* outlivedEvents(deps);
   yield* outlivedLinks(deps);
+  yield* outlivedDeliveries(deps);
   for await (const { documentKey } of batches((page) => deps.database.read.find(RemovalRow, page))) {
     yield { kind: 'bytes', id: documentKey, reason: 'its last attachment was deleted' };
   }
@@ -103,6 +113,19 @@ async function* outlivedLinks({ database, clock }: SweepStorageDependencies): As
     database.read.find(ShareLinkRow, { where, order, ...page }),
   )) {
     yield { kind: 'share link', id, reason: `its attachment was deleted at ${endedAt?.toISOString()}` };
+  }
+}
+
+async function* outlivedDeliveries({
+  database,
+  clock,
+  webhookRetentionMs,
+}: ListDueDependencies): AsyncGenerator<Due> {
+  const where = isForgottenDelivery(clock(), webhookRetentionMs);
+  const order = { createdAt: 'ASC', id: 'ASC' } as const;
+  const outlived = batches((page) => database.read.find(WebhookDeliveryRow, { where, order, ...page }));
+  for await (const { id, interaction, createdAt } of outlived) {
+    yield { kind: 'webhook delivery', id, reason: `${interaction} at ${createdAt.toISOString()}` };
   }
 }
 

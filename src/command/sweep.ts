@@ -34,6 +34,7 @@ export async function sweep(
     changes,
     leases: new IntakeLeases(database),
     auditRetentionMs: config.auditRetentionMs,
+    webhookRetentionMs: config.webhookRetentionMs,
   };
   try {
     const options = { lookBackMs: await ageOf(database) };

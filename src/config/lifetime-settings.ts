@@ -20,6 +20,12 @@ export const lifetimeSettings = {
   MAX_VERSIONS: integer('10', 1, 1_000).describe(
     'Contents kept of an attachment, the current one included; 1 keeps no earlier one.',
   ),
+  WEBHOOK_PAUSE_DAYS: integer('5', 0, 365).describe(
+    'A webhook endpoint that nothing was delivered to for so long, though tried, is paused; 0 never pauses it.',
+  ),
+  WEBHOOK_RETENTION_DAYS: integer('30', 1, 36_500).describe(
+    'How long deliveries of webhook endpoints can be seen and sent again.',
+  ),
   AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
     'How long it is remembered who did what; 0 keeps it for good.',
   ),
@@ -35,6 +41,8 @@ export function shapeLifetimes(env: z.infer<typeof schema>) {
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * dayMs,
     trashMs: env.TRASH_DAYS * dayMs,
     maxVersions: env.MAX_VERSIONS,
+    webhookPauseMs: env.WEBHOOK_PAUSE_DAYS * dayMs,
+    webhookRetentionMs: env.WEBHOOK_RETENTION_DAYS * dayMs,
     auditRetentionMs: env.AUDIT_RETENTION_DAYS * dayMs,
   };
 }

@@ -34,6 +34,7 @@ import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
+import type { CheckWebhooksDependencies } from '../webhooks/check-webhooks.js';
 import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free } from './cost/introspection-cost.js';
 import type { QueryLimits } from './cost/query-limits.js';
@@ -42,7 +43,7 @@ import { createRecordLists, type RecordLists } from './record-lists.js';
 import type { ScreenedOperation } from './screen-operation.js';
 
 /** The dependencies of the verbs, which resolvers hand on. */
-export interface GraphqlDependencies extends Lifetimes {
+export interface GraphqlDependencies extends Lifetimes, CheckWebhooksDependencies {
   database: Database;
   storage: Storage;
   hasher: Hasher;

@@ -4,7 +4,8 @@ import { readLinkedAttachments } from '../links/read-fields.js';
 import { checkRecord, maxNameLength } from '../model/record.js';
 import { readAnywhere, readAttachments } from '../model/stored-attachment.js';
 import { readShareLinksOf } from '../sharing/list-share-links.js';
-import { readDeliveriesOf } from '../webhooks/list-deliveries.js';
+import { isSubscribed, readDeliveriesOf } from '../webhooks/list-deliveries.js';
+import { readEndpoints } from '../webhooks/list-endpoints.js';
 import type { GraphqlContext } from './context.js';
 import { type NodeKey, readNodeId } from './node-ids.js';
 import { toApiKey } from './types/api-key.js';
@@ -13,6 +14,7 @@ import { toAttachmentLink, toHostRecord, toRecordField } from './types/record.js
 import type { Node } from './types/scalars.js';
 import { toShareLink } from './types/share-link.js';
 import { toWebhookDelivery } from './types/webhook-delivery.js';
+import { toWebhookEndpoint } from './types/webhook-endpoint.js';
 
 type Found = Map<string, Node>;
 
@@ -45,6 +47,7 @@ export async function findNodes(context: GraphqlContext, ids: readonly string[])
       found,
     );
   }
+  if (permissions.has('attachments:admin')) await findEndpoints(context, without(rowIds, found), found);
   if (permissions.has('keys:admin')) await findKeys(context, without(rowIds, found), found);
   return ids.map((id) => found.get(id) ?? null);
 }
@@ -60,13 +63,13 @@ async function findAttachments(
   for (const stored of visible) found.set(stored.attachment.id, toAttachment(stored));
 }
 
-/** A delivery is seen by whoever sees its attachment. */
+/** A subscription's delivery is seen by whoever sees its attachment. */
 async function findDeliveries(
   { reader, viewer, access }: GraphqlContext,
   ids: readonly string[],
   found: Found,
 ): Promise<void> {
-  const deliveries = await readDeliveriesOf(reader, viewer, ids);
+  const deliveries = (await readDeliveriesOf(reader, viewer, ids)).filter(isSubscribed);
   const attachmentIds = deliveries.map(({ attachmentId }) => attachmentId);
   const visible = await access.visible(await readAttachments(reader, viewer, attachmentIds));
   const visibleIds = new Set([...visible].map(({ attachment }) => attachment.id));
@@ -88,6 +91,17 @@ async function findShareLinks(
     const stored = byId.get(link.attachmentId);
     if (stored) found.set(link.id, toShareLink({ link, stored }));
   }
+}
+
+/** Endpoints and their deliveries are seen by administrators, whoever sees the attachments. */
+async function findEndpoints(
+  { reader, viewer }: GraphqlContext,
+  ids: readonly string[],
+  found: Found,
+): Promise<void> {
+  for (const row of await readEndpoints(reader, viewer, ids)) found.set(row.id, toWebhookEndpoint(row));
+  for (const row of await readDeliveriesOf(reader, viewer, without(ids, found)))
+    if (!isSubscribed(row)) found.set(row.id, toWebhookDelivery(row));
 }
 
 async function findKeys(

@@ -70,6 +70,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'CreateAttachmentInput.webhooks': { items: maxWebhooks, ...byVerb },
   'CreateUploadTargetInput.contentType': { size: 1_024 },
   'CreateUploadTargetInput.fileName': fileName,
+  'CreateWebhookEndpointInput.uri': { size: maxUriLength, ...byVerb },
   'LinkAttachmentsInput.attachmentIds': { items: maxLinks },
   'LinkAttachmentsInput.field': byVerb,
   'Query.node.id': nodeId,
@@ -85,6 +86,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'ReplaceContentInput.idempotencyKey': byVerb,
   'UpdateAttachmentInput.description': description,
   'UpdateAttachmentInput.fileName': fileName,
+  'UpdateWebhookEndpointInput.uri': { size: maxUriLength, ...byVerb },
   'WebhookSubscriptionInput.uri': { size: maxUriLength, ...byVerb },
 };
 

@@ -16,6 +16,7 @@ import { RecordMutations } from './resolvers/record-mutations.js';
 import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
 import { VersionedAttachments, VersionFields } from './resolvers/versions.js';
+import { WebhookEndpoints } from './resolvers/webhook-endpoints.js';
 import { Webhooks } from './resolvers/webhooks.js';
 import type { Attachment } from './types/attachment.js';
 import type { DigestAlgorithm } from './types/enums.js';
@@ -42,6 +43,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       AttachmentLinkFields,
       VerdictMutations,
       Webhooks,
+      WebhookEndpoints,
       ApiKeys,
       Audit,
       ShareLinks,

@@ -6,6 +6,7 @@ import { entities } from '../database/entities/all.js';
 import { IntakeRow } from '../database/entities/cleaning.js';
 import { JobRow } from '../database/entities/job.js';
 import { ReservationRow } from '../database/entities/quota.js';
+import { addEvents, dropEvents, readEvents } from '../database/webhook-events.js';
 import { keyOf, keyWhere, type Row, readBatches, readSame } from './read-rows.js';
 
 export interface MovedRows {
@@ -53,7 +54,14 @@ export async function moveRows(
     }
   }
   await moveBodies(source, watched);
+  await moveEvents(source, watched);
   return moved;
+}
+
+/** Also without those that moved audit events have made in the target, which the source has told already. */
+async function moveEvents(source: EntityManager, target: Target): Promise<void> {
+  await target.write(dropEvents);
+  for await (const batch of readEvents(source)) await target.write((manager) => addEvents(manager, batch));
 }
 
 /** They count as a part of their blobs' rows, with which others have gone already. */

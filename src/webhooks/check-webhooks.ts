@@ -41,16 +41,26 @@ export async function checkWebhooks(
   }
   const uriFaults = await Promise.all(webhooks.map(({ uri }) => findUriFault(deps, uri)));
   for (const [index, { interactions }] of webhooks.entries()) {
-    const fault = uriFaults[index];
-    if (fault) {
-      const { type, msg, limit } = fault;
-      faults.add(type, [...loc, index, 'uri'], msg, { limit });
-    }
+    addUriFault(faults, uriFaults[index] ?? null, [...loc, index, 'uri']);
     if (interactions.length === 0) {
       const msg = 'Must name at least one interaction.';
       faults.add('empty', [...loc, index, 'interactions'], msg);
     }
   }
+}
+
+/** The same of one address, that of an endpoint. */
+export async function checkWebhookUri(
+  faults: Faults,
+  deps: CheckWebhooksDependencies,
+  uri: string,
+  loc: Location,
+): Promise<void> {
+  addUriFault(faults, await findUriFault(deps, uri), loc);
+}
+
+function addUriFault(faults: Faults, fault: UriFault | null, loc: Location): void {
+  if (fault) faults.add(fault.type, [...loc], fault.msg, { limit: fault.limit });
 }
 
 interface UriFault {

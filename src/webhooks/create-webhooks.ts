@@ -83,6 +83,7 @@ export async function forgetWebhooks(
   await changeRows(manager, (sql) => `DELETE FROM webhook_subscriptions WHERE ${isOfThese(sql)}`);
   await changeRows(
     manager,
-    (sql) => `DELETE FROM webhook_deliveries WHERE ${isOfThese(sql)} AND state <> 'QUEUED'`,
+    (sql) =>
+      `DELETE FROM webhook_deliveries WHERE ${isOfThese(sql)} AND endpoint_id IS NULL AND state <> 'QUEUED'`,
   );
 }

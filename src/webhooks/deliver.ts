@@ -1,19 +1,22 @@
 import { allowedPorts, type WebhookPorts } from '../config/webhook-ports.js';
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookEndpointRow } from '../database/entities/webhook-endpoint.js';
 import type { JobHandler, Jobs } from '../jobs/jobs.js';
 import type { ResolveName } from './address-guard.js';
 import { readDeliveryJob } from './delivery-job.js';
+import { giveUpQueue, type PausedEndpoint } from './endpoint-queue.js';
+import { secretsAt } from './endpoints.js';
 import { OriginTurns } from './origin-turns.js';
-import { planNext } from './plan-next.js';
+import { type Plan, planNext } from './plan-next.js';
 import { type Answer, createSign } from './post-webhook.js';
-import { postponeDelivery, settleDelivery } from './settle-delivery.js';
+import { giveUpDelivery, postponeDelivery, settleDelivery } from './settle-delivery.js';
 
 export interface DeliverWebhookDependencies {
   database: Database;
   jobs: Pick<Jobs, 'enqueue'>;
   clock: () => Date;
-  /** Each `whsec_…`; every one of them signs. */
+  /** Each `whsec_…`; every one of them signs, but for endpoints, which have their own. */
   webhookSecrets: readonly string[];
   /** Between attempts; after the last of them a delivery has failed. */
   webhookRetryDelaysMs: readonly number[];
@@ -23,8 +26,11 @@ export interface DeliverWebhookDependencies {
   resolveName: ResolveName;
   /** For a whole attempt; 15 seconds where left out. */
   webhookTimeoutMs?: number;
+  /** An endpoint that nothing was delivered to for so long is paused; 0: never. */
+  webhookPauseMs: number;
   /** Told what each attempt has come to. */
   onDelivery?(outcome: DeliveryOutcome): void;
+  onEndpointPaused?(endpoint: PausedEndpoint): void;
 }
 
 export type DeliveryOutcome = 'delivered' | 'retrying' | 'failed';
@@ -52,7 +58,9 @@ export function createDeliverWebhook(deps: DeliverWebhookDependencies): JobHandl
       const { deliveryId: id, attempts } = readDeliveryJob(payload);
       const delivery = await database.read.findOneBy(WebhookDeliveryRow, { id, attempts, state: 'QUEUED' });
       if (!delivery) return;
-      const turn = await turns.run(new URL(delivery.uri).origin, () => attempt(delivery, signal));
+      const receiver = await findReceiver(deps, delivery);
+      if ('refusal' in receiver) return giveUp(deps, delivery, receiver.refusal);
+      const turn = await turns.run(new URL(receiver.uri).origin, () => attempt(delivery, receiver, signal));
       const now = clock();
       if ('comeBackInMs' in turn) {
         const until = new Date(now.getTime() + turn.comeBackInMs);
@@ -60,21 +68,68 @@ export function createDeliverWebhook(deps: DeliverWebhookDependencies): JobHandl
         return;
       }
       const plan = planNext(delivery, turn.value, webhookRetryDelaysMs, now);
-      await database.write((manager) => settleDelivery(jobs, manager, delivery, plan, now));
-      deps.onDelivery?.(outcomes[plan.state]);
+      await settle(deps, { ...delivery, uri: receiver.uri }, plan, now);
     },
   };
+}
+
+/** The address that a delivery goes to at this moment, and the secrets that sign it. */
+interface Receiver {
+  uri: string;
+  secrets: readonly string[];
+}
+
+/** An endpoint can have been changed since the delivery was made. */
+async function findReceiver(
+  { database, clock, webhookSecrets }: DeliverWebhookDependencies,
+  { endpointId, organizationId, uri, interaction }: WebhookDeliveryRow,
+): Promise<Receiver | { refusal: string }> {
+  if (endpointId === null) return { uri, secrets: webhookSecrets };
+  const endpoint = await database.read.findOneBy(WebhookEndpointRow, { id: endpointId, organizationId });
+  if (!endpoint) return { refusal: 'The endpoint was deleted.' };
+  if (endpoint.state === 'PAUSED' && interaction !== 'PING') return { refusal: 'The endpoint is paused.' };
+  return { uri: endpoint.uri, secrets: secretsAt(endpoint, clock()) };
+}
+
+async function giveUp(
+  { database, jobs, clock, onDelivery }: DeliverWebhookDependencies,
+  delivery: WebhookDeliveryRow,
+  lastError: string,
+): Promise<void> {
+  const now = clock();
+  await database.write((manager) => giveUpDelivery(jobs, manager, delivery, { lastError, now }));
+  onDelivery?.('failed');
+}
+
+async function settle(
+  deps: DeliverWebhookDependencies,
+  delivery: WebhookDeliveryRow,
+  plan: Plan,
+  now: Date,
+): Promise<void> {
+  const { database, jobs, webhookPauseMs: pauseAfterMs } = deps;
+  const paused = await database.write((manager) =>
+    settleDelivery(jobs, manager, delivery, plan, { now, pauseAfterMs }),
+  );
+  deps.onDelivery?.(outcomes[plan.state]);
+  if (!paused) return;
+  deps.onEndpointPaused?.(paused);
+  await giveUpQueue(database, paused, 'The endpoint is paused.');
 }
 
 /** Sends a delivery once, signed at that moment. */
 function createAttempt(deps: DeliverWebhookDependencies) {
   const { clock, webhookTimeoutMs: timeoutMs = usualTimeoutMs } = deps;
-  const sign = createSign(deps.webhookSecrets);
   let client: ReturnType<typeof loadClient> | undefined;
-  return async ({ id, uri, body }: WebhookDeliveryRow, signal: AbortSignal): Promise<Answer> => {
+  return async (
+    { id, body }: WebhookDeliveryRow,
+    { uri, secrets }: Receiver,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
     client ??= loadClient(deps, timeoutMs);
     const { postWebhook, connect } = await client;
-    return postWebhook({ connect, uri, headers: sign(id, body, clock()), body, timeoutMs, signal });
+    const headers = createSign(secrets)(id, body, clock());
+    return postWebhook({ connect, uri, headers, body, timeoutMs, signal });
   };
 }
 

@@ -67,6 +67,7 @@ function queuedDelivery(
     organizationId: subscription.organizationId,
     attachmentId: subscription.attachmentId,
     subscriptionId: subscription.id,
+    endpointId: null,
     uri: subscription.uri,
     interaction,
     state: 'QUEUED',

@@ -1,6 +1,7 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { WebhookDeliveryRow, type WebhookDeliveryState } from '../database/entities/webhook-delivery.js';
+import type { WebhookEventName } from '../database/entities/webhook-endpoint.js';
 import {
   countRows,
   findNewestFirst,
@@ -10,20 +11,31 @@ import {
   type Total,
 } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
-import { In } from '../database/typeorm.js';
+import { In, IsNull } from '../database/typeorm.js';
 
 const order = 'DELIVERIES';
 
 /** Every condition must hold. */
 export interface DeliveryFilter {
-  attachmentId: string;
+  /** Null: of every attachment, and tests. */
+  attachmentId: string | null;
   /** Any of these; null: all. */
   states: readonly WebhookDeliveryState[] | null;
+  endpointId?: string | null;
+  events?: readonly WebhookEventName[] | null;
+  /** Events later than this. */
+  after?: Date | null;
+  before?: Date | null;
+  /** Leaves those of endpoints out. */
+  isSubscribed?: boolean;
 }
 
+/** Whether an upload has named the receiver. The others go to endpoints. */
+export const isSubscribed = ({ endpointId }: WebhookDeliveryRow): boolean => endpointId === null;
+
 /**
- * One page of an attachment's deliveries, the newest first. Knows of organizations only: whether the viewer may see the
- * attachment is the caller's to find out. Throws BAD_USER_INPUT for a bad cursor.
+ * One page of deliveries, the newest first. Knows of organizations only: whether the viewer may see the attachment, or the
+ * endpoints, is the caller's to find out. Throws BAD_USER_INPUT for a bad cursor.
  */
 export async function listDeliveries(
   manager: EntityManager,
@@ -54,12 +66,19 @@ export function countDeliveries(
 function select(
   manager: EntityManager,
   organizationId: string,
-  { attachmentId, states }: DeliveryFilter,
+  { attachmentId, states, endpointId, events, after, before, isSubscribed }: DeliveryFilter,
 ): SelectQueryBuilder<WebhookDeliveryRow> {
-  const isAny = states ? { state: In([...states]) } : {};
-  return manager
-    .createQueryBuilder(WebhookDeliveryRow, 'd')
-    .where({ attachmentId, organizationId, ...isAny });
+  const query = manager.createQueryBuilder(WebhookDeliveryRow, 'd').where({
+    organizationId,
+    ...(attachmentId === null ? {} : { attachmentId }),
+    ...(states ? { state: In([...states]) } : {}),
+    ...(typeof endpointId === 'string' ? { endpointId } : {}),
+    ...(events ? { interaction: In([...events]) } : {}),
+    ...(isSubscribed ? { endpointId: IsNull() } : {}),
+  });
+  if (after) query.andWhere('d.created_at > :laterThan', { laterThan: after.getTime() });
+  if (before) query.andWhere('d.created_at < :earlierThan', { earlierThan: before.getTime() });
+  return query;
 }
 
 /** The deliveries of the viewer's organization among these, in no order. */

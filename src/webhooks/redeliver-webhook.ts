@@ -2,6 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookEndpointRow } from '../database/entities/webhook-endpoint.js';
+import { fault } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';
 import { deliveryJob } from './delivery-job.js';
@@ -14,8 +16,8 @@ export interface RedeliverWebhookDependencies {
 
 /**
  * Sends a delivery once more, at once, under the same id and with the same body; where that fails, the delays between attempts
- * begin anew. One that is still QUEUED becomes due at once, and its delays go on. Throws NOT_FOUND for what is not the viewer's
- * organization's.
+ * begin anew. One that is still QUEUED becomes due at once, and its delays go on. It waits for no other of its attachment. Throws
+ * NOT_FOUND for what is not the viewer's organization's, BAD_USER_INPUT if its endpoint is paused or deleted.
  */
 export async function redeliverWebhook(
   { database, jobs, clock }: RedeliverWebhookDependencies,
@@ -29,9 +31,23 @@ export async function redeliverWebhook(
       id: deliveryId,
       organizationId: viewer.organizationId,
     });
+    await assertHeard(manager, viewer, delivery);
     await jobs.enqueue(manager, deliveryJob(delivery, now));
     return delivery;
   });
+}
+
+async function assertHeard(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  { endpointId, interaction }: WebhookDeliveryRow,
+): Promise<void> {
+  if (endpointId === null) return;
+  const endpoint = await manager.findOneBy(WebhookEndpointRow, { id: endpointId, organizationId });
+  const loc = ['input', 'deliveryId'];
+  if (!endpoint) throw fault('endpoint_deleted', loc, 'Its endpoint was deleted.');
+  if (endpoint.state === 'PAUSED' && interaction !== 'PING')
+    throw fault('endpoint_paused', loc, 'Its endpoint is paused: enable it first.');
 }
 
 /** One statement, so that an attempt that ends meanwhile comes either before or after it. */

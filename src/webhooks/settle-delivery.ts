@@ -4,6 +4,7 @@ import { WebhookSubscriptionRow } from '../database/entities/webhook-subscriptio
 import { Not } from '../database/typeorm.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { deliveryJob } from './delivery-job.js';
+import { beginNext, lockEndpoint, noteAttempt, type PausedEndpoint } from './endpoint-queue.js';
 import type { Plan } from './plan-next.js';
 
 type Queue = Pick<Jobs, 'enqueue'>;
@@ -11,30 +12,64 @@ type Queue = Pick<Jobs, 'enqueue'>;
 /** The delivery while nobody else has settled the attempt that `delivery` was read for. */
 const unsettled = ({ id, attempts }: WebhookDeliveryRow) => ({ id, attempts, state: 'QUEUED' as const });
 
+export interface SettleOptions {
+  now: Date;
+  /** An endpoint that nothing was delivered to for so long is paused; 0: never. */
+  pauseAfterMs: number;
+}
+
 /**
  * Writes down what an attempt came to and queues the next, inside one transaction; `delivery` is as it was before the attempt.
- * Does nothing where that attempt has been settled already.
+ * Does nothing if that attempt has been settled already. Returns the delivery's endpoint if this has paused it.
  */
 export async function settleDelivery(
   jobs: Queue,
   manager: EntityManager,
   delivery: WebhookDeliveryRow,
-  { endsSubscription, ...outcome }: Plan,
-  now: Date,
-): Promise<void> {
+  plan: Plan,
+  { now, pauseAfterMs }: SettleOptions,
+): Promise<PausedEndpoint | null> {
+  const endpoint = await lockEndpoint(manager, delivery);
   const attempts = delivery.attempts + 1;
+  const { state, lastStatusCode, lastError, nextAttemptAt, endsSubscription } = plan;
+  const outcome = { state, lastStatusCode, lastError, nextAttemptAt };
+  const isDelivered = state === 'DELIVERED';
   const { affected } = await manager.update(WebhookDeliveryRow, unsettled(delivery), {
     ...outcome,
+    uri: delivery.uri,
     attempts,
-    ...(outcome.state === 'DELIVERED' ? { deliveredAt: now } : {}),
+    ...(isDelivered ? { deliveredAt: now } : {}),
   });
-  if (affected !== 1) return;
-  if (outcome.nextAttemptAt) {
-    await jobs.enqueue(manager, deliveryJob({ id: delivery.id, attempts }, outcome.nextAttemptAt));
-    return;
-  }
+  if (affected !== 1) return null;
+  if (nextAttemptAt) await jobs.enqueue(manager, deliveryJob({ id: delivery.id, attempts }, nextAttemptAt));
+  else if (delivery.endpointId !== null) await beginNext(jobs, manager, delivery, now);
+  else await endOfSubscribed(manager, delivery, { endsSubscription, now });
+  return endpoint && noteAttempt(manager, endpoint, plan, { now, pauseAfterMs });
+}
+
+async function endOfSubscribed(
+  manager: EntityManager,
+  delivery: WebhookDeliveryRow,
+  { endsSubscription, now }: { endsSubscription: boolean; now: Date },
+): Promise<void> {
   if (endsSubscription) await endSubscription(manager, delivery, now);
   await dropIfForgotten(manager, delivery);
+}
+
+/** Ends a delivery without an attempt, since its endpoint is told nothing any more; unless it has been settled meanwhile. */
+export async function giveUpDelivery(
+  jobs: Queue,
+  manager: EntityManager,
+  delivery: WebhookDeliveryRow,
+  { lastError, now }: { lastError: string; now: Date },
+): Promise<void> {
+  await lockEndpoint(manager, delivery);
+  const { affected } = await manager.update(WebhookDeliveryRow, unsettled(delivery), {
+    state: 'FAILED',
+    nextAttemptAt: null,
+    lastError,
+  });
+  if (affected === 1) await beginNext(jobs, manager, delivery, now);
 }
 
 /** Puts an attempt off that has not been made, unless it has been settled meanwhile. */

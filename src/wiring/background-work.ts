@@ -19,6 +19,7 @@ import {
   type DeliveryOutcome,
 } from '../webhooks/deliver.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
+import { type TellEndpointsDependencies, tellEndpoints } from '../webhooks/tell-endpoints.js';
 import type { Log } from './log.js';
 import { traceJob } from './traced.js';
 
@@ -27,6 +28,8 @@ const intervalMs = 60_000;
 const nameIntervalMs = 5_000;
 /** Whoever asks for the usage looks one by one at changes that are not folded yet. */
 const usageIntervalMs = 1_000;
+/** Receivers learn of events that much later. */
+const eventIntervalMs = 500;
 
 /** Work that is done after an answer. */
 export function createHandlers(deps: ScanBlobDependencies & DeliverWebhookDependencies): JobHandlers {
@@ -53,21 +56,26 @@ export function testScanner(scanner: Scanner, log: Log): ScannerTrust {
   return trust;
 }
 
-interface RepeatedDependencies extends CleanUpDependencies, RenderStoredDependencies {
+interface RepeatedDependencies
+  extends CleanUpDependencies,
+    RenderStoredDependencies,
+    Pick<TellEndpointsDependencies, 'jobs'> {
   onRemovalDelayed(error: unknown): void;
   onRenderingDelayed(error: unknown): void;
   onNamesDelayed(error: unknown): void;
   onUsageDelayed(error: unknown): void;
+  onEventsDelayed(error: unknown): void;
   reservations: Pick<Reservations, 'dropDead'>;
 }
 
-/** Cleans, renders what has not been, indexes names and folds counters, at once and then regularly. The result ends it. */
+/** Cleans, renders what has not been, indexes names, folds counters and tells endpoints, at once and then regularly. The result ends it. */
 export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<void> {
   const stops = [
     repeat((signal) => cleanUp(deps, signal), deps.onRemovalDelayed),
     repeat((signal) => renderStored(deps, signal), deps.onRenderingDelayed),
     repeat((signal) => keepNames(deps.database, signal), deps.onNamesDelayed, nameIntervalMs),
     repeat(() => keepUsage(deps), deps.onUsageDelayed, usageIntervalMs),
+    repeat((signal) => tellEndpoints(deps, signal), deps.onEventsDelayed, eventIntervalMs),
   ];
   return async () => {
     await Promise.all(stops.map((stop) => stop()));

@@ -4,6 +4,7 @@ import type { UploadMeter } from '../intake/measure-upload.js';
 import type { Usage } from '../quotas/usage.js';
 import type { VerdictOutcome } from '../verdicts/scan-blob.js';
 import type { DeliveryOutcome } from '../webhooks/deliver.js';
+import type { PausedEndpoint } from '../webhooks/endpoint-queue.js';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -18,6 +19,7 @@ export function createMetrics() {
     uploadMeter: createUploadMeter(registry),
     onVerdict: countVerdicts(registry),
     onDelivery: countDeliveries(registry),
+    onEndpointPaused: countPauses(registry),
     onAnswer: measureAnswers(registry),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
@@ -60,6 +62,16 @@ function countDeliveries(registry: Registry): (outcome: DeliveryOutcome) => void
     registers: [registry],
   });
   return (outcome) => deliveries.inc({ outcome });
+}
+
+function countPauses(registry: Registry): (endpoint: PausedEndpoint) => void {
+  const pauses = new Counter({
+    name: 'claimcheck_webhook_endpoints_paused_total',
+    help: 'Endpoints that were paused: failing for days, or gone by an answer of 410.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  return ({ reason }) => pauses.inc({ reason: reason.toLowerCase() });
 }
 
 function measureAnswers(registry: Registry): (request: AnsweredRequest) => void {

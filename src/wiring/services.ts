@@ -24,6 +24,7 @@ import type { Storage } from '../storage/storage.js';
 import { VerdictWatch } from '../verdicts/verdict-watch.js';
 import { resolveName } from '../webhooks/address-guard.js';
 import { createWebhooks } from '../webhooks/create-webhooks.js';
+import type { PausedEndpoint } from '../webhooks/endpoint-queue.js';
 import { testScanner } from './background-work.js';
 import { createIdentification } from './identification.js';
 import { openLimits } from './limits.js';
@@ -130,6 +131,10 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     }),
     ...(await createSigners(config, { publicUrl, secrets, clock })),
     ...createDelayLog(log),
+    onEndpointPaused: (endpoint: PausedEndpoint) => {
+      metrics.onEndpointPaused(endpoint);
+      log.warn({ endpoint }, 'a webhook endpoint is paused');
+    },
   };
 }
 
@@ -171,6 +176,7 @@ function createDelayLog(log: Pick<Log, 'warn'>) {
     onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
     onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
     onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
+    onEventsDelayed: (err: unknown) => log.warn({ err }, 'events not told to webhook endpoints yet'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
   };
 }

@@ -14,6 +14,7 @@ import { ShareLinkRow } from './share-link.js';
 import { UploadTargetRow } from './upload-target.js';
 import { RejectionRow, ReleaseRow } from './verdict.js';
 import { WebhookDeliveryRow } from './webhook-delivery.js';
+import { WebhookEndpointRow } from './webhook-endpoint.js';
 import { WebhookSubscriptionRow } from './webhook-subscription.js';
 
 /** Every table of the service. */
@@ -43,4 +44,5 @@ export const entities = [
   ShareLinkRow,
   QuotaRow,
   ReservationRow,
+  WebhookEndpointRow,
 ];

@@ -21,7 +21,7 @@ export class AuditEventRow {
   @Column(textColumn('action', 32))
   action!: string;
 
-  /** The attachment's id; where the action is on an API key, the key's. */
+  /** The id of the attachment, or of the API key or webhook endpoint if the action is on one. */
   @Column(idColumn('subject_id'))
   subjectId!: string;
 

@@ -22,6 +22,7 @@ import { Previews1763700000061 } from './1763700000061-previews.js';
 import { Trash1763700000071 } from './1763700000071-trash.js';
 import { Quotas1763700000081 } from './1763700000081-quotas.js';
 import { Versions1763700000091 } from './1763700000091-versions.js';
+import { WebhookEndpoints1763700000141 } from './1763700000141-webhook-endpoints.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -49,4 +50,5 @@ export const migrations = [
   Trash1763700000071,
   Quotas1763700000081,
   Versions1763700000091,
+  WebhookEndpoints1763700000141,
 ];

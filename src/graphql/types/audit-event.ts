@@ -45,6 +45,14 @@ registerEnumType(AuditAction, {
     SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
     SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },
     ATTACHMENT_PURGED: { description: 'Deleted by the service, since it had expired.' },
+    WEBHOOK_ENDPOINT_CREATED: { description: 'Somebody made a webhook endpoint.' },
+    WEBHOOK_ENDPOINT_DELETED: { description: 'Somebody deleted a webhook endpoint.' },
+    WEBHOOK_ENDPOINT_ENABLED: { description: 'Somebody enabled a paused webhook endpoint.' },
+    WEBHOOK_ENDPOINT_PAUSED: {
+      description: 'The service paused a webhook endpoint. The details say why.',
+    },
+    WEBHOOK_ENDPOINT_SECRET_ROTATED: { description: 'Somebody gave a webhook endpoint a new secret.' },
+    WEBHOOK_ENDPOINT_UPDATED: { description: 'Somebody changed a webhook endpoint.' },
   },
   description: 'The kinds of events that the audit log holds. More may come.',
 });
@@ -70,6 +78,12 @@ export class AuditEvent {
   })
   apiKeyId!: string | null;
 
+  @Field(() => ID, {
+    nullable: true,
+    description: 'The webhook endpoint that the event is about, which may be gone; null for other events.',
+  })
+  webhookEndpointId!: string | null;
+
   @Field(() => JsonObject, { ...optional, description: 'Depends on the action; may grow.' })
   details!: object | null;
 
@@ -82,12 +96,14 @@ export const AuditEventConnection = connectionType('AuditEvent', AuditEvent);
 /** The one place that decides what of an event leaves. */
 export function toAuditEvent({ id, action, subjectId, ...row }: AuditEventRow): AuditEvent {
   const isOfKey = action.startsWith('API_KEY_');
+  const isOfEndpoint = action.startsWith('WEBHOOK_ENDPOINT_');
   const { principalId, details, createdAt } = row;
   return Object.assign(new AuditEvent(), {
     id,
     action: action as Action,
-    attachmentId: isOfKey ? null : subjectId,
+    attachmentId: isOfKey || isOfEndpoint ? null : subjectId,
     apiKeyId: isOfKey ? subjectId : null,
+    webhookEndpointId: isOfEndpoint ? subjectId : null,
     principalId,
     details,
     createdAt,

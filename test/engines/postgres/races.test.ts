@@ -149,6 +149,7 @@ test('three cleanings and claims at once: each file is either claimed or purged,
     changes: new Changes(),
     leases: new IntakeLeases(ledger.database),
     auditRetentionMs: 0,
+    webhookRetentionMs: 1,
   };
   now += 2 * minute;
   await cleanUp(deps);

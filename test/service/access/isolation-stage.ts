@@ -7,6 +7,7 @@ import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';
 import { share } from '../sharing/share-operations.js';
+import { endpoint } from '../webhooks/endpoint-operations.js';
 
 /** Everything that has an id of its own or is named by its owner's words. */
 export type Kind =
@@ -23,6 +24,8 @@ export type Kind =
   | 'cursor'
   | 'apiKey'
   | 'delivery'
+  | 'endpoint'
+  | 'told'
   | 'shareLink'
   | 'idempotencyKey'
   | 'principal'
@@ -71,6 +74,14 @@ export async function setStage(service: TestService): Promise<Stage> {
     'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
     { id: files.trashed.id },
   );
+  // Waits for nothing that is done here: what is done to it must fail, and be seen to.
+  const hook = {
+    uri: 'http://127.0.0.1:9/hush-hook',
+    events: ['ATTACHMENT_DAMAGED'],
+    description: 'hush-hook',
+  };
+  const { webhookEndpoint } = await endpoint(alice, 'create', hook);
+  const { delivery: told } = await endpoint(alice, 'test', { id: webhookEndpoint.id });
   const { url: uploadUrl } = await newTarget(alice);
   const uploaded = await newTarget(alice);
   await fetch(uploaded.url, { method: 'PUT', body: 'x', headers: { 'content-type': 'text/plain' } });
@@ -85,6 +96,8 @@ export async function setStage(service: TestService): Promise<Stage> {
       uploadedKey: uploaded.documentKey,
       apiKey: await firstKeyId(alice),
       delivery: await deliveryId(alice, files.claimed.id),
+      endpoint: webhookEndpoint.id,
+      told: told.id,
       shareLink: shared.shareLink.id,
       principal: files.claimed.createdBy.id,
     }),

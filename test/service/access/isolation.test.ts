@@ -18,6 +18,8 @@ const nodes = [
   ...([
     'apiKey',
     'delivery',
+    'endpoint',
+    'told',
     'shareLink',
     'record',
     'documentKey',
@@ -38,7 +40,13 @@ const kinds: Readonly<Record<string, readonly Kind[]>> = {
   'record.id': ['record'],
   attachmentId: attachments,
   attachmentIds: attachments,
-  deliveryId: ['delivery'],
+  deliveryId: ['delivery', 'told'],
+  endpointId: ['endpoint'],
+  'updateWebhookEndpoint.input.id': ['endpoint'],
+  'rotateWebhookEndpointSecret.input.id': ['endpoint'],
+  'enableWebhookEndpoint.input.id': ['endpoint'],
+  'deleteWebhookEndpoint.input.id': ['endpoint'],
+  'testWebhookEndpoint.input.id': ['endpoint'],
   createdBy: ['principal'],
   principalId: ['principal'],
   documentKey: ['documentKey', 'uploadedKey'],
@@ -321,12 +329,15 @@ async function pairOf({ name }: Operation, kind: Kind): Promise<Pair> {
     attachments: 'CREATED_AT DESC',
     apiKeys: 'API_KEYS',
     webhookDeliveries: 'DELIVERIES',
+    webhookEndpoints: 'WEBHOOK_ENDPOINTS',
     auditLog: 'AUDIT_EVENTS',
   };
   const order = orders[name];
   if (order === undefined) throw new Error(`Which order do the cursors of ${name} have?`);
-  const value = order === 'API_KEYS' ? 0 : Date.parse(stage.files.claimed.createdAt);
-  const { theirs, never } = stage.things[order === 'API_KEYS' ? 'apiKey' : 'claimed'];
+  const ids: Record<string, 'apiKey' | 'endpoint'> = { API_KEYS: 'apiKey', WEBHOOK_ENDPOINTS: 'endpoint' };
+  const id = ids[order];
+  const value = id ? 0 : Date.parse(stage.files.claimed.createdAt);
+  const { theirs, never } = stage.things[id ?? 'claimed'];
   return {
     theirs: encodeCursor(order, { value, id: theirs }),
     never: encodeCursor(order, { value, id: never }),
@@ -388,7 +399,9 @@ function headersOf(response: Response): object {
 
 /** All that Alice has, as she sees it, but for when her key was used. */
 async function worldOf(alice: Client): Promise<unknown> {
-  const lists = operations.filter(({ name }) => ['attachments', 'apiKeys'].includes(name));
+  const lists = operations.filter(({ name }) =>
+    ['attachments', 'apiKeys', 'webhookEndpoints'].includes(name),
+  );
   const answers: unknown[] = [];
   for (const operation of lists) {
     const { data } = await alice.graphql(operation.document(operation.everything), operation.variables());
@@ -402,7 +415,7 @@ async function worldOf(alice: Client): Promise<unknown> {
   answers.push((await alice.graphql(record?.document(record.everything) ?? '', named)).data);
   return JSON.parse(
     JSON.stringify(answers, (key, value: unknown) =>
-      ['lastUsedAt', 'downloadUrl', 'archiveUrl', 'receipt'].includes(key) ? null : value,
+      ['lastUsedAt', 'downloadUrl', 'archiveUrl', 'receipt', 'failingSince'].includes(key) ? null : value,
     ),
   );
 }

@@ -3,6 +3,7 @@ import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
 import { StatementCounter } from '../../support/statement-counter.js';
+import { endpoint } from '../webhooks/endpoint-operations.js';
 
 interface Named {
   __typename: string;
@@ -37,12 +38,14 @@ beforeAll(async () => {
   const webhooks = [{ uri: 'http://127.0.0.1:9/', interactions: ['ATTACHMENT_APPROVED'] }];
   const { id } = await client.upload({ content: 'x', name: 'x.txt' }, { record, field: 'files', webhooks });
   found = (await client.ask<Found>(recordQuery, record)).record;
+  await endpoint(client, 'create', { uri: 'http://127.0.0.1:9/', events: ['PING'] });
   const others = await client.ask<{
     webhookDeliveries: { nodes: Named[] };
+    webhookEndpoints: { nodes: Named[] };
     apiKeys: { nodes: Named[] };
   }>(
     `query ($id: ID!) { webhookDeliveries(attachmentId: $id) { nodes { __typename id } }
-      apiKeys { nodes { __typename id } } }`,
+      webhookEndpoints { nodes { __typename id } } apiKeys { nodes { __typename id } } }`,
     { id },
   );
   const [link] = found.field.links;
@@ -53,6 +56,7 @@ beforeAll(async () => {
     found.field,
     link,
     ...others.webhookDeliveries.nodes,
+    ...others.webhookEndpoints.nodes,
     ...others.apiKeys.nodes,
   ];
 });
@@ -63,15 +67,15 @@ const nodes = async (ids: string[], asked = client) =>
 
 test('finds objects of every type by their ids, in the order asked for', async () => {
   expect(all.map(({ __typename }) => __typename)).toEqual(
-    'Attachment HostRecord RecordField AttachmentLink WebhookDelivery ApiKey'.split(' '),
+    'Attachment HostRecord RecordField AttachmentLink WebhookDelivery WebhookEndpoint ApiKey'.split(' '),
   );
   const [attachment, record, field, link] = all.map(({ id }) => id);
   const backwards = all.toReversed().map(({ id }) => id);
   const answer = await nodes([...backwards, record ?? '']);
   expect(answer.map((one) => one?.id)).toEqual([...backwards, record]);
   expect(answer.at(-1)).toEqual({ __typename: 'HostRecord', id: record, type: 'Invoice', recordId: '7' });
-  expect(answer[3]).toMatchObject({ id: field, name: 'files', record: { id: record, recordId: '7' } });
-  expect(answer[2]).toMatchObject({ id: link, position: 0, field: 'files', attachment: { id: attachment } });
+  expect(answer[4]).toMatchObject({ id: field, name: 'files', record: { id: record, recordId: '7' } });
+  expect(answer[3]).toMatchObject({ id: link, position: 0, field: 'files', attachment: { id: attachment } });
   for (const { __typename, id } of all)
     expect(await client.ask(nodeQuery, { id })).toEqual({ node: { __typename, id } });
 });
@@ -130,9 +134,11 @@ test('shows what the permissions of the credential let see', async () => {
   const ids = all.map(({ id }) => id);
   const keys = await newClient(service, { permissions: ['keys:admin'] });
   const reader = await newClient(service, { permissions: ['attachments:read'] });
+  const admin = await newClient(service, { permissions: ['attachments:admin'] });
   const shown = async (asked: Client) => (await nodes(ids, asked)).flatMap((one) => one?.__typename ?? []);
   expect(await shown(keys)).toEqual(['ApiKey']);
-  expect(await shown(reader)).toEqual(all.slice(0, -1).map(({ __typename }) => __typename));
+  expect(await shown(admin)).toEqual(['WebhookEndpoint']);
+  expect(await shown(reader)).toEqual(all.slice(0, -2).map(({ __typename }) => __typename));
 });
 
 test('reads many in as many statements as few', async () => {

@@ -2,6 +2,7 @@ import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { startService, type TestService } from '../../support/service.js';
+import { endpoint } from '../webhooks/endpoint-operations.js';
 
 interface PageOf {
   nodes: { id: string }[];
@@ -54,6 +55,11 @@ const lists: Record<string, [query: string, path: string[]]> = {
   'links of an attachment': [`attachment(id: $id) { links(${page}) { ${fields} } }`, ['attachment', 'links']],
   'API keys': [`apiKeys(${page}) { ${fields} }`, ['apiKeys']],
   deliveries: [`webhookDeliveries(attachmentId: $id, ${page}) { ${fields} }`, ['webhookDeliveries']],
+  'all deliveries': [
+    `webhookDeliveries(${page}, event: [ATTACHMENT_APPROVED]) { ${fields} }`,
+    ['webhookDeliveries'],
+  ],
+  'webhook endpoints': [`webhookEndpoints(${page}) { ${fields} }`, ['webhookEndpoints']],
   'the audit log': [
     `auditLog(${page}, filter: { action: [ATTACHMENT_CREATED] }) { ${fields} }`,
     ['auditLog'],
@@ -85,6 +91,7 @@ beforeAll(async () => {
       { id: ids[0], field: `f${index}`, record },
     );
     await newClient(service);
+    await endpoint(client, 'create', { uri: `http://127.0.0.1:9/${index}`, events: ['ATTACHMENT_DELETED'] });
   }
 });
 afterAll(() => service.close());

@@ -46,7 +46,7 @@ const givenTo: Record<string, readonly string[]> = {
   'Query.attachments': [...pages, '(filter: $filter, orderBy: { field: FILE_NAME, direction: ASC })'],
   'Query.auditLog': mostly(['(first: 0)'], '(first: -1)'),
   'Query.uploadPolicy': mostly(['', '(recordType: "WorkPackage", field: "attachments")'], '(policy: "none")'),
-  'Query.webhookDeliveries': ['(attachmentId: $id)', '(attachmentId: $id, first: 1)'],
+  'Query.webhookDeliveries': ['(attachmentId: $id)', '(attachmentId: $id, first: 1)', '(first: 2)'],
   'Attachment.downloadUrl': ['(expiresIn: 0)'],
   'Attachment.preview': ['(size: 1)'],
   'AttachmentVersion.downloadUrl': ['(expiresIn: 0)'],

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Answer } from '../../support/client.js';
 import { startService, type TestService } from '../../support/service.js';
 import { createKey, whoAmI } from '../auth/key-operations.js';
+import { endpoint } from '../webhooks/endpoint-operations.js';
 
 let service: TestService;
 beforeAll(async () => {
@@ -30,7 +31,9 @@ describe('ids in capitals', () => {
     ['query', 'node(id: $id) { id }'],
     ['query', 'node(id: $delivery) { id }'],
     ['query', 'node(id: $key) { id }'],
+    ['query', 'node(id: $endpoint) { id }'],
     ['query', 'webhookDeliveries(attachmentId: $id) { nodes { id } }'],
+    ['query', 'webhookDeliveries(endpointId: $endpoint) { nodes { id endpointId } }'],
     ['query', 'auditLog(filter: { attachmentId: $id }, first: 1) { nodes { id } }'],
     ['query', 'auditLog(filter: { principalId: $principal }, first: 1) { nodes { id } }'],
     ['query', 'attachments(filter: { createdBy: $principal }, first: 1) { nodes { id } }'],
@@ -41,6 +44,14 @@ describe('ids in capitals', () => {
     ['mutation', 'releaseAttachment(input: { attachmentId: $id, reason: "x" }) { attachment { id } }'],
     ['mutation', 'copyAttachment(input: { attachmentId: $id }) { attachment { id } }'],
     ['mutation', 'redeliverWebhook(input: { deliveryId: $delivery }) { delivery { id } }'],
+    [
+      'mutation',
+      'updateWebhookEndpoint(input: { id: $endpoint, description: "x" }) { webhookEndpoint { id } }',
+    ],
+    ['mutation', 'rotateWebhookEndpointSecret(input: { id: $endpoint }) { webhookEndpoint { id } }'],
+    ['mutation', 'enableWebhookEndpoint(input: { id: $endpoint }) { webhookEndpoint { id } }'],
+    ['mutation', 'testWebhookEndpoint(input: { id: $endpoint }) { delivery { id } }'],
+    ['mutation', 'deleteWebhookEndpoint(input: { id: $endpoint }) { deletedWebhookEndpointId }'],
     ['mutation', 'revokeApiKey(input: { id: $key }) { apiKey { id } }'],
     ['mutation', 'deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId }'],
   ];
@@ -54,7 +65,10 @@ describe('ids in capitals', () => {
       webhookDeliveries: { nodes: { id: string }[] };
     }>('query ($id: ID!) { webhookDeliveries(attachmentId: $id) { nodes { id } } }', { id });
     const delivery = webhookDeliveries.nodes[0]?.id ?? '';
-    const small = { id, delivery, key: apiKey.id, principal: principal.id };
+    const input = { uri: 'http://127.0.0.1:9/', events: ['PING'] };
+    const { webhookEndpoint } = await endpoint(service.client, 'create', input);
+    await endpoint(service.client, 'test', { id: webhookEndpoint.id });
+    const small = { id, delivery, endpoint: webhookEndpoint.id, key: apiKey.id, principal: principal.id };
     const capitals = Object.fromEntries(
       Object.entries(small).map(([name, one]) => [name, one.toUpperCase()]),
     );

@@ -34,6 +34,7 @@ test('six hundred objects that cannot be removed keep no others, and no sweep, f
     changes: new Changes(),
     leases: new IntakeLeases(database),
     auditRetentionMs: 0,
+    webhookRetentionMs: 1,
   };
   await expect(cleanUp(deps)).rejects.toThrow('Permission denied');
   expect(await database.read.countBy(RemovalRow, {})).toBe(600);

@@ -25,7 +25,11 @@ async function due(): Promise<string[]> {
   const leases = { isHeld: () => false };
   const deps = { database, storage: purge.storage, clock: () => new Date(purge.now), leases };
   const kinds: string[] = [];
-  for await (const { kind } of listDue({ ...deps, auditRetentionMs: 0 }, { lookBackMs: 0 })) kinds.push(kind);
+  for await (const { kind } of listDue(
+    { ...deps, auditRetentionMs: 0, webhookRetentionMs: 1 },
+    { lookBackMs: 0 },
+  ))
+    kinds.push(kind);
   return kinds;
 }
 

@@ -61,7 +61,16 @@ export class PurgeStage implements AsyncDisposable {
     this.#leases ??= new IntakeLeases(database);
     const leases = this.#leases;
     const changes = new Changes();
-    return cleanUp({ database, storage, clock, webhooks, changes, leases, auditRetentionMs: 0 });
+    return cleanUp({
+      database,
+      storage,
+      clock,
+      webhooks,
+      changes,
+      leases,
+      auditRetentionMs: 0,
+      webhookRetentionMs: 1,
+    });
   }
 
   upload(input: object = {}): Promise<AttachmentData> {

@@ -55,6 +55,7 @@ class SweepStage implements AsyncDisposable {
       changes: new Changes(),
       leases: this.#leases,
       auditRetentionMs: 0,
+      webhookRetentionMs: 1,
     });
   }
 

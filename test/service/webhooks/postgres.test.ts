@@ -63,6 +63,7 @@ function setPostgresStage() {
     webhookSecrets: [makeWebhookSecret()],
     webhookRetryDelaysMs: [0],
     webhookAllowPrivate: true,
+    webhookPauseMs: 0,
     resolveName,
   };
   const handler = createDeliverWebhook(deps);

@@ -54,6 +54,7 @@ export async function setStage(changes: Partial<DeliverWebhookDependencies> = {}
     webhookAllowPrivate: true,
     resolveName,
     webhookTimeoutMs: 1_000,
+    webhookPauseMs: 0,
     ...changes,
   };
   await jobs.work({ [deliverWebhookKind]: createDeliverWebhook(deps) });

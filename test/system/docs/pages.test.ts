@@ -22,7 +22,7 @@ const operationsOfPages = {
   'docs/api.md':
     'Create Target Accepted Claim Link Link Link Field Comments List Fetch Archive Pictures Hold Changed Change Move Delete Restore Trash Replace Versions Share Shared Proof Erase',
   'docs/credentials.md': 'CreateKey Log',
-  'docs/webhooks.md': 'CreateAndTell Deliveries',
+  'docs/webhooks.md': 'CreateAndTell CreateEndpoint Deliveries AllDeliveries',
 };
 
 describe('the pages show what the service does', () => {

@@ -35,6 +35,7 @@ export async function cleanLater(env: NodeJS.ProcessEnv, hours: number, pass: ()
     // Nobody is watched for long: who has a row is dead.
     leases: new IntakeLeases(database, { deadAfterMs: 0 }),
     auditRetentionMs: 0,
+    webhookRetentionMs: 1,
   });
   await database.close();
 }

@@ -14,6 +14,7 @@ import { maxLinks } from '../../../src/links/change-links.js';
 import { renderingLimits } from '../../../src/markdown/rendering.js';
 import { maxReasonLength } from '../../../src/verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../../../src/webhooks/check-webhooks.js';
+import { maxEndpoints } from '../../../src/webhooks/endpoints.js';
 import { quotedIn, readPage, readPages, sectionOf, tableOf, unquote } from '../../support/doc-page.js';
 import { readSources, repositoryRoot } from '../../support/source-files.js';
 
@@ -121,7 +122,7 @@ describe('docs/operators.md', () => {
     const show = (bound: number) => bound.toLocaleString('en-US');
     expect(told).toMatchObject({
       'a list in an input; the ids of `linkAttachments`': `100 items; ${show(maxLinks)}`,
-      "the reason of a release; a webhook's address; webhooks of an upload": `${show(maxReasonLength)} characters; ${show(maxUriLength)}; ${maxWebhooks}`,
+      "the reason of a release; a webhook's address; webhooks of an upload; webhook endpoints of an organization": `${show(maxReasonLength)} characters; ${show(maxUriLength)}; ${maxWebhooks}; ${maxEndpoints}`,
       'a description; metadata attributes': `${show(maxDescriptionLength)} characters; ${show(maxAttributesBytes)} bytes of JSON`,
       "a description's HTML; levels of nesting; computing time to render it": `${show(htmlLength)} characters; ${levels}; ${show(milliseconds)} milliseconds`,
       'attachments in a field; a page (`first`, `last`)': `${show(maxLinks)}, or the policy's \`maxCount\`; ${show(maxPageSize)}`,

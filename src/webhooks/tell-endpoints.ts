@@ -1,0 +1,149 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookEndpointRow } from '../database/entities/webhook-endpoint.js';
+import { insertRows } from '../database/insert-row.js';
+import { Parameters, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
+import { hasEvents, takeEvents, type WaitingEvent } from '../database/webhook-events.js';
+import type { Jobs } from '../jobs/jobs.js';
+import { deliveryJob } from './delivery-job.js';
+import { composeMessages, type EndpointMessage } from './endpoint-messages.js';
+
+export interface TellEndpointsDependencies {
+  database: Pick<Database, 'read' | 'writeInBackground'>;
+  jobs: Pick<Jobs, 'enqueue'>;
+  clock: () => Date;
+}
+
+/**
+ * Makes deliveries of the events that wait, for every endpoint that listens to them. Any number of processes may do so at once:
+ * each event is told once, and those of an attachment in their order.
+ */
+export async function tellEndpoints(
+  { database, jobs, clock }: TellEndpointsDependencies,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (!signal?.aborted && (await hasEvents(database.read)))
+    await database.writeInBackground((manager) => tellSome(jobs, manager, clock()));
+}
+
+/** One event for one endpoint. */
+interface Telling extends EndpointMessage {
+  waiting: WaitingEvent;
+  endpoint: WebhookEndpointRow;
+}
+
+async function tellSome(jobs: Pick<Jobs, 'enqueue'>, manager: EntityManager, now: Date): Promise<void> {
+  const events = await takeEvents(manager);
+  const endpoints = await lockEnabled(manager, [...new Set(events.map((each) => each.organizationId))]);
+  const tellings = events.flatMap((waiting) =>
+    composeMessages(waiting).flatMap((message) =>
+      endpoints
+        .filter((endpoint) => listensTo(endpoint, waiting, message))
+        .map((endpoint) => ({ ...message, waiting, endpoint })),
+    ),
+  );
+  if (tellings.length === 0) return;
+  const queues = await readQueues(manager, tellings);
+  const rows = tellings.map((telling) => {
+    const key = keyOf(telling.endpoint.id, telling.waiting.attachmentId);
+    const last = queues.get(key);
+    const row = toDelivery(telling, { id: idAfter(last, now), isFirst: last === undefined, now });
+    queues.set(key, row.id);
+    return row;
+  });
+  await insertRows(manager, WebhookDeliveryRow, rows);
+  for (const row of rows) if (row.nextAttemptAt) await jobs.enqueue(manager, deliveryJob(row, now));
+}
+
+/** Locked, so that no delivery of theirs ends meanwhile: it would not see what is queued behind it. */
+async function lockEnabled(
+  manager: EntityManager,
+  organizationIds: readonly string[],
+): Promise<WebhookEndpointRow[]> {
+  const isEnabled = (sql: Parameters) =>
+    `${sql.isOneOf('organization_id', organizationIds)} AND state = 'ENABLED' ORDER BY id`;
+  const found = await readRows(manager, WebhookEndpointRow, isEnabled);
+  const ids = found.map(({ id }) => id);
+  await lockRows(manager, WebhookEndpointRow, ids, 'UPDATE');
+  return readRows(manager, WebhookEndpointRow, isEnabled);
+}
+
+function listensTo(
+  { organizationId, events, createdAt }: WebhookEndpointRow,
+  waiting: WaitingEvent,
+  { event }: EndpointMessage,
+): boolean {
+  const isOwn = organizationId === waiting.organizationId;
+  return isOwn && events.includes(event) && waiting.createdAt >= createdAt.getTime();
+}
+
+const keyOf = (endpointId: string, attachmentId: string) => `${endpointId} ${attachmentId}`;
+
+/** The last delivery that is queued for each attachment at each endpoint, by `keyOf`. */
+async function readQueues(
+  manager: EntityManager,
+  tellings: readonly Telling[],
+): Promise<Map<string, string>> {
+  const sql = new Parameters(manager);
+  const names = tellings.map(({ waiting, endpoint }) => [
+    waiting.organizationId,
+    endpoint.id,
+    waiting.attachmentId,
+  ]);
+  const isOfThese = sql.areOneOf(['organization_id', 'endpoint_id', 'attachment_id'], names);
+  const rows = await manager.query<{ endpoint_id: string; attachment_id: string; last: string }[]>(
+    `SELECT endpoint_id, attachment_id, MAX(id) AS last FROM webhook_deliveries
+      WHERE ${isOfThese} AND state = 'QUEUED' AND endpoint_id IS NOT NULL GROUP BY endpoint_id, attachment_id`,
+    sql.values,
+  );
+  return new Map(rows.map((row) => [keyOf(row.endpoint_id, row.attachment_id), row.last]));
+}
+
+let latest = { msecs: 0, seq: 0 };
+
+/** A uuid of version 7 that is greater than `last`, whichever process has made that: the order of a queue is that of its ids. */
+function idAfter(last: string | undefined, now: Date): string {
+  const msecs = Math.max(now.getTime(), latest.msecs);
+  latest = { msecs, seq: msecs === latest.msecs ? latest.seq + 1 : 0 };
+  const id = uuidv7(latest);
+  if (last === undefined || id > last) return id;
+  latest = { msecs: Number.parseInt(last.replace('-', '').slice(0, 12), 16) + 1, seq: 0 };
+  return uuidv7(latest);
+}
+
+type Told = Pick<WaitingEvent, 'attachmentId' | 'createdAt'>;
+
+interface Place {
+  id: string;
+  /** Nothing is queued before it. */
+  isFirst: boolean;
+  now: Date;
+}
+
+/** The row of a delivery that nobody has inserted yet. */
+export function toDelivery(
+  { endpoint, event, body, waiting }: Omit<Telling, 'waiting'> & { waiting: Told },
+  { id, isFirst, now }: Place,
+): WebhookDeliveryRow {
+  return {
+    id,
+    organizationId: endpoint.organizationId,
+    attachmentId: waiting.attachmentId,
+    subscriptionId: endpoint.id,
+    endpointId: endpoint.id,
+    uri: endpoint.uri,
+    interaction: event,
+    state: 'QUEUED',
+    attempts: 0,
+    attemptsBefore: 0,
+    lastStatusCode: null,
+    lastError: null,
+    nextAttemptAt: isFirst ? now : null,
+    body,
+    createdAt: new Date(waiting.createdAt),
+    deliveredAt: null,
+  };
+}
