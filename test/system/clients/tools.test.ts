@@ -22,34 +22,72 @@ const [invoice, person] = [['invoice.txt'], ['person.txt']];
 const inFolder = [5, 4, 3, 2, 1].map((number) => `${number}.txt`);
 const first = { fileName: 'invoice.txt', size: 7, record: '7' };
 
-/** The answer of each program in a page of another origin. */
-const inBrowser = {
-  apollo: { uploaded: 'apollo.txt', invoice, person },
-  urql: { uploaded: 'urql.txt', invoice, person },
-  relay: { uploaded: 'relay.txt', folder: inFolder, shown: 5 },
-  tanstack: { uploaded: 'request.txt', folder: inFolder },
-  tada: first,
-  genql: first,
-  sse: { names: ['live.txt', 'live.txt'] },
-  websocket: { first: 'live.txt', second: 'live.txt', connections: 2 },
-  uppy: { uploaded: 'uppy.txt' },
-  'uppy-tus': { uploaded: 'uppy.txt', hasKey: true },
-  tus: { fileName: 'tus.txt', size: 360_000 },
-  filepond: { uploaded: 'filepond.txt', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+/** The result that docs/clients.md tells of a program, and its answer. */
+interface Tried {
+  result: string;
+  answer: object;
+}
+
+/** Programs in a page of another origin. */
+const inBrowser: Record<string, Tried> = {
+  apollo: {
+    result: 'uploads; two records keep their files apart without `typePolicies`',
+    answer: { uploaded: 'apollo.txt', invoice, person },
+  },
+  urql: {
+    result: 'uploads; two records keep their files apart without settings of the cache',
+    answer: { uploaded: 'urql.txt', invoice, person },
+  },
+  relay: {
+    result: 'uploads; pages through the files of a record',
+    answer: { uploaded: 'relay.txt', folder: inFolder, shown: 5 },
+  },
+  tanstack: {
+    result: 'uploads; pages through a list',
+    answer: { uploaded: 'request.txt', folder: inFolder },
+  },
+  tada: { result: 'types the answer of a query', answer: first },
+  genql: { result: 'builds a query of objects', answer: first },
+  sse: { result: 'two subscriptions on one stream', answer: { names: ['live.txt', 'live.txt'] } },
+  websocket: {
+    result: 'goes on after a break of the connection',
+    answer: { first: 'live.txt', second: 'live.txt', connections: 2 },
+  },
+  uppy: { result: 'uploads straight to `/graphql`', answer: { uploaded: 'uppy.txt' } },
+  'uppy-tus': { result: 'uploads by tus', answer: { uploaded: 'uppy.txt', hasKey: true } },
+  tus: {
+    result: 'uploads in several requests at a time',
+    answer: { fileName: 'tus.txt', size: 360_000 },
+  },
+  filepond: {
+    result: 'uploads straight to `/graphql`, with a form of its own',
+    answer: { uploaded: 'filepond.txt', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+  },
 };
 
 /** Programs that wait for uploads to the record Live 1. */
 const live = { sse: true, websocket: true };
 
-const inNode = {
-  resolvers: { record: { __typename: 'HostRecord', recordId: 'A-7' } },
+const inNode: Record<string, Tried> = {
+  resolvers: {
+    result: "compiles resolvers beside TypeScript's own `Record`",
+    answer: { record: { __typename: 'HostRecord', recordId: 'A-7' } },
+  },
   stitching: {
-    asked: {
-      data: { invoice: { record: { recordId: '7', attachments: { nodes: [{ fileName: 'invoice.txt' }] } } } },
+    result: 'reads and uploads through another server',
+    answer: {
+      asked: {
+        data: {
+          invoice: { record: { recordId: '7', attachments: { nodes: [{ fileName: 'invoice.txt' }] } } },
+        },
+      },
+      sent: { data: { createAttachment: { attachment: { fileName: 'stitched.txt' } } } },
     },
-    sent: { data: { createAttachment: { attachment: { fileName: 'stitched.txt' } } } },
   },
 };
+
+const toRows = (tried: Record<string, Tried>) =>
+  Object.entries(tried).map(([name, { result, answer }]) => [name, result, answer] as const);
 
 describeWithPackages(folder, () => {
   let service: TestService;
@@ -81,7 +119,7 @@ describeWithPackages(folder, () => {
     expect(stdout).toBe('');
   }, 240_000);
 
-  test('graphql-codegen makes the same of the file as of introspection', async () => {
+  test('graphql-codegen: the same types of the file as of introspection', async () => {
     const [fromFile, introspected] = await Promise.all(
       ['client', 'introspected'].map((name) => readFile(join(build, name, 'graphql.ts'), 'utf8')),
     );
@@ -89,7 +127,7 @@ describeWithPackages(folder, () => {
     expect(fromFile).toContain('base64: string; dataUrl?: never;');
   });
 
-  test.each(Object.entries(inNode))('%s, in Node.js', async (name, expected) => {
+  test.each(toRows(inNode))('%s, in Node.js: %s', async (name, _result, expected) => {
     const file = join(build, `${name}.mjs`);
     await writeFile(file, await bundleTool(folder, name, 'node'));
     const given = JSON.stringify({ url: `${service.url}/graphql`, key: service.key });
@@ -111,7 +149,7 @@ describeWithPackages(folder, () => {
       await site.close();
     });
 
-    test.each(Object.entries(inBrowser))('%s, in a page of another origin', async (name, expected) => {
+    test.each(toRows(inBrowser))('%s, in a page of another origin: %s', async (name, _result, expected) => {
       const page = await browser.newPage();
       const faults: string[] = [];
       page.on('pageerror', (error) => faults.push(error.message));
@@ -131,7 +169,7 @@ describeWithPackages(folder, () => {
       expect(faults).toEqual([]);
     });
 
-    test('altair, whose page is served by another server', async () => {
+    test('altair: asks from a page of another server', async () => {
       const file = join(build, 'altair.mjs');
       await writeFile(file, await bundleTool(folder, 'altair', 'node'));
       const { run: serve } = (await import(file)) as { run(service: object): Promise<Server> };

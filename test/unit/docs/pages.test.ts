@@ -98,14 +98,34 @@ describe('docs/clients.md', () => {
     expect(names.filter((name) => !shown.has(readTool(name)))).toEqual([]);
   });
 
+  const rows = tableOf(page, 'tool | packages');
+  const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, object>;
+
   test('the versions are those that are tried', () => {
-    const { dependencies } = JSON.parse(readTool('package.json')) as { dependencies: Record<string, string> };
-    const packages = tableOf(page, 'tool | packages').flatMap(([, cell = '']) => cell.split(', '));
-    const tried = packages.map(
-      (each) => `\`${/^`(.+)`/.exec(each)?.[1]}\` ${dependencies[/`(.+)`/.exec(each)?.[1] ?? '']}`,
+    const tools = readJson(join(folder, 'package.json'));
+    const own = readJson('package.json');
+    const tried: Record<string, string> = {
+      ...own['devDependencies'],
+      ...own['dependencies'],
+      ...tools['dependencies'],
+    };
+    const packages = rows.flatMap(([, cell = '']) => cell.split(', '));
+    expect(packages.length).toBeGreaterThan(25);
+    expect(packages).toEqual(
+      packages.map((each) => `\`${/`(.+)`/.exec(each)?.[1]}\` ${tried[/`(.+)`/.exec(each)?.[1] ?? '']}`),
     );
-    expect(packages.length).toBeGreaterThan(15);
-    expect(packages).toEqual(tried);
+  });
+
+  test('each result is one that a test shows', () => {
+    for (const [tool, , result = '', by = ''] of rows) {
+      const path = posix.join('docs', /\((.+)\)/.exec(by)?.[1] ?? '');
+      const test = path.startsWith(folder) ? `${folder}.test.ts` : path;
+      const isShown = readFileSync(test, 'utf8').replaceAll("\\'", "'").includes(result);
+      expect({ tool, result, isThere: existsSync(path), isShown }).toEqual({
+        ...{ tool, result },
+        ...{ isThere: true, isShown: true },
+      });
+    }
   });
 });
 
