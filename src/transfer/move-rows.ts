@@ -97,7 +97,9 @@ async function writeDifferent(target: Target, table: EntityMetadata, rows: Row[]
   const different = rows.filter((row) => !isSame(row, known.get(keyOf(table, row))));
   if (different.length === 0) return 0;
   const keys = table.primaryColumns.map(({ propertyName }) => propertyName);
-  await target.write((manager) => manager.upsert(table.target, different, keys));
+  // TypeORM writes into rows what the database has put in by default, as the driver hands it over.
+  const copies = different.map((row) => ({ ...row }));
+  await target.write((manager) => manager.upsert(table.target, copies, keys));
   const written = await readSame(target.read, table, different);
   const lost = different.find((row) => !isSame(row, written.get(keyOf(table, row))));
   if (lost) throw new Error(`A row of ${table.tableName} is not in the target as it is in the source.`);
