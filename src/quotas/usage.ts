@@ -91,7 +91,7 @@ export interface Recount {
 }
 
 /** Counts the rows of every organization, and compares them with the counters, in one statement. */
-export async function recountUsage(manager: EntityManager): Promise<Recount[]> {
+export async function recountUsage(manager: Pick<EntityManager, 'query'>): Promise<Recount[]> {
   const rows =
     await manager.query<
       (UsageRow & { id: string; counted_bytes: number | string; counted_attachments: number | string })[]

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type AppParts, createApp } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
+import { recountUsage } from '../../src/quotas/usage.js';
 import { assertNoKeys } from './assert-no-keys.js';
 import { Client } from './client.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
-import { databaseEnvironment } from './test-database.js';
+import { databaseEnvironment, queryTestDatabase } from './test-database.js';
 import { storageSettings } from './test-storage.js';
 
 export interface TestService extends AsyncDisposable {
@@ -55,6 +57,7 @@ export async function startService(
   const close = async () => {
     await app.close();
     assertNoKeys(logLines.join(''));
+    await assertUsageCounted(dataDirectory);
     if (!env['DATA_DIR']) await rm(dataDirectory, { recursive: true, force: true });
   };
   return {
@@ -66,4 +69,13 @@ export async function startService(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Whatever a test has done, counters of usage agree with the rows. A test may have taken the database away. */
+async function assertUsageCounted(dataDirectory: string): Promise<void> {
+  const query = <Rows>(sql: string) => queryTestDatabase<object>(dataDirectory, sql) as Promise<Rows>;
+  const wrong = (await recountUsage({ query }).catch(() => [])).filter(
+    ({ counted, actual }) => !isDeepStrictEqual(counted, actual),
+  );
+  if (wrong.length > 0) throw new Error(`Usage is counted wrong: ${JSON.stringify(wrong)}`);
 }
