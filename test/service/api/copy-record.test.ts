@@ -1,3 +1,4 @@
+import { QuotaRow } from '../../../src/database/entities/quota.js';
 import { type AttachmentData, attachmentFields, type Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { sha256 } from '../../support/sha256.js';
@@ -21,7 +22,7 @@ const policies = {
 let stage: Stage;
 let client: Client;
 beforeAll(async () => {
-  stage = await Stage.open(policies, { SCANNER: 'eicar', TRASH_DAYS: '1' });
+  stage = await Stage.open(policies, { SCANNER: 'eicar', TRASH_DAYS: '1', QUOTA_ATTACHMENTS: '100000' });
   client = stage.owner;
 });
 afterAll(() => stage[Symbol.asyncDispose]());
@@ -252,4 +253,27 @@ test('more than 1,000 go in steps of whole fields, and a repetition goes on wher
   expect([await namesIn(to, 'one'), await namesIn(to, 'two')]).toEqual([names, names]);
   expect((await copyRecord(copy)).errors).toBeUndefined();
   expect((await idsIn(client, to, 'one')).length).toBe(512);
+  await expectNoneBeyondQuota(from);
 });
+
+/** There is room for the 512 attachments of its first step, and for none of the second. */
+async function expectNoneBeyondQuota(from: RecordRef): Promise<void> {
+  await put(from, 'zuletzt', 'one more.txt');
+  const { viewer } = await client.ask<{ viewer: { organizationId: string; usage: { attachments: number } } }>(
+    '{ viewer { organizationId usage { attachments } } }',
+  );
+  const quota = { maxAttachments: viewer.usage.attachments + 512, maxBytes: null };
+  const { database } = stage.ledger;
+  await database.write((manager) =>
+    manager.insert(QuotaRow, { ...quota, organizationId: viewer.organizationId }),
+  );
+  const before = await stage.ledger.count();
+  const copy = { from, to: newRecord(), idempotencyKey: stage.newName() };
+  expect(faultsOf(await copyRecord(copy))?.code).toBe('QUOTA_EXCEEDED');
+  expect(await stage.ledger.count()).toEqual(before);
+  await database.write((manager) =>
+    manager.increment(QuotaRow, { organizationId: viewer.organizationId }, 'maxAttachments', 1),
+  );
+  expect((await copyRecord(copy)).errors).toBeUndefined();
+  expect((await stage.ledger.count()).attachments).toBe(before.attachments + 513);
+}
