@@ -1,7 +1,10 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sqlite3 from 'sqlite3';
 import { z } from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
+import { privateFile } from '../config/private-files.js';
 
 /** The name of the file in DATA_DIR. */
 export const receiptKeysFile = 'receipt-keys.json';
@@ -70,14 +73,35 @@ export async function readReceiptKeys(path: string): Promise<ReceiptKeys> {
 }
 
 /**
- * Puts a new key before those in the file. Of the others only the public part stays: they verify and sign no more. Resolves with
- * the new key's name.
+ * Puts a new key before those in the file. Of the others only the public part stays: they verify and sign no more. Rotations at
+ * once, in any number of processes, come one after the other. Resolves with the new key's name.
  */
 export async function rotateReceiptKeys(dataDirectory: string): Promise<string> {
-  const { known } = await keepReceiptKeys(dataDirectory);
-  const key = createKey();
-  await replaceSecret(dataDirectory, receiptKeysFile, JSON.stringify({ keys: [key, ...known] }));
-  return thumbprint(key);
+  return locked(join(dataDirectory, `${receiptKeysFile}.lock`), async () => {
+    const { known } = await keepReceiptKeys(dataDirectory);
+    const key = createKey();
+    await replaceSecret(dataDirectory, receiptKeysFile, JSON.stringify({ keys: [key, ...known] }));
+    return thumbprint(key);
+  });
+}
+
+const lockWaitMs = 60_000;
+
+/** Does work while no other process does work under this lock: SQLite locks the file, and the system frees it if the process dies. */
+async function locked<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  await (await open(path, 'a', privateFile)).close();
+  const file = await new Promise<sqlite3.Database>((resolve, reject) => {
+    const opened = new sqlite3.Database(path, (error) => (error ? reject(error) : resolve(opened)));
+  });
+  try {
+    file.configure('busyTimeout', lockWaitMs);
+    await new Promise<void>((resolve, reject) =>
+      file.exec('BEGIN EXCLUSIVE', (error) => (error ? reject(error) : resolve())),
+    );
+    return await work();
+  } finally {
+    await new Promise<void>((resolve) => file.close(() => resolve()));
+  }
 }
 
 function isGood(text: string): boolean {

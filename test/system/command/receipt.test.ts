@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compactVerify, importJWK } from 'jose';
 import { runCommand } from '../../support/run-command.js';
@@ -150,6 +150,29 @@ test('after a rotation new receipts have another key, and old ones stay genuine'
     await again.close();
   }
 });
+
+test('rotations at once, by several processes, lose no key', async () => {
+  const before = await publicKeys();
+  const rotated = await Promise.all(Array.from({ length: 4 }, () => receipt('rotate')));
+  const names = rotated.map(({ status, stdout }) => [status, stdout.split(' ')[0]]);
+  const after = await publicKeys();
+  expect(after.slice(4)).toEqual(before);
+  expect(after.slice(0, 4).toSorted()).toEqual(names.map(([, name]) => name).toSorted());
+  expect(names.map(([status]) => status)).toEqual([0, 0, 0, 0]);
+  expect(await findOpenToOthers()).toEqual([]);
+});
+
+async function publicKeys(): Promise<string[]> {
+  const { keys } = JSON.parse((await receipt('keys')).stdout) as { keys: { kid: string }[] };
+  return keys.map(({ kid }) => kid);
+}
+
+/** Files of the keys that others than their owner may read. */
+async function findOpenToOthers(): Promise<string[]> {
+  const names = (await readdir(service.dataDirectory)).filter((name) => name.startsWith('receipt-keys'));
+  const modes = await Promise.all(names.map((name) => stat(join(service.dataDirectory, name))));
+  return names.filter((_, index) => ((modes[index]?.mode ?? 0) & 0o077) !== 0);
+}
 
 /** The header with a key's name that nobody has. */
 function renamed(header: string): string {
