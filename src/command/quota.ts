@@ -123,7 +123,8 @@ async function recountAll(database: Database, json: boolean): Promise<string[]> 
   const rows = recounts.map((each) => ({
     organizationId: each.organizationId,
     organization: names.get(each.organizationId) ?? each.organizationId,
-    ...each.actual,
+    bytes: each.actual.bytes,
+    attachments: each.actual.attachments,
     countedBytes: each.counted.bytes,
     countedAttachments: each.counted.attachments,
     isRight: isRight(each),
@@ -139,7 +140,9 @@ async function recountAll(database: Database, json: boolean): Promise<string[]> 
 }
 
 const isRight = ({ counted, actual }: Recount): boolean =>
-  counted.bytes === actual.bytes && counted.attachments === actual.attachments;
+  counted.bytes === actual.bytes &&
+  counted.attachments === actual.attachments &&
+  counted.previews === actual.previews;
 
 async function namesOf(read: EntityManager): Promise<Map<string, string>> {
   return new Map((await read.find(OrganizationRow)).map(({ id, name }) => [id, name]));

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { PictureRow } from '../database/entities/picture.js';
@@ -8,6 +9,7 @@ import { lockRows } from '../database/row-locks.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { Owner } from '../limits/fair-queue.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import type { Quotas } from '../quotas/quotas.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
 import type { DecodedPicture } from './picture-process.js';
 import type { PictureRenderer } from './picture-renderer.js';
@@ -24,6 +26,7 @@ export interface PreviewsDependencies {
   storage: Pick<Storage, 'read'>;
   pictures: Pick<PictureRenderer, 'render'>;
   clock: () => Date;
+  quotas: Pick<Quotas, 'of'>;
   /** Told of what was made and could not be kept: it is made again when it is asked for. */
   onNotKept(error: unknown): void;
 }
@@ -50,14 +53,15 @@ export class Previews {
    * cannot be decoded or costs too much, RATE_LIMITED if too much waits, and STORAGE_UNAVAILABLE.
    */
   async find(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<Uint8Array> {
-    const { blob } = stored;
     const { read } = this.#deps.database;
-    const kept = await readPreview(read, blob.id, variantName(variant));
-    if (kept) return kept;
-    const known = await read.findOneBy(PictureRow, { blobId: blob.id });
+    const key = { blobId: stored.blob.id, variant: variantName(variant) };
+    const kept = await readPreview(read, key);
+    if (kept?.body) return kept.body;
+    const known = kept && { fault: 'too_costly' as const, decodedAt: kept.madeAt };
     const found =
       this.#faultOf(known) ??
-      (await this.#once(`${blob.id} ${variantName(variant)}`, () => this.#make(owner, stored, variant)));
+      this.#faultOf(await read.findOneBy(PictureRow, { blobId: key.blobId })) ??
+      (await this.#once(`${key.blobId} ${key.variant}`, () => this.#make(owner, stored, variant)));
     if ('fault' in found) throw noPreview(found.fault);
     return found.body;
   }
@@ -78,7 +82,7 @@ export class Previews {
     return 'fault' in found ? null : { width: found.width, height: found.height };
   }
 
-  #faultOf(known: PictureRow | null): { fault: PictureFault } | null {
+  #faultOf(known: Pick<PictureRow, 'fault' | 'decodedAt'> | null): { fault: PictureFault } | null {
     if (!known?.fault) return null;
     const isOld = this.#deps.clock().getTime() - known.decodedAt.getTime() >= faultLifeMs;
     return isOld ? null : { fault: known.fault };
@@ -128,29 +132,58 @@ export class Previews {
     return stream;
   }
 
-  /** Previews are answered although they cannot be kept, such as on a full disk. */
+  /** Previews are answered although they cannot be kept, such as on a full disk or past a quota. */
   async #keep(
     { blob: { id: blobId, organizationId } }: StoredAttachment,
     made: DecodedPicture,
     variant: PreviewVariant | null,
   ): Promise<void> {
     const decodedAt = this.#deps.clock();
-    const size = 'fault' in made ? { width: null, height: null } : { width: made.width, height: made.height };
-    const picture = { blobId, ...size, fault: 'fault' in made ? made.fault : null, decodedAt };
-    const orUpdate =
-      'fault' in made
-        ? (['fault', 'decodedAt'] as const)
-        : (['width', 'height', 'fault', 'decodedAt'] as const);
-    const writing = this.#deps.database.write(async (manager) => {
-      // The blob may go, but not before these rows are there to go with it.
-      await lockRows(manager, BlobRow, [blobId], 'SHARE');
-      if (!(await manager.existsBy(BlobRow, { id: blobId, organizationId }))) return;
-      await insertRows(manager, PictureRow, [picture], { orUpdate });
-      if (variant && !('fault' in made))
-        await writePreview(manager, { blobId, variant: variantName(variant), body: made.body });
-    });
-    await writing.catch(this.#deps.onNotKept);
+    const keep = async () => {
+      const quota = await this.#deps.quotas.of(organizationId);
+      await this.#deps.database.write(async (manager) => {
+        // The blob may go, but not before these rows are there to go with it.
+        await lockRows(manager, BlobRow, [blobId], 'SHARE');
+        if (!(await manager.existsBy(BlobRow, { id: blobId, organizationId }))) return;
+        await keepFacts(manager, { blobId, made, decodedAt, isOfAll: variant === null });
+        const body = keptBody(made);
+        if (!variant || body === undefined) return;
+        const isRoom = !body || !quota || (await quota.makePreviewRoom(manager, body.byteLength));
+        const name = variantName(variant);
+        if (isRoom)
+          await writePreview(manager, { blobId, variant: name, organizationId, madeAt: decodedAt, body });
+      });
+    };
+    await keep().catch(this.#deps.onNotKept);
   }
+}
+
+/** Null for a variant that costs too much: a smaller one may not. Undefined if nothing is to be kept of it alone. */
+function keptBody(made: DecodedPicture): Uint8Array | null | undefined {
+  if (!('fault' in made)) return made.body;
+  return made.fault === 'too_costly' ? null : undefined;
+}
+
+interface PictureFacts {
+  blobId: string;
+  made: DecodedPicture;
+  decodedAt: Date;
+  /** They hold for every variant. */
+  isOfAll: boolean;
+}
+
+async function keepFacts(
+  manager: EntityManager,
+  { blobId, made, decodedAt, isOfAll }: PictureFacts,
+): Promise<void> {
+  if ('fault' in made) {
+    if (made.fault === 'too_costly' && !isOfAll) return;
+    const picture = { blobId, width: null, height: null, fault: made.fault, decodedAt };
+    await insertRows(manager, PictureRow, [picture], { orUpdate: ['fault', 'decodedAt'] });
+    return;
+  }
+  const picture = { blobId, width: made.width, height: made.height, fault: null, decodedAt };
+  await insertRows(manager, PictureRow, [picture], { orUpdate: ['width', 'height', 'fault', 'decodedAt'] });
 }
 
 /** BAD_USER_INPUT for content that has no preview. */

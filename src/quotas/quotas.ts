@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { QuotaRow } from '../database/entities/quota.js';
+import { dropPreviews } from '../database/preview-bodies.js';
 import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
 import { type AttachmentError, fault, type Loc } from '../errors.js';
@@ -69,9 +70,17 @@ export class Quotas {
 /** More that is to be stored. */
 export type Added = Partial<Usage>;
 
+/** Bytes that there is room for, and the fault of one more. */
+export interface Room {
+  bytes: number;
+  exceeded: AttachmentError;
+}
+
 interface State {
   /** Things that are stored, and room that is reserved for more. */
   taken: Usage;
+  /** Bytes of previews, which give way to everything else. */
+  previews: number;
   bounds: Bounds;
 }
 
@@ -100,18 +109,39 @@ export class Quota {
    */
   async assertWithin(manager: EntityManager, added: Added, loc: Loc): Promise<void> {
     await lockQuota(manager, this.#organizationId);
-    const { taken, bounds } = await this.#read(manager, '');
+    const state = await this.#read(manager, '');
+    const { taken, bounds } = state;
     for (const name of ['bytes', 'attachments'] as const) {
       const bound = bounds[name];
       if ((added[name] ?? 0) > 0 && bound !== null && taken[name] > bound) throw exceeded(name, bound, loc);
     }
+    await this.#dropPreviews(manager, state, 0);
+  }
+
+  /**
+   * To be called in the transaction that is to keep a preview of so many bytes: makes room for it in the place of older previews.
+   * Returns whether there is room, now and until the transaction ends.
+   */
+  async makePreviewRoom(manager: EntityManager, bytes: number): Promise<boolean> {
+    await lockQuota(manager, this.#organizationId);
+    const state = await this.#read(manager, '');
+    const { taken, bounds } = state;
+    if (bounds.bytes !== null && taken.bytes + bytes > bounds.bytes) return false;
+    await this.#dropPreviews(manager, state, bytes);
+    return true;
+  }
+
+  /** The room for bytes just now; null for no bound of them. Reserves nothing. */
+  async roomFor(loc: Loc): Promise<Room | null> {
+    const { taken, bounds } = await this.#read(this.#deps.database.read, '');
+    if (bounds.bytes === null) return null;
+    return { bytes: Math.max(0, bounds.bytes - taken.bytes), exceeded: exceeded('bytes', bounds.bytes, loc) };
   }
 
   /** Throws QUOTA_EXCEEDED if so many bytes more could not be stored now. Reserves nothing. */
   async assertRoom(bytes: number, loc: Loc): Promise<void> {
-    const { taken, bounds } = await this.#read(this.#deps.database.read, '');
-    if (bounds.bytes !== null && taken.bytes + bytes > bounds.bytes)
-      throw exceeded('bytes', bounds.bytes, loc);
+    const room = await this.roomFor(loc);
+    if (room && bytes > room.bytes) throw room.exceeded;
   }
 
   /** The same of so many attachments, as a transaction sees it. */
@@ -135,16 +165,29 @@ export class Quota {
     const organizationId = this.#organizationId;
     return database.write(async (manager) => {
       await lockQuota(manager, organizationId);
-      const { taken, bounds } = await this.#read(manager, id);
+      const state = await this.#read(manager, id);
+      const { taken, bounds } = state;
       if (bounds.attachments !== null && taken.attachments + 1 > bounds.attachments)
         throw exceeded('attachments', bounds.attachments, loc);
       const free = (bounds.bytes ?? Number.MAX_SAFE_INTEGER) - taken.bytes;
       if (least.bytes > free && bounds.bytes !== null) throw exceeded('bytes', bounds.bytes, loc);
       const isPlenty = !least.isExact && free - least.bytes > plenty;
       const bytes = least.bytes + (isPlenty ? step : 0);
+      await this.#dropPreviews(manager, state, bytes);
       await reservations.write(manager, { id, organizationId, bytes });
       return bytes;
     });
+  }
+
+  /** Deletes the oldest previews that are in the way of so many bytes more. */
+  async #dropPreviews(
+    manager: EntityManager,
+    { taken, previews, bounds }: State,
+    more: number,
+  ): Promise<void> {
+    if (bounds.bytes === null || previews === 0) return;
+    const missing = taken.bytes + more + previews - bounds.bytes;
+    await dropPreviews(manager, this.#organizationId, Math.min(missing, previews));
   }
 
   /** In one statement, hence of one moment. An upload target counts from its making on until an attachment uses its bytes. */
@@ -152,7 +195,7 @@ export class Quota {
     const { clock, quotaDefaults } = this.#deps;
     const sql = new Parameters(manager);
     const organization = sql.add(this.#organizationId);
-    const text = `SELECT usage.bytes AS bytes, usage.attachments AS attachments, q.max_bytes, q.max_attachments,
+    const text = `SELECT usage.bytes AS bytes, usage.attachments AS attachments, usage.previews AS previews, q.max_bytes, q.max_attachments,
         (SELECT COALESCE(SUM(bytes), 0) FROM reservations
           WHERE organization_id = ${organization} AND id <> ${sql.add(exceptId)}) AS reserved,
         (SELECT COUNT(*) FROM reservations
@@ -172,6 +215,7 @@ export class Quota {
         bytes: numberOf('bytes') + numberOf('reserved') + numberOf('targeted'),
         attachments: numberOf('attachments') + numberOf('under_way'),
       },
+      previews: numberOf('previews'),
       bounds: boundsOf(quota, quotaDefaults),
     };
   }

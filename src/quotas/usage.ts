@@ -4,7 +4,7 @@ import { changeRows, Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
 
 /*
- * Triggers of the database write a row of `usage_changes` for each blob and attachment that comes or goes, the trash included, in the same transaction.
+ * Triggers of the database write a row of `usage_changes` for each blob, attachment and preview that comes or goes, the trash included, in the same transaction.
  * No row is shared by uploads, and no way to a row can forget it. In the background the changes are folded into `usages`, a row for
  * each organization. Both together are exact after every commit. These tables have no entities: nothing else reads or moves them.
  */
@@ -26,12 +26,12 @@ const toUsage = (row: UsageRow | undefined): Usage => ({
 });
 
 /** SQL of all counters there are. */
-const allCounters = `(SELECT organization_id, bytes, attachments FROM usages
-  UNION ALL SELECT organization_id, bytes, attachments FROM usage_changes)`;
+const allCounters = `(SELECT organization_id, bytes, attachments, previews FROM usages
+  UNION ALL SELECT organization_id, bytes, attachments, previews FROM usage_changes)`;
 
-/** SQL of the two sums of one organization's counters; `organization` is the place of its id. */
+/** SQL of the sums of one organization's counters; `organization` is the place of its id. */
 export const countersOf = (organization: string) => `SELECT COALESCE(SUM(bytes), 0) AS bytes,
-    COALESCE(SUM(attachments), 0) AS attachments FROM ${allCounters} counted WHERE organization_id = ${organization}`;
+    COALESCE(SUM(attachments), 0) AS attachments, COALESCE(SUM(previews), 0) AS previews FROM ${allCounters} counted WHERE organization_id = ${organization}`;
 
 export async function readUsage(manager: EntityManager, organizationId: string): Promise<Usage> {
   const sql = new Parameters(manager);
@@ -67,10 +67,12 @@ export async function foldUsage({
   }
 }
 
-const addTo = (changes: string) => `INSERT INTO usages (organization_id, bytes, attachments)
-  SELECT organization_id, SUM(bytes), SUM(attachments) FROM ${changes} GROUP BY organization_id ORDER BY organization_id
+const addTo = (changes: string) => `INSERT INTO usages (organization_id, bytes, attachments, previews)
+  SELECT organization_id, SUM(bytes), SUM(attachments), SUM(previews) FROM ${changes}
+  GROUP BY organization_id ORDER BY organization_id
   ON CONFLICT (organization_id) DO UPDATE
-    SET bytes = usages.bytes + excluded.bytes, attachments = usages.attachments + excluded.attachments`;
+    SET bytes = usages.bytes + excluded.bytes, attachments = usages.attachments + excluded.attachments,
+      previews = usages.previews + excluded.previews`;
 
 /** Changes that another process is folding are left to it. Returns whether there were some. */
 async function foldSome(manager: EntityManager): Promise<boolean> {
@@ -78,47 +80,57 @@ async function foldSome(manager: EntityManager): Promise<boolean> {
     manager,
     () => `WITH gone AS (DELETE FROM usage_changes WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM usage_changes LIMIT ${batchSize} FOR UPDATE SKIP LOCKED))
-      RETURNING organization_id, bytes, attachments) ${addTo('gone')}`,
+      RETURNING organization_id, bytes, attachments, previews) ${addTo('gone')}`,
   );
   return folded > 0;
 }
 
+/** The counters of an organization: its usage, and the bytes of its previews. */
+export type Counters = Usage & { previews: number };
+
 /** An organization's counters beside its rows. */
 export interface Recount {
   organizationId: string;
-  counted: Usage;
-  actual: Usage;
+  counted: Counters;
+  actual: Counters;
 }
+
+const counters = ['bytes', 'attachments', 'previews'] as const;
 
 /** Counts the rows of every organization, and compares them with the counters, in one statement. */
 export async function recountUsage(manager: Pick<EntityManager, 'query'>): Promise<Recount[]> {
-  const rows =
-    await manager.query<
-      (UsageRow & { id: string; counted_bytes: number | string; counted_attachments: number | string })[]
-    >(comparison);
-  return rows.map(({ id, counted_bytes, counted_attachments, ...actual }) => ({
-    organizationId: id,
-    counted: toUsage({ bytes: counted_bytes, attachments: counted_attachments }),
-    actual: toUsage(actual),
-  }));
+  const rows = await manager.query<Record<string, number | string>[]>(comparison);
+  return rows.map((row) => {
+    const countersOfRow = (prefix: string): Counters => ({
+      bytes: Number(row[`${prefix}bytes`]),
+      attachments: Number(row[`${prefix}attachments`]),
+      previews: Number(row[`${prefix}previews`]),
+    });
+    return {
+      organizationId: String(row['id']),
+      counted: countersOfRow('counted_'),
+      actual: countersOfRow(''),
+    };
+  });
 }
 
-const comparison = `SELECT id, SUM(bytes) AS bytes, SUM(attachments) AS attachments,
-    SUM(counted_bytes) AS counted_bytes, SUM(counted_attachments) AS counted_attachments
+const comparison = `SELECT id, ${counters.map((name) => `SUM(${name}) AS ${name}, SUM(counted_${name}) AS counted_${name}`).join()}
   FROM (
-    SELECT id, 0 AS bytes, 0 AS attachments, 0 AS counted_bytes, 0 AS counted_attachments FROM organizations
-    UNION ALL SELECT organization_id, size, 0, 0, 0 FROM blobs
-    UNION ALL SELECT organization_id, 0, 1, 0, 0 FROM attachments
-    UNION ALL SELECT organization_id, 0, 1, 0, 0 FROM trashed_attachments
-    UNION ALL SELECT organization_id, 0, 0, bytes, attachments FROM ${allCounters} counters) compared
+    SELECT id, 0 AS bytes, 0 AS attachments, 0 AS previews,
+      0 AS counted_bytes, 0 AS counted_attachments, 0 AS counted_previews FROM organizations
+    UNION ALL SELECT organization_id, size, 0, 0, 0, 0, 0 FROM blobs
+    UNION ALL SELECT organization_id, 0, 1, 0, 0, 0, 0 FROM attachments
+    UNION ALL SELECT organization_id, 0, 1, 0, 0, 0, 0 FROM trashed_attachments
+    UNION ALL SELECT organization_id, 0, 0, size, 0, 0, 0 FROM previews
+    UNION ALL SELECT organization_id, 0, 0, 0, bytes, attachments, previews FROM ${allCounters} counters) compared
   GROUP BY id ORDER BY id`;
 
 /** Corrects counters that differ from the rows, whatever is written meanwhile: it adds the differences of one moment. */
 export async function correctUsage(manager: EntityManager): Promise<void> {
   await changeRows(
     manager,
-    () => `INSERT INTO usage_changes (organization_id, bytes, attachments)
-      SELECT id, bytes - counted_bytes, attachments - counted_attachments FROM (${comparison}) differing
-      WHERE bytes <> counted_bytes OR attachments <> counted_attachments`,
+    () => `INSERT INTO usage_changes (organization_id, ${counters.join()})
+      SELECT id, ${counters.map((name) => `${name} - counted_${name}`).join()} FROM (${comparison}) differing
+      WHERE ${counters.map((name) => `${name} <> counted_${name}`).join(' OR ')}`,
   );
 }

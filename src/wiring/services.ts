@@ -66,7 +66,7 @@ export interface AppParts {
 export type Services = Awaited<ReturnType<typeof createServices>>;
 
 interface PreviewParts
-  extends Pick<PreviewsDependencies, 'database' | 'storage' | 'clock'>,
+  extends Pick<PreviewsDependencies, 'database' | 'storage' | 'clock' | 'quotas'>,
     PreviewUrlsOptions {
   log: Log;
 }
@@ -99,6 +99,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
   const identification = createIdentification(config, { database, clock, log });
   const stopRelay = await relayConfiguredChanges(config, { changes, ...identification }, log);
   const storage = withInlined(store, inlinedBodies(database));
+  const quotas = createQuotas(config, { database, clock }, parts);
   return {
     ...config,
     ...(await openLimits(config, { ...identification, database })),
@@ -109,7 +110,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     inlining: configuredInlining(config),
     clock,
     policies,
-    ...createQuotas(config, { database, clock }, parts),
+    ...quotas,
     jobs,
     scanner,
     changes,
@@ -122,7 +123,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     liveBounds: { ...usualLiveBounds, ...parts.liveBounds },
     hasher: createHasher(),
     renderer: parts.renderer ?? new MarkdownRenderer(),
-    ...createPreviews({ database, storage, clock, log, publicUrl, secrets }, parts.pictures),
+    ...createPreviews({ database, storage, clock, log, publicUrl, secrets, ...quotas }, parts.pictures),
     leases: new IntakeLeases(database, parts.intakeLeaseTimes),
     downloads: createDownloadLog({
       database,

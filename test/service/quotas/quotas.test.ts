@@ -119,7 +119,7 @@ describe('usage', () => {
     await client.upload({ content: bytes(100) });
     const database = await openTestDatabase(service.dataDirectory);
     await database.write((manager) =>
-      manager.query(`INSERT INTO usage_changes VALUES ('${client.organizationId}', 7, -3)`),
+      manager.query(`INSERT INTO usage_changes VALUES ('${client.organizationId}', 7, -3, 0)`),
     );
     expect(await usageOf(client)).toMatchObject({ bytes: 107, attachments: -2 });
     await database.write((manager) => correctUsage(manager));

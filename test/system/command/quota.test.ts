@@ -55,7 +55,7 @@ test('a recount proves the counters, and corrects wrong ones', async () => {
   const database = await openTestDatabase(directory);
   await database.write((manager) => manager.query('UPDATE usages SET bytes = bytes + 5'));
   await database.write((manager) =>
-    manager.query('INSERT INTO usage_changes SELECT id, 6, 0 FROM organizations'),
+    manager.query('INSERT INTO usage_changes SELECT id, 6, 0, 0 FROM organizations'),
   );
   await database.close();
   const wrong = await quota('recount', '--json');
