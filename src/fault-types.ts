@@ -210,6 +210,9 @@ export const faultTypes = {
     too_many_anonymous_requests: 'The address has used up its requests without a credential.',
     too_many_failed_logins: 'The address has sent too many bad credentials.',
     too_many_uploads: 'The credential, or the organization, has limit uploads under way.',
+    too_many_targets: 'The principal, or the organization, has limit upload targets without an attachment.',
+    too_many_target_bytes:
+      'The upload targets without an attachment of the principal, or the organization, have limit bytes.',
     too_many_downloads:
       'The credential, the address, the organization or the process has limit downloads under way.',
     too_many_bodies: 'The large JSON bodies under way take too much memory.',

@@ -11,6 +11,9 @@ export const lifetimeSettings = {
   RESUMABLE_HOURS: integer('24', 1, 8_760).describe(
     'How long an unfinished upload by tus is kept after its last byte.',
   ),
+  RESUMABLE_MAX_HOURS: integer('168', 1, 8_760).describe(
+    'How long an unfinished upload by tus is kept at most, whenever bytes come.',
+  ),
   UNLINKED_RETENTION_DAYS: integer('30', 0, 36_500).describe(
     'How long one unlinked from its last field lives; 0 keeps it for good.',
   ),
@@ -38,6 +41,7 @@ export function shapeLifetimes(env: z.infer<typeof schema>) {
   return {
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,
     resumableMs: env.RESUMABLE_HOURS * 3_600_000,
+    resumableMaxMs: env.RESUMABLE_MAX_HOURS * 3_600_000,
     unlinkedRetentionMs: env.UNLINKED_RETENTION_DAYS * dayMs,
     trashMs: env.TRASH_DAYS * dayMs,
     maxVersions: env.MAX_VERSIONS,

@@ -32,6 +32,12 @@ export const limitSettings = {
   MAX_CONCURRENT_UPLOADS: integer('100', 0, 1_000_000).describe(
     'Uploads of one credential under way at once, and 5 times as many of one organization; 0 is off.',
   ),
+  MAX_UPLOAD_TARGETS: integer('10000', 0, 1_000_000).describe(
+    'Upload targets of one principal that no attachment uses yet, and 5 times as many of one organization; 0 is off.',
+  ),
+  MAX_UPLOAD_TARGET_BYTES: integer('107374182400', 0, Number.MAX_SAFE_INTEGER).describe(
+    'Bytes that these have together, and 5 times as many of one organization; one alone may have more; 0 is off.',
+  ),
   MAX_CONCURRENT_DOWNLOADS: integer('100', 0, 1_000_000).describe(
     'Downloads of one credential, or by signed URLs from one address, under way at once; 0 is off.',
   ),
@@ -79,7 +85,7 @@ const usualFailedLogins = 100;
 /** Enough for an office behind one address. */
 const usualAnonymousRequests = 300;
 
-/** The limits as the rest of the program uses them. 0 of the first five is off. */
+/** The limits as the rest of the program uses them. 0 of the first six is off. */
 export function shapeLimits(env: z.infer<typeof schema>) {
   return {
     requestsPerMinute: env.RATE_LIMIT_PER_MINUTE,
@@ -88,6 +94,7 @@ export function shapeLimits(env: z.infer<typeof schema>) {
     anonymousRequestsPerMinute:
       env.ANONYMOUS_RATE_LIMIT_PER_MINUTE ?? (env.RATE_LIMIT_PER_MINUTE === 0 ? 0 : usualAnonymousRequests),
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
+    unusedTargets: { count: env.MAX_UPLOAD_TARGETS, bytes: env.MAX_UPLOAD_TARGET_BYTES },
     maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
     maxConnectionsOfAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     webhookPorts: env.WEBHOOK_PORTS ?? null,

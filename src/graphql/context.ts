@@ -18,6 +18,7 @@ import type { Hasher } from '../intake/hash-content.js';
 import type { Intake } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { UploadMeter } from '../intake/measure-upload.js';
+import type { UnusedTargetLimits } from '../intake/unused-targets.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
 import { networksOf } from '../limits/networks.js';
@@ -70,6 +71,7 @@ export interface GraphqlDependencies extends Lifetimes, CheckWebhooksDependencie
   shareUrl(token: string): string;
   /** Whether share links may be made and used. */
   shareLinks: boolean;
+  unusedTargets: UnusedTargetLimits;
   maxFileSize: number;
   maxInlineSize: number;
   maxFiles: number;

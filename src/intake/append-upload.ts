@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, fault } from '../errors.js';
 import { watchPace } from '../limits/pace.js';
+import type { Room } from '../quotas/quotas.js';
 import type { GrowingWriter } from '../storage/storage.js';
 import { finishResumable } from './finish-resumable.js';
 import { Checkpoints, HeldUpload } from './held-upload.js';
@@ -98,7 +99,10 @@ async function bring(
   try {
     checkPart(held.row, part);
     if (part.length !== null) await held.agreeLength(part.length);
-    const digest = part.contentLength === 0 ? null : await receive(deps, held, part, attempt);
+    const digest =
+      part.contentLength === 0
+        ? null
+        : await receive(deps, { held, part, attempt, room: await roomFor(deps, held, part) });
     if (isWhole(held.row)) return await finishResumable(deps, held.row, digest);
     if (held.row.state === 'RECEIVING') await held.letGo();
     return held.row;
@@ -113,13 +117,31 @@ async function bring(
   }
 }
 
+/**
+ * The room for an upload whose length nobody knows, which holds none; null for any other. Throws QUOTA_EXCEEDED if the request says
+ * that it brings more.
+ */
+async function roomFor(
+  { quotas }: ResumableDependencies,
+  { row: { deferred, organizationId } }: HeldUpload,
+  { contentLength }: UploadPart,
+): Promise<Room | null> {
+  const quota = deferred ? await quotas.of(organizationId) : null;
+  const room = (await quota?.roomFor(['body'])) ?? null;
+  if (room && (contentLength ?? 0) > room.bytes) throw room.exceeded;
+  return room;
+}
+
+interface Receiving {
+  held: HeldUpload;
+  part: UploadPart;
+  attempt: UploadAttempt;
+  room: Room | null;
+}
+
 /** Returns the digest of all bytes that have come, if it is known. */
-async function receive(
-  deps: ResumableDependencies,
-  held: HeldUpload,
-  part: UploadPart,
-  attempt: UploadAttempt,
-): Promise<RunningDigest | null> {
+async function receive(deps: ResumableDependencies, receiving: Receiving): Promise<RunningDigest | null> {
+  const { held, attempt } = receiving;
   const { id, documentKey, received: size, place } = held.row;
   const writer = await deps.storage.growing.append(documentKey, { size, place }, attempt.isContested);
   if (!writer) {
@@ -129,7 +151,7 @@ async function receive(
   const digest = deps.digests.take(id, size);
   let isBroken = true;
   try {
-    await write(deps, { held, part, attempt, writer, digest });
+    await write(deps, { ...receiving, writer, digest });
     isBroken = false;
   } finally {
     await writer.close(held.counted);
@@ -140,16 +162,13 @@ async function receive(
   return digest?.size === held.row.received ? digest : null;
 }
 
-interface Writing {
-  held: HeldUpload;
-  part: UploadPart;
-  attempt: UploadAttempt;
+interface Writing extends Receiving {
   writer: GrowingWriter;
   digest: RunningDigest | null;
 }
 
 async function write(deps: ResumableDependencies, writing: Writing): Promise<void> {
-  const { held, part, attempt, writer, digest } = writing;
+  const { held, part, attempt, room, writer, digest } = writing;
   const check = part.checksum ? createHash(part.checksum.algorithm) : null;
   const watched = part.isClients ? watchPace(part.content, deps.pace) : null;
   attempt.watch(part.content);
@@ -165,7 +184,8 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
   };
   const signal = AbortSignal.any([attempt.signal, ...(watched ? [watched.signal] : [])]);
   const left = held.row.size - held.row.received;
-  const came = await meterPart(part.content, left, handle, signal);
+  const isRoomLess = room !== null && room.bytes < left;
+  const came = await meterPart(part.content, isRoomLess ? room.bytes : left, handle, signal);
   watched?.stop();
   let broken = signal.aborted ? signal.reason : came.fault;
   if (isGood) await handle(came.lastBatch).catch((error: unknown) => (broken ??= error));
@@ -173,6 +193,7 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
   if (broken === null && check && !part.checksum?.digest.equals(check.digest())) broken = wrongChecksum();
   const counts = broken === null || (!check && !isTooMuch(broken));
   if (counts) await settleAll(held, writer, broken);
+  if (isRoomLess && isTooMuch(broken)) throw room.exceeded;
   if (broken !== null) throw toClientsFault(broken, part, held.row);
 }
 

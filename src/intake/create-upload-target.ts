@@ -17,6 +17,8 @@ import type { Quotas } from '../quotas/quotas.js';
 import { createDocumentKey, createGrowingKey } from '../storage/document-key.js';
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
 import { checkDigest, type Digest, writeDigest } from './check-digest.js';
+import { laterExpiry } from './held-upload.js';
+import { assertFewUnused, type UnusedTargetLimits } from './unused-targets.js';
 
 export interface CreateUploadTargetDependencies {
   database: Database;
@@ -24,6 +26,9 @@ export interface CreateUploadTargetDependencies {
   policies: PolicyBook;
   /** How long one that takes many requests lives after its last byte. */
   resumableMs: number;
+  /** How long that one lives at most. */
+  resumableMaxMs: number;
+  unusedTargets: UnusedTargetLimits;
   quotas: Pick<Quotas, 'of'>;
 }
 
@@ -69,13 +74,15 @@ export interface TargetFacts extends Pick<UploadTargetRow, 'fileName' | 'content
 
 /** Makes the row of a target whose facts have been checked. */
 export async function insertTarget(
-  { database, clock, resumableMs, quotas }: Omit<CreateUploadTargetDependencies, 'policies'>,
+  deps: Omit<CreateUploadTargetDependencies, 'policies'>,
   { organizationId, principal }: Viewer,
   { digest, ...facts }: TargetFacts,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
-  const now = clock();
+  const now = deps.clock();
   const createKey = facts.terms ? createGrowingKey : createDocumentKey;
-  const lifetimeMs = facts.terms ? resumableMs : uploadTargetLifetimeMs;
+  const expiresAt = facts.terms
+    ? laterExpiry(deps, now, now)
+    : new Date(now.getTime() + uploadTargetLifetimeMs);
   const target = Object.assign(new UploadTargetRow(), {
     id: uuidv7(),
     organizationId,
@@ -93,12 +100,13 @@ export async function insertTarget(
     received: 0,
     place: null,
     createdAt: now,
-    expiresAt: new Date(now.getTime() + lifetimeMs),
+    expiresAt,
     ...facts,
   });
-  const quota = await quotas.of(organizationId);
-  await database.write(async (manager) => {
+  const quota = await deps.quotas.of(organizationId);
+  await deps.database.write(async (manager) => {
     await insertRow(manager, UploadTargetRow, target);
+    await assertFewUnused(manager, deps.unusedTargets, target);
     await quota?.assertWithin(manager, { bytes: facts.deferred ? 0 : target.size }, ['input', 'size']);
   });
   return target;

@@ -1,11 +1,14 @@
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import type { GrowingWriter, Growth } from '../storage/storage.js';
-import { isWhole, type ResumableDependencies, readUpload } from './resumable.js';
+import { gone, isWhole, type ResumableDependencies, readUpload } from './resumable.js';
 import type { UploadAttempt } from './upload-attempts.js';
 import { moveTarget, type TargetAfter } from './upload-target.js';
 
-type HeldDependencies = Pick<ResumableDependencies, 'database' | 'clock' | 'resumableMs' | 'quotas'>;
+type HeldDependencies = Pick<
+  ResumableDependencies,
+  'database' | 'clock' | 'resumableMs' | 'resumableMaxMs' | 'quotas'
+>;
 
 /** The row of an upload while one request has it in hand. Every change asks whether it still has. */
 export class HeldUpload {
@@ -44,15 +47,20 @@ export class HeldUpload {
     if (this.#row.deferred) await this.#change({ state: 'RECEIVING', size, deferred: false });
   }
 
-  /** Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. */
+  /**
+   * Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. Throws NOT_FOUND of type
+   * `upload_gone` once its time is over, however steadily bytes come.
+   */
   async settle(writer: GrowingWriter, isLast: boolean): Promise<void> {
     const { size: received, place } = await writer.settle(isLast);
     if (received === this.#row.received && !isLast) return;
-    const later = new Date(this.#deps.clock().getTime() + this.#deps.resumableMs);
+    const now = this.#deps.clock();
+    const later = laterExpiry(this.#deps, this.#row.createdAt, now);
     const expiresAt = received > this.#row.received ? later : this.#row.expiresAt;
     const grown = { received, place, expiresAt };
     const stays = !isLast || isWhole({ ...this.#row, received });
     await this.#change(stays ? { state: 'RECEIVING', ...grown } : { state: 'OPEN', attempt: null, ...grown });
+    if (later <= now && !isWhole(this.#row)) throw gone();
   }
 
   /** Lets others have it. False: it has been let go, or another request has it. */
@@ -90,6 +98,15 @@ export class HeldUpload {
       throw error;
     }
   }
+}
+
+/** The end of an upload whose last byte comes now. */
+export function laterExpiry(
+  { resumableMs, resumableMaxMs }: Pick<ResumableDependencies, 'resumableMs' | 'resumableMaxMs'>,
+  createdAt: Date,
+  now: Date,
+): Date {
+  return new Date(Math.min(now.getTime() + resumableMs, createdAt.getTime() + resumableMaxMs));
 }
 
 const checkpointMs = 500;

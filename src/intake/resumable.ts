@@ -14,6 +14,7 @@ import type { Storage } from '../storage/storage.js';
 import type { Hasher } from './hash-content.js';
 import type { IntakeLeases } from './intake-leases.js';
 import type { RunningDigests } from './running-digests.js';
+import type { UnusedTargetLimits } from './unused-targets.js';
 import type { UploadAttempts } from './upload-attempts.js';
 import { isPartial, moveTarget } from './upload-target.js';
 
@@ -30,6 +31,9 @@ export interface ResumableDependencies {
   digests: RunningDigests;
   /** How long an unfinished upload lives after its last byte. */
   resumableMs: number;
+  /** How long it lives at most, whenever bytes come. */
+  resumableMaxMs: number;
+  unusedTargets: UnusedTargetLimits;
   quotas: Pick<Quotas, 'of'>;
   /** Bytes of any file. */
   maxFileSize: number;

@@ -25,7 +25,9 @@ export interface ResumableTerms {
 @Entity('upload_targets')
 @Index('ix_upload_targets_document_key', ['documentKey'], { unique: true })
 @Index('ix_upload_targets_expires_at', ['expiresAt', 'id'])
-@Index('ix_upload_targets_held', ['organizationId'], { where: 'expires_at IS NOT NULL' })
+@Index('ix_upload_targets_unused', ['organizationId', 'principalId', 'state', 'expiresAt', 'size'], {
+  where: 'expires_at IS NOT NULL',
+})
 export class UploadTargetRow {
   @PrimaryColumn(idColumn('id'))
   id!: string;
