@@ -16,8 +16,9 @@ interface Held {
   bytes: number;
 }
 
-/** Nearer to a bound than this, creations of one organization wait for each other. */
-const nearShare = 0.75;
+/** Nearer to a bound than this, creations of one organization wait for each other: fewer than so many are under way at once. */
+const nearCount = 1_000;
+const nearBytesShare = 0.5;
 
 const retryAfterSeconds = 60;
 
@@ -31,8 +32,8 @@ export async function assertFewUnused(
   target: UploadTargetRow,
 ): Promise<void> {
   if (limits.count === 0 && limits.bytes === 0) return;
-  const near = { count: limits.count * nearShare, bytes: limits.bytes * nearShare };
-  if (excessOf(await readHeld(manager, target), near, target) === null) return;
+  const before = await readHeld(manager, target);
+  if (!isNear(before, limits)) return;
   // Those that are being made at the same time count from here on.
   if (hasRowLocks(manager))
     await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
@@ -42,7 +43,19 @@ export async function assertFewUnused(
   if (excess) throw excess;
 }
 
+const isNear = (held: HeldBy, limits: UnusedTargetLimits): boolean =>
+  bounds.some(
+    ([whose, shares]) =>
+      held[whose].count > limits.count * shares - nearCount ||
+      held[whose].bytes > limits.bytes * shares * nearBytesShare,
+  );
+
 type HeldBy = Record<'principal' | 'organization', Held>;
+
+const bounds = [
+  ['principal', 1],
+  ['organization', clientsOfOrganization],
+] as const;
 
 /** The bound that is passed; null if none is. */
 function excessOf(
@@ -50,10 +63,7 @@ function excessOf(
   limits: UnusedTargetLimits,
   { size }: UploadTargetRow,
 ): AttachmentError | null {
-  for (const [whose, shares] of [
-    ['principal', 1],
-    ['organization', clientsOfOrganization],
-  ] as const) {
+  for (const [whose, shares] of bounds) {
     const { count, bytes } = held[whose];
     const most = { count: limits.count * shares, bytes: limits.bytes * shares };
     if (most.count > 0 && count > most.count) {
