@@ -1,5 +1,6 @@
+import { isAscii } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { AttachmentError, fault, type Loc } from '../errors.js';
 import { assertExactNumbers, isEscaped } from './exact-numbers.js';
 import { beginsValue, closers, maxDepth, maxValues, openers, tooDeep, tooManyValues } from './json-bounds.js';
@@ -18,6 +19,9 @@ export function maxJsonBody(maxInlineSize: number): number {
   return Math.ceil((Math.ceil(maxInlineSize / 3) * 4 * (64 + 4)) / 64) + maxRest;
 }
 
+/** Resolves when the next piece of a large body may be read. */
+type NextTurn = () => Promise<void>;
+
 /**
  * A body as JSON, read in turns of the event loop: long texts are cut out, and only the rest is parsed and looked through in one
  * go. Throws BAD_USER_INPUT (types `json_invalid`, `json_too_deep`, `key_too_long`, `inexact_number`), REQUEST_TOO_LARGE for too
@@ -27,13 +31,14 @@ export function maxJsonBody(maxInlineSize: number): number {
 export async function readJson(
   bytes: Buffer,
   permitContent: () => void,
-  { maxFiles }: { maxFiles: number },
+  { maxFiles, nextTurn = nextRound }: { maxFiles: number; nextTurn?: NextTurn },
 ): Promise<unknown> {
-  const text = await decode(bytes);
+  const text = await decode(bytes, nextTurn);
+  if (text.length > maxRest) await nextTurn();
   const spans = findLongStrings(text);
-  const { rest, strings } = await cutOut(text, spans);
+  const { rest, strings } = await cutOut(text, spans, nextTurn);
   const value = putBack(parse(rest), strings);
-  if (text.length > maxRest) await setImmediate();
+  if (text.length > maxRest) await nextTurn();
   assertExactNumbers(rest);
   const texts = spans.length > 0 ? findLongTexts(value) : [];
   for (const path of texts) assertPlace(path);
@@ -42,13 +47,14 @@ export async function readJson(
   return value;
 }
 
-/** A byte order mark is passed over. */
-async function decode(bytes: Buffer): Promise<string> {
+/** A byte order mark is passed over. Content as text is ASCII, which is copied as it is. */
+async function decode(bytes: Buffer, nextTurn: NextTurn): Promise<string> {
+  if (isAscii(bytes)) return bytes.toString('latin1');
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
   try {
     for (let at = 0; at < bytes.length; at += turnSize) {
-      if (at > 0) await setImmediate();
+      if (at > 0) await nextTurn();
       text += decoder.decode(bytes.subarray(at, at + turnSize), { stream: true });
     }
     return text + decoder.decode();
@@ -122,24 +128,43 @@ const mark = `cut out ${randomUUID()} `;
 async function cutOut(
   text: string,
   spans: readonly Span[],
+  nextTurn: NextTurn,
 ): Promise<{ rest: string; strings: Map<string, string> }> {
   const strings = new Map<string, string>();
   let rest = '';
   let from = 0;
   for (const { start, end } of spans) {
     const name = `${mark}${strings.size}`;
-    strings.set(name, await readString(text, start, end));
+    strings.set(name, await readString(text, { start, end }, nextTurn));
     rest += `${text.slice(from, start)}${name}`;
     from = end;
   }
   return { rest: rest + text.slice(from), strings };
 }
 
-/** A string between its quotes, unescaped piece by piece. */
-async function readString(text: string, start: number, end: number): Promise<string> {
-  let string = '';
+/** Characters that JSON escapes. */
+const unlikeItself = /[\p{Cc}\\]/u;
+
+/** A string between its quotes: a part of the text, unless something in it has to be unescaped. */
+async function readString(text: string, span: Span, nextTurn: NextTurn): Promise<string> {
+  for (let at = span.start; at < span.end; at += turnSize) {
+    await nextTurn();
+    if (unlikeItself.test(text.slice(at, Math.min(span.end, at + turnSize))))
+      return readEscaped(text, { start: at, end: span.end }, text.slice(span.start, at), nextTurn);
+  }
+  return text.slice(span.start, span.end);
+}
+
+/** The string that begins so, with the rest of it unescaped piece by piece. */
+async function readEscaped(
+  text: string,
+  { start, end }: Span,
+  beginning: string,
+  nextTurn: NextTurn,
+): Promise<string> {
+  let string = beginning;
   for (let at = start; at < end; ) {
-    await setImmediate();
+    await nextTurn();
     const piece = text.slice(at, Math.min(end, at + turnSize));
     const length = at + piece.length < end ? piece.length - cutEscape(piece) : piece.length;
     string += String(parse(`"${piece.slice(0, length)}"`));

@@ -130,8 +130,9 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     answerOperation: createAnswerOperation(schema, config.introspection),
     readMultipart: createMultipartReader(deps, config),
     readJson: async (bytes, viewer, permitContent) => {
-      await deps.turns.next(turnOf(viewer));
-      return readJson(bytes, permitContent, config);
+      const key = turnOf(viewer);
+      await deps.turns.next(key);
+      return readJson(bytes, permitContent, { ...config, nextTurn: () => deps.turns.alone(key) });
     },
     discard: (intake) => discardIntake(deps, intake),
   };
