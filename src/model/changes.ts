@@ -32,12 +32,12 @@ export class Changes {
 
   /** Tells listeners here of what has been published elsewhere. */
   deliver(changes: readonly Change[]): void {
-    for (const listener of [...this.#listeners]) listener(changes);
+    tellInRounds(this.#listeners, (listener) => listener(changes));
   }
 
   /** Tells that others may have published what was not heard here. */
   deliverGap(): void {
-    for (const listener of [...this.#gapListeners]) listener();
+    tellInRounds(this.#gapListeners, (listener) => listener());
   }
 
   /** The result ends it. */
@@ -56,6 +56,19 @@ export class Changes {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+/** Each wakes somebody who goes on at once: thousands of them together would hold up everybody else. */
+const toldInRound = 250;
+
+/** Tells the listeners that there are now, unless they leave first: some at once, and others in the next rounds of the event loop. */
+function tellInRounds<Listener>(listeners: ReadonlySet<Listener>, tell: (listener: Listener) => void): void {
+  const waiting = [...listeners];
+  const tellSome = () => {
+    for (const listener of waiting.splice(0, toldInRound)) if (listeners.has(listener)) tell(listener);
+    if (waiting.length > 0) setImmediate(tellSome);
+  };
+  tellSome();
 }
 
 /**
