@@ -36,6 +36,14 @@ export const connectionAttacks: readonly Attack[] = [
   { name: '20 bodies in a chunk for each byte, no credential', run: sendTinyChunks },
   { name: '100 WebSockets with pings of numbers, no credential', run: pingWithNumbers },
   {
+    name: '500 event streams that nobody reads, of an attachment that changes',
+    run: leaveStreams,
+  },
+  {
+    name: '3,000 event streams that are left as soon as they are open, 50 at once',
+    run: leaveStreamsAtOnce,
+  },
+  {
     name: '500 scrapes of metrics, 50 at once',
     async run(service) {
       let word = '';
@@ -144,4 +152,66 @@ async function pingWithNumbers({ origin }: ServiceProcess): Promise<string> {
   await sleep(10_000);
   for (const socket of sockets) socket.terminate();
   return `${pongs} pongs of 2000`;
+}
+
+/** Subscribes by an event stream, and resolves with its connection once the answer has begun. */
+async function openStream(service: ServiceProcess, attachmentId: string): Promise<Socket> {
+  const texts = Array.from({ length: 40 }, (_, index) => `a${index}: description { raw }`).join(' ');
+  const query = `subscription { attachmentChanged(attachmentId: "${attachmentId}") { id ${texts} } }`;
+  const body = JSON.stringify({ query });
+  const head = [
+    'POST /graphql/stream HTTP/1.1',
+    'Host: x',
+    `Authorization: Bearer ${service.apiKey}`,
+    'Accept: text/event-stream',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ];
+  const socket = await open(service);
+  socket.write([...head, '', body].join('\r\n'));
+  await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+  return socket;
+}
+
+async function leaveStreams(service: ServiceProcess): Promise<string> {
+  const { id } = await upload(service, { content: [Buffer.from('a')], fileName: 'a.txt' });
+  const sockets: Socket[] = [];
+  while (sockets.length < 500) {
+    const wave = await Promise.all(Array.from({ length: 50 }, () => openStream(service, id)));
+    for (const socket of wave) socket.pause();
+    sockets.push(...wave);
+  }
+  for (let change = 0; change < 10; change += 1) {
+    const input = { attachmentId: id, description: String(change).padEnd(10_000, 'd') };
+    await askAll(
+      service,
+      queryRequest(
+        service,
+        'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { __typename } }',
+        { input },
+      ),
+      1,
+    );
+    await sleep(200);
+  }
+  // Longer than a client may take to read nothing.
+  await sleep(40_000);
+  for (const socket of sockets) socket.resume();
+  await sleep(2_000);
+  const left = sockets.filter(({ readyState }) => readyState === 'open').length;
+  for (const socket of sockets) socket.destroy();
+  return `${left} of 500 open after 40 s`;
+}
+
+async function leaveStreamsAtOnce(service: ServiceProcess): Promise<string> {
+  const { id } = await upload(service, { content: [Buffer.from('a')], fileName: 'a.txt' });
+  let begun = 0;
+  const open50 = async () => {
+    while (begun < 3_000) {
+      begun += 1;
+      (await openStream(service, id)).destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 50 }, open50));
+  return `${begun} opened`;
 }
