@@ -38,25 +38,24 @@ export interface WebSocketDependencies {
   trustedProxies?: readonly string[];
 }
 
-/** Bytes a message to us may have. */
+/** Bytes a message to us may have. One of more than a few may come before the credential is known: that with the credential. */
 const maxMessageSize = 64 * 1024;
+const smallMessageSize = 16 * 1024;
 
 /** Sockets at once in one process, and bytes of replies that may wait for one client to read them. */
 const maxSockets = 10_000;
 const maxUnsent = 1024 * 1024;
-
 /** A client has so long to take an event. */
 const usualReadingMs = 30_000;
 
 /** Sockets of one address, and by its shares of the networks around it, whose credential is not known yet. */
 const maxUnidentified = 250;
 const sharesOfUnidentified: Shares = [1, 2, 4];
-
 /** A message may come in so many pieces. */
 const maxFragments = 512;
-
 const usualPingIntervalMs = 12_000;
 const goingAway = 1001;
+const messageTooBig = 1009;
 const tryAgainLater = 1013;
 
 /** Time that a client may take to answer the closing of its socket. */
@@ -85,7 +84,7 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
     const address = proxyAddr(request, trust);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       count += 1;
-      const key = { group: networksOf(address).at(-1)?.key ?? '', id: String(count) };
+      const key = { group: networksOf(address).at(-1)?.key ?? '', id: `socket ${count}` };
       boundReading({ socket: accepted, stream: socket, turns, key });
       answerPings(accepted);
       const sender = createPieceSender(accepted, deps.readingMs ?? usualReadingMs);
@@ -129,6 +128,7 @@ function serve(
   protocol: Server<SocketConnection>,
   { log, inTurn, ...facts }: ServedSocket,
 ): void {
+  let largeMessages = 1;
   const fail = (err: unknown) => {
     log.error({ err }, 'masked error');
     closeSoon(socket, CloseCode.InternalServerError, 'Internal server error');
@@ -146,12 +146,18 @@ function serve(
             // Messages from before the close may still be on their way here.
             if (socket.readyState !== socket.OPEN) return;
             if (isBinary) close(CloseCode.BadRequest, 'Invalid message received');
+            else if (String(data).length > smallMessageSize && --largeMessages < 0)
+              close(messageTooBig, 'Message too big');
             else receive(String(data)).catch(fail);
           }),
         ),
     },
     {
       ...facts,
+      identified: () => {
+        largeMessages = Number.POSITIVE_INFINITY;
+        facts.identified();
+      },
       isOpen: () => socket.readyState === socket.OPEN,
       close,
       logError: (err) => log.error({ err }, 'masked error'),

@@ -73,6 +73,29 @@ describe('turns', () => {
     expect(order).toHaveLength(202);
   });
 
+  test('in a group come first to clients that have used little, and to others now and then', async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const enqueue = (id: string, ms: number) =>
+      new Promise<void>((resolve) =>
+        turns.enqueue({ group: 'all', id }, () => {
+          work(ms);
+          order.push(id);
+          resolve();
+        }),
+      );
+    const heavy = Array.from({ length: 8 }, (_, index) => `heavy ${index}`);
+    await Promise.all(heavy.map((id) => enqueue(id, 20)));
+    order.length = 0;
+    const rest = heavy.map((id) => enqueue(id, 20));
+    const light = Array.from({ length: 12 }, (_, index) => enqueue(`light ${index}`, 0));
+    await Promise.all(light);
+    expect(order.filter((id) => id.startsWith('light'))).toHaveLength(12);
+    const before = order.filter((id) => id.startsWith('heavy')).length;
+    expect([before >= 3, before <= 6]).toEqual([true, true]);
+    await Promise.all(rest);
+  });
+
   test('for a piece alone are one in each round', async () => {
     const turns = new Turns();
     const alone = Array.from({ length: 5 }, () => turns.alone(only('a')));

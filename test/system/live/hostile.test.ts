@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LiveClient, onAttachment, openLive, type Told } from '../../service/live/live-client.js';
+import {
+  eventually,
+  type LiveClient,
+  onAttachment,
+  openLive,
+  type Told,
+} from '../../service/live/live-client.js';
 import { LiveSocket } from '../../service/live/live-socket.js';
 import { RawConnection, requestHead } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -114,6 +120,21 @@ describe('a connection', () => {
       () => 'refused',
     );
     expect([4406, 'refused']).toContain(code);
+  });
+
+  test('says little before its credential is known, and more afterwards', async () => {
+    const ping = (size: number) => ({ type: 'ping', payload: { much: 'x'.repeat(size) } });
+    const stranger = await LiveSocket.open(service.url);
+    const heard = async (live: LiveSocket, pongs: number) =>
+      eventually(() => live.messages.filter(({ type }) => type === 'pong').length === pongs);
+    for (const size of [16_000, 16_000, 16_400]) stranger.say(ping(size));
+    await heard(stranger, 3);
+    stranger.say(ping(16_400));
+    expect(await stranger.closed).toBe(1009);
+    const known = await LiveSocket.acknowledged(service.url, service.key);
+    for (const size of [60_000, 60_000]) known.say(ping(size));
+    await heard(known, 2);
+    known.end();
   });
 
   test('is ended if its client reads no answers to what it asks', async () => {
