@@ -8,6 +8,14 @@ import { NetworkPlaces } from '../limits/places.js';
 import type { Turns } from '../limits/turns.js';
 import { answerPings, boundReading } from './bound-reading.js';
 import { createRequestIds, traceOf } from './request-identity.js';
+import {
+  closeSoon,
+  closingMs,
+  createPieceSender,
+  createReplySender,
+  type PieceSender,
+  tryAgainLater,
+} from './socket-senders.js';
 import { traceHandshake } from './trace-requests.js';
 import { trustProxies } from './trust-proxies.js';
 import { onWebSocketHandshake } from './upgrade.js';
@@ -42,9 +50,8 @@ export interface WebSocketDependencies {
 const maxMessageSize = 64 * 1024;
 const smallMessageSize = 16 * 1024;
 
-/** Sockets at once in one process, and bytes of replies that may wait for one client to read them. */
+/** Sockets at once in one process. */
 const maxSockets = 10_000;
-const maxUnsent = 1024 * 1024;
 /** A client has so long to take an event. */
 const usualReadingMs = 30_000;
 
@@ -56,10 +63,6 @@ const maxFragments = 512;
 const usualPingIntervalMs = 12_000;
 const goingAway = 1001;
 const messageTooBig = 1009;
-const tryAgainLater = 1013;
-
-/** Time that a client may take to answer the closing of its socket. */
-const closingMs = 1_000;
 
 /**
  * Adds WebSocket `/graphql`. Its credential comes in the first message and never with the handshake, so there is nothing that
@@ -108,12 +111,6 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
 function refuse(socket: WebSocket): void {
   socket.on('error', () => socket.terminate());
   closeSoon(socket, tryAgainLater, 'Too many connections');
-}
-
-/** Closes a socket, and cuts it off if its client does not answer. */
-function closeSoon(socket: WebSocket, code?: number, reason?: string): void {
-  socket.close(code, reason);
-  setTimeout(() => socket.terminate(), closingMs).unref();
 }
 
 interface ServedSocket extends Pick<SocketConnection, 'address' | 'identified' | 'sendPieces'> {
@@ -167,57 +164,6 @@ function serve(
   socket.once('close', (code, reason) => {
     closed(code, String(reason)).catch((err: unknown) => log.error({ err }, 'masked error'));
   });
-}
-
-/**
- * Sends replies to what a client says, which do not wait for each other: a client that reads none of them is cut off. Resolves
- * once the reply has left this process.
- */
-function createReplySender(socket: WebSocket): (text: string) => Promise<void> {
-  let unsent = 0;
-  return (text) =>
-    new Promise((resolve) => {
-      if (socket.readyState !== socket.OPEN) return resolve();
-      if (unsent > maxUnsent) socket.terminate();
-      unsent += text.length;
-      // A socket that fails meanwhile is told of by its close.
-      socket.send(text, () => {
-        unsent -= text.length;
-        resolve();
-      });
-    });
-}
-
-interface PieceSender extends Pick<SocketConnection, 'sendPieces'> {
-  /** Whether the client has a message to take. */
-  isSending(): boolean;
-}
-
-/** Sends messages one after the other, each once its client has taken the one before. A client that is too slow is closed. */
-function createPieceSender(socket: WebSocket, readingMs: number): PieceSender {
-  let last = Promise.resolve();
-  let isSending = false;
-  const send = (pieces: readonly Buffer[]) =>
-    new Promise<void>((resolve) => {
-      if (socket.readyState !== socket.OPEN) return resolve();
-      const onTooSlow = () => closeSoon(socket, tryAgainLater, 'Events are read too slowly');
-      const timer = setTimeout(onTooSlow, readingMs).unref();
-      isSending = true;
-      const onSent = () => {
-        isSending = false;
-        clearTimeout(timer);
-        resolve();
-      };
-      for (const [index, piece] of pieces.entries()) {
-        const isLast = index === pieces.length - 1;
-        socket.send(piece, { binary: false, fin: isLast }, isLast ? onSent : undefined);
-      }
-    });
-  const sendPieces = (pieces: readonly Buffer[]) => {
-    last = last.then(() => send(pieces));
-    return last;
-  };
-  return { sendPieces, isSending: () => isSending };
 }
 
 /** Cuts off a client that does not answer. While it has an event to take, a ping would wait behind that. */
