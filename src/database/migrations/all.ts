@@ -23,8 +23,8 @@ import { Trash1763700000071 } from './1763700000071-trash.js';
 import { Quotas1763700000081 } from './1763700000081-quotas.js';
 import { Versions1763700000091 } from './1763700000091-versions.js';
 import { WebhookEndpoints1763700000141 } from './1763700000141-webhook-endpoints.js';
-import { PreviewRoom1763700000111 } from './1763700000111-preview-room.js';
-import { UnusedTargets1763700000112 } from './1763700000112-unused-targets.js';
+import { PreviewRoom1763700000151 } from './1763700000151-preview-room.js';
+import { UnusedTargets1763700000152 } from './1763700000152-unused-targets.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -53,6 +53,6 @@ export const migrations = [
   Quotas1763700000081,
   Versions1763700000091,
   WebhookEndpoints1763700000141,
-  PreviewRoom1763700000111,
-  UnusedTargets1763700000112,
+  PreviewRoom1763700000151,
+  UnusedTargets1763700000152,
 ];

@@ -20,7 +20,7 @@ const triggers = [
 const counters = ['usages', 'usage_changes'];
 
 /** Previews count as bytes of their organization, and those that cannot be made are known by themselves. */
-export class PreviewRoom1763700000111 implements MigrationInterface {
+export class PreviewRoom1763700000151 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     const isPostgres = runner.connection.options.type === 'postgres';
     for (const table of counters)

@@ -10,7 +10,7 @@ const after = new TableIndex({
 });
 
 /** Upload targets that no attachment uses yet are counted by an index alone. */
-export class UnusedTargets1763700000112 implements MigrationInterface {
+export class UnusedTargets1763700000152 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.createIndex('upload_targets', after);
     await runner.dropIndex('upload_targets', before);
