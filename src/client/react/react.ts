@@ -6,12 +6,17 @@ import { type UploadItem, UploadQueue, type UseUploadOptions } from './upload-qu
 export interface Uploads {
   items: readonly UploadItem[];
   isUploading: boolean;
-  /** Takes files in; each begins as soon as there is a place. */
-  upload(files: Iterable<File | Blob>): void;
+  /**
+   * Takes files in; each begins as soon as there is a place. A page that has kept files over a reload gives them with the `key` of
+   * each item, in order.
+   */
+  upload(files: Iterable<File | Blob>, keys?: readonly string[]): void;
   /** Ends one that waits or is on its way. */
   abort(id: number): void;
   /** Begins one again that has failed or was aborted. Its earlier request makes no second attachment. */
   retry(id: number): void;
+  /** Forgets one, which ends if it is not over. */
+  remove(id: number): void;
   /** Forgets those that have ended. */
   clear(): void;
 }
@@ -23,8 +28,8 @@ export function useUpload(claimcheck: Claimcheck, options: UseUploadOptions = {}
   useEffect(() => queue.abortAll, [queue]);
   const items = useSyncExternalStore(queue.subscribe, queue.items, queue.items);
   const isUploading = items.some(({ state }) => state === 'waiting' || state === 'uploading');
-  const { upload, abort, retry, clear } = queue;
-  return { items, isUploading, upload, abort, retry, clear };
+  const { upload, abort, retry, remove, clear } = queue;
+  return { items, isUploading, upload, abort, retry, remove, clear };
 }
 
 export interface UseAttachmentsOptions {

@@ -5,6 +5,8 @@ import type { UploadOptions } from '../upload.js';
 export interface UploadItem {
   /** Unique within the hook. */
   id: number;
+  /** The idempotency key: with the same one, however often it is sent, the file makes one attachment. */
+  key: string;
   file: File | Blob;
   state: 'waiting' | 'uploading' | 'done' | 'failed' | 'aborted';
   /** Bytes. */
@@ -26,7 +28,6 @@ export interface UseUploadOptions
 interface Entry {
   item: UploadItem;
   stop: AbortController;
-  idempotencyKey: string;
 }
 
 const begin = { state: 'waiting', sent: 0, attachment: null, error: null } as const;
@@ -59,11 +60,17 @@ export class UploadQueue {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly upload = (files: Iterable<File | Blob>): void => {
-    for (const file of files) {
+  readonly upload = (files: Iterable<File | Blob>, keys: readonly string[] = []): void => {
+    for (const [index, file] of [...files].entries()) {
       this.#lastId += 1;
-      const item = { ...begin, id: this.#lastId, file, total: file.size };
-      this.#entries.push({ item, stop: new AbortController(), idempotencyKey: randomKey() });
+      const item = {
+        ...begin,
+        id: this.#lastId,
+        key: keys[index] ?? randomKey(),
+        file,
+        total: file.size,
+      };
+      this.#entries.push({ item, stop: new AbortController() });
     }
     this.#show();
     this.#fill();
@@ -81,6 +88,12 @@ export class UploadQueue {
     entry.stop = new AbortController();
     this.#change(entry, begin);
     this.#fill();
+  };
+
+  readonly remove = (id: number): void => {
+    this.abort(id);
+    this.#entries = this.#entries.filter(({ item }) => item.id !== id);
+    this.#show();
   };
 
   readonly clear = (): void => {
@@ -103,12 +116,12 @@ export class UploadQueue {
   /** Never rejects: the item has the outcome. */
   async #send(entry: Entry): Promise<void> {
     const { parallel: _, onDone, ...options } = this.#options;
-    const { stop, idempotencyKey } = entry;
+    const { stop, item } = entry;
     this.#change(entry, { state: 'uploading' });
     try {
       const onProgress = (progress: { sent: number; total: number }) => this.#change(entry, progress);
-      const own = { idempotencyKey, onProgress, signal: stop.signal };
-      const attachment = await this.#claimcheck.upload(entry.item.file, { ...options, ...own });
+      const own = { idempotencyKey: item.key, onProgress, signal: stop.signal };
+      const attachment = await this.#claimcheck.upload(item.file, { ...options, ...own });
       this.#change(entry, { state: 'done', attachment });
       onDone?.(attachment);
     } catch (error) {
