@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { build } from 'vite';
+import { build, defaultClientConditions } from 'vite';
 import { compressAll, licensesOf } from './bundle-explorer.js';
 
 const root = import.meta.dirname;
@@ -33,6 +33,8 @@ export async function bundleConsole(folder) {
         'claimcheck/react': join(folder, 'client/react.js'),
       },
       dedupe: ['react'],
+      // The parser of Markdown works in a worker, which has no document.
+      conditions: ['worker', ...defaultClientConditions],
     },
     worker: { format: 'es' },
     build: {

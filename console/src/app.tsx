@@ -9,6 +9,7 @@ import { useReach } from './reach';
 import { readCredential, setCredential, subscribe } from './session';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
+import { UploadsProvider } from './uploads/uploads-provider';
 import { LanguageContext, useWords } from './words';
 
 export type Viewer = ViewerQuery['viewer'];
@@ -62,13 +63,15 @@ function Session({ preferences }: { preferences: Preferences }) {
   const page = place['page'] ? allowed.find(({ name }) => name === place['page']) : allowed[0];
   return (
     <Shell viewer={state.viewer} place={place} preferences={preferences}>
-      <Suspense fallback={<p className="notice">{say('loading')}</p>}>
-        {page ? (
-          <page.Content api={api} viewer={state.viewer} place={place} />
-        ) : (
-          <p className="notice">{say('noPermission')}</p>
-        )}
-      </Suspense>
+      <UploadsProvider api={api} viewer={state.viewer}>
+        <Suspense fallback={<p className="notice">{say('loading')}</p>}>
+          {page ? (
+            <page.Content api={api} viewer={state.viewer} place={place} />
+          ) : (
+            <p className="notice">{say('noPermission')}</p>
+          )}
+        </Suspense>
+      </UploadsProvider>
     </Shell>
   );
 }

@@ -1,9 +1,9 @@
-import { type ComponentType, lazy } from 'react';
+import type { ComponentType } from 'react';
 import type { Api } from './api';
 import type { Viewer } from './app';
 import { FilesPage } from './files/files-page';
+import { late } from './late';
 import type { Place } from './location';
-import { reachedAgain } from './reach';
 
 export interface PageProps {
   api: Api;
@@ -19,18 +19,6 @@ interface Page {
   /** Any but the first is loaded when somebody goes there. */
   Content: ComponentType<PageProps>;
 }
-
-/** A page of which the script is loaded late. If it cannot be had, the whole is loaded again once the service can be reached. */
-const late = (load: () => Promise<ComponentType<PageProps>>) =>
-  lazy(async () => {
-    try {
-      return { default: await load() };
-    } catch {
-      await reachedAgain();
-      location.reload();
-      return { default: () => null };
-    }
-  });
 
 const RecordsPage = late(async () => (await import('./records/records-page')).RecordsPage);
 const QuarantinePage = late(async () => (await import('./quarantine/quarantine-page')).QuarantinePage);

@@ -1,3 +1,5 @@
+import { forgetTab } from './uploads/kept-files';
+
 /** The explorer has the same key, so that one sign-in is enough for both. */
 const storageKey = 'claimcheck:credential';
 const listeners = new Set<() => void>();
@@ -12,8 +14,10 @@ export function subscribe(listener: () => void): () => void {
 }
 
 export function setCredential(credential: string): void {
-  if (credential === '') sessionStorage.removeItem(storageKey);
-  else sessionStorage.setItem(storageKey, credential);
+  if (credential === '') {
+    sessionStorage.removeItem(storageKey);
+    void forgetTab();
+  } else sessionStorage.setItem(storageKey, credential);
   for (const listener of listeners) listener();
 }
 

@@ -95,6 +95,13 @@ export const LanguageContext = createContext<Language>('en');
 
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
+/** Units of time, the longest first, and their seconds. */
+const spans = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
 type Words<Word extends string> = Record<Language, Record<Word, string>>;
 
 /** Words, numbers and instants in the reader's language, instants in the reader's zone. */
@@ -106,6 +113,12 @@ function useWordsOf<Word extends string>(words: Words<Word>) {
     instant: (text: string): string =>
       new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(text)),
     number: (value: number): string => new Intl.NumberFormat(language).format(value),
+    /** The time from now, such as "in 3 days". */
+    fromNow: (text: string): string => {
+      const seconds = (Date.parse(text) - Date.now()) / 1_000;
+      const [unit, length] = spans.find(([, size]) => Math.abs(seconds) >= size) ?? (['minute', 60] as const);
+      return new Intl.RelativeTimeFormat(language).format(Math.round(seconds / length), unit);
+    },
     bytes: (value: number): string => {
       const power = value < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
       const unit = units[power] ?? 'byte';

@@ -61,6 +61,8 @@ export function registerConsole(
     `connect-src ${own}`,
     "style-src 'self'",
     `img-src ${own} data:`,
+    // Files are shown in frames, each with a policy of its own.
+    `frame-src ${own}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

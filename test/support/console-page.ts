@@ -52,7 +52,7 @@ export async function openConsole(
     accessibilityFaults: async () => {
       await page.evaluate(axe.source);
       const violations = await page.evaluate<{ id: string; nodes: { html: string }[] }[]>(
-        `axe.run(document, { runOnly: ${JSON.stringify(rulesets)} }).then(({ violations }) => violations)`,
+        `axe.run(document, { iframes: false, runOnly: ${JSON.stringify(rulesets)} }).then(({ violations }) => violations)`,
       );
       return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
     },

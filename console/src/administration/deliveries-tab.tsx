@@ -59,7 +59,8 @@ export function DeliveriesTab(props: PageProps) {
   );
 }
 
-function Deliveries({ api, viewer, place, attachmentId }: PageProps & { attachmentId: string }) {
+/** The deliveries of one attachment. */
+export function Deliveries({ api, viewer, place, attachmentId }: PageProps & { attachmentId: string }) {
   const { say } = useAdministrationWords();
   const chosen = states.find((state) => state === place['state']);
   const variables = { attachmentId, state: chosen ? [chosen] : null, first: 50 };

@@ -1,60 +1,103 @@
 import {
   Button,
+  Checkbox,
   Collection,
+  GridLayout,
   GridList,
   GridListItem,
   GridListLoadMoreItem,
   ListLayout,
+  type Selection,
+  Size,
   Virtualizer,
 } from 'react-aria-components';
 import { go, type Place } from '../location';
-import { filterNames } from './filters';
-import type { Files, ListedFile } from './use-files';
+import type { Pages } from '../use-pages';
+import { filterNames, type ListedFile } from './use-files';
 import { useFilesWords } from './words';
 
 const rowHeight = 56;
+const tile = new Size(150, 200);
+const rows = { rowHeight, loaderHeight: rowHeight };
+const tiles = { minItemSize: tile, maxItemSize: new Size(260, 200), minSpace: new Size(12, 12) };
 
-/** Only the rows that are seen are in the page, however many there are. */
-export function FileList({ files, place }: { files: Files; place: Place }) {
+type Kind = 'stack' | 'grid';
+
+interface FileListProps {
+  files: Pages<ListedFile>;
+  place: Place;
+  selected: ReadonlySet<string>;
+  onSelect: (selected: ReadonlySet<string>) => void;
+}
+
+/** Only the files that are seen are in the page, however many there are. */
+export function FileList({ files, place, selected, onSelect }: FileListProps) {
   const { say } = useFilesWords();
   const isFiltered = filterNames.some((name) => place[name] !== undefined);
-  if (files.error !== null && files.files.length === 0) {
+  const kind: Kind = place['view'] === 'grid' ? 'grid' : 'stack';
+  const select = (keys: Selection) =>
+    onSelect(new Set(keys === 'all' ? files.items.map(({ id }) => id) : [...keys].map(String)));
+  if (files.error !== null && files.items.length === 0) {
     return (
       <div className="notice" role="alert">
-        <p>{files.error}</p>
+        <p>{files.error.message}</p>
         <Button onPress={files.refresh}>{say('retry')}</Button>
       </div>
     );
   }
-  return (
-    <Virtualizer layout={ListLayout} layoutOptions={{ rowHeight, loaderHeight: rowHeight }}>
-      <GridList
-        aria-label={say('files')}
-        className="rows"
-        onAction={(id) => go({ file: String(id) })}
-        renderEmptyState={() => (
-          <p className="notice">{say(files.isLoading ? 'loading' : isFiltered ? 'noMatches' : 'noFiles')}</p>
-        )}
-      >
-        <Collection items={files.files}>
-          {(file) => <Row file={file} isOpen={file.id === place['file']} />}
-        </Collection>
-        {files.hasMore && (
-          <GridListLoadMoreItem className="notice" isLoading={files.isLoading} onLoadMore={files.more}>
-            {say('more')}
-          </GridListLoadMoreItem>
-        )}
-      </GridList>
+  const list = (
+    <GridList
+      aria-label={say('files')}
+      className={`rows ${kind}`}
+      layout={kind}
+      selectionMode="multiple"
+      selectedKeys={selected}
+      onSelectionChange={select}
+      onAction={(id) => go({ file: String(id), tab: null })}
+      renderEmptyState={() => (
+        <p className="notice">{say(files.isLoading ? 'loading' : isFiltered ? 'noMatches' : 'noFiles')}</p>
+      )}
+    >
+      <Collection items={files.items}>
+        {(file) => <Row file={file} isOpen={file.id === place['file']} kind={kind} />}
+      </Collection>
+      {files.hasMore && (
+        <GridListLoadMoreItem className="notice" isLoading={files.isLoading} onLoadMore={files.more}>
+          {say('more')}
+        </GridListLoadMoreItem>
+      )}
+    </GridList>
+  );
+  return kind === 'grid' ? (
+    <Virtualizer key={kind} layout={GridLayout} layoutOptions={tiles}>
+      {list}
+    </Virtualizer>
+  ) : (
+    <Virtualizer key={kind} layout={ListLayout} layoutOptions={rows}>
+      {list}
     </Virtualizer>
   );
 }
 
-function Row({ file, isOpen }: { file: ListedFile; isOpen: boolean }) {
+interface RowProps {
+  file: ListedFile;
+  isOpen: boolean;
+  kind: Kind;
+}
+
+function Row({ file, isOpen, kind }: RowProps) {
   const { say, bytes, instant } = useFilesWords();
-  const { record } = file;
+  const { record, expiresAt } = file;
   return (
-    <GridListItem id={file.id} textValue={file.fileName} className={isOpen ? 'row open' : 'row'}>
-      <Thumbnail preview={file.preview ?? null} contentType={file.contentType} />
+    <GridListItem
+      id={file.id}
+      textValue={file.fileName}
+      className={`${kind === 'grid' ? 'tile' : 'row'}${isOpen ? ' open' : ''}`}
+    >
+      <Checkbox slot="selection">
+        <span className="box" aria-hidden="true" />
+      </Checkbox>
+      <Thumbnail preview={file.preview} contentType={file.contentType} />
       <span className="name">
         <bdi>{file.fileName}</bdi>
         <small>
@@ -67,6 +110,7 @@ function Row({ file, isOpen }: { file: ListedFile; isOpen: boolean }) {
               </bdi>
             </>
           )}
+          {expiresAt !== null && ` · ${say('goes')} ${instant(expiresAt)}`}
         </small>
       </span>
       <span className={`status ${file.status}`}>{say(file.status)}</span>

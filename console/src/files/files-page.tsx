@@ -1,63 +1,90 @@
-import { useUpload } from 'claimcheck/react';
-import { Button, DropZone, type DropZoneProps, FileTrigger } from 'react-aria-components';
+import { useEffect, useState } from 'react';
+import { ToggleButton } from 'react-aria-components';
 import { FilePanel } from '../file/file-panel';
 import { go } from '../location';
 import type { PageProps } from '../pages';
-import { Uploads } from '../uploads/uploads';
+import { ShowQuery } from '../show-query';
+import { UploadButtons } from '../uploads/upload-buttons';
+import { useUploads } from '../uploads/uploads-provider';
+import { useAnswer } from '../use-answer';
+import { BulkBar } from './bulk-bar';
 import { FileList } from './file-list';
 import { Filters } from './filters';
-import { useFiles } from './use-files';
+import { CountFilesDocument, FilesDocument } from './graphql';
+import { useFiles, variablesOf } from './use-files';
 import { useFilesWords } from './words';
 import './files.css';
 
-/** The list, the file that is open, and what is being uploaded. */
+/** The list, and the file that is open. */
 export function FilesPage({ api, viewer, place }: PageProps) {
   const { say } = useFilesWords();
-  const files = useFiles(api, place);
-  const uploads = useUpload(api.claimcheck, { onDone: files.refresh });
-  const mayUpload = viewer.permissions.includes('attachments:write');
+  const variables = variablesOf(place);
+  const files = useFiles(api, variables);
+  const count = useAnswer(api, CountFilesDocument, { filter: variables.filter });
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const { settled } = useUploads();
+  const mayWrite = viewer.permissions.includes('attachments:write');
   const open = place['file'];
-  const list = (
-    <section className="list" aria-label={say('files')}>
-      <div className="tools">
-        <Filters place={place} />
-        {mayUpload && (
-          <FileTrigger allowsMultiple onSelect={(chosen) => uploads.upload(Array.from(chosen ?? []))}>
-            <Button className="primary">{say('upload')}</Button>
-          </FileTrigger>
-        )}
-      </div>
-      <FileList files={files} place={place} />
-    </section>
-  );
+  const isTrash = place['trash'] !== undefined;
+  const { refresh: readFiles } = files;
+  const { refresh: readCount } = count;
+  const refresh = () => {
+    readFiles();
+    readCount();
+  };
+  useEffect(() => {
+    if (settled === 0) return;
+    readFiles();
+    readCount();
+  }, [settled, readFiles, readCount]);
   return (
     <div className={open ? 'files open' : 'files'}>
-      {mayUpload ? (
-        <DropZone
-          className="drop"
-          aria-label={say('dropHere')}
-          onDrop={(event) => void filesOf(event).then(uploads.upload)}
-        >
-          {list}
-        </DropZone>
-      ) : (
-        list
+      <section className="list" aria-label={say('files')}>
+        <div className="tools">
+          <Filters place={place} viewer={viewer} />
+          <div className="buttons">
+            <Count answer={count.data?.attachments} />
+            <ToggleButton
+              isSelected={place['view'] === 'grid'}
+              onChange={(isGrid) => go({ view: isGrid ? 'grid' : null })}
+            >
+              {say('grid')}
+            </ToggleButton>
+            <ShowQuery document={FilesDocument} variables={variables} />
+            {mayWrite && <UploadButtons />}
+          </div>
+        </div>
+        <BulkBar
+          api={api}
+          files={files.items.filter(({ id }) => selected.has(id))}
+          isTrash={isTrash}
+          mayWrite={mayWrite}
+          onChanged={() => [setSelected(new Set()), refresh()]}
+          onClear={() => setSelected(new Set())}
+        />
+        <FileList files={files} place={place} selected={selected} onSelect={setSelected} />
+      </section>
+      {open !== undefined && (
+        <FilePanel
+          key={open}
+          {...{ api, viewer, place }}
+          id={open}
+          onChanged={refresh}
+          onClose={() => go({ file: null, tab: null })}
+        />
       )}
-      {open !== undefined && <FilePanel key={open} api={api} id={open} onClose={() => go({ file: null })} />}
-      {uploads.items.length > 0 && <Uploads uploads={uploads} api={api} onVerdict={files.refresh} />}
     </div>
   );
 }
 
-type DropEvent = Parameters<NonNullable<DropZoneProps['onDrop']>>[0];
-
-/** Files that were dropped, and those in dropped folders. */
-async function filesOf({ items }: DropEvent): Promise<File[]> {
-  const found: File[] = [];
-  const visit = async (item: DropEvent['items'][number]): Promise<void> => {
-    if (item.kind === 'file') found.push(await item.getFile());
-    if (item.kind === 'directory') for await (const entry of item.getEntries()) await visit(entry);
-  };
-  for (const item of items) await visit(item);
-  return found;
+function Count({ answer }: { answer: { totalCount: number; totalCountIsExact: boolean } | undefined }) {
+  const { say, number } = useFilesWords();
+  if (answer === undefined) return null;
+  const { totalCount, totalCountIsExact } = answer;
+  return (
+    <span role="status">
+      {totalCountIsExact ? '' : `${say('moreThan')} `}
+      {number(totalCount)} {say(totalCount === 1 ? 'file' : 'files')}
+    </span>
+  );
 }

@@ -1,16 +1,26 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
-import { type Api, RefusedError } from '../api';
+import type { Api } from '../api';
 import type { Place } from '../location';
-import { useReach } from '../reach';
-import { type AttachmentFilter, type AttachmentOrder, FilesDocument, type FilesQuery } from './graphql';
+import { refOf } from '../record-ref';
+import { type Pages, usePages } from '../use-pages';
+import {
+  type AttachmentFilter,
+  type AttachmentOrder,
+  FilesDocument,
+  type FilesQuery,
+  type FilesQueryVariables,
+} from './graphql';
 
 export type ListedFile = FilesQuery['attachments']['nodes'][number];
+
+/** Parameters of the address that say which files are shown. */
+export const filterNames = ['q', 'status', 'type', 'record', 'creator', 'age', 'use', 'trash'] as const;
 
 export const orders: Readonly<Record<string, AttachmentOrder>> = {
   newest: { field: 'CREATED_AT', direction: 'DESC' },
   oldest: { field: 'CREATED_AT', direction: 'ASC' },
   byName: { field: 'FILE_NAME', direction: 'ASC' },
   largest: { field: 'SIZE', direction: 'DESC' },
+  smallest: { field: 'SIZE', direction: 'ASC' },
 };
 
 export const types: Readonly<Record<string, string[]>> = {
@@ -23,88 +33,58 @@ export const types: Readonly<Record<string, string[]>> = {
 
 export const statuses = ['APPROVED', 'PENDING', 'REJECTED', 'SCAN_FAILED'] as const;
 
+/** Days, each for the files that are younger; `older` has those that are older than the last. */
+export const ages: Readonly<Record<string, number>> = { day: 1, week: 7, month: 30, year: 365 };
+
+const hour = 3_600_000;
+
+/** The conditions of an age. They change once in an hour, so that a list stays one. */
+function conditionsOfAge(age: string): AttachmentFilter {
+  const before = (days: number) =>
+    new Date(Math.floor(Date.now() / hour) * hour - days * 24 * hour).toISOString();
+  if (age === 'older') return { createdBefore: before(ages['year'] ?? 0) };
+  const days = ages[age];
+  return days === undefined ? {} : { createdAfter: before(days) };
+}
+
+/** Files that nobody has claimed or linked expire; linked ones do not. */
+const uses: Readonly<Record<string, AttachmentFilter>> = {
+  expiring: { claimed: false, linked: false },
+  unlinked: { linked: false },
+  linked: { linked: true },
+};
+
 /** The conditions that an address names. */
-function filterOf({ q = '', status = '', type = '', record = '' }: Place): AttachmentFilter {
+function filterOf(place: Place): AttachmentFilter {
+  const { q = '', status = '', type = '', creator = '', age = '', use = '', trash } = place;
   const found = statuses.find((one) => one === status);
-  const [, recordType, id] = /^([^/]+)\/(.+)$/.exec(record) ?? [];
+  const record = refOf(place);
   return {
     ...(q === '' ? {} : { fileNameContains: q }),
     ...(found ? { status: [found] } : {}),
     ...(types[type] ? { contentType: types[type] } : {}),
-    ...(recordType && id ? { record: { type: recordType, id } } : {}),
+    ...(record ? { record } : {}),
+    ...(creator === '' ? {} : { createdBy: creator }),
+    ...conditionsOfAge(age),
+    ...uses[use],
+    ...(trash === undefined ? {} : { deleted: true }),
   };
 }
 
-const pageSize = 50;
-
-interface Listed {
-  key: string;
-  files: readonly ListedFile[];
-  /** Null at the end. */
-  next: string | null;
-  isLoading: boolean;
-  error: string | null;
-}
-
-export interface Files extends Omit<Listed, 'key' | 'next'> {
-  hasMore: boolean;
-  more(): void;
-  /** Reads the list again from its beginning. */
-  refresh(): void;
+/** The query that an address stands for. */
+export function variablesOf(place: Place): FilesQueryVariables & { filter: AttachmentFilter } {
+  return {
+    filter: filterOf(place),
+    orderBy: orders[place['order'] ?? 'newest'] ?? null,
+    first: 50,
+    size: place['view'] === 'grid' ? 256 : 128,
+  };
 }
 
 /** The files that an address asks for, page by page. */
-export function useFiles(api: Api, place: Place): Files {
-  const { q, status, type, record, order = 'newest' } = place;
-  const { returns } = useReach();
-  const [version, setVersion] = useState(0);
-  const key = JSON.stringify([q, status, type, record, order, version + returns]);
-  const nothing: Listed = { key, files: [], next: null, isLoading: true, error: null };
-  const [listed, setListed] = useState<Listed>(nothing);
-  const current = useRef(key);
-  current.current = key;
-
-  const load = async (before: readonly ListedFile[], after: string | null) => {
-    const variables = { filter: filterOf(place), orderBy: orders[order] ?? null, first: pageSize, after };
-    try {
-      const { nodes, pageInfo } = (await api.ask(FilesDocument, variables)).attachments;
-      if (current.current !== key) return;
-      const known = new Set(before.map(({ id }) => id));
-      const files = [...before, ...nodes.filter(({ id }) => !known.has(id))];
-      setListed({
-        key,
-        files,
-        next: pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null,
-        isLoading: false,
-        error: null,
-      });
-    } catch (error) {
-      if (current.current !== key) return;
-      const message = error instanceof RefusedError ? error.message : String(error);
-      setListed({ key, files: before, next: after, isLoading: false, error: message });
-    }
-  };
-  const loading = useRef(load);
-  loading.current = load;
-
-  useEffect(() => {
-    // The key stands for all that the list depends on.
-    if (key) void loading.current([], null);
-  }, [key]);
-
-  const state =
-    listed.key === key ? listed : { ...nothing, files: version + returns > 0 ? listed.files : [] };
-  const { files, next, isLoading, error } = state;
-  return {
-    files,
-    isLoading,
-    error,
-    hasMore: next !== null,
-    more: () => {
-      if (isLoading || next === null) return;
-      setListed({ ...state, isLoading: true });
-      void load(files, next);
-    },
-    refresh: useCallback(() => setVersion((last) => last + 1), []),
-  };
+export function useFiles(api: Api, variables: FilesQueryVariables): Pages<ListedFile> {
+  return usePages(
+    JSON.stringify(variables),
+    async (after) => (await api.ask(FilesDocument, { ...variables, after })).attachments,
+  );
 }

@@ -1,52 +1,77 @@
 import { type Attachment, ClaimcheckError } from 'claimcheck/client';
 import type { UploadItem, Uploads as UploadList } from 'claimcheck/react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Button, Label, ProgressBar } from 'react-aria-components';
 import type { Api } from '../api';
-import { go } from '../location';
+import { CopyButton } from '../copy-button';
+import { PlaceLink } from '../place-link';
+import { useChanges } from '../use-changes';
 import { useUploadsWords } from './words';
 import './uploads.css';
 
-/** Files that are on their way, and the outcome of the others. */
-export function Uploads({
-  uploads,
-  api,
-  onVerdict,
-}: {
+interface UploadsProps {
   uploads: UploadList;
   api: Api;
   onVerdict: () => void;
-}) {
-  const { say } = useUploadsWords();
+}
+
+/** The queue shows so many; there may be thousands. */
+const shown = 50;
+
+const rank: readonly UploadItem['state'][] = ['failed', 'uploading', 'aborted', 'waiting', 'done'];
+
+/** Files that are on their way, and the outcome of the others. */
+export function Uploads({ uploads, api, onVerdict }: UploadsProps) {
+  const { say, number } = useUploadsWords();
+  const [isSmall, setSmall] = useState(false);
+  const { items, isUploading } = uploads;
+  const sorted = items.toSorted((one, other) => rank.indexOf(one.state) - rank.indexOf(other.state));
+  const done = items.filter(({ state }) => state === 'done').length;
+  const paused = items.filter(({ state }) => state === 'aborted');
+  const underWay = items.filter(({ state }) => state === 'waiting' || state === 'uploading');
   return (
     <section className="uploads" aria-label={say('uploads')}>
       <div className="panel-head">
-        <h2>{say('uploads')}</h2>
-        <Button onPress={uploads.clear}>{say('clear')}</Button>
+        <h2>
+          {say('uploads')} {number(done)} / {number(items.length)}
+        </h2>
+        <Button aria-expanded={!isSmall} onPress={() => setSmall(!isSmall)}>
+          {say(isSmall ? 'showList' : 'hideList')}
+        </Button>
       </div>
-      <ul>
-        {uploads.items.map((item) => (
-          <li key={item.id}>
-            <Item item={item} uploads={uploads} api={api} onVerdict={onVerdict} />
-          </li>
-        ))}
-      </ul>
+      <div className="buttons">
+        {underWay.length > 1 && (
+          <Button onPress={() => underWay.map(({ id }) => uploads.abort(id))}>{say('pauseAll')}</Button>
+        )}
+        {paused.length > 1 && (
+          <Button onPress={() => paused.map(({ id }) => uploads.retry(id))}>{say('resumeAll')}</Button>
+        )}
+        {!isUploading && <Button onPress={uploads.clear}>{say('clear')}</Button>}
+      </div>
+      {!isSmall && (
+        <ul>
+          {sorted.slice(0, shown).map((item) => (
+            <li key={item.id}>
+              <Item item={item} uploads={uploads} api={api} onVerdict={onVerdict} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {!isSmall && items.length > shown && (
+        <p>
+          {number(items.length - shown)} {say('further')}
+        </p>
+      )}
     </section>
   );
 }
 
-interface ItemProps {
-  item: UploadItem;
-  uploads: UploadList;
-  api: Api;
-  onVerdict: () => void;
-}
-
-function Item({ item, uploads, api, onVerdict }: ItemProps) {
+function Item({ item, uploads, api, onVerdict }: UploadsProps & { item: UploadItem }) {
   const { say, bytes } = useUploadsWords();
   const { id, state, sent, total, attachment, error } = item;
   const name = 'name' in item.file ? item.file.name : '';
   const isUnderWay = state === 'waiting' || state === 'uploading';
+  const labelled = (word: 'pause' | 'resume' | 'retry' | 'cancel') => `${say(word)}: ${name}`;
   return (
     <>
       <ProgressBar value={sent} maxValue={Math.max(1, total)}>
@@ -56,16 +81,34 @@ function Item({ item, uploads, api, onVerdict }: ItemProps) {
               <bdi>{name}</bdi>
             </Label>
             <span>
-              {say(state)} · {bytes(isUnderWay ? sent : total)}
+              {say(state)} · {state === 'done' ? bytes(total) : `${bytes(sent)} / ${bytes(total)}`}
             </span>
             <progress aria-hidden="true" max={100} value={state === 'done' ? 100 : percentage} />
           </>
         )}
       </ProgressBar>
-      {isUnderWay && <Button onPress={() => uploads.abort(id)}>{say('cancel')}</Button>}
-      {(state === 'failed' || state === 'aborted') && (
-        <Button onPress={() => uploads.retry(id)}>{say('retry')}</Button>
-      )}
+      <div className="buttons">
+        {isUnderWay && (
+          <Button aria-label={labelled('pause')} onPress={() => uploads.abort(id)}>
+            {say('pause')}
+          </Button>
+        )}
+        {state === 'aborted' && (
+          <Button aria-label={labelled('resume')} onPress={() => uploads.retry(id)}>
+            {say('resume')}
+          </Button>
+        )}
+        {state === 'failed' && (
+          <Button aria-label={labelled('retry')} onPress={() => uploads.retry(id)}>
+            {say('retry')}
+          </Button>
+        )}
+        {state !== 'done' && (
+          <Button aria-label={labelled('cancel')} onPress={() => uploads.remove(id)}>
+            {say('cancel')}
+          </Button>
+        )}
+      </div>
       {state === 'failed' && (
         <p className="fault" role="alert">
           {faultOf(error)}
@@ -87,32 +130,22 @@ function faultOf(error: unknown): string {
 function Stored({ attachment, api, onVerdict }: { attachment: Attachment; api: Api; onVerdict: () => void }) {
   const { say } = useUploadsWords();
   const [status, setStatus] = useState(attachment.status);
-  useEffect(() => {
-    if (attachment.status !== 'PENDING') return undefined;
-    const stop = new AbortController();
-    const read = async () => {
-      const found = await api.claimcheck.get(attachment.id, { signal: stop.signal });
-      if (!found || found.status === 'PENDING') return;
-      setStatus(found.status);
-      onVerdict();
-      stop.abort();
-    };
-    const tell = () => void read().catch(() => undefined);
-    const watching = api.claimcheck.watch(
-      { attachmentId: attachment.id },
-      { signal: stop.signal, onConnect: tell },
-    );
-    void (async () => {
-      for await (const _ of watching) tell();
-    })().catch(() => undefined);
-    return () => stop.abort();
-  }, [api, attachment, onVerdict]);
+  const { id, sha256 } = attachment;
+  const read = async () => {
+    const found = await api.claimcheck.get(id);
+    if (!found || found.status === status) return;
+    setStatus(found.status);
+    onVerdict();
+  };
+  const look = () => void read().catch(() => undefined);
+  useChanges(api, status === 'PENDING' ? { attachmentId: id } : null, look);
   return (
     <p className="stored">
       <span className={`status ${status}`}>{say(status)}</span>{' '}
-      <Button className="link" onPress={() => go({ file: attachment.id })}>
-        <code>SHA-256 {attachment.sha256.slice(0, 16)}…</code>
-      </Button>
+      <PlaceLink to={{ page: null, file: id, tab: null }}>
+        <code>SHA-256 {sha256.slice(0, 16)}…</code>
+      </PlaceLink>{' '}
+      <CopyButton name={`SHA-256, ${attachment.fileName}`} text={sha256} />
     </p>
   );
 }

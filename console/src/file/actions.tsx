@@ -1,0 +1,63 @@
+import { useState } from 'react';
+import { Button } from 'react-aria-components';
+import { Fault } from '../answer-state';
+import type { RefusedError } from '../api';
+import { AskFirst } from '../ask-first';
+import { saveAs } from '../save-as';
+import { refusalFrom } from '../use-answer';
+import type { FilePartProps } from './file-panel';
+import { DeleteDocument, ReceiptDocument, RestoreDocument } from './graphql';
+import { useFileWords } from './words';
+
+/** Download, receipt, trash. */
+export function Actions({ api, file, mayWrite, onChanged }: FilePartProps) {
+  const { say } = useFileWords();
+  const [error, setError] = useState<RefusedError | null>(null);
+  const { id, fileName, deletedAt } = file;
+  const attempt = (work: () => Promise<unknown>) => () => {
+    setError(null);
+    work().catch((refusal: unknown) => setError(refusalFrom(refusal)));
+  };
+  const saveReceipt = async () => {
+    const { attachment } = await api.ask(ReceiptDocument, { id });
+    if (attachment) saveAs(new Blob([attachment.receipt], { type: 'application/jose' }), `${fileName}.jws`);
+  };
+  const restore = async () => {
+    await api.change(RestoreDocument, { id });
+    onChanged();
+  };
+  const erase = (permanently: boolean) => async () => {
+    await api.change(DeleteDocument, { id, permanently });
+    onChanged();
+  };
+  return (
+    <>
+      <div className="buttons">
+        {file.downloadUrl && (
+          <a className="button primary" href={file.downloadUrl}>
+            {say('download')}
+          </a>
+        )}
+        <Button onPress={attempt(saveReceipt)}>{say('receipt')}</Button>
+        {mayWrite && deletedAt !== null && <Button onPress={attempt(restore)}>{say('restore')}</Button>}
+        {mayWrite && deletedAt === null && (
+          <AskFirst label={say('delete')} title={say('deleteTitle')} onConfirm={erase(false)}>
+            <p>
+              <bdi>{fileName}</bdi>
+            </p>
+            <p>{say('deleteHint')}</p>
+          </AskFirst>
+        )}
+        {mayWrite && deletedAt !== null && (
+          <AskFirst label={say('deleteForGood')} title={say('deleteForGoodTitle')} onConfirm={erase(true)}>
+            <p>
+              <bdi>{fileName}</bdi>
+            </p>
+            <p>{say('deleteForGoodHint')}</p>
+          </AskFirst>
+        )}
+      </div>
+      <Fault error={error} />
+    </>
+  );
+}
