@@ -42,7 +42,19 @@ export type AuditAction =
   /** Somebody made a share link of it. The details name the link. */
   | 'SHARE_LINK_CREATED'
   /** Somebody ended a share link of it. The details name the link. */
-  | 'SHARE_LINK_REVOKED';
+  | 'SHARE_LINK_REVOKED'
+  /** Somebody made a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_CREATED'
+  /** Somebody deleted a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_DELETED'
+  /** Somebody enabled a paused webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_ENABLED'
+  /** The service paused a webhook endpoint. The details say why. */
+  | 'WEBHOOK_ENDPOINT_PAUSED'
+  /** Somebody gave a webhook endpoint a new secret. */
+  | 'WEBHOOK_ENDPOINT_SECRET_ROTATED'
+  /** Somebody changed a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_UPDATED';
 
 /** Every condition that is given must hold. */
 export type AuditFilter = {
@@ -121,7 +133,7 @@ export type DeliveriesQueryVariables = Exact<{
 }>;
 
 
-export type DeliveriesQuery = { webhookDeliveries: { nodes: Array<{ id: string, attachmentId: string, interaction: WebhookInteraction, uri: string, state: WebhookDeliveryState, attempts: number, lastStatusCode: number | null, lastError: string | null, createdAt: string, nextAttemptAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type DeliveriesQuery = { webhookDeliveries: { nodes: Array<{ id: string, attachmentId: string | null, interaction: WebhookInteraction | null, uri: string, state: WebhookDeliveryState, attempts: number, lastStatusCode: number | null, lastError: string | null, createdAt: string, nextAttemptAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type RedeliverMutationVariables = Exact<{
   id: string | number;

@@ -3,7 +3,7 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** Where the bytes come from. */
+/** The source of the bytes. */
 export type AttachmentContentInput =
   {   /** Standard or URL-safe alphabet, padded or not. */
   base64: string; dataUrl?: never; documentKey?: never; upload?: never; }
@@ -72,7 +72,19 @@ export type AuditAction =
   /** Somebody made a share link of it. The details name the link. */
   | 'SHARE_LINK_CREATED'
   /** Somebody ended a share link of it. The details name the link. */
-  | 'SHARE_LINK_REVOKED';
+  | 'SHARE_LINK_REVOKED'
+  /** Somebody made a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_CREATED'
+  /** Somebody deleted a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_DELETED'
+  /** Somebody enabled a paused webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_ENABLED'
+  /** The service paused a webhook endpoint. The details say why. */
+  | 'WEBHOOK_ENDPOINT_PAUSED'
+  /** Somebody gave a webhook endpoint a new secret. */
+  | 'WEBHOOK_ENDPOINT_SECRET_ROTATED'
+  /** Somebody changed a webhook endpoint. */
+  | 'WEBHOOK_ENDPOINT_UPDATED';
 
 /** Makes a link by which anybody who has it can download an attachment. */
 export type CreateShareLinkInput = {
@@ -132,7 +144,7 @@ export type ReplaceContentInput = {
   content: AttachmentContentInput;
   /** Must agree with the bytes and with the extension; application/octet-stream leaves it to them. At most 1,024 characters. */
   contentType?: string | null | undefined;
-  /** What the client computed; refused with DIGEST_MISMATCH where the bytes disagree. */
+  /** The hash that the client computed; refused with DIGEST_MISMATCH where the bytes disagree. */
   digest?: DigestInput | null | undefined;
   /** Refused with VERSION_CONFLICT unless the attachment is at this version. */
   expectedVersion?: number | null | undefined;
@@ -155,7 +167,7 @@ export type UpdateAttachmentInput = {
   attachmentId: string | number;
   /** Null takes it away. At most 10,000 characters. */
   description?: string | null | undefined;
-  /** Of the description, if one is given. */
+  /** The format of the description, if one is given. */
   descriptionFormat?: TextFormat;
   /** The new name; left out or null: unchanged. At most 255 characters. */
   fileName?: string | null | undefined;

@@ -25,7 +25,7 @@ export class DigestInput {
   hash!: string;
 }
 
-@InputType({ description: 'Where the bytes come from.' })
+@InputType({ description: 'The source of the bytes.' })
 export class AttachmentContentInput {
   @Field(() => Upload, { nullable: true, description: 'A file part of the same multipart request.' })
   upload?: Promise<Intake> | null;
@@ -67,7 +67,7 @@ export abstract class ContentFieldsInput {
 
   @Field(() => DigestInput, {
     nullable: true,
-    description: 'What the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
+    description: 'The hash that the client computed; refused with DIGEST_MISMATCH where the bytes disagree.',
   })
   digest?: DigestInput | null;
 
@@ -148,7 +148,7 @@ export class UpdateAttachmentInput {
 
   @Field(() => TextFormat, {
     defaultValue: TextFormat.MARKDOWN,
-    description: 'Of the description, if one is given.',
+    description: 'The format of the description, if one is given.',
   })
   descriptionFormat!: TextFormat;
 
