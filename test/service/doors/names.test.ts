@@ -19,7 +19,34 @@ Re: offer.txt|what?.txt|a*b.txt|"quoted".txt|<angle>.txt|a|b.txt|12:30.txt|C++.t
   .trim()
   .split(/\||\n/)
   .filter((name) => !['a', 'b.txt'].includes(name))
-  .concat('a|b.txt');
+  .concat('a|b.txt')
+  // As systems, phones and programs make them.
+  .concat(
+    'Bildschirmfoto 2024-01-01 um 10.00.00.txt',
+    'Screenshot 2024-01-01 at 10.00.00\u202FAM.txt',
+    'WhatsApp Image 2024-01-01 at 10.00.00 (1).txt',
+    ...['IMG_20240101_100000~2.txt', '~$letter.txt', '.~lock.letter.txt#', '._photo.txt', '__MACOSX.txt'],
+    ...['letter - Kopie (2).txt', 'Copy of Copy of letter.txt', 'letter.txt.download', 'letter.txt.~1~'],
+    ...['RE_ FW_ [EXTERN] Angebot.txt', 'Nr. 7 § 3 Abs. 2 € 100.txt', 'H₂O ½ ² №.txt', '10′ × 20″.txt'],
+    ...['console.txt', 'connect.txt', 'auxiliary.txt', 'null.txt', 'com.txt', 'lpt.txt', 'con artist.txt'],
+    ...[
+      '1️⃣.txt',
+      '🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}.txt',
+      '❤️‍🔥.txt',
+      'a\u00A0b.txt',
+      '\uE000.txt',
+    ],
+    ...[
+      'ก็.txt',
+      'ਪੰਜਾਬੀ.txt',
+      'ქართული.txt',
+      'Հայերեն.txt',
+      'አማርኛ.txt',
+      'Tiếng Việt.txt',
+      'ᠮᠣᠩᠭᠣᠯ.txt',
+      '𠮷野家.txt',
+    ],
+  );
 
 /** Names that are cleaned. */
 const cleaned: [string, string][] = [
