@@ -132,7 +132,7 @@ test.each([
     { file: 'Content-Disposition: attachment; name="0"; filename="a.txt"' },
     'part_headers',
   ],
-] as const)('what no grammar has is refused with a type: %s', async (_what, form, type) => {
+] as const)('a spelling that no grammar has is refused with a type: %s', async (_what, form, type) => {
   expect(await send(form)).toBe(type);
 });
 
