@@ -1,6 +1,6 @@
 /*
  * Makes `dist/client/`: the client for browsers and for Node, its hooks for React, and their types. A page loads the worker
- * that hashes, and the code for large files, only once it needs them.
+ * that hashes only once it needs it.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';

@@ -88,6 +88,22 @@ export interface DownloadUrlOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface ShareOptions {
+  /** It works until then; until it is revoked if left out. */
+  expiresAt?: Date | undefined;
+  /** Any number if left out. */
+  maxDownloads?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A link that needs no credential. Its URL cannot be read again. */
+export interface ShareLink {
+  id: string;
+  url: string;
+  expiresAt: string | null;
+  maxDownloads: number | null;
+}
+
 interface Cancellable {
   signal?: AbortSignal | undefined;
 }
@@ -111,6 +127,8 @@ export interface Claimcheck {
   link(ids: readonly string[], options: LinkOptions): Promise<LinkedField>;
   unlink(ids: readonly string[], options: Omit<LinkOptions, 'mode'>): Promise<LinkedField>;
   delete(id: string, options?: Cancellable): Promise<void>;
+  /** A link to share the attachment by. */
+  share(id: string, options?: ShareOptions): Promise<ShareLink>;
   /** Changes as they come. */
   watch(target: WatchTarget, options?: WatchOptions): AsyncGenerator<Attachment, void, undefined>;
   viewer(options?: Cancellable): Promise<Viewer>;
@@ -159,7 +177,7 @@ function readsOf(
 
 function changesOf(
   connection: Connection,
-): Pick<Claimcheck, 'upload' | 'claim' | 'link' | 'unlink' | 'delete'> {
+): Pick<Claimcheck, 'upload' | 'claim' | 'link' | 'unlink' | 'delete' | 'share'> {
   const link: Claimcheck['link'] = async (ids, { signal, mode = 'ADD', ...given }) => {
     const input = { ...given, mode, attachmentIds: [...ids] };
     const { field, links, rejected, unlinked } = (await connection.ask('Link', { input }, signal))
@@ -191,6 +209,12 @@ function changesOf(
           if (!isGone) throw error;
         }
       }),
+    share: async (id, { expiresAt, maxDownloads, signal } = {}) => {
+      const input = { attachmentId: id, expiresAt: expiresAt?.toISOString(), maxDownloads };
+      // Asked once: an answer that is lost would leave a link that nobody knows of.
+      const { url, shareLink } = (await connection.askOnce('Share', { input }, signal)).createShareLink;
+      return { ...shareLink, url };
+    },
   };
 }
 

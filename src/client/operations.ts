@@ -30,6 +30,7 @@ const documents: Record<keyof Operations, string> = {
     `field { name version } ${links} rejected ${attachments} unlinked ${attachments}`,
   ),
   Delete: change('Delete', 'deleteAttachment', 'deletedAttachmentId'),
+  Share: change('Share', 'createShareLink', 'url shareLink { id expiresAt maxDownloads }'),
   Get: `query Get($id: ID!) {
   attachment(id: $id) ${attachments}
 }`,

@@ -89,6 +89,12 @@ export interface CreateAttachmentInput {
   webhooks?: WebhookSubscriptionInput[] | null | undefined;
 }
 
+export interface CreateShareLinkInput {
+  attachmentId: string;
+  expiresAt?: string | null | undefined;
+  maxDownloads?: number | null | undefined;
+}
+
 export interface CreateUploadTargetInput {
   fileName: string;
   contentType?: string | null | undefined;
@@ -138,7 +144,7 @@ export type RejectionReason = 'MALWARE' | 'CONTENT_TYPE' | 'POLICY';
 
 export type TextFormat = 'PLAIN' | 'MARKDOWN';
 
-export type UploadProtocol = 'PUT' | 'TUS';
+export type UploadProtocol = 'PUT' | 'TUS' | 'S3_MULTIPART';
 
 export type WebhookInteraction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
 
@@ -202,6 +208,15 @@ export interface Operations {
   Delete: {
     variables: { input: DeleteAttachmentInput };
     data: { deleteAttachment: { deletedAttachmentId: string } };
+  };
+  Share: {
+    variables: { input: CreateShareLinkInput };
+    data: {
+      createShareLink: {
+        url: string;
+        shareLink: { id: string; expiresAt: string | null; maxDownloads: number | null };
+      };
+    };
   };
   Get: {
     variables: { id: string };

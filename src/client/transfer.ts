@@ -1,4 +1,3 @@
-import { type HttpRequest, type HttpResponse, Upload } from 'tus-js-client';
 import { type Answer, ClaimcheckError, errorOf } from './client-error.js';
 import type { Platform, Source } from './platform.js';
 
@@ -23,90 +22,20 @@ export interface Transfer {
  * Brings the rest of the bytes to an upload by tus 1.0.0, in one attempt. Rejects with ClaimcheckError; an upload that is gone has
  * the status 404 or 410.
  */
-export async function sendRest(transfer: Transfer): Promise<void> {
-  const { source, url, signal, onSent } = transfer;
-  const stack = new HttpStack(transfer);
-  let upload: Upload | undefined;
-  const abort = () => void upload?.abort();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      // Its own ways to read, send, retry and remember differ between platforms.
-      upload = new Upload(source as never, {
-        uploadUrl: url,
-        httpStack: stack,
-        fileReader: { openFile: async () => sliced(source) },
-        fingerprint: async () => '',
-        storeFingerprintForResuming: false,
-        retryDelays: null,
-        onProgress: onSent,
-        onSuccess: () => resolve(),
-        onError: (error) => reject(stack.failure ?? error),
-      });
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      signal.addEventListener('abort', abort, { once: true });
-      upload.start();
-    });
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-function sliced(source: Source) {
-  return {
-    size: source.size,
-    slice: async (start: number, end: number) => ({
-      value: source.slice(start, end),
-      done: end >= source.size,
-    }),
-    close: () => {},
+export async function sendRest({ platform, source, url, signal, onSent, onOffset }: Transfer): Promise<void> {
+  const ask = async (method: string, given: Record<string, string>, body: Source | null, from: number) => {
+    const headers = { 'tus-resumable': '1.0.0', ...given };
+    const request = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(from + bytes) };
+    const answer = await platform.send(request);
+    if (answer.status >= 300) throw failureOf(answer);
+    return Number(answer.header('upload-offset') ?? 0);
   };
-}
-
-/** Requests of tus-js-client by way of the platform. */
-class HttpStack {
-  readonly #transfer: Transfer;
-  /** The reason why the last request failed, if it did. */
-  failure: unknown;
-
-  constructor(transfer: Transfer) {
-    this.#transfer = transfer;
-  }
-
-  getName = () => 'claimcheck';
-
-  createRequest = (method: string, url: string): HttpRequest => {
-    const headers: Record<string, string> = {};
-    let onSent: (bytes: number) => void = () => {};
-    return {
-      getMethod: () => method,
-      getURL: () => url,
-      setHeader: (name, value) => {
-        headers[name] = value;
-      },
-      getHeader: (name) => headers[name],
-      setProgressHandler: (handler) => {
-        onSent = handler;
-      },
-      send: async (body: Source | null = null) => {
-        const { platform, signal } = this.#transfer;
-        const asked = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(bytes) };
-        const answer = await platform.send(asked).catch((error: unknown) => {
-          this.failure = error;
-          throw error;
-        });
-        this.#judge(method, answer);
-        return responseOf(answer);
-      },
-      // The signal ends the request.
-      abort: async () => {},
-      getUnderlyingObject: () => undefined,
-    };
-  };
-
-  #judge(method: string, answer: Answer): void {
-    if (answer.status >= 300) this.failure = failureOf(answer);
-    else if (method === 'HEAD') this.#transfer.onOffset(Number(answer.header('upload-offset') ?? 0));
-  }
+  const offset = await ask('HEAD', {}, null, 0);
+  onOffset(offset);
+  onSent(offset);
+  if (offset >= source.size) return;
+  const headers = { 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' };
+  await ask('PATCH', headers, source.slice(offset, source.size), offset);
 }
 
 /** Answers to HEAD have no body. */
@@ -116,15 +45,6 @@ function failureOf(answer: Answer): unknown {
   } catch (error) {
     return error;
   }
-}
-
-function responseOf({ status, text, header }: Answer): HttpResponse {
-  return {
-    getStatus: () => status,
-    getHeader: (name) => header(name) ?? undefined,
-    getBody: () => text,
-    getUnderlyingObject: () => undefined,
-  };
 }
 
 /** Whether the upload itself has ended, so that another one has to be made. */

@@ -1,6 +1,7 @@
 import { ClaimcheckError } from './client-error.js';
 import type { Connection } from './connection.js';
 import type { Source } from './platform.js';
+import { sendLarge } from './resume.js';
 import { abortWith, withRetries } from './retry.js';
 import type {
   AttachmentFields,
@@ -87,8 +88,6 @@ async function uploadLarge(
     // The transfer's own failure is told first, and ends the hashing.
     hashing.catch(() => undefined);
     tell(0);
-    // With its protocol, which a page without large files does not load.
-    const { sendLarge } = await import('./resume.js');
     const { policy } = options;
     const sent = await sendLarge(connection, source, {
       fileName,

@@ -2,7 +2,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RecordInput } from '../../client/schema-types.js';
 import { jsonOption } from '../output.js';
 import { exitStatus, runRemote, type SessionOptions } from './session.js';
-import type { LinkCommandOptions, ListCommandOptions, UrlCommandOptions } from './show.js';
+import type {
+  LinkCommandOptions,
+  ListCommandOptions,
+  ShareCommandOptions,
+  UrlCommandOptions,
+} from './show.js';
 import type { UploadCommandOptions } from './upload-files.js';
 
 const explanation = `
@@ -82,12 +87,19 @@ function changes(): Command[] {
     .action((ids: string[], options: LinkCommandOptions) =>
       runRemote(async () => (await load()).link(ids, options)),
     );
+  const share = remote('share <id>')
+    .description('Print a link that shares an attachment, without a key, until it is revoked.')
+    .option('--expires-in <seconds>', 'how long it lasts; default: for good', parseCount)
+    .option('--downloads <count>', 'how often it works; default: any number', parseCount)
+    .action((id: string, options: ShareCommandOptions) =>
+      runRemote(async () => (await load()).share(id, options)),
+    );
   const rm = remote('rm <id...>')
     .description('Delete attachments.')
     .action((ids: string[], options: SessionOptions) =>
       runRemote(async () => (await load()).remove(ids, options)),
     );
-  return [claim, link, rm];
+  return [claim, link, share, rm];
 }
 
 function remote(nameAndArguments: string): Command {

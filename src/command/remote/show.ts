@@ -29,6 +29,11 @@ export interface LinkCommandOptions extends SessionOptions {
   expectedVersion?: number;
 }
 
+export interface ShareCommandOptions extends SessionOptions {
+  expiresIn?: number;
+  downloads?: number;
+}
+
 const pageSize = 500;
 
 const open = (options: SessionOptions) => openSession(options, { retries: 2 });
@@ -109,6 +114,13 @@ export async function link(ids: string[], options: LinkCommandOptions): Promise<
   else
     for (const { position, attachment } of linked.links)
       printer(false)(`${position} ${attachment.id} ${attachment.fileName}`, attachment);
+}
+
+export async function share(id: string, options: ShareCommandOptions): Promise<void> {
+  const { expiresIn, downloads: maxDownloads, json } = options;
+  const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn * 1_000);
+  const shared = await (await open(options)).share(id, { expiresAt, maxDownloads });
+  printer(json)(shared.url, { attachmentId: id, ...shared });
 }
 
 /** Each by itself: one that is refused keeps none of the others. */

@@ -13,15 +13,17 @@ export interface PageServer extends AsyncDisposable {
 }
 
 /**
- * Bundles the example as an application would, and serves it with a token for the service. REACT_FOLDER is a folder with other
- * versions of React in its node_modules.
+ * Bundles the example as an application would, and serves it with a token for the service. `reactFolder` has another version of React
+ * in its node_modules.
  */
-export async function servePage(service: { url: string; key: string }): Promise<PageServer> {
+export async function servePage(
+  service: { url: string; key: string },
+  reactFolder: string | null = null,
+): Promise<PageServer> {
   const folder = await makeTemporaryDirectory();
   await mkdir(join(folder, 'page'));
-  const { REACT_FOLDER } = process.env;
-  const packageOf = (name: string) => [name, join(REACT_FOLDER ?? '', 'node_modules', name)];
-  const packages = REACT_FOLDER ? Object.fromEntries(['react', 'react-dom'].map(packageOf)) : {};
+  const packageOf = (name: string) => [name, join(reactFolder ?? '', 'node_modules', name)];
+  const packages = reactFolder ? Object.fromEntries(['react', 'react-dom'].map(packageOf)) : {};
   await build({
     ...{ absWorkingDir: repositoryRoot, entryPoints: ['examples/uploads.jsx'], outdir: join(folder, 'page') },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'browser', jsx: 'automatic' },

@@ -7,7 +7,8 @@ import { freePort } from '../../support/free-port.js';
 import { startFront } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
-import { describeWithProgram } from '../../support/skip-without.js';
+import { describeWithPackages, describeWithProgram } from '../../support/skip-without.js';
+import { repositoryRoot } from '../../support/source-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { servePage } from './page-server.js';
 
@@ -57,8 +58,8 @@ describeWithProgram('chromium', installChromium, (chromium) => {
   };
   const isLarge = { size: large.length, digest: { hash: sha256(large) }, record: { recordId: '1' } };
 
-  test('React uploads small and large files, and shows them', async () => {
-    await using site = await servePage(service);
+  async function uploadBoth(reactFolder: string | null): Promise<void> {
+    await using site = await servePage(service, reactFolder);
     let workers = 0;
     page.on('worker', () => {
       workers += 1;
@@ -76,6 +77,15 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     expect(await stored('large.bin')).toEqual([isLarge]);
     expect(workers).toBe(2);
     expect(faults).toEqual([]);
+  }
+
+  test('React 19 uploads small and large files, and shows them', () => uploadBoth(null));
+
+  const older = join(repositoryRoot, 'test/system/client/react-18');
+  describeWithPackages(older, () => {
+    test('React 18 does so too', async () => {
+      await uploadBoth(older);
+    });
   });
 
   test('a refusal is shown, and may be tried again', async () => {

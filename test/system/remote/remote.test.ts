@@ -193,6 +193,23 @@ test('an attachment is claimed, linked, listed, addressed and deleted', async ()
   expect(await run(['url', id])).toMatchObject({ status: 1, stdout: '' });
 });
 
+test('a share link is printed, works without a key, and only as often as it was told', async () => {
+  await write('shared.txt', 'for you');
+  const [{ id } = { id: '' }] = linesOf(await run(['upload', 'shared.txt', '--json']));
+  const plain = await run(['share', id]);
+  expect(plain).toMatchObject({ status: 0, stderr: '' });
+  expect(await (await fetch(plain.lines[0] ?? '')).text()).toBe('for you');
+  const { stdout } = await run(['share', id, '--downloads', '1', '--expires-in', '3600', '--json']);
+  const shared = JSON.parse(stdout);
+  expect(shared).toMatchObject({ attachmentId: id, maxDownloads: 1, expiresAt: expect.any(String) });
+  const statuses: number[] = [];
+  for (let round = 0; round < 2; round += 1) statuses.push((await fetch(shared.url)).status);
+  expect(statuses).toEqual([200, 410]);
+  expect(await run(['share', id, '--downloads', 'x'])).toMatchObject({ status: 2, stdout: '' });
+  const refused = await run(['share', '01a1fb65-08c0-765b-84f5-000000000000']);
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('NOT_FOUND')]);
+});
+
 test('ls says that there is more than it shows', async () => {
   for (const name of ['a.txt', 'b.txt', 'c.txt']) await write(name, name);
   await run(['upload', 'a.txt', 'b.txt', 'c.txt', '--record', 'Listed/1']);
