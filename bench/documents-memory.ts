@@ -24,13 +24,13 @@ const mebibyte = 1024 * 1024;
 const maxGrowth = 30 * mebibyte;
 
 /** Garbage is collected before each look at a process at rest, so that the figure says what it holds. */
-const nodeArguments = ['--expose-gc', '--import', collectOnSignal()];
+export const collectingNode = ['--expose-gc', '--import', collectOnSignal()];
 
 export async function measureDocumentsMemory(documents: number): Promise<DocumentsMemory[]> {
   const measured: DocumentsMemory[] = [];
   for (const client of ['with a credential', 'without a credential']) {
     const service = await startService({
-      nodeArguments,
+      nodeArguments: collectingNode,
       environment: { ANONYMOUS_RATE_LIMIT_PER_MINUTE: '0' },
     });
     try {
@@ -94,7 +94,8 @@ async function send(
   for (const client of clients) client.close();
 }
 
-async function bytesAtRest({ pid }: ServiceProcess): Promise<number> {
+/** The memory of a service that nobody asks anything, garbage aside. It must be started with `collectingNode`. */
+export async function bytesAtRest({ pid }: ServiceProcess): Promise<number> {
   await sleep(restMs);
   process.kill(pid, 'SIGUSR2');
   await sleep(restMs / 2);

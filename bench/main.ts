@@ -11,6 +11,7 @@ import { isMissed, type Limit } from './limit.js';
 import { formatPages, measurePages, pageLimits } from './pages.js';
 import { profileScenario } from './profile.js';
 import { formatLimits, formatSides } from './report.js';
+import { measureResumable } from './resumable.js';
 import { scenarios } from './scenarios.js';
 import { measureSettings } from './settings-cost.js';
 import { formatStalls, measureStalls } from './stalls.js';
@@ -51,6 +52,7 @@ const others: Record<string, () => Promise<Limit[]>> = {
   growth: runGrowth,
   stalls: runStalls,
   'documents-memory': runDocumentsMemory,
+  resumable: () => measureResumable(rounds, options.quick ? 1_000 : 10_000),
 };
 const all = { ...usual, ...others };
 
