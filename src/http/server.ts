@@ -60,6 +60,9 @@ const exposedHeaders = [
   'Upload-Concat',
   'Upload-Expires',
   'Upload-Document-Key',
+  'Upload-Complete',
+  'Upload-Limit',
+  'Repr-Digest',
 ];
 
 /** Default security headers. Nothing we send is a page, so nothing may run script or be framed. Downloads and the explorer set their own. */

@@ -1,16 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Admit } from '../auth/admit.js';
 import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
-import type { UploadTokens } from '../auth/upload-tokens.js';
-import type { Viewer } from '../auth/viewer.js';
-import type { UploadTargetRow } from '../database/entities/upload-target.js';
-import { AttachmentError, fault } from '../errors.js';
+import { fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
-import type { CreateResumable } from '../intake/create-resumable.js';
 import { tusVersion } from '../intake/create-upload-target.js';
-import { gone } from '../intake/resumable.js';
-import type { NetworkRate } from '../limits/network-rate.js';
-import { admitAnonymous, admitRequest } from './admit-request.js';
+import { admitRequest } from './admit-request.js';
+import { bodyLength, type Handler, openUpload, type ResumableRouteDependencies } from './open-upload.js';
+import { hasCompleteness } from './resumable-headers.js';
+import { resumableHandlers } from './resumable-route.js';
 import {
   checksumBytes,
   describeUpload,
@@ -21,22 +17,6 @@ import {
   readNewLength,
   readOffset,
 } from './tus-headers.js';
-
-export interface TusDependencies {
-  tokens: UploadTokens;
-  admit: Admit;
-  /** Counts wrong tokens; null for no limit. */
-  anonymous: NetworkRate | null;
-  isKeyGood(keyId: string): Promise<boolean>;
-  uploadUrl(targetId: string): string;
-  maxFileSize: number;
-  /** Null for an id that no target has. */
-  find(targetId: string): Promise<UploadTargetRow | null>;
-  create(viewer: Viewer, input: CreateResumable): Promise<UploadTargetRow>;
-  append(upload: UploadTargetRow, part: UploadPart): Promise<UploadTargetRow>;
-  inspect(upload: UploadTargetRow): Promise<UploadTargetRow>;
-  terminate(upload: UploadTargetRow): Promise<void>;
-}
 
 const extensions = [
   'creation',
@@ -50,39 +30,38 @@ const extensions = [
 
 const contentType = 'application/offset+octet-stream';
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
-
-/** Adds tus 1.0.0 at `/uploads`: uploads in as many requests as they take. */
-export function registerTus(server: FastifyInstance, deps: TusDependencies): void {
+/** Adds tus 1.0.0, and Resumable Uploads for HTTP, at `/uploads`: uploads in as many requests as they take. */
+export function registerTus(server: FastifyInstance, deps: ResumableRouteDependencies): void {
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     // The handlers read the body themselves.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
     scope.addHook('onSend', async ({ method }, reply) => {
-      reply.header('tus-resumable', tusVersion);
+      // The other protocol has limits in every answer.
+      if (!reply.hasHeader('upload-limit')) reply.header('tus-resumable', tusVersion);
       if (method === 'OPTIONS') reply.headers(capabilities(deps));
     });
-    scope.addHook('onRequest', async ({ headers }, reply) => {
-      if (headers['tus-resumable'] === tusVersion) return;
-      reply.header('tus-version', tusVersion);
-      const msg = `The header Tus-Resumable: ${tusVersion} is needed.`;
-      throw fault('tus_version', ['headers', 'tus-resumable'], msg, { message: msg });
+    scope.addHook('onRequest', async (request, reply) => {
+      const version = request.headers['tus-resumable'];
+      if (version !== tusVersion && (version !== undefined || !mayBeHttp(request))) refuseVersion(reply);
     });
-    const handlers: Readonly<Record<string, Handler>> = {
-      HEAD: inspect(deps),
-      PATCH: append(deps),
-      DELETE: terminate(deps),
+    const http = resumableHandlers(deps, refuseVersion);
+    const handlers: Readonly<Record<string, { tus: Handler; http: Handler }>> = {
+      HEAD: { tus: inspect(deps), http: http.inspect },
+      PATCH: { tus: append(deps), http: http.append },
+      DELETE: { tus: terminate(deps), http: http.terminate },
     };
     for (const [method, handler] of Object.entries(handlers))
-      scope.route({ method, url: '/uploads/*', handler });
+      scope.route({ method, url: '/uploads/*', handler: byProtocol(handler) });
     scope.post('/uploads/*', async (request, reply) => {
       const method = request.headers['x-http-method-override']?.toString().toUpperCase() ?? '';
       const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
-      if (handler) return handler(request, reply);
+      if (handler) return handler.tus(request, reply);
       const msg = 'POST is answered here only with X-HTTP-Method-Override: PATCH, DELETE or HEAD.';
       throw fault('method_not_allowed', ['method'], msg, { message: msg });
     });
-    scope.route({ method: 'POST', url: '/uploads', handler: create(deps) });
+    const handler = byProtocol({ tus: create(deps), http: http.create });
+    scope.route({ method: 'POST', url: '/uploads', handler });
     // Answered by the hooks of cross-origin requests; here they get the headers of this protocol.
     const answered: Handler = (_request, reply) => Promise.resolve(reply.code(204).send());
     for (const url of ['/uploads', '/uploads/*']) scope.options(url, answered);
@@ -90,16 +69,36 @@ export function registerTus(server: FastifyInstance, deps: TusDependencies): voi
   });
 }
 
-function capabilities({ maxFileSize }: TusDependencies): Record<string, string> {
+const byProtocol =
+  ({ tus, http }: { tus: Handler; http: Handler }): Handler =>
+  (request, reply) =>
+    request.headers['tus-resumable'] === undefined ? http(request, reply) : tus(request, reply);
+
+/** Whether a request without Tus-Resumable can be one of the other protocol. Its upload tells in the end. */
+function mayBeHttp({ method, headers, routeOptions }: FastifyRequest): boolean {
+  if (method === 'HEAD' || method === 'DELETE') return true;
+  const isPart = method === 'PATCH' || (method === 'POST' && routeOptions.url === '/uploads');
+  return isPart && hasCompleteness(headers);
+}
+
+function refuseVersion(reply: FastifyReply): never {
+  reply.header('tus-version', tusVersion);
+  const msg = `The header Tus-Resumable: ${tusVersion} is needed.`;
+  throw fault('tus_version', ['headers', 'tus-resumable'], msg, { message: msg });
+}
+
+function capabilities({ maxFileSize }: ResumableRouteDependencies): Record<string, string> {
   return {
     'tus-version': tusVersion,
     'tus-extension': extensions.join(','),
     'tus-max-size': String(maxFileSize),
+    'tus-resumable': tusVersion,
+    'upload-limit': `max-size=${maxFileSize}`,
     'tus-checksum-algorithm': Object.keys(checksumBytes).join(','),
   };
 }
 
-function create(deps: TusDependencies): Handler {
+function create(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
     const { headers } = request;
     const viewer = assertPermitted(
@@ -116,7 +115,9 @@ function create(deps: TusDependencies): Handler {
       policy: metadata.get('policy') ?? null,
       size: concat?.kind === 'final' ? null : readNewLength(headers),
       metadata: headers['upload-metadata']?.toString() ?? null,
+      digest: null,
       concat,
+      isHttp: false,
     });
     reply.headers({ location: deps.uploadUrl(upload.id), ...describeUpload(upload) });
     const isAppended = concat?.kind !== 'final' && (hasBody || upload.size === 0);
@@ -125,9 +126,9 @@ function create(deps: TusDependencies): Handler {
   };
 }
 
-function append(deps: TusDependencies): Handler {
+function append(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
-    const upload = await open(deps, request, reply);
+    const upload = await openUpload(deps, request, reply);
     assertOffsetStream(request);
     const part = partOf(request, readOffset(request.headers));
     if (upload.terms?.concat?.startsWith('final')) {
@@ -144,9 +145,9 @@ function append(deps: TusDependencies): Handler {
   };
 }
 
-function inspect(deps: TusDependencies): Handler {
+function inspect(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
-    const upload = await open(deps, request, reply);
+    const upload = await openUpload(deps, request, reply);
     return reply
       .code(200)
       .headers(describeUpload(await deps.inspect(upload)))
@@ -154,51 +155,17 @@ function inspect(deps: TusDependencies): Handler {
   };
 }
 
-function terminate(deps: TusDependencies): Handler {
+function terminate(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
-    await deps.terminate(await open(deps, request, reply));
+    await deps.terminate(await openUpload(deps, request, reply));
     return reply.code(204).send();
   };
-}
-
-/** The upload of the URL, for whoever may go on with it. */
-async function open(
-  deps: TusDependencies,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<UploadTargetRow> {
-  const { '*': token } = request.params as { '*': string };
-  const targetId = deps.tokens.verify(token);
-  if (targetId === null) {
-    await admitAnonymous(deps.anonymous, request, reply);
-    throw new AttachmentError('NOT_FOUND');
-  }
-  const upload = await deps.find(targetId);
-  if (!upload) throw gone();
-  const { terms, organizationId, principalId } = upload;
-  if (!terms) throw new AttachmentError('NOT_FOUND');
-  if (terms.needsCredential) {
-    const admitted = await admitRequest(deps.admit, request, reply);
-    const viewer = assertPermitted(admitted, routeNeeds['POST /uploads']);
-    if (viewer.organizationId !== organizationId || viewer.principal.id !== principalId)
-      throw new AttachmentError('NOT_FOUND');
-  } else if (terms.keyId !== null && !(await deps.isKeyGood(terms.keyId))) {
-    const msg = 'The credential that made this upload has ended.';
-    throw fault('signature_revoked', [], msg, { message: msg });
-  }
-  return upload;
 }
 
 function assertOffsetStream({ headers }: FastifyRequest): void {
   if (headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === contentType) return;
   const msg = `The Content-Type must be ${contentType}.`;
   throw fault('offset_stream', ['headers', 'content-type'], msg, { message: msg });
-}
-
-/** Null where the request does not say. */
-function bodyLength({ headers }: FastifyRequest): number | null {
-  if (headers['transfer-encoding'] !== undefined) return null;
-  return Number(headers['content-length'] ?? 0);
 }
 
 function partOf(request: FastifyRequest, offset: number): UploadPart {
@@ -210,5 +177,7 @@ function partOf(request: FastifyRequest, offset: number): UploadPart {
     contentLength: bodyLength(request),
     content: raw,
     isClients: true,
+    isLast: false,
+    onDurable: null,
   };
 }

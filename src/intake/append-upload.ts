@@ -34,6 +34,10 @@ export interface UploadPart {
   content: Readable;
   /** False for bytes of our own, which come as fast as they are read. */
   isClients: boolean;
+  /** The upload ends with these bytes, however long it is then. */
+  isLast: boolean;
+  /** Told how many bytes of the upload are durable, while more of them come. */
+  onDurable: ((received: number) => void) | null;
 }
 
 /**
@@ -172,7 +176,10 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
   const check = part.checksum ? createHash(part.checksum.algorithm) : null;
   const watched = part.isClients ? watchPace(part.content, deps.pace) : null;
   attempt.watch(part.content);
-  const checkpoints = new Checkpoints(() => held.settle(writer, false));
+  const checkpoints = new Checkpoints(async () => {
+    await held.settle(writer, false);
+    part.onDurable?.(held.row.received);
+  });
   let isGood = true;
   const handle = async (batch: readonly Uint8Array[]) => {
     isGood = false;
@@ -192,14 +199,15 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
   await checkpoints.end();
   if (broken === null && check && !part.checksum?.digest.equals(check.digest())) broken = wrongChecksum();
   const counts = broken === null || (!check && !isTooMuch(broken));
-  if (counts) await settleAll(held, writer, broken);
+  if (counts) await settleAll(writing, broken);
   if (isRoomLess && isTooMuch(broken)) throw room.exceeded;
   if (broken !== null) throw toClientsFault(broken, part, held.row);
 }
 
 /** Without an end that cannot be stored, if need be. */
-async function settleAll(held: HeldUpload, writer: GrowingWriter, broken: unknown): Promise<void> {
-  await held.settle(writer, true).catch(async (error: unknown) => {
+async function settleAll({ held, writer, part }: Writing, broken: unknown): Promise<void> {
+  const isEnd = part.isLast && broken === null;
+  await held.settle(writer, true, isEnd).catch(async (error: unknown) => {
     await held.settle(writer, false).catch(() => undefined);
     throw broken ?? error;
   });

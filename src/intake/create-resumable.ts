@@ -6,6 +6,7 @@ import { Faults, fault } from '../errors.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { Storage } from '../storage/storage.js';
 import { appendToUpload } from './append-upload.js';
+import type { Digest } from './check-digest.js';
 import { checkInput, insertTarget, type TargetFacts } from './create-upload-target.js';
 import { openObject } from './read-range.js';
 import { isExpired, type ResumableDependencies, terminateUpload } from './resumable.js';
@@ -22,6 +23,10 @@ export interface CreateResumable {
   /** As it was sent, to be told again. */
   metadata: string | null;
   concat: ConcatTerms | null;
+  /** The digest that all bytes must have; null if the client tells none. */
+  digest: Digest | null;
+  /** By Resumable Uploads for HTTP, not by tus. */
+  isHttp: boolean;
 }
 
 export type ConcatTerms =
@@ -42,7 +47,7 @@ export async function createResumable(
   viewer: Viewer,
   input: CreateResumable,
 ): Promise<UploadTargetRow> {
-  const { policy, metadata, concat, size } = input;
+  const { policy, metadata, concat, size, digest, isHttp } = input;
   if (concat?.kind === 'final') return createFinal(deps, viewer, { ...input, concat });
   const terms = {
     policy,
@@ -50,17 +55,19 @@ export async function createResumable(
     keyId: viewer.keyId,
     needsCredential: true,
     concat: concat?.kind ?? null,
+    ...(isHttp ? { isHttp } : {}),
   };
   const file = concat ? checkPart(deps, size) : checkFile(deps, input);
-  return insertTarget(deps, viewer, { ...file, digest: null, deferred: size === null, terms });
+  const deferred = size === null;
+  return insertTarget(deps, viewer, { ...file, protocol: 'TUS', digest, deferred, terms });
 }
 
 type FileFacts = Pick<TargetFacts, 'fileName' | 'contentType' | 'size'>;
 
 function checkFile({ policies }: ResumableDependencies, input: CreateResumable): FileFacts {
-  const { policy, contentType, size } = input;
+  const { policy, contentType, size, digest } = input;
   const fileName = input.fileName ?? '';
-  const file = checkInput(policies, { fileName, contentType, size: size ?? 0, policy, digest: null });
+  const file = checkInput(policies, { fileName, contentType, size: size ?? 0, policy, digest });
   return { ...file, size: size ?? findPolicy(policies, { policy }).maxFileSize };
 }
 
@@ -86,9 +93,11 @@ async function createFinal(
   const file = checkFile(deps, { ...input, size });
   const { policy, metadata, concat } = input;
   const terms = { policy, metadata, keyId: viewer.keyId, needsCredential: true, concat: concat.text };
-  const target = await insertTarget(deps, viewer, { ...file, digest: null, deferred: null, terms });
+  const facts = { ...file, protocol: 'TUS' as const, digest: null, deferred: null, terms };
+  const target = await insertTarget(deps, viewer, facts);
   const content = Readable.from(bytesOf(deps.storage, parts), { objectMode: false });
-  const all = { offset: 0, length: null, checksum: null, contentLength: size, content, isClients: false };
+  const ours = { isClients: false, isLast: false, onDurable: null };
+  const all = { offset: 0, length: null, checksum: null, contentLength: size, content, ...ours };
   try {
     const finished = await appendToUpload(deps, target, all);
     await shortenLives(deps, parts);

@@ -48,17 +48,18 @@ export class HeldUpload {
   }
 
   /**
-   * Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. Throws NOT_FOUND of type
-   * `upload_gone` once its time is over, however steadily bytes come.
+   * Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. With `isEnd` that is all
+   * of an upload of unknown length. Throws NOT_FOUND of type `upload_gone` once its time is over, however steadily bytes come.
    */
-  async settle(writer: GrowingWriter, isLast: boolean): Promise<void> {
+  async settle(writer: GrowingWriter, isLast: boolean, isEnd = false): Promise<void> {
     const { size: received, place } = await writer.settle(isLast);
     if (received === this.#row.received && !isLast) return;
     const now = this.#deps.clock();
     const later = laterExpiry(this.#deps, this.#row.createdAt, now);
     const expiresAt = received > this.#row.received ? later : this.#row.expiresAt;
-    const grown = { received, place, expiresAt };
-    const stays = !isLast || isWhole({ ...this.#row, received });
+    const length = isEnd && this.#row.deferred ? { size: received, deferred: false } : {};
+    const grown = { received, place, expiresAt, ...length };
+    const stays = !isLast || isWhole({ ...this.#row, ...grown });
     await this.#change(stays ? { state: 'RECEIVING', ...grown } : { state: 'OPEN', attempt: null, ...grown });
     if (later <= now && !isWhole(this.#row)) throw gone();
   }

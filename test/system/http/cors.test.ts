@@ -25,6 +25,9 @@ const exposed = [
   'Upload-Concat',
   'Upload-Expires',
   'Upload-Document-Key',
+  'Upload-Complete',
+  'Upload-Limit',
+  'Repr-Digest',
 ];
 
 describe('CORS', () => {
