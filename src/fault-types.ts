@@ -81,6 +81,9 @@ export const faultTypes = {
     upload_metadata: 'Upload-Metadata is too long, not well formed, or has a key twice.',
     upload_concat: 'Upload-Concat is not well formed, or names no partial upload of yours.',
     upload_offset: 'Upload-Offset is missing or no offset.',
+    no_parts:
+      'The bytes are not sent in parts: the target has another protocol, or bytes are kept in no store.',
+    upload_finished: 'All bytes of the target have come.',
     offset_mismatch: 'Upload-Offset is not how many bytes have come: HTTP 409.',
     offset_stream: 'The Content-Type must be application/offset+octet-stream: HTTP 415.',
     upload_checksum: 'Upload-Checksum is not well formed, or of an algorithm that is not known.',
@@ -164,6 +167,7 @@ export const faultTypes = {
   },
   DIGEST_MISMATCH: {
     digest_mismatch: 'The bytes that came have the digest in msg, or are not those that came before.',
+    content_digest: 'The bytes of a request do not have its Content-Digest.',
     checksum_mismatch: 'The bytes of a request do not have its Upload-Checksum: HTTP 460.',
   },
   SIZE_MISMATCH: { size_mismatch: 'The PUT does not have as many bytes as the target announced.' },

@@ -26,6 +26,7 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
     records: read,
     uploadPolicy: read,
     uploadTarget: write,
+    uploadParts: write,
     /** Those of all attachments together, and of endpoints, need administration. */
     webhookDeliveries: ['attachments:read', 'attachments:admin'],
     webhookEndpoints: admin,
@@ -38,6 +39,9 @@ export const operationNeeds: Readonly<Record<string, Readonly<Record<string, Nee
   Mutation: {
     createAttachment: write,
     createUploadTarget: write,
+    signUploadParts: write,
+    completeUploadTarget: write,
+    abortUploadTarget: write,
     claimAttachment: write,
     linkAttachments: write,
     updateAttachment: write,

@@ -167,10 +167,10 @@ export interface DropUnusedTargetsDependencies {
 /** A finished target gets a day for its attachment to be made; one that is late with its bytes gets none. */
 const finishedGraceMs = 24 * 60 * 60 * 1_000;
 
-/** For `where`: upload targets that nobody can use any more. Bytes by TUS that are not all there by then wait for nothing. */
+/** For `where`: upload targets that nobody can use any more. Bytes in many requests that are not all there by then wait for nothing. */
 export const isUnused = (now: Date) => [
   { expiresAt: before(new Date(now.getTime() - finishedGraceMs)) },
-  { expiresAt: before(now), protocol: 'TUS' as const, state: Not('FINISHED' as const) },
+  { expiresAt: before(now), protocol: Not('PUT' as const), state: Not('FINISHED' as const) },
 ];
 
 /** Deletes unused upload targets, but for those whose bytes are on their way; the bytes they have brought are due then. */

@@ -103,7 +103,7 @@ async function removeUnfinished(
       // Such bytes go with their row.
       (await database.read.existsBy(UploadTargetRow, {
         documentKey,
-        protocol: 'TUS',
+        protocol: Not('PUT'),
         state: Not('FINISHED'),
       })),
   );

@@ -9,7 +9,7 @@ export const lifetimeSettings = {
     'How long an unclaimed, unlinked attachment lives.',
   ),
   RESUMABLE_HOURS: integer('24', 1, 8_760).describe(
-    'How long an unfinished upload by tus is kept after its last byte.',
+    'How long an unfinished upload by tus is kept after its last byte, and one in parts after its last hand-out.',
   ),
   RESUMABLE_MAX_HOURS: integer('168', 1, 8_760).describe(
     'How long an unfinished upload by tus is kept at most, whenever bytes come.',

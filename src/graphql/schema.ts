@@ -15,6 +15,7 @@ import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resol
 import { RecordMutations } from './resolvers/record-mutations.js';
 import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
 import { Subscriptions } from './resolvers/subscriptions.js';
+import { Uploads } from './resolvers/uploads.js';
 import { VersionedAttachments, VersionFields } from './resolvers/versions.js';
 import { WebhookEndpoints } from './resolvers/webhook-endpoints.js';
 import { Webhooks } from './resolvers/webhooks.js';
@@ -51,6 +52,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       VersionedAttachments,
       VersionFields,
       Subscriptions,
+      Uploads,
       ...(federation ? [Federation] : []),
     ],
     scalarsMap: [{ type: Date, scalar: DateTime }],

@@ -9,7 +9,7 @@ import {
   UploadTargetRow,
 } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { Faults } from '../errors.js';
+import { Faults, fault } from '../errors.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
@@ -18,9 +18,12 @@ import { createDocumentKey, createGrowingKey } from '../storage/document-key.js'
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
 import { checkDigest, type Digest, writeDigest } from './check-digest.js';
 import { laterExpiry } from './held-upload.js';
+import { terminateUpload } from './resumable.js';
 import { assertFewUnused, type UnusedTargetLimits } from './unused-targets.js';
+import { moveTarget } from './upload-target.js';
 
 export interface CreateUploadTargetDependencies {
+  storage: Storage;
   database: Database;
   clock: () => Date;
   policies: PolicyBook;
@@ -50,7 +53,7 @@ export const uploadTargetLifetimeMs = 15 * 60_000;
 /**
  * Leave to store one object directly, bound to the viewer, its organization, the size and the type. Throws, with every fault
  * at once, INVALID_FILE_NAME, BAD_USER_INPUT, FILE_TOO_LARGE, CONTENT_TYPE_NOT_ALLOWED; then QUOTA_EXCEEDED, since room for the bytes
- * is held from now on.
+ * is held from now on. In parts also BAD_USER_INPUT of type `no_parts` if bytes are kept in no store, and STORAGE_UNAVAILABLE.
  */
 export async function createUploadTarget(
   deps: CreateUploadTargetDependencies,
@@ -60,13 +63,37 @@ export async function createUploadTarget(
   const file = checkInput(deps.policies, input);
   const { policy, size, digest, protocol } = input;
   const { keyId } = viewer;
+  const isByParts = protocol === 'S3_MULTIPART';
+  if (isByParts && !deps.storage.direct) {
+    const msg = 'The service keeps bytes in no store that takes them in parts. Use TUS.';
+    throw fault('no_parts', ['input', 'protocol'], msg, { message: msg });
+  }
   const terms = { policy, keyId, needsCredential: false, metadata: null, concat: null };
-  const facts = { ...file, size, deferred: null, digest, terms: protocol === 'TUS' ? terms : null };
-  return insertTarget(deps, viewer, facts);
+  const many = { deferred: null, terms: protocol === 'PUT' ? null : terms };
+  const target = await insertTarget(deps, viewer, { ...file, ...many, size, digest, protocol });
+  return isByParts ? beginParts(deps, target) : target;
+}
+
+/** The row is there before anything is in the store: so that goes with the row, whatever happens in between. */
+async function beginParts(
+  deps: CreateUploadTargetDependencies,
+  target: UploadTargetRow & { expiresAt: Date },
+): Promise<UploadTargetRow & { expiresAt: Date }> {
+  const { id, organizationId, documentKey } = target;
+  try {
+    const place = (await deps.storage.direct?.parts.begin(documentKey)) ?? null;
+    const open = { id, organizationId, state: 'OPEN' as const };
+    await deps.database.write((manager) => moveTarget(manager, open, { state: 'OPEN', place }));
+    return Object.assign(target, { place });
+  } catch (error) {
+    await terminateUpload(deps, target).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Facts about the bytes that are to come. */
-export interface TargetFacts extends Pick<UploadTargetRow, 'fileName' | 'contentType' | 'size' | 'deferred'> {
+export interface TargetFacts
+  extends Pick<UploadTargetRow, 'fileName' | 'contentType' | 'size' | 'deferred' | 'protocol'> {
   digest: Digest | null;
   /** Null: all bytes come in one request. */
   terms: ResumableTerms | null;
@@ -74,7 +101,7 @@ export interface TargetFacts extends Pick<UploadTargetRow, 'fileName' | 'content
 
 /** Makes the row of a target whose facts have been checked. */
 export async function insertTarget(
-  deps: Omit<CreateUploadTargetDependencies, 'policies'>,
+  deps: Omit<CreateUploadTargetDependencies, 'policies' | 'storage'>,
   { organizationId, principal }: Viewer,
   { digest, ...facts }: TargetFacts,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
@@ -96,7 +123,6 @@ export async function insertTarget(
     md5: null,
     sha256: null,
     utf8: null,
-    protocol: facts.terms ? ('TUS' as const) : ('PUT' as const),
     received: 0,
     place: null,
     createdAt: now,
@@ -147,16 +173,33 @@ export interface OfferUploadDependencies {
 
 export const tusVersion = '1.0.0';
 
-/** URL and headers for the bytes of a target: the store's own if it takes them. */
+/** The place that the bytes of a target go to. */
+export interface UploadOffer extends DirectUploadTarget {
+  /** Bytes of each part; null unless the target is sent in parts. */
+  partSize: number | null;
+}
+
+/** URL and headers for the bytes of a target: the store's own if it takes them. For one in parts those of the first part. */
 export async function offerUpload(
   { storage: { direct }, uploadUrl }: OfferUploadDependencies,
-  target: Pick<UploadTargetRow, 'id' | 'documentKey' | 'size' | 'contentType' | 'createdAt' | 'protocol'>,
-): Promise<DirectUploadTarget> {
-  const { id, documentKey, size, contentType, createdAt, protocol } = target;
-  if (protocol === 'TUS') return { url: uploadUrl(id), headers: { 'Tus-Resumable': tusVersion } };
-  if (direct === null || size > direct.maxSize) {
-    return { url: uploadUrl(id), headers: contentType === '' ? {} : { 'Content-Type': contentType } };
-  }
+  target: OfferedTarget,
+): Promise<UploadOffer> {
+  const { id, documentKey, size, contentType, createdAt, protocol, place } = target;
+  const ours = { url: uploadUrl(id), partSize: null };
+  if (protocol === 'TUS') return { ...ours, headers: { 'Tus-Resumable': tusVersion } };
   const validity = { from: createdAt, seconds: uploadTargetLifetimeMs / 1_000 };
-  return direct.uploadTarget(documentKey, { size, contentType, validity });
+  if (direct && place !== null) {
+    const partSize = direct.parts.partSize(size);
+    const first = { number: 1, size: Math.min(size, partSize), validity };
+    return { url: await direct.parts.partUrl(documentKey, place, first), headers: {}, partSize };
+  }
+  if (direct === null || size > direct.maxSize) {
+    return { ...ours, headers: contentType === '' ? {} : { 'Content-Type': contentType } };
+  }
+  return { ...(await direct.uploadTarget(documentKey, { size, contentType, validity })), partSize: null };
 }
+
+type OfferedTarget = Pick<
+  UploadTargetRow,
+  'id' | 'documentKey' | 'size' | 'contentType' | 'createdAt' | 'protocol' | 'place'
+>;

@@ -1,7 +1,7 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
 import { uploadTargetLifetimeMs } from './create-upload-target.js';
 
 /** A target, and how far it is. */
@@ -41,7 +41,17 @@ export async function findTarget(
   const target = await database.read.findOneBy(UploadTargetRow, mine);
   if (!target) return null;
   const progress = progressOf(target, clock());
-  const isSentToStore = target.protocol === 'PUT' && target.state !== 'FINISHED' && storage.direct !== null;
-  const sent = isSentToStore ? await storage.direct?.incoming(documentKey) : null;
-  return sent ? { ...progress, received: sent.size } : progress;
+  const received = storage.direct ? await sizeSent(storage.direct, target) : null;
+  return { ...progress, received: received ?? progress.received };
+}
+
+/** Bytes that the store has; null unless they are sent to the store itself, and on their way. */
+async function sizeSent(
+  direct: DirectAccess,
+  { documentKey, protocol, state, place }: UploadTargetRow,
+): Promise<number | null> {
+  if (state === 'FINISHED' || protocol === 'TUS') return null;
+  if (protocol === 'PUT') return (await direct.incoming(documentKey))?.size ?? null;
+  const parts = place === null ? null : await direct.parts.list(documentKey, place);
+  return parts?.reduce((sum, { size }) => sum + size, 0) ?? null;
 }

@@ -4,11 +4,11 @@ import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
-import type { Storage } from '../storage/storage.js';
+import type { DirectAccess, IncomingPart, Storage } from '../storage/storage.js';
 import { condemnKeys } from './condemn-keys.js';
 import { type FinishResumableDependencies, finishResumable } from './finish-resumable.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { isWhole } from './resumable.js';
+import { isExpired, isWhole } from './resumable.js';
 import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 
 export interface FinishUploadDependencies extends FinishResumableDependencies {
@@ -34,7 +34,7 @@ const polls = 50;
  */
 export async function finishUpload(
   deps: FinishUploadDependencies,
-  { organizationId }: Viewer,
+  { organizationId }: Pick<Viewer, 'organizationId'>,
   documentKey: string,
 ): Promise<void> {
   const { direct } = deps.storage;
@@ -49,14 +49,73 @@ export async function finishUpload(
       await sleep(pollMs);
       continue;
     }
-    const incoming = await direct.incoming(documentKey);
-    // Whoever has died may have come as far as to remove what waited.
-    if (incoming ? incoming.size !== target.size : !(await isCopied(deps.storage, target))) return;
+    const accept = await findSent(deps, direct, target);
+    if (accept === null) return;
     const lease = await take(deps, target);
     if (lease === null) continue;
-    const copy = async (signal: AbortSignal) => !incoming || direct.accept(documentKey, incoming.tag, signal);
-    await finishHeld(deps, { ...target, ...lease }, copy);
+    await finishHeld(deps, { ...target, ...lease }, accept);
     return;
+  }
+}
+
+/** Makes what was sent to the store the object of its key. False: it was changed meanwhile. */
+type Accept = (signal: AbortSignal) => Promise<boolean>;
+
+/** Null where the store does not have all of it. */
+async function findSent(
+  deps: FinishUploadDependencies,
+  direct: DirectAccess,
+  target: Unfinished,
+): Promise<Accept | null> {
+  const { documentKey, size, protocol } = target;
+  if (protocol === 'S3_MULTIPART') return findParts(deps, direct, target);
+  const incoming = await direct.incoming(documentKey);
+  if (incoming === null) {
+    // Whoever has died may have come as far as to remove what waited.
+    const isCopied = target.state === 'RECEIVING' && (await deps.storage.size(documentKey)) === size;
+    return isCopied ? async () => true : null;
+  }
+  return incoming.size === size ? (signal) => direct.accept(documentKey, incoming.tag, signal) : null;
+}
+
+async function findParts(
+  { storage, clock }: FinishUploadDependencies,
+  direct: DirectAccess,
+  target: Unfinished,
+): Promise<Accept | null> {
+  const { documentKey, size, place } = target;
+  if (place === null || isExpired(target, clock())) return null;
+  const isComplete = async () => (await storage.size(documentKey)) === size;
+  const parts = await direct.parts.list(documentKey, place);
+  // Whoever has died may have come as far as to complete it.
+  if (parts === null) return (await isComplete()) ? async () => true : null;
+  if (missingParts(direct, target, parts).length > 0) return null;
+  return async (signal) => (await direct.parts.complete(documentKey, place, parts, signal)) || isComplete();
+}
+
+/** Bytes of a part, numbered from 1; null for a number that no part of the target has. */
+export function sizeOfPart(
+  { parts }: DirectAccess,
+  { size }: Pick<UploadTargetRow, 'size'>,
+  number: number,
+): number | null {
+  const usual = parts.partSize(size);
+  const left = size - (number - 1) * usual;
+  return number === 1 || (number > 1 && left > 0) ? Math.min(usual, left) : null;
+}
+
+/** The numbers of parts that are not there, or not as long as they must be. */
+export function missingParts(
+  direct: DirectAccess,
+  target: Pick<UploadTargetRow, 'size'>,
+  parts: readonly IncomingPart[],
+): number[] {
+  const sizes = new Map(parts.map(({ number, size }) => [number, size]));
+  const missing: number[] = [];
+  for (let number = 1; ; number += 1) {
+    const size = sizeOfPart(direct, target, number);
+    if (size === null) return missing;
+    if (sizes.get(number) !== size) missing.push(number);
   }
 }
 
@@ -96,13 +155,6 @@ const leaseOf = ({ size }: UploadTargetRow) => leaseMs + Math.ceil(size / bytesP
 
 const isInHand = ({ state, acceptingUntil }: UploadTargetRow, now: Date) =>
   state === 'RECEIVING' && acceptingUntil !== null && acceptingUntil > now;
-
-async function isCopied(
-  storage: Pick<Storage, 'size'>,
-  { state, documentKey, size }: UploadTargetRow,
-): Promise<boolean> {
-  return state === 'RECEIVING' && (await storage.size(documentKey)) === size;
-}
 
 interface Lease {
   state: 'RECEIVING';

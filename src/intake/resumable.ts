@@ -76,7 +76,10 @@ export const isWhole = ({ received, size, deferred }: UploadTargetRow): boolean 
   deferred !== true && received === size;
 
 /** Holds an upload against its policy as that is now. Throws every fault at once. */
-export function checkTerms({ policies, maxFileSize }: ResumableDependencies, upload: UploadTargetRow): void {
+export function checkTerms(
+  { policies, maxFileSize }: Pick<ResumableDependencies, 'policies' | 'maxFileSize'>,
+  upload: UploadTargetRow,
+): void {
   const { fileName, contentType, size, terms } = upload;
   const faults = new Faults();
   const limit = maxFileSize;

@@ -113,7 +113,7 @@ export async function finishTarget(
   now: Date,
   digests: (Digests & { isUtf8: boolean }) | null = null,
 ): Promise<boolean> {
-  const isLate = protocol === 'TUS' || (expiresAt !== null && expiresAt < now);
+  const isLate = protocol !== 'PUT' || (expiresAt !== null && expiresAt < now);
   const finished = {
     state: 'FINISHED' as const,
     acceptingUntil: null,

@@ -10,9 +10,11 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { S3Location } from '../config/storage-settings.js';
 import { assertDocumentKey } from './document-key.js';
 import { nullWhereChanged, nullWhereMissing, onStore } from './s3-client.js';
+import { S3DirectParts } from './s3-direct-parts.js';
 import type {
   DirectAccess,
   DirectDownload,
+  DirectParts,
   DirectUploadTarget,
   IncomingObject,
   PresignedUpload,
@@ -27,12 +29,14 @@ const maxCopySize = 5 * 1024 ** 3;
 
 export class S3DirectAccess implements DirectAccess {
   readonly maxSize = maxCopySize;
+  readonly parts: DirectParts;
   readonly #client: S3Client;
   readonly #location: S3Location;
 
   constructor(client: S3Client, location: S3Location) {
     this.#client = client;
     this.#location = location;
+    this.parts = new S3DirectParts(client, (key) => this.#object(key));
   }
 
   async uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget> {

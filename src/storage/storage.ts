@@ -122,6 +122,7 @@ export interface ByteRange {
 export interface DirectAccess {
   /** Bytes that can be sent so. */
   readonly maxSize: number;
+  readonly parts: DirectParts;
   uploadTarget(key: string, upload: PresignedUpload): Promise<DirectUploadTarget>;
   /** The object that waits under the key; null if nothing has come. */
   incoming(key: string): Promise<IncomingObject | null>;
@@ -131,6 +132,39 @@ export interface DirectAccess {
    */
   accept(key: string, tag: string, signal: AbortSignal): Promise<boolean>;
   downloadUrl(key: string, download: DirectDownload): Promise<string>;
+}
+
+/**
+ * Objects that clients send to the store in parts, numbered from 1. Nothing is at the key until `complete` has made one object of
+ * them: from then on the URLs of its parts can change nothing. `Storage.remove` gives up those that are not complete.
+ */
+export interface DirectParts {
+  /** Bytes of each part of an object of `size`; the last may have fewer. */
+  partSize(size: number): number;
+  /** Begins an object. The result names it beside its key. */
+  begin(key: string): Promise<string>;
+  /** The URL that takes exactly so many bytes as a part, by PUT. */
+  partUrl(key: string, upload: string, part: PresignedPart): Promise<string>;
+  /** Those that have come, in the order of their numbers; null once the object is complete or given up. */
+  list(key: string, upload: string): Promise<IncomingPart[] | null>;
+  /** Makes one object of these parts. False if one of them is another by now, or if the object is complete or given up. */
+  complete(
+    key: string,
+    upload: string,
+    parts: readonly IncomingPart[],
+    signal: AbortSignal,
+  ): Promise<boolean>;
+}
+
+export interface PresignedPart {
+  number: number;
+  /** Bytes; no more and no fewer are taken. */
+  size: number;
+  validity: Validity;
+}
+
+export interface IncomingPart extends IncomingObject {
+  number: number;
 }
 
 export interface IncomingObject {

@@ -4,8 +4,11 @@ import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 /** OPEN: waits for its bytes. RECEIVING: a request is bringing them. FINISHED: they are stored. */
 export type UploadTargetState = 'OPEN' | 'RECEIVING' | 'FINISHED';
 
-/** PUT: all bytes come in one request, to us or to the store. TUS: in as many as it takes, to us. */
-export type UploadProtocol = 'PUT' | 'TUS';
+/**
+ * PUT: all bytes come in one request, to us or to the store. TUS: in as many as it takes, to us. S3_MULTIPART: in parts, to the
+ * store.
+ */
+export type UploadProtocol = 'PUT' | 'TUS' | 'S3_MULTIPART';
 
 /** The terms of an upload in several requests, as it was made. */
 export interface ResumableTerms {
@@ -19,6 +22,8 @@ export interface ResumableTerms {
   metadata: string | null;
   /** Upload-Concat, as it was sent. */
   concat: string | null;
+  /** True if it came by Resumable Uploads for HTTP, not by tus. */
+  isHttp?: boolean;
 }
 
 /** Leave to store one object directly, once. */
@@ -89,7 +94,7 @@ export class UploadTargetRow {
   @Column({ ...sizeColumn('received'), default: 0 })
   received!: number;
 
-  /** By TUS: where these lie until they are whole. */
+  /** By TUS: where these lie until they are whole. By S3_MULTIPART: the name that the store has for what its parts make. */
   @Column({ type: 'text', name: 'place', nullable: true })
   place!: string | null;
 

@@ -6,8 +6,6 @@ import { deleteAttachment } from '../../attachments/delete-attachment.js';
 import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
 import { restoreAttachment } from '../../attachments/trash.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
-import { createUploadTarget, offerUpload } from '../../intake/create-upload-target.js';
-import { progressOf } from '../../intake/find-target.js';
 import { claimAttachment } from '../../links/claim-attachment.js';
 import { linkAttachments } from '../../links/link-attachments.js';
 import { releaseAttachment, rescanAttachment } from '../../verdicts/reconsider.js';
@@ -17,7 +15,6 @@ import { toAttachment } from '../types/attachment.js';
 import {
   CopyAttachmentInput,
   CreateAttachmentInput,
-  CreateUploadTargetInput,
   toCreation,
   toMetadata,
   UpdateAttachmentInput,
@@ -35,7 +32,6 @@ import {
   ClaimAttachmentPayload,
   CopyAttachmentPayload,
   CreateAttachmentPayload,
-  CreateUploadTargetPayload,
   DeleteAttachmentPayload,
   DeleteRecordAttachmentsPayload,
   LinkAttachmentsPayload,
@@ -45,7 +41,6 @@ import {
   UpdateAttachmentPayload,
 } from '../types/payloads.js';
 import { type KnownField, toRecordField } from '../types/record.js';
-import { toUploadTarget } from '../types/upload.js';
 
 /** Paths into inputs that name what a record authorizer is asked about. */
 const namedAttachment = ['input', 'attachmentId'];
@@ -62,19 +57,6 @@ export class Mutations {
   ): Promise<CreateAttachmentPayload> {
     const creation = { ...toCreation(input), content: input.content };
     return { attachment: toAttachment(await createAttachment(context.deps, context, creation)) };
-  }
-
-  @Mutation(() => CreateUploadTargetPayload, {
-    description: 'Makes a URL that takes the bytes of one file, past GraphQL.',
-  })
-  async createUploadTarget(
-    @Arg('input', () => CreateUploadTargetInput) input: CreateUploadTargetInput,
-    @Ctx() { deps, viewer }: GraphqlContext,
-  ): Promise<CreateUploadTargetPayload> {
-    const { contentType = null, digest = null, policy = null } = input;
-    const target = await createUploadTarget(deps, viewer, { ...input, contentType, digest, policy });
-    const progress = progressOf(target, deps.clock());
-    return { target: toUploadTarget(progress, await offerUpload(deps, target)) };
   }
 
   @Mutation(() => UpdateAttachmentPayload, {

@@ -4,8 +4,6 @@ import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/organizations.js';
 import { toPageRequest } from '../../database/page.js';
 import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
-import { offerUpload } from '../../intake/create-upload-target.js';
-import { findTarget } from '../../intake/find-target.js';
 import { checkRecord } from '../../model/record.js';
 import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
@@ -20,7 +18,7 @@ import { ErrorCodeInfo } from '../types/payloads.js';
 import { Usage, ViewerType } from '../types/principal.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
 import { Node } from '../types/scalars.js';
-import { toUploadPolicy, toUploadTarget, UploadPolicy, UploadTarget } from '../types/upload.js';
+import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver()
 export class Queries {
@@ -120,19 +118,6 @@ export class Queries {
     for (const [index, ref] of refs.entries()) checkRecord(faults, ref, ['refs', index]);
     faults.throwIfAny();
     return refs.map(toHostRecord);
-  }
-
-  @Query(() => UploadTarget, {
-    nullable: true,
-    description: "A target of the viewer's own; null where there is none.",
-  })
-  async uploadTarget(
-    @Arg('documentKey', () => String, { description: 'The key that the target has given out.' })
-    documentKey: string,
-    @Ctx() { deps, viewer }: GraphqlContext,
-  ): Promise<UploadTarget | null> {
-    const found = await findTarget(deps, viewer, documentKey);
-    return found && toUploadTarget(found, await offerUpload(deps, found));
   }
 
   @Query(() => UploadPolicy, { description: 'What an upload must satisfy, before it is tried.' })

@@ -1,9 +1,9 @@
 import { Field, ID, InputType } from 'type-graphql';
 import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
 import type { Intake } from '../../intake/intake.js';
-import { DigestAlgorithm, TextFormat, UploadProtocol, WebhookInteraction } from './enums.js';
+import { DigestAlgorithm, TextFormat, WebhookInteraction } from './enums.js';
 import { idempotent, RecordInput } from './inputs.js';
-import { JsonObject, SafeInt, Upload, Url } from './scalars.js';
+import { JsonObject, Upload, Url } from './scalars.js';
 
 const optional = { nullable: true } as const;
 
@@ -168,38 +168,6 @@ export class CopyAttachmentInput {
 
   @Field(() => String, { nullable: true, description: idempotent })
   idempotencyKey?: string | null;
-}
-
-@InputType({ description: 'Asks for a URL that takes the bytes, past GraphQL.' })
-export class CreateUploadTargetInput {
-  @Field(() => String, { description: 'The name of the file, which decides on its extension.' })
-  fileName!: string;
-
-  @Field(() => String, { nullable: true, description: 'Left out or empty: found in the bytes.' })
-  contentType?: string | null;
-
-  @Field(() => DigestInput, {
-    nullable: true,
-    description: 'Refused with DIGEST_MISMATCH where the bytes disagree.',
-  })
-  digest?: DigestInput | null;
-
-  @Field(() => SafeInt, {
-    description: 'Bytes that will come. Any other number is refused with SIZE_MISMATCH.',
-  })
-  size!: number;
-
-  @Field(() => String, {
-    nullable: true,
-    description: "Named policy to check against; null: the service's own default.",
-  })
-  policy?: string | null;
-
-  @Field(() => UploadProtocol, {
-    defaultValue: UploadProtocol.PUT,
-    description: 'The way that the bytes will be sent.',
-  })
-  protocol!: keyof typeof UploadProtocol;
 }
 
 export function toMetadata({ type, attributes }: AttachmentMetadataInput): Metadata {

@@ -87,13 +87,17 @@ registerEnumType(DigestAlgorithm, {
   },
 });
 
-export const UploadProtocol = { PUT: 'PUT', TUS: 'TUS' } as const;
+export const UploadProtocol = { PUT: 'PUT', TUS: 'TUS', S3_MULTIPART: 'S3_MULTIPART' } as const;
 registerEnumType(UploadProtocol, {
   name: 'UploadProtocol',
   description: 'The ways to send the bytes of an upload target.',
   valuesConfig: {
     PUT: { description: 'All bytes in one PUT.' },
     TUS: { description: 'tus 1.0.0: HEAD and PATCH at the url, to go on where it broke off.' },
+    S3_MULTIPART: {
+      description:
+        'In parts of partSize bytes to the object store itself, each by a URL of signUploadParts; then completeUploadTarget. Refused where bytes are kept in no store.',
+    },
   },
 });
 

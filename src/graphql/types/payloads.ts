@@ -4,7 +4,7 @@ import { Attachment } from './attachment.js';
 import { AttachmentErrorCode, RejectionReason } from './enums.js';
 import { AttachmentLink, HostRecord, RecordField } from './record.js';
 import { DateTime } from './scalars.js';
-import { UploadTarget } from './upload.js';
+import { UploadPartTarget, UploadTarget } from './upload.js';
 
 @ObjectType({ simpleResolvers: true })
 export class CreateAttachmentPayload {
@@ -95,6 +95,24 @@ export class DeleteRecordAttachmentsPayload {
 export class CreateUploadTargetPayload {
   @Field(() => UploadTarget, { description: 'The target, which is good until it expires.' })
   target!: UploadTarget;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class SignUploadPartsPayload {
+  @Field(() => [UploadPartTarget], { description: 'A URL for each number, in the order of the input.' })
+  parts!: UploadPartTarget[];
+}
+
+@ObjectType({ simpleResolvers: true })
+export class CompleteUploadTargetPayload {
+  @Field(() => UploadTarget, { description: 'The target, FINISHED.' })
+  target!: UploadTarget;
+}
+
+@ObjectType({ simpleResolvers: true })
+export class AbortUploadTargetPayload {
+  @Field(() => String, { description: 'The key that is gone.' })
+  documentKey!: string;
 }
 
 @ObjectType({ simpleResolvers: true })

@@ -1,7 +1,10 @@
-import { Field, Int, ObjectType } from 'type-graphql';
+import { Field, InputType, Int, ObjectType } from 'type-graphql';
+import type { UploadOffer } from '../../intake/create-upload-target.js';
 import type { UploadTargetProgress } from '../../intake/find-target.js';
+import type { PartOffer } from '../../intake/upload-parts.js';
 import type { Policy } from '../../policies/policy.js';
-import type { DirectUploadTarget } from '../../storage/storage.js';
+import type { IncomingPart } from '../../storage/storage.js';
+import { DigestInput } from './creation-inputs.js';
 import { ExtensionRule, Sharing, UploadProtocol, UploadTargetState } from './enums.js';
 import { DateTime, SafeInt, Url } from './scalars.js';
 
@@ -73,7 +76,8 @@ export class UploadTarget {
   documentKey!: string;
 
   @Field(() => Url, {
-    description: 'The URL, which needs no credential unless the upload was made by POST /uploads.',
+    description:
+      'The URL, which needs no credential unless the upload was made by POST /uploads. In parts: that of part 1.',
   })
   url!: string;
 
@@ -99,17 +103,116 @@ export class UploadTarget {
   })
   headers!: HttpHeader[];
 
+  @Field(() => SafeInt, {
+    nullable: true,
+    description: 'Bytes of each part but the last, which may have fewer; null unless it is sent in parts.',
+  })
+  partSize!: number | null;
+
   @Field(() => DateTime, { description: 'The time from which on it takes no bytes.' })
   expiresAt!: Date;
 }
 
 export function toUploadTarget(
   { received, state, expiresAt, ...target }: UploadTargetProgress,
-  { url, headers: given }: DirectUploadTarget,
+  { url, headers: given, partSize }: UploadOffer,
 ): UploadTarget {
   const { documentKey, protocol, deferred } = target;
   const size = deferred ? received : target.size;
   const headers = Object.entries(given).map(([name, value]) => ({ name, value }));
-  const method = protocol === 'PUT' ? 'PUT' : 'PATCH';
-  return { documentKey, url, method, headers, expiresAt, protocol, state, received, size };
+  const method = protocol === 'TUS' ? 'PATCH' : 'PUT';
+  return { documentKey, url, method, headers, partSize, expiresAt, protocol, state, received, size };
+}
+
+@ObjectType({ description: 'Where one part of an upload target goes.', simpleResolvers: true })
+export class UploadPartTarget {
+  @Field(() => Int, { description: 'Its place, from 1.' })
+  partNumber!: number;
+
+  @Field(() => SafeInt, { description: 'Exactly so many bytes are taken.' })
+  size!: number;
+
+  @Field(() => String, { description: 'The HTTP method.' })
+  method!: string;
+
+  @Field(() => Url, { description: 'The URL, which needs no credential.' })
+  url!: string;
+
+  @Field(() => DateTime, { description: 'The time from which on the URL takes no bytes; ask for another.' })
+  expiresAt!: Date;
+}
+
+export const toUploadPartTarget = (offer: PartOffer): UploadPartTarget => ({ ...offer, method: 'PUT' });
+
+@ObjectType({ description: 'A part that the store has.', simpleResolvers: true })
+export class UploadPart {
+  @Field(() => Int, { description: 'Its place, from 1.' })
+  partNumber!: number;
+
+  @Field(() => SafeInt, { description: 'Bytes.' })
+  size!: number;
+
+  @Field(() => String, { description: "The store's ETag." })
+  tag!: string;
+}
+
+export const toUploadPart = ({ number, size, tag }: IncomingPart): UploadPart => ({
+  partNumber: number,
+  size,
+  tag,
+});
+
+@InputType({ description: 'Asks for a URL that takes the bytes, past GraphQL.' })
+export class CreateUploadTargetInput {
+  @Field(() => String, { description: 'The name of the file, which decides on its extension.' })
+  fileName!: string;
+
+  @Field(() => String, { nullable: true, description: 'Left out or empty: found in the bytes.' })
+  contentType?: string | null;
+
+  @Field(() => DigestInput, {
+    nullable: true,
+    description: 'Refused with DIGEST_MISMATCH where the bytes disagree.',
+  })
+  digest?: DigestInput | null;
+
+  @Field(() => SafeInt, {
+    description: 'Bytes that will come. Any other number is refused with SIZE_MISMATCH.',
+  })
+  size!: number;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Named policy to check against; null: the service's own default.",
+  })
+  policy?: string | null;
+
+  @Field(() => UploadProtocol, {
+    defaultValue: UploadProtocol.PUT,
+    description: 'The way that the bytes will be sent.',
+  })
+  protocol!: keyof typeof UploadProtocol;
+}
+
+const ownTarget = "The key of a target of the viewer's own, made with S3_MULTIPART.";
+
+@InputType({ description: 'Asks for URLs that take parts of a target.' })
+export class SignUploadPartsInput {
+  @Field(() => String, { description: ownTarget })
+  documentKey!: string;
+
+  @Field(() => [Int], { description: 'The places of the parts, from 1.' })
+  partNumbers!: number[];
+}
+
+@InputType({ description: 'All parts of the target have been sent.' })
+export class CompleteUploadTargetInput {
+  @Field(() => String, { description: ownTarget })
+  documentKey!: string;
+}
+
+@InputType({ description: 'The bytes of the target are not wanted any more.' })
+export class AbortUploadTargetInput {
+  @Field(() => String, { description: ownTarget })
+  documentKey!: string;
 }

@@ -1,4 +1,5 @@
 import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import type { AppParts } from '../../../src/app.js';
 import type { S3Location } from '../../../src/config/storage-settings.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { createS3Client } from '../../../src/storage/s3-client.js';
@@ -41,6 +42,10 @@ export class Bucket {
   }
 }
 
-export function startOnBucket(location: S3Location, env: Record<string, string> = {}): Promise<TestService> {
-  return startService({ ...allStored, ...storageEnvironment(location), ...env });
+export function startOnBucket(
+  location: S3Location,
+  env: Record<string, string> = {},
+  parts: AppParts = {},
+): Promise<TestService> {
+  return startService({ ...allStored, ...storageEnvironment(location), ...env }, parts);
 }
