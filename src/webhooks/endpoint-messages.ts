@@ -39,7 +39,7 @@ interface Snapshot {
 /** Members of the audit event's details that are told. What is not listed stays inside. */
 const toldDetails = [
   ...['record', 'field', 'because', 'from', 'to', 'copyOf', 'deletedAt', 'restorableUntil'],
-  ...['version', 'sha256', 'fault'],
+  ...['version', 'sha256', 'damage'],
 ];
 
 /**

@@ -16,6 +16,7 @@ export const webhookEvents = [
   'ATTACHMENT_RESTORED',
   'ATTACHMENT_PURGED',
   'ATTACHMENT_DAMAGED',
+  'ATTACHMENT_REPAIRED',
   'PING',
 ] as const;
 

@@ -31,6 +31,7 @@ registerEnumType(WebhookEvent, {
     ATTACHMENT_LINKED: { description: 'A field took it up, which in an EXCLUSIVE field claims it.' },
     ATTACHMENT_PURGED: { description: 'Deleted for good by the service, since it had expired.' },
     ATTACHMENT_REJECTED: { description: 'It, or new content for it, was rejected.' },
+    ATTACHMENT_REPAIRED: { description: 'Its stored bytes are whole again.' },
     ATTACHMENT_REPLACED: { description: 'Somebody brought new content for it.' },
     ATTACHMENT_RESTORED: { description: 'Somebody took it out of the trash.' },
     ATTACHMENT_TRANSFERRED: { description: 'It was given from one record to another.' },
