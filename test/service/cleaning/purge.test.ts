@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import {
+  WebhookDeliveryRow,
+  type WebhookDeliveryState,
+} from '../../../src/database/entities/webhook-delivery.js';
+import { insertRows } from '../../../src/database/insert-row.js';
 import type { AttachmentData } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { startService } from '../../support/service.js';
@@ -161,4 +166,30 @@ test('idempotency keys go after a day', async () => {
   await purge.cleanUp();
   expect((await purge.stage.ledger.count()).idempotencyKeys).toBe(1);
   expect((await purge.upload({ idempotencyKey: 'one', record: task('1') })).id).not.toBe(first.id);
+});
+
+test('deliveries of webhook endpoints go after their retention, unless they wait still', async () => {
+  const { database } = purge.stage.ledger;
+  const delivery = (subscriptionId: string, state: WebhookDeliveryState, endpointId: string | null) => ({
+    ...{ id: uuidv7(), organizationId: uuidv7(), attachmentId: uuidv7(), subscriptionId, endpointId, state },
+    ...{ uri: 'http://127.0.0.1:9/', interaction: 'ATTACHMENT_CREATED' as const, body: '{}' },
+    ...{ attempts: 1, attemptsBefore: 0, lastStatusCode: null, lastError: null, nextAttemptAt: null },
+    ...{ createdAt: new Date(purge.now), deliveredAt: null },
+  });
+  const rows = [
+    delivery('done', 'DELIVERED', 'endpoint'),
+    delivery('failed', 'FAILED', 'endpoint'),
+    delivery('waits', 'QUEUED', 'endpoint'),
+    delivery('an upload has named it', 'DELIVERED', null),
+  ];
+  await database.write((manager) => insertRows(manager, WebhookDeliveryRow, rows));
+  const left = async () => {
+    const found = await database.read.find(WebhookDeliveryRow, { order: { id: 'ASC' } });
+    return found.map(({ subscriptionId }) => subscriptionId);
+  };
+  await purge.cleanUp();
+  expect(await left()).toHaveLength(4);
+  purge.now += day;
+  await purge.cleanUp();
+  expect(await left()).toEqual(['waits', 'an upload has named it']);
 });

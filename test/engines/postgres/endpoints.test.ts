@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { bodyOf, endpoint } from '../../service/webhooks/endpoint-operations.js';
+import { startReceiver, verify } from '../../service/webhooks/receiver.js';
+import { waitFor } from '../../service/webhooks/stage.js';
+import { report } from '../../support/report.js';
+import { roundsOf } from '../../support/seeded-random.js';
+import type { SpawnedService } from '../../support/spawned-service.js';
+import { Cluster } from './cluster.js';
+
+const files = 12;
+/** Workers that are killed meanwhile. Another takes over what they held after 20 seconds or so. */
+const kills = roundsOf(0);
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await Cluster.open();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+const change = ({ client }: SpawnedService, verb: string, input: object) => {
+  const type = `${verb[0]?.toUpperCase()}${verb.slice(1)}Input`;
+  return client.ask(`mutation ($input: ${type}!) { ${verb}(input: $input) { __typename } }`, { input });
+};
+
+test('two processes change attachments, and two others tell an endpoint of it: all, and in order', async () => {
+  await using receiver = await startReceiver();
+  const settings = { SCANNER: 'none' };
+  const [here, there] = await Promise.all([
+    cluster.serve(settings, ['--no-work']),
+    cluster.serve(settings, ['--no-work']),
+  ]);
+  await Promise.all([cluster.work(settings), cluster.work(settings)]);
+  const events = ['ATTACHMENT_CREATED', 'ATTACHMENT_UPDATED', 'ATTACHMENT_DELETED'];
+  const { secret } = await endpoint(here.client, 'create', { uri: receiver.uri, events });
+  const doomed = await Promise.all(Array.from({ length: kills }, () => cluster.work(settings)));
+  const ids = await Promise.all(
+    Array.from({ length: files }, async () => {
+      const { id: attachmentId } = await here.client.upload({ content: 'x', name: '0.txt' });
+      await change(there, 'updateAttachment', { attachmentId, fileName: '1.txt' });
+      await change(here, 'updateAttachment', { attachmentId, fileName: '2.txt' });
+      await change(there, 'deleteAttachment', { attachmentId });
+      return attachmentId;
+    }),
+  );
+  for (const worker of doomed) {
+    worker.kill('SIGKILL');
+    await pause(50);
+  }
+  const distinct = () =>
+    receiver.received.filter(
+      ({ headers }, index, all) =>
+        all.findIndex((each) => each.headers['webhook-id'] === headers['webhook-id']) === index,
+    );
+  for (let round = 0; round < 8 && distinct().length < files * 4; round += 1)
+    await waitFor(() => (distinct().length === files * 4 ? true : undefined)).catch(() => undefined);
+  const bodies = distinct().map(bodyOf);
+  for (const id of ids) {
+    const own = bodies.filter(({ data }) => data.attachment.id === id);
+    const told = own.map(({ type, data }) => [type, Reflect.get(data.attachment, 'fileName') as string]);
+    expect(told).toEqual([
+      ['attachment_created', '0.txt'],
+      ['attachment_updated', '1.txt'],
+      ['attachment_updated', '2.txt'],
+      ['attachment_deleted', '2.txt'],
+    ]);
+  }
+  for (const each of receiver.received) verify(each, secret);
+  report(
+    `${files * 4} events by two processes, told by two, ${kills} killed: ${receiver.received.length} webhooks`,
+  );
+}, 120_000);
