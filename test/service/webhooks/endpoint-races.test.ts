@@ -64,7 +64,7 @@ test('while secrets rotate, each delivery is signed by one that its receiver kno
   await endpoint(service.client, 'delete', { id });
 });
 
-test('of events at once each attachment has its own in order, and each is sent once', async () => {
+test('each attachment has its own of many events at once in order, and each is sent once', async () => {
   const { id } = await open();
   const from = receiver.received.length;
   const uploaded = await uploadSome(8);
