@@ -34,6 +34,7 @@ export const errorTable = {
   },
   DOCUMENT_KEY_UNKNOWN: { status: 404, message: 'There is no such document key.' },
   NOT_APPROVED: { status: 409, message: 'The attachment has not been approved.', retryable },
+  DAMAGED: { status: 409, message: 'The stored content is not what was uploaded.' },
   WEBHOOK_URI_NOT_ALLOWED: { status: 400, message: 'This webhook address is not allowed.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests.', retryable },
   QUOTA_EXCEEDED: { status: 413, message: 'The organization may not store as much.' },

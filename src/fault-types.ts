@@ -202,6 +202,7 @@ export const faultTypes = {
     not_approved: 'Its content has no good verdict yet.',
     rejected: 'It was rejected, and cannot be linked.',
   },
+  DAMAGED: { damaged: 'Its stored bytes are gone, or are not those that were uploaded.' },
   WEBHOOK_URI_NOT_ALLOWED: {
     invalid_url: 'It is no absolute URL of at most limit characters.',
     invalid_scheme: 'It is neither http nor https.',

@@ -10,6 +10,7 @@ export interface AttachmentFilter {
   status?: readonly Verdict[] | undefined;
   claimed?: boolean | undefined;
   linked?: boolean | undefined;
+  damaged?: boolean | undefined;
   /** Claimed by, or linked to, this record. */
   record?: RecordRef | undefined;
   /** Exact, or a family such as `image/*`. */
@@ -37,6 +38,8 @@ const conditions: { [Name in keyof AttachmentFilter]-?: Condition<NonNullable<At
   claimed: (_, claimed) => `a.record_id IS ${claimed ? 'NOT NULL' : 'NULL'}`,
   linked: (_, linked) =>
     `(SELECT 1 FROM links WHERE links.attachment_id = a.id LIMIT 1) IS ${linked ? 'NOT NULL' : 'NULL'}`,
+  damaged: (_, damaged) =>
+    `(SELECT blobs.damaged_at FROM blobs WHERE blobs.id = a.blob_id) IS ${damaged ? 'NOT NULL' : 'NULL'}`,
   record: (sql, { type, id }, organizationId) => {
     const isRecords = (table: string) =>
       `${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
@@ -82,6 +85,7 @@ export function conditionsOf(filter: AttachmentFilter, sql: Parameters, organiza
 }
 
 const lookUps: readonly string[] = [
+  'damaged',
   'status',
   'linked',
   'record',

@@ -59,11 +59,13 @@ export async function findCandidates(
 }
 
 function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Source[] {
-  const { status, claimed, linked, record, contentType, fileNameContains, createdBy, sha256 } = filter;
+  const { status, claimed, linked, damaged, record, contentType, fileNameContains, createdBy, sha256 } =
+    filter;
   const sources: (Source | false | undefined)[] = [
     record && ((place) => ofRecord(place, record)),
     sha256 !== undefined && ((place) => ofDigest(place, sha256)),
     status && !status.includes('APPROVED') && ((place) => ofVerdict(place, status)),
+    damaged === true && damagedOnes,
     hasNames && fileNameContains !== undefined && ofName(fileNameContains),
     (filter.createdAfter ?? filter.createdBefore) && ((place) => ofTime(place, half, filter)),
     contentType && !contentType.includes(anyType) && ((place) => ofTypes(place, contentType)),
@@ -101,6 +103,8 @@ const ofDigest = (place: Place, sha256: string) =>
 
 const ofVerdict = (place: Place, status: NonNullable<AttachmentFilter['status']>) =>
   `${ofBlobs(place)} AND blobs.verdict <> 'APPROVED' AND ${place.sql.isOneOf('blobs.verdict', status)}`;
+
+const damagedOnes = (place: Place) => `${ofBlobs(place)} AND blobs.damaged_at IS NOT NULL`;
 
 /** More trigrams of a text would leave out few rows more. */
 const maxTrigrams = 20;

@@ -6,7 +6,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';
 import { nameForms } from '../database/name-forms.js';
-import { Faults } from '../errors.js';
+import { errorTable, Faults } from '../errors.js';
 import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { checkExtension } from '../policies/check-policy.js';
 import { findPolicy } from '../policies/choose-policy.js';
@@ -33,8 +33,8 @@ export interface CopyAttachment {
 /**
  * A new, unclaimed attachment of the viewer's over the same blob. The blob stays until its last attachment is deleted,
  * whichever that is. The same idempotency key gives the first copy again, which perhaps may not be viewed any more. Throws
- * NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
- * IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED.
+ * NOT_FOUND, NOT_APPROVED while only its creator may have the bytes, DAMAGED, INVALID_FILE_NAME,
+ * CONTENT_TYPE_MISMATCH, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED.
  *
  * @example
  * const { attachment } = await copyAttachment(deps, viewer, { attachmentId, fileName: null, idempotencyKey: null });
@@ -84,6 +84,7 @@ function checkCopy(
     const msg = 'It has not been approved yet.';
     faults.add('not_approved', ['input', 'attachmentId'], msg);
   }
+  if (blob.damagedAt !== null) faults.add('damaged', ['input', 'attachmentId'], errorTable.DAMAGED.message);
   const name = fileName === null ? original.fileName : chooseFileName(faults, fileName, null);
   const named = { contentType: original.contentType, fileName: fileName === null ? '' : name };
   noteName(faults, checkExtension(findPolicy(policies, {}), named));

@@ -45,7 +45,7 @@ const maxAtOnce = 1_000;
  * Copies all that the fields of a record hold into the same fields of another one, behind what those hold: in one transaction, or
  * in several of whole fields if there are more than 1,000. Repeated under the same idempotency key it goes on where it broke off,
  * and then changes nothing. Nothing is copied if the organization may not have as many attachments. Fields that the viewer may not
- * see are left out. Throws FORBIDDEN, NOT_APPROVED, TOO_MANY_ATTACHMENTS,
+ * see are left out. Throws FORBIDDEN, NOT_APPROVED, DAMAGED, TOO_MANY_ATTACHMENTS,
  * BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, and what the policies of the new fields do not accept.
  *
  * @example

@@ -23,11 +23,12 @@ interface SourceRow {
   size: number | string;
   created_by_id: string;
   verdict: Verdict;
+  damaged_at: number | string | null;
 }
 
 /**
  * All that a field holds, in order, kept as it is until the transaction ends, verdicts too. Rejected ones are left out: they are
- * leaving the field just now. Throws NOT_APPROVED.
+ * leaving the field just now. Throws NOT_APPROVED, DAMAGED.
  */
 export async function readCopySources(
   manager: EntityManager,
@@ -39,6 +40,9 @@ export async function readCopySources(
     : await readSourceRows(manager, viewer, fieldId);
   const sources = found.filter(({ verdict }) => verdict !== 'REJECTED');
   const waiting = sources.filter((row) => !mayCopy(viewer, row.verdict, row.created_by_id));
+  const damaged = sources.filter((row) => row.damaged_at !== null);
+  if (damaged.length > 0)
+    throw fault('damaged', ['input', 'from'], `${damaged.length} of its attachments are damaged.`);
   if (waiting.length === 0) return sources.map(toSource);
   const msg = `${waiting.length} of its attachments have not been approved yet.`;
   throw fault('not_approved', ['input', 'from'], msg);
@@ -70,7 +74,8 @@ async function readSourceRows(
 ): Promise<SourceRow[]> {
   const sql = new Parameters(manager);
   const text = `SELECT a.id AS id, a.blob_id AS blob_id, a.file_name AS file_name, a.content_type AS content_type,
-      a.size AS size, a.created_by_id AS created_by_id, b.verdict AS verdict
+      a.size AS size, a.created_by_id AS created_by_id, b.verdict AS verdict,
+      b.damaged_at AS damaged_at
     FROM links l JOIN attachments a ON a.id = l.attachment_id JOIN blobs b ON b.id = a.blob_id
     WHERE l.field_id = ${sql.add(fieldId)} AND a.organization_id = ${sql.add(organizationId)}
       AND (a.shared OR a.created_by_id = ${sql.add(principal.id)})

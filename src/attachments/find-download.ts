@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import {
+  assertWhole,
   findAttachment,
   mayDownload,
   readStored,
@@ -25,7 +26,7 @@ export interface Download {
 
 /**
  * Finds the rows to send an attachment's bytes by; null if there are none or the viewer may not see them. Without a viewer a
- * signature has vouched for the request, and only approved bytes leave. Throws NOT_APPROVED.
+ * signature has vouched for the request, and only approved bytes leave. Throws NOT_APPROVED, DAMAGED.
  */
 export async function findDownload(
   manager: EntityManager,
@@ -36,6 +37,7 @@ export async function findDownload(
   if (!stored) return null;
   const permitted = viewer ? mayDownload(viewer, stored) : stored.blob.verdict === 'APPROVED';
   if (!permitted) throw new AttachmentError('NOT_APPROVED');
+  assertWhole(stored.blob);
   return toDownload(stored);
 }
 
@@ -54,7 +56,7 @@ export function toDownload({ attachment, blob }: StoredAttachment): Download {
 
 /**
  * The same of one content of the attachment, for which a signature has vouched; null if it is not kept any more. Throws
- * NOT_APPROVED.
+ * NOT_APPROVED, DAMAGED.
  */
 export async function findContent(
   manager: EntityManager,
@@ -67,6 +69,7 @@ export async function findContent(
   const found = versions.find(({ version }) => version.id === contentId);
   if (!found) return null;
   if (found.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  assertWhole(found.blob);
   const attachment = withContent(stored.attachment, found.version);
   // No other content ever comes by its URL.
   const own = { createdAt: found.version.createdAt, isReplacement: false };
@@ -75,7 +78,7 @@ export async function findContent(
 
 /**
  * Finds the rows of a preview's attachment, for which a signature has vouched; null if there are none, or other content by now.
- * Throws NOT_APPROVED.
+ * Throws NOT_APPROVED, DAMAGED.
  */
 export async function findPreviewed(
   manager: EntityManager,
@@ -85,5 +88,6 @@ export async function findPreviewed(
   const [stored] = await readStored(manager, [id]);
   if (stored?.blob.id !== blobId) return null;
   if (stored.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  assertWhole(stored.blob);
   return stored;
 }

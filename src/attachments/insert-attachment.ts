@@ -16,7 +16,12 @@ import type { Jobs } from '../jobs/jobs.js';
 import { changeLinks } from '../links/change-links.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
-import { mayCopy, readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
+import {
+  assertWhole,
+  mayCopy,
+  readWithVerdictsKept,
+  type StoredAttachment,
+} from '../model/stored-attachment.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
@@ -164,13 +169,14 @@ async function readBack(
   return made;
 }
 
-/** Throws NOT_APPROVED where bytes without a verdict are already somebody else's. */
+/** Throws DAMAGED, and NOT_APPROVED where bytes without a verdict are already somebody else's. */
 export async function assertMayShow(
   manager: EntityManager,
   viewer: Viewer,
   { blob }: Pick<StoredAttachment, 'blob'>,
   broughtById: string,
 ): Promise<void> {
+  assertWhole(blob, ['input', 'content', 'documentKey']);
   if (mayCopy(viewer, blob.verdict, broughtById)) return;
   const others = { blobId: blob.id, createdById: Not(viewer.principal.id) };
   if (!(await manager.existsBy(AttachmentRow, { organizationId: viewer.organizationId, ...others }))) return;

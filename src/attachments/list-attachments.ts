@@ -144,10 +144,11 @@ async function searchHalf(manager: EntityManager, walk: Walk, half: Half): Promi
 }
 
 const isRareByNature = (
-  { filter: { record, sha256, status, fileNameContains, claimed } }: Walk,
+  { filter: { record, sha256, status, fileNameContains, claimed, damaged } }: Walk,
   half: Half,
 ): boolean =>
   (claimed === false && half === 'shared') ||
+  damaged === true ||
   record !== undefined ||
   sha256 !== undefined ||
   fileNameContains !== undefined ||

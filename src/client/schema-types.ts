@@ -31,6 +31,7 @@ export type AttachmentErrorCode =
   | 'UPLOAD_NOT_FINISHED'
   | 'DOCUMENT_KEY_UNKNOWN'
   | 'NOT_APPROVED'
+  | 'DAMAGED'
   | 'WEBHOOK_URI_NOT_ALLOWED'
   | 'RATE_LIMITED'
   | 'QUOTA_EXCEEDED'
@@ -50,6 +51,7 @@ export interface AttachmentFilter {
   createdAfter?: string | null | undefined;
   createdBefore?: string | null | undefined;
   sha256?: string | null | undefined;
+  damaged?: boolean | null | undefined;
   deleted?: boolean | undefined;
   ids?: string[] | null | undefined;
 }

@@ -10,8 +10,8 @@ const exitStatus = { allWell: 0, findings: 1, notRun: 2 } as const;
 
 const explanation = `
 Prints a line for each file that is missing, damaged (other bytes than those that came) or orphaned (bytes that no row
-names), then a summary. Changes nothing, and may run while the service does. Where it stopped, by a signal or a crash, is
-kept in DATA_DIR for --resume.
+names), then a summary. Changes no file, and may run while the service does: it refuses damaged files from then on, and serves
+them again once they are found whole. Where it stopped, by a signal or a crash, is kept in DATA_DIR for --resume.
 
 Exit status: 0 all is well, 1 there are findings, 2 it could not run to its end.`;
 

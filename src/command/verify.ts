@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/find-orphans.js';
-import { verifyBlobs } from '../cleaning/verify-blobs.js';
+import { VerifiedNotes } from '../cleaning/note-verified.js';
+import { createPace, verifyBlobs } from '../cleaning/verify-blobs.js';
 import type { Config } from '../config/config.js';
 import { privateFile } from '../config/private-files.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
+import { Changes } from '../model/changes.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
-import { createPace, createProgressBar, type ProgressBar } from './progress.js';
+import { createProgressBar, type ProgressBar } from './progress.js';
 
 export interface VerifyOptions {
   /** Bytes a second; 0 is without a bound. */
@@ -50,8 +52,8 @@ interface Verification {
 const saveIntervalMs = 500;
 
 /**
- * Compares the stored bytes with the rows that name them, and prints a line for each that is missing, damaged or orphaned.
- * Changes neither. Resolves with whether all is well; once the signal is aborted, throws what to do about it.
+ * Compares the stored bytes with the rows that name them, and prints a line for each that is missing, damaged or orphaned. The rows
+ * say from then on which are damaged, and when each was read. Resolves with whether all is well; once the signal is aborted, throws what to do about it.
  */
 export async function verify(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
   await assertFolder(config.dataDirectory);
@@ -121,8 +123,11 @@ async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verificati
     bar.advance(byteCount);
   };
   const range = { after: state.afterBlobId, upTo: state.lastBlobId };
+  const { database } = deps;
+  const notes = new VerifiedNotes({ database, clock: database.clock, changes: new Changes() });
   let savedAt = performance.now();
   for await (const { blob, fault } of verifyBlobs({ ...deps, pace }, range)) {
+    await notes.add({ blob, fault });
     state.afterBlobId = blob.id;
     state.files += 1;
     state.bytes += blob.size;
@@ -136,6 +141,7 @@ async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verificati
     }
     signal.throwIfAborted();
   }
+  await notes.flush();
 }
 
 async function lookForOrphans({ state, tell, save, signal, ...deps }: Verification): Promise<void> {

@@ -29,6 +29,12 @@ export const lifetimeSettings = {
   WEBHOOK_RETENTION_DAYS: integer('30', 1, 36_500).describe(
     'How long deliveries of webhook endpoints can be seen and sent again.',
   ),
+  SCRUB_DAYS: integer('30', 0, 3_650).describe(
+    'Stored bytes are read again within so many days, to find damage; 0 is off.',
+  ),
+  SCRUB_MIB_PER_SECOND: integer('10', 1, 10_000).describe(
+    'MiB a second that are read again at most, by all processes together.',
+  ),
   AUDIT_RETENTION_DAYS: integer('365', 0, 36_500).describe(
     'How long it is remembered who did what; 0 keeps it for good.',
   ),
@@ -47,6 +53,8 @@ export function shapeLifetimes(env: z.infer<typeof schema>) {
     maxVersions: env.MAX_VERSIONS,
     webhookPauseMs: env.WEBHOOK_PAUSE_DAYS * dayMs,
     webhookRetentionMs: env.WEBHOOK_RETENTION_DAYS * dayMs,
+    scrubMs: env.SCRUB_DAYS * dayMs,
+    scrubBytesPerSecond: env.SCRUB_MIB_PER_SECOND * 2 ** 20,
     auditRetentionMs: env.AUDIT_RETENTION_DAYS * dayMs,
   };
 }

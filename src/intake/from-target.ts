@@ -4,7 +4,7 @@ import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { Faults } from '../errors.js';
-import type { StoredAttachment } from '../model/stored-attachment.js';
+import { assertWhole, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Quotas } from '../quotas/quotas.js';
 import { blobIdOf } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
@@ -32,7 +32,7 @@ export interface FromTargetDependencies {
 /**
  * Takes in an object that an upload target has brought: reads it once, to measure, hash and sniff it as any other. If
  * attachments use it already, it is known. Throws DOCUMENT_KEY_UNKNOWN, also for a viewer who may not use the key,
- * UPLOAD_NOT_FINISHED, STORAGE_UNAVAILABLE.
+ * UPLOAD_NOT_FINISHED, DAMAGED, STORAGE_UNAVAILABLE.
  */
 export async function intakeFromTarget(
   deps: FromTargetDependencies,
@@ -47,6 +47,7 @@ export async function intakeFromTarget(
   const declaredType = target.contentType || null;
   const { organizationId } = viewer;
   const blob = await database.read.findOneBy(BlobRow, { documentKey, organizationId });
+  if (blob) assertWhole(blob, ['input', 'content', 'documentKey']);
   const known = blob ? { ...blob, isUtf8: blob.charset === 'utf-8' } : digestsOf(target);
   const reading = known
     ? recognize(storage, documentKey, known)

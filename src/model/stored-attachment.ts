@@ -10,6 +10,7 @@
  * - viewer: who asks: a principal of an organization, with permissions. need: the permission that an operation asks for.
  * - change: a committed difference that watchers are told of.
  * - trash: attachments that were deleted and can be restored. Each is a row of another table, which no other query reads.
+ * - damaged: bytes that are not those that came, or are gone. scrub: reading stored bytes again to find that.
  * - due: ready to be removed by the cleaning. orphan: stored bytes that no row names.
  */
 
@@ -17,7 +18,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { type Parameters, readJoined } from '../database/read-rows.js';
+import { Parameters, readJoined } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
@@ -169,6 +170,31 @@ export function notFound(loc: (string | number)[]): AttachmentError {
  */
 export function mayCopy(viewer: Viewer, verdict: Verdict, broughtById: string): boolean {
   return verdict === 'APPROVED' || verdict === 'REJECTED' || broughtById === viewer.principal.id;
+}
+
+type Served = Pick<StoredAttachment, 'attachment'> & { blob: Pick<BlobRow, 'verdict' | 'damagedAt'> };
+
+/** Whether a signed URL may lead to the bytes: approved ones, out of the trash, that are not known to be damaged. */
+export const isServed = ({ attachment, blob }: Served): boolean =>
+  blob.verdict === 'APPROVED' && blob.damagedAt === null && !(attachment instanceof TrashedAttachmentRow);
+
+/** Throws DAMAGED for bytes that were last found to be others than those that came. */
+export function assertWhole({ damagedAt }: BlobRow, loc: (string | number)[] = ['id']): void {
+  if (damagedAt !== null) throw fault('damaged', loc, errorTable.DAMAGED.message);
+}
+
+/** The attachments in use of the viewer's organization that are known to be damaged. */
+export async function readDamagedIds(
+  manager: EntityManager,
+  { organizationId }: Pick<Viewer, 'organizationId'>,
+): Promise<ReadonlySet<string>> {
+  const sql = new Parameters(manager);
+  const rows = await manager.query<{ id: string }[]>(
+    `SELECT a.id AS id FROM blobs JOIN attachments a ON a.blob_id = blobs.id
+      WHERE blobs.organization_id = ${sql.add(organizationId)} AND blobs.damaged_at IS NOT NULL`,
+    sql.values,
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Whether the bytes of an attachment that the viewer sees may go to it: approved ones to all, rejected ones to nobody. */

@@ -3,7 +3,7 @@ import { ApiKeyRow } from '../database/entities/api-key.js';
 import { ShareLinkRow } from '../database/entities/share-link.js';
 import { changeRows } from '../database/read-rows.js';
 import { AttachmentError, fault } from '../errors.js';
-import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
+import { assertWhole, readStored, type StoredAttachment } from '../model/stored-attachment.js';
 import { hashToken, type StoredShareLink } from './share-links.js';
 
 export interface UseShareLinkDependencies {
@@ -16,7 +16,7 @@ const tokenForm = /^[\w-]{43}$/;
 /**
  * The link of this token, any text, and the attachment that it shares. It is read anew each time, so that whatever ends it does so
  * at once in every process. Throws NOT_FOUND for a token that no link has, of type `share_link_over` for a link that works no
- * more, and NOT_APPROVED while there is no verdict.
+ * more, NOT_APPROVED while there is no verdict, and DAMAGED.
  */
 export async function findShared(
   { database: { read }, clock }: UseShareLinkDependencies,
@@ -29,6 +29,7 @@ export async function findShared(
   const [stored] = await readStored(read, [link.attachmentId]);
   if (!stored || stored.blob.verdict === 'REJECTED') throw over();
   if (stored.blob.verdict !== 'APPROVED') throw new AttachmentError('NOT_APPROVED');
+  assertWhole(stored.blob, ['url']);
   return { link, stored };
 }
 

@@ -1,5 +1,6 @@
 import { type RenderStoredDependencies, renderStored } from '../attachments/descriptions.js';
 import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
+import { type ScrubDependencies, scrub } from '../cleaning/scrub.js';
 import { keepNames } from '../database/stored-names.js';
 import type { JobHandlers } from '../jobs/jobs.js';
 import type { Reservations } from '../quotas/reservations.js';
@@ -59,21 +60,30 @@ export function testScanner(scanner: Scanner, log: Log): ScannerTrust {
 interface RepeatedDependencies
   extends CleanUpDependencies,
     RenderStoredDependencies,
+    ScrubDependencies,
     Pick<TellEndpointsDependencies, 'jobs'> {
+  database: CleanUpDependencies['database'];
+  changes: CleanUpDependencies['changes'];
+  storage: CleanUpDependencies['storage'] & ScrubDependencies['storage'];
   onRemovalDelayed(error: unknown): void;
   onRenderingDelayed(error: unknown): void;
   onNamesDelayed(error: unknown): void;
   onUsageDelayed(error: unknown): void;
   onEventsDelayed(error: unknown): void;
+  onScrubDelayed(error: unknown): void;
   reservations: Pick<Reservations, 'dropDead'>;
 }
 
-/** Cleans, renders what has not been, indexes names, folds counters and tells endpoints, at once and then regularly. The result ends it. */
+/**
+ * Cleans, renders what has not been, indexes names, folds counters, reads stored bytes again and tells endpoints, at once and then
+ * regularly. The result ends it.
+ */
 export function startRepeatedWork(deps: RepeatedDependencies): () => Promise<void> {
   const stops = [
     repeat((signal) => cleanUp(deps, signal), deps.onRemovalDelayed),
     repeat((signal) => renderStored(deps, signal), deps.onRenderingDelayed),
     repeat((signal) => keepNames(deps.database, signal), deps.onNamesDelayed, nameIntervalMs),
+    repeat((signal) => scrub(deps, signal), deps.onScrubDelayed),
     repeat(() => keepUsage(deps), deps.onUsageDelayed, usageIntervalMs),
     repeat((signal) => tellEndpoints(deps, signal), deps.onEventsDelayed, eventIntervalMs),
   ];

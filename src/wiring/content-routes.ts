@@ -16,7 +16,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { PrincipalRow } from '../database/entities/organization.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { type LookUp, registerArchive } from '../http/archive-route.js';
 import { type LiveMaker, type Receiver, registerDownload } from '../http/download.js';
@@ -26,6 +26,7 @@ import { registerShareLinks } from '../http/share-route.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { DownloadPlaces } from '../limits/download-places.js';
 import type { NetworkRate } from '../limits/network-rate.js';
+import { readDamagedIds } from '../model/stored-attachment.js';
 import type { Previews } from '../previews/previews.js';
 import { countDownload, findShared } from '../sharing/use-share-link.js';
 import type { Storage } from '../storage/storage.js';
@@ -153,6 +154,7 @@ async function* listApproved(
 ): AsyncGenerator<LookUp> {
   const { database, keys } = deps;
   const viewer = await viewerOf(deps, place.organizationId, maker);
+  await assertNoneDamaged(deps, viewer, place);
   for await (const id of listArchived({ database, access: accessOf(deps, viewer) }, viewer, place)) {
     yield async () => {
       if (maker.keyId !== null && !(await keys.byId(maker.keyId))) throw new AttachmentError('FORBIDDEN');
@@ -161,6 +163,20 @@ async function* listApproved(
       const file = await findDownload(database.read, id, null).catch(nullUnlessApproved);
       return file?.organizationId === place.organizationId ? file : null;
     };
+  }
+}
+
+/** Throws DAMAGED before the first byte. A file that is found damaged later breaks the archive off. */
+async function assertNoneDamaged(
+  deps: ContentDependencies,
+  viewer: Viewer,
+  place: ArchivedPlace,
+): Promise<void> {
+  const { database } = deps;
+  const damaged = await readDamagedIds(database.read, viewer);
+  if (damaged.size === 0) return;
+  for await (const id of listArchived({ database, access: accessOf(deps, viewer) }, viewer, place)) {
+    if (damaged.has(id)) throw fault('damaged', ['query', 'record'], 'One of its files is damaged.');
   }
 }
 

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { NoteVerifiedDependencies } from '../cleaning/note-verified.js';
 import type { AnsweredRequest } from '../http/metrics-route.js';
 import type { UploadMeter } from '../intake/measure-upload.js';
 import type { Usage } from '../quotas/usage.js';
@@ -20,6 +21,7 @@ export function createMetrics() {
     onVerdict: countVerdicts(registry),
     onDelivery: countDeliveries(registry),
     onEndpointPaused: countPauses(registry),
+    onVerified: countVerified(registry),
     onAnswer: measureAnswers(registry),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
@@ -74,6 +76,24 @@ function countPauses(registry: Registry): (endpoint: PausedEndpoint) => void {
   return ({ reason }) => pauses.inc({ reason: reason.toLowerCase() });
 }
 
+function countVerified(registry: Registry): NonNullable<NoteVerifiedDependencies['onVerified']> {
+  const files = new Counter({
+    name: 'claimcheck_scrubbed_files_total',
+    help: 'Stored files that were read again, by what was found.',
+    labelNames: ['finding'],
+    registers: [registry],
+  });
+  const bytes = new Counter({
+    name: 'claimcheck_scrubbed_bytes_total',
+    help: 'Bytes of stored files that were read again, as many as they should have.',
+    registers: [registry],
+  });
+  return (finding, { blob }) => {
+    files.inc({ finding });
+    bytes.inc(blob.size);
+  };
+}
+
 function measureAnswers(registry: Registry): (request: AnsweredRequest) => void {
   const requests = new Counter({
     name: 'claimcheck_http_requests_total',
@@ -118,8 +138,35 @@ export function measureStreams({ registry }: Pick<Metrics, 'registry'>, count: (
   });
 }
 
-/** However often it is scraped, the usage is summed once in so long. */
+/** However often it is scraped, the database is asked once in so long. */
 const summedForMs = 5_000;
+
+/** Asks seldom. Null if it cannot be asked. */
+function askSeldom<Found>(
+  ask: () => Promise<Found>,
+  onFailed: (error: unknown) => void,
+): () => Promise<Found | null> {
+  let latest: Promise<Found | null> = Promise.resolve(null);
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - askedAt < summedForMs) return latest;
+    askedAt = now;
+    latest = ask().catch((error: unknown) => {
+      onFailed(error);
+      return null;
+    });
+    return latest;
+  };
+}
+
+/** Sets a gauge at each scrape; if the value cannot be told, to none. */
+const setFrom = (ask: () => Promise<number | null | undefined>) =>
+  async function (this: Gauge): Promise<void> {
+    const value = await ask();
+    if (typeof value === 'number') this.set(value);
+    else this.reset();
+  };
 
 /** Tells what all organizations together have stored. If that cannot be summed, nothing of it. */
 export function measureUsage(
@@ -127,34 +174,31 @@ export function measureUsage(
   sum: () => Promise<Usage>,
   onFailed: (error: unknown) => void,
 ): void {
-  let latest: Promise<Usage | null> = Promise.resolve(null);
-  let summedAt = Number.NEGATIVE_INFINITY;
-  const summed = () => {
-    const now = performance.now();
-    if (now - summedAt < summedForMs) return latest;
-    summedAt = now;
-    latest = sum().catch((error: unknown) => {
-      onFailed(error);
-      return null;
-    });
-    return latest;
-  };
-  const collect = (name: keyof Usage) =>
-    async function (this: Gauge): Promise<void> {
-      const usage = await summed();
-      if (usage) this.set(usage[name]);
-      else this.reset();
-    };
+  const summed = askSeldom(sum, onFailed);
   new Gauge({
     name: 'claimcheck_stored_bytes',
     help: 'Bytes of distinct contents that all organizations have stored.',
     registers: [registry],
-    collect: collect('bytes'),
+    collect: setFrom(async () => (await summed())?.bytes),
   });
   new Gauge({
     name: 'claimcheck_stored_attachments',
     help: 'Attachments of all organizations.',
     registers: [registry],
-    collect: collect('attachments'),
+    collect: setFrom(async () => (await summed())?.attachments),
+  });
+}
+
+/** Tells how many stored files are known to be damaged. */
+export function measureDamage(
+  { registry }: Pick<Metrics, 'registry'>,
+  count: () => Promise<number>,
+  onFailed: (error: unknown) => void,
+): void {
+  new Gauge({
+    name: 'claimcheck_damaged_files',
+    help: 'Stored files that are known to be gone or changed.',
+    registers: [registry],
+    collect: setFrom(askSeldom(count, onFailed)),
   });
 }

@@ -5,6 +5,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Authenticate } from '../auth/authenticate.js';
 import { assertListedRoute } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
+import { countDamaged } from '../cleaning/scrub.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/package-root.js';
 import { storeOrigin } from '../config/storage-settings.js';
@@ -42,7 +43,7 @@ import { scanJob } from '../verdicts/scan-blob.js';
 import { deliverWebhookKind } from '../webhooks/delivery-job.js';
 import { addContentRoutes, type ContentDependencies } from './content-routes.js';
 import { measureJobs } from './job-metrics.js';
-import { type Metrics, measureSockets, measureStreams, measureUsage } from './metrics.js';
+import { type Metrics, measureDamage, measureSockets, measureStreams, measureUsage } from './metrics.js';
 import { addUploads } from './upload-routes.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
@@ -166,5 +167,7 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   measureJobs({ ...deps, kinds, onCountFailed });
   const onSumFailed = (err: unknown) => server.log.warn({ err }, 'usage not summed');
   measureUsage(deps, () => sumUsage(deps.database.read), onSumFailed);
+  const onDamageUncounted = (err: unknown) => server.log.warn({ err }, 'damaged files not counted');
+  measureDamage(deps, () => countDamaged(deps.database), onDamageUncounted);
   registerMetrics(server, deps.anonymous, deps.scrape);
 }

@@ -29,7 +29,7 @@ import { testScanner } from './background-work.js';
 import { createIdentification } from './identification.js';
 import { openLimits } from './limits.js';
 import type { Log } from './log.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, type Metrics } from './metrics.js';
 import {
   configuredInlining,
   configuredReceiptKeys,
@@ -116,6 +116,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     changes,
     stopRelay,
     ...metrics,
+    onVerified: tellOfDamage(metrics, log),
     verdictWatch: new VerdictWatch({ database, changes }),
     resolveName,
     webhooks: createWebhooks({ ...config, jobs, resolveName }),
@@ -171,6 +172,17 @@ function createQuotas(
   return { reservations, quotas: new Quotas({ ...deps, reservations, quotaDefaults }) };
 }
 
+/** Counts every blob that is read again, and logs each that is not as it was. */
+function tellOfDamage({ onVerified }: Metrics, log: Pick<Log, 'error' | 'info'>): Metrics['onVerified'] {
+  return (finding, verified) => {
+    onVerified(finding, verified);
+    const { documentKey, organizationId } = verified.blob;
+    const reason = verified.fault?.reason;
+    if (reason !== undefined) log.error({ documentKey, organizationId, reason }, 'stored bytes are damaged');
+    if (finding === 'repaired') log.info({ documentKey, organizationId }, 'damaged bytes are whole again');
+  };
+}
+
 /** Told of work in the background that is tried again. */
 function createDelayLog(log: Pick<Log, 'warn'>) {
   return {
@@ -178,6 +190,7 @@ function createDelayLog(log: Pick<Log, 'warn'>) {
     onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
     onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
     onEventsDelayed: (err: unknown) => log.warn({ err }, 'events not told to webhook endpoints yet'),
+    onScrubDelayed: (err: unknown) => log.warn({ err }, 'stored bytes not read again yet'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
   };
 }

@@ -9,6 +9,7 @@ const commonTables = new Set([
   'JobRow',
   'OrganizationRow',
   'RemovalRow',
+  'ScrubRow',
   'SweepRow',
   'SweptKeyRow',
 ]);

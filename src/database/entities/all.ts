@@ -3,7 +3,7 @@ import { AttachmentRow, TrashedAttachmentRow } from './attachment.js';
 import { AttachmentVersionRow } from './attachment-version.js';
 import { AuditEventRow } from './audit-event.js';
 import { BlobRow } from './blob.js';
-import { IntakeRow, RemovalRow, SweepRow, SweptKeyRow } from './cleaning.js';
+import { IntakeRow, RemovalRow, ScrubRow, SweepRow, SweptKeyRow } from './cleaning.js';
 import { IdempotencyKeyRow } from './idempotency-key.js';
 import { JobRow } from './job.js';
 import { OrganizationRow, PrincipalRow } from './organization.js';
@@ -34,6 +34,7 @@ export const entities = [
   RejectionRow,
   ReleaseRow,
   RemovalRow,
+  ScrubRow,
   SweepRow,
   IdempotencyKeyRow,
   SweptKeyRow,

@@ -7,6 +7,8 @@ export type Verdict = 'PENDING' | 'APPROVED' | 'REJECTED' | 'SCAN_FAILED';
 @Entity('blobs')
 @Index('ix_blobs_document_key', ['documentKey'], { unique: true })
 @Index('ix_blobs_sha256', ['organizationId', 'sha256'])
+@Index('ix_blobs_verified_at', ['verifiedAt', 'id'], { where: 'damaged_at IS NULL' })
+@Index('ix_blobs_damaged', ['organizationId', 'damagedAt'], { where: 'damaged_at IS NOT NULL' })
 @Index('ix_blobs_not_approved', ['organizationId', 'verdict'], { where: "verdict <> 'APPROVED'" })
 export class BlobRow {
   /** The uuid at the end of the document key. */
@@ -38,4 +40,16 @@ export class BlobRow {
 
   @Column(instantColumn('created_at'))
   createdAt!: Date;
+
+  /** The time when the stored bytes were last read again and were those that came; null before the first time. */
+  @Column({ ...instantColumn('verified_at'), nullable: true })
+  verifiedAt: Date | null = null;
+
+  /** The time when they were last found to be other bytes, or none; null while they are whole. */
+  @Column({ ...instantColumn('damaged_at'), nullable: true })
+  damagedAt: Date | null = null;
+
+  /** The difference that was found, in a short sentence; null while they are whole. */
+  @Column({ ...textColumn('damage', 255), nullable: true })
+  damage: string | null = null;
 }

@@ -46,3 +46,14 @@ export class IntakeRow {
   @Column({ type: 'integer', name: 'beat' })
   beat!: number;
 }
+
+/** The process that reads stored bytes again, for as long as it has the work to itself. There is one such row. */
+@Entity('scrubs')
+export class ScrubRow {
+  @PrimaryColumn(textColumn('name', 32))
+  name!: string;
+
+  /** Another process takes the work over from then on. */
+  @Column(instantColumn('held_until'))
+  heldUntil!: Date;
+}

@@ -25,6 +25,7 @@ import { Versions1763700000091 } from './1763700000091-versions.js';
 import { WebhookEndpoints1763700000141 } from './1763700000141-webhook-endpoints.js';
 import { PreviewRoom1763700000151 } from './1763700000151-preview-room.js';
 import { UnusedTargets1763700000152 } from './1763700000152-unused-targets.js';
+import { Scrubs1763700000161 } from './1763700000161-scrubs.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -55,4 +56,5 @@ export const migrations = [
   WebhookEndpoints1763700000141,
   PreviewRoom1763700000151,
   UnusedTargets1763700000152,
+  Scrubs1763700000161,
 ];

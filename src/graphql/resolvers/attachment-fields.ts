@@ -1,8 +1,8 @@
 import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
-import { TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import { toPageRequest } from '../../database/page.js';
 import { fault } from '../../errors.js';
+import { isServed } from '../../model/stored-attachment.js';
 import {
   hasPreview,
   isPicture,
@@ -28,7 +28,7 @@ export class AttachmentFields extends contentFields({
     digest: 'A hash of the stored bytes. It is found while they arrive, so asking for it costs nothing.',
     createdBy: 'The principal whose credential uploaded or copied it.',
     downloadUrl:
-      'Signed and short-lived; needs no credential. Null unless APPROVED, and in the trash. expiresIn in seconds, 1 to 604800.',
+      'Signed and short-lived; needs no credential. Null unless APPROVED, if it is damaged, and in the trash. expiresIn in seconds, 1 to 604800.',
   },
   factsOf: ({ stored }) => ({ stored, blob: stored.blob, named: stored.attachment }),
 }) {
@@ -92,7 +92,7 @@ function unknownSize(): Error {
 export class PictureFields {
   @FieldResolver(() => ImageInfo, {
     nullable: true,
-    description: 'Null unless it is a picture and APPROVED.',
+    description: 'Null unless it is a picture and APPROVED, and if it is damaged.',
   })
   async image(
     @Root() { stored }: Attachment,
@@ -100,6 +100,7 @@ export class PictureFields {
   ): Promise<PictureSize | null> {
     const { attachment, blob } = stored;
     if (!isPicture(attachment.contentType) || blob.verdict !== 'APPROVED') return null;
+    if (blob.damagedAt !== null) return null;
     const owner = { organizationId: viewer.organizationId, principalId: viewer.principal.id };
     return deps.previews.measure(owner, stored, await loaders.picture.load(blob.id));
   }
@@ -107,7 +108,7 @@ export class PictureFields {
   @FieldResolver(() => Url, {
     nullable: true,
     description:
-      'A signed link to a smaller picture of it, without metadata such as a place; of a PDF, of its first page. Null unless it is APPROVED and a picture or PDF, and in the trash.',
+      'A signed link to a smaller picture of it, without metadata such as a place; of a PDF, of its first page. Null unless it is APPROVED and a picture or PDF, if it is damaged, and in the trash.',
   })
   preview(
     @Root() { stored }: Attachment,
@@ -140,8 +141,7 @@ export class PictureFields {
     return budget.once(`${attachment.id} ${expiresIn} ${name}`, async () => {
       const preview = { id: attachment.id, blobId: blob.id, name };
       const url = deps.previewUrls.signedUrl(preview, { expiresIn, maker: makerOf(viewer) });
-      const isShown = blob.verdict === 'APPROVED' && !(attachment instanceof TrashedAttachmentRow);
-      const permitted = viewer.permissions.has('attachments:read') && isShown;
+      const permitted = viewer.permissions.has('attachments:read') && isServed(stored);
       return permitted && hasPreview(attachment.contentType) && (await access.view(stored)) ? url : null;
     });
   }

@@ -1,8 +1,7 @@
 import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import { makerOf } from '../../auth/url-makers.js';
-import { TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import type { BlobRow } from '../../database/entities/blob.js';
-import type { StoredAttachment } from '../../model/stored-attachment.js';
+import { isServed, type StoredAttachment } from '../../model/stored-attachment.js';
 import type { GraphqlContext } from '../context.js';
 import { Digest } from '../types/attachment.js';
 import { DigestAlgorithm, Disposition } from '../types/enums.js';
@@ -13,7 +12,7 @@ import { Url } from '../types/scalars.js';
 interface ContentFacts {
   /** The attachment that it is of, which decides who may have it. */
   stored: StoredAttachment;
-  blob: Pick<BlobRow, 'md5' | 'sha256' | 'verdict'>;
+  blob: Pick<BlobRow, 'md5' | 'sha256' | 'verdict' | 'damagedAt'>;
   /** Its name, and who brought it. */
   named: { fileName: string; createdById: string };
   /** The id of this content, if a link is to be for it alone. */
@@ -77,8 +76,7 @@ export function contentFields<Root extends object>({
           contentId === undefined ? options : { ...options, contentId },
         );
         // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
-        const isOut = blob.verdict === 'APPROVED' && !(attachment instanceof TrashedAttachmentRow);
-        const permitted = isOut && viewer.permissions.has('attachments:read');
+        const permitted = isServed({ attachment, blob }) && viewer.permissions.has('attachments:read');
         return permitted && (await access.view(stored)) ? url : null;
       });
     }

@@ -78,7 +78,7 @@ export class VersionFields extends contentFields({
     digest: 'A hash of the stored bytes.',
     createdBy: 'The principal whose credential brought it.',
     downloadUrl:
-      'Signed, for this content alone; needs no credential. Null unless APPROVED, and in the trash. It ends when the content is not kept any more.',
+      'Signed, for this content alone; needs no credential. Null unless APPROVED, if it is damaged, and in the trash. It ends when the content is not kept any more.',
   },
   factsOf: ({ stored, content: { version, blob } }) => ({
     stored,

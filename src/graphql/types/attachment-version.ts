@@ -26,6 +26,11 @@ export class AttachmentVersion {
   @Field(() => AttachmentStatus, { description: 'The verdict on it.' })
   status!: keyof typeof AttachmentStatus;
 
+  @Field(() => Boolean, {
+    description: 'Whether its stored bytes are gone, or are not those that were uploaded.',
+  })
+  damaged!: boolean;
+
   @Field(() => String, { description: 'The name that came with it, or that the attachment had.' })
   fileName!: string;
 
@@ -50,6 +55,7 @@ export function toVersion(stored: StoredAttachment, content: StoredVersion): Att
     version: number,
     isCurrent: isCurrent(stored.attachment, version),
     status: blob.verdict,
+    damaged: blob.damagedAt !== null,
     documentKey: blob.documentKey,
   });
 }

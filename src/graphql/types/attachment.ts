@@ -90,6 +90,19 @@ export class Attachment extends Node {
   @Field(() => AttachmentStatus, { description: 'The verdict on its content.' })
   status!: keyof typeof AttachmentStatus;
 
+  @Field(() => Boolean, {
+    description:
+      'Whether its stored bytes are gone, or are not those that were uploaded. Then they are not sent or copied.',
+  })
+  damaged!: boolean;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'The time when its stored bytes were last read again and were those that were uploaded; null before the first time.',
+  })
+  verifiedAt!: Date | null;
+
   @Field(() => DateTime, { description: 'The time when it was acknowledged.' })
   createdAt!: Date;
 
@@ -138,6 +151,8 @@ export function toAttachment(stored: StoredAttachment): Attachment {
     metadata: metadataType === null ? null : { type: metadataType, attributes: metadataAttributes },
     documentKey: blob.documentKey,
     status: blob.verdict,
+    damaged: blob.damagedAt !== null,
+    verifiedAt: blob.verifiedAt,
     createdAt: attachment.createdAt,
     updatedAt: attachment.updatedAt,
     claimedAt: attachment.claimedAt,

@@ -16,6 +16,9 @@ registerEnumType(AuditAction, {
     ATTACHMENT_APPROVED: { description: 'The checks approved it.' },
     ATTACHMENT_CLAIMED: { description: 'A record claimed it. The details name the record.' },
     ATTACHMENT_CREATED: { description: 'Somebody uploaded or copied it.' },
+    ATTACHMENT_DAMAGED: {
+      description: 'Its stored bytes were found to be gone or changed. The details say how.',
+    },
     ATTACHMENT_DELETED: {
       description: 'Somebody deleted it. The details say until when it can be restored, if it can.',
     },
@@ -41,6 +44,7 @@ registerEnumType(AuditAction, {
       description:
         'Somebody brought new content for it. The details say which version it is, once it is approved.',
     },
+    ATTACHMENT_REPAIRED: { description: 'Its damaged bytes were found to be whole again.' },
     ATTACHMENT_RESTORED: { description: 'Somebody took it out of the trash.' },
     SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
     SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },

@@ -209,6 +209,12 @@ export class AttachmentFilterInput {
   sha256?: string | null;
 
   @Field(() => Boolean, {
+    nullable: true,
+    description: 'True: only those whose stored bytes are damaged or gone. False: only the others.',
+  })
+  damaged?: boolean | null;
+
+  @Field(() => Boolean, {
     description: 'True: only those in the trash. False: only the others.',
     defaultValue: false,
   })

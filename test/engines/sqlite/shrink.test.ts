@@ -31,7 +31,7 @@ async function fill(): Promise<void> {
       const digests = { md5: '', sha256: '', charset: null };
       const verdict = 'APPROVED' as const;
       const blob = { id, organizationId: 'org', documentKey, size, ...digests, verdict, createdAt: now };
-      await insertRow(manager, BlobRow, blob);
+      await insertRow(manager, BlobRow, Object.assign(new BlobRow(), blob));
       await writeBody(manager, { blobId: id, body: randomBytes(size) });
     }
   });
