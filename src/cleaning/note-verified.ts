@@ -4,13 +4,13 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { AttachmentVersionRow } from '../database/entities/attachment-version.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { changeRows } from '../database/read-rows.js';
-import { IsNull } from '../database/typeorm.js';
+import { changeRows, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
-import { readStored } from '../model/stored-attachment.js';
+import { type AttachmentTable, readStoredAmong, tableName } from '../model/stored-attachment.js';
 import type { VerifiedBlob } from './verify-blobs.js';
 
-/** `damaged` and `missing`: it was whole before. `repaired`: it was not. */
+/** `damaged` and `missing`: also if that was known. `repaired`: it was known to be one of these. */
 export type Finding = 'whole' | 'damaged' | 'missing' | 'repaired';
 
 export interface NoteVerifiedDependencies {
@@ -21,16 +21,16 @@ export interface NoteVerifiedDependencies {
   onVerified?(finding: Finding, verified: VerifiedBlob): void;
 }
 
-/** Blobs that are noted as whole in one transaction. */
-const notedAtOnce = 200;
+/** Blobs that are noted in one transaction. */
+const notedAtOnce = 100;
 
-/** A kill loses no more than this of what was read. */
-const notedAfterMs = 5_000;
+/** A kill loses no more than this of what was read, but for one file. */
+const notedAfterMs = 2_000;
 
-/** Writes down what a verification finds: whole blobs a few at a time, damage and repair at once. */
+/** Writes down what a verification finds, some blobs at a time. */
 export class VerifiedNotes {
   readonly #deps: NoteVerifiedDependencies;
-  #whole: VerifiedBlob[] = [];
+  #waiting: VerifiedBlob[] = [];
   #notedAt = performance.now();
 
   constructor(deps: NoteVerifiedDependencies) {
@@ -38,25 +38,58 @@ export class VerifiedNotes {
   }
 
   async add(verified: VerifiedBlob): Promise<void> {
-    const isChange = verified.fault !== null || verified.blob.damagedAt !== null;
-    if (isChange) await noteChange(this.#deps, verified);
-    else this.#whole.push(verified);
+    this.#waiting.push(verified);
     const isDue = performance.now() - this.#notedAt > notedAfterMs;
-    if (this.#whole.length >= notedAtOnce || isDue) await this.flush();
+    if (this.#waiting.length >= notedAtOnce || isDue) await this.flush();
   }
 
   /** Writes what is left. */
   async flush(): Promise<void> {
     this.#notedAt = performance.now();
-    const whole = this.#whole;
-    this.#whole = [];
-    if (whole.length === 0) return;
-    const { database, clock, onVerified } = this.#deps;
-    const ids = whole.map(({ blob }) => blob.id);
+    const found = this.#waiting;
+    this.#waiting = [];
+    if (found.length === 0) return;
+    const { database, clock, changes, onVerified } = this.#deps;
     const now = clock();
-    await database.writeInBackground((manager) => noteWhole(manager, ids, now));
-    for (const each of whole) onVerified?.('whole', each);
+    const told = await database.writeInBackground((manager) => note(manager, found, now));
+    changes.publish(told.changes);
+    for (const verified of found) {
+      const isRepaired = told.repaired.has(verified.blob.id);
+      onVerified?.(verified.fault?.kind ?? (isRepaired ? 'repaired' : 'whole'), verified);
+    }
   }
+}
+
+interface Noted {
+  changes: Change[];
+  /** Ids of blobs. */
+  repaired: ReadonlySet<string>;
+}
+
+const idsOf = (found: readonly VerifiedBlob[]) => found.map(({ blob }) => blob.id);
+
+async function note(manager: EntityManager, found: readonly VerifiedBlob[], now: Date): Promise<Noted> {
+  const isPlain = found.every(({ blob, fault }) => fault === null && blob.damagedAt === null);
+  if (isPlain) {
+    await noteWhole(manager, idsOf(found), now);
+    return { changes: [], repaired: new Set() };
+  }
+  await lockRows(manager, BlobRow, idsOf(found), 'UPDATE');
+  const rows = await readRows(manager, BlobRow, (sql) => sql.isOneOf('id', idsOf(found)));
+  const wasDamaged = new Map(rows.map(({ id, damagedAt }) => [id, damagedAt !== null]));
+  const faulty = found.filter(({ blob, fault }) => fault !== null && wasDamaged.has(blob.id));
+  const repaired = found.filter(
+    ({ blob, fault }) => fault === null && blob.damagedAt !== null && wasDamaged.get(blob.id),
+  );
+  await noteDamage(manager, faulty, now);
+  await noteRepair(manager, idsOf(repaired));
+  await noteWhole(manager, idsOf(found.filter(({ fault }) => fault === null)), now);
+  const isNew = faulty.filter(({ blob }) => wasDamaged.get(blob.id) === false);
+  const changes = [
+    ...(await tellOf(manager, 'ATTACHMENT_DAMAGED', isNew, now)),
+    ...(await tellOf(manager, 'ATTACHMENT_REPAIRED', repaired, now)),
+  ];
+  return { changes, repaired: new Set(idsOf(repaired)) };
 }
 
 /** One that another process has found damaged meanwhile stays so until it is read again. */
@@ -68,76 +101,68 @@ async function noteWhole(manager: EntityManager, ids: readonly string[], now: Da
   );
 }
 
-async function noteChange(deps: NoteVerifiedDependencies, verified: VerifiedBlob): Promise<void> {
-  const { blob, fault } = verified;
-  const now = deps.clock();
-  const changes = await deps.database.writeInBackground((manager) =>
-    fault ? noteDamage(manager, blob, fault.reason, now) : noteRepair(manager, blob, now),
-  );
-  deps.changes.publish(changes ?? []);
-  const isNew = changes !== null;
-  if (fault) deps.onVerified?.(fault.kind, verified);
-  else deps.onVerified?.(isNew ? 'repaired' : 'whole', verified);
-}
-
 const maxReasonLength = 255;
 
-/** Null if it was known to be damaged, or is gone. */
-async function noteDamage(
-  manager: EntityManager,
-  { id, organizationId }: BlobRow,
-  reason: string,
-  damagedAt: Date,
-): Promise<Change[] | null> {
-  const damage = reason.slice(0, maxReasonLength);
-  const found = { damagedAt, damage };
-  const { affected } = await manager.update(BlobRow, { id, organizationId, damagedAt: IsNull() }, found);
-  if (affected === 1)
-    return tellOf(manager, id, { action: 'ATTACHMENT_DAMAGED', details: { damage } }, damagedAt);
-  await manager.update(BlobRow, { id, organizationId }, found);
-  return null;
-}
-
-/** Null if it was not known to be damaged, or is gone. */
-async function noteRepair(
-  manager: EntityManager,
-  { id, organizationId }: BlobRow,
-  now: Date,
-): Promise<Change[] | null> {
-  const repaired = await changeRows(
+async function noteDamage(manager: EntityManager, faulty: readonly VerifiedBlob[], now: Date): Promise<void> {
+  if (faulty.length === 0) return;
+  const reasons = faulty.map(({ blob, fault }) => [blob.id, (fault?.reason ?? '').slice(0, maxReasonLength)]);
+  await changeRows(
     manager,
-    (sql) => `UPDATE blobs SET damaged_at = NULL, damage = NULL, verified_at = ${sql.add(now.getTime())}
-      WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)} AND damaged_at IS NOT NULL`,
+    (sql) => `UPDATE blobs SET damaged_at = ${sql.add(now.getTime())}, damage = named.value ->> 1
+      FROM ${sql.rowsOf(reasons)} named WHERE blobs.id = named.value ->> 0`,
   );
-  return repaired === 1 ? tellOf(manager, id, { action: 'ATTACHMENT_REPAIRED', details: null }, now) : null;
 }
 
-interface Told {
-  action: 'ATTACHMENT_DAMAGED' | 'ATTACHMENT_REPAIRED';
-  details: object | null;
+async function noteRepair(manager: EntityManager, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await changeRows(
+    manager,
+    (sql) => `UPDATE blobs SET damaged_at = NULL, damage = NULL WHERE ${sql.isOneOf('id', ids)}`,
+  );
 }
 
-/** Records it for each attachment over the bytes, in use or in the trash, as a content that it has or has had. */
-async function tellOf(manager: EntityManager, blobId: string, told: Told, at: Date): Promise<Change[]> {
-  const versions = await manager.findBy(AttachmentVersionRow, { blobId });
-  const current = [
-    ...(await manager.findBy(AttachmentRow, { blobId })),
-    ...(await manager.findBy(TrashedAttachmentRow, { blobId })),
+type Action = 'ATTACHMENT_DAMAGED' | 'ATTACHMENT_REPAIRED';
+
+/** Records it for each attachment over the bytes, in use or in the trash, whether it has this content or has had it. */
+async function tellOf(
+  manager: EntityManager,
+  action: Action,
+  found: readonly VerifiedBlob[],
+  at: Date,
+): Promise<Change[]> {
+  if (found.length === 0) return [];
+  const blobIds = idsOf(found);
+  const reasons = new Map(found.map(({ blob, fault }) => [blob.id, fault?.reason]));
+  const versions = await readRows(manager, AttachmentVersionRow, (sql) => sql.isOneOf('blob_id', blobIds));
+  const current = await attachmentsOf(manager, blobIds);
+  const known = new Set(current.map(({ id, blobId }) => `${id} ${blobId}`));
+  const places = [
+    ...current.map(({ id, organizationId, blobId }) => ({ id, organizationId, blobId })),
+    ...versions
+      .filter(({ attachmentId, blobId }) => !known.has(`${attachmentId} ${blobId}`))
+      .map(({ attachmentId: id, organizationId, blobId }) => ({ id, organizationId, blobId })),
   ];
-  const known = new Set(current.map(({ id }) => id));
-  const others = versions.map(({ attachmentId }) => attachmentId).filter((id) => !known.has(id));
-  const earlier = [
-    ...(await readStored(manager, others)),
-    ...(await readStored(manager, others, TrashedAttachmentRow)),
-  ].map(({ attachment }) => attachment);
-  const events = [...current, ...earlier].map(({ id: subjectId, organizationId }) => {
-    const version = versions.find(({ attachmentId }) => attachmentId === subjectId)?.number;
-    const details = version === undefined ? told.details : { ...told.details, version };
+  const events = places.map(({ id: subjectId, organizationId, blobId }) => {
+    const version = versions.find((row) => row.attachmentId === subjectId && row.blobId === blobId)?.number;
+    const damage = reasons.get(blobId);
+    const details = { ...(damage && { damage }), ...(version && { version }) };
+    const isEmpty = Object.keys(details).length === 0;
     return [
       { organizationId, principal: null },
-      { action: told.action, details, subjectId, at },
+      { action, details: isEmpty ? null : details, subjectId, at },
     ] as const;
   });
   await recordEvents(manager, events);
   return describeChanges(manager, current);
+}
+
+async function attachmentsOf(manager: EntityManager, blobIds: readonly string[]): Promise<AttachmentRow[]> {
+  const read = (table: AttachmentTable) =>
+    readStoredAmong(
+      manager,
+      (sql) => `SELECT a.id FROM ${tableName(table)} a WHERE ${sql.isOneOf('a.blob_id', blobIds)}`,
+      table,
+    );
+  const found = [...(await read(AttachmentRow)), ...(await read(TrashedAttachmentRow))];
+  return found.map(({ attachment }) => attachment);
 }

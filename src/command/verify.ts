@@ -117,17 +117,29 @@ async function runToEnd(verification: Verification): Promise<void> {
   }
 }
 
-async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verification): Promise<void> {
+async function readBlobs(verification: Verification): Promise<void> {
+  const { database } = verification;
+  const notes = new VerifiedNotes({ database, clock: database.clock, changes: new Changes() });
+  try {
+    await readInto(notes, verification);
+  } finally {
+    await notes.flush();
+  }
+}
+
+async function readInto(
+  notes: VerifiedNotes,
+  { state, bar, tell, save, signal, ...deps }: Verification,
+): Promise<void> {
   const pace = async (byteCount: number) => {
     await deps.pace(byteCount);
     bar.advance(byteCount);
   };
   const range = { after: state.afterBlobId, upTo: state.lastBlobId };
-  const { database } = deps;
-  const notes = new VerifiedNotes({ database, clock: database.clock, changes: new Changes() });
   let savedAt = performance.now();
-  for await (const { blob, fault } of verifyBlobs({ ...deps, pace }, range)) {
-    await notes.add({ blob, fault });
+  for await (const verified of verifyBlobs({ ...deps, pace }, range)) {
+    const { blob, fault } = verified;
+    await notes.add(verified);
     state.afterBlobId = blob.id;
     state.files += 1;
     state.bytes += blob.size;
@@ -136,12 +148,13 @@ async function readBlobs({ state, bar, tell, save, signal, ...deps }: Verificati
       tell({ kind: fault.kind, documentKey: blob.documentKey, reason: fault.reason });
     }
     if (performance.now() - savedAt > saveIntervalMs) {
+      // Otherwise a kill would leave out what no later run reads.
+      await notes.flush();
       await save();
       savedAt = performance.now();
     }
     signal.throwIfAborted();
   }
-  await notes.flush();
 }
 
 async function lookForOrphans({ state, tell, save, signal, ...deps }: Verification): Promise<void> {

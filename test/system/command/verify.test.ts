@@ -117,6 +117,14 @@ describe('a verification finds', () => {
     expect(status).toBe(1);
     expect((await verify('--all-orphans')).stdout).toContain(`orphaned ${young}: no row names it\n`);
     expect(await storedFiles(service.dataDirectory)).toEqual(before);
+    const query = '{ attachments(first: 10, filter: { damaged: true }) { nodes { id } } }';
+    const { attachments } = await service.client.ask<{ attachments: { nodes: { id: string }[] } }>(query);
+    const faulty = [missing, flipped, short, empty, folder].map(({ id }) => id);
+    expect(attachments.nodes.map(({ id }) => id).toSorted()).toEqual(faulty.toSorted());
+    expect((await service.client.download(flipped.url)).status).toBe(409);
+    await flipBit(pathOf(flipped), mebibyte / 2 + 12_345);
+    await verify();
+    expect((await service.client.download(flipped.url)).status).toBe(200);
   });
 
   test('nothing of what is uploaded or deleted while it runs', async () => {
