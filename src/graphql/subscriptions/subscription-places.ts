@@ -64,23 +64,21 @@ export class SubscriptionPlaces {
   /** An error if a limit is passed. */
   take({ organizationId, principal, payload, document }: Asked): Release | GraphQLError {
     const { subscriptionsOfPrincipal, subscriptionsOfOrganization, bytesOfOrganization } = this.#bounds;
-    let refusal = tooMany(subscriptionsOfPrincipal, 'subscriptions of one principal');
-    const or = (next: GraphQLError, take: () => Release | null) => () => {
-      const release = take();
-      if (release) refusal = next;
-      return release;
-    };
-    const ofMemory = tooMany(bytesOfOrganization, 'bytes for the subscriptions of one organization');
-    const bytes = ownBytes + 2 * (payload.query.length + JSON.stringify(payload.variables ?? {}).length);
+    // Errors cost more than all of this.
+    let passed: [limit: number, what: string] = [subscriptionsOfPrincipal, 'subscriptions of one principal'];
     const places = takeAll([
-      or(tooMany(subscriptionsOfOrganization, 'subscriptions of one organization'), () =>
-        this.#ofPrincipals.take(principal),
-      ),
-      or(ofMemory, () => this.#ofOrganizations.take(organizationId)),
-      () => this.#takeBytes(organizationId, bytes),
+      () => this.#ofPrincipals.take(principal),
+      () => {
+        passed = [subscriptionsOfOrganization, 'subscriptions of one organization'];
+        return this.#ofOrganizations.take(organizationId);
+      },
+      () => {
+        passed = [bytesOfOrganization, 'bytes for the subscriptions of one organization'];
+        return this.#takeBytes(organizationId, bytesOf(payload));
+      },
       () => this.#share(organizationId, document),
     ]);
-    return places ?? refusal;
+    return places ?? tooMany(...passed);
   }
 
   #takeBytes(organizationId: string, bytes: number): Release | null {
@@ -108,6 +106,9 @@ export class SubscriptionPlaces {
     };
   }
 }
+
+const bytesOf = ({ query, variables }: Asked['payload']): number =>
+  ownBytes + 2 * (query.length + JSON.stringify(variables ?? {}).length);
 
 /** Subscriptions on one connection. */
 export const maxOnConnection = 100;
