@@ -77,19 +77,23 @@ function createPreviews({ log, ...parts }: PreviewParts, pictures = new PictureR
   return { pictures, previews, previewUrls: createPreviewUrls(parts) };
 }
 
-/** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
-export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
-  const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
-  const webhookSecrets = await configuredWebhookSecrets(config);
-  const secrets = await configuredSigningSecrets(config);
-  warnOfUnsharedSecrets(config, log);
+async function openDatabase(config: Config, parts: AppParts, log: Log) {
   const opened = await openConfiguredDatabase(config, {
     ...parts,
     onReplicaLost: (err) => log.warn({ err }, 'the replica cannot be read, the primary is'),
     onNamesUnindexed: () =>
       log.warn('the extension pg_trgm cannot be used: searches for rare names are refused'),
   });
-  const database = traceTransactions(opened, config.postgres ? 'postgresql' : 'sqlite');
+  return traceTransactions(opened, config.postgres ? 'postgresql' : 'sqlite');
+}
+
+/** All that entrances and background work stand on. `publicUrl` is asked whenever a URL is handed out. */
+export async function createServices(config: Config, parts: AppParts, log: Log, publicUrl: () => string) {
+  const policies = await loadPolicies(config.policiesFile, config.maxFileSize);
+  const webhookSecrets = await configuredWebhookSecrets(config);
+  const secrets = await configuredSigningSecrets(config);
+  warnOfUnsharedSecrets(config, log);
+  const database = await openDatabase(config, parts, log);
   const store = parts.storage ?? (await createConfiguredStorage(config));
   const clock = parts.clock ?? database.clock;
   const jobs = await openConfiguredJobs(config, { database, clock, log });
