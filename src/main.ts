@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { importCommand } from './command/import-command.js';
 import { jobsCommand } from './command/jobs-command.js';
 import { keysCommand } from './command/keys-command.js';
 import { moveCommand } from './command/move-command.js';
@@ -69,6 +70,7 @@ program.addCommand(keysCommand());
 program.addCommand(jobsCommand());
 program.addCommand(quotaCommand());
 program.addCommand(verifyCommand());
+program.addCommand(importCommand());
 program.addCommand(moveCommand());
 program.addCommand(receiptCommand());
 program

@@ -1,10 +1,16 @@
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { eventRow } from '../audit/record-event.js';
 import type { Viewer } from '../auth/viewer.js';
+import { writeBody } from '../database/blob-bodies.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import type { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { insertRow } from '../database/insert-row.js';
 import { nameForms } from '../database/name-forms.js';
+import { lockRows } from '../database/row-locks.js';
+import { fault } from '../errors.js';
+import { assertNotSwept } from '../intake/condemn-keys.js';
 import type { Intake } from '../intake/intake.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { CreationInput, Examined } from './check-creation.js';
@@ -87,4 +93,42 @@ function toAttachment(
     claimedAt: owner ? now : null,
     expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
   });
+}
+
+/** The past of an attachment that another system has had until now. */
+export interface Origin {
+  id: string;
+  createdAt: Date;
+  /** Puts its id where it belongs among all that its field holds. */
+  order(ids: readonly string[]): string[];
+}
+
+/** An operator brings it, now; its creator made it, then. */
+export function withOrigin(
+  { blob, attachment, event }: CreationRows,
+  { id, createdAt }: Origin,
+  { field }: CreationInput,
+): CreationRows {
+  const claimedAt = attachment.claimedAt && createdAt;
+  const details = { ...event.details, ...(field === null ? {} : { field }), imported: true };
+  return {
+    blob,
+    attachment: Object.assign(attachment, { id, createdAt, updatedAt: createdAt, claimedAt }),
+    event: { ...event, subjectId: id, principalId: null, details },
+  };
+}
+
+/** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
+export async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
+  if (!intake.used || intake.fromUploadTarget) {
+    await insertRow(manager, BlobRow, blob, { orIgnore: true });
+    if (intake.body) await writeBody(manager, { blobId: blob.id, body: intake.body });
+    else if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
+    return;
+  }
+  const { id, organizationId } = blob;
+  await lockRows(manager, BlobRow, [id], 'SHARE');
+  if (await manager.existsBy(BlobRow, { id, organizationId })) return;
+  const msg = 'What was made of this content before has been deleted, and the content with it.';
+  throw fault('deleted', ['input', 'content'], msg);
 }

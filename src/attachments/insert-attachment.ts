@@ -1,15 +1,13 @@
 import type { Viewer } from '../auth/viewer.js';
-import { writeBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { OutcomeUnknown } from '../database/database-fault.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/row-locks.js';
 import { type EntityManager, Not } from '../database/typeorm.js';
 import { fault } from '../errors.js';
-import { assertNotSwept, assertStillStored } from '../intake/condemn-keys.js';
+import { assertStillStored } from '../intake/condemn-keys.js';
 import type { Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
 import type { Jobs } from '../jobs/jobs.js';
@@ -29,7 +27,14 @@ import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
 import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
-import { type CreationRows, type MakeRowsDependencies, makeRows } from './creation-rows.js';
+import {
+  type CreationRows,
+  ensureBlob,
+  type MakeRowsDependencies,
+  makeRows,
+  type Origin,
+  withOrigin,
+} from './creation-rows.js';
 import { findCreation } from './idempotency.js';
 
 export interface InsertAttachmentDependencies extends MakeRowsDependencies {
@@ -48,6 +53,7 @@ export interface InsertAttachmentDependencies extends MakeRowsDependencies {
 export interface InsertAttachment extends CreationInput {
   /** The bytes, already durable or yet to be written; they become the attachment's own with its row. */
   intake: Intake;
+  origin?: Origin;
 }
 
 /**
@@ -60,12 +66,13 @@ export interface InsertAttachment extends CreationInput {
 export async function insertAttachment(
   deps: InsertAttachmentDependencies,
   viewer: Viewer,
-  { intake, ...input }: InsertAttachment,
+  { intake, origin, ...input }: InsertAttachment,
 ): Promise<StoredAttachment & { isReplay: boolean }> {
   const examined = await checkCreation(deps, viewer, input, intake);
   const now = deps.clock();
   await assertStillStored(deps.storage, intake, now);
-  const rows = makeRows(deps, viewer, { input, examined, intake }, now);
+  const made = makeRows(deps, viewer, { input, examined, intake }, now);
+  const rows = origin ? withOrigin(made, origin, input) : made;
   const { blob, attachment } = rows;
   const quota = await deps.quotas.of(viewer.organizationId);
   const work = async (manager: EntityManager) => {
@@ -76,7 +83,7 @@ export async function insertAttachment(
     await ensureBlob(manager, intake, blob);
     await insertRow(manager, AttachmentRow, attachment);
     await insertRow(manager, AuditEventRow, rows.event);
-    await linkAtOnce(deps, manager, viewer, { input, examined, attachment });
+    await linkAtOnce(deps, manager, viewer, { input, examined, attachment, origin });
     const made = await readBack(manager, viewer, { intake, input, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
     await quota?.assertWithin(manager, { bytes: intake.used ? 0 : blob.size, attachments: 1 }, [
@@ -134,21 +141,6 @@ async function create(database: Pick<Database, 'create'>, intake: Intake, rows: 
     },
   );
   return { stored: { attachment, blob }, isNew: true };
-}
-
-/** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
-export async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
-  if (!intake.used || intake.fromUploadTarget) {
-    await insertRow(manager, BlobRow, blob, { orIgnore: true });
-    if (intake.body) await writeBody(manager, { blobId: blob.id, body: intake.body });
-    else if (!intake.fromUploadTarget) await assertNotSwept(manager, intake.documentKey);
-    return;
-  }
-  const { id, organizationId } = blob;
-  await lockRows(manager, BlobRow, [id], 'SHARE');
-  if (await manager.existsBy(BlobRow, { id, organizationId })) return;
-  const msg = 'What was made of this content before has been deleted, and the content with it.';
-  throw fault('deleted', ['input', 'content'], msg);
 }
 
 /**
@@ -218,12 +210,19 @@ async function recall(
   });
 }
 
+interface LinkedAtOnce {
+  input: CreationInput;
+  examined: Examined;
+  attachment: AttachmentRow;
+  origin: Origin | undefined;
+}
+
 /** Appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */
 async function linkAtOnce(
   { unlinkedRetentionMs }: InsertAttachmentDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { input, examined, attachment }: { input: CreationInput; examined: Examined; attachment: AttachmentRow },
+  { input, examined, attachment, origin }: LinkedAtOnce,
 ): Promise<void> {
   const { record, field } = input;
   if (!record || field === null) return;
@@ -237,5 +236,6 @@ async function linkAtOnce(
     retentionMs: unlinkedRetentionMs,
     now: attachment.createdAt,
     locOf: () => ['input', 'field'],
+    ...(origin ? { arrange: origin.order, isUnrecorded: true } : {}),
   });
 }

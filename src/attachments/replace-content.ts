@@ -33,9 +33,9 @@ import {
   type Statements,
 } from './check-replacement.js';
 import type { CreateAttachmentDependencies } from './create-attachment.js';
-import { toBlob } from './creation-rows.js';
+import { ensureBlob, toBlob } from './creation-rows.js';
 import { beginSteps, endSteps } from './idempotency.js';
-import { assertMayShow, ensureBlob } from './insert-attachment.js';
+import { assertMayShow } from './insert-attachment.js';
 import { type ContentInput, type ContentRequest, doorOf, receiveContent } from './receive-content.js';
 
 export interface ReplaceContentDependencies extends CreateAttachmentDependencies {

@@ -29,6 +29,10 @@ export interface LinkChange {
   retentionMs: number;
   now: Date;
   locOf: LocOf;
+  /** Orders all that the field is about to hold; as they came if left out. */
+  arrange?(ids: readonly string[]): string[];
+  /** The audit log is told of it in another way. */
+  isUnrecorded?: boolean;
   /** Those of the attachments that `make` makes once there is room for them: fit for the policy, and the record's as it says. */
   made?: { ids: ReadonlySet<string>; make(): Promise<void> };
 }
@@ -61,12 +65,13 @@ export async function changeLinks(
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
+  if (change.arrange) plan.next = change.arrange(plan.next);
   if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next };
   if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
-  await recordLinks(manager, viewer, change, plan);
+  if (!change.isUnrecorded) await recordLinks(manager, viewer, change, plan);
   return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed, next: plan.next };
 }
 

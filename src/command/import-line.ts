@@ -1,0 +1,133 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { ImportedAttachment } from '../attachments/import-attachment.js';
+import { isCleanText } from '../auth/organizations.js';
+import type { Viewer } from '../auth/viewer.js';
+import { toId } from '../database/ids.js';
+
+const name = z.string().refine(isCleanText, 'must be 1 to 255 characters, without control characters');
+const hexadecimal = (length: number) =>
+  z
+    .string()
+    .toLowerCase()
+    .regex(new RegExp(`^[0-9a-f]{${length}}$`), `must be ${length} hexadecimal digits`);
+
+const creator = z.union([
+  name.transform((id) => ({ id, kind: 'USER' as const, name: null })),
+  z.strictObject({
+    id: name,
+    kind: z.enum(['USER', 'SERVICE']).default('USER'),
+    name: name.nullish().transform((given) => given ?? null),
+  }),
+]);
+
+const line = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID')
+      .transform(toId),
+    organizationId: name,
+    fileName: z.string(),
+    contentType: z.string().nullish(),
+    size: z.int().min(0).nullish(),
+    sha256: hexadecimal(64).nullish(),
+    md5: hexadecimal(32).nullish(),
+    createdAt: z.iso.datetime({ offset: true, error: 'must be an instant such as 2020-01-31T12:00:00Z' }),
+    createdBy: creator,
+    description: z.string().nullish(),
+    metadata: z
+      .strictObject({ type: z.string(), attributes: z.record(z.string(), z.unknown()).nullish() })
+      .nullish(),
+    record: z.strictObject({ type: z.string(), id: z.string() }).nullish(),
+    field: z.string().nullish(),
+    position: z.int().min(0).nullish(),
+    path: z.string().min(1).nullish(),
+    url: z.string().nullish(),
+  })
+  .refine(({ path, url }) => (path == null) !== (url == null), 'exactly one of path and url must be given');
+
+/** A line of a list to import. */
+export type ImportLine = z.infer<typeof line>;
+
+/** The line, or the reason why it is none. */
+export function readLine(text: string): { line: ImportLine } | { reason: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { reason: 'it is no JSON' };
+  }
+  const parsed = line.safeParse(value);
+  if (parsed.success) return { line: parsed.data };
+  const reasons = parsed.error.issues.map(({ path, message }) => [path.join('.'), message]);
+  return { reason: reasons.map(([path, message]) => (path ? `${path}: ${message}` : message)).join('; ') };
+}
+
+/** Positions that a list gives attachments within their fields, by the ids of these. */
+export type Positions = ReadonlyMap<string, number>;
+
+/** The attachment that the line describes. */
+export function toImported(given: ImportLine, positions: Positions): ImportedAttachment {
+  const { id, fileName, description = null, metadata, record = null, field = null, sha256, md5 } = given;
+  return {
+    id,
+    createdAt: new Date(given.createdAt),
+    order: (ids) => inOrder(ids, id, positions),
+    expected: { size: given.size ?? null, md5: md5 ?? null },
+    input: {
+      fileName,
+      // A type that another system has noted is a hint, as that of a file part.
+      contentType: null,
+      description,
+      descriptionFormat: 'MARKDOWN',
+      metadata: metadata ? { type: metadata.type, attributes: metadata.attributes ?? null } : null,
+      ...{ record, recordType: null, field, policy: null },
+      digest: sha256 == null ? null : { algorithm: 'SHA256', hash: sha256 },
+      idempotencyKey: null,
+      webhooks: [],
+    },
+  };
+}
+
+/** Puts the newest, the last of them, before the first that the list has behind it. */
+function inOrder(ids: readonly string[], id: string, positions: Positions): string[] {
+  const own = positions.get(id);
+  const others = ids.filter((other) => other !== id);
+  const at = own === undefined ? -1 : others.findIndex((other) => (positions.get(other) ?? -1) > own);
+  return at === -1 ? [...others, id] : [...others.slice(0, at), id, ...others.slice(at)];
+}
+
+/** The creator, as who the attachment is made. */
+export function creatorOf({ createdBy }: ImportLine, organizationId: string): Viewer {
+  return { organizationId, principal: createdBy, permissions: new Set(['attachments:write']), keyId: null };
+}
+
+/** A line of the list, with its content if that has come already. */
+export interface Item {
+  number: number;
+  text: string;
+  content?: Readable;
+}
+
+/** The lines of a list, but for empty ones. */
+export async function* readItems(path: string): AsyncGenerator<Item> {
+  let number = 0;
+  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+  for await (const text of lines) {
+    number += 1;
+    if (text.trim() !== '') yield { number, text };
+  }
+}
+
+/** All positions that a list gives. */
+export async function readPositions(path: string): Promise<Positions> {
+  const positions = new Map<string, number>();
+  for await (const { text } of readItems(path)) {
+    const read = readLine(text);
+    if ('line' in read && read.line.position != null) positions.set(read.line.id, read.line.position);
+  }
+  return positions;
+}
