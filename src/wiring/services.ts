@@ -120,7 +120,6 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
     changes,
     stopRelay,
     ...metrics,
-    onVerified: tellOfDamage(metrics, log),
     verdictWatch: new VerdictWatch({ database, changes }),
     resolveName,
     webhooks: createWebhooks({ ...config, jobs, resolveName }),
@@ -136,7 +135,7 @@ export async function createServices(config: Config, parts: AppParts, log: Log, 
       onDownloadsLost: (err) => log.warn({ err }, 'downloads not recorded'),
     }),
     ...(await createSigners(config, { publicUrl, secrets, clock })),
-    ...createDelayLog(log),
+    ...createDelayLog(log, metrics),
     onEndpointPaused: (endpoint: PausedEndpoint) => {
       metrics.onEndpointPaused(endpoint);
       log.warn({ endpoint }, 'a webhook endpoint is paused');
@@ -187,9 +186,10 @@ function tellOfDamage({ onVerified }: Metrics, log: Pick<Log, 'error' | 'info'>)
   };
 }
 
-/** Told of work in the background that is tried again. */
-function createDelayLog(log: Pick<Log, 'warn'>) {
+/** Told of what is found in the background, and of work there that is tried again. */
+function createDelayLog(log: Pick<Log, 'error' | 'info' | 'warn'>, metrics: Metrics) {
   return {
+    onVerified: tellOfDamage(metrics, log),
     onRenderingDelayed: (err: unknown) => log.warn({ err }, 'descriptions not rendered yet'),
     onNamesDelayed: (err: unknown) => log.warn({ err }, 'names not indexed yet: searches take longer'),
     onUsageDelayed: (err: unknown) => log.warn({ err }, 'counters of usage not folded yet'),
