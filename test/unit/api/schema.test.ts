@@ -134,6 +134,7 @@ function sample(type: Type): string {
     );
     return `{${needed.map((field) => `${field.name}: ${samples[field.type.ofType?.name ?? ''] ?? sample(field.type)}`).join(', ')}}`;
   }
+  if (inner.name === 'URL') return '"https://receiver.example"';
   return inner.name?.endsWith('Int') ? '1' : '"x"';
 }
 
