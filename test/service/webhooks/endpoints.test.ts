@@ -1,3 +1,4 @@
+import { recordEvent } from '../../../src/audit/record-event.js';
 import { WebhookEndpointRow } from '../../../src/database/entities/webhook-endpoint.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -227,6 +228,26 @@ test('an endpoint that fails for days is paused, and told so; it can be tested, 
   expect((await redeliver()).errors).toBeUndefined();
   await waitFor(() => (receiver.received.some(({ body }) => body.includes('told.txt')) ? true : undefined));
   expect(receiver.received.map(({ body }) => body).join()).not.toContain('missed.txt');
+});
+
+test('damage, and its end, come as every event of the audit log', async () => {
+  await using receiver = await startReceiver();
+  await open(receiver, ['ATTACHMENT_DAMAGED', 'ATTACHMENT_REPAIRED']);
+  const { id, organizationId } = await service.client.upload({ content: 'x', name: 'x.txt' });
+  const database = await openTestDatabase(service.dataDirectory);
+  const actor = { organizationId, principal: null };
+  const tell = (action: 'ATTACHMENT_DAMAGED' | 'ATTACHMENT_REPAIRED', details: object | null) =>
+    database.write((manager) =>
+      recordEvent(manager, actor, { action, subjectId: id, at: new Date(), details }),
+    );
+  await tell('ATTACHMENT_DAMAGED', { damage: 'it is cut' });
+  await tell('ATTACHMENT_REPAIRED', null);
+  await database.close();
+  const bodies = (await came(receiver, 2)).map(bodyOf);
+  expect(bodies.map(({ type, data }) => [type, data.principal, data.details])).toEqual([
+    ['attachment_damaged', null, { damage: 'it is cut' }],
+    ['attachment_repaired', null, {}],
+  ]);
 });
 
 test('410 pauses an endpoint at once', async () => {
