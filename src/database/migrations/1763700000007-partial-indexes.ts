@@ -35,13 +35,13 @@ const notApproved = index('ix_blobs_not_approved', ['organization_id', 'verdict'
 export class PartialIndexes1763700000007 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.dropIndices('attachments', before);
-    await runner.createIndices('attachments', after);
+    for (const index of after) await runner.createIndex('attachments', index);
     await runner.createIndex('blobs', notApproved);
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.dropIndex('blobs', notApproved);
     await runner.dropIndices('attachments', after);
-    await runner.createIndices('attachments', before);
+    for (const index of before) await runner.createIndex('attachments', index);
   }
 }

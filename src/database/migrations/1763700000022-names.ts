@@ -73,7 +73,7 @@ export class Names1763700000022 implements MigrationInterface {
     const others = await dropOthers(runner);
     await fillNames(runner.manager);
     for (const { sql } of others) await runner.query(sql);
-    await runner.createIndices('attachments', after);
+    for (const index of after) await runner.createIndex('attachments', index);
     if (isSqlite(runner)) for (const statement of trigrams) await runner.query(statement);
   }
 
@@ -89,6 +89,6 @@ export class Names1763700000022 implements MigrationInterface {
     await runner.dropIndices('attachments', after);
     await runner.query('ALTER TABLE attachments DROP COLUMN search_name');
     await runner.query('ALTER TABLE attachments DROP COLUMN sort_name');
-    await runner.createIndices('attachments', before);
+    for (const index of before) await runner.createIndex('attachments', index);
   }
 }

@@ -89,7 +89,7 @@ export class WebhookEndpoints1763700000141 implements MigrationInterface {
     await runner.createTable(endpoints);
     // Not by TypeORM's addColumn, which on SQLite copies the whole table.
     await runner.query('ALTER TABLE webhook_deliveries ADD COLUMN endpoint_id varchar(36)');
-    await runner.createIndices('webhook_deliveries', indexes);
+    for (const index of indexes) await runner.createIndex('webhook_deliveries', index);
     const isPostgres = runner.connection.options.type === 'postgres';
     for (const statement of isPostgres ? onPostgres : onSqlite) await runner.query(statement);
   }
