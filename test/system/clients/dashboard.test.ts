@@ -50,10 +50,11 @@ describeWithPackages(folder, () =>
       const tus = new TusClient(service, service.key);
       /** Waits until more than these bytes are durable, and tells how many. */
       const beyond = async (bytes: number) => {
-        for (let offset = 0; ; ) {
+        for (;;) {
           const [url] = urls;
-          offset = url ? await tus.offset(url) : 0;
+          const offset = url ? await tus.offset(url) : 0;
           if (offset > bytes) return offset;
+          await new Promise(setImmediate);
         }
       };
 

@@ -8,6 +8,7 @@ export function run({ url, key }: Service) {
   const uppy = new Uppy().use(Dashboard, { inline: true, target: 'body' }).use(Tus, {
     endpoint: url.replace('/graphql', '/uploads'),
     headers: { Authorization: `Bearer ${key}` },
+    chunkSize: 1_000_000,
     retryDelays: [0, 250, 1_000, 5_000],
   });
   return new Promise<{ uploaded: string[]; failed: number }>((resolve) =>
