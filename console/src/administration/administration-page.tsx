@@ -4,6 +4,7 @@ import { go, nothingOf } from '../location';
 import type { PageProps } from '../pages';
 import { AuditTab } from './audit-tab';
 import { DeliveriesTab } from './deliveries-tab';
+import { EndpointsTab } from './endpoints-tab';
 import { HealthTab } from './health-tab';
 import { KeysTab } from './keys-tab';
 import { UsageTab } from './usage-tab';
@@ -11,7 +12,7 @@ import { useAdministrationWords } from './words';
 import './administration.css';
 
 interface AdministrationTab {
-  name: 'keys' | 'deliveries' | 'audit' | 'usage' | 'health';
+  name: 'keys' | 'endpoints' | 'deliveries' | 'audit' | 'usage' | 'health';
   /** The permission without which the tab is not shown; null: any credential will do. */
   need: string | null;
   Content: ComponentType<PageProps>;
@@ -20,6 +21,7 @@ interface AdministrationTab {
 const tabs: readonly AdministrationTab[] = [
   { name: 'usage', need: null, Content: UsageTab },
   { name: 'keys', need: 'keys:admin', Content: KeysTab },
+  { name: 'endpoints', need: 'attachments:admin', Content: EndpointsTab },
   { name: 'deliveries', need: 'attachments:read', Content: DeliveriesTab },
   { name: 'audit', need: 'attachments:admin', Content: AuditTab },
   { name: 'health', need: null, Content: HealthTab },

@@ -3,7 +3,7 @@ import { Button, Form, Input, Label, TextField } from 'react-aria-components';
 import { Fault, PagesEnd } from '../answer-state';
 import type { Api, RefusedError } from '../api';
 import { Choice } from '../choice';
-import { go } from '../location';
+import { go, nothingOf, type Place } from '../location';
 import type { PageProps } from '../pages';
 import { PlaceLink } from '../place-link';
 import { ShowQuery } from '../show-query';
@@ -16,11 +16,12 @@ type Delivery = DeliveriesQuery['webhookDeliveries']['nodes'][number];
 
 const states = ['QUEUED', 'DELIVERED', 'FAILED'] as const;
 
-/** The webhooks about an attachment. */
+/** The webhooks of the organization, or those about one file or to one endpoint. */
 export function DeliveriesTab(props: PageProps) {
   const { say } = useAdministrationWords();
-  const { place } = props;
+  const { place, viewer } = props;
   const attachmentId = place['attachment'] ?? '';
+  const maySeeAll = viewer.permissions.includes('attachments:admin');
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     go({ attachment: String(new FormData(event.currentTarget).get('attachment')).trim() });
@@ -29,7 +30,7 @@ export function DeliveriesTab(props: PageProps) {
     <>
       <search>
         <Form className="tools" onSubmit={submit}>
-          <TextField name="attachment" defaultValue={attachmentId} key={attachmentId} isRequired>
+          <TextField name="attachment" defaultValue={attachmentId} key={attachmentId} isRequired={!maySeeAll}>
             <Label>{say('attachmentId')}</Label>
             <Input />
           </TextField>
@@ -50,20 +51,30 @@ export function DeliveriesTab(props: PageProps) {
           />
         </Form>
       </search>
-      {attachmentId === '' ? (
+      {attachmentId === '' && !maySeeAll ? (
         <p className="notice">{say('chooseAttachment')}</p>
       ) : (
-        <Deliveries {...props} attachmentId={attachmentId} />
+        <Deliveries {...props} attachmentId={attachmentId || null} />
       )}
     </>
   );
 }
 
-/** The deliveries of one attachment. */
-export function Deliveries({ api, viewer, place, attachmentId }: PageProps & { attachmentId: string }) {
+/** Deliveries of one file, or of all; those to one endpoint if the address names it. */
+export function Deliveries({
+  api,
+  viewer,
+  place,
+  attachmentId,
+}: PageProps & { attachmentId: string | null }) {
   const { say } = useAdministrationWords();
   const chosen = states.find((state) => state === place['state']);
-  const variables = { attachmentId, state: chosen ? [chosen] : null, first: 50 };
+  const variables = {
+    attachmentId,
+    endpointId: place['endpoint'] || null,
+    state: chosen ? [chosen] : null,
+    first: 50,
+  };
   const pages = usePages(
     JSON.stringify(variables),
     async (after) => (await api.ask(DeliveriesDocument, { ...variables, after })).webhookDeliveries,
@@ -72,13 +83,14 @@ export function Deliveries({ api, viewer, place, attachmentId }: PageProps & { a
     <>
       <div className="tools">
         <Button onPress={pages.refresh}>{say('readAgain')}</Button>
+        {place['endpoint'] && <Button onPress={() => go({ endpoint: null })}>{say('allEndpoints')}</Button>}
         <ShowQuery document={DeliveriesDocument} variables={variables} />
       </div>
       <ul className="cards" aria-label={say('deliveries')}>
         {pages.items.map((delivery) => (
           <li key={delivery.id}>
             <DeliveryCard
-              {...{ api, delivery }}
+              {...{ api, delivery, place }}
               mayRedeliver={viewer.permissions.includes('attachments:write')}
               onChanged={pages.refresh}
             />
@@ -93,11 +105,12 @@ export function Deliveries({ api, viewer, place, attachmentId }: PageProps & { a
 interface DeliveryProps {
   api: Api;
   delivery: Delivery;
+  place: Place;
   mayRedeliver: boolean;
   onChanged: () => void;
 }
 
-function DeliveryCard({ api, delivery, mayRedeliver, onChanged }: DeliveryProps) {
+function DeliveryCard({ api, delivery, place, mayRedeliver, onChanged }: DeliveryProps) {
   const { say, instant, number } = useAdministrationWords();
   const [error, setError] = useState<RefusedError | null>(null);
   const { id, uri, state, attempts, lastStatusCode, lastError, createdAt, nextAttemptAt } = delivery;
@@ -113,10 +126,15 @@ function DeliveryCard({ api, delivery, mayRedeliver, onChanged }: DeliveryProps)
         <bdi>{uri}</bdi> <span className={`status ${state}`}>{say(state)}</span>
       </h2>
       <p>
-        {say(delivery.interaction)} ·{' '}
-        <PlaceLink to={{ page: null, tab: null, attachment: null, state: null, file: delivery.attachmentId }}>
-          {delivery.attachmentId}
-        </PlaceLink>
+        {say(delivery.event)}
+        {delivery.attachmentId !== null && (
+          <>
+            {' · '}
+            <PlaceLink to={{ ...nothingOf(place), file: delivery.attachmentId }}>
+              {delivery.attachmentId}
+            </PlaceLink>
+          </>
+        )}
       </p>
       {lastError !== null && (
         <p className="fault">

@@ -1,13 +1,12 @@
 import { useState } from 'react';
-import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { PagesEnd } from '../answer-state';
 import { AskFirst } from '../ask-first';
-import { CopyButton } from '../copy-button';
 import type { PageProps } from '../pages';
 import { ShowQuery } from '../show-query';
 import { usePages } from '../use-pages';
 import { ApiKeysDocument, type ApiKeysQuery, CreateApiKeyDocument, RevokeApiKeyDocument } from './graphql';
 import { KeyFields, readKeyFields } from './key-fields';
+import { SecretDialog } from './secret-dialog';
 import { useAdministrationWords } from './words';
 
 type Key = ApiKeysQuery['apiKeys']['nodes'][number];
@@ -39,7 +38,7 @@ export function KeysTab({ api, viewer }: PageProps) {
         </AskFirst>
         <ShowQuery document={ApiKeysDocument} variables={variables} />
       </div>
-      {made !== null && <Secret secret={made} onClose={() => setMade(null)} />}
+      {made !== null && <SecretDialog title={say('newKey')} secret={made} onClose={() => setMade(null)} />}
       <ul className="cards" aria-label={say('keys')}>
         {pages.items.map((key) => (
           <li key={key.id}>
@@ -84,29 +83,5 @@ function KeyCard({ apiKey, revoke }: { apiKey: Key; revoke: () => Promise<void> 
         </AskFirst>
       )}
     </>
-  );
-}
-
-/** Shown once: nobody can read it again. */
-function Secret({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const { say } = useAdministrationWords();
-  return (
-    <ModalOverlay className="modal" isOpen>
-      <Modal>
-        <Dialog>
-          <Heading slot="title">{say('newKey')}</Heading>
-          <p>{say('shownOnce')}</p>
-          <p>
-            <code>{secret}</code>
-          </p>
-          <div className="buttons">
-            <CopyButton name={say('newKey')} text={secret} />
-            <Button className="primary" onPress={onClose}>
-              {say('close')}
-            </Button>
-          </div>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
   );
 }

@@ -45,6 +45,8 @@ export type AuditAction =
   | 'ATTACHMENT_CLAIMED'
   /** Somebody uploaded or copied it. */
   | 'ATTACHMENT_CREATED'
+  /** Its stored bytes were found to be gone or changed. The details say how. */
+  | 'ATTACHMENT_DAMAGED'
   /** Somebody deleted it. The details say until when it can be restored, if it can. */
   | 'ATTACHMENT_DELETED'
   /** Once for each principal, signed URL or share link, attachment and day, in UTC. The details name the link. */
@@ -57,6 +59,8 @@ export type AuditAction =
   | 'ATTACHMENT_REJECTED'
   /** An administrator overrode a rejection. The details hold the reason. */
   | 'ATTACHMENT_RELEASED'
+  /** Its damaged bytes were found to be whole again. */
+  | 'ATTACHMENT_REPAIRED'
   /** Somebody brought new content for it. The details say which version it is, once it is approved. */
   | 'ATTACHMENT_REPLACED'
   /** Somebody had it checked again. */

@@ -15,6 +15,8 @@ export type AttachmentFilter = {
   createdBefore?: string | null | undefined;
   /** The id of the principal that created it. At most 255 characters. */
   createdBy?: string | number | null | undefined;
+  /** True: only those whose stored bytes are damaged or gone. False: only the others. */
+  damaged?: boolean | null | undefined;
   /** True: only those in the trash. False: only the others. */
   deleted?: boolean;
   /** Case and the form of Unicode do not count: äpf finds Äpfel. From 3 characters on it has an index. At most 255 characters. */

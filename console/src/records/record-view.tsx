@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { Button, Form, Input, Label, TextField } from 'react-aria-components';
 import { Fault } from '../answer-state';
 import type { Api, RefusedError } from '../api';
@@ -6,6 +6,7 @@ import type { PageProps } from '../pages';
 import type { RecordRef } from '../record-ref';
 import { ShowQuery } from '../show-query';
 import { refusalFrom, useAnswer } from '../use-answer';
+import { useChanges } from '../use-changes';
 import { FieldView } from './field-view';
 import { ArchiveDocument, FieldDocument, type FieldFragment, RecordDocument } from './graphql';
 import { Unlinked } from './unlinked';
@@ -18,7 +19,7 @@ export function RecordView({ api, viewer, record }: PageProps & { record: Record
   const { type, id } = record;
   const { data, error, isLoading, refresh } = useAnswer(api, RecordDocument, record);
   const [begun, setBegun] = useState<readonly FieldFragment[]>([]);
-  useChanges(api, type, id, refresh);
+  useChanges(api, { record }, refresh);
   const known = data?.record.fields ?? [];
   const fields = [...known, ...begun.filter(({ name }) => !known.some((field) => field.name === name))];
   const begin = async (name: string) => {
@@ -58,18 +59,6 @@ export function RecordView({ api, viewer, record }: PageProps & { record: Record
       )}
     </>
   );
-}
-
-/** Tells of each change of what the record has claimed or links to. */
-function useChanges(api: Api, type: string, id: string, tell: () => void): void {
-  useEffect(() => {
-    const stop = new AbortController();
-    const { signal } = stop;
-    void (async () => {
-      for await (const _ of api.claimcheck.watch({ record: { type, id } }, { signal })) tell();
-    })().catch(() => undefined);
-    return () => stop.abort();
-  }, [api, type, id, tell]);
 }
 
 interface ArchiveProps {

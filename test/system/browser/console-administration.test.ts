@@ -12,11 +12,13 @@ describeWithProgram('chromium', installChromium, (chromium) => {
   let browser: Browser;
   let service: TestService;
   let receiver: WebhookReceiver;
+  let hook: string;
   let tab: ConsolePage;
 
   beforeAll(async () => {
     browser = await openBrowser(chromium);
     receiver = new WebhookReceiver();
+    hook = await receiver.open();
     service = await startService({
       SCANNER: 'eicar',
       WEBHOOK_ALLOW_PRIVATE: 'true',
@@ -106,12 +108,45 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     expect(tab.faults).toEqual([]);
   });
 
+  test('an endpoint is made, its secret shown once, tested, changed and removed', async () => {
+    const uri = `${hook}/endpoint`;
+    await tab.signIn('?page=administration&tab=endpoints');
+    await tab.page.getByRole('button', { name: 'Add an endpoint' }).click();
+    const form = tab.page.getByRole('dialog');
+    await form.getByLabel('Receiver').fill(uri);
+    await form.getByText('File linked').click();
+    expect(await tab.accessibilityFaults()).toEqual([]);
+    await form.getByRole('button', { name: 'Add an endpoint' }).click();
+    const shown = tab.page.getByRole('dialog', { name: 'Secret of the endpoint' });
+    const secret = (await shown.getByText(/^whsec_/).textContent()) ?? '';
+    await shown.getByRole('button', { name: 'Close' }).click();
+    const card = tab.page.getByRole('listitem').filter({ hasText: uri });
+    await card.getByText('File linked').waitFor();
+    expect(await tab.page.content()).not.toContain(secret);
+    await card.getByRole('button', { name: 'Send a test' }).click();
+    await card.getByText('A test is on its way.').waitFor();
+    expect(await tab.accessibilityFaults()).toEqual([]);
+    await card.getByRole('button', { name: 'Edit' }).click();
+    await tab.page.getByRole('dialog').getByLabel('Note').fill('For the warehouse');
+    await tab.page.getByRole('dialog').getByRole('button', { name: 'Edit' }).click();
+    await card.getByText('For the warehouse').waitFor();
+    await card.getByRole('link', { name: 'Webhooks' }).click();
+    const delivery = tab.page.getByRole('list', { name: 'Webhooks' }).getByRole('listitem');
+    for (let round = 0; round < 100 && !(await delivery.getByText('Delivered').isVisible()); round += 1)
+      await tab.page.getByRole('button', { name: 'Read again' }).click();
+    await delivery.getByText('Test').waitFor();
+    await tab.page.goBack();
+    await card.getByRole('button', { name: 'Remove' }).click();
+    await tab.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await tab.page.getByText('No endpoint is told of events.').waitFor();
+    expect(tab.faults).toEqual([]);
+  });
+
   test('webhooks are shown by state, and sent again', async () => {
-    const uri = await receiver.open();
     receiver.answers = [500];
     const { id } = await service.client.upload(
       { content: 'told', name: 'told.txt' },
-      { webhooks: [{ uri, interactions: ['ATTACHMENT_APPROVED'] }] },
+      { webhooks: [{ uri: hook, interactions: ['ATTACHMENT_APPROVED'] }] },
     );
     await tab.signIn('?page=administration&tab=deliveries');
     await tab.page.getByLabel('Id of a file').fill(id);
@@ -119,7 +154,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     const card = tab.page
       .getByRole('list', { name: 'Webhooks' })
       .getByRole('listitem')
-      .filter({ hasText: uri });
+      .filter({ hasText: hook });
     await card.waitFor();
     for (let round = 0; round < 100 && !(await card.getByText('500').isVisible()); round += 1)
       await tab.page.getByRole('button', { name: 'Read again' }).click();

@@ -44,25 +44,6 @@ describeWithProgram('chromium', installChromium, (chromium) => {
   const row = (name: string) => tab.page.getByRole('row', { name });
   const isLost = () => tab.page.getByText('The service cannot be reached. This page goes on');
 
-  test('it says that the service is away, and goes on once it is back', async () => {
-    await store('before.txt');
-    await tab.signIn(`?page=records&record=${record.type}/${record.id}`);
-    await row('before.txt').waitFor();
-    await service.close();
-    await tab.page.getByRole('button', { name: 'Remove: before.txt' }).click();
-    await isLost().waitFor();
-    await row('before.txt').waitFor();
-    service = await startService(
-      { DATA_DIR: folder, TRASH_DAYS: '30', BOOTSTRAP_API_KEY: service.key, PORT: new URL(service.url).port },
-      { scanner },
-    );
-    await store('after.txt');
-    await isLost().waitFor({ state: 'detached' });
-    await row('after.txt').waitFor();
-    await tab.page.getByRole('button', { name: 'Remove: before.txt' }).click();
-    await row('before.txt').waitFor({ state: 'detached' });
-  });
-
   test.each(['', '?page=quarantine'])('it goes on at %p after the network was away', async (query) => {
     await tab.signIn(query);
     await tab.context.setOffline(true);
@@ -121,5 +102,24 @@ describeWithProgram('chromium', installChromium, (chromium) => {
       expect(await tab.page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
     }
     expect(tab.faults).toEqual([]);
+  });
+
+  test('it says that the service is away, and goes on once it is back', async () => {
+    await store('before.txt');
+    await tab.signIn(`?page=records&record=${record.type}/${record.id}`);
+    await row('before.txt').waitFor();
+    await service.close();
+    await tab.page.getByRole('button', { name: 'Remove: before.txt' }).click();
+    await isLost().waitFor();
+    await row('before.txt').waitFor();
+    service = await startService(
+      { DATA_DIR: folder, TRASH_DAYS: '30', BOOTSTRAP_API_KEY: service.key, PORT: new URL(service.url).port },
+      { scanner },
+    );
+    await store('after.txt');
+    await isLost().waitFor({ state: 'detached' });
+    await row('after.txt').waitFor();
+    await tab.page.getByRole('button', { name: 'Remove: before.txt' }).click();
+    await row('before.txt').waitFor({ state: 'detached' });
   });
 });
