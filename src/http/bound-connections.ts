@@ -51,6 +51,8 @@ const unusedMs = 100;
 export function closeUnusedAtStop(server: FastifyInstance): void {
   const open = new Set<Socket>();
   server.server.on('connection', (socket) => {
+    // A connection is announced again after an offer of another protocol.
+    if (open.has(socket)) return;
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });

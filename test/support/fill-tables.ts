@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
-import { IntakeRow, RemovalRow, SweepRow, SweptKeyRow } from '../../src/database/entities/cleaning.js';
+import {
+  IntakeRow,
+  RemovalRow,
+  ScrubRow,
+  SweepRow,
+  SweptKeyRow,
+} from '../../src/database/entities/cleaning.js';
 import { JobRow } from '../../src/database/entities/job.js';
 import { QuotaRow, ReservationRow } from '../../src/database/entities/quota.js';
 import { eicarString } from '../../src/scanner/self-test.js';
@@ -52,6 +58,9 @@ export async function fillTables({ client, dataDirectory }: TestService): Promis
   await mutate(client, 'deleteAttachment', { attachmentId: trashed.id });
   await mutate(client, 'releaseAttachment', { attachmentId: released.id, reason: 'a test' });
   await mutate(client, 'createUploadTarget', { fileName: 'later.txt', size: 5 });
+  // Told of nothing: no file is transferred.
+  const endpoint = { uri: 'https://receiver.invalid/', events: ['ATTACHMENT_TRANSFERRED'] };
+  await mutate(client, 'createWebhookEndpoint', endpoint);
   const { url: shareUrl } = await share(client, picture.id);
   const { preview } = await see(client, picture.id);
   await (await fetch(preview)).arrayBuffer();
@@ -89,6 +98,7 @@ async function addOwnRows(
     await manager.insert(RemovalRow, { documentKey: keyOf('removal'), createdAt: now });
     await manager.insert(SweptKeyRow, { documentKey: keyOf('swept'), sweptAt: now });
     await manager.upsert(SweepRow, { name: 'storage', sweptUntil: now }, ['name']);
+    await manager.upsert(ScrubRow, { name: 'blobs', heldUntil: now }, ['name']);
     await manager.insert(IntakeRow, { documentKey: keyOf('removal'), beat: 1 });
     await manager.insert(ReservationRow, { id: 'reserved', organizationId, bytes: 1, beat: 1 });
   });

@@ -13,8 +13,8 @@ interface ContentFacts {
   /** The attachment that it is of, which decides who may have it. */
   stored: StoredAttachment;
   blob: Pick<BlobRow, 'md5' | 'sha256' | 'verdict' | 'damagedAt'>;
-  /** Its name, and who brought it. */
-  named: { fileName: string; createdById: string };
+  /** Its name, and who brought it. A version is in the link to what is current, so that no cache takes another content for it. */
+  named: { fileName: string; createdById: string; version?: number };
   /** The id of this content, if a link is to be for it alone. */
   contentId?: string;
 }
@@ -71,10 +71,11 @@ export function contentFields<Root extends object>({
       const { attachment } = stored;
       return budget.once(`${attachment.id} ${contentId} ${expiresIn} ${disposition}`, async () => {
         const options = { expiresIn, disposition, maker: makerOf(viewer) };
-        const url = deps.urls.signedUrl(
-          { id: attachment.id, fileName: named.fileName },
-          contentId === undefined ? options : { ...options, contentId },
-        );
+        const { fileName, version = 1 } = named;
+        const url =
+          contentId === undefined
+            ? deps.urls.signedUrl({ id: attachment.id, fileName, version }, options)
+            : deps.urls.signedUrl({ id: attachment.id, fileName }, { ...options, contentId });
         // Whoever has the URL can use it, and bytes without a verdict are for nobody but their creator.
         const permitted = isServed({ attachment, blob }) && viewer.permissions.has('attachments:read');
         return permitted && (await access.view(stored)) ? url : null;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
 import { type Permission, permissions } from '../../../src/auth/viewer.js';
 import type { Database } from '../../../src/database/database.js';
@@ -81,7 +82,14 @@ describe.each(guarded)('$name', ({ operation, need }) => {
   const ask = (client: Client) =>
     client.graphql(
       operation.document(),
-      operation.variables({ 'input.fileName': 'x.txt', 'input.to.id': 'another' }),
+      operation.variables({
+        'input.fileName': 'x.txt',
+        'input.to.id': 'another',
+        'input.events.0': true,
+        'input.uri': 'https://93.184.216.34/hook',
+        // Webhooks of all attachments are for administrators.
+        ...(operation.name === 'webhookDeliveries' ? { attachmentId: randomUUID() } : {}),
+      }),
     );
 
   test.each([...permissions, 'none'] as const)('with %s', async (permission) => {

@@ -20,7 +20,7 @@ const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 const operationsOfPages = {
   'docs/api.md':
-    'Create Target Accepted Claim Link Link Link Field Comments List Fetch Archive Pictures Hold Changed Change Move Delete Restore Trash Replace Versions Share Shared Proof Erase',
+    'Create Target Accepted Claim Link Link Link Field Comments List Fetch Archive Pictures Hold Changed Change Move Delete Restore Trash Replace Versions Share Shared Proof Erase Damaged',
   'docs/credentials.md': 'CreateKey Log',
   'docs/webhooks.md': 'CreateAndTell CreateEndpoint Deliveries AllDeliveries',
 };

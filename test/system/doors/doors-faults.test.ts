@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BlobRow } from '../../../src/database/entities/blob.js';
 import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
 import { errorTable } from '../../../src/errors.js';
 import {
@@ -271,6 +272,18 @@ describe('QUOTA_EXCEEDED', () => {
     await full.expectRefusal(refusal, () => door.create(full.owner, ordinaryFile(door)));
     countCell(refusal);
   });
+});
+
+test('DAMAGED: documentKey of bytes that are found to be', async () => {
+  const key = String(await bring(stage.owner, ordinaryFile(documentKey)));
+  const { data } = await createFrom(stage.owner, key);
+  expect(data?.createAttachment?.attachment.documentKey).toBe(key);
+  const blob = { documentKey: key };
+  await stage.ledger.database.write((manager) => manager.update(BlobRow, blob, { damagedAt: new Date() }));
+  const refusal = { code: 'DAMAGED', faults: ['input.content.documentKey: damaged'] } as const;
+  await stage.expectRefusal(refusal, () => createFrom(stage.owner, key));
+  countCell(refusal);
+  await stage.ledger.database.write((manager) => manager.update(BlobRow, blob, { damagedAt: null }));
 });
 
 test('every code that a creation can meet has been met', () => {
