@@ -1,4 +1,5 @@
 import type { Api } from '../api';
+import { saveAs } from '../save-as';
 import { AuditDocument, type AuditFilter, type AuditQuery } from './graphql';
 
 export type AuditEvent = AuditQuery['auditLog']['nodes'][number];
@@ -27,12 +28,8 @@ export async function eventsOf(
 }
 
 /** Hands the browser a file with the events. */
-export function saveEvents(events: readonly AuditEvent[]): void {
-  const url = URL.createObjectURL(new Blob([toCsv(events)], { type: 'text/csv;charset=utf-8' }));
-  const link = Object.assign(document.createElement('a'), { href: url, download: 'audit.csv' });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
+export const saveEvents = (events: readonly AuditEvent[]): void =>
+  saveAs(new Blob([toCsv(events)], { type: 'text/csv;charset=utf-8' }), 'audit.csv');
 
 const columns = {
   createdAt: ({ createdAt }) => createdAt,

@@ -12,11 +12,12 @@ import { useFileWords } from './words';
 export function Overview(props: FilePartProps) {
   const { say } = useFileWords();
   const { file } = props;
-  const { rejection } = file;
+  const { rejection, damaged } = file;
   return (
     <>
       <Preview key={`${file.id} ${file.version}`} file={file} />
       <Actions {...props} />
+      {damaged && <p className="fault">{say('damaged')}</p>}
       {rejection && (
         <section className="fault">
           <h3>{say('rejected')}</h3>

@@ -113,7 +113,9 @@ function Row({ file, isOpen, kind }: RowProps) {
           {expiresAt !== null && ` · ${say('goes')} ${instant(expiresAt)}`}
         </small>
       </span>
-      <span className={`status ${file.status}`}>{say(file.status)}</span>
+      <span className={`status ${file.damaged ? 'FAILED' : file.status}`}>
+        {say(file.damaged ? 'damaged' : file.status)}
+      </span>
     </GridListItem>
   );
 }

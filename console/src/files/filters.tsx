@@ -68,7 +68,7 @@ function Further({ place, viewer: { principal } }: FiltersProps) {
   return (
     <div className="filters">
       <Words name="age" place={place} choices={[...(Object.keys(ages) as FilesWord[]), 'older']} none="all" />
-      <Words name="use" place={place} choices={['expiring', 'unlinked', 'linked']} none="all" />
+      <Words name="use" place={place} choices={['expiring', 'unlinked', 'linked', 'damaged']} none="all" />
       <Form className="filters" onSubmit={submit} key={`${place['record']} ${place['creator']}`}>
         <TextField name="record" defaultValue={place['record'] ?? ''} maxLength={511}>
           <Label>{say('recordFilter')}</Label>

@@ -47,11 +47,12 @@ function conditionsOfAge(age: string): AttachmentFilter {
   return days === undefined ? {} : { createdAfter: before(days) };
 }
 
-/** Files that nobody has claimed or linked expire; linked ones do not. */
+/** Files that nobody has claimed or linked expire; linked ones do not. Bytes that are damaged or gone are found by scrubbing. */
 const uses: Readonly<Record<string, AttachmentFilter>> = {
   expiring: { claimed: false, linked: false },
   unlinked: { linked: false },
   linked: { linked: true },
+  damaged: { damaged: true },
 };
 
 /** The conditions that an address names. */

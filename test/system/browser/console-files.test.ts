@@ -6,6 +6,7 @@ import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
 import { describeWithProgram } from '../../support/skip-without.js';
+import { openTestDatabase } from '../../support/test-database.js';
 
 describeWithProgram('chromium', installChromium, (chromium) => {
   let browser: Browser;
@@ -118,7 +119,9 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     await service.client.upload({ content: Uint8Array.from(png(30, 20)), name: 'filter unused.png' });
     await tab.signIn('?q=filter&view=grid');
     await page.getByText('2 Files').waitFor();
-    await page.locator('.tile img').evaluate('(image) => image.decode()');
+    while (
+      !(await page.locator('.tile img').evaluate((image) => 'naturalWidth' in image && image.naturalWidth))
+    );
     expect(await tab.accessibilityFaults()).toEqual([]);
     await page.goto(`${service.url}/?q=filter&use=expiring&age=day&creator=${viewer.principal.id}`);
     await row('filter unused.png').waitFor();
@@ -142,6 +145,22 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     await page.goto(`${service.url}/?q=filter&record=A%252FB/1`);
     await row('filter used.txt').waitFor();
     expect(await list().getByRole('row').count()).toBe(1);
+  });
+
+  test('a damaged file is found by a filter, and says so', async () => {
+    const [id] = await fill('broken.txt', 'whole.txt');
+    const database = await openTestDatabase(service.dataDirectory);
+    const blob = `SELECT blob_id FROM attachments WHERE id = '${id}'`;
+    await database.write((manager) =>
+      manager.query(`UPDATE blobs SET damaged_at = created_at WHERE id = (${blob})`),
+    );
+    await database.close();
+    await tab.signIn(`?use=damaged&file=${id}`);
+    await row('broken.txt').getByText('Damaged').waitFor();
+    expect(await list().getByRole('row').count()).toBe(1);
+    await panel().getByText('Its stored bytes are damaged or gone.').waitFor();
+    expect(await panel().getByRole('link', { name: 'Download' }).count()).toBe(0);
+    expect(tab.faults).toEqual([]);
   });
 
   test('an upload is paused, resumed, and goes on after the page is loaded again', async () => {
@@ -269,6 +288,18 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     expect(tab.faults.filter((fault) => !/Blocked script execution/.test(fault))).toEqual([]);
   });
 
+  test('a recording is played in a frame that runs nothing, when it is asked for', async () => {
+    const { id } = await service.client.upload({ content: Uint8Array.from(wav(8_000)), name: 'sound.wav' });
+    await tab.signIn(`?q=none&file=${id}`);
+    await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+    expect(await panel().locator('iframe').count()).toBe(0);
+    await press('Play');
+    const media = panel().frameLocator('iframe').locator('video, audio');
+    await media.waitFor({ state: 'attached' });
+    while ((await media.evaluate((element) => 'duration' in element && element.duration)) !== 1);
+    expect(await panel().locator('iframe').getAttribute('sandbox')).toBe('');
+  });
+
   test('texts of people run in no part of a file', async () => {
     const script = '<img src=x onerror=window.hit=1>';
     const { id } = await service.client.upload(
@@ -341,6 +372,24 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     expect(tab.faults).toEqual([]);
   });
 });
+
+/** A second of silence has 8,000 samples. */
+function wav(samples: number): Buffer {
+  const head = Buffer.alloc(44);
+  head.write('RIFF', 0, 'latin1');
+  head.writeUInt32LE(36 + samples, 4);
+  head.write('WAVEfmt ', 8, 'latin1');
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(8_000, 24);
+  head.writeUInt32LE(8_000, 28);
+  head.writeUInt16LE(1, 32);
+  head.writeUInt16LE(8, 34);
+  head.write('data', 36, 'latin1');
+  head.writeUInt32LE(samples, 40);
+  return Buffer.concat([head, Buffer.alloc(samples, 128)]);
+}
 
 /** Files that the browser keeps for uploads that are not over. */
 const countKept = `new Promise((resolve) => {
