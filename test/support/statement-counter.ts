@@ -5,7 +5,8 @@ export class StatementCounter implements Logger {
   readonly statements: string[] = [];
 
   logQuery(query: string): void {
-    this.statements.push(query);
+    // Asked twice a second, whatever else happens.
+    if (query !== 'SELECT 1 FROM webhook_events LIMIT 1') this.statements.push(query);
   }
 
   /** The statements that `work` causes. */

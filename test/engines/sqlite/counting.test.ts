@@ -12,7 +12,7 @@ import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 /** Enough that looking at each takes far longer than looking at the first ten thousand. */
-const rows = 100_000;
+const rows = 60_000;
 
 const total = `query ($filter: AttachmentFilter) {
   attachments(first: 0, filter: $filter) { totalCount totalCountIsExact } }`;

@@ -1,13 +1,13 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { errorTable } from '../../../src/errors.js';
 import { formRequest, RawConnection, type RawResponse, testBoundary } from '../../support/raw-http.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import { roundsOf, seededRandom } from '../../support/seeded-random.js';
 import { sha256 } from '../../support/sha256.js';
 import { builtInMembers } from './built-in-members.js';
 import { type HashedFile, HashingServer } from './hashing-server.js';
 import { FormMutator } from './mutate-form.js';
 
-const rounds = 6000;
+const rounds = roundsOf(2_400);
 const connections = 8;
 const { seed } = seededRandom();
 const mutators = Array.from({ length: connections }, (_, index) => new FormMutator(seed + index));
