@@ -42,7 +42,9 @@ const beginningBytes = 256 * 1024;
 export class Previews {
   readonly #deps: PreviewsDependencies;
   /** By blob and variant. */
-  readonly #underWay = new Map<string, Promise<DecodedPicture>>();
+  readonly #finding = new Map<string, Promise<Uint8Array>>();
+  /** By blob. */
+  readonly #measuring = new Map<string, Promise<DecodedPicture>>();
 
   constructor(deps: PreviewsDependencies) {
     this.#deps = deps;
@@ -53,6 +55,12 @@ export class Previews {
    * cannot be decoded or costs too much, RATE_LIMITED if too much waits, and STORAGE_UNAVAILABLE.
    */
   async find(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<Uint8Array> {
+    // The look at what is kept too: it may have been made since one that found nothing.
+    const key = `${stored.blob.id} ${variantName(variant)}`;
+    return once(this.#finding, key, () => this.#findOrMake(owner, stored, variant));
+  }
+
+  async #findOrMake(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<Uint8Array> {
     const { read } = this.#deps.database;
     const key = { blobId: stored.blob.id, variant: variantName(variant) };
     const kept = await readPreview(read, key);
@@ -61,7 +69,7 @@ export class Previews {
     const found =
       this.#faultOf(known) ??
       this.#faultOf(await read.findOneBy(PictureRow, { blobId: key.blobId })) ??
-      (await this.#once(`${key.blobId} ${key.variant}`, () => this.#make(owner, stored, variant)));
+      (await this.#make(owner, stored, variant));
     if ('fault' in found) throw noPreview(found.fault);
     return found.body;
   }
@@ -78,7 +86,7 @@ export class Previews {
     if (known && known.width !== null && known.height !== null)
       return { width: known.width, height: known.height };
     if (this.#faultOf(known)) return null;
-    const found = await this.#once(stored.blob.id, () => this.#makeMeasured(owner, stored));
+    const found = await once(this.#measuring, stored.blob.id, () => this.#makeMeasured(owner, stored));
     return 'fault' in found ? null : { width: found.width, height: found.height };
   }
 
@@ -86,12 +94,6 @@ export class Previews {
     if (!known?.fault) return null;
     const isOld = this.#deps.clock().getTime() - known.decodedAt.getTime() >= faultLifeMs;
     return isOld ? null : { fault: known.fault };
-  }
-
-  #once(key: string, make: () => Promise<DecodedPicture>): Promise<DecodedPicture> {
-    const making = this.#underWay.get(key) ?? make().finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, making);
-    return making;
   }
 
   async #make(owner: Owner, stored: StoredAttachment, variant: PreviewVariant): Promise<DecodedPicture> {
@@ -156,6 +158,13 @@ export class Previews {
     };
     await keep().catch(this.#deps.onNotKept);
   }
+}
+
+/** Does what is under way already no second time. */
+function once<T>(underWay: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const making = underWay.get(key) ?? make().finally(() => underWay.delete(key));
+  underWay.set(key, making);
+  return making;
 }
 
 /** Null for a variant that costs too much: a smaller one may not. Undefined if nothing is to be kept of it alone. */

@@ -5,21 +5,27 @@ export class StatementCounter implements Logger {
   readonly statements: string[] = [];
 
   logQuery(query: string): void {
-    // Asked twice a second, whatever else happens.
-    if (query !== 'SELECT 1 FROM webhook_events LIMIT 1') this.statements.push(query);
+    this.statements.push(query);
   }
 
   /** The statements that `work` causes. */
   async during(work: () => Promise<unknown>): Promise<string[]> {
     const before = this.statements.length;
     await work();
-    return this.statements.slice(before);
+    // One is asked twice a second, whatever else happens.
+    return this.statements.slice(before).filter((sql) => sql !== 'SELECT 1 FROM webhook_events LIMIT 1');
   }
 
-  /** How many statements `work` needs: the fewest of several runs, for what the service does by itself may come in between. */
+  /**
+   * How many statements `work` needs, but for those that look its credential up again after a second: the fewest of several runs,
+   * for what the service does by itself may come in between.
+   */
   async fewest(work: () => Promise<unknown>): Promise<number> {
     const counts: number[] = [];
-    for (let run = 0; run < 5; run += 1) counts.push((await this.during(work)).length);
+    for (let run = 0; run < 5; run += 1) {
+      const caused = await this.during(work);
+      counts.push(caused.filter((sql) => !/\bapi_keys\b/.test(sql)).length);
+    }
     return Math.min(...counts);
   }
 
