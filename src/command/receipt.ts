@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ConfigError, loadConfig } from '../config/config.js';
+import type { ErasureContents } from '../receipts/erasure.js';
 import { type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
 import {
   type PublicKey,
@@ -37,10 +38,11 @@ export async function verify(file: string, options: VerifyReceiptOptions): Promi
     }
     if (found.verdict === 'tampered') return refuse('It is no genuine receipt.', 'tampered');
     print(found.contents, options.json === true);
-    if (options.content === undefined || (await isContent(options.content, found.contents))) {
+    const { content } = options;
+    if (content === undefined || (await isContent(content, found.contents))) {
       return exitStatus.genuine;
     }
-    return refuse(`${options.content} is not what the receipt is for.`, 'tampered');
+    return refuse(`${content} is not what the receipt is for.`, 'tampered');
   } catch (error) {
     return refuse(describeFault(error), 'notRun');
   }
@@ -83,9 +85,13 @@ function refuse(message: string, status: keyof typeof exitStatus): number {
   return exitStatus[status];
 }
 
-function print(contents: ReceiptContents, isJson: boolean): void {
+function print(contents: ReceiptContents | ErasureContents, isJson: boolean): void {
   if (isJson) {
     process.stdout.write(`${JSON.stringify(contents)}\n`);
+    return;
+  }
+  if (contents.event === 'erased') {
+    printRows(contents);
     return;
   }
   const { attachment, deletedAt, deletedBy, expiresAt, event, iat, iss } = contents;
@@ -98,12 +104,18 @@ function print(contents: ReceiptContents, isJson: boolean): void {
     signedAt: new Date(iat * 1_000).toISOString(),
     by: iss,
   };
+  printRows(rows);
+}
+
+function printRows(rows: object): void {
   for (const [name, value] of Object.entries(rows)) {
     if (value !== undefined) process.stdout.write(`${name.padEnd(16)}${JSON.stringify(value)}\n`);
   }
 }
 
-async function isContent(path: string, { attachment }: ReceiptContents): Promise<boolean> {
+async function isContent(path: string, contents: ReceiptContents | ErasureContents): Promise<boolean> {
+  if (contents.event === 'erased') return false;
+  const { attachment } = contents;
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of createReadStream(path)) {

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
 import { z } from 'zod';
 import type { StoredAttachment } from '../model/stored-attachment.js';
+import { type ErasureContents, erasureContents, erasureType } from './erasure.js';
 import type { PublicKey, ReceiptKeys } from './receipt-keys.js';
 
 const type = 'claimcheck-receipt+jws';
@@ -90,23 +91,24 @@ function describe({ attachment, blob }: StoredAttachment): ReceiptContents['atta
 }
 
 export type ReceiptVerdict =
-  | { verdict: 'valid'; contents: ReceiptContents }
+  | { verdict: 'valid'; contents: ReceiptContents | ErasureContents }
   /** The signature is not of what is signed, or the text is no receipt. */
   | { verdict: 'tampered' }
   /** None of the keys has the name that the receipt says. */
   | { verdict: 'unknown'; kid: string };
 
-/** Verifies a receipt by these keys alone, without the service. Never throws for what the text holds. */
+/** Verifies a receipt, or the statement about an erasure, by these keys alone, without the service. Never throws for what the text holds. */
 export async function verifyReceipt(text: string, known: readonly PublicKey[]): Promise<ReceiptVerdict> {
-  const kid = readKeyName(text);
-  if (kid === null) return { verdict: 'tampered' };
+  const header = readHeader(text);
+  if (header === null) return { verdict: 'tampered' };
+  const { kid, form } = header;
   const key = known.find((one) => one.kid === kid);
   if (!key) return { verdict: 'unknown', kid };
   try {
     const { payload } = await compactVerify(text, createPublicKey({ key: { ...key }, format: 'jwk' }), {
       algorithms: ['EdDSA'],
     });
-    const parsed = contents.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
+    const parsed = form.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')));
     return parsed.success ? { verdict: 'valid', contents: parsed.data } : { verdict: 'tampered' };
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof SyntaxError) return { verdict: 'tampered' };
@@ -114,10 +116,17 @@ export async function verifyReceipt(text: string, known: readonly PublicKey[]): 
   }
 }
 
-function readKeyName(text: string): string | null {
+const forms = new Map<string, typeof contents | typeof erasureContents>([
+  [type, contents],
+  [erasureType, erasureContents],
+]);
+
+/** The name of the key, and the form of the claims by what the text says it is. */
+function readHeader(text: string) {
   try {
     const { kid, typ } = decodeProtectedHeader(text);
-    return typ === type && typeof kid === 'string' ? kid : null;
+    const form = forms.get(typ ?? '');
+    return form && typeof kid === 'string' ? { kid, form } : null;
   } catch {
     return null;
   }

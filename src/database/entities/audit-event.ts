@@ -1,7 +1,10 @@
 import { idColumn, instantColumn, jsonColumn, textColumn } from '../columns.js';
 import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
 
-/** One action: who did it, and to what. Rows are added and, once they have outlived the retention, removed; never changed. */
+/**
+ * One action: who did it, and to what. Rows are added and, once they have outlived the retention, removed. Nothing of them changes
+ * but the name of a principal who is erased.
+ */
 @Entity('audit_events')
 @Index('ix_audit_events_organization', ['organizationId', 'id'])
 @Index('ix_audit_events_subject', ['subjectId', 'id'])

@@ -46,6 +46,14 @@ registerEnumType(AuditAction, {
     },
     ATTACHMENT_REPAIRED: { description: 'Its damaged bytes were found to be whole again.' },
     ATTACHMENT_RESTORED: { description: 'Somebody took it out of the trash.' },
+    PRINCIPAL_ERASED: {
+      description:
+        'An operator erased a principal. The details name what stands in its place, and who wanted it.',
+    },
+    UPLOADS_DELETED: {
+      description:
+        'An erasure deleted uploads and idempotency keys of a principal. The details hold how many, and the pseudonym.',
+    },
     SHARE_LINK_CREATED: { description: 'Somebody made a share link of it. The details name the link.' },
     SHARE_LINK_REVOKED: { description: 'Somebody ended a share link of it. The details name the link.' },
     ATTACHMENT_PURGED: { description: 'Deleted by the service, since it had expired.' },
@@ -97,6 +105,8 @@ export class AuditEvent {
 
 export const AuditEventConnection = connectionType('AuditEvent', AuditEvent);
 
+const ofPrincipals: readonly string[] = ['PRINCIPAL_ERASED', 'UPLOADS_DELETED'];
+
 /** The one place that decides what of an event leaves. */
 export function toAuditEvent({ id, action, subjectId, ...row }: AuditEventRow): AuditEvent {
   const isOfKey = action.startsWith('API_KEY_');
@@ -105,7 +115,7 @@ export function toAuditEvent({ id, action, subjectId, ...row }: AuditEventRow): 
   return Object.assign(new AuditEvent(), {
     id,
     action: action as Action,
-    attachmentId: isOfKey || isOfEndpoint ? null : subjectId,
+    attachmentId: isOfKey || isOfEndpoint || ofPrincipals.includes(action) ? null : subjectId,
     apiKeyId: isOfKey ? subjectId : null,
     webhookEndpointId: isOfEndpoint ? subjectId : null,
     principalId,

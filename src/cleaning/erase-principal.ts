@@ -1,0 +1,226 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import { deleteRows } from '../attachments/delete-rows.js';
+import { recordEvent, recordEvents } from '../audit/record-event.js';
+import { revokeApiKey } from '../auth/manage-api-keys.js';
+import type { Database } from '../database/database.js';
+import { ApiKeyRow } from '../database/entities/api-key.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
+import { RemovalRow } from '../database/entities/cleaning.js';
+import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { PrincipalRow } from '../database/entities/organization.js';
+import { ShareLinkRow } from '../database/entities/share-link.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
+import { insertRow } from '../database/insert-row.js';
+import { lockRows } from '../database/row-locks.js';
+import { IsNull, Not } from '../database/typeorm.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
+import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
+import { findUnowned, isAnythingLeft, type Principal } from './erasure-survey.js';
+import { rename } from './rename-principal.js';
+
+export interface ErasePrincipalDependencies {
+  database: Database;
+  clock: () => Date;
+  changes: Pick<Changes, 'publish'>;
+  webhooks: Pick<VerdictWebhooks, 'forget'>;
+  /** Called after the commit. */
+  onKeyRevoked(keyId: string): void;
+}
+
+const pseudonymForm = /^erased-[0-9a-f]{20}$/;
+
+/** Attachments deleted in one transaction. */
+const deletedAtOnce = 100;
+
+/** A principal that is still at work after so many rounds has not been shut out. */
+const maxRounds = 10;
+
+/**
+ * Erases a principal: deletes everything it has created that no record owns and no field holds, its uploads and idempotency keys,
+ * ends its keys and share links, and puts a pseudonym in place of its id wherever that stays. Broken off, it goes on the next
+ * time under the same pseudonym, which this returns, until `forgetPrincipal` has ended the erasure.
+ */
+export async function erasePrincipal(
+  deps: ErasePrincipalDependencies,
+  principal: Principal,
+): Promise<string> {
+  const pseudonym = await choosePseudonym(deps.database, principal);
+  // The principal may go on creating things until its keys have ended.
+  for (let round = 0; round < maxRounds; round++) {
+    await endKeys(deps, principal);
+    await endShareLinks(deps, principal);
+    await endUploads(deps, principal, pseudonym);
+    await deleteIdempotencyKeys(deps, principal, pseudonym);
+    for (const table of [AttachmentRow, TrashedAttachmentRow])
+      await deleteUnowned(deps, principal, table, pseudonym);
+    await rename(deps.database, principal, pseudonym);
+    if (!(await isAnythingLeft(deps.database.read, principal))) return pseudonym;
+  }
+  throw new Error(
+    'The principal is still at work: a token of it must be good. End its access, then erase it again.',
+  );
+}
+
+/** Kept in place of its name until it is erased, so that every run and process has the same. */
+function choosePseudonym(database: Database, { organizationId, id }: Principal): Promise<string> {
+  const fresh = `erased-${randomBytes(10).toString('hex')}`;
+  return database.write(async (manager) => {
+    const key = { organizationId, id };
+    await insertRow(manager, PrincipalRow, { ...key, kind: 'USER', name: fresh }, { orIgnore: true });
+    // Takes the row's lock on every engine.
+    await manager.update(PrincipalRow, key, { kind: () => 'kind' });
+    const { name } = await manager.findOneByOrFail(PrincipalRow, key);
+    if (name !== null && pseudonymForm.test(name)) return name;
+    await manager.update(PrincipalRow, key, { name: fresh });
+    return fresh;
+  });
+}
+
+async function endKeys(deps: ErasePrincipalDependencies, { organizationId, id }: Principal): Promise<void> {
+  const own = { organizationId, principalId: id, revokedAt: IsNull() };
+  for (const key of await deps.database.read.find(ApiKeyRow, { where: own, select: { id: true } }))
+    await revokeApiKey(deps, null, key.id);
+}
+
+async function endShareLinks(
+  { database, clock }: ErasePrincipalDependencies,
+  { organizationId, id }: Principal,
+): Promise<void> {
+  const where = { organizationId, createdById: id, revokedAt: IsNull() };
+  for (;;) {
+    const links = await database.read.find(ShareLinkRow, { where, take: deletedAtOnce });
+    if (links.length === 0) return;
+    const at = clock();
+    await database.write(async (manager) => {
+      for (const { id: shareLinkId, attachmentId: subjectId } of links) {
+        const key = { organizationId, id: shareLinkId, revokedAt: IsNull() };
+        const { affected } = await manager.update(ShareLinkRow, key, { revokedAt: at });
+        if (affected !== 1) continue;
+        const event = { action: 'SHARE_LINK_REVOKED', subjectId, at, details: { shareLinkId } } as const;
+        await recordEvent(manager, { organizationId, principal: null }, event);
+      }
+    });
+  }
+}
+
+/** A request that is bringing bytes of one learns of it. */
+async function endUploads(
+  { database, clock }: ErasePrincipalDependencies,
+  { organizationId, id: principalId }: Principal,
+  pseudonym: string,
+): Promise<void> {
+  const where = { organizationId, principalId, expiresAt: Not(IsNull()) };
+  for (;;) {
+    const targets = await database.read.find(UploadTargetRow, { where, take: deletedAtOnce });
+    if (targets.length === 0) return;
+    const at = clock();
+    await database.write(async (manager) => {
+      let uploads = 0;
+      for (const { id, documentKey } of targets) {
+        const unused = { organizationId, id, expiresAt: Not(IsNull()) };
+        const { affected } = await manager.delete(UploadTargetRow, unused);
+        if (affected !== 1) continue;
+        await insertRow(manager, RemovalRow, { documentKey, createdAt: at });
+        uploads += 1;
+      }
+      await recordDeleted(manager, organizationId, { at, pseudonym, count: { uploads } });
+    });
+  }
+}
+
+async function deleteIdempotencyKeys(
+  { database, clock }: ErasePrincipalDependencies,
+  { organizationId, id: principalId }: Principal,
+  pseudonym: string,
+): Promise<void> {
+  const at = clock();
+  await database.write(async (manager) => {
+    const { affected } = await manager.delete(IdempotencyKeyRow, { organizationId, principalId });
+    await recordDeleted(manager, organizationId, {
+      at,
+      pseudonym,
+      count: { idempotencyKeys: affected ?? 0 },
+    });
+  });
+}
+
+/** A statement that is made after the erasure was broken off counts them by this. */
+async function recordDeleted(
+  manager: EntityManager,
+  organizationId: string,
+  { at, pseudonym, count }: { at: Date; pseudonym: string; count: Record<string, number> },
+): Promise<void> {
+  if (Object.values(count).every((number) => number === 0)) return;
+  const details = { erasure: pseudonym, ...count };
+  const event = { action: 'UPLOADS_DELETED', subjectId: pseudonym, at, details } as const;
+  await recordEvent(manager, { organizationId, principal: null }, event);
+}
+
+async function deleteUnowned(
+  deps: ErasePrincipalDependencies,
+  principal: Principal,
+  table: AttachmentTable,
+  pseudonym: string,
+): Promise<void> {
+  for (;;) {
+    const ids = await findUnowned(deps.database.read, principal, { table, limit: deletedAtOnce });
+    if (ids.length === 0) return;
+    const changes = await deps.database.writeInBackground((manager) =>
+      deleteSome(deps, manager, principal, { table, ids, pseudonym }),
+    );
+    deps.changes.publish(changes);
+  }
+}
+
+/** Those that a record has claimed, or a field taken up, meanwhile stay. */
+async function deleteSome(
+  deps: ErasePrincipalDependencies,
+  manager: EntityManager,
+  principal: Principal,
+  { table, ids, pseudonym }: { table: AttachmentTable; ids: readonly string[]; pseudonym: string },
+) {
+  const at = deps.clock();
+  await lockRows(manager, table, ids, 'UPDATE');
+  const unowned = new Set(await findUnowned(manager, principal, { table, ids }));
+  const stored = (await readStored(manager, ids, table)).filter(({ attachment }) =>
+    unowned.has(attachment.id),
+  );
+  if (stored.length === 0) return [];
+  const changes = await describeChanges(
+    manager,
+    stored.map(({ attachment }) => attachment),
+  );
+  const actor = { organizationId: principal.organizationId, principal: null };
+  const events = stored.map(({ attachment: { id: subjectId, size }, blob: { sha256 } }) => {
+    // Without its name, which may say more than it should.
+    const details = { erasure: pseudonym, size, sha256 };
+    return [actor, { action: 'ATTACHMENT_DELETED', subjectId, at, details }] as const;
+  });
+  await recordEvents(manager, events);
+  await deleteRows(deps, manager, stored, at);
+  return changes;
+}
+
+/**
+ * Ends an erasure: nothing leads from the principal to its pseudonym any more, so whoever needs a statement has it by now. `by` is
+ * who wanted it, for the audit log.
+ */
+export async function forgetPrincipal(
+  { database, clock }: ErasePrincipalDependencies,
+  { organizationId, id }: Principal,
+  pseudonym: string,
+  by: string | null,
+): Promise<void> {
+  const actor = { organizationId, principal: null };
+  const onceKey = createHash('sha256').update(`erasure ${organizationId} ${pseudonym}`).digest('hex');
+  const details = { principalId: pseudonym, ...(by === null ? {} : { by }) };
+  const event = { action: 'PRINCIPAL_ERASED', subjectId: pseudonym, at: clock(), details, onceKey } as const;
+  await database.write(async (manager) => {
+    await manager.delete(PrincipalRow, { organizationId, id });
+    const row = { organizationId, id: pseudonym, kind: 'USER', name: null } as const;
+    await insertRow(manager, PrincipalRow, row, { orIgnore: true });
+    await recordEvent(manager, actor, event);
+  });
+}
