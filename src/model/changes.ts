@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
-import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { readJoined } from '../database/read-rows.js';
+import { Parameters } from '../database/read-rows.js';
 import type { RecordRef } from './record.js';
 
 /** One attachment whose status or place has changed, or that is gone: committed, and visible to whoever reads now. */
@@ -100,16 +99,18 @@ async function readPlaces(
 ): Promise<ReadonlyMap<string, RecordRef[]>> {
   const places = new Map<string, RecordRef[]>();
   if (ids.length === 0) return places;
-  const rows = await readJoined(
-    manager,
-    { link: LinkRow, field: RecordFieldRow },
-    (sql) =>
-      `FROM links link JOIN record_fields field ON field.id = link.field_id WHERE ${sql.isOneOf('link.attachment_id', ids)}`,
+  const sql = new Parameters(manager);
+  // An attachment may be in thousands of fields, of a few records.
+  const rows = await manager.query<{ attachment_id: string; type: string; id: string }[]>(
+    `SELECT DISTINCT link.attachment_id, field.record_type AS type, field.record_id AS id
+      FROM links link JOIN record_fields field ON field.id = link.field_id
+      WHERE ${sql.isOneOf('link.attachment_id', ids)}`,
+    sql.values,
   );
-  for (const { link, field } of rows) {
-    const known = places.get(link.attachmentId) ?? [];
-    known.push({ type: field.recordType, id: field.recordId });
-    places.set(link.attachmentId, known);
+  for (const { attachment_id: attachmentId, type, id } of rows) {
+    const known = places.get(attachmentId) ?? [];
+    known.push({ type, id });
+    places.set(attachmentId, known);
   }
   return places;
 }
