@@ -141,13 +141,15 @@ async function prepareLinkedList(side: Side): Promise<LoadRequest> {
   return queryRequest(side, linkedList);
 }
 
-/** Links the same hundred into a new field of one record each time. */
+/** Links a hundred into a new field of one record each time. Twenty hundreds take turns, so that none is in hundreds of fields. */
 async function prepareLinks(side: Side): Promise<() => LoadRequest> {
-  const attachmentIds = await uploadSome(side, 100, (index) => ({ fileName: `ticket-${index}.txt` }));
+  const ids = await uploadSome(side, 2_000, (index) => ({ fileName: `ticket-${index}.txt` }));
   const record = { type: 'WorkPackage', id: '1' };
   let fields = 0;
   return () => {
     fields += 1;
+    const from = (fields % 20) * 100;
+    const attachmentIds = ids.slice(from, from + 100);
     return queryRequest(side, add, {
       input: { record, field: `field${fields}`, attachmentIds, mode: 'ADD' },
     });
