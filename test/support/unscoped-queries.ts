@@ -51,7 +51,6 @@ const reasons = {
     'src/verdicts/verdict-watch.ts #pendingAmong',
   ],
   'what goes with an attachment or a field whose organization has been asked for': [
-    'src/model/changes.ts readPlaces',
     'src/links/change-links.ts removeLinks',
     'src/links/unlink-everywhere.ts unlinkFromField',
     'src/attachments/delete-rows.ts deleteRows',
