@@ -154,7 +154,7 @@ function addSubscriptions(
   const sockets = createSocketProtocol(schema, { admit, subscriptions, screen, introspection });
   const countSockets = registerWebSockets(server, { subscriptions: sockets, turns, trustedProxies });
   const operate = createStreamOperations(schema, { ...requests, subscriptions, introspection });
-  const streams = new StreamProtocol(subscriptions, operate);
+  const streams = new StreamProtocol({ subscriptions, turns, operate });
   registerStreams(server, streams, requests);
   measureSockets(deps, countSockets);
   measureStreams(deps, () => streams.count);

@@ -11,17 +11,27 @@ interface Message {
   onSent(): void;
 }
 
+interface EventStreamOptions {
+  address: string;
+  logError(error: unknown): void;
+  /** Calls `run` when it is this client's turn. */
+  inTurn(run: () => void): void;
+}
+
 /** The events for one client, as bytes. Each message is handed on once the client has room for it, and none is read ahead. */
 export class EventStream extends Readable implements Connection {
+  readonly address: string;
+  readonly logError: (error: unknown) => void;
+  readonly #inTurn: (run: () => void) => void;
   readonly #queue: Message[] = [];
   #isWanted = false;
   #isEnding = false;
 
-  constructor(
-    readonly address: string,
-    readonly logError: (error: unknown) => void,
-  ) {
+  constructor({ address, logError, inTurn }: EventStreamOptions) {
     super({ highWaterMark: 0 });
+    this.address = address;
+    this.logError = logError;
+    this.#inTurn = inTurn;
   }
 
   isOpen(): boolean {
@@ -73,6 +83,13 @@ export class EventStream extends Readable implements Connection {
     const [message] = this.#queue;
     if (!message && !this.#isEnding) return;
     this.#isWanted = false;
+    // Copying a piece to the system takes as long as making it, and hundreds of clients may want theirs at once.
+    if (message && message.next > 0) this.#inTurn(() => this.#pushOf(message));
+    else this.#pushOf(message);
+  }
+
+  #pushOf(message: Message | undefined): void {
+    if (message !== this.#queue[0] || this.destroyed) return;
     this.push(message?.pieces[message.next] ?? null);
     if (message) message.next += 1;
   }

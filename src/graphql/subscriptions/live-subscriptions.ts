@@ -164,7 +164,8 @@ export class LiveSubscriptions {
     const { turns } = this.#deps;
     const key = turnOf(session.viewer);
     return async (pieces) => {
-      await turns.next(key);
+      // Always a turn of its own: those of thousands would all begin before the first had written anything.
+      await new Promise<void>((resolve) => turns.enqueue(key, resolve));
       const message = [before, ...pieces, after];
       const size = message.reduce((sum, { length }) => sum + length, 0);
       await connection.sendPieces(size <= maxFrame ? [Buffer.concat(message)] : message);

@@ -8,7 +8,8 @@ import {
 } from 'graphql-sse';
 import type { Viewer } from '../../auth/viewer.js';
 import { type AttachmentError, type FaultTypeOf, fault } from '../../errors.js';
-import type { RequestFacts } from '../context.js';
+import type { Turns } from '../../limits/turns.js';
+import { type RequestFacts, turnOf } from '../context.js';
 import { EventStream } from './event-stream.js';
 import type { Session } from './open-session.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -51,6 +52,12 @@ export interface PlainAnswer {
   body: string;
 }
 
+interface StreamProtocolDependencies {
+  subscriptions: Subscriptions;
+  turns: Turns;
+  operate: Operate;
+}
+
 interface Asked {
   token: string | null;
   operation: Omit<StreamedOperation, 'id'>;
@@ -67,12 +74,14 @@ const eventStream = 'text/event-stream';
  */
 export class StreamProtocol {
   readonly #subscriptions: Subscriptions;
+  readonly #turns: Turns;
   readonly #reserved = new Map<string, Stream>();
   readonly #open = new Set<EventStream>();
   readonly #handle: Handler<null, Asked>;
 
-  constructor(subscriptions: Subscriptions, operate: Operate) {
+  constructor({ subscriptions, turns, operate }: StreamProtocolDependencies) {
     this.#subscriptions = subscriptions;
+    this.#turns = turns;
     this.#handle = createHandler<null, Asked>({
       authenticate: ({ context: { token } }) => token,
       // A list of faults or of events is an answer; the protocol would take what throws for a fault of its own.
@@ -131,8 +140,9 @@ export class StreamProtocol {
     }
   }
 
-  #newStream({ facts, authorization }: StreamRequest): Stream {
-    const events = new EventStream(facts.address, facts.logError);
+  #newStream({ facts: { address, logError }, viewer, authorization }: StreamRequest): Stream {
+    const inTurn = (run: () => void) => this.#turns.enqueue(turnOf(viewer), run);
+    const events = new EventStream({ address, logError, inTurn });
     const stream: Stream = { events, authorization, session: null, endings: new Set() };
     this.#open.add(events);
     events.once('close', () => {
