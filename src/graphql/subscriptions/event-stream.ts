@@ -53,20 +53,22 @@ export class EventStream extends Readable implements Connection {
   /** Ends it after the last message. */
   finish(): void {
     this.#isEnding = true;
-    this.#feed();
+    this.#feed((run) => run());
   }
 
+  /** To be called in a turn. */
   sendPieces(pieces: readonly Buffer[]): Promise<void> {
     return new Promise((resolve) => {
       if (!this.isOpen()) return resolve();
       this.#queue.push({ pieces, next: 0, onSent: resolve });
-      this.#feed();
+      this.#feed((run) => run());
     });
   }
 
   override _read(): void {
     this.#isWanted = true;
-    this.#feed();
+    // Copying a piece to the system takes as long as making it, and hundreds of clients may want theirs at once.
+    this.#feed(this.#inTurn);
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -75,7 +77,7 @@ export class EventStream extends Readable implements Connection {
   }
 
   /** Asked for more, the client has taken the piece before. */
-  #feed(): void {
+  #feed(begin: (run: () => void) => void): void {
     if (!this.#isWanted) return;
     while (this.#queue[0] && this.#queue[0].next === this.#queue[0].pieces.length) {
       this.#queue.shift()?.onSent();
@@ -83,9 +85,7 @@ export class EventStream extends Readable implements Connection {
     const [message] = this.#queue;
     if (!message && !this.#isEnding) return;
     this.#isWanted = false;
-    // Copying a piece to the system takes as long as making it, and hundreds of clients may want theirs at once.
-    if (message && message.next > 0) this.#inTurn(() => this.#pushOf(message));
-    else this.#pushOf(message);
+    begin(() => this.#pushOf(message));
   }
 
   #pushOf(message: Message | undefined): void {
