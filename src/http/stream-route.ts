@@ -3,7 +3,8 @@ import { assertPermitted } from '../auth/permission-table.js';
 import { fault } from '../errors.js';
 import { EventStream } from '../graphql/subscriptions/event-stream.js';
 import { readAuthorization } from '../graphql/subscriptions/open-session.js';
-import type { StreamProtocol, StreamRequest } from '../graphql/subscriptions/stream-protocol.js';
+import type { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
+import type { StreamRequest } from '../graphql/subscriptions/stream-requests.js';
 import { type GraphqlRequestDependencies, isMultipart, readGraphqlRequests } from './graphql-requests.js';
 
 /** Nothing between us and the client may keep, change or hold back what is told. */

@@ -1,30 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import {
-  createHandler,
-  type Handler,
-  type RequestParams,
-  TOKEN_HEADER_KEY,
-  TOKEN_QUERY_KEY,
-} from 'graphql-sse';
-import type { Viewer } from '../../auth/viewer.js';
-import { type AttachmentError, type FaultTypeOf, fault } from '../../errors.js';
+import { createHandler, type Handler, type RequestParams } from 'graphql-sse';
+import { fault } from '../../errors.js';
 import type { Turns } from '../../limits/turns.js';
-import { type RequestFacts, turnOf } from '../context.js';
+import { turnOf } from '../context.js';
 import { EventStream } from './event-stream.js';
 import type { Session } from './open-session.js';
+import {
+  acceptOf,
+  assertOperationId,
+  eventStream,
+  noStream,
+  refusalOf,
+  type StreamRequest,
+  tokenOf,
+} from './stream-requests.js';
 import type { Subscriptions } from './subscriptions.js';
-
-/** A request of the protocol, by somebody whose credential is good. */
-export interface StreamRequest {
-  method: string;
-  url: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The parsed body, or the parameters of the URL. */
-  parameters: unknown;
-  viewer: Viewer;
-  authorization: string;
-  facts: RequestFacts;
-}
 
 /** One event stream: that of a reservation, or of a single operation. */
 export interface Stream {
@@ -65,8 +55,6 @@ interface Asked {
 
 /** A reservation is given up unless its client connects by then. */
 const reservationMs = 10_000;
-const maxOperationId = 255;
-const eventStream = 'text/event-stream';
 
 /**
  * Serves operations of every kind by the protocol graphql-sse: each on a stream of its own, or many on one that was reserved,
@@ -203,57 +191,4 @@ async function pump(texts: AsyncGenerator<string>, events: EventStream): Promise
     events.logError(error);
     events.close();
   }
-}
-
-function tokenOf({ headers, url }: StreamRequest): string | null {
-  const inHeader = headers[TOKEN_HEADER_KEY];
-  if (typeof inHeader === 'string' && inHeader !== '') return inHeader;
-  return new URL(url, 'http://localhost/').searchParams.get(TOKEN_QUERY_KEY);
-}
-
-/** Clients name what else they take, too, which the protocol does not look for. */
-function acceptOf({ headers: { accept = '*/*' } }: StreamRequest): string {
-  const given = String(accept).toLowerCase();
-  return [eventStream, '*/*'].find((type) => given.includes(type)) ?? given;
-}
-
-/** In a URL they are JSON; the protocol refuses what is none. */
-function extensionsOf({ parameters }: StreamRequest): { operationId?: unknown } {
-  const { extensions } = (parameters ?? {}) as { extensions?: unknown };
-  try {
-    return (typeof extensions === 'string' ? JSON.parse(extensions) : extensions) ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function assertOperationId(request: StreamRequest): void {
-  const { operationId = '' } = extensionsOf(request);
-  const loc = ['extensions', 'operationId'];
-  // The protocol's library looks for ids in a plain object.
-  if (typeof operationId !== 'string' || operationId in Object.prototype) {
-    const msg = 'The id of an operation must be a text, and no word of JavaScript such as constructor.';
-    throw fault('event_stream', loc, msg, { message: msg });
-  }
-  if (operationId.length <= maxOperationId) return;
-  const msg = `The id of an operation may have at most ${maxOperationId} characters.`;
-  throw fault('too_long', loc, msg, { code: 'BAD_USER_INPUT', message: msg, limit: maxOperationId });
-}
-
-function noStream(): AttachmentError {
-  const msg = 'There is no such event stream.';
-  return fault('not_found', ['headers', TOKEN_HEADER_KEY], msg, { message: msg });
-}
-
-/** A refusal of the protocol by our codes. */
-function refusalOf(status: number, body: unknown): AttachmentError {
-  const { errors } = JSON.parse(String(body ?? '{}')) as { errors?: { message: string }[] };
-  const msg = `${errors?.[0]?.message ?? sentenceOf(status)}.`;
-  const type: FaultTypeOf<'BAD_USER_INPUT'> = status === 409 ? 'event_stream_taken' : 'event_stream';
-  return fault(type, ['request'], msg, { message: msg });
-}
-
-function sentenceOf(status: number): string {
-  if (status === 415) return 'The body must be JSON';
-  return `The request must accept ${eventStream}, or be one of a reserved stream`;
 }
