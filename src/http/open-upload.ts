@@ -4,10 +4,11 @@ import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
 import type { UploadTokens } from '../auth/upload-tokens.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
-import { AttachmentError, fault } from '../errors.js';
+import { AttachmentError } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import type { CreateResumable } from '../intake/create-resumable.js';
 import { gone } from '../intake/resumable.js';
+import { assertMakersKey } from '../intake/upload-target.js';
 import type { NetworkRate } from '../limits/network-rate.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
 
@@ -51,9 +52,8 @@ export async function openUpload(
     const viewer = assertPermitted(admitted, routeNeeds['POST /uploads']);
     if (viewer.organizationId !== organizationId || viewer.principal.id !== principalId)
       throw new AttachmentError('NOT_FOUND');
-  } else if (terms.keyId !== null && !(await deps.isKeyGood(terms.keyId))) {
-    const msg = 'The credential that made this upload has ended.';
-    throw fault('signature_revoked', [], msg, { message: msg });
+  } else {
+    await assertMakersKey(deps, upload);
   }
   return upload;
 }

@@ -4,9 +4,9 @@ import { chooseFileName } from '../content-types/clean-file-name.js';
 import { parseMediaType } from '../content-types/content-type-names.js';
 import type { Database } from '../database/database.js';
 import {
-  type ResumableTerms,
   type UploadProtocol,
   UploadTargetRow,
+  type UploadTerms,
 } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { Faults, fault } from '../errors.js';
@@ -69,8 +69,8 @@ export async function createUploadTarget(
     throw fault('no_parts', ['input', 'protocol'], msg, { message: msg });
   }
   const terms = { policy, keyId, needsCredential: false, metadata: null, concat: null };
-  const many = { deferred: null, terms: protocol === 'PUT' ? null : terms };
-  const target = await insertTarget(deps, viewer, { ...file, ...many, size, digest, protocol });
+  const facts = { ...file, terms, deferred: null, size, digest, protocol };
+  const target = await insertTarget(deps, viewer, facts);
   return isByParts ? beginParts(deps, target) : target;
 }
 
@@ -95,8 +95,7 @@ async function beginParts(
 export interface TargetFacts
   extends Pick<UploadTargetRow, 'fileName' | 'contentType' | 'size' | 'deferred' | 'protocol'> {
   digest: Digest | null;
-  /** Null: all bytes come in one request. */
-  terms: ResumableTerms | null;
+  terms: UploadTerms;
 }
 
 /** Makes the row of a target whose facts have been checked. */
@@ -106,10 +105,11 @@ export async function insertTarget(
   { digest, ...facts }: TargetFacts,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
   const now = deps.clock();
-  const createKey = facts.terms ? createGrowingKey : createDocumentKey;
-  const expiresAt = facts.terms
-    ? laterExpiry(deps, now, now)
-    : new Date(now.getTime() + uploadTargetLifetimeMs);
+  const isByOneRequest = facts.protocol === 'PUT';
+  const createKey = isByOneRequest ? createDocumentKey : createGrowingKey;
+  const expiresAt = isByOneRequest
+    ? new Date(now.getTime() + uploadTargetLifetimeMs)
+    : laterExpiry(deps, now, now);
   const target = Object.assign(new UploadTargetRow(), {
     id: uuidv7(),
     organizationId,

@@ -17,7 +17,7 @@ import { type Measured, measure } from './measure-content.js';
 import { meterContent } from './meter-content.js';
 import { openObject } from './read-range.js';
 import type { UploadAttempt, UploadAttempts } from './upload-attempts.js';
-import { finishTarget, moveTarget } from './upload-target.js';
+import { assertMakersKey, finishTarget, moveTarget } from './upload-target.js';
 
 export interface ReceiveUploadDependencies {
   database: Database;
@@ -28,6 +28,7 @@ export interface ReceiveUploadDependencies {
   pace: PaceLimits;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
   attempts: Pick<UploadAttempts, 'begin'>;
+  isKeyGood(keyId: string): Promise<boolean>;
 }
 
 /** A request that brings a target's bytes, as far as its headers tell. */
@@ -54,7 +55,7 @@ export interface ReceivedUpload extends Digests {
 
 /**
  * Stores the bytes of one upload target, exactly as many as agreed, while it lasts; the same bytes again are as good. Throws
- * NOT_FOUND (also later than `expiresAt`), SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, DIGEST_MISMATCH (also for other bytes than have
+ * NOT_FOUND (also later than `expiresAt`), FORBIDDEN if the target was made by a key that has ended, SIZE_MISMATCH, CONTENT_TYPE_MISMATCH, DIGEST_MISMATCH (also for other bytes than have
  * come before), STORAGE_UNAVAILABLE, UPLOAD_NOT_FINISHED while another request brings them, RATE_LIMITED where the target's maker
  * has too many uploads under way, BAD_USER_INPUT of type `timeout` where the bytes come too slowly and `taken_over` where another
  * request has come after they had stalled. After a failure the target may be tried again.
@@ -68,6 +69,7 @@ export async function receiveUpload(
     clock().getTime() >= createdAt.getTime() + uploadTargetLifetimeMs;
   const target = await database.read.findOneBy(UploadTargetRow, { id: upload.targetId });
   if (target?.protocol !== 'PUT' || isLate(target)) throw new AttachmentError('NOT_FOUND');
+  await assertMakersKey(deps, target);
   checkHeaders(upload, target);
   const release = deps.uploadConcurrency.take(target.organizationId, target.principalId);
   // Held until the target is finished: however long that takes, neither it nor its bytes are cleaned away.
@@ -128,11 +130,12 @@ class StoredBefore extends Error {
 }
 
 async function storeExactly(
-  { storage, pace, hasher }: ReceiveUploadDependencies,
+  deps: ReceiveUploadDependencies,
   upload: DirectUpload,
   target: UploadTargetRow,
   attempt: UploadAttempt,
 ): Promise<Measured> {
+  const { storage, pace, hasher } = deps;
   const writer = await storage.create(target.documentKey, { once: true });
   const hash = hasher.start();
   const watched = watchPace(upload.content, pace);
@@ -147,6 +150,7 @@ async function storeExactly(
     measured = { ...metered, ...digests };
     checkDigests(upload, target, measured);
     signal.throwIfAborted();
+    await assertMakersKey(deps, target);
     await writer.commit();
     return measured;
   } catch (error) {

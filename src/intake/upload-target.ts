@@ -164,3 +164,13 @@ export async function assertFinished(
 function unknownKey(): AttachmentError {
   return fault('document_key_unknown', loc, 'There is no such document key.');
 }
+
+/** Throws FORBIDDEN for an upload that was made by an API key which has ended. */
+export async function assertMakersKey(
+  { isKeyGood }: { isKeyGood(keyId: string): Promise<boolean> },
+  { terms }: Pick<UploadTargetRow, 'terms'>,
+): Promise<void> {
+  if (!terms || terms.keyId === null || (await isKeyGood(terms.keyId))) return;
+  const msg = 'The credential that made this upload has ended.';
+  throw fault('signature_revoked', [], msg, { message: msg });
+}

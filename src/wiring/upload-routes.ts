@@ -22,7 +22,10 @@ import { minBytesPerSecond } from '../limits/pace.js';
 import { inSpan } from '../tracing.js';
 
 export interface UploadRouteDependencies
-  extends Omit<ReceiveUploadDependencies & ResumableDependencies, 'pace' | 'attempts' | 'digests'> {
+  extends Omit<
+    ReceiveUploadDependencies & ResumableDependencies,
+    'pace' | 'attempts' | 'digests' | 'isKeyGood'
+  > {
   tokens: UploadTokens;
   admit: Admit;
   keys: KnownKeys;
@@ -41,11 +44,12 @@ export function addUploads(
   const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
   const attempts = new UploadAttempts(deps);
-  addTus(server, { ...deps, pace, attempts, digests: new RunningDigests(deps.hasher) });
+  const isKeyGood = async (keyId: string) => (await deps.keys.byId(keyId)) !== null;
+  addTus(server, { ...deps, isKeyGood, pace, attempts, digests: new RunningDigests(deps.hasher) });
   const receive = (upload: DirectUpload) =>
     inSpan('intake', {}, () =>
       measureUpload(uploadMeter, 'direct', async () => {
-        const received = await receiveUpload({ ...deps, pace, attempts }, upload);
+        const received = await receiveUpload({ ...deps, isKeyGood, pace, attempts }, upload);
         if (received.isNew) uploadMeter.onStored('direct', received.size);
         return received;
       }),
@@ -53,11 +57,13 @@ export function addUploads(
   registerDirectUpload(server, { tokens, anonymous, receive });
 }
 
-function addTus(server: FastifyInstance, deps: UploadRouteDependencies & ResumableDependencies): void {
-  const { uploadMeter, keys } = deps;
+function addTus(
+  server: FastifyInstance,
+  deps: UploadRouteDependencies & ResumableDependencies & Pick<ReceiveUploadDependencies, 'isKeyGood'>,
+): void {
+  const { uploadMeter } = deps;
   registerTus(server, {
     ...deps,
-    isKeyGood: async (keyId) => (await keys.byId(keyId)) !== null,
     find: (targetId) => findUpload(deps, targetId),
     create: (viewer, input) => measureFailure(uploadMeter, 'tus', () => createResumable(deps, viewer, input)),
     append: (upload, part) =>

@@ -10,8 +10,8 @@ export type UploadTargetState = 'OPEN' | 'RECEIVING' | 'FINISHED';
  */
 export type UploadProtocol = 'PUT' | 'TUS' | 'S3_MULTIPART';
 
-/** The terms of an upload in several requests, as it was made. */
-export interface ResumableTerms {
+/** The terms of an upload, as it was made. */
+export interface UploadTerms {
   /** The policy that holds for it; null for the service's own. */
   policy: string | null;
   /** The API key that made it; null for a JSON Web Token. */
@@ -102,8 +102,9 @@ export class UploadTargetRow {
   @Column({ type: 'boolean', name: 'deferred', nullable: true })
   deferred!: boolean | null;
 
+  /** Null for one by PUT that an earlier version has made. */
   @Column({ ...jsonColumn('terms'), nullable: true })
-  terms!: ResumableTerms | null;
+  terms!: UploadTerms | null;
 
   @Column(instantColumn('created_at'))
   createdAt!: Date;

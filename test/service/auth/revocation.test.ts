@@ -71,6 +71,30 @@ describe('a key that is revoked', () => {
     expect((await fetch(others)).status).toBe(200);
   });
 
+  test('ends the upload targets that it has made, one whose bytes are on their way too, and those alone', async () => {
+    const { apiKey, client } = await createKey(service.client, { permissions });
+    const create = `mutation { createUploadTarget(input: { fileName: "a.txt", size: 4 }) { target { url } } }`;
+    const urlOf = async (by: Client) =>
+      (await by.ask<{ createUploadTarget: { target: { url: string } } }>(create)).createUploadTarget.target
+        .url;
+    const [idle, busy, others] = [await urlOf(client), await urlOf(client), await urlOf(service.client)];
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const sent = fetch(busy, { method: 'PUT', body: readable, duplex: 'half' });
+    await writer.write(Buffer.from('ab'));
+    const before = (await storedFiles(service.dataDirectory)).length;
+    await tryRevokeKey(service.client, apiKey.id);
+    await writer.write(Buffer.from('cd'));
+    await writer.close();
+    for (const answer of [await sent, await fetch(idle, { method: 'PUT', body: 'abcd' })])
+      expect([answer.status, await answer.text()]).toEqual([
+        403,
+        expect.stringContaining('signature_revoked'),
+      ]);
+    expect(await storedFiles(service.dataDirectory)).toHaveLength(before);
+    expect((await fetch(others, { method: 'PUT', body: 'abcd' })).status).toBe(201);
+  });
+
   test('stops an upload under way at its next step, with nothing stored', async () => {
     const before = (await storedFiles(service.dataDirectory)).length;
     const { apiKey, client } = await createKey(service.client, { permissions });
