@@ -28,7 +28,7 @@ import type { GraphqlContext } from './context.js';
 export interface InputBound {
   /** Items of a list. */
   items: number;
-  /** The bound of a text, or of each text in a list. Null: the limits of files hold. */
+  /** The bound of a text, or of each text in a list. Null: the limits of files, or of the request, hold. */
   size: number | null;
   unit: 'characters' | 'bytes of JSON';
   /** The verb itself refuses what is too much, together with all other faults of its input. */
@@ -40,8 +40,8 @@ const byVerb = { isCheckedByVerb: true };
 const fileName = { size: maxFileNameLength, ...byVerb };
 const description = { size: maxDescriptionLength, ...byVerb };
 const content = { size: null };
-/** One can hold three names of 255 characters, each of up to three bytes, in base64. */
-const nodeId = { size: 4_096 };
+/** Whatever is no id is null. */
+const nodeId = { size: null };
 
 /** The bound of every argument `after` or `before`: a cursor can hold a file name. */
 const cursor = { size: 2_048 };

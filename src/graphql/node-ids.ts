@@ -26,8 +26,12 @@ export function toNodeId(organizationId: string, { type, key }: NodeKey): string
   return Buffer.concat([seal.subarray(0, sealBytes), Buffer.from(text)]).toString('base64url');
 }
 
+/** One can hold three names of 255 characters, each of up to three bytes, in base64. */
+const maxLength = 4_096;
+
 /** Null for every text that `toNodeId` does not make for this organization. */
 export function readNodeId(organizationId: string, id: string): NodeKey | null {
+  if (id.length > maxLength) return null;
   const [type = '', ...key] = Buffer.from(id, 'base64url').subarray(sealBytes).toString().split(separator);
   if (!isKeyed(type) || key.length !== keyLengths[type]) return null;
   return toNodeId(organizationId, { type, key }) === id ? { type, key } : null;

@@ -110,7 +110,17 @@ test('answers null for ids that are forged, malformed or of what is gone, among 
   const forged = [
     ...all.flatMap(({ id }) => [`${id} `, `${id}=`, id.slice(1), id.slice(0, -2)]),
     ...all.slice(1, 4).map(({ id }) => id.toUpperCase()),
-    ...['', 'Invoice:7', '7', 'x'.repeat(4_096), '01a1fb65-08c0-765b-84f5-000000000000'],
+    ...[
+      '',
+      '\0',
+      `${first?.id}\0`,
+      '\ud800',
+      'Invoice:7',
+      '7',
+      'x'.repeat(4_096),
+      'A'.repeat(50_000),
+      '01a1fb65-08c0-765b-84f5-000000000000',
+    ],
     ...[
       forge('HostRecord', '', '7'),
       forge('HostRecord', 'Invoice', 'x'.repeat(256)),
