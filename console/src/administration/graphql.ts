@@ -43,10 +43,14 @@ export type AuditAction =
   | 'ATTACHMENT_UNLINKED'
   /** Somebody changed its name, description or metadata. The details hold what was said before and after. */
   | 'ATTACHMENT_UPDATED'
+  /** An operator erased a principal. The details name what stands in its place, and who wanted it. */
+  | 'PRINCIPAL_ERASED'
   /** Somebody made a share link of it. The details name the link. */
   | 'SHARE_LINK_CREATED'
   /** Somebody ended a share link of it. The details name the link. */
   | 'SHARE_LINK_REVOKED'
+  /** An erasure deleted uploads and idempotency keys of a principal. The details hold how many, and the pseudonym. */
+  | 'UPLOADS_DELETED'
   /** Somebody made a webhook endpoint. */
   | 'WEBHOOK_ENDPOINT_CREATED'
   /** Somebody deleted a webhook endpoint. */

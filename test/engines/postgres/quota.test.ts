@@ -29,9 +29,19 @@ const stored = async () => {
 test('200 uploads at once, spread over two processes: as many are stored as fit, to the byte', async () => {
   const content = Buffer.alloc(size, 'x');
   const one = (index: number) => clientOf(index).tryUpload({ content, name: 'a.bin' });
-  const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => one(index)));
-  const codes = tally(answers.map(codeOf));
-  expect(codes).toEqual({ ok: 50, QUOTA_EXCEEDED: 150 });
+  let unavailable = 0;
+  const until = async (index: number): Promise<string> => {
+    const code = codeOf(await one(index));
+    if (code !== 'STORAGE_UNAVAILABLE') return code;
+    // A busy machine says so honestly. It may have stored the file all the same.
+    unavailable += 1;
+    return until(index);
+  };
+  const codes = tally(await Promise.all(Array.from({ length: 200 }, (_, index) => until(index))));
+  const { ok = 0, ...refused } = codes;
+  expect(ok).toBeLessThanOrEqual(50);
+  expect(ok).toBeGreaterThanOrEqual(50 - unavailable);
+  expect(refused).toEqual({ QUOTA_EXCEEDED: 200 - ok });
   expect(await stored()).toEqual({ bytes: 50 * size, attachments: 50 });
   for (const index of [0, 1])
     expect(await usageOf(clientOf(index))).toMatchObject({ bytes: 50 * size, attachments: 50 });
