@@ -202,8 +202,8 @@ class CostWalk {
 }
 
 /**
- * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL or a receipt is signed, a picture is
- * decoded, a policy lists its types, a page looks for another one beside it.
+ * Fields that cost more than others, in values: a count reads up to 10,000 rows, a URL or a receipt is signed, up to a hundred for
+ * the parts of an upload, a picture is decoded, a policy lists its types, a page looks for another one beside it.
  * Every other field weighs one.
  */
 const weights: Readonly<Record<string, number>> = {
@@ -222,9 +222,11 @@ const weights: Readonly<Record<string, number>> = {
   'Attachment.receipt': 10,
   'DeleteAttachmentPayload.receipt': 10,
   'HostRecord.archiveUrl': 10,
+  'Mutation.signUploadParts': 10_000,
   'PageInfo.hasNextPage': 10,
   'PageInfo.hasPreviousPage': 10,
   'RecordField.policy': 10,
+  'UploadTarget.url': 10,
   'Viewer.usage': 10,
   'Query.uploadPolicy': 10,
   'Query._service': 1_000,

@@ -70,6 +70,11 @@ describe('an operation', () => {
       'aliases',
       `{ x: viewer { ...F } y: viewer { ...F } } fragment F on Viewer { ${repeat(25, (i) => `a${i}: organizationId`)} }`,
     ],
+    [
+      'the URLs of the parts of 49 uploads',
+      'cost',
+      `mutation { ${repeat(49, (i) => `a${i}: signUploadParts(input: { documentKey: "x", partNumbers: [1] }) { parts { url } }`)} }`,
+    ],
     ['a thousand aliases', 'tokens', aliased(1_000)],
     ['a field a thousand times', 'tokens', `{ ${'viewer { organizationId } '.repeat(1_000)} }`],
     ['a field 51 times more', 'aliases', `{ viewer { ${'organizationId '.repeat(52)} } }`],
