@@ -23,6 +23,7 @@ import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
+import { isForeignId } from './input-ids.js';
 
 /** How much one input may hold. */
 export interface InputBound {
@@ -190,6 +191,7 @@ function checkValue(faults: Faults, { type: given, place, loc }: Place, value: u
   } else if (isText(type) && typeof value === 'string' && size !== null) {
     if (value.length > size * allowed)
       faults.add('too_long', loc, `Must have at most ${size} characters.`, { limit: size });
-    else if (!isCheckedByVerb) checkCharacters(faults, value, loc);
+    else if (!isCheckedByVerb && (type !== GraphQLID || isForeignId(place)))
+      checkCharacters(faults, value, loc);
   }
 }

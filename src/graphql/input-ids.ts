@@ -10,6 +10,7 @@ import {
   isInputObjectType,
 } from 'graphql';
 import { toId } from '../database/ids.js';
+import { characterFault } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 
 /** Ids that others have given: of records by the host application, of users by the issuer of their tokens. */
@@ -24,7 +25,10 @@ type RootField = GraphQLField<unknown, GraphqlContext>;
 type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
 type Values = Record<string, unknown>;
 
-/** Has every operation take our own ids in capitals too, as `toId` writes them. */
+/** Whether the host application, or the issuer of tokens, gives the ids at this place. */
+export const isForeignId = (place: string): boolean => foreignIds.has(place);
+
+/** Has every operation take our own ids in capitals too, as `toId` writes them. A text that can be none is like one that never was. */
 export function unifyIds(schema: GraphQLSchema): void {
   for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()])
     if (type) for (const field of Object.values(type.getFields())) unifyArguments(field, type.name);
@@ -46,7 +50,7 @@ type Input = GraphQLArgument | GraphQLInputField;
 /** Input types do not hold themselves here: a type that does would need a list of those seen. */
 function holdsIds({ name, type: given }: Input, place: string): boolean {
   const type = getNamedType(given);
-  if (type === GraphQLID) return !foreignIds.has(`${place}.${name}`);
+  if (type === GraphQLID) return !isForeignId(`${place}.${name}`);
   return (
     isInputObjectType(type) && Object.values(type.getFields()).some((member) => holdsIds(member, type.name))
   );
@@ -63,7 +67,9 @@ function unified(inputs: readonly Input[], place: string, values: Values): Value
 function unifiedValue(input: Input, value: unknown): unknown {
   const type = getNamedType(input.type);
   if (Array.isArray(value)) return value.map((item) => unifiedValue(input, item));
-  if (typeof value === 'string') return type === GraphQLID ? toId(value) : value;
+  if (typeof value === 'string') return type === GraphQLID ? toOwnId(value) : value;
   if (!isInputObjectType(type) || typeof value !== 'object' || value === null) return value;
   return unified(Object.values(type.getFields()), type.name, value as Values);
 }
+
+const toOwnId = (text: string): string => (characterFault(text) ? '' : toId(text));

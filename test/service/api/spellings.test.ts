@@ -24,38 +24,60 @@ const find = async (filter: object) => {
 const namesOf = async (filter: object) =>
   (await find(filter)).data?.attachments.nodes.map(({ fileName }) => fileName);
 
-describe('ids in capitals', () => {
-  /** Each operation that takes an id of ours, in an order in which all of them succeed. */
-  const operations: [string, string][] = [
-    ['query', 'attachment(id: $id) { id }'],
-    ['query', 'node(id: $id) { id }'],
-    ['query', 'node(id: $delivery) { id }'],
-    ['query', 'node(id: $key) { id }'],
-    ['query', 'node(id: $endpoint) { id }'],
-    ['query', 'webhookDeliveries(attachmentId: $id) { nodes { id } }'],
-    ['query', 'webhookDeliveries(endpointId: $endpoint) { nodes { id endpointId } }'],
-    ['query', 'auditLog(filter: { attachmentId: $id }, first: 1) { nodes { id } }'],
-    ['query', 'auditLog(filter: { principalId: $principal }, first: 1) { nodes { id } }'],
-    ['query', 'attachments(filter: { createdBy: $principal }, first: 1) { nodes { id } }'],
-    ['mutation', 'claimAttachment(input: { attachmentId: $id, record: $record }) { attachment { id } }'],
-    ['mutation', 'linkAttachments(input: { attachmentIds: [$id], record: $record }) { field { version } }'],
-    ['mutation', 'updateAttachment(input: { attachmentId: $id, fileName: "b.txt" }) { attachment { id } }'],
-    ['mutation', 'rescanAttachment(input: { attachmentId: $id }) { attachment { id } }'],
-    ['mutation', 'releaseAttachment(input: { attachmentId: $id, reason: "x" }) { attachment { id } }'],
-    ['mutation', 'copyAttachment(input: { attachmentId: $id }) { attachment { id } }'],
-    ['mutation', 'redeliverWebhook(input: { deliveryId: $delivery }) { delivery { id } }'],
-    [
-      'mutation',
-      'updateWebhookEndpoint(input: { id: $endpoint, description: "x" }) { webhookEndpoint { id } }',
-    ],
-    ['mutation', 'rotateWebhookEndpointSecret(input: { id: $endpoint }) { webhookEndpoint { id } }'],
-    ['mutation', 'enableWebhookEndpoint(input: { id: $endpoint }) { webhookEndpoint { id } }'],
-    ['mutation', 'testWebhookEndpoint(input: { id: $endpoint }) { delivery { id } }'],
-    ['mutation', 'deleteWebhookEndpoint(input: { id: $endpoint }) { deletedWebhookEndpointId }'],
-    ['mutation', 'revokeApiKey(input: { id: $key }) { apiKey { id } }'],
-    ['mutation', 'deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId }'],
-  ];
+/** Each operation that takes an id of ours, in an order in which all of them succeed. */
+const operations: [string, string][] = [
+  ['query', 'attachment(id: $id) { id }'],
+  ['query', 'node(id: $id) { id }'],
+  ['query', 'node(id: $delivery) { id }'],
+  ['query', 'node(id: $key) { id }'],
+  ['query', 'node(id: $endpoint) { id }'],
+  ['query', 'webhookDeliveries(attachmentId: $id) { nodes { id } }'],
+  ['query', 'webhookDeliveries(endpointId: $endpoint) { nodes { id endpointId } }'],
+  ['query', 'auditLog(filter: { attachmentId: $id }, first: 1) { nodes { id } }'],
+  ['query', 'auditLog(filter: { principalId: $principal }, first: 1) { nodes { id } }'],
+  ['query', 'attachments(filter: { createdBy: $principal }, first: 1) { nodes { id } }'],
+  ['mutation', 'claimAttachment(input: { attachmentId: $id, record: $record }) { attachment { id } }'],
+  ['mutation', 'linkAttachments(input: { attachmentIds: [$id], record: $record }) { field { version } }'],
+  ['mutation', 'updateAttachment(input: { attachmentId: $id, fileName: "b.txt" }) { attachment { id } }'],
+  ['mutation', 'rescanAttachment(input: { attachmentId: $id }) { attachment { id } }'],
+  ['mutation', 'releaseAttachment(input: { attachmentId: $id, reason: "x" }) { attachment { id } }'],
+  ['mutation', 'copyAttachment(input: { attachmentId: $id }) { attachment { id } }'],
+  ['mutation', 'redeliverWebhook(input: { deliveryId: $delivery }) { delivery { id } }'],
+  [
+    'mutation',
+    'updateWebhookEndpoint(input: { id: $endpoint, description: "x" }) { webhookEndpoint { id } }',
+  ],
+  ['mutation', 'rotateWebhookEndpointSecret(input: { id: $endpoint }) { webhookEndpoint { id } }'],
+  ['mutation', 'enableWebhookEndpoint(input: { id: $endpoint }) { webhookEndpoint { id } }'],
+  ['mutation', 'testWebhookEndpoint(input: { id: $endpoint }) { delivery { id } }'],
+  ['mutation', 'deleteWebhookEndpoint(input: { id: $endpoint }) { deletedWebhookEndpointId }'],
+  ['mutation', 'revokeApiKey(input: { id: $key }) { apiKey { id } }'],
+  ['mutation', 'deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId }'],
+];
 
+/** With each name of a variable in its operations. */
+function toOperation([kind, field]: [string, string]): { query: string; names: string[] } {
+  const names = [...new Set(Array.from(field.matchAll(/\$(\w+)/g), ([, name = '']) => name))];
+  const types = names.map((name) => `$${name}: ${name === 'record' ? 'RecordInput' : 'ID'}!`);
+  return { query: `${kind} (${types.join(', ')}) { ${field} }`, names };
+}
+
+test.each(['\0', '01a1fb65-08c0-765b-84f5-000000000000\0', '\ud800', '../../etc', ''])(
+  'the text %j is like an id that never was, wherever one of ours is asked for',
+  async (text) => {
+    const ours = { id: text, delivery: text, endpoint: text, key: text };
+    for (const operation of operations) {
+      const { query, names } = toOperation(operation);
+      if (names.includes('principal')) continue;
+      const { errors = [] } = await service.client.graphql(query, { ...ours, record });
+      const codes = errors.map(({ extensions }) => extensions.code);
+      expect({ query, codes: codes.filter((code) => code !== 'NOT_FOUND') }).toEqual({ query, codes: [] });
+      if (operation[0] === 'mutation') expect({ query, codes }).toEqual({ query, codes: ['NOT_FOUND'] });
+    }
+  },
+);
+
+describe('ids in capitals', () => {
   test(`find what they are the ids of, in ${operations.length} operations and both routes`, async () => {
     const webhooks = [{ uri: 'http://127.0.0.1:9/', interactions: ['ATTACHMENT_APPROVED'] }];
     const { id, url } = await service.client.upload({ content: 'x', name: 'a.txt' }, { webhooks });
@@ -74,13 +96,9 @@ describe('ids in capitals', () => {
     );
     for (const path of [`/attachments/${capitals['id']}`, url.replace(id, id.toUpperCase())])
       expect((await service.client.download(path)).status).toBe(200);
-    for (const [kind, field] of operations) {
-      const used = [...new Set(Array.from(field.matchAll(/\$(\w+)/g), ([, name = '']) => name))];
-      const types = used.map((name) => `$${name}: ${name === 'record' ? 'RecordInput' : 'ID'}!`);
-      const answer = await service.client.graphql(`${kind} (${types.join(', ')}) { ${field} }`, {
-        ...capitals,
-        record,
-      });
+    for (const operation of operations) {
+      const [, field] = operation;
+      const answer = await service.client.graphql(toOperation(operation).query, { ...capitals, record });
       expect({ field, errors: errorsOf(answer) }).toEqual({ field, errors: [] });
       expect(JSON.stringify(answer.data)).toMatch(/"version":1|[0-9a-f]{8}-[0-9a-f]{4}-7/);
       for (const [name, one] of Object.entries(capitals))
