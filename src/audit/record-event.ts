@@ -14,7 +14,7 @@ export interface Actor {
 
 export interface AuditEvent {
   action: AuditAction;
-  /** The attachment's id, the API key's, or the webhook endpoint's. */
+  /** The attachment's id, the API key's, the webhook endpoint's, or the pseudonym of an erased principal. */
   subjectId: string;
   at: Date;
   details?: object | null;

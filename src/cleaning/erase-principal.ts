@@ -72,11 +72,17 @@ function choosePseudonym(database: Database, { organizationId, id }: Principal):
     // Takes the row's lock on every engine.
     await manager.update(PrincipalRow, key, { kind: () => 'kind' });
     const { name } = await manager.findOneByOrFail(PrincipalRow, key);
-    if (name !== null && pseudonymForm.test(name)) return name;
+    // Users choose their names: none may take over the pseudonym of somebody who has been erased.
+    const isOwn =
+      name !== null && pseudonymForm.test(name) && !(await isTaken(manager, organizationId, name));
+    if (isOwn) return name;
     await manager.update(PrincipalRow, key, { name: fresh });
     return fresh;
   });
 }
+
+const isTaken = (manager: EntityManager, organizationId: string, id: string): Promise<boolean> =>
+  manager.existsBy(PrincipalRow, { organizationId, id });
 
 async function endKeys(deps: ErasePrincipalDependencies, { organizationId, id }: Principal): Promise<void> {
   const own = { organizationId, principalId: id, revokedAt: IsNull() };
@@ -218,8 +224,9 @@ export async function forgetPrincipal(
   const details = { principalId: pseudonym, ...(by === null ? {} : { by }) };
   const event = { action: 'PRINCIPAL_ERASED', subjectId: pseudonym, at: clock(), details, onceKey } as const;
   await database.write(async (manager) => {
+    const known = await manager.findOneBy(PrincipalRow, { organizationId, id });
     await manager.delete(PrincipalRow, { organizationId, id });
-    const row = { organizationId, id: pseudonym, kind: 'USER', name: null } as const;
+    const row = { organizationId, id: pseudonym, kind: known?.kind ?? 'USER', name: null };
     await insertRow(manager, PrincipalRow, row, { orIgnore: true });
     await recordEvent(manager, actor, event);
   });

@@ -27,12 +27,15 @@ export interface EraseOptions {
   json: boolean;
 }
 
+/** Milliseconds: a look at all of an audit log may take minutes, and keeps nobody waiting. */
+const readLimits = { point: 60 * 60_000 };
+
 /** Erases a principal and prints what went, what stays and why, and the signed statement of it. */
 export async function erase(config: Config, options: EraseOptions): Promise<void> {
   const { by, dryRun, json } = options;
   if (by !== null && !isCleanText(by))
     throw new Error('--by must be 1 to 255 characters, without control characters.');
-  const database = await openConfiguredDatabase(config);
+  const database = await openConfiguredDatabase(config, { readLimits });
   const [changes, revocations] = [new Changes(), new KeyRevocations()];
   const stopRelay = await relayConfiguredChanges(config, { changes, revocations }, silentLog);
   try {

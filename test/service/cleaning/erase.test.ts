@@ -1,13 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { PrincipalRow } from '../../../src/database/entities/organization.js';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { runCommand, startCommand } from '../../support/run-command.js';
 import { startService, type TestService } from '../../support/service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
-import { queryTestDatabase } from '../../support/test-database.js';
+import { openTestDatabase, queryTestDatabase } from '../../support/test-database.js';
 
 const kills = Number(process.env['ROUNDS'] ?? 2);
 const content = 'words';
@@ -137,9 +138,9 @@ test('nothing names an erased principal, its owned files stay, and the statement
     status: 1,
   });
 
-  const query = 'query ($id: ID!) { attachment(id: $id) { createdBy { id } } }';
+  const query = 'query ($id: ID!) { attachment(id: $id) { createdBy { id kind name } } }';
   expect(await service.client.ask(query, { id: anna.owned })).toEqual({
-    attachment: { createdBy: { id: pseudonym } },
+    attachment: { createdBy: { id: pseudonym, kind: 'SERVICE', name: null } },
   });
   for (const id of anna.gone) expect(await service.client.ask(query, { id })).toEqual({ attachment: null });
   expect(await service.client.ask(query, { id: mine.id })).not.toEqual({ attachment: null });
@@ -156,6 +157,16 @@ test('nothing names an erased principal, its owned files stay, and the statement
   const again = await run('erase', '--principal', anna.id);
   expect(again.stderr).toContain(`names the principal ${anna.id}`);
   expect(again.status).not.toBe(0);
+
+  // Whoever bears the pseudonym as a name gets another, and the statement tells of its own files alone.
+  const thief = await makeAnna();
+  const database = await openTestDatabase(service.dataDirectory);
+  await database.write((manager) => manager.update(PrincipalRow, { id: thief.id }, { name: pseudonym }));
+  await database.close();
+  const stolen = JSON.parse((await run('erase', '--principal', thief.id, '--json')).stdout) as Told;
+  expect(stolen.pseudonym).not.toBe(pseudonym);
+  const { gone } = JSON.parse((await verify(stolen.statement)).stdout) as Statement;
+  expect(gone.attachments.map(({ id }) => id).toSorted()).toEqual(thief.gone);
 });
 
 test(
