@@ -21,6 +21,7 @@ export interface KnownKeys {
   /** By the sha256 of the key: no secrets are compared. */
   byHash(hash: string): Promise<KnownKey | null>;
   byId(id: string): Promise<KnownKey | null>;
+  isKeyGood(id: string): Promise<boolean>;
 }
 
 interface KeyDependencies {
@@ -46,6 +47,7 @@ export function createKnownKeys({ database: { read }, clock, revocations }: KeyD
   return {
     byHash: (hash) => find(`hash ${hash}`, { hash }),
     byId: (id) => find(`id ${id}`, { id }),
+    isKeyGood: async (id) => (await find(`id ${id}`, { id })) !== null,
   };
 }
 

@@ -113,7 +113,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
     assertRoom: async (organizationId, bytes) =>
       (await deps.quotas.of(organizationId))?.assertRoom(bytes, ['input', 'content']),
-    isKeyGood: async (keyId) => (await deps.keys.byId(keyId)) !== null,
+    isKeyGood: deps.keys.isKeyGood,
     // A document that nobody has sent before is work, too; and so is saying all that is wrong with one.
     screen: async (parameters, viewer) => {
       const key = turnOf(viewer);

@@ -44,7 +44,7 @@ export function addUploads(
   const { tokens, anonymous, uploadMeter } = deps;
   const pace = { stallTimeoutMs, minBytesPerSecond };
   const attempts = new UploadAttempts(deps);
-  const isKeyGood = async (keyId: string) => (await deps.keys.byId(keyId)) !== null;
+  const { isKeyGood } = deps.keys;
   addTus(server, { ...deps, isKeyGood, pace, attempts, digests: new RunningDigests(deps.hasher) });
   const receive = (upload: DirectUpload) =>
     inSpan('intake', {}, () =>

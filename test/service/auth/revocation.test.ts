@@ -73,27 +73,32 @@ describe('a key that is revoked', () => {
 
   test('ends the upload targets that it has made, one whose bytes are on their way too, and those alone', async () => {
     const { apiKey, client } = await createKey(service.client, { permissions });
-    const create = `mutation { createUploadTarget(input: { fileName: "a.txt", size: 4 }) { target { url } } }`;
-    const urlOf = async (by: Client) =>
-      (await by.ask<{ createUploadTarget: { target: { url: string } } }>(create)).createUploadTarget.target
-        .url;
-    const [idle, busy, others] = [await urlOf(client), await urlOf(client), await urlOf(service.client)];
+    const create = `mutation { createUploadTarget(input: { fileName: "a.txt", size: 4 }) { target { url documentKey } } }`;
+    const make = async (by: Client) =>
+      (await by.ask<{ createUploadTarget: { target: { url: string; documentKey: string } } }>(create))
+        .createUploadTarget.target;
+    const [idle, busy, others] = [await make(client), await make(client), await make(service.client)];
     const before = await storedFiles(service.dataDirectory);
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
-    const sent = fetch(busy, { method: 'PUT', body: readable, duplex: 'half' });
+    const sent = fetch(busy.url, { method: 'PUT', body: readable, duplex: 'half' });
     await writer.write(Buffer.from('ab'));
+    const stateOf = 'query ($documentKey: String!) { uploadTarget(documentKey: $documentKey) { state } }';
+    for (let state = ''; state !== 'RECEIVING'; ) {
+      const found = await client.ask<{ uploadTarget: { state: string } }>(stateOf, busy);
+      state = found.uploadTarget.state;
+    }
     await tryRevokeKey(service.client, apiKey.id);
     await writer.write(Buffer.from('cd'));
     await writer.close();
-    for (const answer of [await sent, await fetch(idle, { method: 'PUT', body: 'abcd' })])
+    for (const answer of [await sent, await fetch(idle.url, { method: 'PUT', body: 'abcd' })])
       expect([answer.status, await answer.text()]).toEqual([
         403,
         expect.stringContaining('signature_revoked'),
       ]);
     // Cleaning may take away what was there.
     expect(before).toEqual(expect.arrayContaining(await storedFiles(service.dataDirectory)));
-    expect((await fetch(others, { method: 'PUT', body: 'abcd' })).status).toBe(201);
+    expect((await fetch(others.url, { method: 'PUT', body: 'abcd' })).status).toBe(201);
   });
 
   test('stops an upload under way at its next step, with nothing stored', async () => {

@@ -288,7 +288,7 @@ describe('while nothing answers', () => {
   });
 
   test('to one organization, and another is answered, nobody counts as dead', async () => {
-    await reopen({ retryMs: 60_000, timeoutMs: 1_000 });
+    await reopen({ retryMs: 60_000, timeoutMs: 1_500 });
     const slow = { ...viewer, organizationId: 'slow' };
     const answers: boolean[] = [];
     policy.decide = ({ organizationId }) =>
@@ -304,9 +304,7 @@ describe('while nothing answers', () => {
     for (let round = 0; !isOver; round += 1) {
       const ids = Array.from({ length: 10 }, (_, index) => `other ${round} ${index}`);
       const asked = ids.map((id) => authorizer.may(viewer, question({ record: { type: 'Case', id } })));
-      // On a busy machine one may miss the time limit, and counts as unanswered. None may be turned away.
-      for (const end of await Promise.allSettled(asked))
-        if (end.status === 'fulfilled') answers.push(end.value);
+      answers.push(...(await Promise.all(asked)));
     }
     expect((await ended).map(({ status }) => status)).toEqual(Array(48).fill('rejected'));
     expect(new Set(answers)).toEqual(new Set([true]));
