@@ -19,7 +19,10 @@ export function describeWithProgram(
   describeWith({ name: program, isThere: path !== null, howToInstall }, () => suite(path ?? program));
 }
 
-/** A suite that needs the packages of a folder, which have a lock file of their own. Skipped like one that needs a program. */
+/**
+ * A suite that needs the packages of a folder, which have a lock file of their own. Skipped like one that needs a program: then its
+ * tests are collected without the packages.
+ */
 export function describeWithPackages(folder: string, suite: () => void): void {
   const name = relative(repositoryRoot, folder);
   const isThere = existsSync(join(folder, 'node_modules'));

@@ -28,7 +28,6 @@ const oldName = /\bspecifiedByUrl\b/;
 
 describeWithPackages(folder, () => {
   const load = createRequire(join(folder, 'package.json'));
-  const packages = ['graphql-15', 'graphql-16-8', 'graphql'].map((name) => load(name) as GraphqlPackage);
   let service: TestService;
   beforeAll(async () => {
     service = await startService();
@@ -37,9 +36,10 @@ describeWithPackages(folder, () => {
 
   const all = { directiveIsRepeatable: true, inputValueDeprecation: true, oneOf: true } as const;
 
-  test.each(packages.map((one) => [one.version, one] as const))(
-    'GraphQL.js %s reads the same of schema.graphql as of introspection',
-    async (_version, graphql) => {
+  test.each(['graphql-15', 'graphql-16-8', 'graphql'])(
+    'the package %s reads the same of schema.graphql as of introspection',
+    async (name) => {
+      const graphql = load(name) as GraphqlPackage;
       const print = (schema: ReturnType<typeof graphql.buildSchema>) =>
         graphql.printSchema(graphql.lexicographicSortSchema(schema)).replace(wordsOfOneOf, '');
       const asked = graphql.getIntrospectionQuery({ ...all, specifiedByUrl: true, schemaDescription: true });
