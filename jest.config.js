@@ -16,6 +16,9 @@ const project = {
   setupFilesAfterEnv: ['<rootDir>/build/test/support/limit-tests.js'],
 };
 
+/** For tests that start what is shipped. */
+const started = { ...project, globalSetup: '<rootDir>/build/test/support/bundle-sources.js' };
+
 /** Rows in one PostgreSQL server for all files of the project. */
 const onPostgres = {
   globalSetup: '<rootDir>/build/test/support/shared-postgres.js',
@@ -42,6 +45,9 @@ const isStoreInstalled = folders.some((folder) => {
   }
 });
 
+/** The part of `system` that is quick: what a newcomer meets first, as it is shipped. */
+const shipped = ['api', 'docs', 'http', 'package', 'process'];
+
 /** `npm test` runs the first three projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
@@ -49,14 +55,20 @@ export default {
   testSequencer: '<rootDir>/build/test/support/slowest-first.js',
   projects: [
     { ...project, displayName: 'unit', testMatch: inTests(['unit']) },
-    { ...project, displayName: 'service', testMatch: inTests(['service', 'engines/sqlite']) },
-    // Its tests start what is shipped.
     {
       ...project,
+      displayName: 'service',
+      testMatch: inTests(['service']),
+      testPathIgnorePatterns: ['service/races/'],
+    },
+    { ...started, displayName: 'shipped', testMatch: inTests(shipped.map((folder) => `system/${folder}`)) },
+    {
+      ...started,
       displayName: 'system',
       testMatch: inTests(['system']),
-      globalSetup: '<rootDir>/build/test/support/bundle-sources.js',
+      testPathIgnorePatterns: [`system/(?:${shipped.join('|')})/`],
     },
+    { ...project, displayName: 'sqlite', testMatch: inTests(['service/races', 'engines/sqlite']) },
     {
       ...project,
       displayName: 'on-postgres',

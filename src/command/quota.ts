@@ -84,7 +84,15 @@ function parseBound(option: '--bytes' | '--attachments', text: string): number |
   throw new Error(`${option} must be ${example}, none or default.`);
 }
 
-const headings = ['ORGANIZATION', 'ID', 'BYTES', 'MAX BYTES', 'ATTACHMENTS', 'MAX ATTACHMENTS'];
+const headings = [
+  'ORGANIZATION',
+  'ID',
+  'BYTES',
+  'MAX BYTES',
+  'ATTACHMENTS',
+  'MAX ATTACHMENTS',
+  'PREVIEW BYTES',
+];
 
 async function listQuotas(
   read: EntityManager,
@@ -96,9 +104,9 @@ async function listQuotas(
   const rows = (await recountUsage(read)).map(({ organizationId, counted }) => {
     const max = boundsOf(quotas.get(organizationId) ?? null, quotaDefaults);
     const organization = names.get(organizationId) ?? organizationId;
-    const { bytes, attachments } = counted;
+    const { bytes, attachments, previews: previewBytes } = counted;
     const bounds = { maxBytes: max.bytes, maxAttachments: max.attachments };
-    return { organizationId, organization, bytes, attachments, ...bounds };
+    return { organizationId, organization, bytes, attachments, ...bounds, previewBytes };
   });
   if (json) return jsonLines(rows);
   const cells = rows.map((row) => [
@@ -108,6 +116,7 @@ async function listQuotas(
     String(row.maxBytes ?? '-'),
     String(row.attachments),
     String(row.maxAttachments ?? '-'),
+    String(row.previewBytes),
   ]);
   return alignColumns([headings, ...cells]);
 }

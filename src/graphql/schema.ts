@@ -9,7 +9,7 @@ import { ApiKeys } from './resolvers/api-keys.js';
 import { AttachmentFields, FormattedTextFields, PictureFields } from './resolvers/attachment-fields.js';
 import { Audit } from './resolvers/audit.js';
 import { Federation } from './resolvers/federation.js';
-import { Mutations, VerdictMutations } from './resolvers/mutations.js';
+import { DeleteAttachmentFields, Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries, ViewerFields } from './resolvers/queries.js';
 import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
 import { RecordMutations } from './resolvers/record-mutations.js';
@@ -42,6 +42,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
       RecordFields,
       RecordFieldResolver,
       AttachmentLinkFields,
+      DeleteAttachmentFields,
       VerdictMutations,
       Webhooks,
       WebhookEndpoints,

@@ -22,7 +22,7 @@ export class StatementCounter implements Logger {
    */
   async fewest(work: () => Promise<unknown>): Promise<number> {
     const counts: number[] = [];
-    for (let run = 0; run < 5; run += 1) {
+    for (let run = 0; run < 15; run += 1) {
       const caused = await this.during(work);
       counts.push(caused.filter((sql) => !/\bapi_keys\b/.test(sql)).length);
     }

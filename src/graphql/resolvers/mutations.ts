@@ -1,5 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Ctx, Info, Mutation, Resolver } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
 import { deleteAttachment } from '../../attachments/delete-attachment.js';
@@ -159,9 +159,8 @@ export class Mutations {
   ): Promise<DeleteAttachmentPayload> {
     const where = input.permanently ? 'anywhere' : 'attachment';
     await access.assertMayChange(input.attachmentId, namedAttachment, where);
-    const { stored, ...deletion } = await deleteAttachment(deps, viewer, input);
-    const receipt = await deps.receipts.deleted(stored, { ...deletion, by: viewer.principal.id });
-    return { deletedAttachmentId: input.attachmentId, receipt };
+    const deletion = await deleteAttachment(deps, viewer, input);
+    return { deletedAttachmentId: input.attachmentId, deletion };
   }
 
   @Mutation(() => RestoreAttachmentPayload, { description: 'Takes an attachment out of the trash.' })
@@ -171,6 +170,21 @@ export class Mutations {
   ): Promise<RestoreAttachmentPayload> {
     await access.assertMayChange(attachmentId, namedAttachment, 'anywhere');
     return { attachment: toAttachment(await restoreAttachment(deps, viewer, attachmentId)) };
+  }
+}
+
+@Resolver(() => DeleteAttachmentPayload)
+export class DeleteAttachmentFields {
+  @FieldResolver(() => String, {
+    description:
+      'Proof of what was stored and when it was deleted: a compact JWS (EdDSA), as `Attachment.receipt`.',
+  })
+  receipt(
+    @Root() { deletion: { stored, ...deletion } }: DeleteAttachmentPayload,
+    @Ctx() { deps, viewer, budget }: GraphqlContext,
+  ): Promise<string> {
+    const sign = () => deps.receipts.deleted(stored, { ...deletion, by: viewer.principal.id });
+    return budget.once(`${stored.attachment.id} deletion`, sign);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { Deletion } from '../../attachments/delete-attachment.js';
 import type { AttachmentErrorCode as ErrorCode } from '../../errors.js';
 import { Attachment } from './attachment.js';
 import { AttachmentErrorCode, RejectionReason } from './enums.js';
@@ -120,11 +121,7 @@ export class DeleteAttachmentPayload {
   @Field(() => ID, { description: 'The id that is gone, or in the trash.' })
   deletedAttachmentId!: string;
 
-  @Field(() => String, {
-    description:
-      'Proof of what was stored and when it was deleted: a compact JWS (EdDSA), as `Attachment.receipt`.',
-  })
-  receipt!: string;
+  deletion!: Deletion;
 }
 
 @ObjectType({ simpleResolvers: true })

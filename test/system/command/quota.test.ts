@@ -39,10 +39,11 @@ test('a bound that is set holds in a running service, is listed, and is lifted',
     attachments,
     maxBytes: 3_072,
     maxAttachments: 100_000,
+    previewBytes: 0,
   });
   expect((await quota('list')).lines).toEqual([
-    'ORGANIZATION  ID                                    BYTES  MAX BYTES  ATTACHMENTS  MAX ATTACHMENTS',
-    expect.stringMatching(/^default {7}\S{36} {2}\d+ +3072 +\d+ +100000$/),
+    'ORGANIZATION  ID                                    BYTES  MAX BYTES  ATTACHMENTS  MAX ATTACHMENTS  PREVIEW BYTES',
+    expect.stringMatching(/^default {7}\S{36} {2}\d+ +3072 +\d+ +100000 +0$/),
   ]);
   await quota('set', '--bytes', 'none', '--attachments', 'default');
   expect(await usageOf(service.client)).toMatchObject({ maxBytes: null, maxAttachments: 7 });

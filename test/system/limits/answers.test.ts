@@ -110,19 +110,24 @@ describe('an answer', () => {
         `a${i}: links(first: 3) { nodes { field position attachment { id url fileName digest { hash } } } }`,
     )} } } }`;
     await service.client.ask(query);
+    // By processor time: a busy machine makes turns long that hold little work.
+    const worked = () => {
+      const { user, system } = process.cpuUsage();
+      return user + system;
+    };
     let longest = 0;
     let isDone = false;
-    const begin = performance.now();
+    const begin = worked();
     let last = begin;
     const tick = () => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      longest = Math.max(longest, worked() - last);
+      last = worked();
       if (!isDone) setImmediate(tick);
     };
     setImmediate(tick);
     await service.client.ask(query);
     isDone = true;
-    expect(longest).toBeLessThan((performance.now() - begin) / 3);
+    expect(longest).toBeLessThan((worked() - begin) / 3);
   });
 
   test('without a credential is the schema at most', async () => {
