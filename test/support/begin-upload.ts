@@ -8,6 +8,8 @@ export interface BegunUpload {
   sent: Promise<void>;
   /** Sends the rest. */
   finish(): Promise<{ status: number; body: string }>;
+  /** Breaks the connection. */
+  cut(): void;
 }
 
 const query =
@@ -39,5 +41,5 @@ export function beginUpload({ url, headers }: Client, content: Buffer): BegunUpl
     for await (const chunk of response) body += String(chunk);
     return { status: response.statusCode as number, body };
   };
-  return { sent, finish };
+  return { sent, finish, cut: () => sending.destroy() };
 }

@@ -1,22 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../../src/config/config.js';
 import { recountUsage } from '../../../src/quotas/usage.js';
 import { openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
-import { claim, idsIn, type RecordRef, see } from '../../service/doors/links.js';
+import { claim, idsIn, link, type RecordRef, see } from '../../service/doors/links.js';
 import { codeOf, tally } from '../../service/quotas/quota-stage.js';
 import type { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { roundsOf } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Ledger } from '../../system/doors/ledger.js';
+import { cleanLater } from '../../system/process/clean-later.js';
 import { Cluster } from './cluster.js';
 
 const rounds = roundsOf(4);
+const env = { TRASH_DAYS: '1', SCANNER: 'none', QUOTA_ATTACHMENTS: '100000' };
 let cluster: Cluster;
 let services: SpawnedService[];
 let ledger: Ledger;
 beforeAll(async () => {
   cluster = await Cluster.open();
-  const env = { TRASH_DAYS: '1', SCANNER: 'none', QUOTA_ATTACHMENTS: '100000' };
   services = await Promise.all([cluster.serve(env), cluster.serve(env)]);
   ledger = new Ledger(await openConfiguredDatabase(loadConfig(cluster.env())), cluster.directory);
 });
@@ -113,4 +115,71 @@ test('eight copies of a record under one key in two processes are one', async ()
     expect(tally(codes)).toEqual({ ok: 8 });
     expect(await idsIn(clientOf(1), to, 'files')).toHaveLength(1);
   }
+});
+
+test('a transfer in one process beside an unlinking in the other leaves it in the new field alone', async () => {
+  for (let round = 0; round < rounds; round += 1) {
+    const { id: attachmentId, from } = await start();
+    const to = newRecord();
+    const removal = { record: from, field: 'files', attachmentIds: [attachmentId], mode: 'REMOVE' } as const;
+    const answers = await Promise.all([
+      mutate(clientOf(round), 'transferAttachment', { attachmentId, from, to, field: 'files' }),
+      link(clientOf(round + 1), removal),
+    ]);
+    expect(answers.map(codeOf)).toEqual(['ok', 'ok']);
+    expect(await idsIn(clientOf(0), from, 'files')).toEqual([]);
+    expect(await idsIn(clientOf(1), to, 'files')).toEqual([attachmentId]);
+    expect(await see(clientOf(round), attachmentId)).toMatchObject({ record: to, expiresAt: null });
+  }
+});
+
+/**
+ * Has the first of two operations start earlier the next time if it lost, and later if it won, until both have happened and the
+ * usual rounds are over.
+ */
+async function untilBoth(race: (headMs: number, round: number) => Promise<string>): Promise<string[]> {
+  const outcomes: string[] = [];
+  let [headMs, strideMs] = [0, 4];
+  for (let round = 0; round < 60 && (round < rounds || new Set(outcomes).size < 2); round += 1) {
+    const outcome = await race(headMs, round);
+    const isFirstAhead = outcome === 'ok';
+    strideMs = outcomes.at(-1) === outcome ? strideMs * 1.5 : 4;
+    headMs += isFirstAhead ? -strideMs : strideMs;
+    outcomes.push(outcome);
+  }
+  expect(Object.keys(tally(outcomes)).toSorted()).toEqual(['NOT_FOUND', 'ok']);
+  return outcomes;
+}
+
+const wait = (ms: number) => sleep(Math.max(0, ms));
+
+test('a replacement in one process beside a deletion for good in the other: both say what they have done', async () => {
+  const outcomes = await untilBoth(async (headMs, round) => {
+    const { id: attachmentId } = await start();
+    const content = { base64: Buffer.from(`new content ${round}`).toString('base64') };
+    const [replaced, deleted] = await Promise.all([
+      wait(-headMs).then(() => mutate(clientOf(round), 'replaceContent', { attachmentId, content })),
+      wait(headMs).then(() =>
+        mutate(clientOf(round + 1), 'deleteAttachment', { attachmentId, permanently: true }),
+      ),
+    ]);
+    expect(codeOf(deleted)).toBe('ok');
+    expect(await see(clientOf(round), attachmentId)).toBeNull();
+    return codeOf(replaced);
+  });
+  report(`replacements beside a deletion: ${JSON.stringify(tally(outcomes))}`);
+});
+
+test('a restoration and the purge of another process at once never both happen', async () => {
+  const outcomes = await untilBoth(async (headMs, round) => {
+    const { id: attachmentId } = await start();
+    await mutate(clientOf(round), 'deleteAttachment', { attachmentId });
+    const [restored] = await Promise.all([
+      wait(-headMs).then(() => mutate(clientOf(round), 'restoreAttachment', { attachmentId })),
+      wait(headMs).then(() => cleanLater(cluster.env(env), 48, () => undefined)),
+    ]);
+    expect((await see(clientOf(round + 1), attachmentId)) !== null).toBe(codeOf(restored) === 'ok');
+    return codeOf(restored);
+  });
+  report(`restorations beside a purge: ${JSON.stringify(tally(outcomes))}`);
 });

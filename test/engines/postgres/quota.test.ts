@@ -1,14 +1,20 @@
-import { codeOf, tally, tryCopy, usageOf } from '../../service/quotas/quota-stage.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../../../src/config/config.js';
+import { Reservations } from '../../../src/quotas/reservations.js';
+import { openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
+import { codeOf, remove, tally, tryCopy, usageOf } from '../../service/quotas/quota-stage.js';
+import { beginUpload } from '../../support/begin-upload.js';
 import { report } from '../../support/report.js';
+import { seededRandom } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Cluster } from './cluster.js';
 
-const size = 20_000;
+const size = 300_000;
+const env = { QUOTA_BYTES: String(50 * size), QUOTA_ATTACHMENTS: '80', SCANNER: 'none' };
 let cluster: Cluster;
 let services: SpawnedService[];
 beforeAll(async () => {
   cluster = await Cluster.open();
-  const env = { QUOTA_BYTES: String(50 * size), QUOTA_ATTACHMENTS: '80', SCANNER: 'none' };
   services = await Promise.all([cluster.serve(env), cluster.serve(env)]);
 });
 afterAll(() => cluster[Symbol.asyncDispose]());
@@ -46,6 +52,40 @@ test('200 uploads at once, spread over two processes: as many are stored as fit,
   for (const index of [0, 1])
     expect(await usageOf(clientOf(index))).toMatchObject({ bytes: 50 * size, attachments: 50 });
   report(`200 uploads by two processes with room for 50: ${JSON.stringify(codes)}`);
+});
+
+test('what is broken off, and what a killed process had reserved, is given back to the byte', async () => {
+  const random = seededRandom();
+  const content = Buffer.alloc(size, 'y');
+  const before = await stored();
+  const { attachments } = await clientOf(0).ask<{ attachments: { nodes: { id: string }[] } }>(
+    '{ attachments(first: 5) { nodes { id } } }',
+  );
+  for (const { id } of attachments.nodes) await remove(clientOf(0), id);
+  const doomed = await cluster.serve(env);
+  const reserved = () => cluster.query<{ id: string }>('SELECT id FROM reservations');
+  const broken = Array.from({ length: 10 }, () => beginUpload(doomed.client, content));
+  while ((await reserved()).length === 0) await sleep(1);
+  const cutOff = Array.from({ length: 30 }, async (_, index) => {
+    const upload = beginUpload(clientOf(index), content);
+    await upload.sent.catch(() => undefined);
+    await sleep(random.integer(0, 200));
+    upload.cut();
+  });
+  await Promise.all([doomed.end('SIGKILL'), ...cutOff]);
+  for (const upload of broken) upload.cut();
+  const left = (await reserved()).length;
+  expect(left).toBeGreaterThan(0);
+  const database = await openConfiguredDatabase(loadConfig(cluster.env()));
+  const reservations = new Reservations(database, { deadAfterMs: 1_000 });
+  for (; (await reserved()).length > 0; await sleep(100)) await reservations.dropDead();
+  await database.close();
+  let made = 0;
+  while (codeOf(await clientOf(made).tryUpload({ content, name: 'b.bin' })) === 'ok') made += 1;
+  expect([made, await stored()]).toEqual([attachments.nodes.length, before]);
+  report(
+    `seed ${random.seed}: 40 uploads broken off, ten of them with their process, and ${left} reservations left`,
+  );
 });
 
 test('60 copies at once with room for 30 make 30', async () => {
