@@ -6,7 +6,7 @@
 
 const defaultLimitMs = 60_000;
 
-/** What is repeated more often than usual may take as much longer: at random, by kills, in races. */
+/** Tests at random, by kills and in races may take as much longer as they are repeated more often. */
 const stretch = Math.max(1, Number(process.env['ROUNDS'] ?? 1));
 
 type Body = (...words: unknown[]) => unknown;

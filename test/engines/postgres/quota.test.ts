@@ -54,7 +54,7 @@ test('200 uploads at once, spread over two processes: as many are stored as fit,
   report(`200 uploads by two processes with room for 50: ${JSON.stringify(codes)}`);
 });
 
-test('what is broken off, and what a killed process had reserved, is given back to the byte', async () => {
+test('room of uploads that are broken off, and of a killed process, is given back to the byte', async () => {
   const random = seededRandom();
   const content = Buffer.alloc(size, 'y');
   const before = await stored();

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 
 /** A server that speaks tus 1.0.0, whoever wrote it. */
 export interface TusServer {
-  /** Where POST makes an upload. */
+  /** Takes the POST that makes an upload. */
   creationUrl: string;
   /** Sent with every request, such as a credential. */
   headers: Record<string, string>;
@@ -14,7 +14,7 @@ export interface TusServer {
 export interface Point {
   /** The part of the specification: `core`, or the name of the extension as `Tus-Extension` has it. */
   section: string;
-  /** What a server does, or should. */
+  /** A server does so. */
   title: string;
   prove(tus: Exchange): Promise<void>;
 }
