@@ -23,7 +23,7 @@ test(`after ${kills} kills the next process goes on with the scrub, and each dam
   const database = await openTestDatabase(dataDirectory);
   const run = (sql: string) => database.write((manager) => manager.query(sql));
   const uploaded: AttachmentData[] = [];
-  for (let index = 0; index < 3 * kills + 6; index += 1)
+  for (let index = 0; index < 12 * kills + 6; index += 1)
     uploaded.push(await service.client.upload({ content, name: 'a.bin' }));
   const damaged = uploaded.filter((_, index) => index % 4 === 0);
   for (const { documentKey } of damaged)
@@ -37,6 +37,7 @@ test(`after ${kills} kills the next process goes on with the scrub, and each dam
     // As if a minute had passed since the last one was killed.
     await run('UPDATE scrubs SET held_until = 0');
     const before = await left();
+    expect(before).toBeGreaterThan(0);
     const worker = await spawnWorker({ ...env, SCRUB_MIB_PER_SECOND: '1' });
     while ((await left()) === before) await pause(10);
     const exited = once(worker, 'exit');
@@ -51,8 +52,8 @@ test(`after ${kills} kills the next process goes on with the scrub, and each dam
   worker.kill('SIGTERM');
   await exited;
   report(`${kills} kills: ${uploaded.length} files to read, ${between} left after the last one, then none`);
-  const query = `{ attachments(first: 100, filter: { damaged: true }) { nodes { id } }
-    auditLog(first: 100, filter: { action: [ATTACHMENT_DAMAGED] }) { nodes { attachmentId } } }`;
+  const query = `{ attachments(first: 1000, filter: { damaged: true }) { nodes { id } }
+    auditLog(first: 1000, filter: { action: [ATTACHMENT_DAMAGED] }) { nodes { attachmentId } } }`;
   const { attachments, auditLog } = await service.client.ask<{
     attachments: { nodes: { id: string }[] };
     auditLog: { nodes: { attachmentId: string }[] };
