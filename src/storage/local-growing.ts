@@ -4,9 +4,13 @@ import { copyFile, type FileHandle, open, readdir, rename, rm, stat } from 'node
 import { basename, dirname, join } from 'node:path';
 import { privateFile } from '../config/private-files.js';
 import { AttachmentError } from '../errors.js';
+import { EarlyFlush } from './early-flush.js';
 import { type LocalWriterDependencies, writeAll } from './local-writer.js';
 import { nullWhereMissing } from './read-file.js';
 import { type GrowingObjects, type GrowingWriter, type Growth, onMedium } from './storage.js';
+
+/** Bytes that are sent to the disk at a time: some parts of a chunk of the usual 5 to 16 MiB. */
+const flushInterval = 2 * 1024 * 1024;
 
 const folderName = /^\.([0-9a-f-]{36})\.growing$/;
 const placeName = /^[0-9a-f-]{36}$/;
@@ -146,10 +150,12 @@ class LocalGrowingWriter implements GrowingWriter {
   readonly #deps: LocalWriterDependencies;
   readonly #file: FileHandle;
   readonly #grown: GrowingFile;
+  readonly #flush: EarlyFlush;
 
   constructor(deps: LocalWriterDependencies, file: FileHandle, grown: GrowingFile) {
     this.#deps = deps;
     this.#file = file;
+    this.#flush = new EarlyFlush(file, flushInterval);
     this.#grown = grown;
   }
 
@@ -158,13 +164,14 @@ class LocalGrowingWriter implements GrowingWriter {
       const written = await writeAll(this.#file, buffers, this.#grown.size);
       await this.#deps.reserved.assertLeft();
       this.#grown.size += written;
+      this.#flush.wrote(written);
     });
   }
 
   async settle(): Promise<Growth> {
     const { size, name: place, folder, isNew } = this.#grown;
     await onMedium(async () => {
-      await this.#file.datasync();
+      await this.#flush.finish();
       if (isNew) await this.#deps.directories.sync(folder);
     });
     this.#grown.isNew = false;

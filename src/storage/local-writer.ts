@@ -3,10 +3,11 @@ import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path';
 import { privateFile } from '../config/private-files.js';
 import type { Directories } from './directories.js';
+import { EarlyFlush } from './early-flush.js';
 import type { ReservedSpace } from './reserved-space.js';
 import { AlreadyStored, type ObjectWriter, onMedium, systemCode } from './storage.js';
 
-/** While more of an object arrives, what has come is sent to the disk in steps of this many bytes, so that little is left for the end. */
+/** Bytes that are sent to the disk at a time. */
 const flushInterval = 32 * 1024 * 1024;
 const unfinishedName = /^\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.part$/;
 
@@ -43,10 +44,7 @@ class LocalWriter implements ObjectWriter {
   readonly #unfinishedPath: string;
   readonly #path: string;
   readonly #once: boolean;
-  /** All flushes begun so far: where one failed, bytes may be lost although a later one succeeds. */
-  #flushes: Promise<unknown> = Promise.resolve();
-  #isFlushing = false;
-  #unflushed = 0;
+  readonly #flush: EarlyFlush;
   #isOver = false;
 
   constructor(
@@ -57,6 +55,7 @@ class LocalWriter implements ObjectWriter {
   ) {
     this.#deps = deps;
     this.#file = file;
+    this.#flush = new EarlyFlush(file, flushInterval);
     this.#unfinishedPath = unfinishedPath;
     this.#path = path;
     this.#once = once;
@@ -66,9 +65,9 @@ class LocalWriter implements ObjectWriter {
     this.#assertNotOver();
     await onMedium(async () => {
       // First the write, so that it is under way while its caller goes on to hash.
-      this.#unflushed += await writeAll(this.#file, buffers);
+      const written = await writeAll(this.#file, buffers);
       await this.#deps.reserved.assertLeft();
-      if (this.#unflushed >= flushInterval && !this.#isFlushing) this.#beginFlush();
+      this.#flush.wrote(written);
     });
   }
 
@@ -77,8 +76,7 @@ class LocalWriter implements ObjectWriter {
     this.#isOver = true;
     await onMedium(async () => {
       try {
-        await this.#flushes;
-        await this.#file.datasync();
+        await this.#flush.finish();
         await (this.#once ? nameOnce : rename)(this.#unfinishedPath, this.#path);
       } catch (error) {
         await this.#discard(this.#unfinishedPath);
@@ -104,18 +102,6 @@ class LocalWriter implements ObjectWriter {
     } finally {
       await closing;
     }
-  }
-
-  /** Goes on beside the next writes, which do not wait for it. */
-  #beginFlush(): void {
-    this.#unflushed = 0;
-    this.#isFlushing = true;
-    const flush = this.#file.datasync().finally(() => {
-      this.#isFlushing = false;
-    });
-    this.#flushes = Promise.all([this.#flushes, flush]);
-    // A failure is met by the commit.
-    this.#flushes.catch(() => {});
   }
 
   /** Waits for the operations under way. */
