@@ -13,6 +13,7 @@ const mebibyte = 1024 * 1024;
 const size = 256 * mebibyte;
 const chunkSize = 8 * mebibyte;
 const makers = 8;
+const warmUp = 3_000;
 /** Memory at rest may grow so much by uploads that nobody is sending to. */
 const maxGrowth = 16 * mebibyte;
 
@@ -25,7 +26,10 @@ interface Sent {
 
 /** Uploads by tus: their rate beside a multipart request of the same file, and many of them under way. */
 export async function measureResumable(rounds: number, underWay: number): Promise<Limit[]> {
-  const service = await startService({ nodeArguments: collectingNode });
+  const service = await startService({
+    nodeArguments: collectingNode,
+    environment: { MAX_UPLOAD_TARGETS: '100000' },
+  });
   const agent = new Agent({ keepAlive: true });
   try {
     const limits = [await measureRate(service, agent, rounds)];
@@ -71,8 +75,8 @@ async function measureRate(service: ServiceProcess, agent: Agent, rounds: number
 /** Makes uploads, sends each its first bytes, and compares memory and the time of one PATCH with those of ten. */
 async function measureUnderWay(service: ServiceProcess, agent: Agent, count: number): Promise<Limit[]> {
   const few = await makeUploads(service, agent, 10);
-  // The process makes some things once it has much to do: they are there before.
-  await makeUploads(service, agent, Math.min(count, 1_000));
+  // Once it has much to do, a process takes memory for good, such as for its youngest objects: it has that before.
+  await makeUploads(service, agent, warmUp);
   const before = await bytesAtRest(service);
   const patchBefore = await timePatch(service, agent, few);
   const many = await makeUploads(service, agent, count);
