@@ -1,4 +1,5 @@
 import { pathToFileURL } from 'node:url';
+import { TusClient } from '../../service/targets/tus-client.js';
 import { type AttachmentData, Client } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
@@ -147,6 +148,25 @@ test('a URL that one process signs opens in the other, and a target that one han
     expect(sent.status).toBe(201);
   }
   worker.kill('SIGKILL');
+});
+
+test('an upload by tus that one has begun the other goes on with, and both tell the same end of its time', async () => {
+  for (const services of [
+    [early, late],
+    [late, early],
+  ]) {
+    const [one, other] = services.map((service) => new TusClient(service, service.client.key)) as [
+      TusClient,
+      TusClient,
+    ];
+    const url = await one.create(6);
+    const first = await one.patch(url, 0, 'abc');
+    const head = await other.head(url);
+    expect([head.status, head.headers.get('upload-offset')]).toEqual([200, '3']);
+    expect(head.headers.get('upload-expires')).toBe(first.headers.get('upload-expires'));
+    expect((await other.patch(url, 3, 'def')).status).toBe(204);
+    expect((await one.head(url)).headers.get('upload-offset')).toBe('6');
+  }
 });
 
 test.each([

@@ -2,6 +2,7 @@ import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { attach, TusClient } from '../../service/targets/tus-client.js';
 import { formBody, formRequest, graphqlForm, RawConnection } from '../../support/raw-http.js';
 import { startService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
@@ -74,6 +75,25 @@ async function putDirectly(): Promise<number> {
   return response.status;
 }
 
+/** An upload by tus whose disk fills up in the middle: how the second part is refused, and whether the third makes it whole. */
+async function resume() {
+  const tus = new TusClient(service, service.key);
+  const content = Buffer.alloc(20 * mebibyte, 'resumed ');
+  const part = 8 * mebibyte;
+  const made = await tus.post({ 'upload-length': String(content.length) });
+  const url = made.headers.get('location') ?? '';
+  await tus.patch(url, 0, content.subarray(0, part));
+  await fill(Number.POSITIVE_INFINITY);
+  const refusal = await tus.patch(url, part, content.subarray(part, 2 * part));
+  const offset = await tus.offset(url);
+  await makeRoom();
+  const { status } = await tus.patch(url, offset, content.subarray(offset));
+  const attachment = await attach(service, made.headers.get('upload-document-key') ?? '');
+  if (typeof attachment !== 'string') stored.push(attachment.url);
+  const isWhole = typeof attachment !== 'string' && attachment.sha256.hash === sha256(content);
+  return { refused: `${refusal.status} ${refusal.fault}`, keepsFirst: offset >= part, status, isWhole };
+}
+
 /** Takes room from the disk: `size` bytes, or all there is. */
 async function fill(size: number): Promise<void> {
   const path = join(disk, `filler-${fillers.length}`);
@@ -123,10 +143,11 @@ await makeRoom();
 await useUpNames();
 const withoutNames = { ...(await upload(small)), put: await putDirectly() };
 await makeRoom();
+const resumed = await resume();
 const withRoomAgain = { ...(await upload(large)), put: await putDirectly() };
 
 connection.destroy();
 await service.close();
 process.stdout.write(
-  JSON.stringify({ withRoom, withoutReserve, filledMeanwhile, full, withoutNames, withRoomAgain }),
+  JSON.stringify({ withRoom, withoutReserve, filledMeanwhile, full, withoutNames, resumed, withRoomAgain }),
 );

@@ -35,6 +35,12 @@ describeWithProgram(
           filledMeanwhile: refused,
           full: { ...refused, put: 503 },
           withoutNames: { ...refused, put: 503 },
+          resumed: {
+            refused: '503 STORAGE_UNAVAILABLE undefined',
+            keepsFirst: true,
+            status: 204,
+            isWhole: true,
+          },
           withRoomAgain: { ...stored, put: 201 },
         });
         report(
