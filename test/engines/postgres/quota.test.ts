@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../../src/config/config.js';
 import { Reservations } from '../../../src/quotas/reservations.js';
 import { openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
-import { codeOf, remove, tally, tryCopy, usageOf } from '../../service/quotas/quota-stage.js';
+import { codeOf, remove, tally, tallyAtOnce, tryCopy, usageOf } from '../../service/quotas/quota-stage.js';
 import { beginUpload } from '../../support/begin-upload.js';
 import { report } from '../../support/report.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -35,15 +35,7 @@ const stored = async () => {
 test('200 uploads at once, spread over two processes: as many are stored as fit, to the byte', async () => {
   const content = Buffer.alloc(size, 'x');
   const one = (index: number) => clientOf(index).tryUpload({ content, name: 'a.bin' });
-  let unavailable = 0;
-  const until = async (index: number): Promise<string> => {
-    const code = codeOf(await one(index));
-    if (code !== 'STORAGE_UNAVAILABLE') return code;
-    // A busy machine says so honestly. It may have stored the file all the same.
-    unavailable += 1;
-    return until(index);
-  };
-  const codes = tally(await Promise.all(Array.from({ length: 200 }, (_, index) => until(index))));
+  const { codes, unavailable } = await tallyAtOnce(200, one);
   const { ok = 0, ...refused } = codes;
   expect(ok).toBeLessThanOrEqual(50);
   expect(ok).toBeGreaterThanOrEqual(50 - unavailable);

@@ -107,3 +107,22 @@ export const remove = (client: Client, id: string) =>
       id,
     },
   );
+
+/**
+ * The codes of this many at once, by how many there are. A busy machine says STORAGE_UNAVAILABLE honestly, and may have stored the file all
+ * the same: those are sent again, and counted as `unavailable`.
+ */
+export async function tallyAtOnce(
+  count: number,
+  send: (index: number) => Promise<Answer<unknown>>,
+): Promise<{ codes: Record<string, number>; unavailable: number }> {
+  let unavailable = 0;
+  const until = async (index: number): Promise<string> => {
+    const code = codeOf(await send(index));
+    if (code !== 'STORAGE_UNAVAILABLE') return code;
+    unavailable += 1;
+    return until(index);
+  };
+  const codes = await Promise.all(Array.from({ length: count }, (_, index) => until(index)));
+  return { codes: tally(codes), unavailable };
+}
