@@ -48,6 +48,17 @@ const isStoreInstalled = folders.some((folder) => {
 /** The part of `system` that is quick: what a newcomer meets first, as it is shipped. */
 const shipped = ['api', 'docs', 'http', 'package', 'process'];
 
+/** Suites of the service that take long: they run with the engines. */
+const lengthy = [
+  'races/*',
+  'api/archive',
+  'api/paging',
+  'cleaning/erase',
+  'cleaning/purge-targets',
+  'quotas/quotas',
+  'targets/takeover',
+];
+
 /** `npm test` runs the first three projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
@@ -59,7 +70,7 @@ export default {
       ...project,
       displayName: 'service',
       testMatch: inTests(['service']),
-      testPathIgnorePatterns: ['service/races/'],
+      testPathIgnorePatterns: lengthy.map((name) => `service/${name.replace('*', '')}`),
     },
     { ...started, displayName: 'shipped', testMatch: inTests(shipped.map((folder) => `system/${folder}`)) },
     {
@@ -68,7 +79,14 @@ export default {
       testMatch: inTests(['system']),
       testPathIgnorePatterns: [`system/(?:${shipped.join('|')})/`],
     },
-    { ...project, displayName: 'sqlite', testMatch: inTests(['service/races', 'engines/sqlite']) },
+    {
+      ...project,
+      displayName: 'sqlite',
+      testMatch: [
+        ...inTests(['engines/sqlite']),
+        ...lengthy.map((name) => `<rootDir>/build/test/service/${name}.test.js`),
+      ],
+    },
     {
       ...project,
       displayName: 'on-postgres',
