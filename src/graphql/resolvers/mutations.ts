@@ -184,7 +184,9 @@ export class DeleteAttachmentFields {
     @Ctx() { deps, viewer, budget }: GraphqlContext,
   ): Promise<string> {
     const sign = () => deps.receipts.deleted(stored, { ...deletion, by: viewer.principal.id });
-    return budget.once(`${stored.attachment.id} deletion`, sign);
+    // One request may put it into the trash, and delete it for good.
+    const name = `${stored.attachment.id} deleted ${deletion.at.getTime()} ${deletion.expiresAt?.getTime()}`;
+    return budget.once(name, sign);
   }
 }
 
