@@ -6,6 +6,9 @@
 
 const defaultLimitMs = 60_000;
 
+/** A longer one would end at once. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Tests at random, by kills and in races may take as much longer as they are repeated more often. */
 const stretch = Math.max(1, Number(process.env['ROUNDS'] ?? 1));
 
@@ -16,7 +19,7 @@ type Hook = (body: Body, limitMs?: number) => void;
 
 /** Takes words itself, so that nobody believes `body` to wait for a callback. */
 function within(body: Body, usualMs = defaultLimitMs): Body {
-  const limitMs = usualMs * stretch;
+  const limitMs = Math.min(usualMs * stretch, longestTimer);
   return async (...words) => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((_, reject) => {

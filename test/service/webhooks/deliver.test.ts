@@ -191,8 +191,9 @@ test('a hanging receiver delays nobody else and gets few connections', async () 
     `${slowCount} deliveries to a hanging receiver: ${hanging.connections.most} connections at most, ` +
       `${stage.jobs.enqueued.length - slowCount - briskCount} put off; another's ${briskCount} took ${Math.max(...took)} ms at most`,
   );
-  // Whoever waits for a hanging one waits for its whole time limit.
-  expect(Math.max(...took)).toBeLessThan(webhookTimeoutMs);
+  // Whoever waits for a hanging one waits for its whole time limit; a busy machine may hold up one of ten for a little.
+  expect(took.toSorted((one, other) => one - other)[briskCount / 2]).toBeLessThan(2_000);
+  expect(Math.max(...took)).toBeLessThan(webhookTimeoutMs / 3);
   expect(hanging.connections.most).toBeLessThanOrEqual(8);
 });
 

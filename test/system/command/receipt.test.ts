@@ -80,6 +80,21 @@ test('the command verifies it with the keys alone, and the content with it', asy
   ]);
 });
 
+test('one that goes into the trash and then for good in one request has a receipt of each', async () => {
+  await using other = await startService({ TRASH_DAYS: '1' });
+  const { id } = await other.client.upload({ content });
+  const answer = await other.client.ask<Record<'one' | 'two', { first: string; again: string }>>(
+    `mutation ($id: ID!) {
+      one: deleteAttachment(input: { attachmentId: $id }) { first: receipt again: receipt }
+      two: deleteAttachment(input: { attachmentId: $id, permanently: true }) { first: receipt again: receipt } }`,
+    { id },
+  );
+  const eventOf = (text: string) =>
+    (JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString()) as { event: string }).event;
+  expect([eventOf(answer.one.first), eventOf(answer.two.first)]).toEqual(['trashed', 'deleted']);
+  expect([answer.one.again, answer.two.again]).toEqual([answer.one.first, answer.two.first]);
+});
+
 test('receipts that are changed, of an unknown key, or no file at all are told apart', async () => {
   const [header = '', payload = '', signature = ''] = stored.receipt.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
