@@ -6,6 +6,7 @@ import { textContent } from './scenarios.js';
 import { makeScratchDirectory, removeScratchDirectory } from './scratch.js';
 import { benchProgram, type ServiceProcess, startService } from './server-process.js';
 import { uploadRequest } from './service-requests.js';
+import { type SqliteFile, withSqliteFile } from './sqlite-file.js';
 import { median } from './statistics.js';
 
 /** The most that a setting may cost uploads of 1 KiB into the field of a record. */
@@ -17,6 +18,10 @@ interface SettingsCost {
   environment(directory: string): Record<string, string>;
   /** In the place of the service's own. */
   program?: string[];
+  /** Takes what it is about from the service without it. */
+  remove?(dataDirectory: string): Promise<void>;
+  /** Pairs of new processes that are compared: two alike can differ by more than a small cost. Default: 1. */
+  pairs?: number;
 }
 
 const bounds = { requests: 600, concurrency: 16, seconds: 6 };
@@ -31,6 +36,15 @@ const scansCost: SettingsCost = {
   name: 'uploads with every one scanned, by those without',
   minRatio: 0.5,
   environment: () => ({ SCANNER: 'eicar' }),
+};
+
+/** Counting what an organization stores, which is done whether it has a quota or not. */
+const countersCost: SettingsCost = {
+  name: 'uploads that are counted for quotas, by those that are not',
+  minRatio: 0.95,
+  environment: () => ({}),
+  remove: (directory) => withSqliteFile(join(directory, 'claimcheck.sqlite'), dropCounters),
+  pairs: 8,
 };
 
 const busyProgram = [benchProgram('busy-server.js')];
@@ -49,10 +63,12 @@ const minJobRate = 500;
 export async function measureSettings(rounds: number): Promise<Limit[]> {
   const policies = await measureCost(policiesCost, rounds);
   const scans = await measureCost(scansCost, rounds);
+  const counters = await measureCost(countersCost, rounds);
   const jobs = await measureCost(jobsCost, rounds);
   return [
     toLimit(policiesCost, policies.ratio),
     toLimit(scansCost, scans.ratio),
+    toLimit(countersCost, counters.ratio),
     toLimit(jobsCost, jobs.ratio),
     {
       name: 'small jobs a second while uploads go on',
@@ -69,28 +85,58 @@ function toLimit({ name, minRatio: bound }: SettingsCost, measured: number): Lim
 }
 
 async function measureCost(cost: SettingsCost, rounds: number) {
+  const pairs: PairCost[] = [];
+  for (let pair = 0; pair < (cost.pairs ?? 1); pair += 1) pairs.push(await measurePair(cost, rounds, pair % 2 === 0));
+  return {
+    ratio: median(pairs.flatMap(({ ratios }) => ratios)),
+    jobRate: median(pairs.flatMap(({ jobRates }) => jobRates)),
+  };
+}
+
+interface PairCost {
+  ratios: number[];
+  jobRates: number[];
+}
+
+async function measurePair(cost: SettingsCost, rounds: number, isFirstWithout: boolean): Promise<PairCost> {
   const directory = makeScratchDirectory('settings');
   const program = cost.program ? { program: cost.program } : {};
-  const without = await startService(program);
-  const having = await startService({ ...program, environment: cost.environment(directory) });
+  const dataDirectory = join(directory, 'without');
+  const startWithout = () => startService({ ...program, dataDirectory });
+  const startHaving = () => startService({ ...program, environment: cost.environment(directory) });
+  const early = await (isFirstWithout ? startWithout() : startHaving());
+  const late = await (isFirstWithout ? startHaving() : startWithout());
+  const [without, having] = isFirstWithout ? [early, late] : [late, early];
   try {
-    const ratios: number[] = [];
-    const jobRates: number[] = [];
-    for (let round = 0; round <= rounds; round += 1) {
-      // Whoever comes second finds the disk busier.
-      const isFirst = round % 2 === 0;
-      const early = await uploadMany(isFirst ? having : without);
-      const late = await uploadMany(isFirst ? without : having);
-      const [withIt, withoutIt] = isFirst ? [early, late] : [late, early];
-      if (round === 0) continue;
-      ratios.push(withIt.rate / withoutIt.rate);
-      jobRates.push(withIt.jobRate);
-    }
-    return { ratio: median(ratios), jobRate: median(jobRates) };
+    await cost.remove?.(dataDirectory);
+    return await takeRounds(having, without, rounds);
   } finally {
     await Promise.all([without.stop(), having.stop()]);
     removeScratchDirectory(directory);
   }
+}
+
+async function takeRounds(having: ServiceProcess, without: ServiceProcess, rounds: number): Promise<PairCost> {
+  const cost: PairCost = { ratios: [], jobRates: [] };
+  for (let round = 0; round <= rounds; round += 1) {
+    // Whoever comes second finds the disk busier.
+    const isFirst = round % 2 === 0;
+    const early = await uploadMany(isFirst ? having : without);
+    const late = await uploadMany(isFirst ? without : having);
+    const [withIt, withoutIt] = isFirst ? [early, late] : [late, early];
+    if (round === 0) continue;
+    cost.ratios.push(withIt.rate / withoutIt.rate);
+    cost.jobRates.push(withIt.jobRate);
+  }
+  return cost;
+}
+
+async function dropCounters(file: SqliteFile): Promise<void> {
+  const triggers = await file.all<{ name: string }>(
+    `SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%usage_changes%'`,
+  );
+  if (triggers.length === 0) throw new Error('nothing counts what is stored');
+  for (const { name } of triggers) await file.exec(`DROP TRIGGER "${name}"`);
 }
 
 interface Uploads {
