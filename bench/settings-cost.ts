@@ -86,7 +86,8 @@ function toLimit({ name, minRatio: bound }: SettingsCost, measured: number): Lim
 
 async function measureCost(cost: SettingsCost, rounds: number) {
   const pairs: PairCost[] = [];
-  for (let pair = 0; pair < (cost.pairs ?? 1); pair += 1) pairs.push(await measurePair(cost, rounds, pair % 2 === 0));
+  for (let pair = 0; pair < (cost.pairs ?? 1); pair += 1)
+    pairs.push(await measurePair(cost, rounds, pair % 2 === 0));
   return {
     ratio: median(pairs.flatMap(({ ratios }) => ratios)),
     jobRate: median(pairs.flatMap(({ jobRates }) => jobRates)),
@@ -116,7 +117,11 @@ async function measurePair(cost: SettingsCost, rounds: number, isFirstWithout: b
   }
 }
 
-async function takeRounds(having: ServiceProcess, without: ServiceProcess, rounds: number): Promise<PairCost> {
+async function takeRounds(
+  having: ServiceProcess,
+  without: ServiceProcess,
+  rounds: number,
+): Promise<PairCost> {
   const cost: PairCost = { ratios: [], jobRates: [] };
   for (let round = 0; round <= rounds; round += 1) {
     // Whoever comes second finds the disk busier.
