@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { createFirstApiKey } from '../src/auth/first-api-key.js';
+import { createFirstApiKey } from '../src/auth/manage-api-keys.js';
 import { loadConfig } from '../src/config/config.js';
 import { createServer } from '../src/http/server.js';
 import { Turns } from '../src/limits/turns.js';

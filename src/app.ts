@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { createFirstApiKey, type FirstApiKey } from './auth/first-api-key.js';
+import { createFirstApiKey, type FirstApiKey } from './auth/manage-api-keys.js';
 import { type Config, ConfigError } from './config/config.js';
 import { createServer } from './http/server.js';
 import { Turns } from './limits/turns.js';

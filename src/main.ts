@@ -2,21 +2,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { eraseCommand } from './command/erase-command.js';
-import { importCommand } from './command/import-command.js';
-import { jobsCommand } from './command/jobs-command.js';
-import { keysCommand } from './command/keys-command.js';
-import { moveCommand } from './command/move-command.js';
+import { importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
+import {
+  eraseCommand,
+  jobsCommand,
+  keysCommand,
+  quotaCommand,
+  receiptCommand,
+} from './command/operator-commands.js';
 import { describeFault, jsonOption } from './command/output.js';
-import { quotaCommand } from './command/quota-command.js';
-import { receiptCommand } from './command/receipt-command.js';
-import { remoteCommands } from './command/remote/commands.js';
-import { completionCommand } from './command/remote/completion.js';
-import type { SweepCommandOptions } from './command/sweep.js';
-import { verifyCommand } from './command/verify-command.js';
+import { completionCommand, remoteCommands } from './command/remote/commands.js';
+import type { SweepCommandOptions } from './command/upkeep.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
 import { withOriginalLines } from './original-lines.js';
-import { loadCurrentConfig, loadExistingConfig } from './wiring/existing-database.js';
+import { loadCurrentConfig, loadExistingConfig } from './wiring/open-stores.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
 const umask = process.umask(0o077);
@@ -64,7 +63,7 @@ program
   .description("Bring the database to this version's tables.")
   .action(async () => {
     const config = loadConfig(process.env);
-    const { migrate } = await import('./command/migrate.js');
+    const { migrate } = await import('./command/upkeep.js');
     await migrate(config);
   });
 program.addCommand(keysCommand());
@@ -83,7 +82,7 @@ program
   .action(async (options: SweepCommandOptions) => {
     // A dry run changes no tables.
     const config = await (options.dryRun ? loadCurrentConfig() : loadExistingConfig());
-    const { sweep } = await import('./command/sweep.js');
+    const { sweep } = await import('./command/upkeep.js');
     await sweep(config, options);
   });
 

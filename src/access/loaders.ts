@@ -2,11 +2,9 @@ import DataLoader from 'dataloader';
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
+import { PictureRow, RejectionRow } from '../database/entities/blob.js';
 import { PrincipalRow } from '../database/entities/organization.js';
-import { PictureRow } from '../database/entities/picture.js';
-import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import type { ShareLinkRow } from '../database/entities/share-link.js';
-import { RejectionRow } from '../database/entities/verdict.js';
+import { type LinkRow, RecordFieldRow, type ShareLinkRow } from '../database/entities/record-field.js';
 import type { Stretch, Total } from '../database/page.js';
 import { type Parameters, readRows } from '../database/read-rows.js';
 import {
@@ -17,10 +15,10 @@ import {
   readLinksOfAttachments,
   readLinksOfFields,
 } from '../links/read-fields.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
 import { readAnywhere, readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 import { readVersions, type StoredVersion } from '../model/versions.js';
-import { countShareLinks, readShareLinks } from '../sharing/list-share-links.js';
+import { countShareLinks, readShareLinks } from '../sharing/share-links.js';
 
 /** A stretch of what belongs to an attachment. */
 export interface LinkSlice extends Stretch {

@@ -2,13 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError } from '../errors.js';
 import { Places, takeAll } from '../limits/places.js';
-import { OpaClient } from './opa-client.js';
-import { Outage, type OutageListener } from './outage.js';
-import { QuestionQueue, type Queued } from './question-queue.js';
-import type { RecordAuthorizer, RecordQuestion } from './record-authorizer.js';
-
-/** The outcome of a question. `turned_away`: it was never sent, because it waited too long or too many wait. */
-export type QuestionOutcome = 'permitted' | 'refused' | 'unanswered' | 'turned_away';
+import { OpaClient, Outage, type OutageListener } from './opa-client.js';
+import {
+  type QuestionOutcome,
+  QuestionQueue,
+  type Queued,
+  type RecordAuthorizer,
+  type RecordQuestion,
+} from './record-authorizer.js';
 
 export interface OpaAuthorizerOptions extends OutageListener {
   /** The address of a decision, such as `http://127.0.0.1:8181/v1/data/records/allow`. */

@@ -1,9 +1,13 @@
-import { parseMediaType, standardType } from '../content-types/content-type-names.js';
+import type { EntityManager } from 'typeorm';
+import type { Viewer } from '../auth/viewer.js';
+import { parseMediaType, standardType } from '../content-types/names.js';
+import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import type { Verdict } from '../database/entities/blob.js';
-import { foldName } from '../database/name-forms.js';
-import type { Parameters } from '../database/read-rows.js';
-import { type AttachmentError, fault } from '../errors.js';
-import type { RecordRef } from '../model/record.js';
+import type { Position } from '../database/page.js';
+import { Parameters } from '../database/read-rows.js';
+import { foldName } from '../database/stored-names.js';
+import type { RecordRef } from '../model/changes.js';
+import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
 
 /** Every condition that is given must hold; of the values of one condition, any. */
 export interface AttachmentFilter {
@@ -84,23 +88,152 @@ export function conditionsOf(filter: AttachmentFilter, sql: Parameters, organiza
   });
 }
 
-const lookUps: readonly string[] = [
-  'damaged',
-  'status',
-  'linked',
-  'record',
-  'sha256',
-] satisfies (keyof AttachmentFilter)[];
-
-/** How many rows are read for each that is looked at. If a condition is on the row itself, few are left for the others. */
-export function weightOf(filter: AttachmentFilter): number {
-  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  return names.every((name) => lookUps.includes(name)) ? 1 + names.length : 1;
+export interface AttachmentOrder {
+  field: 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
+  direction: 'ASC' | 'DESC';
 }
 
-/** QUERY_TOO_COMPLEX: many rows meet each condition alone, and too few of those that were looked at meet all. */
-export function tooManyRows(filter: AttachmentFilter, limit: number): AttachmentError {
-  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  const msg = `More than ${limit} attachments would have to be looked at for ${names.join(' and ')}. Add a condition that few meet, such as record, sha256, a fileNameContains of at least 3 characters or a shorter time of creation, or another order.`;
-  return fault('too_many_rows', ['filter'], msg, { message: msg, limit });
+/** Rows along an order: the first that the filter describes, between two positions. */
+export interface Walk {
+  viewer: Viewer;
+  table: AttachmentTable;
+  filter: AttachmentFilter;
+  orderBy: AttachmentOrder;
+  from: Position | null;
+  until: Position | null;
+  limit: number;
+}
+
+const columns = { CREATED_AT: 'created_at', FILE_NAME: 'sort_name', SIZE: 'size' } as const;
+
+/** A viewer sees everything of its organization that is claimed or linked, and besides that what it made itself. */
+export type Half = 'shared' | 'own';
+
+/** A claimed or linked attachment is shared. Nothing in the trash is linked. */
+export function halvesOf({ filter, table }: Pick<Walk, 'filter' | 'table'>): Half[] {
+  const { claimed, linked, record } = filter;
+  if (linked && table === TrashedAttachmentRow) return [];
+  return claimed || linked || record ? ['shared'] : ['shared', 'own'];
+}
+
+/** The columns that conditions look at. */
+const examined = ['id', 'blob_id', 'search_name', 'content_type', 'size', 'sort_name', 'record_type']
+  .concat(['record_id', 'created_by_id', 'created_at'])
+  .map((column) => `a.${column}`)
+  .join(', ');
+
+/** Reads each half from an index of its own, and merges them. `bound`: of each half no more rows are looked at. */
+export function selectWalk(
+  sql: Parameters,
+  walk: Walk,
+  halves: readonly Half[],
+  bound: number | null,
+): string {
+  const { viewer, filter, orderBy, table } = walk;
+  const { direction } = orderBy;
+  const limit = sql.add(walk.limit);
+  const queries = halves.map((half) => {
+    const rows = `FROM ${tableName(table)} a WHERE ${stretchOf(sql, walk, half)}`;
+    const source =
+      bound === null
+        ? `${rows} LIMIT ${limit}`
+        : `FROM (SELECT ${examined} ${rows} LIMIT ${sql.add(bound)}) a
+           WHERE ${conditionsOf(filter, sql, viewer.organizationId).join(' AND ')} LIMIT ${limit}`;
+    return `SELECT * FROM (SELECT a.id, a.${columns[orderBy.field]} AS value ${source}) ${half}_half`;
+  });
+  const [only] = queries;
+  if (queries.length === 1 && only !== undefined) return only;
+  return `${queries.join(' UNION ALL ')} ORDER BY value ${direction}, id ${direction} LIMIT ${limit}`;
+}
+
+/** Whether the half goes on behind so many rows. */
+export async function hasMore(
+  manager: EntityManager,
+  walk: Walk,
+  half: Half,
+  bound: number,
+): Promise<boolean> {
+  const sql = new Parameters(manager);
+  const next = `SELECT a.id FROM ${tableName(walk.table)} a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${sql.add(bound)}`;
+  return (await manager.query<object[]>(next, sql.values)).length > 0;
+}
+
+/** A condition: the row is of the half, or of one of both. No index is on its expression. */
+function isOfHalf(sql: Parameters, half: Half | null, principalId: string): string {
+  if (half === 'shared') return 'a.shared';
+  const isMine = `a.created_by_id || '' = ${sql.add(principalId)}`;
+  return half === 'own' ? `${isMine} AND a.shared = ${sql.add(false)}` : `(a.shared OR ${isMine})`;
+}
+
+/** Sorts those rows of a half, or of both, that the filter describes among rows that are looked up one by one. */
+export function selectCandidates(
+  sql: Parameters,
+  walk: Walk,
+  half: Half | null,
+  isCandidate: string,
+): string {
+  const { viewer, filter, orderBy, limit, table } = walk;
+  const { organizationId, principal } = viewer;
+  const { direction } = orderBy;
+  const column = columns[orderBy.field];
+  const conditions = [
+    isCandidate,
+    // No index is on expressions: SQLite would otherwise walk one of the organization.
+    `a.organization_id || '' = ${sql.add(organizationId)}`,
+    isOfHalf(sql, half, principal.id),
+    ...conditionsOf(filter, sql, organizationId),
+    ...positionsOf(sql, walk),
+  ];
+  return `SELECT a.id FROM ${tableName(table)} a WHERE ${conditions.join(' AND ')}
+    ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${sql.add(limit)}`;
+}
+
+/** The rows of a half behind the walk's position, in order: SQL from its conditions on. Along the order of creation, times are part of the way. */
+function stretchOf(sql: Parameters, walk: Walk, half: Half): string {
+  const { viewer, orderBy } = walk;
+  const { organizationId, principal } = viewer;
+  const conditions = [
+    `a.organization_id = ${sql.add(organizationId)}`,
+    half === 'shared'
+      ? // In the words of the indexes of what is shared, for SQLite recognizes them by nothing else.
+        'a.shared'
+      : `a.created_by_id = ${sql.add(principal.id)} AND a.shared = ${sql.add(false)}`,
+    ...conditionsOfBounds(sql, walk),
+  ];
+  const column = columns[orderBy.field];
+  return `${conditions.join(' AND ')} ORDER BY a.${column} ${orderBy.direction}, a.id ${orderBy.direction}`;
+}
+
+/** The narrower of a time and a position at either end alone: from the other an index would be walked to it. */
+function conditionsOfBounds(sql: Parameters, walk: Walk): string[] {
+  const { viewer, filter, orderBy, from, until } = walk;
+  if (orderBy.field !== 'CREATED_AT') return positionsOf(sql, walk);
+  const ofTime = (times: AttachmentFilter) => conditionsOf(times, sql, viewer.organizationId);
+  const isRising = orderBy.direction === 'ASC';
+  const { createdAfter, createdBefore } = filter;
+  const [lowest, highest] = isRising ? [from, until] : [until, from];
+  return [
+    ...(createdAfter && (lowest === null || createdAfter.getTime() >= Number(lowest.value))
+      ? ofTime({ createdAfter })
+      : positionOn(sql, orderBy.field, '>', lowest)),
+    ...(createdBefore && (highest === null || createdBefore.getTime() <= Number(highest.value))
+      ? ofTime({ createdBefore })
+      : positionOn(sql, orderBy.field, '<', highest)),
+  ];
+}
+
+function positionsOf(sql: Parameters, { orderBy: { field, direction }, from, until }: Walk): string[] {
+  const [beyond, short] = direction === 'ASC' ? (['>', '<'] as const) : (['<', '>'] as const);
+  return [...positionOn(sql, field, beyond, from), ...positionOn(sql, field, short, until)];
+}
+
+/** None without a position. */
+function positionOn(
+  sql: Parameters,
+  field: AttachmentOrder['field'],
+  side: '<' | '>',
+  position: Position | null,
+): string[] {
+  if (!position) return [];
+  return [`(a.${columns[field]}, a.id) ${side} (${sql.add(position.value)}, ${sql.add(position.id)})`];
 }

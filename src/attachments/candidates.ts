@@ -1,13 +1,18 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { foldName } from '../database/name-forms.js';
-import { Parameters } from '../database/read-rows.js';
-import { hasRowLocks } from '../database/row-locks.js';
-import { hasTrigrams } from '../database/stored-names.js';
+import { hasRowLocks, Parameters } from '../database/read-rows.js';
+import { foldName, hasTrigrams } from '../database/stored-names.js';
+import { type AttachmentError, fault } from '../errors.js';
 import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
-import { type AttachmentFilter, anyType, hasText, hasType } from './attachment-filter.js';
-import type { Half, Walk } from './walk-order.js';
+import {
+  type AttachmentFilter,
+  anyType,
+  type Half,
+  hasText,
+  hasType,
+  type Walk,
+} from './attachment-filter.js';
 
 /** Rows of one condition that are looked at one by one. A condition that has more is frequent: a walk meets such rows soon. */
 const maxCandidates = 5_000;
@@ -167,3 +172,24 @@ const unclaimedOnes = (place: Place) =>
 const linkedOnes = (place: Place) =>
   `SELECT attachments.${place.key} FROM record_fields LEFT JOIN links ON links.field_id = record_fields.id
    LEFT JOIN attachments ON attachments.id = links.attachment_id WHERE ${ofOrganization(place, 'record_fields')}`;
+
+const lookUps: readonly string[] = [
+  'damaged',
+  'status',
+  'linked',
+  'record',
+  'sha256',
+] satisfies (keyof AttachmentFilter)[];
+
+/** How many rows are read for each that is looked at. If a condition is on the row itself, few are left for the others. */
+export function weightOf(filter: AttachmentFilter): number {
+  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return names.every((name) => lookUps.includes(name)) ? 1 + names.length : 1;
+}
+
+/** QUERY_TOO_COMPLEX: many rows meet each condition alone, and too few of those that were looked at meet all. */
+export function tooManyRows(filter: AttachmentFilter, limit: number): AttachmentError {
+  const names = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const msg = `More than ${limit} attachments would have to be looked at for ${names.join(' and ')}. Add a condition that few meet, such as record, sha256, a fileNameContains of at least 3 characters or a shorter time of creation, or another order.`;
+  return fault('too_many_rows', ['filter'], msg, { message: msg, limit });
+}

@@ -5,18 +5,16 @@ import {
   invalidMediaType,
   readDeclared,
 } from '../content-types/agree-content-type.js';
-import { chooseFileName } from '../content-types/clean-file-name.js';
-import { isSameType, isVagueType, parseMediaType } from '../content-types/content-type-names.js';
+import { chooseFileName, isSameType, isVagueType, parseMediaType } from '../content-types/names.js';
 import { Faults } from '../errors.js';
-import { checkDigest, type Digest } from '../intake/check-digest.js';
 import type { Intake } from '../intake/intake.js';
+import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import { checkName, checkRecord, type RecordRef } from '../model/record.js';
-import { checkDeclared, checkSize, checkType } from '../policies/check-policy.js';
+import { checkName, checkRecord, type RecordRef } from '../model/changes.js';
+import { checkDeclared, checkSize, checkType, type Policy } from '../policies/check-policy.js';
 import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
-import type { Policy } from '../policies/policy.js';
-import type { VerdictWebhooks, WebhookSubscription } from '../verdicts/verdict-webhooks.js';
+import type { VerdictWebhooks, WebhookSubscription } from '../verdicts/record-verdict.js';
 import { checkDescription, type Described, renderDescription } from './descriptions.js';
 import { checkIdempotencyKey } from './idempotency.js';
 

@@ -1,21 +1,32 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { recordEvents } from '../audit/record-event.js';
+import { recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { copyAttachmentRows } from '../database/attachment-rows.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
-import { type Change, type Changes, describeChanges } from '../model/changes.js';
-import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
-import { recheckPolicy } from '../policies/check-policy.js';
+import {
+  type Change,
+  type Changes,
+  checkRecord,
+  describeChanges,
+  isSameRecord,
+  type RecordRef,
+} from '../model/changes.js';
+import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
-import type { Policy } from '../policies/policy.js';
 import type { Quota } from '../quotas/quotas.js';
-import type { CopyAttachmentDependencies } from './copy-attachment.js';
-import { type CopySource, countLinks, findCopies, readCopySources, readOwners } from './copy-sources.js';
+import {
+  type CopyAttachmentDependencies,
+  type CopySource,
+  countLinks,
+  findCopies,
+  readCopySources,
+  readOwners,
+} from './copy-attachment.js';
 import { beginSteps, checkIdempotencyKey, endSteps, type Steps } from './idempotency.js';
 
 export interface CopyRecordDependencies extends CopyAttachmentDependencies {
@@ -43,10 +54,9 @@ const maxAtOnce = 1_000;
 
 /**
  * Copies all that the fields of a record hold into the same fields of another one, behind what those hold: in one transaction, or
- * in several of whole fields if there are more than 1,000. Repeated under the same idempotency key it goes on where it broke off,
- * and then changes nothing. Nothing is copied if the organization may not have as many attachments. Fields that the viewer may not
- * see are left out. Throws FORBIDDEN, NOT_APPROVED, DAMAGED, TOO_MANY_ATTACHMENTS,
- * BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, and what the policies of the new fields do not accept.
+ * in several of whole fields if there are more than 1,000. A repetition under the same idempotency key goes on where it broke off,
+ * then changes nothing. Fields that the viewer may not see are left out. Nothing is copied if the quota has no room. Throws FORBIDDEN,
+ * NOT_APPROVED, DAMAGED, TOO_MANY_ATTACHMENTS, BAD_USER_INPUT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, and what the policies refuse.
  *
  * @example
  * await copyRecordAttachments(deps, { viewer, access }, { from: draft, to: { type: 'Invoice', id: '7' }, idempotencyKey: 'x' });
@@ -61,10 +71,8 @@ export async function copyRecordAttachments(
   const all = await readFieldsOfRecords(deps.database.read, viewer, [from]);
   const views = await Promise.all(all.map(({ name }) => access.mayView(from, name)));
   let left = all.filter((_, index) => views[index]);
-  const loc = ['input', 'to'];
-  await Promise.all(
-    [null, ...left.map(({ name }) => name)].map((name) => access.assertMayEdit(to, name, loc)),
-  );
+  const names = [null, ...left.map(({ name }) => name)];
+  await Promise.all(names.map((name) => access.assertMayEdit(to, name, ['input', 'to'])));
   // An authorizer that cannot be asked must fail before there are copies, since the answer shows the fields.
   await Promise.all(left.map(({ name }) => access.mayView(to, name)));
   const operation = { id: uuidv7(), at: deps.clock() };

@@ -1,17 +1,15 @@
-import { measureUpload } from '../intake/measure-upload.js';
-import type { RecordRef } from '../model/record.js';
+import type { Viewer } from '../auth/viewer.js';
+import { AttachmentError, type AttachmentErrorCode, fault } from '../errors.js';
+import type { IntakeDependencies } from '../intake/from-stream.js';
+import { type FromTargetDependencies, intakeFromTarget } from '../intake/from-target.js';
+import { intakeFromText, type TextEncoding, type TextSource, typeOfDataUrl } from '../intake/from-text.js';
+import { type Door, measureUpload, type UploadMeter } from '../intake/hash-content.js';
+import type { Intake } from '../intake/intake.js';
+import type { RecordRef } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { isForCalendar, limitFileSize } from '../policies/choose-policy.js';
-import type { CreationInput } from './check-creation.js';
+import { type CheckCreationDependencies, type CreationInput, findOtherFaults } from './check-creation.js';
 import { type InsertAttachmentDependencies, insertAttachment } from './insert-attachment.js';
-import {
-  type ContentInput,
-  type ContentRequest,
-  doorOf,
-  type ReceiveContentDependencies,
-  receiveContent,
-  refuseWithAll,
-} from './receive-content.js';
 
 export type CreateAttachmentDependencies = InsertAttachmentDependencies & ReceiveContentDependencies;
 
@@ -53,4 +51,114 @@ export async function createAttachment(
   });
   if (stored.isReplay) await access.assertMayReplay(stored, creation);
   return stored;
+}
+
+/** The source of the bytes of a new attachment; exactly one is given. */
+export interface ContentInput {
+  /** A file part, taken in already. */
+  upload?: Promise<Intake> | null;
+  base64?: string | null;
+  dataUrl?: string | null;
+  /** An object that an upload target has brought. */
+  documentKey?: string | null;
+}
+
+export interface ReceiveContentDependencies
+  extends Omit<FromTargetDependencies, 'seesAny'>,
+    Pick<IntakeDependencies, 'inlining'> {
+  uploadMeter: UploadMeter;
+  /** Bytes that a file may have. */
+  maxFileSize: number;
+  /** Bytes that content as text may have once it is decoded. */
+  maxInlineSize: number;
+  /** Contents of one request. */
+  maxFiles: number;
+}
+
+/** The request that the content comes with. */
+export interface ContentRequest {
+  viewer: Viewer;
+  access: Pick<FromTargetDependencies, 'seesAny'>;
+  /** Everything taken in for it; text is added here. */
+  taken: Intake[];
+}
+
+/** Which of the doors the content comes through. */
+export function doorOf({ base64, dataUrl, documentKey }: ContentInput): Door {
+  if (typeof base64 === 'string') return 'base64';
+  if (typeof dataUrl === 'string') return 'dataUrl';
+  return typeof documentKey === 'string' ? 'documentKey' : 'multipart';
+}
+
+/** The bytes that the input's one content stands for, taken in. Text of more than `maxSize` bytes is refused undecoded. */
+export async function receiveContent(
+  deps: ReceiveContentDependencies,
+  request: ContentRequest,
+  { upload, base64, dataUrl, documentKey }: ContentInput,
+  terms: Pick<TextSource, 'maxSize' | 'takesDataUrl'>,
+): Promise<Intake> {
+  if (upload instanceof Promise) return upload;
+  if (typeof base64 === 'string')
+    return receiveText(deps, request, { encoding: 'base64', text: base64, ...terms });
+  if (typeof dataUrl === 'string')
+    return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, ...terms });
+  if (typeof documentKey === 'string') {
+    const seesAny: FromTargetDependencies['seesAny'] = (stored) => request.access.seesAny(stored);
+    return intakeFromTarget({ ...deps, seesAny }, request.viewer, documentKey);
+  }
+  const msg = 'Exactly one kind of content is needed.';
+  throw fault('missing_content', ['input', 'content'], msg, { message: msg });
+}
+
+async function receiveText(
+  deps: ReceiveContentDependencies,
+  { viewer: { organizationId }, taken }: ContentRequest,
+  { encoding, text, takesDataUrl, maxSize: asFile }: Omit<TextSource, 'organizationId'>,
+): Promise<Intake> {
+  if (taken.length >= deps.maxFiles) throw tooMany(deps.maxFiles, encoding);
+  const maxSize = Math.min(asFile, deps.maxFileSize, deps.maxInlineSize);
+  const receiving = intakeFromText(deps, { organizationId, encoding, text, maxSize, takesDataUrl });
+  const intake = await receiving.catch((error: unknown) => {
+    throw maxSize < Math.min(asFile, deps.maxFileSize) ? withAdvice(error, maxSize) : error;
+  });
+  taken.push(intake);
+  deps.uploadMeter.onStored(encoding, intake.size);
+  return intake;
+}
+
+/** A fault of size, where the same content would be taken in another form. */
+function withAdvice(error: unknown, limit: number): unknown {
+  if (!(error instanceof AttachmentError) || error.code !== 'FILE_TOO_LARGE') return error;
+  const msg = `As text, content may have at most ${limit} bytes: send it as a file part or use createUploadTarget.`;
+  return fault('file_too_large', ['input', 'content'], msg, { message: msg, limit });
+}
+
+function tooMany(limit: number, encoding: TextEncoding): AttachmentError {
+  const msg = `At most ${limit} files are allowed in one request.`;
+  return fault('too_many_files', ['input', 'content', encoding], msg, { limit });
+}
+
+/** Faults of the content itself, beside which others can be told. */
+const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
+  'BAD_USER_INPUT',
+  'INVALID_BASE64',
+  'FILE_TOO_LARGE',
+  'UPLOAD_NOT_FINISHED',
+  'DOCUMENT_KEY_UNKNOWN',
+  'NOT_APPROVED',
+]);
+
+/** Throws what the content has been refused with; a fault of the content together with all others of the input. */
+export async function refuseWithAll(
+  deps: CheckCreationDependencies,
+  viewer: Viewer,
+  { content: { base64, dataUrl }, ...input }: CreationInput & { content: ContentInput },
+  error: unknown,
+): Promise<never> {
+  if (!(error instanceof AttachmentError) || !contentFaults.has(error.code)) throw error;
+  if (error.details.some(({ type }) => type === 'timeout')) throw error;
+  const hasName = typeof base64 !== 'string' && typeof dataUrl !== 'string';
+  const urlType = typeOfDataUrl(dataUrl ?? '');
+  const { details, limit } = await findOtherFaults(deps, viewer, input, { hasName, urlType });
+  throw error.with(details, limit);
 }

@@ -1,17 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { eventRow } from '../audit/record-event.js';
+import { eventRow } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { writeBody } from '../database/blob-bodies.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import type { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
+import type { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
-import { nameForms } from '../database/name-forms.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockRows } from '../database/read-rows.js';
+import { nameForms } from '../database/stored-names.js';
 import { fault } from '../errors.js';
-import { assertNotSwept } from '../intake/condemn-keys.js';
-import type { Intake } from '../intake/intake.js';
+import { assertNotSwept, type Intake } from '../intake/intake.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { CreationInput, Examined } from './check-creation.js';
 

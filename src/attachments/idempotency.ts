@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { before } from '../database/columns.js';
+import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { IdempotencyKeyRow } from '../database/entities/idempotency-key.js';
+import { IdempotencyKeyRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { purgeRows } from '../database/purge-rows.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockRows } from '../database/read-rows.js';
+import { before } from '../database/typeorm.js';
 import { type AttachmentError, checkCharacters, type Faults, fault } from '../errors.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
 

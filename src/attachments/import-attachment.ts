@@ -1,13 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { AuditEventRow } from '../database/entities/audit-event.js';
-import { PrincipalRow } from '../database/entities/organization.js';
+import { AuditEventRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import { In } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
-import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
-import type { Intake } from '../intake/intake.js';
+import { type DiscardIntakeDependencies, discardIntake, type Intake } from '../intake/intake.js';
 import { type CreationInput, checkCreation } from './check-creation.js';
 import { type InsertAttachmentDependencies, insertAttachment } from './insert-attachment.js';
 

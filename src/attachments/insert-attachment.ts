@@ -1,14 +1,13 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { OutcomeUnknown } from '../database/database-fault.js';
+import { OutcomeUnknown } from '../database/database-state.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { AuditEventRow } from '../database/entities/audit-event.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import { type EntityManager, Not } from '../database/typeorm.js';
 import { fault } from '../errors.js';
-import { assertStillStored } from '../intake/condemn-keys.js';
-import type { Intake } from '../intake/intake.js';
+import { assertStillStored, type Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { changeLinks } from '../links/change-links.js';
@@ -23,9 +22,8 @@ import {
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
-import { announceVerdict } from '../verdicts/record-verdict.js';
+import { announceVerdict, type VerdictWebhooks } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
-import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
 import {
   type CreationRows,

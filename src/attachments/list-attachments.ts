@@ -1,12 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { compareTexts, type Position } from '../database/cursor.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import {
   type Cursors,
+  compareTexts,
   maxTotal,
   type Page,
   type PageRequest,
+  type Position,
   readPage,
   type Stretch,
   type Total,
@@ -14,9 +15,8 @@ import {
 } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
 import { type AttachmentTable, readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
-import { type AttachmentFilter, tooManyRows, weightOf } from './attachment-filter.js';
-import { findCandidates } from './candidates.js';
 import {
+  type AttachmentFilter,
   type AttachmentOrder,
   type Half,
   halvesOf,
@@ -24,7 +24,8 @@ import {
   selectCandidates,
   selectWalk,
   type Walk,
-} from './walk-order.js';
+} from './attachment-filter.js';
+import { findCandidates, tooManyRows, weightOf } from './candidates.js';
 
 export interface AttachmentList {
   filter: AttachmentFilter;

@@ -1,10 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { compareTexts, type Position } from '../database/cursor.js';
 import type { Verdict } from '../database/entities/blob.js';
-import { type Stretch, type Total, toTotal } from '../database/page.js';
+import { compareTexts, type Position, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
 import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
 import { countAttachments, newestFirst, walkAttachments } from './list-attachments.js';
 

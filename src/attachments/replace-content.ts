@@ -1,16 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../audit/record-event.js';
+import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { OutcomeUnknown } from '../database/database-fault.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
-import type { AttachmentVersionRow } from '../database/entities/attachment-version.js';
+import { OutcomeUnknown } from '../database/database-state.js';
+import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockRows } from '../database/read-rows.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
-import { assertStillStored } from '../intake/condemn-keys.js';
-import type { Intake } from '../intake/intake.js';
-import { measureUpload } from '../intake/measure-upload.js';
+import { measureUpload } from '../intake/hash-content.js';
+import { assertStillStored, type Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
 import { type Change, describeChanges } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
@@ -26,17 +24,22 @@ import type { Quota } from '../quotas/quotas.js';
 import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
 import {
+  type ContentInput,
+  type ContentRequest,
+  type CreateAttachmentDependencies,
+  doorOf,
+  receiveContent,
+} from './create-attachment.js';
+import { ensureBlob, toBlob } from './creation-rows.js';
+import { beginSteps, endSteps } from './idempotency.js';
+import { assertMayShow } from './insert-attachment.js';
+import {
   checkReplacement,
   policiesOrDefault,
   recheckPlaces,
   refuseWithAll,
   type Statements,
-} from './check-replacement.js';
-import type { CreateAttachmentDependencies } from './create-attachment.js';
-import { ensureBlob, toBlob } from './creation-rows.js';
-import { beginSteps, endSteps } from './idempotency.js';
-import { assertMayShow } from './insert-attachment.js';
-import { type ContentInput, type ContentRequest, doorOf, receiveContent } from './receive-content.js';
+} from './update-attachment.js';
 
 export interface ReplaceContentDependencies extends CreateAttachmentDependencies {
   maxVersions: number;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.js';
-import { type Actor, type AuditEvent, recordEvents } from './record-event.js';
+import { type Actor, type AuditEvent, recordEvents } from './audit-events.js';
 
 /** A file that somebody has fetched, or a part of it. */
 export interface FetchedFile {

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { hashApiKey } from './api-keys.js';
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
+import { OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
+import { insertRow } from '../database/insert-row.js';
+import { toId } from '../database/typeorm.js';
+import { isOrganizationId } from '../storage/document-key.js';
+import { hashApiKey, type KeyUsage, type KnownKeys } from './api-keys.js';
 import type { Identify } from './authenticate.js';
-import type { EnsureUser } from './ensure-user.js';
-import type { KeyUsage } from './key-usage.js';
-import type { KnownKeys } from './known-keys.js';
-import { isCleanText, toOrganizationId } from './organizations.js';
-import { TokenRefusal } from './token-refusal.js';
-import { clockSkewSeconds, type VerifyToken } from './verify-token.js';
+import { clockSkewSeconds, TokenRefusal, type VerifyToken } from './verify-token.js';
 import { toPermissions, type Viewer } from './viewer.js';
 
 interface KeyDependencies {
@@ -89,4 +91,106 @@ function readPermissions(claims: JWTPayload): readonly unknown[] {
   if (listed === null) throw new TokenRefusal('token_claim_invalid', { claim });
   // Some issuers put a text of several words into an array.
   return listed.flatMap((words) => (typeof words === 'string' ? words.split(/\s+/) : [words]));
+}
+
+export interface EnsureUserDependencies {
+  database: Database;
+  clock: () => Date;
+  /** Whether a token makes the organization that it names. Otherwise there must be one. */
+  createOrganizations: boolean;
+  /** Told of an organization that a token has made. */
+  onOrganizationMade(organizationId: string): void;
+}
+
+/** Makes the rows of users, and perhaps of their organizations, at first sight. Throws TokenRefusal if that cannot be. */
+export type EnsureUser = (viewer: Viewer) => Promise<void>;
+
+/** Those met lately are remembered, so that meeting them again costs nothing. */
+export function createEnsureUser(deps: EnsureUserDependencies): EnsureUser {
+  const met = new LRUCache<string, { name: string | null }>({ max: 10_000 });
+  return async (viewer) => {
+    const { organizationId, principal } = viewer;
+    const who = JSON.stringify([organizationId, principal.id]);
+    const known = met.get(who);
+    if (known && (principal.name === null || principal.name === known.name)) return;
+    if (await writeRows(deps, viewer)) deps.onOrganizationMade(organizationId);
+    met.set(who, { name: principal.name });
+  };
+}
+
+/** Returns whether the organization is new. */
+async function writeRows(
+  { database, clock, createOrganizations }: EnsureUserDependencies,
+  { organizationId, principal: { id, name } }: Viewer,
+): Promise<boolean> {
+  return database.write(async (manager) => {
+    const isNew = !(await manager.existsBy(OrganizationRow, { id: organizationId }));
+    if (isNew && !createOrganizations) throw new TokenRefusal('token_organization_unknown');
+    const organization = { id: organizationId, name: organizationId, createdAt: clock() };
+    if (isNew) await insertRow(manager, OrganizationRow, organization, { orIgnore: true });
+    const user = { organizationId, id, kind: 'USER' } as const;
+    await insertRow(manager, PrincipalRow, { ...user, name }, { orIgnore: true });
+    if (name !== null) await manager.update(PrincipalRow, user, { name });
+    // The id of a service account, which no token has.
+    if (!(await manager.existsBy(PrincipalRow, user))) throw new TokenRefusal('token_service_account');
+    return isNew;
+  });
+}
+
+/** The id of the organization that somebody else calls by this text, the same as a claim and on the command line; null where it cannot be one. */
+export function toOrganizationId(text: string): string | null {
+  return isOrganizationId(text) ? toId(text) : null;
+}
+
+/**
+ * The id of the principal that a filter means: a service account's is a UUID, and the same in capitals, a user's is whatever the
+ * issuer of their tokens calls them.
+ */
+export async function toPrincipalId(
+  read: EntityManager,
+  organizationId: string,
+  given: string,
+): Promise<string> {
+  const id = toId(given);
+  if (id === given) return id;
+  return (await read.existsBy(PrincipalRow, { organizationId, id: given })) ? given : id;
+}
+
+/** The organization of this id, else the one of this name; the oldest where nothing is said. Throws where several have the name. */
+export async function findOrganization(
+  read: EntityManager,
+  nameOrId: string | null,
+): Promise<OrganizationRow | null> {
+  if (nameOrId === null) {
+    const [oldest] = await read.find(OrganizationRow, { order: { createdAt: 'ASC', id: 'ASC' }, take: 1 });
+    return oldest ?? null;
+  }
+  const byId = await read.findOneBy(OrganizationRow, { id: toOrganizationId(nameOrId) ?? nameOrId });
+  if (byId) return byId;
+  const [found, other] = await read.find(OrganizationRow, { where: { name: nameOrId }, take: 2 });
+  if (other) throw new Error(`Several organizations are called ${nameOrId}: name one by its id.`);
+  return found ?? null;
+}
+
+/** Its id is its name, so that tokens can name it, or a new UUID where the name is no id. Throws where it is no name either. */
+export async function createOrganization(
+  manager: EntityManager,
+  name: string,
+  createdAt: Date,
+): Promise<OrganizationRow> {
+  if (!isCleanText(name)) {
+    throw new Error("An organization's name must be 1 to 255 characters, without control characters.");
+  }
+  const organization = { id: toOrganizationId(name) ?? uuidv7(), name, createdAt };
+  await insertRow(manager, OrganizationRow, organization);
+  return organization;
+}
+
+export const maxTextLength = 255;
+
+const pattern = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+
+/** 1 to 255 characters, no controls, not only spaces: fit for a name or an id in any table, log or terminal. */
+export function isCleanText(value: unknown): value is string {
+  return typeof value === 'string' && pattern.test(value) && value.trim() !== '';
 }

@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { recordEvent } from '../audit/record-event.js';
+import { v7 as uuidv7 } from 'uuid';
+import { recordEvent } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
-import { ApiKeyRow } from '../database/entities/api-key.js';
+import { ApiKeyRow, OrganizationRow } from '../database/entities/organization.js';
+import { insertRow } from '../database/insert-row.js';
 import {
   countRows,
   findNewestFirst,
@@ -10,10 +12,11 @@ import {
   readPage,
   type Total,
 } from '../database/page.js';
+import { lockTable } from '../database/read-rows.js';
 import { In, IsNull } from '../database/typeorm.js';
 import { errorTable, Faults, fault } from '../errors.js';
-import { generateApiKey, storeApiKey } from './api-keys.js';
-import { isCleanText, maxTextLength } from './organizations.js';
+import { generateApiKey, hashApiKey, storeApiKey } from './api-keys.js';
+import { isCleanText, maxTextLength } from './identify.js';
 import { type Permission, permissions, type Viewer } from './viewer.js';
 
 /** A stored key, and the key itself, which nobody can read again. */
@@ -144,4 +147,43 @@ function checkPermissions(faults: Faults, names: readonly string[], givable: Rea
       faults.add('missing_permission', loc, msg);
     }
   }
+}
+
+/** The state of the first key once a start has looked for it. */
+export type FirstApiKey =
+  /** This start has made it. Nobody can read it again. Null: it is the operator's, who knows it. */
+  | { state: 'made'; key: string | null }
+  /** The only key of the database has never been used, so perhaps nobody has it: a start may end before it shows its key. */
+  | { state: 'unused'; id: string; madeAt: Date; isGivenRefused: boolean }
+  /** The operator names a key that this database does not have: it has had others before. */
+  | { state: 'not-taken' }
+  | { state: 'known' };
+
+/**
+ * Makes the first organization and its key, with all permissions, if the database has no key yet. Of several processes that
+ * start at once exactly one makes it.
+ */
+export async function createFirstApiKey(
+  { database, clock }: { database: Database; clock: () => Date },
+  given: string | null,
+): Promise<FirstApiKey> {
+  const key = given ?? generateApiKey();
+  return database.write(async (manager) => {
+    await lockTable(manager, ApiKeyRow);
+    const [first, second] = await manager.find(ApiKeyRow, { order: { id: 'ASC' }, take: 2 });
+    if (first) {
+      const isKnown = given !== null && (await manager.existsBy(ApiKeyRow, { hash: hashApiKey(given) }));
+      if (isKnown) return { state: 'known' };
+      const { id, createdAt: madeAt, lastUsedAt } = first;
+      if (!second && lastUsedAt === null)
+        return { state: 'unused', id, madeAt, isGivenRefused: given !== null };
+      return { state: given === null ? 'known' : 'not-taken' };
+    }
+    const createdAt = clock();
+    const organizationId = uuidv7();
+    await insertRow(manager, OrganizationRow, { id: organizationId, name: 'default', createdAt });
+    const bootstrap = { key, organizationId, createdBy: null, name: 'bootstrap', permissions };
+    await storeApiKey(manager, { ...bootstrap, createdAt, expiresAt: null });
+    return { state: 'made', key: given === null ? key : null };
+  });
 }

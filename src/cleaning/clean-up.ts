@@ -6,19 +6,17 @@ import {
   removeDueBytes,
 } from '../attachments/delete-rows.js';
 import { forgetCreations } from '../attachments/idempotency.js';
-import { purgeEvents } from '../audit/record-event.js';
+import { purgeEvents } from '../audit/audit-events.js';
 import { allEnded } from '../database/background-writes.js';
-import { at, before } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { IntakeRow, RemovalRow } from '../database/entities/cleaning.js';
+import { IntakeRow, RemovalRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
-import { changeRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
-import { IsNull, MoreThan, Not } from '../database/typeorm.js';
-import { forgetSweptKeys } from '../intake/condemn-keys.js';
+import { changeRows, lockRows } from '../database/read-rows.js';
+import { at, before, IsNull, MoreThan, Not } from '../database/typeorm.js';
+import { forgetSweptKeys } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';

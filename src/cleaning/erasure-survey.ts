@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { AuditEventRow } from '../database/entities/audit-event.js';
+import { AuditEventRow } from '../database/entities/organization.js';
 import { Parameters } from '../database/read-rows.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import { type AttachmentTable, tableName } from '../model/stored-attachment.js';

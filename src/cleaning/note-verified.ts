@@ -1,11 +1,13 @@
 import type { EntityManager } from 'typeorm';
-import { recordEvents } from '../audit/record-event.js';
+import { recordEvents } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { AttachmentVersionRow } from '../database/entities/attachment-version.js';
+import {
+  AttachmentRow,
+  AttachmentVersionRow,
+  TrashedAttachmentRow,
+} from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { changeRows, readRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
+import { changeRows, lockRows, readRows } from '../database/read-rows.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import { type AttachmentTable, readStoredAmong, tableName } from '../model/stored-attachment.js';
 import type { VerifiedBlob } from './verify-blobs.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { AuditEventRow } from '../database/entities/audit-event.js';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import { AuditEventRow } from '../database/entities/organization.js';
+import { WebhookDeliveryRow } from '../database/entities/webhook.js';
 import { changeRows, type Parameters } from '../database/read-rows.js';
 import { MoreThan } from '../database/typeorm.js';
 import { type NamingText, namingTexts, type Principal, renamed } from './erasure-survey.js';

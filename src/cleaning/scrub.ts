@@ -1,11 +1,10 @@
-import { firstIdOf } from '../audit/record-event.js';
-import { before } from '../database/columns.js';
+import { firstIdOf } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { ScrubRow } from '../database/entities/cleaning.js';
+import { ScrubRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
-import { IsNull, LessThan, Not } from '../database/typeorm.js';
+import { before, IsNull, LessThan, Not } from '../database/typeorm.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { type NoteVerifiedDependencies, VerifiedNotes } from './note-verified.js';

@@ -1,7 +1,6 @@
-import { ClaimcheckError } from './client-error.js';
+import { ClaimcheckError, withRetries } from './client-error.js';
 import { type ClaimcheckOptions, Connection } from './connection.js';
 import type { Platform } from './platform.js';
-import { withRetries } from './retry.js';
 import type {
   AttachmentFields,
   AttachmentFilter,
@@ -12,8 +11,13 @@ import type {
   Operations,
   RecordInput,
 } from './schema-types.js';
-import { type UploadOptions, uploadFile } from './upload.js';
-import { type WatchOptions, type WatchTarget, watchChanges } from './watch.js';
+import {
+  type UploadOptions,
+  uploadFile,
+  type WatchOptions,
+  type WatchTarget,
+  watchChanges,
+} from './upload.js';
 
 /** An attachment as the service describes it. */
 export interface Attachment extends Omit<AttachmentFields, 'digest'> {

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
 import { type Claimcheck, connect } from './claimcheck.js';
-import { ClaimcheckError } from './client-error.js';
-import type { ClaimcheckOptions } from './connection.js';
-import { nodePlatform } from './node-platform.js';
+import { ClaimcheckError, unreachable } from './client-error.js';
+import { type ClaimcheckOptions, read } from './connection.js';
+import { chunksOf, type Outgoing, type Platform, type Source, sourceOf } from './platform.js';
 
 /**
  * A client of one service, as one credential sees it.
@@ -13,3 +18,65 @@ import { nodePlatform } from './node-platform.js';
 export const createClaimcheck = (options: ClaimcheckOptions): Claimcheck => connect(options, nodePlatform);
 
 export { ClaimcheckError };
+
+export const nodePlatform: Platform = {
+  store: null,
+  open: async (file) => (typeof file === 'string' ? openPath(file) : sourceOf(file)),
+  sha256: async (source, signal) => {
+    const hash = createHash('sha256');
+    for await (const chunk of chunksOf(source.stream())) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+    }
+    return hash.digest('hex');
+  },
+  send: async ({ method, url, headers, body, signal, onSent }) => {
+    const content = !body || body instanceof FormData ? { body } : contentOf(body, { headers, onSent });
+    try {
+      const response = await fetch(url, { method, headers, ...content, ...(signal ? { signal } : {}) });
+      return await read(response);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw unreachable(error);
+    }
+  },
+};
+
+async function openPath(path: string): Promise<Source> {
+  const facts = await stat(path);
+  if (!facts.isFile()) throw new TypeError(`${path} is no file.`);
+  return partOf(path, { name: basename(path), lastModified: facts.mtimeMs, start: 0, end: facts.size });
+}
+
+/** The bytes of a file from `start` up to, and without, `end`. */
+function partOf(
+  path: string,
+  { start, end, ...facts }: { name: string; lastModified: number; start: number; end: number },
+): Source {
+  const open = () =>
+    createReadStream(path, { start, end: Math.max(start, end - 1), highWaterMark: 1024 * 1024 });
+  return {
+    ...facts,
+    size: end - start,
+    stream: () => Readable.toWeb(end > start ? open() : Readable.from([])) as ReadableStream<Uint8Array>,
+    blob: async () => new Blob(end > start ? ((await open().toArray()) as Buffer<ArrayBuffer>[]) : []),
+    slice: (from, to) => partOf(path, { ...facts, start: start + from, end: Math.min(end, start + to) }),
+  };
+}
+
+/** A body that is read as it goes out. Its length is said beforehand, since stores do not take it in chunks of HTTP. */
+function contentOf(source: Source, { headers, onSent }: Pick<Outgoing, 'headers' | 'onSent'>) {
+  let sent = 0;
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      sent += chunk.byteLength;
+      onSent(sent);
+      controller.enqueue(chunk);
+    },
+  });
+  return {
+    body: source.stream().pipeThrough(counter),
+    duplex: 'half' as const,
+    headers: { ...headers, 'content-length': String(source.size) },
+  };
+}

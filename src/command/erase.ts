@@ -1,5 +1,5 @@
-import { KeyRevocations } from '../auth/key-revocations.js';
-import { findOrganization, isCleanText, toPrincipalId } from '../auth/organizations.js';
+import { KeyRevocations } from '../auth/api-keys.js';
+import { findOrganization, isCleanText, toPrincipalId } from '../auth/identify.js';
 import { erasePrincipal, forgetPrincipal } from '../cleaning/erase-principal.js';
 import {
   countOf,
@@ -12,11 +12,10 @@ import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { type OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
 import { Changes } from '../model/changes.js';
-import { type ErasureContents, signErasure } from '../receipts/erasure.js';
-import { forgetWebhooks } from '../webhooks/create-webhooks.js';
-import { silentLog } from '../wiring/log.js';
-import { configuredReceiptKeys, openConfiguredDatabase } from '../wiring/open-stores.js';
-import { relayConfiguredChanges } from '../wiring/relay-changes.js';
+import { type ErasureContents, signErasure } from '../receipts/receipt.js';
+import { forgetWebhooks } from '../webhooks/fan-out.js';
+import { relayConfiguredChanges } from '../wiring/background-work.js';
+import { configuredReceiptKeys, openConfiguredDatabase, silentLog } from '../wiring/open-stores.js';
 
 export interface EraseOptions {
   principal: string;

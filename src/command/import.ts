@@ -9,15 +9,15 @@ import {
   type ImportedAttachment,
   importAttachment,
 } from '../attachments/import-attachment.js';
-import { findOrganization } from '../auth/organizations.js';
+import { findOrganization } from '../auth/identify.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { AttachmentError } from '../errors.js';
 import { intakeFromStream } from '../intake/from-stream.js';
 import { limitFileSize } from '../policies/choose-policy.js';
-import { type ImportDependencies, withImportDependencies } from './import-dependencies.js';
 import {
   creatorOf,
+  type ImportDependencies,
   type ImportLine,
   type Item,
   type Positions,
@@ -25,11 +25,10 @@ import {
   readLine,
   readPositions,
   toImported,
+  withImportDependencies,
 } from './import-line.js';
-import { openPath, openUrl, Refused } from './import-source.js';
-import { describeFault, onOneLine } from './output.js';
-import { createProgressBar, type ProgressBar } from './progress.js';
-import { readTar } from './read-tar.js';
+import { openPath, openUrl, Refused, readTar } from './import-source.js';
+import { createProgressBar, describeFault, onOneLine, type ProgressBar } from './output.js';
 
 export interface ImportOptions {
   /** The list's path. */

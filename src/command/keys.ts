@@ -1,15 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { generateApiKey, storeApiKey } from '../auth/api-keys.js';
+import { createOrganization, findOrganization } from '../auth/identify.js';
 import { checkNewApiKey, revokeApiKey } from '../auth/manage-api-keys.js';
-import { createOrganization, findOrganization } from '../auth/organizations.js';
 import { permissions } from '../auth/viewer.js';
 import { type Config, loadConfig } from '../config/config.js';
 import type { Database } from '../database/database.js';
-import { ApiKeyRow } from '../database/entities/api-key.js';
-import { OrganizationRow } from '../database/entities/organization.js';
+import { ApiKeyRow, OrganizationRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
-import { stateOfDatabase } from '../wiring/existing-database.js';
-import { openConfiguredDatabase } from '../wiring/open-stores.js';
+import { openConfiguredDatabase, stateOfDatabase } from '../wiring/open-stores.js';
 import { alignColumns, jsonLines } from './output.js';
 
 const remark = (line: string): void => void process.stderr.write(`${line}\n`);

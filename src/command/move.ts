@@ -1,12 +1,16 @@
 import { type Config, ConfigError } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
-import { countBytes, moveBytes, moveJobs } from '../transfer/move-bytes.js';
+import { countBytes, moveBytes, moveJobs } from '../transfer/move-object.js';
 import { moveRows } from '../transfer/move-rows.js';
-import { assertCurrent } from '../wiring/existing-database.js';
-import { silentLog } from '../wiring/log.js';
-import { openConfiguredDatabase, openConfiguredJobs, openConfiguredStorage } from '../wiring/open-stores.js';
-import { createProgressBar } from './progress.js';
+import {
+  assertCurrent,
+  openConfiguredDatabase,
+  openConfiguredJobs,
+  openConfiguredStorage,
+  silentLog,
+} from '../wiring/open-stores.js';
+import { createProgressBar } from './output.js';
 
 /** The place of rows and bytes now, and the place to move them to. Whichever is the same in both stays. */
 export interface Move {

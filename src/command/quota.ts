@@ -1,9 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { findOrganization } from '../auth/organizations.js';
+import { findOrganization } from '../auth/identify.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
-import { OrganizationRow } from '../database/entities/organization.js';
-import { QuotaRow } from '../database/entities/quota.js';
+import { OrganizationRow, QuotaRow } from '../database/entities/organization.js';
 import { boundsOf, unbounded } from '../quotas/quotas.js';
 import { correctUsage, type Recount, recountUsage } from '../quotas/usage.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';

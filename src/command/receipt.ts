@@ -4,8 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ConfigError, loadConfig } from '../config/config.js';
-import type { ErasureContents } from '../receipts/erasure.js';
-import { type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
+import { type ErasureContents, type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
 import {
   type PublicKey,
   parsePublicKeys,

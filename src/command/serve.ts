@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { createApp } from '../app.js';
+import type { FirstApiKey } from '../auth/manage-api-keys.js';
+import { permissions } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
-import { welcome } from './welcome.js';
+import { packageRoot } from '../config/paths.js';
 
 /**
  * Runs the service until SIGINT or SIGTERM; a second signal does not wait for running requests. Without `work` it leaves
@@ -39,4 +42,56 @@ export function stopOnSignal(close: () => Promise<void>): void {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+}
+
+const operations = JSON.stringify({
+  query:
+    'mutation ($file: Upload!) { createAttachment(input: { content: { upload: $file } }) { attachment { id fileName contentType size url } } }',
+  variables: { file: null },
+});
+
+const refused =
+  '\nThe key in BOOTSTRAP_API_KEY is not one of this database, which has had another first key. It is refused.\n';
+
+type Explorers = Pick<Config, 'sandbox' | 'explorer'>;
+
+/** The lines that a start prints about the first key. A key that the operator has given is not repeated. Empty if all is known. */
+export function welcome(publicUrl: string, firstApiKey: FirstApiKey, explorers: Explorers): string {
+  switch (firstApiKey.state) {
+    case 'made':
+      return firstApiKey.key === null
+        ? `\nYour API key is the one in BOOTSTRAP_API_KEY.\n${tour(publicUrl, '"Authorization: Bearer $BOOTSTRAP_API_KEY"', explorers)}`
+        : `\nYour API key, shown this once:\n\n  ${firstApiKey.key}\n${tour(publicUrl, `'Authorization: Bearer ${firstApiKey.key}'`, explorers)}`;
+    case 'unused':
+      return `${firstApiKey.isGivenRefused ? refused : ''}
+The first API key was made at ${firstApiKey.madeAt.toISOString()}, shown then, and has never been used. If nobody has it, make another and
+revoke that one, with the same settings as this service:
+
+  npx claimcheck keys create --permissions ${permissions.join(',')}
+  npx claimcheck keys revoke ${firstApiKey.id}
+`;
+    case 'not-taken':
+      return refused;
+    case 'known':
+      return '';
+  }
+}
+
+/** An upload to paste, and where to look around. */
+function tour(publicUrl: string, header: string, { sandbox, explorer }: Explorers): string {
+  const curl = [
+    `curl ${publicUrl}/graphql`,
+    `-H ${header}`,
+    `-H 'Apollo-Require-Preflight: true'`,
+    `-F operations='${operations}'`,
+    `-F map='{"0":["variables.file"]}'`,
+    `-F '0=@"${join(packageRoot(), 'README.md')}"'`,
+  ].join(' ');
+  return `
+Upload a file:
+
+  ${curl}
+${sandbox ? `\nLook around in Apollo Sandbox (set the header Authorization to: Bearer <key>):\n\n  ${publicUrl}/graphql\n` : ''}${
+  explorer ? `\nLook around without the internet:\n\n  ${publicUrl}/explorer\n` : ''
+}`;
 }

@@ -2,11 +2,11 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/find-orphans.js';
 import { VerifiedNotes } from '../cleaning/note-verified.js';
+import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/sweep-storage.js';
 import { createPace, verifyBlobs } from '../cleaning/verify-blobs.js';
 import type { Config } from '../config/config.js';
-import { privateFile } from '../config/private-files.js';
+import { privateFile } from '../config/paths.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
@@ -15,7 +15,7 @@ import { Changes } from '../model/changes.js';
 import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
-import { createProgressBar, type ProgressBar } from './progress.js';
+import { createProgressBar, type ProgressBar } from './output.js';
 
 export interface VerifyOptions {
   /** Bytes a second; 0 is without a bound. */

@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { lifetimeSettings, shapeLifetimes } from './lifetime-settings.js';
-import { limitSettings, shapeLimits } from './limit-settings.js';
+import {
+  shapeStorage,
+  shapeTokens,
+  storageFaults,
+  storageSettings,
+  tokenFaults,
+  tokenSettings,
+} from './integration-settings.js';
+import { lifetimeSettings, limitSettings, shapeLifetimes, shapeLimits } from './limit-settings.js';
 import {
   delays,
   findMisspelled,
@@ -13,8 +20,6 @@ import {
   origins,
   presetOf,
 } from './setting-formats.js';
-import { shapeStorage, storageFaults, storageSettings } from './storage-settings.js';
-import { shapeTokens, tokenFaults, tokenSettings } from './token-settings.js';
 
 /** The settings, from the environment, a documented line each. */
 const settings = {

@@ -10,6 +10,7 @@ import {
 } from './content-formats.js';
 import {
   type AcceptedTypes,
+  extensionOf,
   isKnownType,
   isSameType,
   isTextType,
@@ -17,9 +18,9 @@ import {
   parseMediaType,
   plainText,
   standardType,
+  typesOfExtension,
   unknownType,
-} from './content-type-names.js';
-import { extensionOf, typesOfExtension } from './extension-types.js';
+} from './names.js';
 
 /** How extension and content must agree: the extension is one of the found type's, or does not matter. */
 export type ExtensionRule = 'match' | 'any';

@@ -1,8 +1,8 @@
 import { supportedMimeTypes } from 'file-type';
 import mime from 'mime-types';
-import { isTextType, plainText, standardType, unknownType } from './content-type-names.js';
-import { type Container, wordsOf } from './format.js';
 import { formats } from './formats.js';
+import { type Container, wordsOf } from './media-formats.js';
+import { isTextType, plainText, standardType, unknownType } from './names.js';
 
 /** The result of looking at the bytes of a file. */
 export interface DetectedContent {

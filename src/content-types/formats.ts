@@ -1,5 +1,4 @@
-import type { Format } from './format.js';
-import { drawingFormats, mediaFormats, textFormats } from './media-formats.js';
+import { drawingFormats, type Format, mediaFormats, textFormats } from './media-formats.js';
 
 const office = 'application/vnd.openxmlformats-officedocument';
 

@@ -1,18 +1,15 @@
 import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
-import { privateFile, privateFolder } from '../config/private-files.js';
-import { BackgroundWrites } from './background-writes.js';
-import { type Creation, CreationStatement } from './creations.js';
-import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-fault.js';
-import { databaseFile } from './database-file.js';
+import { privateFile, privateFolder } from '../config/paths.js';
+import { BackgroundWrites, FairTurns } from './background-writes.js';
+import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-state.js';
 import { AttachmentRow } from './entities/attachment.js';
-import { AuditEventRow } from './entities/audit-event.js';
 import { BlobRow } from './entities/blob.js';
-import { FairTurns } from './fair-turns.js';
-import { fixStatistics, prepareToShrink, shrinkFile, sqliteOptions } from './sqlite.js';
+import { AuditEventRow } from './entities/organization.js';
+import { databaseFile, fixStatistics, prepareToShrink, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
-import { type Work, type Write, WriteQueue } from './write-queue.js';
+import { type Creation, CreationStatement, type Work, type Write, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
 export interface Database {

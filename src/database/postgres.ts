@@ -1,11 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
-import { BackgroundWrites } from './background-writes.js';
+import { BackgroundWrites, FairTurns } from './background-writes.js';
 import { type Database, inTime } from './database.js';
-import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-fault.js';
+import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
 import { entities } from './entities/all.js';
-import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
 import {
   applicationName,

@@ -1,3 +1,4 @@
+import type { GraphQLResolveInfo, SelectionNode } from 'graphql';
 import { listVisible, type Visibility } from '../access/list-visible.js';
 import { type RecordAccess, refuseTotal } from '../access/record-access.js';
 import {
@@ -8,13 +9,15 @@ import {
   newestFirst,
 } from '../attachments/list-attachments.js';
 import type { Verdict } from '../database/entities/blob.js';
+import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { type PageRequest, type ReadPage, readPage } from '../database/page.js';
-import type { RecordRef } from '../model/record.js';
+import type { StoredLink } from '../links/link-attachments.js';
+import type { RecordRef } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
 import { type ConnectionOf, connect } from './types/connection.js';
-import { type AttachmentLink, toAttachmentLink } from './types/record.js';
+import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
 
 /** One page of the attachments that the viewer may see. */
 export function connectAttachments(
@@ -93,4 +96,71 @@ async function visibleLinks(
 ): Promise<ReadonlySet<FoundLink>> {
   const views = await Promise.all(items.map(({ link }) => access.mayView(link.record.ref, link.field)));
   return new Set(items.filter((_, index) => views[index]));
+}
+
+/** The field's row; null where it was never linked to, or may not be viewed. */
+export async function readField(
+  { record: { ref }, name, known: { row } }: RecordField,
+  { loaders, access }: GraphqlContext,
+): Promise<RecordFieldRow | null> {
+  if (!(await access.mayView(ref, name))) return null;
+  return row === undefined ? loaders.field.load({ record: ref, name }) : row;
+}
+
+/** A field's links in order, rejected ones left out. */
+export async function readLinks(field: RecordField, context: GraphqlContext): Promise<AttachmentLink[]> {
+  const row = await readField(field, context);
+  if (!row) return [];
+  const links = field.known.linked ?? (await readStored(row, context));
+  return links
+    .map(({ stored, position }) => toAttachmentLink({ position }, row, stored))
+    .filter(({ state }) => state !== 'REJECTED');
+}
+
+/** Those of the attachments that have been rejected, in this order. A rejected attachment has left every field. */
+export async function readRejected(
+  attachmentIds: readonly string[],
+  { loaders }: GraphqlContext,
+): Promise<StoredAttachment[]> {
+  const stored = await Promise.all(attachmentIds.map((id) => loaders.attachment.load(id)));
+  return stored.flatMap((one) => (one?.blob.verdict === 'REJECTED' ? one : []));
+}
+
+/** One that is deleted between the two statements is left out. */
+async function readStored({ id }: RecordFieldRow, context: GraphqlContext): Promise<StoredLink[]> {
+  const { loaders } = context;
+  const links = await loaders.linksOfField.load(id);
+  context.spend(links.length);
+  const found = await Promise.all(links.map(({ attachmentId }) => loaders.attachment.load(attachmentId)));
+  return links.flatMap(({ position }, index) => {
+    const stored = found[index];
+    return stored ? [{ position, stored }] : [];
+  });
+}
+
+/**
+ * To be called before a change of the attachment: `links` in its answer cannot be null, so what cannot be decided after the
+ * change would take the whole answer with it. Throws AUTHORIZER_UNAVAILABLE; asks nothing if the answer has no links.
+ */
+export async function decideLinks(
+  attachmentId: string,
+  { access }: GraphqlContext,
+  info: GraphQLResolveInfo,
+): Promise<void> {
+  if (access.isActive && selects('links', info)) await access.decidePlaces(attachmentId);
+}
+
+/** Whether a field of this name is asked for anywhere below. */
+function selects(name: string, { fieldNodes, fragments }: GraphQLResolveInfo): boolean {
+  const seen = new Set<string>();
+  const isOrHas = (node: SelectionNode): boolean => {
+    if (node.kind === 'FragmentSpread') {
+      const fragment = seen.has(node.name.value) ? undefined : fragments[node.name.value];
+      seen.add(node.name.value);
+      return fragment?.selectionSet.selections.some(isOrHas) ?? false;
+    }
+    if (node.kind === 'Field' && node.name.value === name) return true;
+    return node.selectionSet?.selections.some(isOrHas) ?? false;
+  };
+  return fieldNodes.some(isOrHas);
 }

@@ -4,20 +4,17 @@ import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { WatchTarget } from '../attachments/watch-attachments.js';
-import type { ArchiveUrls } from '../auth/archive-urls.js';
+import type { KeyRevocations } from '../auth/api-keys.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
-import type { KeyRevocations } from '../auth/key-revocations.js';
-import type { Need } from '../auth/permission-table.js';
-import type { PreviewUrls } from '../auth/preview-urls.js';
-import type { Viewer } from '../auth/viewer.js';
-import type { Lifetimes } from '../config/lifetime-settings.js';
+import type { ArchiveUrls, PreviewUrls } from '../auth/derived-urls.js';
+import type { Need, Viewer } from '../auth/viewer.js';
+import type { Lifetimes } from '../config/limit-settings.js';
 import type { Database } from '../database/database.js';
 import { AttachmentError } from '../errors.js';
 import type { Inlining } from '../intake/from-stream.js';
-import type { Hasher } from '../intake/hash-content.js';
+import type { Hasher, UploadMeter } from '../intake/hash-content.js';
 import type { Intake } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
-import type { UploadMeter } from '../intake/measure-upload.js';
 import type { UnusedTargetLimits } from '../intake/unused-targets.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
@@ -33,14 +30,17 @@ import type { Quotas } from '../quotas/quotas.js';
 import type { ReceiptSigner } from '../receipts/receipt.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
+import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
-import type { VerdictWebhooks } from '../verdicts/verdict-webhooks.js';
 import type { CheckWebhooksDependencies } from '../webhooks/check-webhooks.js';
-import { AnswerBudget } from './cost/answer-budget.js';
-import { type Cost, free } from './cost/introspection-cost.js';
-import type { QueryLimits } from './cost/query-limits.js';
-import { createDescriptionLoader, type DescriptionLoader } from './description-loader.js';
-import { createRecordLists, type RecordLists } from './record-lists.js';
+import { AnswerBudget } from './cost/meter-fields.js';
+import { type Cost, free, type QueryLimits } from './cost/query-limits.js';
+import {
+  createDescriptionLoader,
+  createRecordLists,
+  type DescriptionLoader,
+  type RecordLists,
+} from './field-loaders.js';
 import type { ScreenedOperation } from './screen-operation.js';
 
 /** The dependencies of the verbs, which resolvers hand on. */

@@ -17,7 +17,7 @@ import {
 import { maxAttributesBytes } from '../attachments/check-creation.js';
 import { maxDescriptionLength } from '../attachments/descriptions.js';
 import { maxPermissions } from '../auth/manage-api-keys.js';
-import { maxFileNameLength } from '../content-types/clean-file-name.js';
+import { maxFileNameLength } from '../content-types/names.js';
 import { checkCharacters, Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';

@@ -9,7 +9,7 @@ import {
   getNamedType,
   isInputObjectType,
 } from 'graphql';
-import { toId } from '../database/ids.js';
+import { toId } from '../database/typeorm.js';
 import { characterFault } from '../errors.js';
 import type { GraphqlContext } from './context.js';
 

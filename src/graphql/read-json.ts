@@ -2,11 +2,19 @@ import { isAscii } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { AttachmentError, fault, type Loc } from '../errors.js';
-import { assertExactNumbers, isEscaped } from './exact-numbers.js';
-import { beginsValue, closers, maxDepth, maxValues, openers, tooDeep, tooManyValues } from './json-bounds.js';
-
-/** A string with more characters is a long text: it can only be content. */
-export const longText = 256 * 1024;
+import {
+  assertExactNumbers,
+  beginsValue,
+  closers,
+  isEscaped,
+  longText,
+  maxDepth,
+  maxValues,
+  openers,
+  textTooLong,
+  tooDeep,
+  tooManyValues,
+} from './exact-numbers.js';
 
 /** Characters of a body beside its long texts. */
 export const maxRest = 1024 * 1024;
@@ -225,12 +233,6 @@ function assertPlace(path: Loc): void {
   }
   const member = path.at(-1);
   if (loc.length !== 1 && member !== 'base64' && member !== 'dataUrl') throw textTooLong(loc);
-}
-
-/** REQUEST_TOO_LARGE for a long text where no content can be; `loc` is a path into the arguments. */
-export function textTooLong(loc: Loc): AttachmentError {
-  const msg = `The text has more than ${longText} bytes.`;
-  return fault('too_long', loc, msg, { code: 'REQUEST_TOO_LARGE', limit: longText });
 }
 
 function tooMuch(): AttachmentError {

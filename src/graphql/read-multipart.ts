@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Viewer } from '../auth/viewer.js';
-import { type DiscardIntakeDependencies, discardIntake } from '../intake/discard-intake.js';
 import { type IntakeDependencies, intakeFromStream } from '../intake/from-stream.js';
-import type { Intake } from '../intake/intake.js';
-import { type Door, measureFailure, type UploadMeter } from '../intake/measure-upload.js';
+import { type Door, measureFailure, type UploadMeter } from '../intake/hash-content.js';
+import { type DiscardIntakeDependencies, discardIntake, type Intake } from '../intake/intake.js';
 import { minBytesPerSecond } from '../limits/pace.js';
 import { keepSpan } from '../tracing.js';
 import type { IncomingFile } from './multipart/form-reader.js';
-import { defaultMultipartLimits, maxPartHeaderSize } from './multipart/multipart-limits.js';
+import { defaultMultipartLimits, maxPartHeaderSize } from './multipart/multipart-syntax.js';
 import { type MultipartRequest, processMultipart } from './multipart/process-multipart.js';
 import type { Operation } from './screen-operation.js';
 

@@ -1,27 +1,39 @@
 import 'reflect-metadata';
-import { type GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
+import {
+  defaultFieldResolver,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getNullableType,
+  isInputObjectType,
+  isObjectType,
+} from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { assertPermitted, needOfOperation } from '../auth/viewer.js';
+import type { GraphqlContext } from './context.js';
 import { meterFields } from './cost/meter-fields.js';
-import { guardRootFields } from './guard-root-fields.js';
+import { textTooLong } from './exact-numbers.js';
 import { boundInputs } from './input-bounds.js';
 import { unifyIds } from './input-ids.js';
-import { ApiKeys } from './resolvers/api-keys.js';
+import { findLongTexts } from './read-json.js';
 import { AttachmentFields, FormattedTextFields, PictureFields } from './resolvers/attachment-fields.js';
-import { Audit } from './resolvers/audit.js';
+import { ApiKeys, SharedAttachments, ShareLinks } from './resolvers/credentials.js';
+import { Audit, Subscriptions } from './resolvers/events.js';
 import { Federation } from './resolvers/federation.js';
 import { DeleteAttachmentFields, Mutations, VerdictMutations } from './resolvers/mutations.js';
 import { Queries, ViewerFields } from './resolvers/queries.js';
-import { AttachmentLinkFields, RecordFieldResolver, RecordFields } from './resolvers/record-fields.js';
-import { RecordMutations } from './resolvers/record-mutations.js';
-import { SharedAttachments, ShareLinks } from './resolvers/share-links.js';
-import { Subscriptions } from './resolvers/subscriptions.js';
-import { Uploads } from './resolvers/uploads.js';
-import { VersionedAttachments, VersionFields } from './resolvers/versions.js';
-import { WebhookEndpoints } from './resolvers/webhook-endpoints.js';
-import { Webhooks } from './resolvers/webhooks.js';
+import {
+  AttachmentLinkFields,
+  RecordFieldResolver,
+  RecordFields,
+  RecordMutations,
+} from './resolvers/records.js';
+import { Uploads, VersionedAttachments, VersionFields } from './resolvers/uploads.js';
+import { WebhookEndpoints, Webhooks } from './resolvers/webhooks.js';
 import type { Attachment } from './types/attachment.js';
+import { DateTime } from './types/connection.js';
 import type { DigestAlgorithm } from './types/enums.js';
-import { DateTime } from './types/scalars.js';
 
 export interface SchemaOptions {
   /** Adds what a gateway of Federation 2 asks for. */
@@ -115,3 +127,37 @@ function giveDigestsAtOnce(schema: GraphQLSchema): void {
   field.resolve = (attachment: Attachment, { algorithm }: { algorithm: DigestAlgorithm }) =>
     fields.digest(attachment, algorithm);
 }
+
+type RootField = GraphQLField<unknown, GraphqlContext>;
+type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
+
+/** Puts the table of permissions in front of every operation. Throws where the table lacks one. */
+export function guardRootFields(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    if (type) for (const field of Object.values(type.getFields())) guardField(type, field);
+  }
+}
+
+function guardField(type: GraphQLObjectType, field: RootField): void {
+  const need = needOfOperation(type.name, field.name);
+  const guard =
+    (inner: Resolve): Resolve =>
+    (source, args, context, info) => {
+      if (need && need !== context.metNeed) assertPermitted(context.viewer, need);
+      assertNoStrayText(args, field.name);
+      return inner(source, args, context, info);
+    };
+  if (field.subscribe) field.subscribe = guard(field.subscribe);
+  field.resolve = guard(field.resolve ?? defaultFieldResolver);
+}
+
+/** A long text is content of a file and nothing else. */
+function assertNoStrayText(args: unknown, fieldName: string): void {
+  for (const path of findLongTexts(args)) {
+    if (contentFields.has(fieldName) && contentPaths.has(path.join('.'))) continue;
+    throw textTooLong(path);
+  }
+}
+
+const contentFields = new Set(['createAttachment', 'replaceContent']);
+const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);

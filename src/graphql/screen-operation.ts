@@ -12,13 +12,11 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
-import type { Cost } from './cost/introspection-cost.js';
 import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
-import { maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
-import { assertExactNumbers, exactLiterals } from './exact-numbers.js';
+import { type Cost, maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
+import { assertExactNumbers, exactLiterals, findExcess, tooDeep } from './exact-numbers.js';
 import { type Plans, planDocument } from './execution/plans.js';
-import { findExcess, tooDeep } from './json-bounds.js';
 
 /** Documents that are remembered, and bytes of memory that they may take: an application's own. */
 const maxRemembered = 1_000;

@@ -1,9 +1,12 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Shares } from '../limits/network-rate.js';
+import type { WebSocket } from 'ws';
+import type { Shares } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
+import type { TurnKey, Turns } from '../limits/turns.js';
 
 const shares: Shares = [1, 2, 4];
 
@@ -69,4 +72,133 @@ export function closeUnusedAtStop(server: FastifyInstance): void {
       }
     })();
   });
+}
+
+/** How many frames (messages, pings, pongs) are read of one client. */
+export interface ReadingLimits {
+  /** On average. */
+  perSecond: number;
+  /** At once, after a while of silence. */
+  burst: number;
+}
+
+const usualLimits: ReadingLimits = { perSecond: 100, burst: 500 };
+
+/** How long reading pauses for a client that has sent too much. */
+const restMs = 100;
+
+/**
+ * Reads what a client sends at a bounded rate, and never more than one piece of it in a turn of its owner's, behind the messages
+ * that wait for theirs. Whoever sends more waits: nothing is lost. The socket must let one event out at a time
+ * (`allowSynchronousEvents: false`).
+ */
+export function boundReading(
+  { socket, stream, turns, key }: { socket: WebSocket; stream: Duplex; turns: Turns; key: TurnKey },
+  limits: ReadingLimits = usualLimits,
+): void {
+  let left = limits.burst;
+  let countedAt = performance.now();
+  let isResting = false;
+  const count = () => {
+    left -= 1;
+  };
+  const readOn = () => {
+    const now = performance.now();
+    left = Math.min(limits.burst, left + ((now - countedAt) * limits.perSecond) / 1_000);
+    countedAt = now;
+    if (left < 1 && socket.readyState === socket.OPEN) return void setTimeout(readOn, restMs).unref();
+    isResting = false;
+    socket.resume();
+  };
+  socket.on('message', count).on('ping', count).on('pong', count);
+  stream.on('data', () => {
+    if (isResting || socket.readyState !== socket.OPEN) return;
+    isResting = true;
+    socket.pause();
+    turns.enqueue(key, readOn);
+  });
+}
+
+/** Answers pings. Of those that come while an answer is on its way only the last is answered, as RFC 6455 permits. */
+export function answerPings(socket: WebSocket): void {
+  let unanswered: Buffer | null = null;
+  let isAnswering = false;
+  const answer = () => {
+    isAnswering = unanswered !== null && socket.readyState === socket.OPEN;
+    if (unanswered === null || !isAnswering) return;
+    const data = unanswered;
+    unanswered = null;
+    socket.pong(data, undefined, answer);
+  };
+  socket.on('ping', (data) => {
+    unanswered = data;
+    if (!isAnswering) answer();
+  });
+}
+
+export const tryAgainLater = 1013;
+
+/** Time that a client may take to answer the closing of its socket. */
+export const closingMs = 1_000;
+
+/** Bytes of replies that may wait for one client to read them. */
+const maxUnsent = 1024 * 1024;
+
+/** Closes a socket, and cuts it off if its client does not answer. */
+export function closeSoon(socket: WebSocket, code?: number, reason?: string): void {
+  socket.close(code, reason);
+  setTimeout(() => socket.terminate(), closingMs).unref();
+}
+
+/**
+ * Sends replies to what a client says, which do not wait for each other: a client that reads none of them is cut off. Resolves
+ * once the reply has left this process.
+ */
+export function createReplySender(socket: WebSocket): (text: string) => Promise<void> {
+  let unsent = 0;
+  return (text) =>
+    new Promise((resolve) => {
+      if (socket.readyState !== socket.OPEN) return resolve();
+      if (unsent > maxUnsent) socket.terminate();
+      unsent += text.length;
+      // A socket that fails meanwhile is told of by its close.
+      socket.send(text, () => {
+        unsent -= text.length;
+        resolve();
+      });
+    });
+}
+
+export interface PieceSender {
+  /** Sends one message of these pieces, after those before it. Resolves once they have left this process, or never will. */
+  sendPieces(pieces: readonly Buffer[]): Promise<void>;
+  /** Whether the client has a message to take. */
+  isSending(): boolean;
+}
+
+/** Sends messages one after the other, each once its client has taken the one before. A client that is too slow is closed. */
+export function createPieceSender(socket: WebSocket, readingMs: number): PieceSender {
+  let last = Promise.resolve();
+  let isSending = false;
+  const send = (pieces: readonly Buffer[]) =>
+    new Promise<void>((resolve) => {
+      if (socket.readyState !== socket.OPEN) return resolve();
+      const onTooSlow = () => closeSoon(socket, tryAgainLater, 'Events are read too slowly');
+      const timer = setTimeout(onTooSlow, readingMs).unref();
+      isSending = true;
+      const onSent = () => {
+        isSending = false;
+        clearTimeout(timer);
+        resolve();
+      };
+      for (const [index, piece] of pieces.entries()) {
+        const isLast = index === pieces.length - 1;
+        socket.send(piece, { binary: false, fin: isLast }, isLast ? onSent : undefined);
+      }
+    });
+  const sendPieces = (pieces: readonly Buffer[]) => {
+    last = last.then(() => send(pieces));
+    return last;
+  };
+  return { sendPieces, isSending: () => isSending };
 }

@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import type { AttachmentUrls, SignedAccess } from '../auth/attachment-urls.js';
-import type { UrlMaker } from '../auth/url-makers.js';
+import type { AttachmentUrls, SignedAccess, UrlMaker } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
-import { toId } from '../database/ids.js';
+import { toId } from '../database/typeorm.js';
 import { AttachmentError, type FaultTypeOf, fault } from '../errors.js';
-import type { DownloadPlaces, Taker } from '../limits/download-places.js';
+import type { DownloadPlaces, Taker } from '../limits/places.js';
 import { principalKey } from '../limits/rate-limiter.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';

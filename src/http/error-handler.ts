@@ -2,7 +2,7 @@ import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
-import { toDatabaseFault } from '../database/database-fault.js';
+import { toDatabaseFault } from '../database/database-state.js';
 import {
   AttachmentError,
   challengeOf,
@@ -12,7 +12,7 @@ import {
   isLogged,
   toAttachmentError,
 } from '../errors.js';
-import { drainRequest, shortDrainBounds } from './drain-request.js';
+import { drainRequest, shortDrainBounds } from './admit-request.js';
 
 /** Refusals of Fastify itself, by our codes. */
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {

@@ -1,15 +1,15 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Admit } from '../auth/admit.js';
-import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
-import type { UploadTokens } from '../auth/upload-tokens.js';
-import type { Viewer } from '../auth/viewer.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Admit } from '../auth/authenticate.js';
+import type { UploadTokens } from '../auth/secrets.js';
+import { assertPermitted, routeNeeds, type Viewer } from '../auth/viewer.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import type { CreateResumable } from '../intake/create-resumable.js';
+import type { DirectUpload, ReceivedUpload } from '../intake/receive.js';
 import { gone } from '../intake/resumable.js';
 import { assertMakersKey } from '../intake/upload-target.js';
-import type { NetworkRate } from '../limits/network-rate.js';
+import type { NetworkRate } from '../limits/networks.js';
 import { admitAnonymous, admitRequest } from './admit-request.js';
 
 export interface ResumableRouteDependencies {
@@ -62,4 +62,50 @@ export async function openUpload(
 export function bodyLength({ headers }: FastifyRequest): number | null {
   if (headers['transfer-encoding'] !== undefined) return null;
   return Number(headers['content-length'] ?? 0);
+}
+
+export interface DirectUploadDependencies {
+  tokens: UploadTokens;
+  /** Counts wrong tokens; null for no limit. */
+  anonymous: NetworkRate | null;
+  receive(upload: DirectUpload): Promise<ReceivedUpload>;
+}
+
+/**
+ * Adds `PUT /uploads/{token}`: the token is the credential. 201 once the bytes are durable, 200 for the same bytes again; both say what
+ * is stored.
+ */
+export function registerDirectUpload(
+  server: FastifyInstance,
+  { tokens, anonymous, receive }: DirectUploadDependencies,
+): void {
+  void server.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    // The handler reads the body itself.
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    scope.put<{ Params: { '*': string } }>('/uploads/*', async (request, reply) => {
+      const targetId = tokens.verify(request.params['*']);
+      if (targetId === null) {
+        await admitAnonymous(anonymous, request, reply);
+        throw new AttachmentError('NOT_FOUND');
+      }
+      const { isNew, ...stored } = await receive({ targetId, ...describe(request) });
+      return reply
+        .code(isNew ? 201 : 200)
+        .header('etag', `"${stored.sha256}"`)
+        .send(stored);
+    });
+    done();
+  });
+}
+
+function describe({ raw, headers }: FastifyRequest): Omit<DirectUpload, 'targetId'> {
+  const length = headers['content-length'];
+  return {
+    contentType: headers['content-type'] ?? '',
+    contentLength: length === undefined ? null : Number(length),
+    contentMd5: headers['content-md5']?.toString() ?? null,
+    contentRange: headers['content-range'] ?? null,
+    content: raw,
+  };
 }

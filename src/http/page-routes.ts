@@ -1,7 +1,9 @@
-import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
-import type { NetworkRate } from '../limits/network-rate.js';
-import { registerPage } from './page-files.js';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AttachmentError } from '../errors.js';
+import type { NetworkRate } from '../limits/networks.js';
+import { admitAnonymous } from './admit-request.js';
 
 /** The editor styles its lines by elements and attributes of its own, so styles may be inline; nothing else may. */
 const pagePolicy = [
@@ -76,4 +78,96 @@ export function registerConsole(
     policy,
     anonymous,
   });
+}
+
+const page = 'index.html';
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/** Codings that the build has made, the smallest first, and the ends of their files' names. */
+const codings = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+const forGood = 'public, max-age=31536000, immutable';
+
+export interface PageOptions {
+  /** The page's name in the log. */
+  title: string;
+  /** The route of the page. */
+  url: string;
+  /** The route of its other files, with their name as a parameter. */
+  files: { url: string };
+  /** The folder that the build has made. Without it there is no page. */
+  folder: string;
+  /** Content-Security-Policy. */
+  policy: string;
+  anonymous: NetworkRate | null;
+}
+
+/** Adds a page and the files that it loads. The names of those files change with their content. */
+export async function registerPage(
+  server: FastifyInstance,
+  { title, url, files, folder, policy, anonymous }: PageOptions,
+): Promise<void> {
+  // Empty if there is no such folder.
+  const names: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
+  if (!names.has(page)) server.log.warn({ folder }, `the ${title} has not been built`);
+  const read = keepFiles(folder);
+  const send = async (request: FastifyRequest, reply: FastifyReply, name: string) => {
+    const type = contentTypes[extname(name)];
+    if (!names.has(name) || type === undefined) throw new AttachmentError('NOT_FOUND');
+    const [coding, end] = codings.find(([each, end]) => mayBe(request, each) && names.has(name + end)) ?? [];
+    if (coding !== undefined) reply.header('content-encoding', coding);
+    const vary = [reply.getHeader('vary') ?? [], 'Accept-Encoding'].flat().join(', ');
+    reply.headers({ 'content-type': type, vary });
+    return reply.send(await read(name + (end ?? '')));
+  };
+  server.get(url, async (request, reply) => {
+    await admitAnonymous(anonymous, request, reply);
+    // The router takes a target that is no path, such as one star, for the path /.
+    if (request.url.split('?', 1)[0] !== url) throw new AttachmentError('NOT_FOUND');
+    reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
+    return send(request, reply, page);
+  });
+  server.get<{ Params: { name: string } }>(files.url, async (request, reply) => {
+    await admitAnonymous(anonymous, request, reply);
+    if (request.params.name === '') return reply.redirect(`..${url}`, 308);
+    // A worker has the policy of its own file.
+    reply.headers({ 'cache-control': forGood, 'content-security-policy': policy });
+    return send(request, reply, request.params.name);
+  });
+}
+
+/** Files are read once and kept: clients that read slowly then share one copy, and hold no descriptor. */
+function keepFiles(folder: string): (name: string) => Promise<Buffer> {
+  const kept = new Map<string, Promise<Buffer>>();
+  return (name) => {
+    const known = kept.get(name);
+    if (known) return known;
+    const reading = readFile(join(folder, name));
+    kept.set(name, reading);
+    reading.catch(() => kept.delete(name));
+    return reading;
+  };
+}
+
+/** Whether the answer may have this coding. One whose weight is 0 is refused. */
+function mayBe({ headers }: FastifyRequest, coding: string): boolean {
+  const accepted = String(headers['accept-encoding'] ?? '').split(',');
+  const weights = accepted
+    .map((each) =>
+      each
+        .trim()
+        .toLowerCase()
+        .split(/\s*;\s*q=/),
+    )
+    .flatMap(([name, weight = '1']) => (name === coding ? Number(weight) : []));
+  return weights.some((weight) => weight > 0);
 }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import type { PreviewUrls } from '../auth/preview-urls.js';
-import { toId } from '../database/ids.js';
+import type { PreviewUrls } from '../auth/derived-urls.js';
+import { toId } from '../database/typeorm.js';
 import { AttachmentError } from '../errors.js';
-import type { DownloadPlaces } from '../limits/download-places.js';
+import type { DownloadPlaces } from '../limits/places.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { type PreviewFormat, readVariant } from '../previews/preview.js';
 import type { Previews } from '../previews/previews.js';
-import { evaluatePreconditions } from './conditional-request.js';
 import { acceptSignature, type DownloadDependencies, endOf, setRefusalHeaders } from './download.js';
+import { evaluatePreconditions } from './open-body.js';
 import { mediaPolicy } from './send-file.js';
 
 export interface PreviewDependencies extends Pick<DownloadDependencies, 'findMaker' | 'countBadSignature'> {

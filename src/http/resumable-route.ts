@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
-import { unknownType } from '../content-types/content-type-names.js';
+import { assertPermitted, routeNeeds } from '../auth/viewer.js';
+import { unknownType } from '../content-types/names.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
@@ -17,7 +17,7 @@ import {
   readFileName,
   readItem,
   readReprDigest,
-} from './resumable-headers.js';
+} from './tus-headers.js';
 
 const contentType = 'application/partial-upload';
 const problems = 'https://iana.org/assignments/http-problem-types#';

@@ -9,10 +9,10 @@ import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import {
   evaluatePreconditions,
   isRangeCurrent,
+  openBody,
   readByteRange,
   type Validators,
-} from './conditional-request.js';
-import { openBody } from './open-body.js';
+} from './open-body.js';
 
 /** A file whose bytes may leave. Its bytes never change. `size` is in bytes, `sha256` in lowercase hexadecimal. */
 export interface DownloadableFile {

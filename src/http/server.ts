@@ -2,20 +2,21 @@ import { maxHeaderSize } from 'node:http';
 import cors from '@fastify/cors';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { AnswerPace } from '../limits/answer-pace.js';
-import { minBytesPerSecond } from '../limits/pace.js';
+import { AnswerPace, minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
-import { refuseUnrouted } from './allowed-methods.js';
+import {
+  createRequestIds,
+  drainRequest,
+  dropEmptyCredential,
+  refuseUnrouted,
+  traceOf,
+  trustProxies,
+} from './admit-request.js';
+import { refuseEncodedBodies } from './arriving-body.js';
 import { boundConnections, closeUnusedAtStop } from './bound-connections.js';
-import { drainRequest } from './drain-request.js';
-import { refuseEncodedBodies } from './encoded-body.js';
 import { registerErrorHandler } from './error-handler.js';
-import { gatherChunks } from './gather-chunks.js';
-import { loggedError, loggedRequest, RequestLog } from './logged-error.js';
-import { readInTurns } from './read-in-turns.js';
-import { createRequestIds, dropEmptyCredential, traceOf } from './request-identity.js';
-import { traceRequests } from './trace-requests.js';
-import { trustProxies } from './trust-proxies.js';
+import { gatherChunks, readInTurns } from './read-in-turns.js';
+import { loggedError, loggedRequest, RequestLog, traceRequests } from './request-log.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];

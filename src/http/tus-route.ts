@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { assertPermitted, routeNeeds } from '../auth/permission-table.js';
+import { assertPermitted, routeNeeds } from '../auth/viewer.js';
 import { fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import { tusVersion } from '../intake/create-upload-target.js';
 import { admitRequest } from './admit-request.js';
 import { bodyLength, type Handler, openUpload, type ResumableRouteDependencies } from './open-upload.js';
-import { hasCompleteness } from './resumable-headers.js';
 import { resumableHandlers } from './resumable-route.js';
 import {
   checksumBytes,
   describeUpload,
+  hasCompleteness,
   readChecksum,
   readConcat,
   readLength,

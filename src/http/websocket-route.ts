@@ -2,23 +2,22 @@ import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Shares } from '../limits/network-rate.js';
-import { networksOf } from '../limits/networks.js';
+import { networksOf, type Shares } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
 import type { Turns } from '../limits/turns.js';
-import { answerPings, boundReading } from './bound-reading.js';
-import { createRequestIds, traceOf } from './request-identity.js';
+import { createRequestIds, traceOf, trustProxies } from './admit-request.js';
 import {
+  answerPings,
+  boundReading,
   closeSoon,
   closingMs,
   createPieceSender,
   createReplySender,
   type PieceSender,
   tryAgainLater,
-} from './socket-senders.js';
-import { traceHandshake } from './trace-requests.js';
-import { trustProxies } from './trust-proxies.js';
-import { onWebSocketHandshake } from './upgrade.js';
+} from './bound-connections.js';
+import { onWebSocketHandshake } from './live-routes.js';
+import { traceHandshake } from './request-log.js';
 
 /** Facts about a socket, for the protocol. */
 export interface SocketConnection {

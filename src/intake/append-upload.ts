@@ -5,11 +5,11 @@ import { AttachmentError, fault } from '../errors.js';
 import { watchPace } from '../limits/pace.js';
 import type { Room } from '../quotas/quotas.js';
 import type { GrowingWriter } from '../storage/storage.js';
-import { finishResumable } from './finish-resumable.js';
 import { Checkpoints, HeldUpload } from './held-upload.js';
 import { meterPart } from './meter-content.js';
 import {
   checkTerms,
+  finishResumable,
   gone,
   isExpired,
   isWhole,

@@ -6,10 +6,10 @@ import { Faults, fault } from '../errors.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { Storage } from '../storage/storage.js';
 import { appendToUpload } from './append-upload.js';
-import type { Digest } from './check-digest.js';
 import { checkInput, insertTarget, type TargetFacts } from './create-upload-target.js';
-import { openObject } from './read-range.js';
+import { openObject } from './from-stream.js';
 import { isExpired, type ResumableDependencies, terminateUpload } from './resumable.js';
+import type { Digest } from './running-digests.js';
 import { isPartial, moveTarget } from './upload-target.js';
 
 /** An upload that its client makes itself. */

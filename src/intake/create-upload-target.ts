@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../auth/viewer.js';
-import { chooseFileName } from '../content-types/clean-file-name.js';
-import { parseMediaType } from '../content-types/content-type-names.js';
+import { chooseFileName, parseMediaType } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
 import {
   type UploadProtocol,
@@ -16,9 +15,9 @@ import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
 import { createDocumentKey, createGrowingKey } from '../storage/document-key.js';
 import type { DirectUploadTarget, Storage } from '../storage/storage.js';
-import { checkDigest, type Digest, writeDigest } from './check-digest.js';
 import { laterExpiry } from './held-upload.js';
 import { terminateUpload } from './resumable.js';
+import { checkDigest, type Digest, writeDigest } from './running-digests.js';
 import { assertFewUnused, type UnusedTargetLimits } from './unused-targets.js';
 import { moveTarget } from './upload-target.js';
 

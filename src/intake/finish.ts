@@ -5,10 +5,9 @@ import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { DirectAccess, IncomingPart, Storage } from '../storage/storage.js';
-import { condemnKeys } from './condemn-keys.js';
-import { type FinishResumableDependencies, finishResumable } from './finish-resumable.js';
+import { condemnKeys } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { isExpired, isWhole } from './resumable.js';
+import { type FinishResumableDependencies, finishResumable, isExpired, isWhole } from './resumable.js';
 import { finishTarget, moveTarget, unchanged } from './upload-target.js';
 
 export interface FinishUploadDependencies extends FinishResumableDependencies {

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import { detectContentType } from '../content-types/detect-content-type.js';
+import { AttachmentError } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { Reservation } from '../quotas/reservations.js';
 import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
-import type { ObjectWriter, Storage } from '../storage/storage.js';
+import type { ByteRange, ObjectWriter, Storage } from '../storage/storage.js';
 import { inSpan } from '../tracing.js';
 import type { ContentHash, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { type Allowance, type MeteredContent, meterContent, meterWhole } from './meter-content.js';
-import { readRange } from './read-range.js';
 
 export interface IntakeDependencies {
   storage: Pick<Storage, 'create' | 'read' | 'remove'>;
@@ -173,4 +173,28 @@ function toReadable(content: ContentSource['content']): Readable | Buffer {
   if (Buffer.isBuffer(content)) return content;
   const stream = content instanceof Readable ? content : Readable.from(content, { objectMode: false });
   return stream.on('error', () => {});
+}
+
+/** Opens an object that must be there: throws STORAGE_UNAVAILABLE if it is not. */
+export async function openObject(
+  storage: Pick<Storage, 'read'>,
+  documentKey: string,
+  range?: ByteRange,
+): Promise<Readable> {
+  const content = await storage.read(documentKey, range);
+  if (content) return content;
+  const cause = new Error(`${documentKey} is not in the storage.`);
+  throw new AttachmentError('STORAGE_UNAVAILABLE', { cause });
+}
+
+/** Bytes of such an object from `start` up to `end`, which is not included. */
+export async function readRange(
+  storage: Pick<Storage, 'read'>,
+  documentKey: string,
+  start: number,
+  end: number,
+): Promise<Uint8Array> {
+  if (start >= end) return new Uint8Array();
+  const content = await openObject(storage, documentKey, { start, end: end - 1 });
+  return Buffer.concat(await content.toArray());
 }

@@ -2,20 +2,20 @@ import type { Viewer } from '../auth/viewer.js';
 import { detectContentType } from '../content-types/detect-content-type.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import type { UploadTargetRow } from '../database/entities/upload-target.js';
+import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { Faults } from '../errors.js';
 import { assertWhole, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Quotas } from '../quotas/quotas.js';
 import { blobIdOf } from '../storage/document-key.js';
-import type { Storage } from '../storage/storage.js';
-import { checkWritten } from './check-digest.js';
+import type { DirectAccess, Storage } from '../storage/storage.js';
+import { uploadTargetLifetimeMs } from './create-upload-target.js';
 import { finishUpload } from './finish.js';
-import type { Digests, Hasher } from './hash-content.js';
+import { openObject, readRange } from './from-stream.js';
+import { type Digests, type Hasher, measure } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { measure } from './measure-content.js';
 import { headSize } from './meter-content.js';
-import { openObject, readRange } from './read-range.js';
+import { checkWritten } from './running-digests.js';
 import { assertMayUse, findFinished } from './upload-target.js';
 
 export interface FromTargetDependencies {
@@ -101,4 +101,56 @@ export async function detect<Known extends { size: number; head: Uint8Array; isU
 ) {
   const read = (start: number, end: number) => readRange(storage, documentKey, start, end);
   return { ...measured, content: await detectContentType({ ...measured, read }) };
+}
+
+/** A target, and how far it is. */
+export type UploadTargetProgress = Omit<UploadTargetRow, 'state' | 'expiresAt'> & {
+  state: UploadTargetRow['state'] | 'EXPIRED';
+  /** From then on it takes no bytes. */
+  expiresAt: Date;
+};
+
+/** The progress that a row tells of, without asking the store. */
+export function progressOf(target: UploadTargetRow, now: Date): UploadTargetProgress {
+  const { state, protocol, createdAt, received, size } = target;
+  const ofPut = new Date(createdAt.getTime() + uploadTargetLifetimeMs);
+  const expiresAt = protocol === 'PUT' ? ofPut : (target.expiresAt ?? ofPut);
+  const isExpired = state !== 'FINISHED' && expiresAt <= now;
+  return {
+    ...target,
+    expiresAt,
+    received: state === 'FINISHED' ? size : received,
+    state: isExpired ? 'EXPIRED' : state,
+  };
+}
+
+export interface FindTargetDependencies {
+  database: Pick<Database, 'read'>;
+  storage: Pick<Storage, 'direct'>;
+  clock: () => Date;
+}
+
+/** A target that the viewer has made; null where there is none. Bytes that were sent to the store itself count, too. */
+export async function findTarget(
+  { database, storage, clock }: FindTargetDependencies,
+  { organizationId, principal }: Viewer,
+  documentKey: string,
+): Promise<UploadTargetProgress | null> {
+  const mine = { organizationId, principalId: principal.id, documentKey };
+  const target = await database.read.findOneBy(UploadTargetRow, mine);
+  if (!target) return null;
+  const progress = progressOf(target, clock());
+  const received = storage.direct ? await sizeSent(storage.direct, target) : null;
+  return { ...progress, received: received ?? progress.received };
+}
+
+/** Bytes that the store has; null unless they are sent to the store itself, and on their way. */
+async function sizeSent(
+  direct: DirectAccess,
+  { documentKey, protocol, state, place }: UploadTargetRow,
+): Promise<number | null> {
+  if (state === 'FINISHED' || protocol === 'TUS') return null;
+  if (protocol === 'PUT') return (await direct.incoming(documentKey))?.size ?? null;
+  const parts = place === null ? null : await direct.parts.list(documentKey, place);
+  return parts?.reduce((sum, { size }) => sum + size, 0) ?? null;
 }

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { AttachmentError } from '../errors.js';
 import { HashThread, pieceSize } from './hash-thread.js';
+import { type MeteredContent, meterContent } from './meter-content.js';
 
 /** Up to this many bytes, another thread costs more than it brings. */
 const inlineLimit = 1024 * 1024;
@@ -119,4 +122,54 @@ function* cutIntoPieces(chunks: readonly Uint8Array[]): Iterable<Uint8Array[]> {
 
 function byteLengthOf(chunks: readonly Uint8Array[]): number {
   return chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** Content that was read to its end. */
+export type Measured = MeteredContent & Digests;
+
+/** Reads content that is not to be stored. Throws FILE_TOO_LARGE for more than `maxSize` bytes. */
+export async function measure(
+  hasher: Hasher,
+  content: Readable,
+  maxSize: number,
+  signal?: AbortSignal,
+): Promise<Measured> {
+  const hash = hasher.start();
+  try {
+    const metered = await meterContent(content, maxSize, (batch) => hash.update(batch), signal);
+    return { ...metered, ...(await hash.finish(metered.lastBatch)) };
+  } finally {
+    hash.forget();
+  }
+}
+
+/** How content comes in. */
+export type Door = 'multipart' | 'base64' | 'dataUrl' | 'documentKey' | 'direct' | 'tus';
+
+export type UploadOutcome = 'accepted' | 'refused' | 'failed';
+
+/** Told of content, so that somebody can count it. */
+export interface UploadMeter {
+  /** Bytes that have been stored. */
+  onStored(door: Door, bytes: number): void;
+  /** `accepted`: an attachment has been made of it or, of bytes for a target, they are there. `failed`: by our own fault. */
+  onUpload(door: Door, outcome: UploadOutcome): void;
+}
+
+/** Does `work`, all that becomes of content that came through `door`, and tells how it went. */
+export async function measureUpload<T>(meter: UploadMeter, door: Door, work: () => Promise<T>): Promise<T> {
+  const result = await measureFailure(meter, door, work);
+  meter.onUpload(door, 'accepted');
+  return result;
+}
+
+/** The same for work that is only the beginning: just a failure is told, since nothing follows it. */
+export async function measureFailure<T>(meter: UploadMeter, door: Door, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isClients = error instanceof AttachmentError && error.status < 500;
+    meter.onUpload(door, isClients ? 'refused' : 'failed');
+    throw error;
+  }
 }

@@ -1,21 +1,20 @@
 import type { Readable } from 'node:stream';
 import { agreeContentType } from '../content-types/agree-content-type.js';
-import { isSameType, parseMediaType, unknownType } from '../content-types/content-type-names.js';
+import { isSameType, parseMediaType, unknownType } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, Faults, fault } from '../errors.js';
 import { type PaceLimits, watchPace } from '../limits/pace.js';
-import type { UploadConcurrency } from '../limits/upload-concurrency.js';
+import type { UploadConcurrency } from '../limits/places.js';
 import { AlreadyStored, type Storage } from '../storage/storage.js';
-import { checkDigest, checkWritten } from './check-digest.js';
-import { condemnKeys } from './condemn-keys.js';
 import { uploadTargetLifetimeMs } from './create-upload-target.js';
+import { openObject } from './from-stream.js';
 import { detect } from './from-target.js';
-import type { Digests, Hasher } from './hash-content.js';
+import { type Digests, type Hasher, type Measured, measure } from './hash-content.js';
+import { condemnKeys } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
-import { type Measured, measure } from './measure-content.js';
 import { meterContent } from './meter-content.js';
-import { openObject } from './read-range.js';
+import { checkDigest, checkWritten } from './running-digests.js';
 import type { UploadAttempt, UploadAttempts } from './upload-attempts.js';
 import { assertMakersKey, finishTarget, moveTarget } from './upload-target.js';
 

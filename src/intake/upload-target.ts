@@ -1,9 +1,8 @@
 import type { EntityManager, FindOptionsWhere } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { at } from '../database/columns.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow, type UploadTargetState } from '../database/entities/upload-target.js';
-import { IsNull } from '../database/typeorm.js';
+import { at, IsNull } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
 import { blobIdOf } from '../storage/document-key.js';

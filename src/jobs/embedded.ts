@@ -3,8 +3,17 @@ import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { countJobs, retryExhausted } from './embedded-rows.js';
-import { insertJob, JobTable } from './job-table.js';
-import type { Attempt, ExhaustedJob, JobCounts, JobHandler, JobHandlers, Jobs, NewJob } from './jobs.js';
+import {
+  type Attempt,
+  type ExhaustedJob,
+  insertJob,
+  type JobCounts,
+  type JobHandler,
+  type JobHandlers,
+  type Jobs,
+  JobTable,
+  type NewJob,
+} from './jobs.js';
 
 export interface EmbeddedJobsOptions {
   database: Database;

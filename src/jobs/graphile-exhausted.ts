@@ -1,6 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { type JobPayload, jobSchema, jobsWithPayload, query } from './graphile-private.js';
-import { placeJob } from './graphile-rows.js';
+import { type JobPayload, jobSchema, jobsWithPayload, placeJob, query } from './graphile-rows.js';
 import type { ExhaustedJob, JobCounts } from './jobs.js';
 
 const isExhausted = 'job.locked_at IS NULL AND job.attempts >= job.max_attempts';

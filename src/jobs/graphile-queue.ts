@@ -4,8 +4,14 @@ import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
 import type pg from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { type InHand, type JobPayload, jobSchema, releaseJob } from './graphile-private.js';
-import { type HeldJob, settleJob } from './graphile-rows.js';
+import {
+  type HeldJob,
+  type InHand,
+  type JobPayload,
+  jobSchema,
+  releaseJob,
+  settleJob,
+} from './graphile-rows.js';
 import type { Attempt, JobHandler } from './jobs.js';
 
 export interface LaneOptions {

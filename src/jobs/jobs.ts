@@ -1,4 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/database.js';
+import { JobRow } from '../database/entities/job.js';
+import { insertRow } from '../database/insert-row.js';
+import { before, In } from '../database/typeorm.js';
 
 /** Work to be done after the answer: kept until it has succeeded, or has used up its attempts. */
 export interface NewJob {
@@ -78,4 +84,120 @@ export interface Jobs {
    * key waits already, that one does for both. Returns how many: 0 where there is none of that id.
    */
   retryExhausted(id: string | null): Promise<number>;
+}
+
+const maxErrorLength = 1_000;
+const unlocked = { lockedBy: null, lockedUntil: null };
+
+export async function insertJob(manager: EntityManager, job: NewJob, now: Date): Promise<void> {
+  const { kind, payload, key = null, runAt = now } = job;
+  if (key !== null) await manager.delete(JobRow, { key, state: 'WAITING' });
+  const fresh = { state: 'WAITING' as const, attempts: 0, lastError: null, failedAt: null, ...unlocked };
+  await insertRow(manager, JobRow, { id: uuidv7(), kind, key, payload, runAt, createdAt: now, ...fresh });
+}
+
+/** The jobs of one process: each statement touches no others, so that one whose lease has run out changes nothing. */
+export class JobTable {
+  readonly #database: Database;
+  readonly #clock: () => Date;
+  readonly #leaseMs: number;
+  readonly #me = uuidv7();
+  readonly #finished: string[] = [];
+  #finishing: Promise<void> | null = null;
+
+  constructor(options: { database: Database; clock: () => Date; leaseMs: number }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#leaseMs = options.leaseMs;
+  }
+
+  /** Takes up to `count` due jobs of a kind in hand, the longest due first; each counts an attempt thereby. */
+  take(kind: string, count: number): Promise<JobRow[]> {
+    return this.#database.write(async (manager) => {
+      const now = this.#clock();
+      const due = await findDue(manager, kind, now, count);
+      if (due.length === 0) return [];
+      const taken = {
+        state: 'RUNNING' as const,
+        attempts: () => 'attempts + 1',
+        lockedBy: this.#me,
+        lockedUntil: this.#leaseEnd(now),
+      };
+      const where = { id: In(due.map(({ id }) => id)), state: 'WAITING' as const };
+      const { affected } = await manager.update(JobRow, where, taken);
+      if (affected !== due.length) throw new Error('Two processes took the same jobs.');
+      return due.map((job) => Object.assign(job, { attempts: job.attempts + 1 }));
+    });
+  }
+
+  /** Removes a job that has succeeded. Those that end at about the same time go in one statement. */
+  finish({ id }: JobRow): Promise<void> {
+    this.#finished.push(id);
+    this.#finishing ??= nextTurn().then(() => {
+      this.#finishing = null;
+      const ids = In(this.#finished.splice(0));
+      const where = { id: ids, state: 'RUNNING' as const, lockedBy: this.#me };
+      return this.#database.write(async (manager) => void (await manager.delete(JobRow, where)));
+    });
+    return this.#finishing;
+  }
+
+  /** Another attempt follows at `runAt`; with null there is none. Returns false where the lease was lost. */
+  async fail(job: JobRow, error: unknown, runAt: Date | null): Promise<boolean> {
+    const lastError = describe(error);
+    const next = runAt
+      ? { state: 'WAITING' as const, runAt, lastError, ...unlocked }
+      : { state: 'EXHAUSTED' as const, failedAt: this.#clock(), lastError, ...unlocked };
+    const { affected } = await this.#database.write((manager) =>
+      manager.update(JobRow, this.#mine(job), next),
+    );
+    return affected === 1;
+  }
+
+  /** Puts a job back as if it had not been taken. */
+  release(job: JobRow): Promise<unknown> {
+    const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
+    return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));
+  }
+
+  renewLeases(ids: readonly string[]): Promise<unknown> {
+    const lockedUntil = this.#leaseEnd(this.#clock());
+    const mine = { id: In(ids), state: 'RUNNING' as const, lockedBy: this.#me };
+    return this.#database.write((manager) => manager.update(JobRow, mine, { lockedUntil }));
+  }
+
+  /** Frees the jobs of processes that have died. */
+  async freeAbandoned(): Promise<void> {
+    const abandoned = { state: 'RUNNING' as const, lockedUntil: before(this.#clock()) };
+    if (!(await this.#database.read.existsBy(JobRow, abandoned))) return;
+    await this.#database.write((manager) =>
+      manager.update(JobRow, abandoned, { state: 'WAITING', ...unlocked }),
+    );
+  }
+
+  #leaseEnd(now: Date): Date {
+    return new Date(now.getTime() + this.#leaseMs);
+  }
+
+  #mine({ id, attempts }: JobRow) {
+    return { id, attempts, state: 'RUNNING' as const, lockedBy: this.#me };
+  }
+}
+
+/** Those whose key is not running already. */
+function findDue(manager: EntityManager, kind: string, now: Date, count: number): Promise<JobRow[]> {
+  return manager
+    .createQueryBuilder(JobRow, 'job')
+    .where(`job.state = 'WAITING' AND job.kind = :kind AND job.run_at <= :now`, { kind, now: now.getTime() })
+    .andWhere(
+      `(job.key IS NULL OR NOT EXISTS (SELECT 1 FROM jobs other WHERE other.key = job.key AND other.state = 'RUNNING'))`,
+    )
+    .orderBy('job.runAt', 'ASC')
+    .addOrderBy('job.id', 'ASC')
+    .limit(count)
+    .getMany();
+}
+
+function describe(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength);
 }

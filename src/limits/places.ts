@@ -1,5 +1,6 @@
-import type { Shares } from './network-rate.js';
-import { networksOf } from './networks.js';
+import { type AttachmentError, fault } from '../errors.js';
+import { networksOf, type Shares } from './networks.js';
+import { principalKey } from './rate-limiter.js';
 
 /** An organization, however many credentials it has, gets as much at once as so many clients. */
 export const clientsOfOrganization = 5;
@@ -73,4 +74,123 @@ export function takeAll(takes: readonly (() => Release | null)[]): Release | nul
     }
   }
   return releaseAll;
+}
+
+/** Downloads that pass through one process at once. */
+const maxDownloads = 1_000;
+
+/** Whoever has a signed URL is known by an address only. */
+export type Taker = { principal: string } | { address: string };
+
+/**
+ * Bounds how many downloads of one principal, of one address by signed URLs, and of one organization's files are under way at
+ * once in this process.
+ */
+export class DownloadPlaces {
+  readonly #max: number;
+  readonly #all = new Places(maxDownloads);
+  readonly #ofOrganizations: Places;
+  readonly #ofPrincipals: Places;
+  readonly #ofAddresses: NetworkPlaces;
+
+  /** `max` is that of one client; 0 is no bound of clients and organizations. */
+  constructor(max: number) {
+    this.#max = max;
+    this.#ofOrganizations = new Places(clientsOfOrganization * max);
+    this.#ofPrincipals = new Places(max);
+    this.#ofAddresses = new NetworkPlaces(max, [1, 2, 4]);
+  }
+
+  /** Takes a place for a file of this organization, or throws RATE_LIMITED if all are taken. */
+  take(taker: Taker, organizationId: string): Release {
+    let passed: [limit: number, whose: string] =
+      'principal' in taker
+        ? [this.#max, 'of one credential']
+        : [this.#max, 'by signed URLs from one address'];
+    const release = takeAll([
+      () =>
+        'principal' in taker
+          ? this.#ofPrincipals.take(taker.principal)
+          : this.#ofAddresses.take(taker.address),
+      () => {
+        passed = [clientsOfOrganization * this.#max, "of one organization's files"];
+        return this.#ofOrganizations.take(organizationId);
+      },
+      () => {
+        passed = [maxDownloads, 'through one process'];
+        return this.#all.take('');
+      },
+    ]);
+    if (!release) throw tooManyDownloads(...passed);
+    return release;
+  }
+}
+
+function tooManyDownloads(limit: number, whose: string): AttachmentError {
+  const msg = `At most ${limit} downloads ${whose} may be under way at once.`;
+  return fault('too_many_downloads', ['url'], msg, { message: msg, limit, retryAfterSeconds: 1 });
+}
+
+/** Bounds how many uploads of one principal, and of one organization, are under way at once in this process. */
+export class UploadConcurrency {
+  readonly #max: number;
+  readonly #ofPrincipals: Places;
+  readonly #ofOrganizations: Places;
+
+  /** `max` is that of one principal; 0 is no bound. */
+  constructor(max: number) {
+    this.#max = max;
+    this.#ofPrincipals = new Places(max);
+    this.#ofOrganizations = new Places(clientsOfOrganization * max);
+  }
+
+  /** Takes a slot, or throws RATE_LIMITED if all are taken. */
+  take(organizationId: string, principalId: string): Release {
+    let passed: [limit: number, whose: string] = [this.#max, 'credential'];
+    const release = takeAll([
+      () => this.#ofPrincipals.take(principalKey(organizationId, principalId)),
+      () => {
+        passed = [clientsOfOrganization * this.#max, 'organization'];
+        return this.#ofOrganizations.take(organizationId);
+      },
+    ]);
+    if (!release) throw tooManyUploads(...passed);
+    return release;
+  }
+}
+
+function tooManyUploads(limit: number, whose: string): AttachmentError {
+  const msg = `At most ${limit} uploads of one ${whose} may be under way at once.`;
+  const options = { message: msg, limit, retryAfterSeconds: 1 };
+  return fault('too_many_uploads', ['headers', 'authorization'], msg, options);
+}
+
+/** The largest bodies that those of one organization, and all together, may take the memory of. */
+const largestOfOne = 4;
+const largestOfAll = 8;
+
+/** Bounds the memory of JSON bodies under way in this process. */
+export class BodyMemory {
+  readonly #largest: number;
+  readonly #ofOne: Places;
+  readonly #ofAll: Places;
+
+  /** In bytes. */
+  constructor(largest: number) {
+    this.#largest = largest;
+    this.#ofOne = new Places(largestOfOne * largest);
+    this.#ofAll = new Places(largestOfAll * largest);
+  }
+
+  /** Takes so many bytes, or throws RATE_LIMITED where others have taken them. */
+  take(organizationId: string, bytes: number): Release {
+    const release = takeAll([
+      () => this.#ofOne.take(organizationId, bytes),
+      () => this.#ofAll.take('', bytes),
+    ]);
+    if (release) return release;
+    const limit = largestOfOne * this.#largest;
+    const msg = `JSON bodies of one organization may take ${limit} bytes of memory, and twice as much in all.`;
+    throw fault('too_many_bodies', ['body'], msg, { message: msg, limit, retryAfterSeconds: 1 });
+  }
 }

@@ -1,18 +1,22 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { type AuditAction, recordEvents } from '../audit/record-event.js';
+import { type AuditAction, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
-import type { Policy } from '../policies/policy.js';
-import { claimForRecord, isRecords, type LocOf, shareWithRecord } from './claim-for-record.js';
-import { type LinkMode, type LinkPlan, planLinks } from './plan-links.js';
+import type { Policy } from '../policies/check-policy.js';
+import {
+  claimForRecord,
+  isRecords,
+  type LocOf,
+  recheckContents,
+  shareWithRecord,
+} from './claim-for-record.js';
 import { readFields, readLinksOfFields } from './read-fields.js';
-import { recheckContents } from './recheck-contents.js';
 
 /** Attachments that one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -198,4 +202,41 @@ async function bumpVersion(manager: EntityManager, field: RecordFieldRow): Promi
   const { id, organizationId } = field;
   await manager.update(RecordFieldRow, { id, organizationId }, { version: () => 'version + 1' });
   return { ...field, version: field.version + 1 };
+}
+
+export type LinkMode = 'REPLACE' | 'ADD' | 'REMOVE';
+
+/** The new content of a field, and the difference to its present one. All three are in order. */
+export interface LinkPlan {
+  next: string[];
+  added: string[];
+  removed: string[];
+  /** False where the field already holds exactly `next`. */
+  changes: boolean;
+}
+
+/** `current` is what the field holds, `given` what the caller named; neither holds an id twice. */
+export function planLinks(mode: LinkMode, current: readonly string[], given: readonly string[]): LinkPlan {
+  const next = nextLinks(mode, current, given);
+  const before = new Set(current);
+  const after = new Set(next);
+  return {
+    next,
+    added: next.filter((id) => !before.has(id)),
+    removed: current.filter((id) => !after.has(id)),
+    changes: next.length !== current.length || next.some((id, position) => current[position] !== id),
+  };
+}
+
+function nextLinks(mode: LinkMode, current: readonly string[], given: readonly string[]): string[] {
+  switch (mode) {
+    case 'REPLACE':
+      return [...given];
+    case 'ADD':
+      return [...new Set([...current, ...given])];
+    case 'REMOVE': {
+      const gone = new Set(given);
+      return current.filter((id) => !gone.has(id));
+    }
+  }
 }

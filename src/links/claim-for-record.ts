@@ -3,8 +3,10 @@ import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { changeRows, type Parameters } from '../database/read-rows.js';
 import { errorTable, Faults, fault } from '../errors.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
 import { findAttachment, notFound, readAttachments } from '../model/stored-attachment.js';
+import { readVersions, withContent } from '../model/versions.js';
+import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 
 /** Tells where in the input the attachment of this index was named. */
 export type LocOf = (index: number) => (string | number)[];
@@ -139,4 +141,25 @@ async function refuse(
     }
   }
   faults.throwIfAny();
+}
+
+/**
+ * Notes what keeps attachments from where this policy holds: their content, and any that will take its place once it is approved.
+ * The attachments are locked, so that no other content comes meanwhile.
+ */
+export async function recheckContents(
+  manager: EntityManager,
+  viewer: Viewer,
+  { faults, policy, locOf }: { faults: Faults; policy: Policy; locOf: LocOf },
+  attachments: readonly AttachmentRow[],
+): Promise<void> {
+  for (const [index, attachment] of attachments.entries())
+    recheckPolicy(faults, policy, attachment, locOf(index));
+  const ids = attachments.map(({ id }) => id);
+  for (const { version, blob } of await readVersions(manager, viewer, ids)) {
+    const index = ids.indexOf(version.attachmentId);
+    const attachment = attachments[index];
+    if (!attachment || version.approvedAt !== null || blob.verdict === 'REJECTED') continue;
+    recheckPolicy(faults, policy, withContent(attachment, version), locOf(index));
+  }
 }

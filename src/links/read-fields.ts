@@ -1,12 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { compareTexts } from '../database/cursor.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
+import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters, readJoined, readRows } from '../database/read-rows.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
 
 export interface FieldKey {
   record: RecordRef;

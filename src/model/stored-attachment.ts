@@ -18,8 +18,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { Parameters, readJoined } from '../database/read-rows.js';
-import { hasRowLocks, lockRows } from '../database/row-locks.js';
+import { hasRowLocks, lockRows, Parameters, readJoined } from '../database/read-rows.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
 /** An attachment together with the blob whose bytes it names. */

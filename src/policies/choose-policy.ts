@@ -1,7 +1,7 @@
 import { type FaultDetail, Faults } from '../errors.js';
-import type { RecordRef } from '../model/record.js';
+import type { RecordRef } from '../model/changes.js';
+import { anyRecordType, calendarPolicyName, defaultPolicyName, type Policy } from './check-policy.js';
 import type { PolicyBook } from './load-policies.js';
-import { anyRecordType, calendarPolicyName, defaultPolicyName, type Policy } from './policy.js';
 
 /** A lookup of a policy. A named policy comes first, whatever the record. */
 export interface PolicyQuery {

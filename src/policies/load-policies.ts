@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError } from '../config/config.js';
-import { parseMediaType, standardType } from '../content-types/content-type-names.js';
-import { anyRecordType, builtInPolicies, defaultPolicyName, type Policy } from './policy.js';
+import { parseMediaType, standardType } from '../content-types/names.js';
+import { anyRecordType, builtInPolicies, defaultPolicyName, type Policy } from './check-policy.js';
 
 /** All policies, and where they hold. */
 export interface PolicyBook {

@@ -1,14 +1,5 @@
 import { PDFiumLibrary } from '@hyzyla/pdfium';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
-import {
-  isPdf,
-  type PictureFault,
-  type PictureSize,
-  type PictureTask,
-  type PreviewVariant,
-  pictureLimits,
-  pictureTypes,
-} from './preview.js';
 
 /*
  * Decodes what strangers have sent: nothing but the process of picture-worker.ts may load this file.
@@ -25,6 +16,16 @@ sharp.unblock({
     (format) => `VipsForeignLoad${format}Buffer`,
   ),
 });
+
+import {
+  isPdf,
+  type PictureFault,
+  type PictureSize,
+  type PictureTask,
+  type PreviewVariant,
+  pictureLimits,
+  pictureTypes,
+} from './preview.js';
 
 /** The first frame or page, and whatever can be read of a damaged picture is refused only if decoding fails. */
 const options: SharpOptions = {
@@ -99,3 +100,8 @@ function pixelsOf(width: number, height: number, { size, fit }: PreviewVariant):
 }
 
 const atLeastOne = (length: number) => Math.max(1, Math.round(length));
+
+/*
+ * Words and limits of previews for both sides: the service, and the process that decodes. That process loads this file, so it
+ * imports nothing.
+ */

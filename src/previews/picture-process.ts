@@ -4,8 +4,14 @@ import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type Frame, frameHead, readFrames } from './frames.js';
-import type { PictureFault, PictureSize, PictureTask } from './preview.js';
+import {
+  type Frame,
+  frameHead,
+  type PictureFault,
+  type PictureSize,
+  type PictureTask,
+  readFrames,
+} from './preview.js';
 
 export interface ProcessLimits {
   /** Milliseconds of computing on one picture. */

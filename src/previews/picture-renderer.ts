@@ -1,6 +1,5 @@
 import { AttachmentError, fault } from '../errors.js';
-import type { Owner } from '../limits/fair-queue.js';
-import { FairWork } from '../limits/fair-work.js';
+import { FairWork, type Owner } from '../limits/fair-queue.js';
 import {
   type DecodedPicture,
   type PictureContent,

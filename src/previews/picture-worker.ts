@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { decodePicture } from './decode-picture.js';
-import { frameHead, readFrames } from './frames.js';
-import { type PictureTask, pictureLimits } from './preview.js';
+import { frameHead, type PictureTask, pictureLimits, readFrames } from './preview.js';
 
 /*
  * The process that decodes pictures, one at a time: tasks come on stdin, answers leave on stdout. It ends with its stdin, and

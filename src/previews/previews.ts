@@ -1,11 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
+import { readPreview, writePreview } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
-import { BlobRow } from '../database/entities/blob.js';
-import { PictureRow } from '../database/entities/picture.js';
+import { BlobRow, PictureRow } from '../database/entities/blob.js';
 import { insertRows } from '../database/insert-row.js';
-import { readPreview, writePreview } from '../database/preview-bodies.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockRows } from '../database/read-rows.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { Owner } from '../limits/fair-queue.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';

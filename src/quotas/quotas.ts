@@ -1,10 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
+import { dropPreviews } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
-import { QuotaRow } from '../database/entities/quota.js';
-import { dropPreviews } from '../database/preview-bodies.js';
-import { Parameters } from '../database/read-rows.js';
-import { hasRowLocks } from '../database/row-locks.js';
+import { QuotaRow } from '../database/entities/organization.js';
+import { hasRowLocks, Parameters } from '../database/read-rows.js';
 import { type AttachmentError, fault, type Loc } from '../errors.js';
 import { Reservation, type Reservations } from './reservations.js';
 import { countersOf, type Usage } from './usage.js';

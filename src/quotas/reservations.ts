@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
-import { ReservationRow } from '../database/entities/quota.js';
+import { ReservationRow } from '../database/entities/organization.js';
 import { In } from '../database/typeorm.js';
 
 export interface ReservationTimes {

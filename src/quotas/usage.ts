@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { changeRows, Parameters } from '../database/read-rows.js';
-import { hasRowLocks } from '../database/row-locks.js';
+import { changeRows, hasRowLocks, Parameters } from '../database/read-rows.js';
 
 /*
  * Triggers of the database write a row of `usage_changes` for each blob, attachment and preview that comes or goes, the trash included, in the same transaction.

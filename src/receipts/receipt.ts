@@ -2,7 +2,6 @@ import { createPublicKey } from 'node:crypto';
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
 import { z } from 'zod';
 import type { StoredAttachment } from '../model/stored-attachment.js';
-import { type ErasureContents, erasureContents, erasureType } from './erasure.js';
 import type { PublicKey, ReceiptKeys } from './receipt-keys.js';
 
 const type = 'claimcheck-receipt+jws';
@@ -116,6 +115,34 @@ export async function verifyReceipt(text: string, known: readonly PublicKey[]): 
   }
 }
 
+/** The type of the JWS in its header. */
+export const erasureType = 'claimcheck-erasure+jws';
+
+export const erasureContents = z.object({
+  /** The service's public URL, if it has a fixed one. */
+  iss: z.string(),
+  /** Seconds since 1970 at which the statement was signed. */
+  iat: z.number(),
+  event: z.literal('erased'),
+  organization: z.object({ id: z.string(), name: z.string() }),
+  /** The id of the principal, and what stands in its place from then on. */
+  principal: z.string(),
+  pseudonym: z.string(),
+  /** Deleted for good. Their bytes are removed within minutes, unless other attachments share them. */
+  gone: z.object({
+    attachments: z.array(z.object({ id: z.string(), size: z.number(), sha256: z.string() })),
+    uploads: z.number(),
+    idempotencyKeys: z.number(),
+  }),
+  /** Revoked: they open nothing any more. */
+  ended: z.object({ shareLinks: z.number(), apiKeys: z.number() }),
+  /** Rows that stay under the pseudonym, and why. */
+  stays: z.array(z.object({ kind: z.string(), count: z.number(), because: z.string() })),
+});
+
+/** The claims of a statement about an erasure. */
+export type ErasureContents = z.infer<typeof erasureContents>;
+
 const forms = new Map<string, typeof contents | typeof erasureContents>([
   [type, contents],
   [erasureType, erasureContents],
@@ -130,4 +157,13 @@ function readHeader(text: string) {
   } catch {
     return null;
   }
+}
+
+/** Signs a statement as a compact JWS (RFC 7515) by EdDSA. */
+export function signErasure(
+  { current: { kid, key } }: ReceiptKeys,
+  contents: ErasureContents,
+): Promise<string> {
+  const payload = Buffer.from(JSON.stringify(contents));
+  return new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', kid, typ: erasureType }).sign(key);
 }

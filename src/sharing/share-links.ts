@@ -1,15 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../audit/record-event.js';
+import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { before } from '../database/columns.js';
+import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { ShareLinkRow } from '../database/entities/share-link.js';
+import { ShareLinkRow } from '../database/entities/record-field.js';
 import { insertRow } from '../database/insert-row.js';
-import { purgeRows } from '../database/purge-rows.js';
-import { lockRows } from '../database/row-locks.js';
-import { IsNull } from '../database/typeorm.js';
+import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
+import { lockRows, Parameters, readRows } from '../database/read-rows.js';
+import { before, IsNull } from '../database/typeorm.js';
 import { Faults, fault } from '../errors.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 
@@ -159,4 +160,58 @@ export const isForgotten = (now: Date) => ({ endedAt: before(new Date(endOfMemor
 /** Forgets links whose attachment was deleted long ago. */
 export async function forgetShareLinks(database: Database, now: Date): Promise<void> {
   await purgeRows(database, ShareLinkRow, 'endedAt', endOfMemory(now));
+}
+
+/** A stretch of the links of each of these attachments of the viewer's organization, the newest first. */
+export async function readShareLinks(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  attachmentIds: readonly string[],
+  { after, before, isBackward, limit }: Stretch,
+): Promise<ShareLinkRow[]> {
+  const isWithin = (sql: Parameters) =>
+    [
+      `organization_id = ${sql.add(organizationId)}`,
+      sql.isOneOf('attachment_id', attachmentIds),
+      ...(after ? [`id < ${sql.add(after.id)}`] : []),
+      ...(before ? [`id > ${sql.add(before.id)}`] : []),
+    ].join(' AND ');
+  const direction = isBackward ? 'ASC' : 'DESC';
+  const links = await readRows(
+    manager,
+    ShareLinkRow,
+    (sql) => `id IN (SELECT id FROM (
+        SELECT id, ROW_NUMBER() OVER (PARTITION BY attachment_id ORDER BY id ${direction}) AS place
+        FROM share_links WHERE ${isWithin(sql)}) ranked
+      WHERE place <= ${sql.add(limit)})`,
+  );
+  return links.sort((one, other) => (isBackward ? 1 : -1) * compareTexts(one.id, other.id));
+}
+
+/** How many links each of these attachments of the viewer's organization has. */
+export async function countShareLinks(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  attachmentIds: readonly string[],
+): Promise<Map<string, Total>> {
+  const parameters = new Parameters(manager);
+  const isOwn = `a.organization_id = ${parameters.add(organizationId)}`;
+  const rows = await manager.query<{ id: string; count: number | string }[]>(
+    `SELECT a.id AS id, (SELECT COUNT(*) FROM
+        (SELECT 1 FROM share_links s WHERE s.attachment_id = a.id LIMIT ${maxTotal + 1}) l) AS count
+      FROM attachments a WHERE ${isOwn} AND ${parameters.isOneOf('a.id', attachmentIds)}`,
+    parameters.values,
+  );
+  return new Map(rows.map(({ id, count }) => [id, toTotal(Number(count))]));
+}
+
+/** The links of the viewer's organization among these, in no order. */
+export async function readShareLinksOf(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  ids: readonly string[],
+): Promise<ShareLinkRow[]> {
+  if (ids.length === 0) return [];
+  const isOwn = (sql: Parameters) => `organization_id = ${sql.add(organizationId)}`;
+  return readRows(manager, ShareLinkRow, (sql) => `${isOwn(sql)} AND ${sql.isOneOf('id', ids)}`);
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.js';
-import { ApiKeyRow } from '../database/entities/api-key.js';
-import { ShareLinkRow } from '../database/entities/share-link.js';
+import { ApiKeyRow } from '../database/entities/organization.js';
+import { ShareLinkRow } from '../database/entities/record-field.js';
 import { changeRows } from '../database/read-rows.js';
 import { AttachmentError, fault } from '../errors.js';
 import { assertWhole, readStored, type StoredAttachment } from '../model/stored-attachment.js';

@@ -2,12 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { privateFile } from '../config/private-files.js';
+import { Readable } from 'node:stream';
+import { privateFile } from '../config/paths.js';
 import { AttachmentError } from '../errors.js';
-import { EarlyFlush } from './early-flush.js';
+import { EarlyFlush } from './local-disk.js';
 import { type LocalWriterDependencies, writeAll } from './local-writer.js';
-import { nullWhereMissing } from './read-file.js';
-import { type GrowingObjects, type GrowingWriter, type Growth, onMedium } from './storage.js';
+import {
+  type ByteRange,
+  type GrowingObjects,
+  type GrowingWriter,
+  type Growth,
+  onMedium,
+  systemCode,
+  toStorageFault,
+} from './storage.js';
 
 /** Bytes that are sent to the disk at a time: some parts of a chunk of the usual 5 to 16 MiB. */
 const flushInterval = 2 * 1024 * 1024;
@@ -193,4 +201,46 @@ class LocalGrowingWriter implements GrowingWriter {
     await rm(join(folder, name), { force: true });
     await this.#deps.directories.prune(folder);
   }
+}
+
+/** For what the file system is asked about a file that may not be there. */
+export function nullWhereMissing(error: unknown): null {
+  if (systemCode(error) === 'ENOENT') return null;
+  throw error;
+}
+
+/** Large chunks are the fastest; the first ones are small, so that a client that takes none of them costs little memory. */
+const firstChunkSize = 64 * 1024;
+const maxChunkSize = 1024 * 1024;
+
+/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
+export function readFileRange(file: FileHandle, { start, end }: ByteRange): Readable {
+  let position = start;
+  let chunkSize = firstChunkSize;
+
+  async function nextChunk(): Promise<Uint8Array | null> {
+    const length = Math.min(chunkSize, end - position + 1);
+    if (length <= 0) return null;
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+    position += bytesRead;
+    chunkSize = Math.min(2 * chunkSize, maxChunkSize);
+    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+  }
+
+  return new Readable({
+    // One chunk ahead, however large.
+    highWaterMark: firstChunkSize,
+    read() {
+      nextChunk().then(
+        (chunk) => this.push(chunk),
+        (error: unknown) => this.destroy(toStorageFault(error)),
+      );
+    },
+    destroy(error, done) {
+      file.close().then(
+        () => done(error),
+        (closeError) => done(error ?? closeError),
+      );
+    },
+  });
 }

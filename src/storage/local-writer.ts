@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { privateFile } from '../config/private-files.js';
-import type { Directories } from './directories.js';
-import { EarlyFlush } from './early-flush.js';
-import type { ReservedSpace } from './reserved-space.js';
+import { privateFile } from '../config/paths.js';
+import { type Directories, EarlyFlush, type ReservedSpace } from './local-disk.js';
 import { AlreadyStored, type ObjectWriter, onMedium, systemCode } from './storage.js';
 
 /** Bytes that are sent to the disk at a time. */

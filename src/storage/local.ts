@@ -1,8 +1,7 @@
 import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { privateFile } from '../config/private-files.js';
-import { Directories } from './directories.js';
+import { privateFile } from '../config/paths.js';
 import {
   assertDocumentKey,
   assertPartition,
@@ -10,10 +9,9 @@ import {
   isPartition,
   mayBeGrowing,
 } from './document-key.js';
-import { growingNameOf, LocalGrowing } from './local-growing.js';
+import { Directories, ReservedSpace, usualReserve } from './local-disk.js';
+import { growingNameOf, LocalGrowing, nullWhereMissing, readFileRange } from './local-growing.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
-import { nullWhereMissing, readFileRange } from './read-file.js';
-import { ReservedSpace, usualReserve } from './reserved-space.js';
 import {
   type ByteRange,
   type CreateOptions,

@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { S3Location } from '../config/storage-settings.js';
+import type { S3Location } from '../config/integration-settings.js';
 import { AttachmentError } from '../errors.js';
 import { AlreadyStored } from './storage.js';
 

@@ -7,7 +7,7 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { S3Location } from '../config/storage-settings.js';
+import type { S3Location } from '../config/integration-settings.js';
 import { assertDocumentKey, assertPartition, isDocumentKey, mayBeGrowing } from './document-key.js';
 import {
   createReadingClient,
@@ -19,8 +19,7 @@ import {
   usualTimeouts,
 } from './s3-client.js';
 import { S3DirectAccess } from './s3-direct-access.js';
-import { S3Growing } from './s3-growing.js';
-import { removeUnfinishedUploads } from './s3-unfinished.js';
+import { removeUnfinishedUploads, S3Growing } from './s3-growing.js';
 import { S3Writer } from './s3-writer.js';
 import type {
   ByteRange,

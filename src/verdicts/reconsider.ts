@@ -1,18 +1,16 @@
 import type { EntityManager } from 'typeorm';
-import { recordEvent } from '../audit/record-event.js';
+import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { BlobRow } from '../database/entities/blob.js';
-import { ReleaseRow } from '../database/entities/verdict.js';
-import { lockRows } from '../database/row-locks.js';
+import { BlobRow, ReleaseRow } from '../database/entities/blob.js';
+import { lockRows } from '../database/read-rows.js';
 import { checkCharacters, Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Change, Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { readVersions } from '../model/versions.js';
-import { type RecordVerdictDependencies, writeVerdict } from './record-verdict.js';
+import { type RecordVerdictDependencies, type VerdictWebhooks, writeVerdict } from './record-verdict.js';
 import { queueScan } from './scan-blob.js';
-import type { VerdictWebhooks } from './verdict-webhooks.js';
 
 export interface ReleaseAttachment {
   attachmentId: string;

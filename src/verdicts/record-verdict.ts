@@ -1,15 +1,19 @@
 import type { EntityManager } from 'typeorm';
-import { type AuditEvent, recordEvents } from '../audit/record-event.js';
+import { type AuditEvent, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { RejectionRow } from '../database/entities/verdict.js';
-import { dropFromFields } from '../links/unlink-everywhere.js';
+import {
+  AttachmentRow,
+  AttachmentVersionRow,
+  TrashedAttachmentRow,
+} from '../database/entities/attachment.js';
+import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
+import { readRows } from '../database/read-rows.js';
+import type { Faults } from '../errors.js';
+import { dropFromFields } from '../links/link-attachments.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
-import { judgeVersions } from './judge-versions.js';
-import type { Rejection, VerdictWebhooks } from './verdict-webhooks.js';
+import { countVersion, lockAttachment, trimVersions, withContent } from '../model/versions.js';
 
 export interface RecordVerdictDependencies {
   database: Database;
@@ -128,4 +132,74 @@ export async function announceVerdict(
   if (verdict !== 'APPROVED' && verdict !== 'REJECTED') return;
   const rejection = verdict === 'REJECTED' ? await manager.findOneBy(RejectionRow, { blobId }) : null;
   await webhooks.announce(manager, { ...stored, rejection }, now);
+}
+
+/**
+ * Counts the contents over an approved blob that have waited for it, and makes them current. Returns the attachments, each as it
+ * would be with such a content, of which it is not the current one: rejected, or older than one that was approved before.
+ */
+export async function judgeVersions(
+  manager: EntityManager,
+  { id: blobId, organizationId, verdict }: BlobRow,
+  { now, maxVersions }: { now: Date; maxVersions: number },
+): Promise<AttachmentRow[]> {
+  const waiting = await readRows(
+    manager,
+    AttachmentVersionRow,
+    (sql) => `blob_id = ${sql.add(blobId)} AND organization_id = ${sql.add(organizationId)}
+      AND approved_at IS NULL ORDER BY attachment_id`,
+  );
+  const others: AttachmentRow[] = [];
+  for (const version of waiting) {
+    const stored = await lockAttachment(manager, version.attachmentId);
+    if (!stored) continue;
+    const isCounted = verdict === 'APPROVED' && (await countVersion(manager, stored, version, now));
+    const after = isCounted ? await lockAttachment(manager, version.attachmentId) : stored;
+    if (!after) throw new Error('An attachment that is locked has gone.');
+    if (after.attachment.blobId !== blobId) others.push(withContent(after.attachment, version));
+    if (isCounted) await trimVersions(manager, after.attachment, maxVersions, now);
+  }
+  return others;
+}
+
+/** Why an attachment was rejected. */
+export interface Rejection {
+  reason: RejectionReason;
+  message: string;
+  signature: string | null;
+}
+
+/** An attachment whose verdict has just been written. */
+export interface JudgedAttachment extends StoredAttachment {
+  rejection: Rejection | null;
+}
+
+export type Interaction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
+
+/** A wish to be told of a verdict. */
+export interface WebhookSubscription {
+  uri: string;
+  interactions: readonly Interaction[];
+}
+
+/** Tells receivers outside of the service of verdicts. */
+export interface VerdictWebhooks {
+  /** Notes what is wrong with subscriptions that a client has sent. */
+  check(
+    faults: Faults,
+    subscriptions: readonly WebhookSubscription[],
+    loc: (string | number)[],
+  ): Promise<void>;
+  /** Inside the transaction that creates the attachment. */
+  subscribe(
+    manager: EntityManager,
+    viewer: Viewer,
+    attachmentId: string,
+    subscriptions: readonly WebhookSubscription[],
+    now: Date,
+  ): Promise<void>;
+  /** Inside the transaction that writes the verdict, approved or rejected. */
+  announce(manager: EntityManager, judged: JudgedAttachment, now: Date): Promise<void>;
+  /** Inside the transaction that deletes the attachments. */
+  forget(manager: EntityManager, attachmentIds: readonly string[]): Promise<void>;
 }

@@ -1,9 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { BlobRow } from '../database/entities/blob.js';
-import { type RejectionReason, ReleaseRow } from '../database/entities/verdict.js';
+import { BlobRow, type RejectionReason, ReleaseRow } from '../database/entities/blob.js';
 import type { Attempt, JobHandler, Jobs } from '../jobs/jobs.js';
-import type { ScannerTrust } from '../scanner/trust.js';
+import type { ScannerTrust } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { type Judgement, type RecordVerdictDependencies, recordVerdict } from './record-verdict.js';
 

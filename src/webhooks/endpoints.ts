@@ -1,22 +1,23 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { type AuditEvent, recordEvent } from '../audit/record-event.js';
+import { type AuditEvent, recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
-import { WebhookEndpointRow, type WebhookEventName } from '../database/entities/webhook-endpoint.js';
+import {
+  WebhookDeliveryRow,
+  WebhookEndpointRow,
+  type WebhookEventName,
+} from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';
 import { type CheckWebhooksDependencies, checkWebhookUri } from './check-webhooks.js';
-import { deliveryJob } from './delivery-job.js';
-import { composePing } from './endpoint-messages.js';
-import { giveUpQueue } from './endpoint-queue.js';
+import { deliveryJob, giveUpQueue } from './endpoint-queue.js';
 import { makeWebhookSecret } from './post-webhook.js';
-import { toDelivery } from './tell-endpoints.js';
+import { composePing, toDelivery } from './tell-endpoints.js';
 
 export interface EndpointsDependencies extends CheckWebhooksDependencies {
   database: Database;

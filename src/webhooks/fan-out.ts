@@ -1,14 +1,18 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { WebhookDeliveryRow } from '../database/entities/webhook-delivery.js';
+import type { Viewer } from '../auth/viewer.js';
 import {
+  WebhookDeliveryRow,
   type WebhookInteraction,
   WebhookSubscriptionRow,
-} from '../database/entities/webhook-subscription.js';
+} from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
+import { changeRows, type Parameters } from '../database/read-rows.js';
 import { IsNull } from '../database/typeorm.js';
+import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { deliveryJob } from './delivery-job.js';
+import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';
+import { deliveryJob } from './endpoint-queue.js';
 
 /** An event of an attachment. */
 export interface WebhookEvent {
@@ -98,4 +102,83 @@ function composeBody({ interaction, attachment, rejection, now }: WebhookEvent):
       },
     },
   });
+}
+
+export interface WebhooksDependencies extends CheckWebhooksDependencies {
+  jobs: Pick<Jobs, 'enqueue'>;
+}
+
+/** An attachment that has a verdict. */
+interface Judged {
+  attachment: {
+    id: string;
+    organizationId: string;
+    fileName: string;
+    contentType: string;
+    size: number;
+    version?: number;
+  };
+  blob: { md5: string; sha256: string; verdict: string };
+  rejection: WebhookEvent['rejection'];
+}
+
+/** Tells receivers outside of verdicts, by deliveries that are written with them. */
+export function createWebhooks(deps: WebhooksDependencies) {
+  return {
+    check: (faults: Faults, webhooks: readonly WebhookSubscription[], loc: (string | number)[]) =>
+      checkWebhooks(faults, deps, webhooks, loc),
+    subscribe,
+    announce: (manager: EntityManager, judged: Judged, now: Date) =>
+      fanOut(deps, manager, toEvent(judged, now)),
+    forget: forgetWebhooks,
+  };
+}
+
+function toEvent({ attachment, blob, rejection }: Judged, now: Date): WebhookEvent {
+  const { md5, sha256, verdict: status } = blob;
+  return {
+    interaction: status === 'REJECTED' ? 'ATTACHMENT_REJECTED' : 'ATTACHMENT_APPROVED',
+    attachment: { ...attachment, md5, sha256, status },
+    rejection,
+    now,
+  };
+}
+
+/** Writes subscriptions that `checkWebhooks` has passed, inside the transaction that creates their attachment. */
+export async function subscribe(
+  manager: EntityManager,
+  viewer: Viewer,
+  attachmentId: string,
+  webhooks: readonly WebhookSubscription[],
+  now: Date,
+): Promise<void> {
+  for (const { uri, interactions } of webhooks) {
+    await insertRow(manager, WebhookSubscriptionRow, {
+      id: uuidv7(),
+      organizationId: viewer.organizationId,
+      attachmentId,
+      uri: new URL(uri).href,
+      interactions: [...new Set(interactions)],
+      createdAt: now,
+      endedAt: null,
+    });
+  }
+}
+
+/**
+ * Deletes what is kept for attachments, inside the transaction that deletes them. Deliveries that are still QUEUED
+ * stay until they are done: without their subscription they then go by themselves.
+ */
+export async function forgetWebhooks(
+  manager: EntityManager,
+  attachmentIds: readonly string[],
+): Promise<void> {
+  // The subscriptions first: a delivery that is just being done waits for them, or has done so and is seen below.
+  const isOfThese = (sql: Parameters) => sql.isOneOf('attachment_id', attachmentIds);
+  await changeRows(manager, (sql) => `DELETE FROM webhook_subscriptions WHERE ${isOfThese(sql)}`);
+  await changeRows(
+    manager,
+    (sql) =>
+      `DELETE FROM webhook_deliveries WHERE ${isOfThese(sql)} AND endpoint_id IS NULL AND state <> 'QUEUED'`,
+  );
 }

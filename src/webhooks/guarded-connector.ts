@@ -1,13 +1,13 @@
 import type { LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
-import { allowedPorts, portOf, type WebhookPorts } from '../config/webhook-ports.js';
+import { allowedPorts, portOf, type WebhookPorts } from '../config/integration-settings.js';
 import {
   ForbiddenAddressError,
   isForbiddenHost,
   isPublicAddress,
   type ResolvedAddress,
   type ResolveName,
-} from './address-guard.js';
+} from './check-webhooks.js';
 
 /** The connection was refused by us for its port. */
 export class ForbiddenPortError extends Error {

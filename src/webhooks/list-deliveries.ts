@@ -1,7 +1,11 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { WebhookDeliveryRow, type WebhookDeliveryState } from '../database/entities/webhook-delivery.js';
-import type { WebhookEventName } from '../database/entities/webhook-endpoint.js';
+import {
+  WebhookDeliveryRow,
+  type WebhookDeliveryState,
+  WebhookEndpointRow,
+  type WebhookEventName,
+} from '../database/entities/webhook.js';
 import {
   countRows,
   findNewestFirst,
@@ -99,4 +103,37 @@ export function findDelivery(
   id: string,
 ): Promise<WebhookDeliveryRow | null> {
   return manager.findOneBy(WebhookDeliveryRow, { id, organizationId });
+}
+
+const endpointOrder = 'WEBHOOK_ENDPOINTS';
+
+const selectEndpoints = (read: EntityManager, { organizationId }: Viewer) =>
+  read.createQueryBuilder(WebhookEndpointRow, 'e').where({ organizationId });
+
+/** One page of the endpoints of the viewer's organization, the newest first. Throws BAD_USER_INPUT for a bad cursor. */
+export function listEndpoints(
+  read: EntityManager,
+  viewer: Viewer,
+  request: PageRequest,
+): Promise<Page<WebhookEndpointRow>> {
+  return readPage(request, { order: endpointOrder, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
+    findNewestFirst(read, WebhookEndpointRow, selectEndpoints(read, viewer), {
+      columns: [['e.id', 'e.id']],
+      stretch,
+    }),
+  );
+}
+
+export function countEndpoints(read: EntityManager, viewer: Viewer): Promise<Total> {
+  return countRows(read, selectEndpoints(read, viewer));
+}
+
+/** The endpoints of the viewer's organization among these, in no order. */
+export async function readEndpoints(
+  read: EntityManager,
+  { organizationId }: Viewer,
+  ids: readonly string[],
+): Promise<WebhookEndpointRow[]> {
+  if (ids.length === 0) return [];
+  return read.findBy(WebhookEndpointRow, { organizationId, id: In([...ids]) });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { type buildConnector, Client } from 'undici';
-import { ForbiddenAddressError } from './address-guard.js';
+import { ForbiddenAddressError } from './check-webhooks.js';
 import { ForbiddenPortError } from './guarded-connector.js';
 
 /** The result of an attempt. */

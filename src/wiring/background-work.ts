@@ -1,13 +1,16 @@
+import { z } from 'zod';
 import { type RenderStoredDependencies, renderStored } from '../attachments/descriptions.js';
+import type { KeyRevocations } from '../auth/api-keys.js';
 import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
 import { type ScrubDependencies, scrub } from '../cleaning/scrub.js';
+import type { Config } from '../config/config.js';
 import { keepNames } from '../database/stored-names.js';
-import type { JobHandlers } from '../jobs/jobs.js';
+import type { JobHandler, JobHandlers } from '../jobs/jobs.js';
+import type { Change, Changes } from '../model/changes.js';
 import type { Reservations } from '../quotas/reservations.js';
 import { foldUsage } from '../quotas/usage.js';
-import type { Scanner } from '../scanner/scanner.js';
-import { ScannerTrust } from '../scanner/trust.js';
-import { noteInSpan } from '../tracing.js';
+import { type Scanner, ScannerTrust } from '../scanner/scanner.js';
+import { inSpan, noteInSpan } from '../tracing.js';
 import {
   createScanBlob,
   type ScanBlobDependencies,
@@ -19,10 +22,9 @@ import {
   type DeliverWebhookDependencies,
   type DeliveryOutcome,
 } from '../webhooks/deliver.js';
-import { deliverWebhookKind } from '../webhooks/delivery-job.js';
+import { deliverWebhookKind } from '../webhooks/endpoint-queue.js';
 import { type TellEndpointsDependencies, tellEndpoints } from '../webhooks/tell-endpoints.js';
-import type { Log } from './log.js';
-import { traceJob } from './traced.js';
+import type { Log } from './open-stores.js';
 
 const intervalMs = 60_000;
 /** A search looks one by one at the names that are not indexed yet. */
@@ -121,5 +123,81 @@ function repeat(
     clearInterval(timer);
     stop.abort();
     return running;
+  };
+}
+
+const changeText = z.object({
+  organizationId: z.string(),
+  attachmentId: z.string(),
+  records: z.array(z.object({ type: z.string(), id: z.string() })),
+});
+
+const revocationText = z.object({ revokedKeyId: z.string() });
+
+export interface Relayed {
+  changes: Changes;
+  revocations?: KeyRevocations;
+}
+
+/** Joins these with those of all other processes on the same database, if it can be shared. The result ends it. */
+export async function relayConfiguredChanges(
+  { postgres }: Config,
+  { changes, revocations }: Relayed,
+  log: Pick<Log, 'warn'>,
+): Promise<() => Promise<void>> {
+  if (postgres === null) return async () => {};
+  const { maxTextBytes, PostgresChannel } = await import('../database/postgres-channel.js');
+  const channel = new PostgresChannel({
+    url: postgres.url,
+    name: 'claimcheck_changes',
+    onFault: (err) =>
+      log.warn({ err }, 'changes in other processes are not heard until the database is back'),
+    onReopened: () => changes.deliverGap(),
+    onText: (text) => {
+      const read = readText(text);
+      if (read && 'revokedKeyId' in read) revocations?.deliver(read.revokedKeyId);
+      else if (read) changes.deliver([read]);
+    },
+  });
+  await channel.open();
+  changes.relayTo((published) =>
+    channel.send(published.flatMap((change) => writeChange(change, maxTextBytes))),
+  );
+  revocations?.relayTo((revokedKeyId) => channel.send([JSON.stringify({ revokedKeyId })]));
+  return () => channel.close();
+}
+
+/** In several texts where it is about more records than one has room for. */
+function writeChange(change: Change, maxTextBytes: number): string[] {
+  const text = JSON.stringify(change);
+  const { records } = change;
+  if (Buffer.byteLength(text) <= maxTextBytes) return [text];
+  if (records.length < 2) return [];
+  const half = Math.ceil(records.length / 2);
+  return [records.slice(0, half), records.slice(half)].flatMap((part) =>
+    writeChange({ ...change, records: part }, maxTextBytes),
+  );
+}
+
+/** Null for what no process of this version has sent. */
+function readText(text: string): Change | z.infer<typeof revocationText> | null {
+  try {
+    return z.union([changeText, revocationText]).parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** Has each attempt at a job make a span of this name. */
+function traceJob(name: string, handler: JobHandler): JobHandler {
+  return {
+    ...handler,
+    run: (payload, attempt) =>
+      inSpan(
+        name,
+        { 'claimcheck.job.attempt': attempt.number },
+        () => handler.run(payload, attempt),
+        'CONSUMER',
+      ),
   };
 }

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { NoteVerifiedDependencies } from '../cleaning/note-verified.js';
-import type { AnsweredRequest } from '../http/metrics-route.js';
-import type { UploadMeter } from '../intake/measure-upload.js';
+import type { AnsweredRequest } from '../http/status-routes.js';
+import type { UploadMeter } from '../intake/hash-content.js';
 import type { Usage } from '../quotas/usage.js';
 import type { VerdictOutcome } from '../verdicts/scan-blob.js';
 import type { DeliveryOutcome } from '../webhooks/deliver.js';

@@ -1,23 +1,26 @@
+import { stat } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from 'prom-client';
 import type { Logger } from 'typeorm';
 import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
 import { keepSecret, type SecretKind } from '../auth/secrets.js';
-import type { Config } from '../config/config.js';
+import { type Config, loadConfig } from '../config/config.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
+import type { DatabaseState } from '../database/database-state.js';
 import type { PostgresObservers } from '../database/postgres.js';
+import { databaseFile } from '../database/sqlite.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
 import type { Inlining } from '../intake/from-stream.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { keepReceiptKeys, type ReceiptKeys, readReceiptKeys } from '../receipts/receipt-keys.js';
-import { type InlinedBodies, withInlined } from '../storage/inlined.js';
+import { type InlinedBodies, withInlined } from '../storage/document-key.js';
 import { createLocalStorage } from '../storage/local.js';
-import { ReservedSpace, usualReserve } from '../storage/reserved-space.js';
+import { ReservedSpace, usualReserve } from '../storage/local-disk.js';
 import { onMedium, type Storage } from '../storage/storage.js';
 import { makeWebhookSecret } from '../webhooks/post-webhook.js';
-import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 
 export interface DatabaseObservers extends PostgresObservers {
@@ -173,3 +176,57 @@ export async function openConfiguredJobs({ postgres }: Config, deps: JobDependen
   const createPool = () => createPostgresPool(url, connections, longestAnswerMs(statementTimeoutMs));
   return new GraphileJobs({ ...options, createPool });
 }
+
+/** The database that the settings name, as it is found. Changes nothing, and loads nothing if there is no embedded one. */
+export async function stateOfDatabase({ postgres, dataDirectory }: Config): Promise<DatabaseState> {
+  if (postgres !== null) {
+    const { postgresState } = await import('../database/postgres-state.js');
+    return postgresState(postgres);
+  }
+  const size = await stat(databaseFile(dataDirectory)).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size === 0) return 'missing';
+  const { sqliteState } = await import('../database/database-state.js');
+  return sqliteState(dataDirectory);
+}
+
+/** The settings in the environment, for commands that only make sense on a database that is there, made by any version. */
+export async function loadExistingConfig(): Promise<Config> {
+  const config = loadConfig(process.env);
+  assertThere(config, await stateOfDatabase(config));
+  return config;
+}
+
+/** The same, for commands that must not change the tables: those of an older version are not for them. */
+export async function loadCurrentConfig(): Promise<Config> {
+  const config = loadConfig(process.env);
+  await assertCurrent(config);
+  return config;
+}
+
+/** Throws unless the database is there and has the tables of this version. Makes nothing. */
+export async function assertCurrent(config: Config): Promise<void> {
+  const state = await stateOfDatabase(config);
+  assertThere(config, state);
+  if (state === 'current') return;
+  throw new Error(
+    'The database is of an older version: run claimcheck migrate, or start the service, and then this again.',
+  );
+}
+
+function assertThere({ postgres, dataDirectory }: Config, state: DatabaseState): void {
+  if (state !== 'missing') return;
+  throw new Error(
+    postgres === null
+      ? `There is no database in ${dataDirectory}: is DATA_DIR the folder of the service?`
+      : 'The database in DATABASE_URL has no tables of Claimcheck: is it the one of the service?',
+  );
+}
+
+/** Logger for events that belong to no request. */
+export type Log = FastifyInstance['log'];
+
+/** For commands, which tell what has failed by their own end. */
+export const silentLog = { error: () => {}, warn: () => {} };

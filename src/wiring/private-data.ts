@@ -1,15 +1,9 @@
 import { mkdir, opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type Config, ConfigError } from '../config/config.js';
-import {
-  closeToOthers,
-  isOpenToOthers,
-  modeOf,
-  type OpenToOthers,
-  privateFolder,
-} from '../config/private-files.js';
+import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers, privateFolder } from '../config/paths.js';
 import { systemCode } from '../storage/storage.js';
-import type { Log } from './log.js';
+import type { Log } from './open-stores.js';
 
 /** The names that the service itself puts into DATA_DIR; other files may be there too. */
 const ownName = /^(claimcheck\.sqlite|signing-secret|webhook-secret|receipt-keys\.json|verify-state\.json)/;

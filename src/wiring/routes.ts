@@ -2,18 +2,19 @@ import { join } from 'node:path';
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
-import type { Authenticate } from '../auth/authenticate.js';
-import { assertListedRoute } from '../auth/permission-table.js';
-import type { UploadTokens } from '../auth/upload-tokens.js';
+import type { KnownKeys } from '../auth/api-keys.js';
+import type { Admit, Authenticate } from '../auth/authenticate.js';
+import type { UploadTokens } from '../auth/secrets.js';
+import { assertListedRoute } from '../auth/viewer.js';
 import { countDamaged } from '../cleaning/scrub.js';
 import type { Config } from '../config/config.js';
-import { packageRoot } from '../config/package-root.js';
-import { storeOrigin } from '../config/storage-settings.js';
+import { storeOrigin } from '../config/integration-settings.js';
+import { packageRoot } from '../config/paths.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
-import { checkVariables } from '../graphql/check-variables.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
-import { answerMemory } from '../graphql/cost/answer-budget.js';
+import { answerMemory } from '../graphql/cost/meter-fields.js';
+import { checkVariables } from '../graphql/format-error.js';
 import { maxJsonBody, readJson } from '../graphql/read-json.js';
 import { createMultipartReader } from '../graphql/read-multipart.js';
 import { createSchema } from '../graphql/schema.js';
@@ -24,27 +25,45 @@ import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
-import { registerHealth } from '../http/health.js';
-import { measureRequests, registerMetrics } from '../http/metrics-route.js';
+import { registerStreams } from '../http/live-routes.js';
+import { registerDirectUpload } from '../http/open-upload.js';
 import { explorerPath, registerConsole, registerExplorer } from '../http/page-routes.js';
-import { registerReceiptKeys } from '../http/receipt-keys-route.js';
-import { registerStreams } from '../http/stream-route.js';
+import {
+  measureRequests,
+  registerHealth,
+  registerMetrics,
+  registerReceiptKeys,
+} from '../http/status-routes.js';
+import { registerTus } from '../http/tus-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
-import { discardIntake } from '../intake/discard-intake.js';
+import { appendToUpload } from '../intake/append-upload.js';
+import { createResumable } from '../intake/create-resumable.js';
+import { measureFailure, measureUpload, type UploadMeter } from '../intake/hash-content.js';
+import { discardIntake } from '../intake/intake.js';
+import { type DirectUpload, type ReceiveUploadDependencies, receiveUpload } from '../intake/receive.js';
+import {
+  findUpload,
+  inspectUpload,
+  type ResumableDependencies,
+  terminateUpload,
+} from '../intake/resumable.js';
+import { RunningDigests } from '../intake/running-digests.js';
+import { UploadAttempts } from '../intake/upload-attempts.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { AnswerSpace } from '../limits/answer-space.js';
+import type { NetworkRate } from '../limits/networks.js';
 import { minBytesPerSecond } from '../limits/pace.js';
+import type { BodyMemory, UploadConcurrency } from '../limits/places.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import type { BodyMemory, UploadConcurrency } from '../limits/upload-concurrency.js';
 import { sumUsage } from '../quotas/usage.js';
 import type { PublicKey } from '../receipts/receipt-keys.js';
-import type { ScannerTrust } from '../scanner/trust.js';
+import type { ScannerTrust } from '../scanner/scanner.js';
+import { inSpan } from '../tracing.js';
 import { scanJob } from '../verdicts/scan-blob.js';
-import { deliverWebhookKind } from '../webhooks/delivery-job.js';
+import { deliverWebhookKind } from '../webhooks/endpoint-queue.js';
 import { addContentRoutes, type ContentDependencies } from './content-routes.js';
 import { measureJobs } from './job-metrics.js';
 import { type Metrics, measureDamage, measureSockets, measureStreams, measureUsage } from './metrics.js';
-import { addUploads } from './upload-routes.js';
 
 export type RouteDependencies = Omit<GraphqlDependencies, 'jobs' | 'answerSpace'> &
   ContentDependencies &
@@ -170,4 +189,61 @@ function addMetrics(server: FastifyInstance, deps: RouteDependencies): void {
   const onDamageUncounted = (err: unknown) => server.log.warn({ err }, 'damaged files not counted');
   measureDamage(deps, () => countDamaged(deps.database), onDamageUncounted);
   registerMetrics(server, deps.anonymous, deps.scrape);
+}
+
+export interface UploadRouteDependencies
+  extends Omit<
+    ReceiveUploadDependencies & ResumableDependencies,
+    'pace' | 'attempts' | 'digests' | 'isKeyGood'
+  > {
+  tokens: UploadTokens;
+  admit: Admit;
+  keys: KnownKeys;
+  /** Counts wrong tokens; null for no limit. */
+  anonymous: NetworkRate | null;
+  uploadMeter: UploadMeter;
+  uploadUrl(targetId: string): string;
+}
+
+/** Adds the entrances for bytes past GraphQL. One table of requests under way serves all of them. */
+export function addUploads(
+  server: FastifyInstance,
+  { stallTimeoutMs }: Pick<Config, 'stallTimeoutMs'>,
+  deps: UploadRouteDependencies,
+): void {
+  const { tokens, anonymous, uploadMeter } = deps;
+  const pace = { stallTimeoutMs, minBytesPerSecond };
+  const attempts = new UploadAttempts(deps);
+  const { isKeyGood } = deps.keys;
+  addTus(server, { ...deps, isKeyGood, pace, attempts, digests: new RunningDigests(deps.hasher) });
+  const receive = (upload: DirectUpload) =>
+    inSpan('intake', {}, () =>
+      measureUpload(uploadMeter, 'direct', async () => {
+        const received = await receiveUpload({ ...deps, isKeyGood, pace, attempts }, upload);
+        if (received.isNew) uploadMeter.onStored('direct', received.size);
+        return received;
+      }),
+    );
+  registerDirectUpload(server, { tokens, anonymous, receive });
+}
+
+function addTus(
+  server: FastifyInstance,
+  deps: UploadRouteDependencies & ResumableDependencies & Pick<ReceiveUploadDependencies, 'isKeyGood'>,
+): void {
+  const { uploadMeter } = deps;
+  registerTus(server, {
+    ...deps,
+    find: (targetId) => findUpload(deps, targetId),
+    create: (viewer, input) => measureFailure(uploadMeter, 'tus', () => createResumable(deps, viewer, input)),
+    append: (upload, part) =>
+      inSpan('intake', {}, async () => {
+        const appended = await measureFailure(uploadMeter, 'tus', () => appendToUpload(deps, upload, part));
+        uploadMeter.onStored('tus', appended.received - part.offset);
+        if (appended.state === 'FINISHED') uploadMeter.onUpload('tus', 'accepted');
+        return appended;
+      }),
+    inspect: (upload) => inspectUpload(deps, upload),
+    terminate: (upload) => terminateUpload(deps, upload),
+  });
 }

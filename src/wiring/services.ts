@@ -1,10 +1,10 @@
 import type { Logger } from 'typeorm';
 import { createDownloadLog } from '../audit/download-log.js';
-import { createArchiveUrls } from '../auth/archive-urls.js';
 import { createAttachmentUrls } from '../auth/attachment-urls.js';
-import { createPreviewUrls, type PreviewUrlsOptions } from '../auth/preview-urls.js';
-import { createUploadTokens } from '../auth/upload-tokens.js';
+import { createArchiveUrls, createPreviewUrls, type PreviewUrlsOptions } from '../auth/derived-urls.js';
+import { createUploadTokens } from '../auth/secrets.js';
 import type { Config } from '../config/config.js';
+import type { Database } from '../database/database.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
 import { type LiveBounds, usualLiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { createHasher } from '../intake/hash-content.js';
@@ -19,16 +19,15 @@ import { Reservations, type ReservationTimes } from '../quotas/reservations.js';
 import { createReceiptSigner } from '../receipts/receipt.js';
 import { createScanner } from '../scanner/create-scanner.js';
 import type { Scanner } from '../scanner/scanner.js';
-import { withInlined } from '../storage/inlined.js';
+import { withInlined } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
+import { inInnerSpan, isTracing } from '../tracing.js';
 import { VerdictWatch } from '../verdicts/verdict-watch.js';
-import { resolveName } from '../webhooks/address-guard.js';
-import { createWebhooks } from '../webhooks/create-webhooks.js';
+import { resolveName } from '../webhooks/check-webhooks.js';
 import type { PausedEndpoint } from '../webhooks/endpoint-queue.js';
-import { testScanner } from './background-work.js';
-import { createIdentification } from './identification.js';
-import { openLimits } from './limits.js';
-import type { Log } from './log.js';
+import { createWebhooks } from '../webhooks/fan-out.js';
+import { relayConfiguredChanges, testScanner } from './background-work.js';
+import { createIdentification, openLimits } from './limits.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import {
   configuredInlining,
@@ -38,12 +37,11 @@ import {
   createConfiguredAuthorizer,
   createConfiguredStorage,
   inlinedBodies,
+  type Log,
   openConfiguredDatabase,
   openConfiguredJobs,
   warnOfUnsharedSecrets,
 } from './open-stores.js';
-import { relayConfiguredChanges } from './relay-changes.js';
-import { traceTransactions } from './traced.js';
 
 /** Parts that tests and tools replace. */
 export interface AppParts {
@@ -196,5 +194,17 @@ function createDelayLog(log: Pick<Log, 'error' | 'info' | 'warn'>, metrics: Metr
     onEventsDelayed: (err: unknown) => log.warn({ err }, 'events not told to webhook endpoints yet'),
     onScrubDelayed: (err: unknown) => log.warn({ err }, 'stored bytes not read again yet'),
     onRemovalDelayed: (err: unknown) => log.warn({ err }, 'bytes not removed yet'),
+  };
+}
+
+/** Has each transaction of a request or job make a span, from its wait for a turn to the durable commit. */
+function traceTransactions(database: Database, system: 'sqlite' | 'postgresql'): Database {
+  if (!isTracing()) return database;
+  const attributes = { 'db.system.name': system, 'db.operation.name': 'TRANSACTION' };
+  const inTransaction = <T>(work: () => Promise<T>) => inInnerSpan('transaction', attributes, work, 'CLIENT');
+  return {
+    ...database,
+    write: (work) => inTransaction(() => database.write(work)),
+    create: (creation, work) => inTransaction(() => database.create(creation, work)),
   };
 }

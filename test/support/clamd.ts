@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eicarString } from '../../src/scanner/self-test.js';
+import { eicarString } from '../../src/scanner/create-scanner.js';
 import { freePort } from './free-port.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 

@@ -3,14 +3,14 @@ import type { Database } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
 import {
   IntakeRow,
+  JobRow,
   RemovalRow,
   ScrubRow,
   SweepRow,
   SweptKeyRow,
-} from '../../src/database/entities/cleaning.js';
-import { JobRow } from '../../src/database/entities/job.js';
-import { QuotaRow, ReservationRow } from '../../src/database/entities/quota.js';
-import { eicarString } from '../../src/scanner/self-test.js';
+} from '../../src/database/entities/job.js';
+import { QuotaRow, ReservationRow } from '../../src/database/entities/organization.js';
+import { eicarString } from '../../src/scanner/create-scanner.js';
 import { claim } from '../service/doors/links.js';
 import { share } from '../service/sharing/share-operations.js';
 import type { Client } from './client.js';

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { generateApiKey, hashApiKey } from '../../src/auth/api-keys.js';
 import type { Permission } from '../../src/auth/viewer.js';
-import { ApiKeyRow } from '../../src/database/entities/api-key.js';
-import { OrganizationRow, PrincipalRow } from '../../src/database/entities/organization.js';
+import { ApiKeyRow, OrganizationRow, PrincipalRow } from '../../src/database/entities/organization.js';
 import { Client } from './client.js';
 import type { TestService } from './service.js';
 import { openTestDatabase } from './test-database.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import type { S3Location } from '../../src/config/storage-settings.js';
+import type { S3Location } from '../../src/config/integration-settings.js';
 import { createS3Client } from '../../src/storage/s3-client.js';
 
 /** A real S3-compatible store on loopback. */

@@ -4,7 +4,7 @@ import pg from 'pg';
 import sqlite3 from 'sqlite3';
 import { loadConfig } from '../../src/config/config.js';
 import { type Database, openDatabase } from '../../src/database/database.js';
-import { databaseFile } from '../../src/database/database-file.js';
+import { databaseFile } from '../../src/database/sqlite.js';
 import { openConfiguredDatabase } from '../../src/wiring/open-stores.js';
 import { makeTemporaryDirectory } from './temporary-directory.js';
 

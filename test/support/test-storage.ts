@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import type { S3Location } from '../../src/config/storage-settings.js';
+import type { S3Location } from '../../src/config/integration-settings.js';
 import { createS3Client } from '../../src/storage/s3-client.js';
 import { storageEnvironment } from './s3-store.js';
 

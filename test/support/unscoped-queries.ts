@@ -28,7 +28,7 @@ const reasons = {
     'src/cleaning/scrub.ts countDamaged',
     'src/cleaning/scrub.ts take',
     'src/cleaning/scrub.ts #move',
-    'src/auth/key-usage.ts writeUses',
+    'src/auth/api-keys.ts writeUses',
     'src/webhooks/deliver.ts createDeliverWebhook',
     'src/webhooks/settle-delivery.ts settleDelivery',
     'src/webhooks/settle-delivery.ts giveUpDelivery',
@@ -52,19 +52,19 @@ const reasons = {
   ],
   'what goes with an attachment or a field whose organization has been asked for': [
     'src/links/change-links.ts removeLinks',
-    'src/links/unlink-everywhere.ts unlinkFromField',
+    'src/links/link-attachments.ts unlinkFromField',
     'src/attachments/delete-rows.ts deleteRows',
-    'src/model/unused-blobs.ts deleteUnusedBlobs',
-    'src/model/unused-blobs.ts deleteUnused',
+    'src/model/versions.ts deleteUnusedBlobs',
+    'src/model/versions.ts deleteUnused',
     'src/model/versions.ts readVersionRows',
     'src/model/versions.ts deleteVersions',
-    'src/webhooks/create-webhooks.ts forgetWebhooks',
+    'src/webhooks/fan-out.ts forgetWebhooks',
   ],
   'an id that this request has made itself': [
-    'src/intake/discard-intake.ts discardIntake',
+    'src/intake/intake.ts discardIntake',
     'src/quotas/reservations.ts delete',
   ],
-  'the first start asks whether there is any key at all': ['src/auth/first-api-key.ts createFirstApiKey'],
+  'the first start asks whether there is any key at all': ['src/auth/manage-api-keys.ts createFirstApiKey'],
 };
 
 /** Each place that may ask for rows without naming an organization, and why. */

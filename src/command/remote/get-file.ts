@@ -3,10 +3,9 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Attachment, type Claimcheck, notFound } from '../../client/claimcheck.js';
-import { ClaimcheckError, unreachable } from '../../client/client-error.js';
+import { ClaimcheckError, pause, unreachable } from '../../client/client-error.js';
 import { chunksOf } from '../../client/platform.js';
-import { pause } from '../../client/retry.js';
-import { createProgressBar, type ProgressBar } from '../progress.js';
+import { createProgressBar, type ProgressBar } from '../output.js';
 import { openSession, printer, type SessionOptions, UsageError } from './session.js';
 
 export interface GetCommandOptions extends SessionOptions {

@@ -1,14 +1,15 @@
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { glob } from 'tinyglobby';
 import type { Attachment, Claimcheck } from '../../client/claimcheck.js';
 import { ClaimcheckError } from '../../client/client-error.js';
+import type { ResumeStore } from '../../client/platform.js';
 import type { RecordInput } from '../../client/schema-types.js';
-import { onOneLine } from '../output.js';
-import { createProgressBar, type ProgressBar } from '../progress.js';
+import { createProgressBar, onOneLine, type ProgressBar } from '../output.js';
 import {
   type ExitStatus,
   exitStatus,
@@ -17,7 +18,6 @@ import {
   tellFault,
   UsageError,
 } from './session.js';
-import { createUploadStore } from './upload-store.js';
 
 export interface UploadCommandOptions extends SessionOptions {
   record?: RecordInput;
@@ -136,3 +136,25 @@ async function uploadOne(
 }
 
 const describe = ({ id, fileName }: Attachment) => `${id} ${fileName}`;
+
+/**
+ * Uploads under way, in the user's own folder for what may be lost. A URL in it is good for its bytes, so nobody else may read it. Without
+ * such a folder nothing is remembered.
+ */
+export function createUploadStore(): ResumeStore {
+  const { XDG_CACHE_HOME } = process.env;
+  const folder = join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'claimcheck/uploads');
+  const pathOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex'));
+  return {
+    get: (key) => readFile(pathOf(key), 'utf8').catch(() => null),
+    set: async (key, value) => {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await writeFile(pathOf(key), value, { mode: 0o600 });
+      } catch {
+        // The upload goes on, and another run would begin it again.
+      }
+    },
+    remove: (key) => rm(pathOf(key), { force: true }).catch(() => undefined),
+  };
+}

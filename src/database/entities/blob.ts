@@ -1,5 +1,14 @@
-import { idColumn, instantColumn, sizeColumn, textColumn } from '../columns.js';
-import { Column, Entity, Index, PrimaryColumn } from '../typeorm.js';
+import {
+  Column,
+  Entity,
+  ForeignKey,
+  Index,
+  idColumn,
+  instantColumn,
+  PrimaryColumn,
+  sizeColumn,
+  textColumn,
+} from '../typeorm.js';
 
 export type Verdict = 'PENDING' | 'APPROVED' | 'REJECTED' | 'SCAN_FAILED';
 
@@ -52,4 +61,67 @@ export class BlobRow {
   /** The difference that was found, in a short sentence; null while they are whole. */
   @Column({ ...textColumn('damage', 255), nullable: true })
   damage: string | null = null;
+}
+
+export type RejectionReason = 'MALWARE' | 'CONTENT_TYPE' | 'POLICY';
+
+/** Why a blob was rejected last. It says so still where the rejection has been overridden. */
+@Entity('rejections')
+export class RejectionRow {
+  @ForeignKey(() => BlobRow, { name: 'fk_rejections_blob', onDelete: 'CASCADE' })
+  @PrimaryColumn(idColumn('blob_id'))
+  blobId!: string;
+
+  @Column(textColumn('reason', 16))
+  reason!: RejectionReason;
+
+  @Column({ type: 'text', name: 'message' })
+  message!: string;
+
+  /** The scanner's name for the malware. */
+  @Column({ ...textColumn('signature', 255), nullable: true })
+  signature!: string | null;
+
+  @Column(instantColumn('rejected_at'))
+  rejectedAt!: Date;
+}
+
+/** Who has overridden a blob's rejection, and why. No scan undoes it. */
+@Entity('releases')
+export class ReleaseRow {
+  @ForeignKey(() => BlobRow, { name: 'fk_releases_blob', onDelete: 'CASCADE' })
+  @PrimaryColumn(idColumn('blob_id'))
+  blobId!: string;
+
+  @Column(textColumn('released_by_id', 255))
+  releasedById!: string;
+
+  @Column({ type: 'text', name: 'reason' })
+  reason!: string;
+
+  @Column(instantColumn('released_at'))
+  releasedAt!: Date;
+}
+
+/** A blob that has been decoded as a picture, or could not be. It is known from then on. */
+@Entity('pictures')
+export class PictureRow {
+  @ForeignKey(() => BlobRow, { name: 'fk_pictures_blob', onDelete: 'CASCADE' })
+  @PrimaryColumn(idColumn('blob_id'))
+  blobId!: string;
+
+  /** Pixels, with `height`, as it is shown; null if nobody knows. */
+  @Column({ type: 'integer', name: 'width', nullable: true })
+  width!: number | null;
+
+  @Column({ type: 'integer', name: 'height', nullable: true })
+  height!: number | null;
+
+  /** The reason why there is no preview of it; null if there is one. */
+  @Column({ ...textColumn('fault', 16), nullable: true })
+  fault!: 'broken' | 'too_costly' | null;
+
+  /** The time when it was decoded. */
+  @Column(instantColumn('decoded_at'))
+  decodedAt!: Date;
 }

@@ -18,7 +18,7 @@ import {
   type ValueNode,
   visit,
 } from 'graphql';
-import { addCosts, assertIntrospection, type Cost, free, IntrospectionCost } from './introspection-cost.js';
+import { addCosts, assertIntrospection, type Cost, free, IntrospectionCost } from './query-limits.js';
 
 /** Items of a list that takes no page size, such as a field's links. If there are more, they are counted as they are read. */
 const usualItems = 10;

@@ -2,16 +2,25 @@ import {
   defaultTypeResolver,
   type ExecutionResult,
   GraphQLError,
-  type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
   getArgumentValues,
   isObjectType,
 } from 'graphql';
 import type { GraphqlContext } from '../context.js';
-import { shortList } from '../cost/answer-budget.js';
-import { FieldErrors, isPromise, type Path, type Place, throwAfter } from './field-errors.js';
-import type { Plan, PlannedField, PlannedType } from './plan.js';
+import { shortList } from '../cost/meter-fields.js';
+import {
+  FieldErrors,
+  isIterable,
+  isPromise,
+  type Path,
+  type Place,
+  type Plan,
+  type PlannedField,
+  type PlannedType,
+  serialize,
+  throwAfter,
+} from './plan.js';
 
 type Variables = GraphQLResolveInfo['variableValues'];
 type Arguments = Readonly<Record<string, unknown>>;
@@ -236,14 +245,4 @@ class Execution {
     if (budget.fault) throw budget.fault;
     return Promise.all(await complete());
   }
-}
-
-function serialize(type: GraphQLLeafType, value: unknown): unknown {
-  const serialized = type.serialize(value);
-  if (serialized !== null && serialized !== undefined) return serialized;
-  throw new Error(`A value of ${type.name} has become none.`);
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }

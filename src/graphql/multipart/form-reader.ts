@@ -3,10 +3,16 @@ import { Readable } from 'node:stream';
 import busboy from 'busboy';
 import type { AttachmentError } from '../../errors.js';
 import { PaceWatch } from '../../limits/pace.js';
-import { DelimiterScan, readBoundary } from './delimiter-scan.js';
-import { multipartFault, requestTooLarge, tooManyFiles } from './multipart-fault.js';
-import { type MultipartLimits, maxPartHeaderSize } from './multipart-limits.js';
-import { decodePartName } from './part-names.js';
+import {
+  DelimiterScan,
+  decodePartName,
+  type MultipartLimits,
+  maxPartHeaderSize,
+  multipartFault,
+  readBoundary,
+  requestTooLarge,
+  tooManyFiles,
+} from './multipart-syntax.js';
 
 /** A file part on its way in. */
 export interface IncomingFile {

@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { type AttachmentError, errorTable, Faults } from '../../errors.js';
 import { FormReader, type IncomingFile, type Part } from './form-reader.js';
-import { multipartFault, requestTooLarge, shortName } from './multipart-fault.js';
-import type { MultipartLimits } from './multipart-limits.js';
-import { parseMap, placeUploads, type UploadPlaces } from './parse-map.js';
-import { type GraphqlBody, parseOperations } from './parse-operations.js';
+import { type MultipartLimits, multipartFault, requestTooLarge, shortName } from './multipart-syntax.js';
+import {
+  type GraphqlBody,
+  parseMap,
+  parseOperations,
+  placeUploads,
+  type UploadPlaces,
+} from './parse-operations.js';
 import { SmallForm } from './small-form.js';
 
 /** Handlers of the files of a request. `T` is a file taken in, which resolvers get as the value of its Upload. */

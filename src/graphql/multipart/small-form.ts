@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readBoundary } from './delimiter-scan.js';
 import type { IncomingFile, Part } from './form-reader.js';
-import { unescapePartName } from './part-names.js';
+import { readBoundary, unescapePartName } from './multipart-syntax.js';
 
 /** A longer body is read as it arrives. */
 const maxSmallForm = 128 * 1024;

@@ -2,15 +2,14 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import { copyAttachment } from '../../attachments/copy-attachment.js';
 import { createAttachment } from '../../attachments/create-attachment.js';
-import { deleteAttachment } from '../../attachments/delete-attachment.js';
-import { deleteRecordAttachments } from '../../attachments/delete-record-attachments.js';
-import { restoreAttachment } from '../../attachments/trash.js';
+import { deleteAttachment, deleteRecordAttachments } from '../../attachments/delete-attachments.js';
+import { restoreAttachment } from '../../attachments/delete-rows.js';
 import { updateAttachment } from '../../attachments/update-attachment.js';
 import { claimAttachment } from '../../links/claim-attachment.js';
 import { linkAttachments } from '../../links/link-attachments.js';
 import { releaseAttachment, rescanAttachment } from '../../verdicts/reconsider.js';
+import { decideLinks, readLinks, readRejected } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
-import { decideLinks, readLinks, readRejected } from '../read-links.js';
 import { toAttachment } from '../types/attachment.js';
 import {
   CopyAttachmentInput,

@@ -1,10 +1,10 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver } from 'type-graphql';
 import type { AttachmentFilter } from '../../attachments/attachment-filter.js';
 import { newestFirst } from '../../attachments/list-attachments.js';
-import { toPrincipalId } from '../../auth/organizations.js';
+import { toPrincipalId } from '../../auth/identify.js';
 import { toPageRequest } from '../../database/page.js';
 import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
-import { checkRecord } from '../../model/record.js';
+import { checkRecord } from '../../model/changes.js';
 import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { readUsage } from '../../quotas/usage.js';
@@ -12,12 +12,11 @@ import { connectAttachments } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
 import { findNodes } from '../find-nodes.js';
 import { Attachment, AttachmentConnection, toAttachment } from '../types/attachment.js';
-import type { ConnectionOf } from '../types/connection.js';
+import { type ConnectionOf, Node } from '../types/connection.js';
+import { Usage, ViewerType } from '../types/credentials.js';
 import { AttachmentFilterInput, AttachmentOrderInput, PageArgs, RecordInput } from '../types/inputs.js';
 import { ErrorCodeInfo } from '../types/payloads.js';
-import { Usage, ViewerType } from '../types/principal.js';
 import { HostRecord, toHostRecord } from '../types/record.js';
-import { Node } from '../types/scalars.js';
 import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 @Resolver()

@@ -1,11 +1,26 @@
-import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
-import { assertPermitted } from '../../auth/permission-table.js';
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { assertPermitted } from '../../auth/viewer.js';
 import { toPageRequest } from '../../database/page.js';
 import { findAttachment, notFound } from '../../model/stored-attachment.js';
-import { countDeliveries, findDelivery, listDeliveries } from '../../webhooks/list-deliveries.js';
-import { redeliverWebhook } from '../../webhooks/redeliver-webhook.js';
+import {
+  createWebhookEndpoint,
+  deleteWebhookEndpoint,
+  enableWebhookEndpoint,
+  rotateWebhookEndpointSecret,
+  testWebhookEndpoint,
+  updateWebhookEndpoint,
+} from '../../webhooks/endpoints.js';
+import {
+  countDeliveries,
+  countEndpoints,
+  findDelivery,
+  listDeliveries,
+  listEndpoints,
+} from '../../webhooks/list-deliveries.js';
+import { redeliverWebhook } from '../../webhooks/settle-delivery.js';
 import type { GraphqlContext } from '../context.js';
 import { type ConnectionOf, connect } from '../types/connection.js';
+import { Principal } from '../types/credentials.js';
 import { PageArgs } from '../types/inputs.js';
 import {
   DeliveryArgs,
@@ -16,6 +31,23 @@ import {
   WebhookDeliveryConnection,
   WebhookDeliveryState,
 } from '../types/webhook-delivery.js';
+import {
+  CreateWebhookEndpointInput,
+  CreateWebhookEndpointPayload,
+  DeleteWebhookEndpointInput,
+  DeleteWebhookEndpointPayload,
+  EnableWebhookEndpointInput,
+  EnableWebhookEndpointPayload,
+  RotateWebhookEndpointSecretInput,
+  RotateWebhookEndpointSecretPayload,
+  TestWebhookEndpointInput,
+  TestWebhookEndpointPayload,
+  toWebhookEndpoint,
+  UpdateWebhookEndpointInput,
+  UpdateWebhookEndpointPayload,
+  WebhookEndpoint,
+  WebhookEndpointConnection,
+} from '../types/webhook-endpoint.js';
 
 @Resolver()
 export class Webhooks {
@@ -80,4 +112,98 @@ async function assertVisible(
 ): Promise<void> {
   if (await access.view(await findAttachment(reader, viewer, attachmentId))) return;
   throw notFound(loc);
+}
+
+@Resolver(() => WebhookEndpoint)
+export class WebhookEndpoints {
+  @Query(() => WebhookEndpointConnection, {
+    description: "The viewer's organization's, the newest first; paused ones too.",
+  })
+  async webhookEndpoints(
+    @Args(() => PageArgs) page: PageArgs,
+    @Ctx() context: GraphqlContext,
+  ): Promise<ConnectionOf<WebhookEndpoint>> {
+    const { viewer } = context;
+    return connect(
+      toPageRequest(page),
+      (request) => context.list((read) => listEndpoints(read, viewer, request)),
+      toWebhookEndpoint,
+      () => context.list((read) => countEndpoints(read, viewer)),
+    );
+  }
+
+  @Mutation(() => CreateWebhookEndpointPayload, {
+    description: "Has a receiver told of the organization's events, signed by a secret of its own.",
+  })
+  async createWebhookEndpoint(
+    @Arg('input', () => CreateWebhookEndpointInput) { uri, ...input }: CreateWebhookEndpointInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<CreateWebhookEndpointPayload> {
+    const wanted = { uri: uri.href, events: input.events, description: input.description ?? null };
+    const { endpoint, secret } = await createWebhookEndpoint(deps, viewer, wanted);
+    return { webhookEndpoint: toWebhookEndpoint(endpoint), secret };
+  }
+
+  @Mutation(() => UpdateWebhookEndpointPayload, {
+    description: 'Changes an endpoint. Deliveries that wait go to the new address.',
+  })
+  async updateWebhookEndpoint(
+    @Arg('input', () => UpdateWebhookEndpointInput) input: UpdateWebhookEndpointInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<UpdateWebhookEndpointPayload> {
+    const { id, description } = input;
+    const changes = { uri: input.uri?.href, events: input.events ?? undefined, description };
+    const endpoint = await updateWebhookEndpoint(deps, viewer, { id, ...changes });
+    return { webhookEndpoint: toWebhookEndpoint(endpoint) };
+  }
+
+  @Mutation(() => RotateWebhookEndpointSecretPayload, {
+    description: 'Gives an endpoint a new secret; earlier ones sign too for a while.',
+  })
+  async rotateWebhookEndpointSecret(
+    @Arg('input', () => RotateWebhookEndpointSecretInput) input: RotateWebhookEndpointSecretInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<RotateWebhookEndpointSecretPayload> {
+    const { endpoint, secret } = await rotateWebhookEndpointSecret(deps, viewer, input);
+    return { webhookEndpoint: toWebhookEndpoint(endpoint), secret };
+  }
+
+  @Mutation(() => EnableWebhookEndpointPayload, {
+    description: 'Has a paused endpoint told of events again, from now on; again: nothing changes.',
+  })
+  async enableWebhookEndpoint(
+    @Arg('input', () => EnableWebhookEndpointInput) { id }: EnableWebhookEndpointInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<EnableWebhookEndpointPayload> {
+    return { webhookEndpoint: toWebhookEndpoint(await enableWebhookEndpoint(deps, viewer, id)) };
+  }
+
+  @Mutation(() => DeleteWebhookEndpointPayload, {
+    description: 'Deletes an endpoint: no attempt begins any more. Its deliveries can still be read.',
+  })
+  async deleteWebhookEndpoint(
+    @Arg('input', () => DeleteWebhookEndpointInput) { id }: DeleteWebhookEndpointInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<DeleteWebhookEndpointPayload> {
+    await deleteWebhookEndpoint(deps, viewer, id);
+    return { deletedWebhookEndpointId: id };
+  }
+
+  @Mutation(() => TestWebhookEndpointPayload, {
+    description: 'Sends an endpoint a webhook of type ping, also if it is paused.',
+  })
+  async testWebhookEndpoint(
+    @Arg('input', () => TestWebhookEndpointInput) { id }: TestWebhookEndpointInput,
+    @Ctx() { deps, viewer }: GraphqlContext,
+  ): Promise<TestWebhookEndpointPayload> {
+    return { delivery: toWebhookDelivery(await testWebhookEndpoint(deps, viewer, id)) };
+  }
+
+  @FieldResolver(() => Principal, { description: 'The principal who made it.' })
+  async createdBy(
+    @Root() { createdById: id }: WebhookEndpoint,
+    @Ctx() { loaders }: GraphqlContext,
+  ): Promise<Principal> {
+    return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
+  }
 }

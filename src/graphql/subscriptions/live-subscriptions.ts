@@ -7,14 +7,12 @@ import {
   type GraphQLFormattedError,
 } from 'graphql';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
-import { subscriptionNeed } from '../../auth/permission-table.js';
-import type { Viewer } from '../../auth/viewer.js';
-import { FairTurns } from '../../database/fair-turns.js';
+import { subscriptionNeed, type Viewer } from '../../auth/viewer.js';
+import { FairTurns } from '../../database/background-writes.js';
 import type { Release } from '../../limits/places.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../context.js';
 import { CommonEvents, observeViewer } from './common-events.js';
-import type { CredentialWatch } from './credential-watch.js';
-import type { Connection, Session } from './open-session.js';
+import type { Connection, CredentialWatch, Session } from './open-session.js';
 import { type EventContext, SharedEvents } from './shared-events.js';
 import { type Changes, watchVisible } from './watch-visible.js';
 

@@ -11,10 +11,9 @@ import type { Release } from '../../limits/places.js';
 import { type AnswerOperation, traceOperation } from '../answer-operation.js';
 import type { GraphqlContext, RequestFacts } from '../context.js';
 import { type Operation, readOperation, type ScreenedOperation } from '../screen-operation.js';
-import { explain } from './screen-subscription.js';
 import { hold, type Operate, type Stream, type StreamedOperation } from './stream-protocol.js';
 import { maxOnConnection, tooManyOnConnection } from './subscription-places.js';
-import type { Subscriptions } from './subscriptions.js';
+import { explain, type Subscriptions } from './subscriptions.js';
 
 export interface StreamOperationDependencies {
   subscriptions: Subscriptions;

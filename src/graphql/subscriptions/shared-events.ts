@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExecutionArgs, execute, type GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
 import type { Viewer } from '../../auth/viewer.js';
+import type { FairTurns } from '../../database/background-writes.js';
 import type { Database } from '../../database/database.js';
-import type { FairTurns } from '../../database/fair-turns.js';
 import { errorExtensions } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
 import { findAttachment, type StoredAttachment } from '../../model/stored-attachment.js';
+import { writeAnswer } from '../answer-operation.js';
 import type { GraphqlContext } from '../context.js';
 import { tooComplex } from '../cost/query-limits.js';
-import { writeAnswer } from '../write-answer.js';
 import type { CommonAnswer, CommonEvents, ObservedViewer } from './common-events.js';
 
 /** The context of one event, and what frees the memory of its answer. */

@@ -3,17 +3,17 @@ import { createHandler, type Handler, type RequestParams } from 'graphql-sse';
 import { fault } from '../../errors.js';
 import type { Turns } from '../../limits/turns.js';
 import { turnOf } from '../context.js';
-import { EventStream } from './event-stream.js';
-import type { Session } from './open-session.js';
 import {
   acceptOf,
   assertOperationId,
+  EventStream,
   eventStream,
   noStream,
   refusalOf,
   type StreamRequest,
   tokenOf,
-} from './stream-requests.js';
+} from './event-stream.js';
+import type { Session } from './open-session.js';
 import type { Subscriptions } from './subscriptions.js';
 
 /** One event stream: that of a reservation, or of a single operation. */

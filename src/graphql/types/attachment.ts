@@ -1,9 +1,8 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
 import { type AttachmentRow, TrashedAttachmentRow } from '../../database/entities/attachment.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
-import { connectionType } from './connection.js';
+import { connectionType, DateTime, JsonObject, Node, SafeInt } from './connection.js';
 import { AttachmentStatus, DigestAlgorithm, TextFormat } from './enums.js';
-import { DateTime, JsonObject, Node, SafeInt } from './scalars.js';
 
 @ObjectType({
   description: 'hash is lowercase hexadecimal, of the stored bytes.',

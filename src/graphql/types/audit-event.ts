@@ -1,9 +1,7 @@
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import type { AuditFilter } from '../../audit/list-events.js';
-import { type AuditAction as Action, auditActions } from '../../audit/record-event.js';
-import type { AuditEventRow } from '../../database/entities/audit-event.js';
-import { connectionType } from './connection.js';
-import { DateTime, JsonObject } from './scalars.js';
+import { type AuditAction as Action, type AuditFilter, auditActions } from '../../audit/audit-events.js';
+import type { AuditEventRow } from '../../database/entities/organization.js';
+import { connectionType, DateTime, JsonObject } from './connection.js';
 
 const AuditAction = Object.fromEntries(auditActions.map((action) => [action, action])) as {
   [Name in Action]: Name;

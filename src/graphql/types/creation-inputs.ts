@@ -1,9 +1,9 @@
 import { Field, ID, InputType } from 'type-graphql';
 import type { CreationInput, Metadata } from '../../attachments/check-creation.js';
 import type { Intake } from '../../intake/intake.js';
+import { JsonObject, Upload, Url } from './connection.js';
 import { DigestAlgorithm, TextFormat, WebhookInteraction } from './enums.js';
 import { idempotent, RecordInput } from './inputs.js';
-import { JsonObject, Upload, Url } from './scalars.js';
 
 const optional = { nullable: true } as const;
 

@@ -1,6 +1,6 @@
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+import { DateTime } from './connection.js';
 import { AttachmentOrderField, AttachmentStatus, LinkMode, OrderDirection } from './enums.js';
-import { DateTime } from './scalars.js';
 
 const optional = { nullable: true } as const;
 

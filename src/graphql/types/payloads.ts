@@ -1,10 +1,10 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { Deletion } from '../../attachments/delete-attachment.js';
+import type { Deletion } from '../../attachments/delete-attachments.js';
 import type { AttachmentErrorCode as ErrorCode } from '../../errors.js';
 import { Attachment } from './attachment.js';
+import { DateTime } from './connection.js';
 import { AttachmentErrorCode, RejectionReason } from './enums.js';
 import { AttachmentLink, HostRecord, RecordField } from './record.js';
-import { DateTime } from './scalars.js';
 import { UploadPartTarget, UploadTarget } from './upload.js';
 
 @ObjectType({ simpleResolvers: true })

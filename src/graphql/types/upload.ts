@@ -1,12 +1,12 @@
 import { Field, InputType, Int, ObjectType } from 'type-graphql';
 import type { UploadOffer } from '../../intake/create-upload-target.js';
-import type { UploadTargetProgress } from '../../intake/find-target.js';
+import type { UploadTargetProgress } from '../../intake/from-target.js';
 import type { PartOffer } from '../../intake/upload-parts.js';
-import type { Policy } from '../../policies/policy.js';
+import type { Policy } from '../../policies/check-policy.js';
 import type { IncomingPart } from '../../storage/storage.js';
+import { DateTime, SafeInt, Url } from './connection.js';
 import { DigestInput } from './creation-inputs.js';
 import { ExtensionRule, Sharing, UploadProtocol, UploadTargetState } from './enums.js';
-import { DateTime, SafeInt, Url } from './scalars.js';
 
 @ObjectType({ description: 'A content type that a policy accepts.', simpleResolvers: true })
 export class AcceptedType {

@@ -1,9 +1,11 @@
 import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import type { WebhookDeliveryRow } from '../../database/entities/webhook-delivery.js';
-import { type WebhookEventName, webhookEvents } from '../../database/entities/webhook-endpoint.js';
-import { connectionType } from './connection.js';
+import {
+  type WebhookDeliveryRow,
+  type WebhookEventName,
+  webhookEvents,
+} from '../../database/entities/webhook.js';
+import { connectionType, DateTime, Node, Url } from './connection.js';
 import { WebhookInteraction } from './enums.js';
-import { DateTime, Node, Url } from './scalars.js';
 
 export const WebhookDeliveryState = { QUEUED: 'QUEUED', DELIVERED: 'DELIVERED', FAILED: 'FAILED' } as const;
 registerEnumType(WebhookDeliveryState, {

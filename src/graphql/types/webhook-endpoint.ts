@@ -1,8 +1,7 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { type WebhookEndpointRow, webhookEvents } from '../../database/entities/webhook-endpoint.js';
+import { type WebhookEndpointRow, webhookEvents } from '../../database/entities/webhook.js';
 import { maxOverlapHours } from '../../webhooks/endpoints.js';
-import { connectionType } from './connection.js';
-import { DateTime, Node, Url } from './scalars.js';
+import { connectionType, DateTime, Node, Url } from './connection.js';
 import { WebhookDelivery, WebhookEvent } from './webhook-delivery.js';
 
 const optional = { nullable: true } as const;

@@ -3,7 +3,7 @@ import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
-import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
+import { forgetWebhooks } from '../../../src/webhooks/fan-out.js';
 import { openConfiguredDatabase, openConfiguredStorage } from '../../../src/wiring/open-stores.js';
 import { claim, link } from '../../service/doors/links.js';
 import type { Answer, Client } from '../../support/client.js';

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { KeyRevocations } from '../../../src/auth/key-revocations.js';
+import { KeyRevocations } from '../../../src/auth/api-keys.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { type Change, Changes } from '../../../src/model/changes.js';
-import { relayConfiguredChanges } from '../../../src/wiring/relay-changes.js';
+import { relayConfiguredChanges } from '../../../src/wiring/background-work.js';
 import { until } from '../../support/jobs-contract.js';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { report } from '../../support/report.js';

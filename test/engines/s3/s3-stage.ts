@@ -1,6 +1,6 @@
 import { ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type { AppParts } from '../../../src/app.js';
-import type { S3Location } from '../../../src/config/storage-settings.js';
+import type { S3Location } from '../../../src/config/integration-settings.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { createS3Client } from '../../../src/storage/s3-client.js';
 import { storageEnvironment } from '../../support/s3-store.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { eicarString } from '../../../src/scanner/self-test.js';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import { hourPartition } from '../../../src/storage/document-key.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
 import { cephPackages } from '../../support/ceph.js';

@@ -10,7 +10,7 @@ import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { createS3Storage } from '../../../src/storage/s3.js';
-import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
+import { forgetWebhooks } from '../../../src/webhooks/fan-out.js';
 import { attach } from '../../service/targets/tus-client.js';
 import { cephPackages } from '../../support/ceph.js';
 import { type AttachmentData, attachmentFields, type Client } from '../../support/client.js';

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { writeBody } from '../../../src/database/blob-bodies.js';
 import { type Database, openDatabase } from '../../../src/database/database.js';
-import { databaseFile } from '../../../src/database/database-file.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
 import { insertRow } from '../../../src/database/insert-row.js';
+import { databaseFile } from '../../../src/database/sqlite.js';
 import { createInlinedKey } from '../../../src/storage/document-key.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 

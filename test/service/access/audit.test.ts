@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { purgeEvents } from '../../../src/audit/record-event.js';
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { purgeEvents } from '../../../src/audit/audit-events.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';

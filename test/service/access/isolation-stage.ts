@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { permissions } from '../../../src/auth/viewer.js';
 import { OrganizationRow } from '../../../src/database/entities/organization.js';
-import { toNodeId } from '../../../src/graphql/node-ids.js';
+import { toNodeId } from '../../../src/graphql/find-nodes.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';

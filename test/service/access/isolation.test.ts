@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { encodeCursor } from '../../../src/database/cursor.js';
+import { encodeCursor } from '../../../src/database/page.js';
 import type { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { startService } from '../../support/service.js';

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { operationNeeds, routeNeeds } from '../../../src/auth/permission-table.js';
-import { type Permission, permissions } from '../../../src/auth/viewer.js';
+import { operationNeeds, type Permission, permissions, routeNeeds } from '../../../src/auth/viewer.js';
 import type { Database } from '../../../src/database/database.js';
-import { guardRootFields } from '../../../src/graphql/guard-root-fields.js';
-import { createSchema } from '../../../src/graphql/schema.js';
+import { createSchema, guardRootFields } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';

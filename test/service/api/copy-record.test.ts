@@ -1,4 +1,4 @@
-import { QuotaRow } from '../../../src/database/entities/quota.js';
+import { QuotaRow } from '../../../src/database/entities/organization.js';
 import { type AttachmentData, attachmentFields, type Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { sha256 } from '../../support/sha256.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eicarString } from '../../../src/scanner/self-test.js';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { storedFiles, storedObjects } from '../../support/stored-files.js';

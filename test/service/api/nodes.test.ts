@@ -1,4 +1,4 @@
-import { toNodeId } from '../../../src/graphql/node-ids.js';
+import { toNodeId } from '../../../src/graphql/find-nodes.js';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';

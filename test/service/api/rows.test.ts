@@ -1,13 +1,10 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Database } from '../../../src/database/database.js';
-import { ApiKeyRow } from '../../../src/database/entities/api-key.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
-import { BlobRow } from '../../../src/database/entities/blob.js';
-import { PrincipalRow } from '../../../src/database/entities/organization.js';
+import { BlobRow, RejectionRow } from '../../../src/database/entities/blob.js';
+import { ApiKeyRow, AuditEventRow, PrincipalRow } from '../../../src/database/entities/organization.js';
 import { LinkRow, RecordFieldRow } from '../../../src/database/entities/record-field.js';
-import { RejectionRow } from '../../../src/database/entities/verdict.js';
 import { insertRows } from '../../../src/database/insert-row.js';
 import { changeRows, readJoined, readRows } from '../../../src/database/read-rows.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';

@@ -1,11 +1,11 @@
 import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { sweepStorage } from '../../../src/cleaning/sweep-storage.js';
-import { RemovalRow, SweepRow } from '../../../src/database/entities/cleaning.js';
+import { RemovalRow, SweepRow } from '../../../src/database/entities/job.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { hourPartition } from '../../../src/storage/document-key.js';
 import { createMemoryStorage } from '../../../src/storage/memory.js';
-import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
+import { forgetWebhooks } from '../../../src/webhooks/fan-out.js';
 import { overrideStorage } from '../../support/override-storage.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase } from '../../support/test-database.js';

@@ -3,7 +3,7 @@ import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
-import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
+import { forgetWebhooks } from '../../../src/webhooks/fan-out.js';
 import type { AttachmentData } from '../../support/client.js';
 import { allStored } from '../../support/service.js';
 import { FragileStorage } from '../../system/doors/fragile-storage.js';

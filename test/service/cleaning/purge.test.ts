@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import {
-  WebhookDeliveryRow,
-  type WebhookDeliveryState,
-} from '../../../src/database/entities/webhook-delivery.js';
+import { WebhookDeliveryRow, type WebhookDeliveryState } from '../../../src/database/entities/webhook.js';
 import { insertRows } from '../../../src/database/insert-row.js';
 import type { AttachmentData } from '../../support/client.js';
 import { report } from '../../support/report.js';

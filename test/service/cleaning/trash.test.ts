@@ -1,4 +1,4 @@
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { startService } from '../../support/service.js';

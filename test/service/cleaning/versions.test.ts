@@ -1,5 +1,5 @@
-import { AttachmentVersionRow } from '../../../src/database/entities/attachment-version.js';
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { AttachmentVersionRow } from '../../../src/database/entities/attachment.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
 import { sha256 } from '../../support/sha256.js';
 import { bring } from '../doors/doors.js';

@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { permissions } from '../../../src/auth/viewer.js';
-import { OrganizationRow } from '../../../src/database/entities/organization.js';
-import { QuotaRow } from '../../../src/database/entities/quota.js';
+import { OrganizationRow, QuotaRow } from '../../../src/database/entities/organization.js';
 import { type Answer, type Client, dataOf } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import type { Answer, AttachmentData, Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { roundsOf, type SeededRandom, seededRandom } from '../../support/seeded-random.js';

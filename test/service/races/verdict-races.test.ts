@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eicarString } from '../../../src/scanner/self-test.js';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import type { Client } from '../../support/client.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 import { type ApiKeyData, createKey, tryRevokeKey } from '../auth/key-operations.js';

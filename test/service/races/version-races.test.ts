@@ -1,4 +1,4 @@
-import { AttachmentVersionRow } from '../../../src/database/entities/attachment-version.js';
+import { AttachmentVersionRow } from '../../../src/database/entities/attachment.js';
 import type { Client } from '../../support/client.js';
 import { codeOf, type Operation, RaceStage } from './race-stage.js';
 

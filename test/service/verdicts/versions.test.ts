@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AuditEventRow } from '../../../src/database/entities/audit-event.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import type { Answer, Client } from '../../support/client.js';
 import { claim, faultsOf, idsIn, link } from '../doors/links.js';
 import { Stage } from '../doors/stage.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook-subscription.js';
+import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
 import { makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
 import { report } from '../../support/report.js';

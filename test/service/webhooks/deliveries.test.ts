@@ -1,12 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
-import { WebhookDeliveryRow } from '../../../src/database/entities/webhook-delivery.js';
-import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook-subscription.js';
+import { WebhookDeliveryRow, WebhookSubscriptionRow } from '../../../src/database/entities/webhook.js';
 import { toPageRequest } from '../../../src/database/page.js';
-import { forgetWebhooks, subscribe } from '../../../src/webhooks/create-webhooks.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
-import { fanOut } from '../../../src/webhooks/fan-out.js';
+import { fanOut, forgetWebhooks, subscribe } from '../../../src/webhooks/fan-out.js';
 import { countDeliveries, findDelivery, listDeliveries } from '../../../src/webhooks/list-deliveries.js';
-import { redeliverWebhook } from '../../../src/webhooks/redeliver-webhook.js';
+import { redeliverWebhook } from '../../../src/webhooks/settle-delivery.js';
 import { answer, inTurn, startReceiver, verify } from './receiver.js';
 import { approval, setStage, viewerOf, waitFor } from './stage.js';
 

@@ -1,9 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { recordEvent } from '../../../src/audit/record-event.js';
+import { recordEvent } from '../../../src/audit/audit-events.js';
 import { type Database, openDatabase } from '../../../src/database/database.js';
-import { WebhookDeliveryRow } from '../../../src/database/entities/webhook-delivery.js';
-import { WebhookEndpointRow } from '../../../src/database/entities/webhook-endpoint.js';
+import { WebhookDeliveryRow, WebhookEndpointRow } from '../../../src/database/entities/webhook.js';
 import { insertRow } from '../../../src/database/insert-row.js';
 import { readEvents, type WaitingEvent } from '../../../src/database/webhook-events.js';
 import { moveRows } from '../../../src/transfer/move-rows.js';

@@ -1,4 +1,4 @@
-import { webhookEvents } from '../../../src/database/entities/webhook-endpoint.js';
+import { webhookEvents } from '../../../src/database/entities/webhook.js';
 import type { Client } from '../../support/client.js';
 import type { Received } from './receiver.js';
 

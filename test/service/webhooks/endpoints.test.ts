@@ -1,5 +1,5 @@
-import { recordEvent } from '../../../src/audit/record-event.js';
-import { WebhookEndpointRow } from '../../../src/database/entities/webhook-endpoint.js';
+import { recordEvent } from '../../../src/audit/audit-events.js';
+import { WebhookEndpointRow } from '../../../src/database/entities/webhook.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';

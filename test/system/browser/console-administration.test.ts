@@ -1,6 +1,6 @@
 import fs from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
-import { eicarString } from '../../../src/scanner/self-test.js';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import { installChromium, openBrowser } from '../../support/browser.js';
 import { Client } from '../../support/client.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';

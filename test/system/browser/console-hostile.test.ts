@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { eicarString } from '../../../src/scanner/self-test.js';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import { installChromium, openBrowser } from '../../support/browser.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
 import { startService, type TestService } from '../../support/service.js';

@@ -1,11 +1,13 @@
 import type { Database } from '../../../src/database/database.js';
-import { AttachmentRow, TrashedAttachmentRow } from '../../../src/database/entities/attachment.js';
-import { AttachmentVersionRow } from '../../../src/database/entities/attachment-version.js';
+import {
+  AttachmentRow,
+  AttachmentVersionRow,
+  TrashedAttachmentRow,
+} from '../../../src/database/entities/attachment.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
-import { RemovalRow } from '../../../src/database/entities/cleaning.js';
-import { IdempotencyKeyRow } from '../../../src/database/entities/idempotency-key.js';
+import { RemovalRow } from '../../../src/database/entities/job.js';
 import { LinkRow, RecordFieldRow } from '../../../src/database/entities/record-field.js';
-import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
+import { IdempotencyKeyRow, UploadTargetRow } from '../../../src/database/entities/upload-target.js';
 import { inlinedKeys, storedObjects } from '../../support/stored-files.js';
 import { openTestDatabase } from '../../support/test-database.js';
 

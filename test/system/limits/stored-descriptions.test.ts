@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { insertRow } from '../../../src/database/insert-row.js';
-import { nameForms } from '../../../src/database/name-forms.js';
+import { nameForms } from '../../../src/database/stored-names.js';
 import { MarkdownRenderer } from '../../../src/markdown/markdown-renderer.js';
 import { plainHtml } from '../../../src/markdown/render-markdown.js';
 import type { AttachmentData, Client } from '../../support/client.js';

@@ -2,7 +2,7 @@ import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
-import { forgetWebhooks } from '../../../src/webhooks/create-webhooks.js';
+import { forgetWebhooks } from '../../../src/webhooks/fan-out.js';
 import { createConfiguredStorage, openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
 import { overrideStorage } from '../../support/override-storage.js';
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { createFirstApiKey } from '../../../src/auth/first-api-key.js';
-import { ApiKeyRow } from '../../../src/database/entities/api-key.js';
+import { createFirstApiKey } from '../../../src/auth/manage-api-keys.js';
+import { ApiKeyRow } from '../../../src/database/entities/organization.js';
 import { whoAmI } from '../../service/auth/key-operations.js';
 import { Client } from '../../support/client.js';
 import { runCommand } from '../../support/run-command.js';

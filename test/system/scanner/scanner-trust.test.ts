@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Scanner, ScanOutcome } from '../../../src/scanner/scanner.js';
-import { ScannerTrust } from '../../../src/scanner/trust.js';
+import { type Scanner, ScannerTrust, type ScanOutcome } from '../../../src/scanner/scanner.js';
 import { eicar } from '../../service/verdicts/gated-scanner.js';
 import { Switchboard } from '../../service/verdicts/switchboard.js';
 import { type Clamd, installClamd, startClamd } from '../../support/clamd.js';

@@ -1,11 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import {
-  OpaAuthorizer,
-  type OpaAuthorizerOptions,
-  type QuestionOutcome,
-} from '../../../src/access/opa-authorizer.js';
-import type { RecordQuestion } from '../../../src/access/record-authorizer.js';
+import { OpaAuthorizer, type OpaAuthorizerOptions } from '../../../src/access/opa-authorizer.js';
+import type { QuestionOutcome, RecordQuestion } from '../../../src/access/record-authorizer.js';
 import type { Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
 import { type Asked, type PolicyServer, startPolicyServer } from '../../service/access/policy-server.js';

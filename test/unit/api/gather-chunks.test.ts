@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gatherChunks } from '../../../src/http/gather-chunks.js';
+import { gatherChunks } from '../../../src/http/read-in-turns.js';
 import { chunked, RawConnection, requestHead } from '../../support/raw-http.js';
 
 const head = requestHead('/', { 'Transfer-Encoding': 'chunked' });

@@ -1,5 +1,5 @@
 import Fastify from 'fastify';
-import { registerMetrics } from '../../../src/http/metrics-route.js';
+import { registerMetrics } from '../../../src/http/status-routes.js';
 
 test('whoever asks for metrics while they are written gets the same, and the next one new ones', async () => {
   let scrapes = 0;

@@ -1,4 +1,4 @@
-import { readNodeId, toNodeId } from '../../../src/graphql/node-ids.js';
+import { readNodeId, toNodeId } from '../../../src/graphql/find-nodes.js';
 
 const organizationId = '01a1fb65-08c0-765b-84f5-8387cfd886fe';
 const keys = [

@@ -1,5 +1,4 @@
-import { checkPolicy } from '../../../src/policies/check-policy.js';
-import { builtInPolicies } from '../../../src/policies/policy.js';
+import { builtInPolicies, checkPolicy } from '../../../src/policies/check-policy.js';
 import { agreeOn } from './agree.js';
 import * as real from './real-files.js';
 

@@ -1,4 +1,4 @@
-import { foldName, nameForms } from '../../../src/database/name-forms.js';
+import { foldName, nameForms } from '../../../src/database/stored-names.js';
 
 /** As the databases compare. */
 const byBytes = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other));

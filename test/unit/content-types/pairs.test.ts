@@ -1,7 +1,11 @@
 import { isSameFormat } from '../../../src/content-types/content-formats.js';
-import type { AcceptedTypes } from '../../../src/content-types/content-type-names.js';
-import { checkDeclared, checkType } from '../../../src/policies/check-policy.js';
-import { builtInPolicies, type Policy } from '../../../src/policies/policy.js';
+import type { AcceptedTypes } from '../../../src/content-types/names.js';
+import {
+  builtInPolicies,
+  checkDeclared,
+  checkType,
+  type Policy,
+} from '../../../src/policies/check-policy.js';
 import { report } from '../../support/report.js';
 import { agreeOn, type Said } from './agree.js';
 import { mediaSamples, textSamples } from './media-samples.js';

@@ -1,6 +1,5 @@
 import { extensionAgrees, typesFor } from '../../../src/content-types/agree-content-type.js';
-import { checkPolicy } from '../../../src/policies/check-policy.js';
-import { builtInPolicies } from '../../../src/policies/policy.js';
+import { builtInPolicies, checkPolicy } from '../../../src/policies/check-policy.js';
 import { report } from '../../support/report.js';
 import { agreeOn } from './agree.js';
 import * as real from './real-files.js';

@@ -3,11 +3,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { parse, validate } from 'graphql';
 import { loadConfig } from '../../../src/config/config.js';
-import { cleanFileName } from '../../../src/content-types/clean-file-name.js';
+import { cleanFileName } from '../../../src/content-types/names.js';
 import { createSchema } from '../../../src/graphql/schema.js';
+import { builtInPolicies } from '../../../src/policies/check-policy.js';
 import { resolvePolicy } from '../../../src/policies/choose-policy.js';
 import { loadPolicies } from '../../../src/policies/load-policies.js';
-import { builtInPolicies } from '../../../src/policies/policy.js';
 import { blocksOf, type DocPage, readPage, readPages, tableOf, unquote } from '../../support/doc-page.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 

@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { createAttachmentUrls, type SignedRequest } from '../../../src/auth/attachment-urls.js';
-import type { UrlMaker } from '../../../src/auth/url-makers.js';
+import {
+  createAttachmentUrls,
+  type SignedRequest,
+  type UrlMaker,
+} from '../../../src/auth/attachment-urls.js';
 
 const now = new Date('2025-11-20T10:00:00.250Z');
 const maker = { keyId: '0190f2d4-0000-7000-8000-00000000000a' };

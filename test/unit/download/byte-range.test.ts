@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { readByteRange } from '../../../src/http/conditional-request.js';
+import { readByteRange } from '../../../src/http/open-body.js';
 
 describe('readByteRange of 10 bytes', () => {
   it.each([

@@ -8,7 +8,7 @@ import type { Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError, errorExtensions, toAttachmentError } from '../../../src/errors.js';
 import { type DownloadDependencies, registerDownload } from '../../../src/http/download.js';
 import type { DownloadableFile } from '../../../src/http/send-file.js';
-import { DownloadPlaces } from '../../../src/limits/download-places.js';
+import { DownloadPlaces } from '../../../src/limits/places.js';
 import { sha256 } from '../../support/sha256.js';
 
 const viewer: Viewer = {

@@ -1,9 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { assertPermitted, contentNeed } from '../../../src/auth/permission-table.js';
-import type { Permission, Viewer } from '../../../src/auth/viewer.js';
+import { assertPermitted, contentNeed, type Permission, type Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
-import { maxDepth, maxValues } from '../../../src/graphql/json-bounds.js';
-import { findLongTexts, longText, maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
+import { longText, maxDepth, maxValues } from '../../../src/graphql/exact-numbers.js';
+import { findLongTexts, maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
 import { report } from '../../support/report.js';
 
 const maxFiles = 3;

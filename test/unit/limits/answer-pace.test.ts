@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { AnswerPace } from '../../../src/limits/answer-pace.js';
+import { AnswerPace } from '../../../src/limits/pace.js';
 
 const limits = { stallTimeoutMs: 40, minBytesPerSecond: 1_024 };
 /** Looks in several times the limit: there are eight in each. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createMemoryRateLimiter } from '../../../src/limits/memory-rate-limiter.js';
+import { createMemoryRateLimiter } from '../../../src/limits/rate-limiter.js';
 
 describe('counts in memory', () => {
   test('are told, and begin anew with each window', async () => {

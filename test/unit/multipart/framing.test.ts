@@ -1,5 +1,5 @@
 import { AttachmentError } from '../../../src/errors.js';
-import { DelimiterScan, readBoundary } from '../../../src/graphql/multipart/delimiter-scan.js';
+import { DelimiterScan, readBoundary } from '../../../src/graphql/multipart/multipart-syntax.js';
 import { formBody } from '../../support/raw-http.js';
 
 describe('DelimiterScan', () => {

@@ -8,12 +8,12 @@ import type { IncomingFile } from '../../../src/graphql/multipart/form-reader.js
 import {
   defaultMultipartLimits,
   type MultipartLimits,
-} from '../../../src/graphql/multipart/multipart-limits.js';
+} from '../../../src/graphql/multipart/multipart-syntax.js';
 import {
   type MultipartHandlers,
   processMultipart,
 } from '../../../src/graphql/multipart/process-multipart.js';
-import { type DrainBounds, defaultDrainBounds, drainRequest } from '../../../src/http/drain-request.js';
+import { type DrainBounds, defaultDrainBounds, drainRequest } from '../../../src/http/admit-request.js';
 
 export interface HashedFile {
   fileName: string | null;

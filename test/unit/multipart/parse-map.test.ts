@@ -1,8 +1,13 @@
 import { GraphQLUpload } from 'graphql-upload-minimal';
 import { AttachmentError } from '../../../src/errors.js';
-import { maxPartNameLength, maxPathSegments } from '../../../src/graphql/multipart/multipart-limits.js';
-import { findUploadSlot, parseMap, placeUploads } from '../../../src/graphql/multipart/parse-map.js';
-import { type GraphqlBody, parseOperations } from '../../../src/graphql/multipart/parse-operations.js';
+import { maxPartNameLength, maxPathSegments } from '../../../src/graphql/multipart/multipart-syntax.js';
+import {
+  findUploadSlot,
+  type GraphqlBody,
+  parseMap,
+  parseOperations,
+  placeUploads,
+} from '../../../src/graphql/multipart/parse-operations.js';
 import { builtInMembers } from './built-in-members.js';
 
 const limits = { maxFiles: 5, maxMapPaths: 10 };

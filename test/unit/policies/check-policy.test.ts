@@ -1,6 +1,5 @@
 import { fault } from '../../../src/errors.js';
-import { checkPolicy } from '../../../src/policies/check-policy.js';
-import { builtInPolicies, type Policy } from '../../../src/policies/policy.js';
+import { builtInPolicies, checkPolicy, type Policy } from '../../../src/policies/check-policy.js';
 
 const policy: Policy = {
   name: 'pictures',

@@ -1,6 +1,6 @@
+import type { Policy } from '../../../src/policies/check-policy.js';
 import { type PolicyQuery, resolvePolicy } from '../../../src/policies/choose-policy.js';
 import type { PolicyBook } from '../../../src/policies/load-policies.js';
-import type { Policy } from '../../../src/policies/policy.js';
 
 const policyNamed = (name: string): Policy => ({
   name,

@@ -1,6 +1,6 @@
 import { crc32, deflateRawSync } from 'node:zlib';
+import { eicarString } from '../../../src/scanner/create-scanner.js';
 import type { Scanner, ScanOutcome } from '../../../src/scanner/scanner.js';
-import { eicarString } from '../../../src/scanner/self-test.js';
 
 export const eicar = Buffer.from(eicarString);
 export const mebibyte = 1_048_576;

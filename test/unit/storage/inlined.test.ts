@@ -3,10 +3,11 @@ import {
   blobIdOf,
   createDocumentKey,
   createInlinedKey,
+  type InlinedBodies,
   isDocumentKey,
   mayBeInlined,
+  withInlined,
 } from '../../../src/storage/document-key.js';
-import { type InlinedBodies, withInlined } from '../../../src/storage/inlined.js';
 import { createMemoryStorage } from '../../../src/storage/memory.js';
 import { describeStorage } from '../../support/storage-contract.js';
 import { get, hour, newKey, put } from '../../support/stored-objects.js';

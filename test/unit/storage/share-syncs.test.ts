@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { shareSyncs } from '../../../src/storage/directories.js';
+import { shareSyncs } from '../../../src/storage/local-disk.js';
 
 /** A sync whose runs end one by one, when the test says so. */
 function createManualSync() {

@@ -4,7 +4,7 @@ import {
   isForbiddenHost,
   isPublicAddress,
   type ResolveName,
-} from '../../../src/webhooks/address-guard.js';
+} from '../../../src/webhooks/check-webhooks.js';
 import {
   createGuardedConnector,
   createGuardedLookup,

@@ -1,8 +1,8 @@
 import { AttachmentError, Faults } from '../../../src/errors.js';
-import type { ResolveName } from '../../../src/webhooks/address-guard.js';
 import {
   type CheckWebhooksDependencies,
   checkWebhooks,
+  type ResolveName,
   type WebhookSubscription,
 } from '../../../src/webhooks/check-webhooks.js';
 

@@ -1,5 +1,5 @@
 import { loadConfig } from '../../../src/config/config.js';
-import { planNext } from '../../../src/webhooks/plan-next.js';
+import { planNext } from '../../../src/webhooks/endpoint-queue.js';
 
 const now = new Date('2026-11-21T12:00:00.250Z');
 const { webhookRetryDelaysMs } = loadConfig({});

@@ -1,0 +1,173 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { type Config, ConfigError, loadConfig } from '../config/config.js';
+import { loadCurrentConfig } from '../wiring/open-stores.js';
+import { describeFault, jsonOption } from './output.js';
+import type { VerifyOptions } from './verify.js';
+
+/** Exit codes. */
+const importStatus = { allWell: 0, refusals: 1, notRun: 2 } as const;
+
+const importHelp = `
+The list has a JSON object a line: id, organizationId, fileName, createdAt, createdBy and one of path and url, and perhaps
+contentType, size, sha256, md5, description, metadata, record, field and position. Prints a line for each that is refused,
+with its number and the reason; nothing of such a line is kept. May be broken off and repeated: attachments that are there,
+or were deleted since, stay as they are.
+
+Exit status: 0 all is there, 1 lines were refused, 2 it could not run to its end.`;
+
+interface GivenImport {
+  from: string;
+  files?: string;
+  tar?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** `claimcheck import`, with exit statuses of its own. */
+export function importCommand(): Command {
+  return new Command('import')
+    .description('Bring attachments of another system, with their ids, dates, creators and places.')
+    .requiredOption('--from <list>', 'the list, a JSON object a line')
+    .option('--files <folder>', 'paths are relative to it; default: the folder of the list')
+    .option('--tar', 'paths are those of a tar archive on standard input')
+    .option('--dry-run', 'read and check everything, and write nothing')
+    .option(...jsonOption)
+    .addHelpText('after', importHelp)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : importStatus.notRun))
+    .action(async (given: GivenImport) => {
+      process.exitCode = await runImport(given);
+    });
+}
+
+/** The first signal stops it after the lines under way; a second one ends it at once. */
+async function runImport({
+  from,
+  files,
+  tar = false,
+  dryRun = false,
+  json = false,
+}: GivenImport): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  try {
+    const config = await loadCurrentConfig();
+    const { importList } = await import('./import.js');
+    const isWell = await importList(config, { from, files: files ?? null, tar, dryRun, json }, stop.signal);
+    return isWell ? importStatus.allWell : importStatus.refusals;
+  } catch (error) {
+    process.stderr.write(`${describeFault(error)}\n`);
+    return importStatus.notRun;
+  }
+}
+
+const moveHelp = `
+The settings say where things are now: the embedded database, and any storage. Bytes are copied first, each read back and
+compared with its digest, and then the rows. Meanwhile a running service answers what only reads, and refuses the rest with
+STORAGE_UNAVAILABLE. Broken off, or repeated, it copies only what is missing or different. So move once while the service
+runs, stop the service, move again what has come since, and start the service with the new settings, and with SIGNING_SECRET
+and WEBHOOK_SECRET as they are in DATA_DIR. While a service runs on the database to move to, nothing is moved.
+
+Exit status: 0 everything is in its new place, 1 some files were missing or damaged where they were, or it failed.`;
+
+interface GivenMove {
+  toStorage?: string;
+  toDatabase?: string;
+}
+
+/** `claimcheck move`, from the embedded database and its files to PostgreSQL and an S3-compatible store. */
+export function moveCommand(): Command {
+  return new Command('move')
+    .description('Copy rows and bytes to another database and storage.')
+    .option('--to-storage <url>', 'as STORAGE_URL, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+    .option('--to-database <url>', 'as DATABASE_URL')
+    .addHelpText('after', moveHelp)
+    .action(async (options: GivenMove) => {
+      const { move } = await import('./move.js');
+      const isWhole = await move({ from: loadConfig(process.env), to: targetOf(options) });
+      if (!isWhole) process.exitCode = 1;
+    });
+}
+
+/** The settings that the service is to run with after the move. */
+function targetOf({ toStorage, toDatabase }: GivenMove): Config {
+  if (toStorage === undefined && toDatabase === undefined) {
+    throw new ConfigError(['--to-storage, --to-database: one of them must say where to move to']);
+  }
+  return loadConfig({
+    ...process.env,
+    ...(toStorage === undefined ? {} : { STORAGE_URL: toStorage }),
+    ...(toDatabase === undefined ? {} : { DATABASE_URL: toDatabase }),
+  });
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Exit codes. */
+const verifyStatus = { allWell: 0, findings: 1, notRun: 2 } as const;
+
+const verifyHelp = `
+Prints a line for each file that is missing, damaged (other bytes than those that came) or orphaned (bytes that no row
+names), then a summary. Changes no file, and may run while the service does: it refuses damaged files from then on, and serves
+them again once they are found whole. Where it stopped, by a signal or a crash, is kept in DATA_DIR for --resume.
+
+Exit status: 0 all is well, 1 there are findings, 2 it could not run to its end.`;
+
+interface GivenVerify {
+  rate: number;
+  resume?: boolean;
+  allOrphans?: boolean;
+  since?: Date;
+  json?: boolean;
+}
+
+/** `claimcheck verify`, with exit statuses of its own. */
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Read all stored files and compare them with what came.')
+    .option('--rate <MiB/s>', 'read no faster than this; 0: as fast as it goes', parseRate, 50)
+    .option('--resume', 'go on where the last run stopped')
+    .option(
+      '--all-orphans',
+      'bytes without a row younger than 24 hours too: uploads under way may be among them',
+    )
+    .option(...jsonOption)
+    .option('--since <date>', 'look for orphans from this day (UTC) on; default: the first start', parseDay)
+    .addHelpText('after', verifyHelp)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : verifyStatus.notRun))
+    .action(async (given: GivenVerify) => {
+      process.exitCode = await runVerify({
+        bytesPerSecond: given.rate * mebibyte,
+        resume: given.resume === true,
+        allOrphans: given.allOrphans === true,
+        since: given.since ?? null,
+        json: given.json === true,
+      });
+    });
+}
+
+/** The first signal stops it at the next chunk, with its place kept; a second one ends it at once. */
+async function runVerify(options: VerifyOptions): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  try {
+    const config = await loadCurrentConfig();
+    const { verify } = await import('./verify.js');
+    const isWell = await verify(config, options, stop.signal);
+    return isWell ? verifyStatus.allWell : verifyStatus.findings;
+  } catch (error) {
+    process.stderr.write(`${describeFault(error)}\n`);
+    return verifyStatus.notRun;
+  }
+}
+
+function parseRate(text: string): number {
+  const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isFinite(rate)) return rate;
+  throw new InvalidArgumentError('It must be a number of MiB a second, such as 50 or 0.5.');
+}
+
+function parseDay(text: string): Date {
+  const day = new Date(/^\d{4}-\d{2}-\d{2}$/.test(text) ? text : Number.NaN);
+  if (!Number.isNaN(day.getTime())) return day;
+  throw new InvalidArgumentError('It must be a day, such as 2026-01-31.');
+}

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs';
+import { chmod, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder that package.json lies in, wherever below it this was compiled to. */
+export function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
+  const above = dirname(folder);
+  return existsSync(join(folder, 'package.json')) || above === folder ? folder : packageRoot(above);
+}
+
+/** Modes of what is made here: nobody but the service's own user gets at it. */
+export const privateFolder = 0o700;
+export const privateFile = 0o600;
+
+const others = 0o077;
+/** Windows has no such modes. */
+const hasModes = process.platform !== 'win32';
+
+export interface OpenToOthers {
+  path: string;
+  /** Octal, such as `755`. */
+  mode: string;
+  reason: string;
+}
+
+/** Whether users other than the owner may do anything with a file or folder of this mode. */
+export const isOpenToOthers = (mode: number): boolean => hasModes && (mode & others) !== 0;
+
+/**
+ * Takes from a file or folder whatever users other than its owner may do with it. Returns why they still may, null if they may
+ * not or there is no such file. Never throws for what the system refuses.
+ */
+export async function closeToOthers(path: string): Promise<OpenToOthers | null> {
+  const before = await modeOf(path);
+  if (before === null || !isOpenToOthers(before)) return null;
+  const refusal = await chmod(path, before & ~others & 0o777).then(
+    () => null,
+    ({ code }: NodeJS.ErrnoException) => code ?? 'unknown',
+  );
+  const after = await modeOf(path);
+  if (after === null || !isOpenToOthers(after)) return null;
+  const reason = refusal === null ? 'the volume keeps no modes' : `the mode cannot be changed (${refusal})`;
+  return { path, mode: (after & 0o777).toString(8), reason };
+}
+
+/** Null where there is no such file. */
+export async function modeOf(path: string): Promise<number | null> {
+  return stat(path).then(
+    ({ mode }) => mode,
+    () => null,
+  );
+}

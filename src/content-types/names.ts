@@ -1,0 +1,227 @@
+import { supportedMimeTypes } from 'file-type';
+import mime from 'mime-types';
+import type { Faults, FaultTypeOf } from '../errors.js';
+import { formats } from './formats.js';
+import { wordsOf } from './media-formats.js';
+
+/** Content types by standard name, each with the extensions it may have: lower case, with their dot. */
+export type AcceptedTypes = ReadonlyMap<string, ReadonlySet<string>>;
+
+export const unknownType = 'application/octet-stream';
+export const plainText = 'text/plain';
+
+/** Names that say nothing of the content. */
+const vagueTypes = new Set([
+  unknownType,
+  'application/binary',
+  'application/data',
+  'application/download',
+  'application/file',
+  'application/force-download',
+  'application/octet',
+  'application/octetstream',
+  'application/save',
+  'application/unknown',
+  'application/x-binary',
+  'application/x-compressed',
+  'application/x-download',
+  'application/x-file',
+  'application/x-force-download',
+  'application/x-octet-stream',
+  'application/x-unknown',
+  'binary/octet-stream',
+  'unknown/unknown',
+]);
+
+const standardNames = new Map(
+  [...Object.keys(mime.extensions), ...Array.from(supportedMimeTypes, withoutParameters)]
+    .toSorted((one, other) => Number(isProvisional(other)) - Number(isProvisional(one)))
+    .map((type) => [established(type), type]),
+);
+
+for (const { type, names } of formats) {
+  for (const name of [type, ...wordsOf(names)]) standardNames.set(established(name), type);
+}
+
+/** Written in the application tree, and yet text. */
+const textApplications = new RegExp(
+  `^application/(?:x-)?(?:${[
+    'bibtex|csh|desktop|graphql|hjson|httpd-php|json5?|json-?lines|jsonl|latex|mbox|ndjson|node|n-quads|n-triples',
+    'ns-proxy-autoconfig|perl|php|python|python-code|ruby|sh|shar|shellscript|sparql-query|sql|subrip|tcl|tex',
+    'texinfo|toml|trig|troff|typescript|xml|xml-dtd',
+  ].join('|')})$`,
+);
+
+/** The one name under which a type is stored: `image/jpg` and `image/pjpeg` are `image/jpeg`. Takes lower case. */
+export function standardType(type: string): string {
+  return standardNames.get(established(type)) ?? type;
+}
+
+/** Is it, or is another name of it, one that a registry or our table has? */
+export function isKnownType(type: string): boolean {
+  return standardNames.has(established(type));
+}
+
+export function isSameType(one: string, other: string): boolean {
+  return standardType(one) === standardType(other);
+}
+
+/** Does a type's name leave open what the content is? */
+export function isVagueType(type: string): boolean {
+  return vagueTypes.has(type);
+}
+
+/** Is content of this type, given by its standard name, text? */
+export function isTextType(type: string): boolean {
+  return /^(?:text|message)\/|\+(?:json|xml|yaml)$|-flat-xml$/.test(type) || textApplications.test(type);
+}
+
+function withoutParameters(type: string): string {
+  return type.toLowerCase().replace(/;.*/, '');
+}
+
+function isProvisional(type: string): boolean {
+  return type.includes('/x-');
+}
+
+function established(type: string): string {
+  return type.replace('/x-', '/');
+}
+
+/** Names as RFC 6838 restricts them, so that `*` is no type. */
+const name = '[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}';
+const mediaType = new RegExp(`^[ \\t]*(${name}/${name})[ \\t]*(?:;\\P{Cc}*)?$`, 'u');
+
+/** `type/subtype` of a media type, in lower case and without its parameters; null where it is not one. */
+export function parseMediaType(text: string): string | null {
+  return mediaType.exec(text)?.[1]?.toLowerCase() ?? null;
+}
+
+const registry = listByExtension();
+
+const invisible = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** The last extension of a name as one reads it: in lower case, with its dot, without invisible characters; '' where there is none. */
+export function extensionOf(fileName: string): string {
+  const name = fileName.replace(invisible, '');
+  const dot = name.lastIndexOf('.');
+  return dot < 0 || dot === name.length - 1 ? '' : name.slice(dot).toLowerCase();
+}
+
+/** The types that an extension stands for, by standard name, the likeliest first; none where it is not known. */
+export function typesOfExtension(extension: string): readonly string[] {
+  return registry.get(extension) ?? [];
+}
+
+function listByExtension(): Map<string, string[]> {
+  const types = new Map<string, Set<string>>();
+  const add = (extension: string, type: string) => {
+    if (isVagueType(type)) return;
+    const known = types.get(extension) ?? new Set();
+    types.set(extension, known.add(standardType(type)));
+  };
+  for (const { type, ext } of formats) for (const extension of wordsOf(ext)) add(extension, type);
+  const ours = new Set(types.keys());
+  const registered = [
+    ...Object.entries(mime.types),
+    ...Object.entries(mime.extensions).flatMap(([type, extensions]) =>
+      extensions.map((one) => [one, type] as const),
+    ),
+  ];
+  for (const [extension, type] of registered) if (!ours.has(`.${extension}`)) add(`.${extension}`, type);
+  for (const { type, also } of formats) for (const extension of wordsOf(also)) add(extension, type);
+  return new Map(Array.from(types, ([extension, known]) => [extension, [...known]]));
+}
+
+/** Why a name is refused: a machine-readable kind and a sentence. */
+export interface NameFault {
+  type: FaultTypeOf<'INVALID_FILE_NAME'>;
+  msg: string;
+}
+
+/**
+ * In characters, which are code points of Unicode, and take up to 1,020 bytes of UTF-8. Nothing is stored under a name, so that no
+ * file system's count of bytes matters.
+ */
+export const maxFileNameLength = 255;
+/** In UTF-16 units, more than a good name comes from: what is longer is not looked at. */
+const maxRawLength = 2_048;
+
+/** C0 and C1 controls and the line and paragraph separators. */
+const controls = /[\p{Cc}\u2028\u2029]/u;
+/** Characters that reorder what is displayed, so that `exe.fdp` may look like `pdf.exe`. */
+const bidiOverrides = /[\u202A-\u202E\u2066-\u2069]/u;
+const loneSurrogates = /\p{Cs}/u;
+/**
+ * Invisible characters that mean nothing in a name. The marks of direction are among them, which systems of right-to-left scripts put
+ * into names unasked, and which reorder no letter. The joiners are not: emoji and scripts need those.
+ */
+const ignorable = /[\u00AD\u061C\u180E\u200B\u200E\u200F\u2060-\u2064\uFEFF]/g;
+const visible = /[^\p{Default_Ignorable_Code_Point}\s.]/u;
+/** Device names of Windows, with any extension or stream. */
+const reservedNames = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:]|$)/i;
+
+/**
+ * Makes a name given by a client safe to store, show and download under: NFC, without invisible characters, without space
+ * around it or dots behind it. A name that would have to be changed beyond that is refused.
+ */
+export function cleanFileName(name: string): { name: string } | { fault: NameFault } {
+  if (name.length > maxRawLength) return { fault: tooLong(name) };
+  const clean = trimEnds(name.replace(ignorable, '').normalize('NFC'));
+  const fault = faultOf(clean, name);
+  return fault ? { fault } : { name: clean };
+}
+
+/** A file part's own name without the folders that some clients send along with it. */
+export function lastPathSegment(name: string): string {
+  return name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
+}
+
+/** Windows drops dots and spaces at the end, and so would show one file for two names. */
+function trimEnds(name: string): string {
+  return name.trimStart().replace(/[\s.]+$/u, '');
+}
+
+function faultOf(clean: string, original: string): NameFault | null {
+  if (controls.test(original)) {
+    return { type: 'control_character', msg: 'The file name has a control character.' };
+  }
+  if (bidiOverrides.test(original)) {
+    const msg = 'The file name has a character that changes the direction of text.';
+    return { type: 'bidi_override', msg };
+  }
+  if (loneSurrogates.test(original)) {
+    return { type: 'lone_surrogate', msg: 'The file name is not valid Unicode.' };
+  }
+  if (/[/\\]/.test(clean) || /^\s*\.{1,2}\s*$/.test(original)) {
+    return { type: 'path', msg: 'The file name must not be a path.' };
+  }
+  if (!visible.test(clean)) {
+    return { type: 'empty', msg: 'The file name is empty, or has only dots, spaces and the like.' };
+  }
+  if (reservedNames.test(clean)) {
+    return { type: 'reserved_name', msg: 'The file name is reserved by an operating system.' };
+  }
+  return charactersIn(clean) > maxFileNameLength ? tooLong(clean) : null;
+}
+
+const charactersIn = (text: string) => [...text].length;
+
+function tooLong(name: string): NameFault {
+  const msg = `The file name has ${charactersIn(name)} characters; at most ${maxFileNameLength} are allowed.`;
+  return { type: 'too_long', msg };
+}
+
+/**
+ * The name that clients will see: the input's, else the file part's own. The input's must be right as it stands; the
+ * part's loses its folders first. Notes a fault and returns '' where neither will do.
+ */
+export function chooseFileName(faults: Faults, given: string | null, ofPart: string | null): string {
+  const name = given ?? (ofPart === null ? '' : lastPathSegment(ofPart));
+  const cleaned = cleanFileName(name);
+  if ('name' in cleaned) return cleaned.name;
+  const { type, msg } = cleaned.fault;
+  const limit = type === 'too_long' ? maxFileNameLength : undefined;
+  faults.add(type, ['input', 'fileName'], msg, { code: 'INVALID_FILE_NAME', limit });
+  return '';
+}
