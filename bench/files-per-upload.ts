@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     const { result } = await session.post('Profiler.takePreciseCoverage');
     const files = result
       .filter(({ functions }) => functions.some(({ ranges }) => ranges.some(({ count }) => count > 0)))
+      .filter(({ url }) => !url.includes('/node_modules/'))
       .flatMap(({ url }) => /\/build\/(src\/.+)\.js$/.exec(url)?.[1] ?? [])
       .sort();
     if (process.argv.includes('--list')) console.log(files.map((file) => `${file}.ts`).join('\n'));

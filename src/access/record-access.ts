@@ -32,12 +32,19 @@ const maxQuestions = 10_000;
  */
 export class RecordAccess {
   readonly #answers = new Map<string, Promise<boolean>>();
+  #made: AccessLoaders | undefined;
 
   constructor(
     private readonly authorizer: RecordAuthorizer,
     private readonly viewer: Viewer,
-    private readonly loaders: AccessLoaders,
+    /** Called when loaders are first needed: many requests need none. */
+    private readonly makeLoaders: () => AccessLoaders,
   ) {}
+
+  get #loaders(): AccessLoaders {
+    this.#made ??= this.makeLoaders();
+    return this.#made;
+  }
 
   /** False: everything is permitted, and nothing is hidden. */
   get isActive(): boolean {
@@ -79,7 +86,7 @@ export class RecordAccess {
   /** The same for a record and every field that it has. */
   async assertMayEditAll(record: RecordRef, loc: Loc): Promise<void> {
     if (!this.isActive) return;
-    const fields = await this.loaders.fieldsOfRecord.load(record);
+    const fields = await this.#loaders.fieldsOfRecord.load(record);
     await this.#assertMayEditEach(
       [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field })),
       loc,
@@ -88,7 +95,7 @@ export class RecordAccess {
 
   /** The same for a record that gives an attachment away, and every field of it that holds that. */
   async assertMayTake(id: string, record: RecordRef, loc: Loc): Promise<void> {
-    const stored = this.isActive ? await this.loaders.attachment.load(id) : null;
+    const stored = this.isActive ? await this.#loaders.attachment.load(id) : null;
     if (!stored) return;
     const places = (await this.#placesOf(stored)).filter((place) => isSameRecord(place.record, record));
     await this.#assertMayEditEach([{ record, field: null }, ...places], loc);
@@ -118,7 +125,7 @@ export class RecordAccess {
 
   /** Whether the viewer is to be told that there is no such attachment. */
   async hides(id: string): Promise<boolean> {
-    return this.isActive && (await this.view(await this.loaders.attachment.load(id))) === null;
+    return this.isActive && (await this.view(await this.#loaders.attachment.load(id))) === null;
   }
 
   /**
@@ -131,7 +138,7 @@ export class RecordAccess {
     where: 'attachment' | 'anywhere' = 'attachment',
   ): Promise<void> {
     if (!this.isActive) return;
-    const stored = await this.view(await this.loaders[where].load(id));
+    const stored = await this.view(await this.#loaders[where].load(id));
     if (!stored) throw notFound(loc);
     if (!stored.attachment.shared) return;
     const places = await this.#placesOf(stored);
@@ -141,7 +148,7 @@ export class RecordAccess {
 
   /** Asks about every place of the attachment beforehand, for what is shown of it after a change. Throws what is undecided. */
   async decidePlaces(id: string): Promise<void> {
-    const stored = this.isActive ? await this.loaders.attachment.load(id) : null;
+    const stored = this.isActive ? await this.#loaders.attachment.load(id) : null;
     const places = stored ? await this.#placesOf(stored) : [];
     throwUndecided(await Promise.allSettled(places.map((place) => this.#ask('view', place))));
   }
@@ -179,14 +186,14 @@ export class RecordAccess {
     if (attachment instanceof TrashedAttachmentRow)
       return attachment.places.map(([type, id, field]) => ({ record: { type, id }, field }));
     const { id: attachmentId, recordType, recordId } = attachment;
-    const links = await this.loaders.linksOfAttachment.load({
+    const links = await this.#loaders.linksOfAttachment.load({
       attachmentId,
       limit: maxPlaces,
       after: null,
       before: null,
       isBackward: false,
     });
-    const fields = await Promise.all(links.map(({ fieldId }) => this.loaders.fieldById.load(fieldId)));
+    const fields = await Promise.all(links.map(({ fieldId }) => this.#loaders.fieldById.load(fieldId)));
     const linked = fields.flatMap((row) =>
       row ? [{ record: { type: row.recordType, id: row.recordId }, field: row.name }] : [],
     );

@@ -81,7 +81,7 @@ export function hasText(sql: Parameters, column: string, text: string): string {
 }
 
 /** The conditions on `attachments a`, of this organization, that the filter describes. */
-export function conditionsOf(filter: AttachmentFilter, sql: Parameters, organizationId: string): string[] {
+function conditionsOf(filter: AttachmentFilter, sql: Parameters, organizationId: string): string[] {
   return Object.entries(conditions).flatMap(([name, condition]) => {
     const value = filter[name as keyof AttachmentFilter];
     return value === undefined ? [] : (condition as Condition<unknown>)(sql, value, organizationId);

@@ -117,8 +117,9 @@ async function examineWords(
   viewer: Viewer,
   input: CreationInput,
 ): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
-  const { metadata, idempotencyKey, webhooks } = input;
-  const descriptionHtml = checkDescription(faults, await renderDescription(renderer, viewer, input));
+  const { description, metadata, idempotencyKey, webhooks } = input;
+  const rendered = description === null ? null : await renderDescription(renderer, viewer, input);
+  const descriptionHtml = rendered && checkDescription(faults, rendered);
   checkMetadata(faults, metadata);
   checkPlace(faults, input);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);

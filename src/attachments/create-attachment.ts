@@ -149,7 +149,7 @@ const contentFaults: ReadonlySet<AttachmentErrorCode> = new Set([
 ]);
 
 /** Throws what the content has been refused with; a fault of the content together with all others of the input. */
-export async function refuseWithAll(
+async function refuseWithAll(
   deps: CheckCreationDependencies,
   viewer: Viewer,
   { content: { base64, dataUrl }, ...input }: CreationInput & { content: ContentInput },

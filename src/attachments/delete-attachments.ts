@@ -83,7 +83,7 @@ export interface Discarded extends Omit<Deletion, 'stored'> {
  * Deletes locked attachments, or puts them into the trash, inside the caller's transaction. Returns what is to be published, and
  * the keys of bytes that are to be removed, after it.
  */
-export async function discard(
+async function discard(
   deps: DeleteRowsDependencies & Pick<DeleteAttachmentDependencies, 'clock' | 'trashMs'>,
   manager: EntityManager,
   viewer: Viewer,

@@ -147,7 +147,7 @@ export function noteName(faults: Faults, found: readonly PolicyFault[]): void {
  * The policies of all places of an attachment, each once. Where there is none any more, nothing is held against what is there
  * already.
  */
-export async function policiesOf(
+async function policiesOf(
   manager: EntityManager,
   policies: PolicyBook,
   { id: attachmentId, organizationId, recordType }: AttachmentRow,

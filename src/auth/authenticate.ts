@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
 import { type NetworkRate, networksOf } from '../limits/networks.js';
-import { principalKey, type Rate, type RateLimiter, rateLimited } from '../limits/rate-limiter.js';
+import { principalKey } from '../limits/places.js';
+import { type Rate, type RateLimiter, rateLimited } from '../limits/rate-limiter.js';
+import { hashApiKey, type KeyUsage, type KnownKeys } from './api-keys.js';
 import { TokenRefusal } from './verify-token.js';
 import type { Viewer } from './viewer.js';
 
@@ -96,10 +98,7 @@ export interface Login {
  * behind the same proxy, and nobody can keep the database busy by guessing. No more credentials of an address are looked at
  * at once than may still be bad: guesses that come together are counted one by one like any others.
  */
-export function guardLogins(
-  authenticate: Authenticate,
-  failures: NetworkRate,
-): (login: Login) => Promise<Viewer> {
+function guardLogins(authenticate: Authenticate, failures: NetworkRate): (login: Login) => Promise<Viewer> {
   const good = new LRUCache<string, true>(rememberedGood);
   const turns = new Turns(failures);
   return async ({ authorization, address }) => {
@@ -196,4 +195,19 @@ function end(attempts: Attempts): void {
   attempts.underWay -= 1;
   attempts.ended += 1;
   for (const resume of attempts.waiting.splice(0)) resume();
+}
+
+interface KeyDependencies {
+  keys: KnownKeys;
+  usage: KeyUsage;
+}
+
+/** The viewer of a key; null if it is unknown, revoked or expired. */
+export function createIdentifyKey({ keys, usage }: KeyDependencies): Identify {
+  return async (key) => {
+    const known = await keys.byHash(hashApiKey(key));
+    if (!known) return null;
+    usage.note(known.id);
+    return known.viewer;
+  };
 }

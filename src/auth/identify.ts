@@ -8,25 +8,9 @@ import { OrganizationRow, PrincipalRow } from '../database/entities/organization
 import { insertRow } from '../database/insert-row.js';
 import { toId } from '../database/typeorm.js';
 import { isOrganizationId } from '../storage/document-key.js';
-import { hashApiKey, type KeyUsage, type KnownKeys } from './api-keys.js';
 import type { Identify } from './authenticate.js';
 import { clockSkewSeconds, TokenRefusal, type VerifyToken } from './verify-token.js';
 import { toPermissions, type Viewer } from './viewer.js';
-
-interface KeyDependencies {
-  keys: KnownKeys;
-  usage: KeyUsage;
-}
-
-/** The viewer of a key; null if it is unknown, revoked or expired. */
-export function createIdentifyKey({ keys, usage }: KeyDependencies): Identify {
-  return async (key) => {
-    const known = await keys.byHash(hashApiKey(key));
-    if (!known) return null;
-    usage.note(known.id);
-    return known.viewer;
-  };
-}
 
 /** How long a token's signature counts as verified, unless it expires before. */
 const cacheMs = 60_000;
@@ -138,7 +122,7 @@ async function writeRows(
 }
 
 /** The id of the organization that somebody else calls by this text, the same as a claim and on the command line; null where it cannot be one. */
-export function toOrganizationId(text: string): string | null {
+function toOrganizationId(text: string): string | null {
   return isOrganizationId(text) ? toId(text) : null;
 }
 

@@ -154,7 +154,7 @@ export class TokenRefusal extends AttachmentError {
 }
 
 /** The refusal for an error of `jose`; null if the token is not to blame, as for keys that cannot be fetched. */
-export function toTokenRefusal(error: unknown): TokenRefusal | null {
+function toTokenRefusal(error: unknown): TokenRefusal | null {
   if (error instanceof TokenRefusal) return error;
   if (error instanceof errors.JWTExpired) return new TokenRefusal('token_expired', { cause: error });
   if (error instanceof errors.JWTClaimValidationFailed) return claimRefusal(error);

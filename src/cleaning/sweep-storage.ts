@@ -183,7 +183,7 @@ export function* hoursBetween(from: Date, until: Date): Generator<Date> {
 }
 
 /** The fewest partitions from the beginning of an hour up to that of another: days, and hours beside them. */
-export function* partitionsBetween(from: Date, until: Date): Generator<string> {
+function* partitionsBetween(from: Date, until: Date): Generator<string> {
   for (let at = from.getTime(); at < until.getTime(); ) {
     const isDay = at % dayMs === 0 && at + dayMs <= until.getTime();
     yield isDay ? dayPartition(new Date(at)) : hourPartition(new Date(at));

@@ -67,7 +67,7 @@ export function storeOrigin({ bucket, endpoint, region, pathStyle }: S3Address):
 const parameters = ['endpoint', 'region', 'pathStyle'];
 
 /** Reads `s3://bucket/prefix?endpoint=…&region=…&pathStyle=true`. Throws an Error that says what is wrong with it. */
-export function parseS3Url(text: string): S3Address {
+function parseS3Url(text: string): S3Address {
   const url = new URL(text);
   const { hostname: bucket, searchParams, username, password, port, hash } = url;
   const unknown = [...searchParams.keys()].filter((name) => !parameters.includes(name));

@@ -153,7 +153,7 @@ const tagged: readonly [RegExp, string][] = [
 const maxTags = 4;
 
 /** The format of sound that begins with an ID3 tag; null if it does not. */
-export async function typeBehindTags(sample: ContentSample): Promise<string | null> {
+async function typeBehindTags(sample: ContentSample): Promise<string | null> {
   let at = 0;
   for (let count = 0; count < maxTags; count++) {
     const size = tagSize(await sample.bytes(at, 10));
@@ -178,7 +178,7 @@ function tagSize(header: Buffer | null): number | null {
 const maxPadding = 64 * 1024;
 
 /** Are there two frames of MPEG audio, one behind the other, or one at the end, whatever comes before them? */
-export async function hasMpegFrames(sample: ContentSample): Promise<boolean> {
+async function hasMpegFrames(sample: ContentSample): Promise<boolean> {
   const { head } = sample;
   const isPadding = head.length < sample.size && head.every((byte) => byte === 0);
   const bytes = isPadding ? await sample.bytes(0, maxPadding) : head;

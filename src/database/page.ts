@@ -175,7 +175,7 @@ const textual = /^[^\0\p{Cs}]*$/u;
 const isStorable = (value: unknown): value is string => typeof value === 'string' && textual.test(value);
 
 /** Throws BAD_USER_INPUT, for the argument `name`, if `encodeCursor` has not made it for this order, of values of this kind. */
-export function decodeCursor(
+function decodeCursor(
   order: string,
   cursor: string,
   name: 'after' | 'before',

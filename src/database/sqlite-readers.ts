@@ -149,7 +149,7 @@ interface Statement {
  * A connection for reading. It runs one statement at a time, so that those that wait hold no thread, and interrupts one that
  * takes too long: the error's code is then SQLITE_INTERRUPT.
  */
-export class TimedConnection extends PreparingDatabase {
+class TimedConnection extends PreparingDatabase {
   readonly #limitMs: number;
   readonly #waiting: Statement[] = [];
   #isBusy = false;

@@ -11,7 +11,7 @@ export import Column = typeorm.Column;
 export import DataSource = typeorm.DataSource;
 export import Entity = typeorm.Entity;
 export import EntityManager = typeorm.EntityManager;
-export import Equal = typeorm.Equal;
+import Equal = typeorm.Equal;
 export import ForeignKey = typeorm.ForeignKey;
 export import In = typeorm.In;
 export import Index = typeorm.Index;
@@ -61,9 +61,6 @@ export const at = (instant: Date) => Equal(instant.getTime()) as unknown as Inst
 
 /** For `where`: earlier than this. */
 export const before = (instant: Date) => LessThan(instant.getTime()) as unknown as InstantOperator;
-
-/** For `where`: later than this. */
-export const after = (instant: Date) => MoreThan(instant.getTime()) as unknown as InstantOperator;
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -22,7 +22,7 @@ export interface WaitingEvent {
 const columns = 'organization_id, attachment_id, action, event, created_at';
 
 /** Events that are told, or moved, by one transaction. */
-export const eventBatch = 100;
+const eventBatch = 100;
 
 export async function hasEvents(read: EntityManager): Promise<boolean> {
   const found = await read.query<unknown[]>('SELECT 1 FROM webhook_events LIMIT 1');

@@ -19,7 +19,7 @@ import type { UnusedTargetLimits } from '../intake/unused-targets.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { AnswerClient, AnswerSpace, HeldSpace } from '../limits/answer-space.js';
 import { networksOf } from '../limits/networks.js';
-import { principalKey } from '../limits/rate-limiter.js';
+import { principalKey } from '../limits/places.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
@@ -197,7 +197,7 @@ export class GraphqlContext {
   }
 
   get access(): RecordAccess {
-    this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, this.loaders);
+    this.madeAccess ??= new RecordAccess(this.deps.recordAuthorizer, this.viewer, () => this.loaders);
     return this.madeAccess;
   }
 

@@ -111,7 +111,7 @@ function stepOf(text: string, container: Container): string | number {
 }
 
 /** Behind the closing quote of the string that begins at `start`. */
-export function endOfString(text: string, start: number): number {
+function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     if (!isEscaped(text, quote)) return quote + 1;
   }
@@ -224,4 +224,27 @@ export const longText = 256 * 1024;
 export function textTooLong(loc: Loc): AttachmentError {
   const msg = `The text has more than ${longText} bytes.`;
   return fault('too_long', loc, msg, { code: 'REQUEST_TOO_LARGE', limit: longText });
+}
+
+/** The places of long texts in a value, such as the arguments of a field. Throws BAD_USER_INPUT for a key that long. */
+export function findLongTexts(value: unknown): Loc[] {
+  const found: Loc[] = [];
+  const path: Loc = [];
+  const search = (part: unknown): void => {
+    if (typeof part === 'string' && part.length > longText) found.push([...path]);
+    if (typeof part !== 'object' || part === null) return;
+    for (const [key, member] of Object.entries(part)) {
+      if (key.length > longText) throw longKey();
+      path.push(Array.isArray(part) ? Number(key) : key);
+      search(member);
+      path.pop();
+    }
+  };
+  search(value);
+  return found;
+}
+
+export function longKey(): AttachmentError {
+  const msg = `A key may have at most ${longText} bytes.`;
+  return fault('key_too_long', ['body'], msg, { message: msg, limit: longText });
 }

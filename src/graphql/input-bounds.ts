@@ -6,6 +6,7 @@ import {
   GraphQLID,
   type GraphQLInputField,
   type GraphQLInputType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   GraphQLString,
   getNamedType,
@@ -17,12 +18,14 @@ import {
 import { maxAttributesBytes } from '../attachments/check-creation.js';
 import { maxDescriptionLength } from '../attachments/descriptions.js';
 import { maxPermissions } from '../auth/manage-api-keys.js';
+import { assertPermitted, needOfOperation } from '../auth/viewer.js';
 import { maxFileNameLength } from '../content-types/names.js';
 import { checkCharacters, Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
+import { findLongTexts, textTooLong } from './exact-numbers.js';
 import { isForeignId } from './input-ids.js';
 
 /** How much one input may hold. */
@@ -195,3 +198,35 @@ function checkValue(faults: Faults, { type: given, place, loc }: Place, value: u
       checkCharacters(faults, value, loc);
   }
 }
+
+/** Puts the table of permissions in front of every operation. Throws where the table lacks one. */
+export function guardRootFields(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    if (type) for (const field of Object.values(type.getFields())) guardField(type, field);
+  }
+}
+
+function guardField(type: GraphQLObjectType, field: AnyField): void {
+  const need = needOfOperation(type.name, field.name);
+  const guard =
+    (inner: Resolve): Resolve =>
+    (source, args, context, info) => {
+      if (need && need !== context.metNeed) assertPermitted(context.viewer, need);
+      assertNoStrayText(args, field.name);
+      return inner(source, args, context, info);
+    };
+  if (field.subscribe) field.subscribe = guard(field.subscribe);
+  field.resolve = guard(field.resolve ?? defaultFieldResolver);
+}
+
+/** A long text is content of a file and nothing else. */
+function assertNoStrayText(args: unknown, fieldName: string): void {
+  for (const path of findLongTexts(args)) {
+    if (contentFields.has(fieldName) && contentPaths.has(path.join('.'))) continue;
+    throw textTooLong(path);
+  }
+}
+
+const contentFields = new Set(['createAttachment', 'replaceContent']);
+
+const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);

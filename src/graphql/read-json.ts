@@ -6,7 +6,9 @@ import {
   assertExactNumbers,
   beginsValue,
   closers,
+  findLongTexts,
   isEscaped,
+  longKey,
   longText,
   maxDepth,
   maxValues,
@@ -206,24 +208,6 @@ function putBack(value: unknown, strings: ReadonlyMap<string, string>): unknown 
   return value;
 }
 
-/** The places of long texts in a value, such as the arguments of a field. Throws BAD_USER_INPUT for a key that long. */
-export function findLongTexts(value: unknown): Loc[] {
-  const found: Loc[] = [];
-  const path: Loc = [];
-  const search = (part: unknown): void => {
-    if (typeof part === 'string' && part.length > longText) found.push([...path]);
-    if (typeof part !== 'object' || part === null) return;
-    for (const [key, member] of Object.entries(part)) {
-      if (key.length > longText) throw longKey();
-      path.push(Array.isArray(part) ? Number(key) : key);
-      search(member);
-      path.pop();
-    }
-  };
-  search(value);
-  return found;
-}
-
 /** Content is a member of an input, or a variable of its own, whatever its name. */
 function assertPlace(path: Loc): void {
   const [first, ...loc] = path;
@@ -238,11 +222,6 @@ function assertPlace(path: Loc): void {
 function tooMuch(): AttachmentError {
   const msg = `The body may have at most ${maxRest} bytes without its contents.`;
   return fault('too_large', ['body'], msg, { limit: maxRest });
-}
-
-function longKey(): AttachmentError {
-  const msg = `A key may have at most ${longText} bytes.`;
-  return fault('key_too_long', ['body'], msg, { message: msg, limit: longText });
 }
 
 function invalidJson(msg = 'The body is not valid JSON.'): AttachmentError {

@@ -79,10 +79,10 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const withoutRoute = ['/attachments'];
 
 /**
- * Refuses requests that no route takes, before their body is read. If there are routes of other methods at the path, the
- * answer is 405 and names them in `Allow`. To be called before the routes are added.
+ * Returns what refuses a request that no route takes. If there are routes of other methods at the path, the answer is 405 and
+ * names them in `Allow`. To be called before the routes are added.
  */
-export function refuseUnrouted(server: FastifyInstance): void {
+export function collectRoutes(server: FastifyInstance) {
   const known = new Map(withoutRoute.map((url) => [url, newPath(url)]));
   server.addHook('onRoute', ({ method, url }) => {
     const methods = [method].flat().filter((name) => name !== 'OPTIONS');
@@ -92,8 +92,7 @@ export function refuseUnrouted(server: FastifyInstance): void {
     known.set(url, path);
     for (const name of methods) path.methods.add(name);
   });
-  server.addHook('onRequest', async ({ is404, url, method }, reply) => {
-    if (!is404) return;
+  return ({ url, method }: FastifyRequest, reply: FastifyReply): never => {
     const [path = ''] = url.split('?', 1);
     const found = [...known.values()].filter(({ pattern }) => pattern.test(path));
     if (found.length === 0) throw new AttachmentError('NOT_FOUND');
@@ -101,7 +100,7 @@ export function refuseUnrouted(server: FastifyInstance): void {
     reply.header('allow', allowed);
     const msg = `${method} is not answered here. This path answers ${allowed}.`;
     throw fault('method_not_allowed', ['method'], msg, { message: msg });
-  });
+  };
 }
 
 /** A path with parameters, as the router writes it: `:name` is one segment, `*` is anything. */
@@ -219,4 +218,10 @@ function lingerUntil(socket: Socket, drained: Promise<void>): void {
     };
   }
   lastDrains.set(socket, drained);
+}
+
+/** The encoding of a request's body; null if it comes as it is. */
+export function encodingOf({ headers }: IncomingMessage): string | null {
+  const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase();
+  return encoding === '' || encoding === 'identity' ? null : encoding;
 }

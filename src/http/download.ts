@@ -4,7 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { toId } from '../database/typeorm.js';
 import { AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/places.js';
-import { principalKey } from '../limits/rate-limiter.js';
+import { principalKey } from '../limits/places.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
 

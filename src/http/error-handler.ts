@@ -34,7 +34,7 @@ function badBody(msg: string, type: FaultTypeOf<'BAD_USER_INPUT'>): AttachmentEr
 const contentType = 'application/json; charset=utf-8';
 
 /** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
-const maxHeaderCount = 1000;
+export const maxHeaderCount = 1000;
 
 /** Retry-After for what is unavailable now. */
 const unavailableSeconds = 5;
@@ -54,9 +54,6 @@ export function registerErrorHandler(server: FastifyInstance): void {
     .on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
       answerClientError(server.log, fault, socket),
     );
-  server.addHook('onRequest', async ({ raw }) => {
-    if (raw.rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
-  });
   server.setErrorHandler<FastifyError | AttachmentError>(async (thrown, request, reply) =>
     answerError(thrown, request, reply),
   );
@@ -126,7 +123,7 @@ function toClientError(thrown: FastifyError | AttachmentError, bodyLimit: number
   return isClients ? badBody('The request is not valid.', 'bad_request') : toAttachmentError(thrown);
 }
 
-function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): AttachmentError {
+export function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): AttachmentError {
   const msg = `The headers may have at most ${limit} ${unit}.`;
   return fault('headers_too_large', ['headers'], msg, { message: msg, limit });
 }

@@ -4,13 +4,13 @@ import type { Admit } from '../auth/authenticate.js';
 import { assertPermitted, contentNeed, isPermitted, type Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { RequestFacts } from '../graphql/context.js';
-import type { ReadMultipart } from '../graphql/read-multipart.js';
+import type { ReadMultipart } from '../graphql/multipart/process-multipart.js';
 import type { ScreenedOperation } from '../graphql/screen-operation.js';
 import type { Intake } from '../intake/intake.js';
 import type { NetworkRate } from '../limits/networks.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/places.js';
-import { admitAnonymous, admitRequest, assertPreflighted } from './admit-request.js';
-import { type ArrivalLimits, ArrivingBody, encodingOf, maxOperation, maxSmallBody } from './arriving-body.js';
+import { admitAnonymous, admitRequest, assertPreflighted, encodingOf } from './admit-request.js';
+import { type ArrivalLimits, ArrivingBody, maxOperation, maxSmallBody } from './arriving-body.js';
 
 export interface GraphqlRequestDependencies {
   admit: Admit;

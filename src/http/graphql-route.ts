@@ -92,7 +92,7 @@ const maxAcceptLength = 500;
  * Answers operations by POST past Apollo Server, which costs a small query a quarter of its time. It answers the first request
  * with each Accept header, so that its content type is known, and whatever is not plainly an operation that can be executed.
  */
-export class DirectAnswers {
+class DirectAnswers {
   readonly #deps: DirectAnswersDependencies;
   readonly #contentTypes = new LRUCache<string, string>({ max: maxAccepts });
 

@@ -112,7 +112,7 @@ export interface PageOptions {
 }
 
 /** Adds a page and the files that it loads. The names of those files change with their content. */
-export async function registerPage(
+async function registerPage(
   server: FastifyInstance,
   { title, url, files, folder, policy, anonymous }: PageOptions,
 ): Promise<void> {

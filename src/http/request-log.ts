@@ -143,3 +143,27 @@ export function loggedRequest({ method, originalUrl }: FastifyRequest) {
   const shown = path.replace(/^(\/(?:uploads|s)\/).*/, '$1').replace(secretLike, '…');
   return { method, path: cutText(shown, maxPath) };
 }
+
+/** One answered request, in terms of which there are only a few. */
+export interface AnsweredRequest {
+  method: string;
+  /** The pattern, such as `/attachments/:id/*`; `none` where no route matched. */
+  route: string;
+  /** `2xx`, and so on. */
+  status: string;
+  seconds: number;
+}
+
+const counted = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
+
+/** Tells of every answer. To be called before the routes are added. */
+export function measureRequests(server: FastifyInstance, observe: (request: AnsweredRequest) => void): void {
+  server.addHook('onResponse', async ({ method, is404, routeOptions }, { statusCode, elapsedTime }) => {
+    observe({
+      method: counted.has(method) ? method : 'other',
+      route: is404 ? 'none' : (routeOptions.url ?? 'none'),
+      status: `${Math.floor(statusCode / 100)}xx`,
+      seconds: elapsedTime / 1_000,
+    });
+  });
+}

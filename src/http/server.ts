@@ -5,16 +5,16 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { AnswerPace, minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
 import {
+  collectRoutes,
   createRequestIds,
   drainRequest,
   dropEmptyCredential,
-  refuseUnrouted,
   traceOf,
   trustProxies,
 } from './admit-request.js';
-import { refuseEncodedBodies } from './arriving-body.js';
+import { refuseEncoding } from './arriving-body.js';
 import { boundConnections, closeUnusedAtStop } from './bound-connections.js';
-import { registerErrorHandler } from './error-handler.js';
+import { headersTooLarge, maxHeaderCount, registerErrorHandler } from './error-handler.js';
 import { gatherChunks, readInTurns } from './read-in-turns.js';
 import { loggedError, loggedRequest, RequestLog, traceRequests } from './request-log.js';
 
@@ -135,8 +135,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     strictPreflight: false,
   });
   registerErrorHandler(server);
-  refuseUnrouted(server);
-  refuseEncodedBodies(server);
+  refuseUnfit(server);
   return server;
 }
 
@@ -156,6 +155,17 @@ function registerAnswerHooks(server: FastifyInstance): void {
   // Before the first connection is closed.
   server.addHook('preClose', async () => {
     isStopping = true;
+  });
+}
+
+/** Refuses what no route takes, before its body is read. One hook: each is a turn of every request. */
+function refuseUnfit(server: FastifyInstance): void {
+  const refuseUnrouted = collectRoutes(server);
+  server.addHook('onRequest', async (request, reply) => {
+    const { rawHeaders, headers } = request.raw;
+    if (rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
+    if (request.is404) refuseUnrouted(request, reply);
+    if (headers['content-encoding'] !== undefined) refuseEncoding(request, reply);
   });
 }
 

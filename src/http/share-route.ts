@@ -103,7 +103,7 @@ a{display:inline-block;padding:.6rem 1.6rem;border-radius:.4rem;background:#1a56
 @media(prefers-color-scheme:dark){body{background:#111;color:#eee}p{color:#aaa}}`;
 
 /** The pages run no script, load nothing and are shown in no frame. */
-export const pagePolicy = [
+const pagePolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
   "base-uri 'none'",
@@ -112,7 +112,7 @@ export const pagePolicy = [
 ].join('; ');
 
 /** A page that tells of a shared file, with a button that downloads it. */
-export function sharePage({ fileName, size, contentType }: DownloadableFile): string {
+function sharePage({ fileName, size, contentType }: DownloadableFile): string {
   const facts = `${sizeText(size)}, ${contentType}`;
   return page(
     fileName,
@@ -123,7 +123,7 @@ export function sharePage({ fileName, size, contentType }: DownloadableFile): st
 }
 
 /** A page that says why there is no file. */
-export function noticePage(message: string): string {
+function noticePage(message: string): string {
   return page('Shared file', `<h1>${escapeText(message)}</h1>`);
 }
 

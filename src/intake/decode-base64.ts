@@ -10,7 +10,7 @@ const equalsSign = 0x3d;
 const nothing = Buffer.alloc(0);
 
 /** INVALID_BASE64; its detail is where the text stands and the offset of the first character that no valid text has there. */
-export class InvalidBase64 extends AttachmentError {
+class InvalidBase64 extends AttachmentError {
   /** `isInLines`: the offset counts line ends already. */
   constructor(
     loc: readonly (string | number)[],

@@ -4,6 +4,7 @@ import { AttachmentError } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { Reservation } from '../quotas/reservations.js';
 import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/document-key.js';
+import type { ReservedSpace } from '../storage/local-disk.js';
 import type { ByteRange, ObjectWriter, Storage } from '../storage/storage.js';
 import { inSpan } from '../tracing.js';
 import type { ContentHash, Hasher } from './hash-content.js';
@@ -24,8 +25,8 @@ export interface IntakeDependencies {
 export interface Inlining {
   /** In bytes; 0 keeps none so. */
   maxSize: number;
-  /** Throws STORAGE_UNAVAILABLE if the database has no room left for it. */
-  assertRoom(): Promise<void>;
+  /** Room that must stay on the disk of the embedded database; null for another database. */
+  reserved: Pick<ReservedSpace, 'assertLeft'> | null;
 }
 
 export interface ContentSource {
@@ -111,9 +112,9 @@ const named = (documentKey: string) => ({ blobId: blobIdOf(documentKey), documen
 const isSmall = ({ maxSize }: Inlining, size: number) => maxSize > 0 && size <= maxSize;
 
 /** A copy, so that few bytes do not keep a whole network buffer in memory. */
-async function inline({ assertRoom }: Inlining, hash: ContentHash, metered: MeteredContent) {
+async function inline({ reserved }: Inlining, hash: ContentHash, metered: MeteredContent) {
   const body = Buffer.concat(metered.lastBatch);
-  await assertRoom();
+  await reserved?.assertLeft();
   const content = await detectContentType({
     ...metered,
     read: async (start, end) => body.subarray(start, end),

@@ -147,11 +147,7 @@ export interface JobPayload {
 }
 
 /** Removes a job that this worker holds; null if another holds it, or none. */
-export async function removeHeld(
-  manager: EntityManager,
-  id: string,
-  lockedBy: string,
-): Promise<JobPayload | null> {
+async function removeHeld(manager: EntityManager, id: string, lockedBy: string): Promise<JobPayload | null> {
   const [row] = await query<{ payload: JobPayload }>(
     manager,
     `WITH gone AS (DELETE FROM ${privateJobs} WHERE id = $1 AND locked_by = $2 RETURNING payload)
@@ -196,7 +192,7 @@ const putBack = `UPDATE ${privateJobs}
   SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)`;
 
 /** Says of a job that runs which one follows. */
-export async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
+async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
   await manager.query(
     `UPDATE ${privateJobs} SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
     [id, JSON.stringify({ next })],

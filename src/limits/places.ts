@@ -1,6 +1,5 @@
 import { type AttachmentError, fault } from '../errors.js';
 import { networksOf, type Shares } from './networks.js';
-import { principalKey } from './rate-limiter.js';
 
 /** An organization, however many credentials it has, gets as much at once as so many clients. */
 export const clientsOfOrganization = 5;
@@ -193,4 +192,9 @@ export class BodyMemory {
     const msg = `JSON bodies of one organization may take ${limit} bytes of memory, and twice as much in all.`;
     throw fault('too_many_bodies', ['body'], msg, { message: msg, limit, retryAfterSeconds: 1 });
   }
+}
+
+/** The key that a principal's requests are counted under. Its id is unique within its organization only. */
+export function principalKey(organizationId: string, principalId: string): string {
+  return `${organizationId}/${principalId}`;
 }

@@ -38,13 +38,8 @@ export function rateLimited(
   return fault(type, ['headers', 'authorization'], msg, { message: msg, limit, retryAfterSeconds });
 }
 
-/** The key that a principal's requests are counted under. Its id is unique within its organization only. */
-export function principalKey(organizationId: string, principalId: string): string {
-  return `${organizationId}/${principalId}`;
-}
-
 /** A limiter of the library, whatever it keeps its counts in, as our port. `clock` is what clients are told the time by. */
-export function adaptRateLimiter(limiter: RateLimiterAbstract, clock: () => Date): RateLimiter {
+function adaptRateLimiter(limiter: RateLimiterAbstract, clock: () => Date): RateLimiter {
   const toRate = ({ consumedPoints, msBeforeNext }: RateLimiterRes): Rate => ({
     limit: limiter.points,
     remaining: Math.max(0, limiter.points - consumedPoints),

@@ -216,7 +216,7 @@ export interface LinkPlan {
 }
 
 /** `current` is what the field holds, `given` what the caller named; neither holds an id twice. */
-export function planLinks(mode: LinkMode, current: readonly string[], given: readonly string[]): LinkPlan {
+function planLinks(mode: LinkMode, current: readonly string[], given: readonly string[]): LinkPlan {
   const next = nextLinks(mode, current, given);
   const before = new Set(current);
   const after = new Set(next);

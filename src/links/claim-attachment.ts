@@ -70,7 +70,7 @@ export async function claimAttachment(
 }
 
 /** Throws what the policy of a place does not accept of an attachment that is new to it. */
-export async function assertAccepted(
+async function assertAccepted(
   manager: EntityManager,
   viewer: Viewer,
   policy: Policy,

@@ -92,7 +92,7 @@ const patience = 5;
 class TimeIsUp extends Error {}
 
 /** A thread that renders one text at a time. One that takes too long costs the thread its life; see `isOver`. */
-export class MarkdownThread {
+class MarkdownThread {
   readonly #worker: Worker;
   readonly #limitMs: number;
   readonly #started: Promise<unknown>;

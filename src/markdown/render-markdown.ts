@@ -128,7 +128,7 @@ export interface TreeNode {
 }
 
 /** Thrown while a description is rendered. */
-export class Unrenderable extends Error {
+class Unrenderable extends Error {
   constructor(readonly fault: RenderingFault) {
     super(fault);
   }
@@ -151,7 +151,7 @@ const thematicBreak = /^[ \t]*([*-])[ \t]*(?:\1[ \t]*)+$/;
  * Throws `too_deep` for a line that opens more quotes and lists than may be nested. The parser needs memory by the square of
  * their number, and does not end by itself before it has run out of stack.
  */
-export function limitMarkers(markdown: string): void {
+function limitMarkers(markdown: string): void {
   for (const line of markdown.split(/[\r\n]/)) {
     let count = 0;
     marker.lastIndex = 0;
@@ -169,7 +169,7 @@ const shortestCell = 10;
  * Throws for a document that is nested too deeply, or whose HTML is sure to be too long: rows of a table are filled up to the
  * width of its head, and what a definition says is repeated at each reference. To be asked before any of that is made.
  */
-export function limitMarkdown(root: TreeNode): void {
+function limitMarkdown(root: TreeNode): void {
   const definitions = new Map<string, number>();
   const references: string[] = [];
   let length = 0;
@@ -185,7 +185,7 @@ export function limitMarkdown(root: TreeNode): void {
 }
 
 /** Throws for a tree of HTML whose text is sure to be too long. */
-export function limitHtml(root: TreeNode): void {
+function limitHtml(root: TreeNode): void {
   let length = 0;
   for (const [{ tagName = '', properties = {}, value = '' }] of walk(root, () => false)) {
     length += tagName.length + value.length;

@@ -42,7 +42,7 @@ export interface ReceiptKeys {
 }
 
 /** The keys of this JWK set. The first signs and must have its private part. Throws for anything else. */
-export function parseReceiptKeys(text: string): ReceiptKeys {
+function parseReceiptKeys(text: string): ReceiptKeys {
   const { keys } = keySet.parse(JSON.parse(text));
   const [key] = keys;
   if (key?.d === undefined) throw new Error('The first key has no private part.');

@@ -116,9 +116,9 @@ export async function verifyReceipt(text: string, known: readonly PublicKey[]): 
 }
 
 /** The type of the JWS in its header. */
-export const erasureType = 'claimcheck-erasure+jws';
+const erasureType = 'claimcheck-erasure+jws';
 
-export const erasureContents = z.object({
+const erasureContents = z.object({
   /** The service's public URL, if it has a fixed one. */
   iss: z.string(),
   /** Seconds since 1970 at which the statement was signed. */

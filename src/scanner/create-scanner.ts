@@ -112,7 +112,7 @@ export class ClamdScanner implements Scanner {
  * The chunks of `content` up to its end or until `stop` is aborted, be it in the middle of waiting for a chunk. Throws what
  * `content` throws. Leaving the loop early releases the content, without waiting for one that hangs.
  */
-export async function* takeUntil(
+async function* takeUntil(
   content: AsyncIterable<Uint8Array>,
   stop: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
@@ -155,7 +155,7 @@ const archiveDepth = 1_000;
 let archive: Uint8Array | null = null;
 
 /** Throws unless `scanner` finds the EICAR test file. */
-export async function assertFindsEicar(scanner: Scanner, signal: AbortSignal): Promise<void> {
+async function assertFindsEicar(scanner: Scanner, signal: AbortSignal): Promise<void> {
   const outcome = await scanner.scan(only(Buffer.from(eicarString)), signal);
   if (outcome.outcome === 'infected') return;
   throw new Error(`${scanner.name} does not find the EICAR test file: ${describe(outcome)}.`);
@@ -166,7 +166,7 @@ export async function assertFindsEicar(scanner: Scanner, signal: AbortSignal): P
  * limits are not known and such a file may be large; the same switch of clamd (`AlertExceedsMax`) decides on archives
  * that are too deep, and one of those takes 20 KiB and a few milliseconds.
  */
-export async function assertAdmitsLimits(scanner: Scanner, signal: AbortSignal): Promise<void> {
+async function assertAdmitsLimits(scanner: Scanner, signal: AbortSignal): Promise<void> {
   archive ??= deepArchive();
   const outcome = await scanner.scan(only(archive), signal);
   if (outcome.outcome !== 'clean') return;

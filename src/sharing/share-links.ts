@@ -36,7 +36,7 @@ export interface CreateShareLink {
 }
 
 /** Links of one attachment, ended ones included. */
-export const maxShareLinks = 1_000;
+const maxShareLinks = 1_000;
 
 /** 256 random bits, so one fast hash is enough: there is nothing to guess. */
 const newToken = () => randomBytes(32).toString('base64url');

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { privateFolder } from '../config/paths.js';
 import { AttachmentError } from '../errors.js';
-import { systemCode } from './storage.js';
+import { systemCode, toStorageFault } from './storage.js';
 
 /** The directories from `root` down, made so that they, and the names in them, survive a power cut. */
 export class Directories {
@@ -142,7 +142,7 @@ export class ReservedSpace {
   }
 
   async #ask(now: number): Promise<void> {
-    const { blocks, bavail, bsize } = await statfs(this.#directory);
+    const { blocks, bavail, bsize } = await onMedium(() => statfs(this.#directory));
     // Some network file systems know no sizes and say 0 for all of them.
     if (blocks > 0 && bavail * bsize < this.#bytes)
       throw new AttachmentError('STORAGE_UNAVAILABLE', {
@@ -189,5 +189,14 @@ export class EarlyFlush {
     this.#flushes = Promise.all([this.#flushes, flush]);
     // A failure is met at the end.
     this.#flushes.catch(() => {});
+  }
+}
+
+/** Does `work` on the file system; what the system refuses becomes STORAGE_UNAVAILABLE with the refusal as its cause. */
+export async function onMedium<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toStorageFault(error);
   }
 }

@@ -5,14 +5,13 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { privateFile } from '../config/paths.js';
 import { AttachmentError } from '../errors.js';
-import { EarlyFlush } from './local-disk.js';
+import { EarlyFlush, onMedium } from './local-disk.js';
 import { type LocalWriterDependencies, writeAll } from './local-writer.js';
 import {
   type ByteRange,
   type GrowingObjects,
   type GrowingWriter,
   type Growth,
-  onMedium,
   systemCode,
   toStorageFault,
 } from './storage.js';

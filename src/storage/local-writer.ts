@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { privateFile } from '../config/paths.js';
-import { type Directories, EarlyFlush, type ReservedSpace } from './local-disk.js';
-import { AlreadyStored, type ObjectWriter, onMedium, systemCode } from './storage.js';
+import { type Directories, EarlyFlush, onMedium, type ReservedSpace } from './local-disk.js';
+import { AlreadyStored, type ObjectWriter, systemCode } from './storage.js';
 
 /** Bytes that are sent to the disk at a time. */
 const flushInterval = 32 * 1024 * 1024;

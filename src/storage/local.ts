@@ -9,14 +9,13 @@ import {
   isPartition,
   mayBeGrowing,
 } from './document-key.js';
-import { Directories, ReservedSpace, usualReserve } from './local-disk.js';
+import { Directories, onMedium, ReservedSpace, usualReserve } from './local-disk.js';
 import { growingNameOf, LocalGrowing, nullWhereMissing, readFileRange } from './local-growing.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
 import {
   type ByteRange,
   type CreateOptions,
   type ObjectWriter,
-  onMedium,
   type Storage,
   systemCode,
   toStorageFault,

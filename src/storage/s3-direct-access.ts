@@ -105,7 +105,7 @@ const minPartSize = 5 * 1024 * 1024;
 const maxParts = 10_000;
 
 /** Multipart uploads whose parts clients send by presigned URLs, each straight to where the object will lie. */
-export class S3DirectParts implements DirectParts {
+class S3DirectParts implements DirectParts {
   readonly #client: S3Client;
   readonly #objectOf: (key: string) => { Bucket: string; Key: string };
 

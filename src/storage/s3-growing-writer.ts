@@ -60,8 +60,7 @@ function writePlace({ parts, ...place }: StorePlace): string {
   return JSON.stringify({ ...place, parts: parts.map(({ tag, size }) => [tag, size]) });
 }
 
-export const sizeOfParts = (parts: readonly StoredPart[]): number =>
-  parts.reduce((sum, { size }) => sum + size, 0);
+const sizeOfParts = (parts: readonly StoredPart[]): number => parts.reduce((sum, { size }) => sum + size, 0);
 
 export interface S3GrowingWriterDependencies {
   client: S3Client;

@@ -202,15 +202,6 @@ export interface DirectDownload {
   validity: Validity;
 }
 
-/** Does `work` on the file system; what the system refuses becomes STORAGE_UNAVAILABLE with the refusal as its cause. */
-export async function onMedium<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toStorageFault(error);
-  }
-}
-
 /** Faults of the medium become STORAGE_UNAVAILABLE; anything else, such as a mistake of ours, stays what it is. */
 export function toStorageFault(error: unknown): Error {
   if (isSystemError(error)) return new AttachmentError('STORAGE_UNAVAILABLE', { cause: error });

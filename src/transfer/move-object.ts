@@ -22,7 +22,7 @@ export type MovedObject = 'copied' | 'present' | 'missing' | 'damaged';
 const chunkSize = 1024 * 1024;
 
 /** Copies one object, unless the target has it already, and reads it back: what is told to be there has been seen there. */
-export async function moveObject(
+async function moveObject(
   source: Pick<Storage, 'read'>,
   target: Pick<Storage, 'read' | 'create'>,
   object: ObjectToMove,

@@ -157,7 +157,7 @@ export async function* readBatches(manager: EntityManager, table: EntityMetadata
 }
 
 /** Those rows of `manager`'s that have the keys of `rows`, by `keyOf`. */
-export async function readSame(
+async function readSame(
   manager: EntityManager,
   table: EntityMetadata,
   rows: readonly Row[],
@@ -168,10 +168,10 @@ export async function readSame(
   return new Map(found.map((row) => [keyOf(table, row), row]));
 }
 
-export function keyOf(table: EntityMetadata, row: Row): string {
+function keyOf(table: EntityMetadata, row: Row): string {
   return JSON.stringify(keyNames(table).map((name) => row[name]));
 }
 
-export function keyWhere(table: EntityMetadata, row: Row): Row {
+function keyWhere(table: EntityMetadata, row: Row): Row {
   return Object.fromEntries(keyNames(table).map((name) => [name, row[name]]));
 }

@@ -138,7 +138,7 @@ export async function announceVerdict(
  * Counts the contents over an approved blob that have waited for it, and makes them current. Returns the attachments, each as it
  * would be with such a content, of which it is not the current one: rejected, or older than one that was approved before.
  */
-export async function judgeVersions(
+async function judgeVersions(
   manager: EntityManager,
   { id: blobId, organizationId, verdict }: BlobRow,
   { now, maxVersions }: { now: Date; maxVersions: number },

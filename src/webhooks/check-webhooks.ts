@@ -150,7 +150,7 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /** The address that a URL's host is written as, without brackets; null where it is a name. */
-export function literalAddress(hostname: string): string | null {
+function literalAddress(hostname: string): string | null {
   const bare = hostname.replace(/^\[(.*)\]$/, '$1');
   return isIP(bare) === 0 ? null : bare;
 }

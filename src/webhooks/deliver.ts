@@ -172,7 +172,7 @@ const longestBookingMs = 120_000;
  * moment where the origin is brisk, and is sent away otherwise, each with a time to come back at: one after the other, at the
  * pace at which the origin answers. So others do not notice a long row at a dead receiver, which costs next to nothing.
  */
-export class OriginTurns {
+class OriginTurns {
   readonly #origins = new Map<string, Origin>();
 
   /** Runs `work` once it is `origin`'s turn, or says in how many milliseconds to come back. */

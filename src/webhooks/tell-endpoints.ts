@@ -194,7 +194,7 @@ const toldDetails = [
 /**
  * The messages of an audit event: none if nobody is told of such, two if it brings content that has its verdict already.
  */
-export function composeMessages(waiting: WaitingEvent): EndpointMessage[] {
+function composeMessages(waiting: WaitingEvent): EndpointMessage[] {
   const told = JSON.parse(waiting.event) as ToldEvent;
   return namesOf(waiting.action, told).map((event) => ({ event, body: composeBody(event, waiting, told) }));
 }

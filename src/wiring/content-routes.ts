@@ -54,8 +54,9 @@ export function addContentRoutes(server: FastifyInstance, config: Config, deps: 
 }
 
 function accessOf({ recordAuthorizer, database }: ContentDependencies, viewer: Viewer): RecordAccess {
-  const loaders = createAccessLoaders(beforeLists(database), database.read, viewer);
-  return new RecordAccess(recordAuthorizer, viewer, loaders);
+  return new RecordAccess(recordAuthorizer, viewer, () =>
+    createAccessLoaders(beforeLists(database), database.read, viewer),
+  );
 }
 
 async function findMaker(

@@ -10,9 +10,10 @@ import {
   type Authenticate,
   createAdmit,
   createAuthenticate,
+  createIdentifyKey,
   type Identify,
 } from '../auth/authenticate.js';
-import { createEnsureUser, createIdentifyKey, createIdentifyToken } from '../auth/identify.js';
+import { createEnsureUser, createIdentifyToken } from '../auth/identify.js';
 import { createTokenVerifier, type TokenFault, TokenRefusal } from '../auth/verify-token.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';

@@ -19,7 +19,7 @@ import { keepReceiptKeys, type ReceiptKeys, readReceiptKeys } from '../receipts/
 import { type InlinedBodies, withInlined } from '../storage/document-key.js';
 import { createLocalStorage } from '../storage/local.js';
 import { ReservedSpace, usualReserve } from '../storage/local-disk.js';
-import { onMedium, type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 import { makeWebhookSecret } from '../webhooks/post-webhook.js';
 import type { Metrics } from './metrics.js';
 
@@ -57,11 +57,8 @@ export const inlinedBodies = ({ read }: Pick<Database, 'read'>): InlinedBodies =
 export function configuredInlining(
   config: Pick<Config, 'inlineMaxBytes' | 'postgres' | 'dataDirectory'>,
 ): Inlining {
-  const reserved = new ReservedSpace(config.dataDirectory, usualReserve);
-  return {
-    maxSize: config.inlineMaxBytes,
-    assertRoom: config.postgres ? async () => undefined : () => onMedium(() => reserved.assertLeft()),
-  };
+  const reserved = config.postgres ? null : new ReservedSpace(config.dataDirectory, usualReserve);
+  return { maxSize: config.inlineMaxBytes, reserved };
 }
 
 /** The storage that the settings name, for objects alone. */

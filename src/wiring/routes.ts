@@ -15,8 +15,8 @@ import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
 import { answerMemory } from '../graphql/cost/meter-fields.js';
 import { checkVariables } from '../graphql/format-error.js';
+import { createMultipartReader } from '../graphql/multipart/process-multipart.js';
 import { maxJsonBody, readJson } from '../graphql/read-json.js';
-import { createMultipartReader } from '../graphql/read-multipart.js';
 import { createSchema } from '../graphql/schema.js';
 import { createScreen, readOperation, type Screen } from '../graphql/screen-operation.js';
 import { createStreamOperations } from '../graphql/subscriptions/operate-stream.js';
@@ -28,12 +28,8 @@ import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-
 import { registerStreams } from '../http/live-routes.js';
 import { registerDirectUpload } from '../http/open-upload.js';
 import { explorerPath, registerConsole, registerExplorer } from '../http/page-routes.js';
-import {
-  measureRequests,
-  registerHealth,
-  registerMetrics,
-  registerReceiptKeys,
-} from '../http/status-routes.js';
+import { measureRequests } from '../http/request-log.js';
+import { registerHealth, registerMetrics, registerReceiptKeys } from '../http/status-routes.js';
 import { registerTus } from '../http/tus-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
 import { appendToUpload } from '../intake/append-upload.js';
@@ -206,7 +202,7 @@ export interface UploadRouteDependencies
 }
 
 /** Adds the entrances for bytes past GraphQL. One table of requests under way serves all of them. */
-export function addUploads(
+function addUploads(
   server: FastifyInstance,
   { stallTimeoutMs }: Pick<Config, 'stallTimeoutMs'>,
   deps: UploadRouteDependencies,

@@ -73,7 +73,7 @@ function describe({ code, message, details, limit }: ClaimcheckError): string[] 
   return [`${code}: ${message}`, ...faults, ...(limit === undefined ? [] : [`limit: ${limit}`])];
 }
 
-export function statusOf(error: unknown): ExitStatus {
+function statusOf(error: unknown): ExitStatus {
   if (error instanceof UsageError) return exitStatus.wrongUsage;
   if (!(error instanceof ClaimcheckError)) return exitStatus.refused;
   return /^UN(REACHABLE|EXPECTED_ANSWER)$/.test(error.code) ? exitStatus.notReachable : exitStatus.refused;

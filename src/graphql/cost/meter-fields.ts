@@ -15,14 +15,7 @@ import {
 import type { AttachmentError } from '../../errors.js';
 import type { TurnKey, Turns } from '../../limits/turns.js';
 import { weightOf } from './operation-cost.js';
-import {
-  addCosts,
-  type Cost,
-  free,
-  introspectionLimits,
-  type QueryLimits,
-  tooComplex,
-} from './query-limits.js';
+import { type Cost, free, introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
 interface MeteredContext {
   budget: AnswerBudget;
@@ -216,7 +209,8 @@ export class AnswerBudget {
 
   /** Counts what graphql-js adds of the schema; that has limits of its own, which hold before it is executed. */
   addIntrospection({ values, bytes }: Cost): void {
-    this.introspected = addCosts(this.introspected, { values, bytes });
+    const sum = this.introspected;
+    this.introspected = { values: sum.values + values, bytes: sum.bytes + bytes };
     this.fault ??= this.#reserve();
   }
 

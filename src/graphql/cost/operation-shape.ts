@@ -90,7 +90,7 @@ const combine = (one: Shape, other: Shape): Shape => ({
 });
 
 /** Comparisons of two fields or fragments that validation may make of a document: it compares every two in one place. */
-export const maxComparisons = 5_000;
+const maxComparisons = 5_000;
 
 /** Selections that are looked at to count them. */
 const maxSteps = 20_000;
@@ -108,7 +108,7 @@ interface Merged {
  * Whether validation would compare more pairs of a document's fields and fragments than it may. Fields meet in one place where
  * fragments that are spread there select them again, and what is selected of them meets as well.
  */
-export function hasManyComparisons(document: DocumentNode): boolean {
+function hasManyComparisons(document: DocumentNode): boolean {
   return new ComparisonCount(document).isTooHigh();
 }
 

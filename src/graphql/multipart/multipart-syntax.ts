@@ -88,7 +88,7 @@ export function unescapePartName(name: string): string {
 }
 
 /** Whether the name in a part's headers has the form that says its character set and is escaped on its own (RFC 8187). */
-export function hasExtendedName(headers: string): boolean {
+function hasExtendedName(headers: string): boolean {
   const [disposition = ''] = /^content-disposition:(?:[^\r]|\r\n[ \t])*/im.exec(headers) ?? [];
   return /;\s*filename\*=/i.test(disposition.replace(/"(?:[^"\\]|\\.)*"/g, '""'));
 }

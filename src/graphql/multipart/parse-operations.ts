@@ -58,7 +58,7 @@ function isString(value: unknown): value is string {
 export type JsonObject = Record<string, unknown>;
 
 /** True for arrays too: whatever has members. */
-export function isContainer(value: unknown): value is JsonObject {
+function isContainer(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null;
 }
 
@@ -67,7 +67,7 @@ function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** The JSON object that the form field `field` holds, or INVALID_MULTIPART. */
-export function parseJsonObject(field: 'operations' | 'map', text: string): JsonObject {
+function parseJsonObject(field: 'operations' | 'map', text: string): JsonObject {
   const value = parseJson(field, text);
   if (field === 'operations') assertExactNumbers(text);
   if (isJsonObject(value)) return value;

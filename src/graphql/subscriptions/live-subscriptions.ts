@@ -192,7 +192,7 @@ export type Tell = (pieces: readonly Buffer[]) => Promise<void>;
  * Tells one subscriber of changes, each once it has taken the one before. It is for the protocol to wait for and to end, and
  * gives it nothing: the protocol would write each event anew for each subscriber.
  */
-export function tellChanges(
+function tellChanges(
   changes: Changes,
   { events, tell, leave }: { events: Pick<SharedEvents, 'hold'>; tell: Tell; leave: Release },
 ): AsyncIterableIterator<never> {

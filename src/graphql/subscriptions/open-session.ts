@@ -3,8 +3,7 @@ import type { KeyRevocations } from '../../auth/api-keys.js';
 import type { Admit, Authenticate } from '../../auth/authenticate.js';
 import { assertPermitted, subscriptionNeed, type Viewer } from '../../auth/viewer.js';
 import { AttachmentError } from '../../errors.js';
-import { Places, type Release, takeAll } from '../../limits/places.js';
-import { principalKey } from '../../limits/rate-limiter.js';
+import { Places, principalKey, type Release, takeAll } from '../../limits/places.js';
 import type { LiveBounds } from './subscription-places.js';
 
 /** A connection, as the transport gives it. */

@@ -115,7 +115,7 @@ const variables = ['payload', 'variables'];
  * Finds numbers in messages that would be changed. The protocol parses messages by itself, and hands on what it has understood:
  * their text is looked at before, and what is wrong with it is kept until the protocol asks for it.
  */
-export class ExactMessages<Connection extends object> {
+class ExactMessages<Connection extends object> {
   /** By the id of the subscription. */
   readonly #faults = new WeakMap<Connection, Map<string, GraphQLError>>();
 

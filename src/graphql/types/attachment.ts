@@ -41,7 +41,7 @@ export class FormattedText {
   description: "type is an open set ('AR' is the first); unknown types are kept.",
   simpleResolvers: true,
 })
-export class AttachmentMetadata {
+class AttachmentMetadata {
   @Field(() => String, { description: "The kind of the metadata, in the caller's own words." })
   type!: string;
 

@@ -48,7 +48,7 @@ const maxTotalText = maxTotal.toLocaleString('en');
   description: "The place of a page in its list, as in Relay's connections.",
   simpleResolvers: true,
 })
-export class PageInfo {
+class PageInfo {
   @Field(() => Boolean, { description: 'Whether items follow this page.' })
   hasNextPage!: () => Promise<boolean>;
 

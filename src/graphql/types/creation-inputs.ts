@@ -8,7 +8,7 @@ import { idempotent, RecordInput } from './inputs.js';
 const optional = { nullable: true } as const;
 
 @InputType({ description: 'Typed JSON that is kept with an attachment. As JSON it has at most 16 KiB.' })
-export class AttachmentMetadataInput {
+class AttachmentMetadataInput {
   @Field(() => String, { description: "The kind of the metadata, in the caller's own words." })
   type!: string;
 
@@ -26,7 +26,7 @@ export class DigestInput {
 }
 
 @InputType({ description: 'The source of the bytes.' })
-export class AttachmentContentInput {
+class AttachmentContentInput {
   @Field(() => Upload, { nullable: true, description: 'A file part of the same multipart request.' })
   upload?: Promise<Intake> | null;
 
@@ -44,7 +44,7 @@ export class AttachmentContentInput {
 }
 
 @InputType({ description: 'uri: http or https, publicly reachable.' })
-export class WebhookSubscriptionInput {
+class WebhookSubscriptionInput {
   @Field(() => Url, { description: 'The receiver: http or https, publicly reachable.' })
   uri!: URL;
 

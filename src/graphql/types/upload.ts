@@ -9,7 +9,7 @@ import { DigestInput } from './creation-inputs.js';
 import { ExtensionRule, Sharing, UploadProtocol, UploadTargetState } from './enums.js';
 
 @ObjectType({ description: 'A content type that a policy accepts.', simpleResolvers: true })
-export class AcceptedType {
+class AcceptedType {
   @Field(() => String, { description: 'Its registered name, such as application/pdf.' })
   contentType!: string;
 
@@ -58,7 +58,7 @@ export function toUploadPolicy(
 }
 
 @ObjectType({ description: 'A header of an HTTP request.', simpleResolvers: true })
-export class HttpHeader {
+class HttpHeader {
   @Field(() => String, { description: 'Its name.' })
   name!: string;
 

@@ -6,7 +6,7 @@ import { WebhookDelivery, WebhookEvent } from './webhook-delivery.js';
 
 const optional = { nullable: true } as const;
 
-export const WebhookEndpointState = { ENABLED: 'ENABLED', PAUSED: 'PAUSED' } as const;
+const WebhookEndpointState = { ENABLED: 'ENABLED', PAUSED: 'PAUSED' } as const;
 registerEnumType(WebhookEndpointState, {
   name: 'WebhookEndpointState',
   description: 'The states of a webhook endpoint.',
@@ -16,7 +16,7 @@ registerEnumType(WebhookEndpointState, {
   },
 });
 
-export const WebhookPauseReason = { FAILING: 'FAILING', GONE: 'GONE' } as const;
+const WebhookPauseReason = { FAILING: 'FAILING', GONE: 'GONE' } as const;
 registerEnumType(WebhookPauseReason, {
   name: 'WebhookPauseReason',
   description: 'The reasons for which the service pauses an endpoint.',

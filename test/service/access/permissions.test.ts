@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { operationNeeds, type Permission, permissions, routeNeeds } from '../../../src/auth/viewer.js';
 import type { Database } from '../../../src/database/database.js';
-import { createSchema, guardRootFields } from '../../../src/graphql/schema.js';
+import { guardRootFields } from '../../../src/graphql/input-bounds.js';
+import { createSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';

@@ -26,7 +26,7 @@ export class TestedIntake {
         hasher: this.#hasher,
         clock: () => hour,
         leases: { hold() {}, release: async () => {} },
-        inlining: { maxSize: 0, assertRoom: async () => {} },
+        inlining: { maxSize: 0, reserved: null },
         quotas: { of: async () => null },
       },
       { organizationId, content, maxSize: 2 ** 30, fileName: 'a.txt', declaredType: 'text/plain', ...source },

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { assertPermitted, contentNeed, type Permission, type Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
-import { longText, maxDepth, maxValues } from '../../../src/graphql/exact-numbers.js';
-import { findLongTexts, maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
+import { findLongTexts, longText, maxDepth, maxValues } from '../../../src/graphql/exact-numbers.js';
+import { maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
 import { report } from '../../support/report.js';
 
 const maxFiles = 3;

@@ -49,7 +49,7 @@ const bigUpload = () =>
       clock: () => now,
       leases: { hold() {}, release: async () => {} },
       quotas: { of: async () => null },
-      inlining: { maxSize: 0, assertRoom: async () => {} },
+      inlining: { maxSize: 0, reserved: null },
     },
     {
       organizationId,
