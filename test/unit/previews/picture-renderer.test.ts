@@ -109,7 +109,7 @@ describe('the process of pictures', () => {
     const file = join(directory, `fragile-${harm.length}.mjs`);
     await writeFile(
       file,
-      `import { frameHead, readFrames } from '${real}frames.js';
+      `import { frameHead, readFrames } from '${real}preview.js';
        const answer = (header) => process.stdout.write(frameHead(header, 0));
        answer({ isReady: true });
        for await (const { body } of readFrames(process.stdin, 1e9)) {
