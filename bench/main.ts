@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { base64Limits, measureBase64 } from './base64.js';
 import { compare, comparisonLimits } from './compare.js';
+import { consoleLimits, formatConsole, measureConsole } from './console.js';
 import { documentsLimits, formatDocumentsMemory, measureDocumentsMemory } from './documents-memory.js';
 import { measureEngines } from './engines.js';
 import { measureFanOut } from './fan-out.js';
@@ -49,6 +50,7 @@ const others: Record<string, () => Promise<Limit[]>> = {
   start: async () => [startLimit(await measureStart(options.quick ? 1 : 3))],
   settings: () => measureSettings(rounds),
   pages: runPages,
+  console: runConsole,
   growth: runGrowth,
   stalls: runStalls,
   'documents-memory': runDocumentsMemory,
@@ -87,6 +89,13 @@ async function runPages(): Promise<Limit[]> {
   const timings = await measurePages(counts, options.quick ? 4 : 20);
   console.log(`\n${formatPages(timings, counts)}`);
   return pageLimits(timings);
+}
+
+async function runConsole(): Promise<Limit[]> {
+  const counts = { few: 1000, many: options.quick ? 100_000 : 1_000_000 };
+  const timings = await measureConsole(counts, rounds);
+  console.log(`\n${formatConsole(timings, counts)}`);
+  return consoleLimits(timings);
 }
 
 async function runGrowth(): Promise<Limit[]> {
