@@ -16,7 +16,7 @@ const views = [
   { name: 'files by name', query: '?order=byName', row: '.rows .row' },
   { name: 'files called "invoice 12"', query: '?q=invoice 12', row: '.rows .row' },
   { name: 'unused files', query: '?use=expiring', row: '.rows .row' },
-  { name: 'records', query: '?page=records', row: '.links li' },
+  { name: 'the fields of a record', query: '?page=records&record=WorkPackage/7', row: '.field-row' },
   { name: 'quarantine', query: '?page=quarantine', row: '.cards li' },
 ] as const;
 
