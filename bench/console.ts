@@ -24,7 +24,7 @@ const views = [
 const slowdown = 4;
 /** Compressed, with all that the first row needs. */
 const maxFirstLoad = 250_000;
-/** What many rows may cost beside few. */
+/** Many rows may cost so much more than few. */
 const maxRatio = 1.3;
 
 export interface ConsoleTiming {

@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
 import type { Admit } from '../auth/authenticate.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault } from '../errors.js';
@@ -79,7 +79,7 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const withoutRoute = ['/attachments'];
 
 /**
- * Returns what refuses a request that no route takes. If there are routes of other methods at the path, the answer is 405 and
+ * Returns what makes the refusal of a request that no route takes. If there are routes of other methods at the path, the answer is 405 and
  * names them in `Allow`. To be called before the routes are added.
  */
 export function collectRoutes(server: FastifyInstance) {
@@ -92,14 +92,14 @@ export function collectRoutes(server: FastifyInstance) {
     known.set(url, path);
     for (const name of methods) path.methods.add(name);
   });
-  return ({ url, method }: FastifyRequest, reply: FastifyReply): never => {
+  return ({ url, method }: FastifyRequest, reply: FastifyReply): AttachmentError => {
     const [path = ''] = url.split('?', 1);
     const found = [...known.values()].filter(({ pattern }) => pattern.test(path));
-    if (found.length === 0) throw new AttachmentError('NOT_FOUND');
+    if (found.length === 0) return new AttachmentError('NOT_FOUND');
     const allowed = [...new Set(found.flatMap(({ methods }) => [...methods])), 'OPTIONS'].join(', ');
     reply.header('allow', allowed);
     const msg = `${method} is not answered here. This path answers ${allowed}.`;
-    throw fault('method_not_allowed', ['method'], msg, { message: msg });
+    return fault('method_not_allowed', ['method'], msg, { message: msg });
   };
 }
 
@@ -121,7 +121,8 @@ export function createRequestIds(trust: Trust): (request: IncomingMessage) => st
   return ({ headers, socket: { remoteAddress } }) => {
     const given = headers['x-request-id'];
     const isTaken = typeof given === 'string' && safeId.test(given) && trust(remoteAddress ?? '', 0);
-    return isTaken ? given : uuidv7();
+    // Made of random bytes that Node keeps in store: a request has no need of an order.
+    return isTaken ? given : randomUUID();
   };
 }
 

@@ -146,16 +146,16 @@ function createInflater(request: IncomingMessage): Inflater | null {
   return encoding === null ? null : (inflaters[encoding]?.() ?? null);
 }
 
-/** Refuses a request with an encoded body before a byte is read, but for JSON of routes that inflate it: no other body is ever taken for plain. */
-export function refuseEncoding(request: FastifyRequest, reply: FastifyReply): void {
+/** The refusal of an encoded body before a byte is read, but for JSON of routes that inflate it: no other body is ever taken for plain. */
+export function refuseEncoding(request: FastifyRequest, reply: FastifyReply): AttachmentError | undefined {
   const encoding = encodingOf(request.raw);
-  if (encoding === null || !hasBody(request) || isInflated(request, encoding)) return;
+  if (encoding === null || !hasBody(request) || isInflated(request, encoding)) return undefined;
   const isForJson = request.routeOptions.config.inflatesJson === true;
   if (isForJson) reply.header('accept-encoding', accepted);
   const msg = isForJson
     ? `Only JSON may be encoded here, by one of ${accepted}.`
     : 'The body must come without a Content-Encoding.';
-  throw fault('content_encoding', ['headers', 'content-encoding'], msg, { message: msg });
+  return fault('content_encoding', ['headers', 'content-encoding'], msg, { message: msg });
 }
 
 function isInflated({ routeOptions, headers }: FastifyRequest, encoding: string): boolean {

@@ -74,12 +74,15 @@ export function readGraphqlRequests(
       return deps.readJson(bytes, facts.viewer, () => permitContent(facts));
     },
   );
-  scope.addHook('preHandler', async (request) => {
-    if (mayBringContent(request)) await assertKeyStillGood(deps, factsOf(request).viewer);
+  scope.addHook('preHandler', (request, _reply, done) => {
+    if (!mayBringContent(request)) done();
+    else assertKeyStillGood(deps, factsOf(request).viewer).then(() => done(), done);
   });
-  scope.addHook('onSend', async (request) => {
+  scope.addHook('onSend', (request, _reply, _payload, done) => {
     const taken = known.get(request)?.taken ?? [];
-    await Promise.all(taken.map((intake) => discardQuietly(deps, request, intake)));
+    if (taken.length === 0) done();
+    else
+      void Promise.all(taken.map((intake) => discardQuietly(deps, request, intake))).then(() => done(), done);
   });
   return factsOf;
 }

@@ -37,8 +37,9 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
       if (!isMultipart(request)) facts.screened = await deps.screen(parameters, facts.viewer);
       if (facts.screened) deps.checkVariables(facts.screened, parameters);
     });
-    scope.addHook('onSend', async (_request, reply) => {
+    scope.addHook('onSend', (_request, reply, _payload, done) => {
       if (isPage(reply)) reply.header('content-security-policy', pagePolicy);
+      done();
     });
     scope.route({
       method: ['GET', 'POST'],

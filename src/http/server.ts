@@ -1,7 +1,7 @@
-import { maxHeaderSize } from 'node:http';
+import { type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:http';
 import cors from '@fastify/cors';
-import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
+import helmet, { type HelmetOptions } from 'helmet';
 import { AnswerPace, minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
 import {
@@ -67,7 +67,7 @@ const exposedHeaders = [
 ];
 
 /** Default security headers. Nothing we send is a page, so nothing may run script or be framed. Downloads and the explorer set their own. */
-const securityHeaders: FastifyHelmetOptions = {
+const securityOptions: HelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -84,6 +84,21 @@ const securityHeaders: FastifyHelmetOptions = {
   // Whoever adds TLS decides for the whole host.
   strictTransportSecurity: false,
 };
+
+/** The headers as helmet makes them for any request. It would make them anew for each. */
+function securityHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const collector = {
+    setHeader: (name: string, value: string) => {
+      headers[name.toLowerCase()] = value;
+    },
+    removeHeader: () => {},
+  };
+  helmet(securityOptions)({} as IncomingMessage, collector as unknown as ServerResponse, (error) => {
+    if (error) throw error;
+  });
+  return headers;
+}
 
 /** Stands for every path that cannot be decoded; no route has it. */
 const undecodablePath = '/%25';
@@ -126,7 +141,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   traceRequests(server);
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);
-  await server.register(helmet, securityHeaders);
   await server.register(cors, {
     origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -141,16 +155,20 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
 function registerAnswerHooks(server: FastifyInstance): void {
   let isStopping = false;
-  server.addHook('onRequest', async (request, reply) => {
+  const headers = securityHeaders();
+  // None of these hooks is async: a promise for each would cost more than what they do.
+  server.addHook('onRequest', (request, reply, done) => {
     dropEmptyCredential(request.raw);
-    reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
+    reply.headers(headers).header('x-request-id', request.id);
+    done();
   });
-  server.addHook('onSend', async ({ raw }, reply) => {
+  server.addHook('onSend', ({ raw }, reply, _payload, done) => {
     const hasBody =
       raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length']) > 0;
     if (hasBody) void drainRequest(raw);
     // A server that stops would wait for connections that are merely kept for a next request.
     if (isStopping || !server.server.listening) reply.header('connection', 'close');
+    done();
   });
   // Before the first connection is closed.
   server.addHook('preClose', async () => {
@@ -161,23 +179,24 @@ function registerAnswerHooks(server: FastifyInstance): void {
 /** Refuses what no route takes, before its body is read. One hook: each is a turn of every request. */
 function refuseUnfit(server: FastifyInstance): void {
   const refuseUnrouted = collectRoutes(server);
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
     const { rawHeaders, headers } = request.raw;
-    if (rawHeaders.length > 2 * maxHeaderCount) throw headersTooLarge(maxHeaderCount, 'lines');
-    if (request.is404) refuseUnrouted(request, reply);
-    if (headers['content-encoding'] !== undefined) refuseEncoding(request, reply);
+    if (rawHeaders.length > 2 * maxHeaderCount) return done(headersTooLarge(maxHeaderCount, 'lines'));
+    if (request.is404) return done(refuseUnrouted(request, reply));
+    return done(headers['content-encoding'] === undefined ? undefined : refuseEncoding(request, reply));
   });
 }
 
 /** Clients that do not read would hold on to their answers' memory, and downloads to the store. */
 function watchAnswers(server: FastifyInstance, stallTimeoutMs: number): void {
   const pace = new AnswerPace({ stallTimeoutMs, minBytesPerSecond });
-  server.addHook('onSend', async ({ log }, reply) =>
+  server.addHook('onSend', ({ log }, reply, _payload, done) => {
     pace.watch(reply.raw, () => {
       log.info('the answer is not taken');
       reply.raw.destroy();
-    }),
-  );
+    });
+    done();
+  });
 }
 
 function isDecodable(url: string): boolean {

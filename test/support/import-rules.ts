@@ -29,7 +29,7 @@ const levels: readonly (readonly string[])[] = [
 
 /** Packages that only the entrances (and what is above them) may know. */
 const transportPackages =
-  /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|prom-client|type-graphql|ws)($|[-/])/;
+  /^(@apollo|@as-integrations|@fastify|busboy|fastify|graphql|helmet|prom-client|type-graphql|ws)($|[-/])/;
 const entranceLevel = levels.findIndex((places) => places.includes('graphql'));
 
 interface Import {
