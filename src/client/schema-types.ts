@@ -9,36 +9,13 @@ export interface AttachmentContentInput {
   documentKey?: string | null | undefined;
 }
 
-export type AttachmentErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'NOT_FOUND'
-  | 'BAD_USER_INPUT'
-  | 'INVALID_MULTIPART'
-  | 'INVALID_BASE64'
-  | 'INVALID_FILE_NAME'
-  | 'FILE_TOO_LARGE'
-  | 'TOO_MANY_FILES'
-  | 'REQUEST_TOO_LARGE'
-  | 'DIGEST_MISMATCH'
-  | 'SIZE_MISMATCH'
-  | 'CONTENT_TYPE_NOT_ALLOWED'
-  | 'CONTENT_TYPE_MISMATCH'
-  | 'TOO_MANY_ATTACHMENTS'
-  | 'ALREADY_CLAIMED'
-  | 'VERSION_CONFLICT'
-  | 'IDEMPOTENCY_CONFLICT'
-  | 'UPLOAD_NOT_FINISHED'
-  | 'DOCUMENT_KEY_UNKNOWN'
-  | 'NOT_APPROVED'
-  | 'DAMAGED'
-  | 'WEBHOOK_URI_NOT_ALLOWED'
-  | 'RATE_LIMITED'
-  | 'QUOTA_EXCEEDED'
-  | 'QUERY_TOO_COMPLEX'
-  | 'STORAGE_UNAVAILABLE'
-  | 'AUTHORIZER_UNAVAILABLE'
-  | 'INTERNAL_SERVER_ERROR';
+export type AttachmentErrorCode = 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'BAD_USER_INPUT'
+  | 'INVALID_MULTIPART' | 'INVALID_BASE64' | 'INVALID_FILE_NAME' | 'FILE_TOO_LARGE' | 'TOO_MANY_FILES'
+  | 'REQUEST_TOO_LARGE' | 'DIGEST_MISMATCH' | 'SIZE_MISMATCH' | 'CONTENT_TYPE_NOT_ALLOWED'
+  | 'CONTENT_TYPE_MISMATCH' | 'TOO_MANY_ATTACHMENTS' | 'ALREADY_CLAIMED' | 'VERSION_CONFLICT'
+  | 'IDEMPOTENCY_CONFLICT' | 'UPLOAD_NOT_FINISHED' | 'DOCUMENT_KEY_UNKNOWN' | 'NOT_APPROVED' | 'DAMAGED'
+  | 'WEBHOOK_URI_NOT_ALLOWED' | 'RATE_LIMITED' | 'QUOTA_EXCEEDED' | 'QUERY_TOO_COMPLEX'
+  | 'STORAGE_UNAVAILABLE' | 'AUTHORIZER_UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
 
 export interface AttachmentFilter {
   status?: AttachmentStatus[] | null | undefined;
@@ -172,12 +149,7 @@ export interface AttachmentFields {
   metadata: { type: string; attributes: Record<string, unknown> | null } | null;
   createdBy: { id: string; kind: PrincipalKind; name: string | null };
   record: { type: string; id: string } | null;
-  rejection: {
-    reason: RejectionReason;
-    message: string;
-    signature: string | null;
-    rejectedAt: string;
-  } | null;
+  rejection: { reason: RejectionReason; message: string; signature: string | null; rejectedAt: string } | null;
   digest: { hash: string };
 }
 
@@ -192,9 +164,7 @@ export interface Operations {
   };
   Claim: {
     variables: { input: ClaimAttachmentInput };
-    data: {
-      claimAttachment: { alreadyClaimed: boolean; attachment: AttachmentFields };
-    };
+    data: { claimAttachment: { alreadyClaimed: boolean; attachment: AttachmentFields } };
   };
   Link: {
     variables: { input: LinkAttachmentsInput };
@@ -214,10 +184,7 @@ export interface Operations {
   Share: {
     variables: { input: CreateShareLinkInput };
     data: {
-      createShareLink: {
-        url: string;
-        shareLink: { id: string; expiresAt: string | null; maxDownloads: number | null };
-      };
+      createShareLink: { url: string; shareLink: { id: string; expiresAt: string | null; maxDownloads: number | null } };
     };
   };
   Get: {
@@ -226,9 +193,7 @@ export interface Operations {
   };
   DownloadUrl: {
     variables: { id: string; disposition: Disposition; expiresIn: number };
-    data: {
-      attachment: { status: AttachmentStatus; downloadUrl: string | null } | null;
-    };
+    data: { attachment: { status: AttachmentStatus; downloadUrl: string | null } | null };
   };
   List: {
     variables: {
@@ -238,10 +203,7 @@ export interface Operations {
       after?: string | null | undefined;
     };
     data: {
-      attachments: {
-        nodes: AttachmentFields[];
-        pageInfo: { hasNextPage: boolean; endCursor: string | null };
-      };
+      attachments: { nodes: AttachmentFields[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
     };
   };
   Field: {
@@ -267,10 +229,7 @@ export interface Operations {
     };
   };
   Changes: {
-    variables: {
-      attachmentId?: string | null | undefined;
-      record?: RecordInput | null | undefined;
-    };
+    variables: { attachmentId?: string | null | undefined; record?: RecordInput | null | undefined };
     data: { attachmentChanged: AttachmentFields };
   };
 }

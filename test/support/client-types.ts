@@ -17,6 +17,9 @@ import {
   typeFromAST,
 } from 'graphql';
 
+/** Characters of a line of the file. */
+const lineWidth = 110;
+
 const scalars: Readonly<Record<string, string>> = {
   ...{ Int: 'number', SafeInt: 'number', Boolean: 'boolean', JSONObject: 'Record<string, unknown>' },
   // A file goes in its place, as a part of its own.
@@ -130,18 +133,21 @@ class ClientTypes {
   }
 }
 
-/** In the form that the formatter leaves as it is. */
+/** As many values on a line as it has room for. */
 function writeUnion(name: string, values: readonly { name: string }[]): string {
-  const quoted = values.map((value) => `'${value.name}'`);
-  const line = `export type ${name} = ${quoted.join(' | ')};\n`;
-  return line.length <= 111
-    ? line
-    : `export type ${name} =\n${quoted.map((value) => `  | ${value}`).join('\n')};\n`;
+  const lines = [`export type ${name} =`];
+  for (const value of values) {
+    const line = lines.at(-1) ?? '';
+    const more = ` | '${value.name}'`;
+    if (line.length + more.length < lineWidth) lines[lines.length - 1] = `${line}${more}`;
+    else lines.push(` ${more}`);
+  }
+  return `${lines.join('\n').replace('= |', '=')};\n`;
 }
 
 /** On one line if that is short for sure, with all that may stand around it. */
 function writeObject(members: readonly string[], indent: string): string {
   const line = `{ ${members.join('; ')} }`;
-  if (indent !== '' && !line.includes('\n') && indent.length + line.length <= 80) return line;
+  if (indent !== '' && !line.includes('\n') && indent.length + line.length <= lineWidth) return line;
   return `{\n${members.map((member) => `${indent}  ${member};\n`).join('')}${indent}}`;
 }

@@ -7,15 +7,11 @@ const functionLimit = 60;
 /** Files that may write to the console; everything else logs. */
 const consoleFiles = ['src/main.ts'];
 
-/** Files that a program writes. */
-const writtenFiles = ['src/client/schema-types.ts'];
-
 /** Files that may skip tests: one says so, the other is a test of skipping. */
 const skippingFiles = ['test/support/skip-without.ts', 'test/support/kinds-of-tests.fixture.ts'];
 
 export const filesAreShort: Rule = (files) =>
   files
-    .filter(({ path }) => !writtenFiles.includes(path))
     .map((file) => ({ file, lines: countLines(file.text) }))
     .filter(({ lines }) => lines > fileLimit)
     .map(({ file, lines }) => fault(file, 0, `has ${lines} lines, ${fileLimit} are allowed`));
