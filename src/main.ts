@@ -2,14 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
-import {
-  eraseCommand,
-  jobsCommand,
-  keysCommand,
-  quotaCommand,
-  receiptCommand,
-} from './command/operator-commands.js';
+import { eraseCommand, importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
+import { jobsCommand, keysCommand, quotaCommand, receiptCommand } from './command/operator-commands.js';
 import { describeFault, jsonOption } from './command/output.js';
 import { completionCommand, remoteCommands } from './command/remote/commands.js';
 import type { SweepCommandOptions } from './command/upkeep.js';

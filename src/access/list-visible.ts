@@ -5,7 +5,7 @@ import { maxPageSize, type Page, type PageRequest, type ReadPage } from '../data
 import { Parameters } from '../database/read-rows.js';
 import { fault } from '../errors.js';
 import { readFields, readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { beforeLists } from './loaders.js';
 import type { RecordAccess } from './record-access.js';
 

@@ -15,7 +15,7 @@ import {
   readLinksOfAttachments,
   readLinksOfFields,
 } from '../links/read-fields.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { readAnywhere, readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 import { readVersions, type StoredVersion } from '../model/versions.js';
 import { countShareLinks, readShareLinks } from '../sharing/share-links.js';

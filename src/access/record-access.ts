@@ -1,7 +1,7 @@
 import type { Viewer } from '../auth/viewer.js';
 import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
-import { isSameRecord, type RecordRef } from '../model/changes.js';
+import { isSameRecord, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { AccessLoaders } from './loaders.js';
 import type { RecordAuthorizer } from './record-authorizer.js';

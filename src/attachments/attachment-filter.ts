@@ -6,7 +6,7 @@ import type { Verdict } from '../database/entities/blob.js';
 import type { Position } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
 import { foldName } from '../database/stored-names.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
 
 /** Every condition that is given must hold; of the values of one condition, any. */

@@ -10,7 +10,7 @@ import { Faults } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import { checkName, checkRecord, type RecordRef } from '../model/changes.js';
+import { checkName, checkRecord, type RecordRef } from '../model/record.js';
 import { checkDeclared, checkSize, checkType, type Policy } from '../policies/check-policy.js';
 import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';

@@ -8,14 +8,8 @@ import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
-import {
-  type Change,
-  type Changes,
-  checkRecord,
-  describeChanges,
-  isSameRecord,
-  type RecordRef,
-} from '../model/changes.js';
+import { type Change, type Changes, describeChanges } from '../model/changes.js';
+import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
 import type { Quota } from '../quotas/quotas.js';

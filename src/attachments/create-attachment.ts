@@ -5,7 +5,7 @@ import { type FromTargetDependencies, intakeFromTarget } from '../intake/from-ta
 import { intakeFromText, type TextEncoding, type TextSource, typeOfDataUrl } from '../intake/from-text.js';
 import { type Door, measureUpload, type UploadMeter } from '../intake/hash-content.js';
 import type { Intake } from '../intake/intake.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { isForCalendar, limitFileSize } from '../policies/choose-policy.js';
 import { type CheckCreationDependencies, type CreationInput, findOtherFaults } from './check-creation.js';

@@ -5,7 +5,8 @@ import { lockRows } from '../database/read-rows.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
-import { type Change, type Changes, checkRecord, describeChanges, type RecordRef } from '../model/changes.js';
+import { type Change, type Changes, describeChanges } from '../model/changes.js';
+import { checkRecord, type RecordRef } from '../model/record.js';
 import {
   findAnywhere,
   findAttachment,

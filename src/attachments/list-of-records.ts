@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Verdict } from '../database/entities/blob.js';
 import { compareTexts, type Position, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
 import { countAttachments, newestFirst, walkAttachments } from './list-attachments.js';
 

@@ -2,7 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { maxPageSize, toPageRequest } from '../database/page.js';
-import type { Change, Changes, RecordRef } from '../model/changes.js';
+import type { Change, Changes } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { listAttachments, newestFirst } from './list-attachments.js';
 

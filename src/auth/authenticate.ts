@@ -100,7 +100,7 @@ export interface Login {
  */
 function guardLogins(authenticate: Authenticate, failures: NetworkRate): (login: Login) => Promise<Viewer> {
   const good = new LRUCache<string, true>(rememberedGood);
-  const turns = new Turns(failures);
+  const turns = new LoginTurns(failures);
   return async ({ authorization, address }) => {
     const hash = createHash('sha256').update(authorization).digest('base64url');
     const identify = async () => {
@@ -128,7 +128,7 @@ interface Attempts {
   waiting: (() => void)[];
 }
 
-class Turns {
+class LoginTurns {
   readonly #failures: NetworkRate;
   readonly #attempts = new Map<string, Attempts>();
 

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { privateFile, privateFolder } from '../config/paths.js';
+import { privateFile, privateFolder } from '../config/files.js';
 import { systemCode } from '../storage/storage.js';
 
 const randomSecret = () => randomBytes(32).toString('base64url');

@@ -3,7 +3,7 @@ import { createApp } from '../app.js';
 import type { FirstApiKey } from '../auth/manage-api-keys.js';
 import { permissions } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
-import { packageRoot } from '../config/paths.js';
+import { packageRoot } from '../config/files.js';
 
 /**
  * Runs the service until SIGINT or SIGTERM; a second signal does not wait for running requests. Without `work` it leaves

@@ -117,7 +117,7 @@ async function onJobs(config: Config, run: (jobs: Jobs) => Promise<string[]>): P
   }
 }
 
-/** Brings the database to this version's tables, and does nothing where it is there already. */
+/** Brings the database and the tables of its jobs to this version, which opening them does. Nothing is done if they are there already. */
 export async function migrate(config: Config): Promise<void> {
   const database = await openConfiguredDatabase(config);
   try {

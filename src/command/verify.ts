@@ -6,7 +6,7 @@ import { VerifiedNotes } from '../cleaning/note-verified.js';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/sweep-storage.js';
 import { createPace, verifyBlobs } from '../cleaning/verify-blobs.js';
 import type { Config } from '../config/config.js';
-import { privateFile } from '../config/paths.js';
+import { privateFile } from '../config/files.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';

@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
-import { privateFile, privateFolder } from '../config/paths.js';
+import { privateFile, privateFolder } from '../config/files.js';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-state.js';
 import { AttachmentRow } from './entities/attachment.js';

@@ -8,8 +8,8 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import type { GraphQLSchema } from 'graphql';
 import { beginOperation, endOperation, logInternalErrors } from './answer-operation.js';
 import type { GraphqlContext } from './context.js';
-import { exactLiterals } from './exact-numbers.js';
 import { formatError, formatWithoutSuggestions } from './format-error.js';
+import { exactLiterals } from './json-limits.js';
 import { validationOptions } from './screen-operation.js';
 
 /** Hands Apollo what has been parsed and validated already. Apollo parses only what it has to refuse. */

@@ -12,7 +12,7 @@ import type { Verdict } from '../database/entities/blob.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { type PageRequest, type ReadPage, readPage } from '../database/page.js';
 import type { StoredLink } from '../links/link-attachments.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type Attachment, toAttachment } from './types/attachment.js';

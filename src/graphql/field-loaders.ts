@@ -7,7 +7,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import type { Verdict } from '../database/entities/blob.js';
 import type { Stretch, Total } from '../database/page.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { tooComplex } from './cost/query-limits.js';
 

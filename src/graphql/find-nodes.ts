@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readApiKeys } from '../auth/manage-api-keys.js';
 import { Faults } from '../errors.js';
 import { readLinkedAttachments } from '../links/read-fields.js';
-import { checkRecord, maxNameLength } from '../model/changes.js';
+import { checkRecord, maxNameLength } from '../model/record.js';
 import { readAnywhere, readAttachments } from '../model/stored-attachment.js';
 import { readShareLinksOf } from '../sharing/share-links.js';
 import { isSubscribed, readDeliveriesOf, readEndpoints } from '../webhooks/list-deliveries.js';

@@ -25,8 +25,8 @@ import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
-import { findLongTexts, textTooLong } from './exact-numbers.js';
 import { isForeignId } from './input-ids.js';
+import { findLongTexts, textTooLong } from './json-limits.js';
 
 /** How much one input may hold. */
 export interface InputBound {

@@ -16,7 +16,7 @@ import {
   textTooLong,
   tooDeep,
   tooManyValues,
-} from './exact-numbers.js';
+} from './json-limits.js';
 
 /** Characters of a body beside its long texts. */
 export const maxRest = 1024 * 1024;

@@ -15,8 +15,8 @@ import { AttachmentError } from '../errors.js';
 import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape } from './cost/operation-shape.js';
 import { type Cost, maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
-import { assertExactNumbers, exactLiterals, findExcess, tooDeep } from './exact-numbers.js';
 import { type Plans, planDocument } from './execution/plans.js';
+import { assertExactNumbers, exactLiterals, findExcess, tooDeep } from './json-limits.js';
 
 /** Documents that are remembered, and bytes of memory that they may take: an application's own. */
 const maxRemembered = 1_000;

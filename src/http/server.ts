@@ -15,8 +15,8 @@ import {
 import { refuseEncoding } from './arriving-body.js';
 import { boundConnections, closeUnusedAtStop } from './bound-connections.js';
 import { headersTooLarge, maxHeaderCount, registerErrorHandler } from './error-handler.js';
+import { loggedError, loggedRequest, RequestLog, traceRequests } from './observe-requests.js';
 import { gatherChunks, readInTurns } from './read-in-turns.js';
-import { loggedError, loggedRequest, RequestLog, traceRequests } from './request-log.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];

@@ -17,7 +17,7 @@ import {
   tryAgainLater,
 } from './bound-connections.js';
 import { onWebSocketHandshake } from './live-routes.js';
-import { traceHandshake } from './request-log.js';
+import { traceHandshake } from './observe-requests.js';
 
 /** Facts about a socket, for the protocol. */
 export interface SocketConnection {

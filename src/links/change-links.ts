@@ -6,7 +6,7 @@ import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
 import type { Policy } from '../policies/check-policy.js';
 import {

@@ -7,14 +7,8 @@ import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/reco
 import { changeRows, readJoined } from '../database/read-rows.js';
 import { IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
-import {
-  type Changes,
-  checkName,
-  checkRecord,
-  describeChanges,
-  isSameRecord,
-  type RecordRef,
-} from '../model/changes.js';
+import { type Changes, describeChanges } from '../model/changes.js';
+import { checkName, checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Policy } from '../policies/check-policy.js';
 import { choosePolicy, choosePolicyOfPlace } from '../policies/choose-policy.js';

@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { changeRows, type Parameters } from '../database/read-rows.js';
 import { errorTable, Faults, fault } from '../errors.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { findAttachment, notFound, readAttachments } from '../model/stored-attachment.js';
 import { readVersions, withContent } from '../model/versions.js';
 import { type Policy, recheckPolicy } from '../policies/check-policy.js';

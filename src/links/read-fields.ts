@@ -5,7 +5,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters, readJoined, readRows } from '../database/read-rows.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 
 export interface FieldKey {
   record: RecordRef;

@@ -1,38 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { Parameters } from '../database/read-rows.js';
-import type { Faults } from '../errors.js';
-
-/** A thing in the caller's own system, such as WorkPackage 1. */
-export interface RecordRef {
-  type: string;
-  id: string;
-}
-
-export const isSameRecord = (one: RecordRef, other: RecordRef): boolean =>
-  one.type === other.type && one.id === other.id;
-
-/** Characters of names of records, fields and metadata types. */
-export const maxNameLength = 255;
-const controls = /\p{Cc}|\p{Cs}/u;
-
-/** Notes every fault of a record named in the input at `loc`. */
-export function checkRecord(faults: Faults, record: RecordRef, loc: (string | number)[]): void {
-  checkName(faults, record.type, [...loc, 'type']);
-  checkName(faults, record.id, [...loc, 'id']);
-}
-
-/** Names of records, fields and metadata types: 1 to 255 characters, no controls. */
-export function checkName(faults: Faults, name: string, loc: (string | number)[]): void {
-  if (name.trim() === '') faults.add('empty', loc, 'Must not be empty.');
-  if (name.length > maxNameLength) {
-    const msg = `Must have at most ${maxNameLength} characters.`;
-    faults.add('too_long', loc, msg, { limit: maxNameLength });
-  }
-  if (controls.test(name)) {
-    faults.add('control_character', loc, 'Must not have control characters.');
-  }
-}
+import type { RecordRef } from './record.js';
 
 /** One attachment whose status or place has changed, or that is gone: committed, and visible to whoever reads now. */
 export interface Change {

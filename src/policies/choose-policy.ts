@@ -1,5 +1,5 @@
 import { type FaultDetail, Faults } from '../errors.js';
-import type { RecordRef } from '../model/changes.js';
+import type { RecordRef } from '../model/record.js';
 import { anyRecordType, calendarPolicyName, defaultPolicyName, type Policy } from './check-policy.js';
 import type { PolicyBook } from './load-policies.js';
 

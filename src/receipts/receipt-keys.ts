@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
 import { z } from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
-import { privateFile } from '../config/paths.js';
+import { privateFile } from '../config/files.js';
 
 /** The name of the file in DATA_DIR. */
 export const receiptKeysFile = 'receipt-keys.json';

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import { privateFolder } from '../config/paths.js';
+import { privateFolder } from '../config/files.js';
 import { AttachmentError } from '../errors.js';
 import { systemCode, toStorageFault } from './storage.js';
 

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { privateFile } from '../config/paths.js';
+import { privateFile } from '../config/files.js';
 import { AttachmentError } from '../errors.js';
 import { EarlyFlush, onMedium } from './local-disk.js';
 import { type LocalWriterDependencies, writeAll } from './local-writer.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { privateFile } from '../config/paths.js';
+import { privateFile } from '../config/files.js';
 import { type Directories, EarlyFlush, onMedium, type ReservedSpace } from './local-disk.js';
 import { AlreadyStored, type ObjectWriter, systemCode } from './storage.js';
 

@@ -1,7 +1,7 @@
 import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { privateFile } from '../config/paths.js';
+import { privateFile } from '../config/files.js';
 import {
   assertDocumentKey,
   assertPartition,

@@ -19,7 +19,7 @@ const bodyBatchSize = 50;
 
 type Target = Pick<Database, 'read' | 'write'>;
 
-/** Jobs belong to the engine that runs them (see move-jobs.ts), intakes and reservations to the processes that hold them. */
+/** Jobs belong to the engine that runs them, intakes and reservations to the processes that hold them. */
 const ownTables: readonly unknown[] = [IntakeRow, JobRow, ReservationRow];
 
 /**

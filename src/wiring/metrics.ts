@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { NoteVerifiedDependencies } from '../cleaning/note-verified.js';
-import type { AnsweredRequest } from '../http/request-log.js';
+import type { AnsweredRequest } from '../http/observe-requests.js';
 import type { UploadMeter } from '../intake/hash-content.js';
 import type { Usage } from '../quotas/usage.js';
 import type { VerdictOutcome } from '../verdicts/scan-blob.js';

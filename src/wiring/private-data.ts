@@ -1,7 +1,7 @@
 import { mkdir, opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type Config, ConfigError } from '../config/config.js';
-import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers, privateFolder } from '../config/paths.js';
+import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers, privateFolder } from '../config/files.js';
 import { systemCode } from '../storage/storage.js';
 import type { Log } from './open-stores.js';
 

@@ -1,6 +1,6 @@
 import { Upload } from 'graphql-upload-minimal';
 import { errorTable, Faults } from '../../errors.js';
-import { assertExactNumbers, findExcess, maxDepth, tooManyValues } from '../exact-numbers.js';
+import { assertExactNumbers, findExcess, maxDepth, tooManyValues } from '../json-limits.js';
 import {
   type MultipartLimits,
   maxPartNameLength,

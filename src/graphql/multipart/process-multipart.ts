@@ -55,7 +55,7 @@ export interface MultipartRequest<T> {
  *
  * On success the whole body has been read, and the variables hold an `Upload` wherever the map says so. On failure it
  * rejects as soon as the fault is known, with everything taken in so far discarded, and leaves the rest of the body
- * unread (see `drainRequest`): INVALID_MULTIPART with its faults as details, TOO_MANY_FILES or REQUEST_TOO_LARGE with
+ * unread (`drainRequest` of http/admit-request.ts takes it): INVALID_MULTIPART with its faults as details, TOO_MANY_FILES or REQUEST_TOO_LARGE with
  * their limit, or whatever `receive` or `screen` threw. A fault of type `timeout` is that of a client which sends too
  * slowly (408 in HTTP's terms): its connection is to be closed.
  */

@@ -4,7 +4,7 @@ import { countEvents, listEvents } from '../../audit/audit-events.js';
 import { toPrincipalId } from '../../auth/identify.js';
 import { toPageRequest } from '../../database/page.js';
 import { type AttachmentError, Faults, fault } from '../../errors.js';
-import { checkRecord, type RecordRef } from '../../model/changes.js';
+import { checkRecord, type RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import type { GraphqlContext } from '../context.js';
 import { Attachment, toAttachment } from '../types/attachment.js';

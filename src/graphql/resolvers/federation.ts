@@ -2,7 +2,7 @@ import { type GraphQLResolveInfo, GraphQLScalarType, valueFromASTUntyped } from 
 import { Arg, Ctx, createUnionType, Field, Info, ObjectType, Query, Resolver } from 'type-graphql';
 import { toId } from '../../database/typeorm.js';
 import { Faults, type Loc } from '../../errors.js';
-import { checkName } from '../../model/changes.js';
+import { checkName } from '../../model/record.js';
 import type { GraphqlContext } from '../context.js';
 import { printSubgraph } from '../print-schema.js';
 import { Attachment, toAttachment } from '../types/attachment.js';

@@ -4,7 +4,7 @@ import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/identify.js';
 import { toPageRequest } from '../../database/page.js';
 import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
-import { checkRecord } from '../../model/changes.js';
+import { checkRecord } from '../../model/record.js';
 import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { readUsage } from '../../quotas/usage.js';

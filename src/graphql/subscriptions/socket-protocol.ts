@@ -2,7 +2,7 @@ import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
 import { type Context, MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws';
 import type { Admit } from '../../auth/authenticate.js';
 import { AttachmentError } from '../../errors.js';
-import { assertExactNumbers } from '../exact-numbers.js';
+import { assertExactNumbers } from '../json-limits.js';
 import type { Screen } from '../screen-operation.js';
 import { type Connection, openSession, type Session } from './open-session.js';
 import { maxOnConnection, tooManyOnConnection } from './subscription-places.js';

@@ -2,7 +2,7 @@ import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { ReplaceContent } from '../../attachments/replace-content.js';
 import type { LinkRow, RecordFieldRow } from '../../database/entities/record-field.js';
 import type { StoredLink } from '../../links/link-attachments.js';
-import type { RecordRef } from '../../model/changes.js';
+import type { RecordRef } from '../../model/record.js';
 import type { StoredAttachment } from '../../model/stored-attachment.js';
 import { isCurrent, type StoredVersion } from '../../model/versions.js';
 import { Attachment } from './attachment.js';

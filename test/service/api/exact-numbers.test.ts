@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { findInexactNumbers, isExact } from '../../../src/graphql/exact-numbers.js';
+import { findInexactNumbers, isExact } from '../../../src/graphql/json-limits.js';
 import { formBody, testBoundary } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
 import { onRecord } from '../live/live-client.js';

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { closeToOthers } from '../../../src/config/paths.js';
+import { closeToOthers } from '../../../src/config/files.js';
 import { closeDataToOthers } from '../../../src/wiring/private-data.js';
 import { randomKey, startService } from '../../support/service.js';
 import { spawnService } from '../../support/spawned-service.js';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/config/paths.js';
+import { packageRoot } from '../../../src/config/files.js';
 
 test("the console's types are those of the schema and of its operations", () => {
   const script = join(packageRoot(), 'console/codegen.js');

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { assertPermitted, contentNeed, type Permission, type Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
-import { findLongTexts, longText, maxDepth, maxValues } from '../../../src/graphql/exact-numbers.js';
+import { findLongTexts, longText, maxDepth, maxValues } from '../../../src/graphql/json-limits.js';
 import { maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
 import { report } from '../../support/report.js';
 

@@ -154,13 +154,11 @@ export interface AnsweredRequest {
   seconds: number;
 }
 
-const counted = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
-
 /** Tells of every answer. To be called before the routes are added. */
 export function measureRequests(server: FastifyInstance, observe: (request: AnsweredRequest) => void): void {
   server.addHook('onResponse', ({ method, is404, routeOptions }, { statusCode, elapsedTime }, done) => {
     observe({
-      method: counted.has(method) ? method : 'other',
+      method: methods.has(method) ? method : 'other',
       route: is404 ? 'none' : (routeOptions.url ?? 'none'),
       status: `${Math.floor(statusCode / 100)}xx`,
       seconds: elapsedTime / 1_000,
