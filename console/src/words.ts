@@ -122,7 +122,8 @@ function useWordsOf<Word extends string>(words: Words<Word>) {
     bytes: (value: number): string => {
       const power = value < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
       const unit = units[power] ?? 'byte';
-      const options = { style: 'unit', unit, maximumFractionDigits: power === 0 ? 0 : 1 } as const;
+      const digits = { style: 'unit', unit, maximumFractionDigits: 1 } as const;
+      const options = power === 0 ? ({ ...digits, unitDisplay: 'long' } as const) : digits;
       return new Intl.NumberFormat(language, options).format(value / 1_000 ** power);
     },
   };

@@ -97,7 +97,7 @@ function Row({ file, isOpen, kind }: RowProps) {
       <Checkbox slot="selection">
         <span className="box" aria-hidden="true" />
       </Checkbox>
-      <Thumbnail preview={file.preview} contentType={file.contentType} />
+      <Thumbnail {...file} />
       <span className="name">
         <bdi>{file.fileName}</bdi>
         <small>
@@ -120,9 +120,12 @@ function Row({ file, isOpen, kind }: RowProps) {
   );
 }
 
-function Thumbnail({ preview, contentType }: { preview: string | null; contentType: string }) {
-  const [, end = ''] = contentType.split('/');
-  if (preview === null) return <span className="thumbnail">{end.slice(0, 4).toUpperCase()}</span>;
+/** The preview; without one the extension, or the beginning of the type's own name. */
+function Thumbnail({ preview, fileName, contentType }: ListedFile) {
+  const [, extension] = /\.([a-z0-9]{1,4})$/i.exec(fileName) ?? [];
+  const [, subtype = ''] = contentType.split('/');
+  if (preview === null)
+    return <span className="thumbnail">{(extension ?? subtype.slice(0, 4)).toUpperCase()}</span>;
   return (
     <img className="thumbnail" src={preview} alt="" loading="lazy" decoding="async" width="40" height="40" />
   );

@@ -84,7 +84,7 @@ function Count({ answer }: { answer: { totalCount: number; totalCountIsExact: bo
   return (
     <span role="status">
       {totalCountIsExact ? '' : `${say('moreThan')} `}
-      {number(totalCount)} {say(totalCount === 1 ? 'file' : 'files')}
+      {number(totalCount)} {say(totalCount === 1 ? 'file' : 'counted')}
     </span>
   );
 }

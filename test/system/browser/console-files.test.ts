@@ -118,7 +118,7 @@ describeWithProgram('chromium', installChromium, (chromium) => {
     );
     await service.client.upload({ content: Uint8Array.from(png(30, 20)), name: 'filter unused.png' });
     await tab.signIn('?q=filter&view=grid');
-    await page.getByText('2 Files').waitFor();
+    await page.getByText('2 files', { exact: true }).waitFor();
     while (
       !(await page.locator('.tile img').evaluate((image) => 'naturalWidth' in image && image.naturalWidth))
     );
