@@ -79,8 +79,8 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const withoutRoute = ['/attachments'];
 
 /**
- * Returns what makes the refusal of a request that no route takes. If there are routes of other methods at the path, the answer is 405 and
- * names them in `Allow`. To be called before the routes are added.
+ * Returns a function that refuses a request that no route takes: 404, or 405 with the methods of the path in `Allow`. To be
+ * called before the routes are added.
  */
 export function collectRoutes(server: FastifyInstance) {
   const known = new Map(withoutRoute.map((url) => [url, newPath(url)]));

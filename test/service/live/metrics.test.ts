@@ -152,6 +152,8 @@ test('requests, by method, route and class of status, and their durations', asyn
   await growth(answers('/health/live', '2xx'), () => fetch(`${service.url}/health/live`));
   await growth(answers('none', '4xx'), () => fetch(`${service.url}/nothing`));
   await growth(answers('/attachments/:id/*', '4xx'), () => fetch(`${service.url}/attachments/x/y`));
+  const send = (method: string) => fetch(`${service.url}/uploads/nothing`, { method, body: 'x' });
+  await growth(answers('/uploads/*', '4xx', 'PATCH'), () => send('PATCH'));
   await growth(answers('/graphql', '2xx', 'POST'), () => service.client.graphql('{ __typename }'));
   const count = 'claimcheck_http_request_duration_seconds_count{method="GET",route="/health/live"}';
   await growth(count, () => fetch(`${service.url}/health/live`));
