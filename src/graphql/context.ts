@@ -33,7 +33,7 @@ import type { Storage } from '../storage/storage.js';
 import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
 import type { VerdictWatch } from '../verdicts/verdict-watch.js';
 import type { CheckWebhooksDependencies } from '../webhooks/check-webhooks.js';
-import { AnswerBudget } from './cost/meter-fields.js';
+import { AnswerBudget } from './cost/answer-budget.js';
 import { type Cost, free, type QueryLimits } from './cost/query-limits.js';
 import {
   createDescriptionLoader,

@@ -13,7 +13,7 @@ import { storeOrigin } from '../config/integration-settings.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
-import { answerMemory } from '../graphql/cost/meter-fields.js';
+import { answerMemory } from '../graphql/cost/answer-budget.js';
 import { checkVariables } from '../graphql/format-error.js';
 import { createMultipartReader } from '../graphql/multipart/process-multipart.js';
 import { maxJsonBody, readJson } from '../graphql/read-json.js';

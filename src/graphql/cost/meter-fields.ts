@@ -12,10 +12,8 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import type { AttachmentError } from '../../errors.js';
-import type { TurnKey, Turns } from '../../limits/turns.js';
+import type { AnswerBudget } from './answer-budget.js';
 import { weightOf } from './operation-cost.js';
-import { type Cost, free, introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
 interface MeteredContext {
   budget: AnswerBudget;
@@ -28,8 +26,11 @@ type Resolve = GraphQLFieldResolver<unknown, MeteredContext>;
 const errorWeight = 100;
 const errorBytes = 500;
 
+/** Shorter lists, and as many items of longer ones, are completed in one go, as long as there is time. */
+export const shortList = 16;
+
 /** Bytes around a value beside its name: quotation marks, colon, comma, and a number or a word. */
-const framing = 12;
+export const framing = 12;
 
 /**
  * Counts every value of every answer as it is made, and hands the items of long lists and the results of statements on in turns.
@@ -43,9 +44,16 @@ export function meterFields(schema: GraphQLSchema): void {
   }
 }
 
+/** Weights of fields that had no resolver: they are members of their objects. */
+const memberWeights = new WeakMap<object, number>();
+
+/** The weight of a metered field that is a member of its object; null for one with a resolver of its own. */
+export const weightOfMember = (field: object): number | null => memberWeights.get(field) ?? null;
+
 function meterField(field: Field, typeName: string, isSubscription: boolean): void {
   const inner: Resolve = field.resolve ?? defaultFieldResolver;
   const weight = weightOf(typeName, field.name);
+  if (!field.resolve) memberWeights.set(field, weight);
   const isRequired = isNonNullType(field.type);
   const settle = createSettle(field);
   const stop = ({ fault }: AnswerBudget): null => {
@@ -111,7 +119,7 @@ function handOut(items: readonly unknown[], budget: AnswerBudget): Promise<unkno
   );
 }
 
-function bytesOf(value: unknown): number {
+export function bytesOf(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value !== 'object' || value instanceof Date) return 24;
   return Buffer.byteLength(JSON.stringify(value) ?? '');
@@ -136,109 +144,4 @@ function countTypenames(node: FieldNode, fragments: GraphQLResolveInfo['fragment
   const counted = count(node.selectionSet);
   knownTypenames.set(node, counted);
   return counted;
-}
-
-/** Bytes of memory that a value takes while an answer is made, beside its text. */
-const memoryPerValue = 100;
-
-/** Shorter lists, and as many items of longer ones, are completed in one go, as long as there is time. */
-export const shortList = 16;
-
-/** Memory is taken in steps of so many bytes. */
-const memoryStep = 64 * 1024;
-
-/** Bytes of memory that one answer within these limits may take. */
-export function answerMemory({ bytes, cost }: Pick<QueryLimits, 'cost' | 'bytes'>): number {
-  const own = bytes + memoryPerValue * cost;
-  return own + introspectionLimits.bytes + memoryPerValue * introspectionLimits.cost + memoryStep;
-}
-
-export interface AnswerBudgetOptions {
-  limits: Pick<QueryLimits, 'cost' | 'bytes'>;
-  turns: Turns;
-  /** The client that the answer is for. */
-  key: TurnKey;
-  /** Takes memory for answers under way. Throws if there is none left for this client. */
-  reserve(bytes: number): void;
-}
-
-/** Counts an answer while it is made, and says when to stop: what was estimated before does not bind a database. */
-export class AnswerBudget {
-  values = 0;
-  bytes = 0;
-  introspected = free;
-  /** Whether the items of long lists are promises that resolve in turns: graphql-js takes no turns by itself. */
-  handsItemsOut = true;
-  /** Why the answer is not made, or made no further. */
-  fault: AttachmentError | null = null;
-  #reserved = 0;
-  readonly #made = new Map<string, unknown>();
-
-  constructor(private readonly options: AnswerBudgetOptions) {}
-
-  get turns(): Turns {
-    return this.options.turns;
-  }
-
-  get key(): TurnKey {
-    return this.options.key;
-  }
-
-  get limits(): AnswerBudgetOptions['limits'] {
-    return this.options.limits;
-  }
-
-  /** Calls back after the items of this client's answers that wait for their turn, so that their loads share a statement. */
-  afterItems(callback: () => void): void {
-    const { turns, key } = this.options;
-    const go = () => (turns.isWaiting(key) ? turns.enqueue(key, callback) : callback());
-    void Promise.resolve().then(() => process.nextTick(go));
-  }
-
-  /** False once a limit is passed. */
-  spend(values: number, bytes: number): boolean {
-    if (this.fault) return false;
-    this.values += values;
-    this.bytes += bytes;
-    const { limits } = this.options;
-    if (this.values > limits.cost) this.fault = tooComplex(limits, 'cost');
-    else if (this.bytes > limits.bytes) this.fault = tooComplex(limits, 'bytes');
-    else this.fault = this.#reserve();
-    return this.fault === null;
-  }
-
-  /** Counts what graphql-js adds of the schema; that has limits of its own, which hold before it is executed. */
-  addIntrospection({ values, bytes }: Cost): void {
-    const sum = this.introspected;
-    this.introspected = { values: sum.values + values, bytes: sum.bytes + bytes };
-    this.fault ??= this.#reserve();
-  }
-
-  /** For an answer that comes in several parts, each of which may have as much. */
-  restart(): void {
-    this.values = 0;
-    this.bytes = 0;
-    this.fault = null;
-    this.#made.clear();
-  }
-
-  /** The result of `make`, which is called once in an answer for each name. */
-  once<Value>(name: string, make: () => Value): Value {
-    if (!this.#made.has(name)) this.#made.set(name, make());
-    return this.#made.get(name) as Value;
-  }
-
-  #reserve(): AttachmentError | null {
-    const { values, bytes } = this.introspected;
-    const needed = this.bytes + bytes + memoryPerValue * (this.values + values);
-    if (needed <= this.#reserved) return null;
-    const step = needed - this.#reserved + memoryStep;
-    try {
-      this.options.reserve(step);
-    } catch (error) {
-      return error as AttachmentError;
-    }
-    this.#reserved += step;
-    return null;
-  }
 }

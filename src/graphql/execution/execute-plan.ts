@@ -9,6 +9,7 @@ import {
 } from 'graphql';
 import type { GraphqlContext } from '../context.js';
 import { shortList } from '../cost/meter-fields.js';
+import { readMember } from './members.js';
 import {
   FieldErrors,
   isIterable,
@@ -73,11 +74,14 @@ class Execution {
     const result: Record<string, unknown> = {};
     const pending: Promise<unknown>[] = [];
     const names: string[] = [];
+    const { budget } = this.context;
     try {
       for (const field of fields) {
-        const { name, parentType, constant } = field;
+        const { name, parentType, constant, member } = field;
         const value =
-          constant ?? this.#resolve(field, source, { prev: above, key: name, typename: parentType.name });
+          constant ??
+          (member && readMember(member, source, budget)) ??
+          this.#resolve(field, source, { prev: above, key: name, typename: parentType.name });
         result[name] = value;
         if (!isPromise(value)) continue;
         pending.push(value);
@@ -96,39 +100,24 @@ class Execution {
   #resolve(field: PlannedField, source: unknown, path: Path): unknown {
     const place = { field, type: field.type, path };
     try {
-      const info = this.#infoOf(field, path);
-      const value = field.resolve(source, this.#argumentsOf(field), this.context, info);
-      return this.#settle(value, place, info);
+      const info = this.plan.infoOf(field, path, this.variables);
+      return this.#settle(field.resolve(source, this.#argumentsOf(field), this.context, info), place, info);
     } catch (error) {
       return this.errors.tell(error, place);
     }
   }
 
   #argumentsOf(field: PlannedField): Arguments {
-    const { definition, nodes } = field;
-    const [node] = nodes;
+    const {
+      definition,
+      nodes: [node],
+    } = field;
     if (!node || definition.args.length === 0) return {};
     const known = this.#arguments.get(field);
     if (known) return known;
     const values = getArgumentValues(definition, node, this.variables);
     this.#arguments.set(field, values);
     return values;
-  }
-
-  #infoOf({ definition, nodes, parentType }: PlannedField, path: Path): GraphQLResolveInfo {
-    const { schema, operation, fragments } = this.plan;
-    return {
-      fieldName: definition.name,
-      fieldNodes: nodes,
-      returnType: definition.type,
-      parentType,
-      path,
-      schema,
-      fragments,
-      rootValue: undefined,
-      operation,
-      variableValues: this.variables,
-    };
   }
 
   /** A value, or the promise of one, completed; its errors are told, or thrown on. */
@@ -169,7 +158,7 @@ class Execution {
   ): unknown {
     const go = (isOne: boolean) => {
       if (isOne) return this.select(this.plan.selectionOf(field, type), value, path);
-      throw new Error(`A value for ${info.parentType.name}.${info.fieldName} is no ${type.name}.`);
+      throw wrongType(info, type);
     };
     const isOne = type.isTypeOf?.(value, this.context, info) ?? true;
     return isPromise(isOne) ? isOne.then(go) : go(isOne);
@@ -186,7 +175,7 @@ class Execution {
       const found = schema.getType(name ?? '');
       if (isObjectType(found) && schema.isSubType(type, found))
         return this.#completeObject(found, value, place, info);
-      throw new Error(`A value for ${info.parentType.name}.${info.fieldName} is no ${type.name}.`);
+      throw wrongType(info, type);
     };
     const name = (type.resolveType ?? defaultTypeResolver)(value, this.context, info, type);
     return isPromise(name) ? name.then(go) : go(name);
@@ -246,3 +235,6 @@ class Execution {
     return Promise.all(await complete());
   }
 }
+
+const wrongType = ({ parentType, fieldName }: GraphQLResolveInfo, { name }: { name: string }): Error =>
+  new Error(`A value for ${parentType.name}.${fieldName} is no ${name}.`);

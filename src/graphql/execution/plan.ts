@@ -29,6 +29,7 @@ import {
   TypeNameMetaFieldDef,
   typeFromAST,
 } from 'graphql';
+import { type Member, planMember } from './members.js';
 
 /** The type of a value: the questions that graphql-js asks of it for each value have been answered. */
 export type PlannedType = { isRequired: boolean } & (
@@ -50,6 +51,8 @@ export interface PlannedField {
   /** The value of `__typename`; null for a field that is resolved. */
   constant: string | null;
   type: PlannedType;
+  /** Null for what has to be resolved. */
+  member: Member | null;
   /** The selections of objects of each type that it resolves to. */
   inner: Map<GraphQLObjectType, readonly PlannedField[]>;
 }
@@ -88,6 +91,24 @@ export class Plan {
     );
     field.inner.set(type, planned);
     return planned;
+  }
+
+  /** The facts that a resolver is given. */
+  infoOf(field: PlannedField, path: Path, variableValues: Variables): GraphQLResolveInfo {
+    const { definition, nodes, parentType } = field;
+    const { schema, operation, fragments } = this;
+    return {
+      fieldName: definition.name,
+      fieldNodes: nodes,
+      returnType: definition.type,
+      parentType,
+      path,
+      schema,
+      fragments,
+      rootValue: undefined,
+      operation,
+      variableValues,
+    };
   }
 
   #plan(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): PlannedField[] {
@@ -141,6 +162,7 @@ function planField(parentType: GraphQLObjectType, name: string, nodes: FieldNode
   const isTypename = fieldName === TypeNameMetaFieldDef.name;
   const definition = isTypename ? TypeNameMetaFieldDef : parentType.getFields()[fieldName];
   if (!definition) return [];
+  const type = planType(definition.type);
   return [
     {
       name,
@@ -149,7 +171,8 @@ function planField(parentType: GraphQLObjectType, name: string, nodes: FieldNode
       definition,
       resolve: definition.resolve ?? defaultFieldResolver,
       constant: isTypename ? parentType.name : null,
-      type: planType(definition.type),
+      type,
+      member: planMember(definition, type),
       inner: new Map(),
     },
   ];

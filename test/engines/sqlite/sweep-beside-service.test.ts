@@ -27,12 +27,16 @@ async function addDue(id: string): Promise<void> {
   const database = await openTestDatabase(dataDirectory);
   const original = await database.read.findOneByOrFail(AttachmentRow, { id });
   const past = new Date(Date.now() - hourMs);
+  const many = Array.from({ length: dueCount });
+  const attachments = many.map(() => ({ ...original, id: uuidv7(), expiresAt: past }));
+  const removals = many.map(() => ({
+    documentKey: newKey(original.organizationId, past),
+    createdAt: past,
+  }));
   await database.write(async (manager) => {
-    for (let index = 0; index < dueCount; index += 1) {
-      await manager.insert(AttachmentRow, { ...original, id: uuidv7(), expiresAt: past });
-      const documentKey = newKey(original.organizationId, past);
-      await manager.insert(RemovalRow, { documentKey, createdAt: past });
-    }
+    // One by one they would take longer than the sweep.
+    await manager.insert(AttachmentRow, attachments);
+    await manager.insert(RemovalRow, removals);
   });
   await database.close();
 }

@@ -14,7 +14,8 @@ import {
   specifiedRules,
   validate,
 } from 'graphql';
-import { AnswerBudget, meterFields } from '../../../src/graphql/cost/meter-fields.js';
+import { AnswerBudget } from '../../../src/graphql/cost/answer-budget.js';
+import { meterFields } from '../../../src/graphql/cost/meter-fields.js';
 import { executePlan } from '../../../src/graphql/execution/execute-plan.js';
 import { type Plans, planDocument } from '../../../src/graphql/execution/plans.js';
 import { formatError } from '../../../src/graphql/format-error.js';
