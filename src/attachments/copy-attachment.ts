@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { chooseFileName } from '../content-types/names.js';
@@ -11,6 +10,7 @@ import { hasRowLocks, lockRows, Parameters } from '../database/read-rows.js';
 import { nameForms } from '../database/stored-names.js';
 import { errorTable, Faults, fault } from '../errors.js';
 import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { newId } from '../new-id.js';
 import { checkExtension } from '../policies/check-policy.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
@@ -54,7 +54,7 @@ export async function copyAttachment(
   const quota = await deps.quotas.of(viewer.organizationId);
   return deps.database.write(async (manager) => {
     const now = deps.clock();
-    const id = uuidv7();
+    const id = newId();
     const asked = { copyAttachment: { attachmentId, fileName } };
     const creation = { input: asked, attachmentId: id, now };
     const earlier =

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { copyAttachmentRows } from '../database/attachment-rows.js';
@@ -10,6 +9,7 @@ import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
+import { idAt, newId } from '../new-id.js';
 import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
 import type { Quota } from '../quotas/quotas.js';
@@ -69,7 +69,7 @@ export async function copyRecordAttachments(
   await Promise.all(names.map((name) => access.assertMayEdit(to, name, ['input', 'to'])));
   // An authorizer that cannot be asked must fail before there are copies, since the answer shows the fields.
   await Promise.all(left.map(({ name }) => access.mayView(to, name)));
-  const operation = { id: uuidv7(), at: deps.clock() };
+  const operation = { id: newId(), at: deps.clock() };
   const quota = await deps.quotas.of(viewer.organizationId);
   for (let isFirst = true; isFirst || left.length > 0; isFirst = false) {
     const step = await deps.database.write(async (manager) => {
@@ -201,7 +201,7 @@ function policyOf(
 /** The same each time, so that a repetition finds what is there: a UUID version 7 of the operation's beginning. */
 function idOfCopy({ id, at }: Operation, sourceId: string): string {
   const random = createHash('sha256').update(`${id} ${sourceId}`).digest().subarray(0, 16);
-  return uuidv7({ msecs: at.getTime(), random });
+  return idAt(at.getTime(), { random });
 }
 
 interface Place {

@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { eventRow } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { writeBody } from '../database/blob-bodies.js';
@@ -11,6 +10,7 @@ import { lockRows } from '../database/read-rows.js';
 import { nameForms } from '../database/stored-names.js';
 import { fault } from '../errors.js';
 import { assertNotSwept, type Intake } from '../intake/intake.js';
+import { newId } from '../new-id.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { CreationInput, Examined } from './check-creation.js';
 
@@ -71,7 +71,7 @@ function toAttachment(
   // With a field the link decides whether the record comes to own it.
   const owner = input.field === null ? record : null;
   return Object.assign(new AttachmentRow(), {
-    id: uuidv7(),
+    id: newId(),
     organizationId: viewer.organizationId,
     blobId: blob.id,
     shared: owner !== null,

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { OutcomeUnknown } from '../database/database-state.js';
@@ -20,6 +19,7 @@ import {
   trimVersions,
   withContent,
 } from '../model/versions.js';
+import { newId } from '../new-id.js';
 import type { Quota } from '../quotas/quotas.js';
 import { announceVerdict } from '../verdicts/record-verdict.js';
 import { queueScan } from '../verdicts/scan-blob.js';
@@ -91,7 +91,7 @@ async function insert(
   checked: Checked,
   intake: Intake,
 ): Promise<ReplacedContent> {
-  const id = uuidv7();
+  const id = newId();
   const quota = await deps.quotas.of(viewer.organizationId);
   const replacing = deps.database.write((manager) =>
     replaceOnce(deps, manager, viewer, { id, checked, intake, quota }),

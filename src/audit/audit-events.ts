@@ -1,5 +1,4 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/organization.js';
@@ -13,6 +12,7 @@ import {
   type Total,
 } from '../database/page.js';
 import { LessThan } from '../database/typeorm.js';
+import { idAt } from '../new-id.js';
 
 /** Who did it. A viewer is one; a principal of null is nobody in particular. */
 export interface Actor {
@@ -51,7 +51,7 @@ let latest = { msecs: 0, seq: 0 };
 /** A uuid of version 7 that begins with the instant. Those of one process and one millisecond are in order. */
 function eventId(msecs: number): string {
   latest = { msecs, seq: msecs === latest.msecs ? latest.seq + 1 : 0 };
-  return uuidv7(latest);
+  return idAt(msecs, latest);
 }
 
 /** The row of an event that nobody has recorded yet. */

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import { readJoined } from '../database/read-rows.js';
+import { newId } from '../new-id.js';
 import { toPermissions, type Viewer } from './viewer.js';
 
 /** `cck_` and the first 8 characters of the secret: enough to tell keys apart, and at least 24 stay unknown. */
@@ -38,9 +38,9 @@ export async function storeApiKey(
   manager: EntityManager,
   { key, organizationId, createdBy, name, permissions, createdAt, expiresAt }: KeyToStore,
 ): Promise<ApiKeyRow> {
-  const principalId = uuidv7();
+  const principalId = newId();
   const row: ApiKeyRow = {
-    id: uuidv7(),
+    id: newId(),
     organizationId,
     principalId,
     name,

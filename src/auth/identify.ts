@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
 import { toId } from '../database/typeorm.js';
+import { newId } from '../new-id.js';
 import { isOrganizationId } from '../storage/document-key.js';
 import type { Identify } from './authenticate.js';
 import { clockSkewSeconds, TokenRefusal, type VerifyToken } from './verify-token.js';
@@ -165,7 +165,7 @@ export async function createOrganization(
   if (!isCleanText(name)) {
     throw new Error("An organization's name must be 1 to 255 characters, without control characters.");
   }
-  const organization = { id: toOrganizationId(name) ?? uuidv7(), name, createdAt };
+  const organization = { id: toOrganizationId(name) ?? newId(), name, createdAt };
   await insertRow(manager, OrganizationRow, organization);
   return organization;
 }

@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow, OrganizationRow } from '../database/entities/organization.js';
@@ -15,6 +14,7 @@ import {
 import { lockTable } from '../database/read-rows.js';
 import { In, IsNull } from '../database/typeorm.js';
 import { errorTable, Faults, fault } from '../errors.js';
+import { newId } from '../new-id.js';
 import { generateApiKey, hashApiKey, storeApiKey } from './api-keys.js';
 import { isCleanText, maxTextLength } from './identify.js';
 import { type Permission, permissions, type Viewer } from './viewer.js';
@@ -180,7 +180,7 @@ export async function createFirstApiKey(
       return { state: given === null ? 'known' : 'not-taken' };
     }
     const createdAt = clock();
-    const organizationId = uuidv7();
+    const organizationId = newId();
     await insertRow(manager, OrganizationRow, { id: organizationId, name: 'default', createdAt });
     const bootstrap = { key, organizationId, createdBy: null, name: 'bootstrap', permissions };
     await storeApiKey(manager, { ...bootstrap, createdAt, expiresAt: null });

@@ -1,7 +1,6 @@
 import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
 import { toDatabaseFault } from '../database/database-state.js';
 import {
   AttachmentError,
@@ -12,6 +11,7 @@ import {
   isLogged,
   toAttachmentError,
 } from '../errors.js';
+import { newId } from '../new-id.js';
 import { drainRequest, shortDrainBounds } from './admit-request.js';
 
 /** Refusals of Fastify itself, by our codes. */
@@ -147,7 +147,7 @@ function answerClientError(
     socket.destroy();
     return;
   }
-  const reqId = uuidv7();
+  const reqId = newId();
   const error = toProtocolError(fault);
   log.info({ reqId, status: statusOf(error), fault: fault.code }, 'answered what is no request');
   if (socket.writable) socket.end(rawAnswer(error, reqId));

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../auth/viewer.js';
 import { chooseFileName, parseMediaType } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
@@ -9,6 +8,7 @@ import {
 } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { Faults, fault } from '../errors.js';
+import { newId } from '../new-id.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
@@ -110,7 +110,7 @@ export async function insertTarget(
     ? new Date(now.getTime() + uploadTargetLifetimeMs)
     : laterExpiry(deps, now, now);
   const target = Object.assign(new UploadTargetRow(), {
-    id: uuidv7(),
+    id: newId(),
     organizationId,
     principalId: principal.id,
     documentKey: createKey(organizationId, now),

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
 import { before, In } from '../database/typeorm.js';
+import { newId } from '../new-id.js';
 
 /** Work to be done after the answer: kept until it has succeeded, or has used up its attempts. */
 export interface NewJob {
@@ -93,7 +93,7 @@ export async function insertJob(manager: EntityManager, job: NewJob, now: Date):
   const { kind, payload, key = null, runAt = now } = job;
   if (key !== null) await manager.delete(JobRow, { key, state: 'WAITING' });
   const fresh = { state: 'WAITING' as const, attempts: 0, lastError: null, failedAt: null, ...unlocked };
-  await insertRow(manager, JobRow, { id: uuidv7(), kind, key, payload, runAt, createdAt: now, ...fresh });
+  await insertRow(manager, JobRow, { id: newId(), kind, key, payload, runAt, createdAt: now, ...fresh });
 }
 
 /** The jobs of one process: each statement touches no others, so that one whose lease has run out changes nothing. */
@@ -101,7 +101,7 @@ export class JobTable {
   readonly #database: Database;
   readonly #clock: () => Date;
   readonly #leaseMs: number;
-  readonly #me = uuidv7();
+  readonly #me = newId();
   readonly #finished: string[] = [];
   #finishing: Promise<void> | null = null;
 

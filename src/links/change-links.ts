@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { type AuditAction, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
@@ -8,6 +7,7 @@ import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept } from '../model/stored-attachment.js';
+import { newId } from '../new-id.js';
 import type { Policy } from '../policies/check-policy.js';
 import {
   claimForRecord,
@@ -182,7 +182,7 @@ async function lockField(
   name: string,
 ): Promise<RecordFieldRow> {
   const key = { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id, name };
-  await insertRow(manager, RecordFieldRow, { id: uuidv7(), ...key, version: 0 }, { orIgnore: true });
+  await insertRow(manager, RecordFieldRow, { id: newId(), ...key, version: 0 }, { orIgnore: true });
   // An update that changes nothing takes the row's lock on every engine; reading alone would not.
   await manager.update(RecordFieldRow, key, { version: () => 'version' });
   const [field] = await readFields(manager, viewer, [{ record, name }]);

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { ReservationRow } from '../database/entities/organization.js';
 import { In } from '../database/typeorm.js';
+import { newId } from '../new-id.js';
 
 export interface ReservationTimes {
   /** How often a process renews what it holds. */
@@ -90,7 +90,7 @@ type Grant = (id: string, least: { bytes: number; isExact: boolean }) => Promise
 
 /** Room for content on its way, from before its first byte until its row is there or it is given up. */
 export class Reservation {
-  readonly #id = uuidv7();
+  readonly #id = newId();
   readonly #reservations: Reservations;
   readonly #grant: Grant;
   #isHeld = false;

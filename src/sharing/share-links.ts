@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { purgeRows } from '../database/attachment-rows.js';
@@ -13,6 +12,7 @@ import { lockRows, Parameters, readRows } from '../database/read-rows.js';
 import { before, IsNull } from '../database/typeorm.js';
 import { Faults, fault } from '../errors.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { newId } from '../new-id.js';
 
 /** A link together with the attachment that it shares. */
 export interface StoredShareLink {
@@ -76,7 +76,7 @@ export async function createShareLink(
       });
     }
     const link = Object.assign(new ShareLinkRow(), {
-      id: uuidv7(),
+      id: newId(),
       organizationId,
       attachmentId,
       tokenHash: hashToken(token),

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { v7 as uuidv7 } from 'uuid';
 import { AttachmentError } from '../errors.js';
+import { idAt } from '../new-id.js';
 import type { ByteRange, Storage } from './storage.js';
 
 const uuidPattern = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
@@ -52,7 +52,7 @@ export function mayBeInlined(key: string): boolean {
 }
 
 function freshKey(organizationId: string, now: Date): string {
-  return `${hourPartition(now)}/${organizationId}/${uuidv7({ msecs: now.getTime() })}`;
+  return `${hourPartition(now)}/${organizationId}/${idAt(now.getTime())}`;
 }
 
 /** The uuid at the end of the key, which is the blob's id. */

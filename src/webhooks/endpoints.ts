@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { type AuditEvent, recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
@@ -14,6 +13,7 @@ import { lockRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';
+import { newId } from '../new-id.js';
 import { type CheckWebhooksDependencies, checkWebhookUri } from './check-webhooks.js';
 import { deliveryJob, giveUpQueue } from './endpoint-queue.js';
 import { makeWebhookSecret } from './post-webhook.js';
@@ -62,7 +62,7 @@ export async function createWebhookEndpoint(
   const now = deps.clock();
   const secret = makeWebhookSecret();
   const endpoint = Object.assign(new WebhookEndpointRow(), {
-    ...{ id: uuidv7(), organizationId, ...toColumns(input), description: input.description },
+    ...{ id: newId(), organizationId, ...toColumns(input), description: input.description },
     ...{ secrets: [{ secret, until: null }], state: 'ENABLED' as const },
     ...{ failingSince: null, pausedAt: null, pauseReason: null },
     ...{ createdById: viewer.principal.id, createdAt: now, updatedAt: now },
@@ -195,7 +195,7 @@ export function testWebhookEndpoint(
     const endpoint = await lock(manager, viewer, id);
     const waiting = { attachmentId: '', createdAt: now.getTime() };
     const ping = { endpoint, event: 'PING', body: composePing(id, now), waiting } as const;
-    const delivery = toDelivery(ping, { id: uuidv7(), isFirst: true, now });
+    const delivery = toDelivery(ping, { id: newId(), isFirst: true, now });
     await insertRow(manager, WebhookDeliveryRow, delivery);
     await jobs.enqueue(manager, deliveryJob(delivery, now));
     return delivery;

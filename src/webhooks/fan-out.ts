@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Viewer } from '../auth/viewer.js';
 import {
   WebhookDeliveryRow,
@@ -11,6 +10,7 @@ import { changeRows, type Parameters } from '../database/read-rows.js';
 import { IsNull } from '../database/typeorm.js';
 import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { newId } from '../new-id.js';
 import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';
 import { deliveryJob } from './endpoint-queue.js';
 
@@ -67,7 +67,7 @@ function queuedDelivery(
   body: string,
 ): WebhookDeliveryRow {
   return {
-    id: uuidv7(),
+    id: newId(),
     organizationId: subscription.organizationId,
     attachmentId: subscription.attachmentId,
     subscriptionId: subscription.id,
@@ -154,7 +154,7 @@ export async function subscribe(
 ): Promise<void> {
   for (const { uri, interactions } of webhooks) {
     await insertRow(manager, WebhookSubscriptionRow, {
-      id: uuidv7(),
+      id: newId(),
       organizationId: viewer.organizationId,
       attachmentId,
       uri: new URL(uri).href,

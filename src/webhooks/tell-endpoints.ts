@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import {
   WebhookDeliveryRow,
@@ -11,6 +10,7 @@ import { insertRows } from '../database/insert-row.js';
 import { lockRows, Parameters, readRows } from '../database/read-rows.js';
 import { hasEvents, takeEvents, type WaitingEvent } from '../database/webhook-events.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { idAt } from '../new-id.js';
 import { deliveryJob } from './endpoint-queue.js';
 
 export interface TellEndpointsDependencies {
@@ -110,10 +110,10 @@ let latest = { msecs: 0, seq: 0 };
 function idAfter(last: string | undefined, now: Date): string {
   const msecs = Math.max(now.getTime(), latest.msecs);
   latest = { msecs, seq: msecs === latest.msecs ? latest.seq + 1 : 0 };
-  const id = uuidv7(latest);
+  const id = idAt(msecs, latest);
   if (last === undefined || id > last) return id;
   latest = { msecs: Number.parseInt(last.replace('-', '').slice(0, 12), 16) + 1, seq: 0 };
-  return uuidv7(latest);
+  return idAt(latest.msecs, latest);
 }
 
 type Told = Pick<WaitingEvent, 'attachmentId' | 'createdAt'>;

@@ -1,7 +1,6 @@
 import type { GraphQLField, GraphQLLeafType } from 'graphql';
 import type { AnswerBudget } from '../cost/answer-budget.js';
 import { bytesOf, framing, weightOfMember } from '../cost/meter-fields.js';
-import type { PlannedType } from './plan.js';
 
 /** A field that is a member of its object, and a leaf: most values of a list are. */
 export interface Member {
@@ -12,11 +11,11 @@ export interface Member {
   bytes: number;
 }
 
-/** Null for a field that has to be resolved. */
-export function planMember(field: GraphQLField<unknown, unknown>, type: PlannedType): Member | null {
+/** Null for a field of this type that has to be resolved. */
+export function planMember(field: GraphQLField<unknown, unknown>, type: GraphQLLeafType): Member | null {
   const weight = weightOfMember(field);
-  if (weight === null || type.kind !== 'leaf') return null;
-  return { name: field.name, type: type.type, weight, bytes: framing + field.name.length };
+  if (weight === null) return null;
+  return { name: field.name, type, weight, bytes: framing + field.name.length };
 }
 
 /**

@@ -172,7 +172,7 @@ function planField(parentType: GraphQLObjectType, name: string, nodes: FieldNode
       resolve: definition.resolve ?? defaultFieldResolver,
       constant: isTypename ? parentType.name : null,
       type,
-      member: planMember(definition, type),
+      member: type.kind === 'leaf' ? planMember(definition, type.type) : null,
       inner: new Map(),
     },
   ];
