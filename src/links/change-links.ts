@@ -6,7 +6,7 @@ import { insertRow, insertRows } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
-import { readWithVerdictsKept } from '../model/stored-attachment.js';
+import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
 import { newId } from '../new-id.js';
 import type { Policy } from '../policies/check-policy.js';
 import {
@@ -49,6 +49,8 @@ export interface ChangedLinks {
   placed: string[];
   /** Ids of all that the field holds now, in order. */
   next: string[];
+  /** Those that are new in it, but for what the change has made, as they are now. */
+  added: StoredAttachment[];
 }
 
 /**
@@ -70,13 +72,14 @@ export async function changeLinks(
     change.attachmentIds,
   );
   if (change.arrange) plan.next = change.arrange(plan.next);
-  if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next };
-  if (plan.added.length > 0) await addLinks(manager, viewer, change, plan);
+  if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next, added: [] };
+  const added = plan.added.length > 0 ? await addLinks(manager, viewer, change, plan) : [];
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
   if (!change.isUnrecorded) await recordLinks(manager, viewer, change, plan);
-  return { field: await bumpVersion(manager, field), unlinked: plan.removed, placed, next: plan.next };
+  const bumped = await bumpVersion(manager, field);
+  return { field: bumped, unlinked: plan.removed, placed, next: plan.next, added };
 }
 
 async function recordLinks(
@@ -100,7 +103,7 @@ async function addLinks(
   viewer: Viewer,
   { policy, record, now, attachmentIds, locOf, made }: LinkChange,
   { added, next }: LinkPlan,
-): Promise<void> {
+): Promise<StoredAttachment[]> {
   if (!policy) throw new Error('Nothing can be added without a policy.');
   const faults = new Faults();
   checkRoom(faults, next.length, policy.maxCount ?? maxLinks, locOf(0).slice(0, 2));
@@ -118,6 +121,7 @@ async function addLinks(
   const attachments = found.map(({ attachment }) => attachment);
   await recheckContents(manager, viewer, { faults, policy, locOf: locOfFound }, attachments);
   faults.throwIfAny();
+  return found;
 }
 
 /** Notes a fault where a field would hold more than it can. */

@@ -66,7 +66,7 @@ export async function linkAttachments(
   const policy = checkInput(policies, input);
   const { changed, ...linked } = await database.write(async (manager) => {
     if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
-    const { field, unlinked, placed, next } = await changeLinks(manager, viewer, {
+    const { field, unlinked, placed, next, added } = await changeLinks(manager, viewer, {
       ...input,
       policy,
       retentionMs: unlinkedRetentionMs,
@@ -74,7 +74,9 @@ export async function linkAttachments(
       locOf: (index) => ['input', 'attachmentIds', index],
     });
     deps.assertAnswerable(next.length);
-    const concerned = await readAttachments(manager, viewer, [...unlinked, ...next]);
+    const known = new Set(added.map(({ attachment }) => attachment.id));
+    const others = [...unlinked, ...next].filter((id) => !known.has(id));
+    const concerned = [...added, ...(await readAttachments(manager, viewer, others))];
     const moved = inOrder([...unlinked, ...placed], concerned).map(({ attachment }) => attachment);
     const changed = await describeChanges(manager, moved, [input.record]);
     const links = inOrder(next, concerned).map((stored, position) => ({ position, stored }));
