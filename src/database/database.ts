@@ -89,7 +89,7 @@ async function migrate(writer: DataSource): Promise<void> {
 const backgroundGroup = 32;
 
 /** The tables of a creation. Rows refer to earlier ones. */
-const created = [BlobRow, AttachmentRow, AuditEventRow];
+export const created = [BlobRow, AttachmentRow, AuditEventRow];
 
 const rejectWithFault = (error: unknown): never => {
   throw toDatabaseFault(error);

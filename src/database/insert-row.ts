@@ -56,9 +56,26 @@ export async function insertRows<Row extends ObjectLiteral>(
   { orIgnore = false, orUpdate = [] }: InsertOptions<Row> = {},
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { driver } = manager.connection;
   const { table, columns, names } = insertInto(manager, entity);
-  const text = JSON.stringify(
+  const source = hasRowLocks(manager)
+    ? selectGiven(manager, entity, '$1')
+    : `SELECT ${columns.map(({ databaseName }) => `value ->> '${databaseName}'`).join(', ')} FROM json_each(?1)`;
+  // Without a condition SQLite would take ON for the beginning of a join.
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) ${source} WHERE true`;
+  await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [
+    rowsAsJson(manager, entity, rows),
+  ]);
+}
+
+/** Rows as one value of a statement: an array of objects, each with all columns. */
+export function rowsAsJson<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityTarget<Row>,
+  rows: readonly Row[],
+): string {
+  const { driver } = manager.connection;
+  const { columns } = insertInto(manager, entity);
+  return JSON.stringify(
     rows.map((row) =>
       Object.fromEntries(
         columns.map((column) => [
@@ -68,12 +85,22 @@ export async function insertRows<Row extends ObjectLiteral>(
       ),
     ),
   );
-  const source = hasRowLocks(manager)
-    ? `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, $1::json)`
-    : `SELECT ${columns.map(({ databaseName }) => `value ->> '${databaseName}'`).join(', ')} FROM json_each(?1)`;
-  // Without a condition SQLite would take ON for the beginning of a join.
-  const sql = `INSERT INTO ${table} (${names.join(', ')}) ${source} WHERE true`;
-  await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [text]);
+}
+
+/** The rows of such a value that stands at `place` of a statement on PostgreSQL. */
+export function selectGiven(
+  manager: EntityManager,
+  entity: EntityTarget<ObjectLiteral>,
+  place: string,
+): string {
+  const { table, names } = insertInto(manager, entity);
+  return `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, ${place}::json)`;
+}
+
+/** The beginning of a statement that inserts such rows. */
+export function insertIntoAll(manager: EntityManager, entity: EntityTarget<ObjectLiteral>): string {
+  const { table, names } = insertInto(manager, entity);
+  return `INSERT INTO ${table} (${names.join(', ')})`;
 }
 
 function onConflict<Row extends ObjectLiteral>(

@@ -2,10 +2,11 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
-import { type Database, inTime } from './database.js';
+import { created, type Database, inTime } from './database.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
+import { CreationGroups } from './postgres-creations.js';
 import {
   applicationName,
   type DatabaseClock,
@@ -119,6 +120,8 @@ interface Parts {
 function connect(options: PostgresOptions, { source, own, replica, clock }: Parts): Database {
   const turns = listTurns(options);
   const write: Write = (work) => writeUntilHeld(source, work);
+  const attempt: Write = (work) => transact(source, work);
+  const groups = new CreationGroups({ entities: created, attempt, write });
   const background = new BackgroundWrites(write, { groupSize: 1, isYielding: false });
   return {
     read: source.manager,
@@ -128,7 +131,7 @@ function connect(options: PostgresOptions, { source, own, replica, clock }: Part
     aside: own.manager,
     check: () => checkWritable(own),
     write,
-    create: (_creation, work) => write(work),
+    create: (creation, work) => groups.add(creation, work),
     writeInBackground: background.add,
     shrink: async () => undefined,
     clock: () => clock.now(),

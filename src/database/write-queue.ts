@@ -1,5 +1,5 @@
 import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import type { BlobBody } from './blob-bodies.js';
+import { type BlobBody, joinBodies } from './blob-bodies.js';
 import { BlobRow } from './entities/blob.js';
 
 /**
@@ -195,25 +195,13 @@ export class CreationStatement {
 
   async run(creations: readonly Creation[]): Promise<void> {
     const rows = creations.flatMap((creation) => creation.rows);
-    // Before them stands a byte: no bytes at all would be NULL.
-    const bodies: Uint8Array[] = [Buffer.alloc(1)];
-    let end = 1;
-    const places = creations.flatMap(({ body }) => {
-      if (!body) return [];
-      bodies.push(body.body);
-      const place = [body.blobId, end + 1, body.body.byteLength];
-      end += body.body.byteLength;
-      return [place];
-    });
+    const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
     const tables = this.#tables.map((table) =>
       rows.filter(({ entity }) => entity === table.target).map(({ row }) => this.#valuesOf(table, row)),
     );
     const json = JSON.stringify([...tables, places]);
     if (readOtherwise.test(json)) throw new Error('There is text that only a statement of its own takes.');
-    await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [
-      json,
-      Buffer.concat(bodies),
-    ]);
+    await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [json, bytes]);
   }
 
   #valuesOf({ columns }: EntityMetadata, row: ObjectLiteral): unknown[] {

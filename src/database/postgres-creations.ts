@@ -1,0 +1,116 @@
+import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
+import { joinBodies } from './blob-bodies.js';
+import { OutcomeUnknown } from './database-state.js';
+import { BlobRow } from './entities/blob.js';
+import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
+import type { Creation, Work, Write } from './write-queue.js';
+
+interface Waiting {
+  creation: Creation;
+  /** Does the same, and says of a fault what is wrong. */
+  work: Work<void>;
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+/** Together in one transaction. */
+const groupSize = 64;
+/** Transactions at the same time: one gathers rows while another waits for its commit. */
+const groupsAtOnce = 2;
+
+export interface CreationGroupsOptions {
+  /** The tables of a creation. Rows refer to earlier ones. */
+  entities: readonly EntityTarget<ObjectLiteral>[];
+  /** Runs work in a transaction, once. */
+  attempt: Write;
+  /** Runs work in a transaction until it is held. */
+  write: Write;
+}
+
+/**
+ * Makes the creations that wait at the same time in one transaction on PostgreSQL: each alone is eight trips to the server, and
+ * a commit. If one of a group cannot be made, each goes alone.
+ */
+export class CreationGroups {
+  readonly #options: CreationGroupsOptions;
+  readonly #waiting: Waiting[] = [];
+  #sql: string | null = null;
+  #running = 0;
+
+  constructor(options: CreationGroupsOptions) {
+    this.#options = options;
+  }
+
+  add(creation: Creation, work: Work<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ creation, work, resolve, reject });
+      // Lets everything that becomes ready in this turn of the event loop join.
+      if (this.#waiting.length === 1) setImmediate(() => this.#next());
+    });
+  }
+
+  #next(): void {
+    if (this.#waiting.length === 0 || this.#running === groupsAtOnce) return;
+    const group = this.#waiting.splice(0, groupSize);
+    this.#running += 1;
+    void this.#make(group).finally(() => {
+      this.#running -= 1;
+      this.#next();
+    });
+    this.#next();
+  }
+
+  async #make(group: readonly Waiting[]): Promise<void> {
+    const creations = group.map(({ creation }) => creation);
+    try {
+      await this.#options.attempt((manager) => this.#insert(manager, creations));
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) for (const { reject } of group) reject(error);
+      else await Promise.all(group.map((waiting) => this.#makeAlone(waiting)));
+      return;
+    }
+    for (const { resolve } of group) resolve();
+  }
+
+  async #makeAlone({ work, resolve, reject }: Waiting): Promise<void> {
+    await this.#options.write(work).then(resolve, reject);
+  }
+
+  /** Inserts all, or throws. One statement, for each is a trip to the server. */
+  async #insert(manager: EntityManager, creations: readonly Creation[]): Promise<void> {
+    const { entities } = this.#options;
+    const rows = creations.flatMap((creation) => creation.rows);
+    const tables = entities.map((table) =>
+      rowsAsJson(
+        manager,
+        table,
+        rows.flatMap(({ entity, row }) => (entity === table ? row : [])),
+      ),
+    );
+    const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
+    const keys = rows.flatMap(({ row }) => (row instanceof BlobRow ? row.documentKey : []));
+    this.#sql ??= compose(manager, entities);
+    const values = [...tables, JSON.stringify(places), bytes, keys];
+    const [answer] = await manager.query<{ are_kept: boolean }[]>(this.#sql, values);
+    if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one.');
+  }
+}
+
+/**
+ * The statement takes the rows of each table, the places of bodies, their bytes, and the keys of blobs. It inserts nothing if a key
+ * has been swept: it has the lock of `blobs` when it looks, so the sweep has ended, or waits. Bytes are one value, as an array
+ * of values would be sent as text.
+ */
+function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectLiteral>[]): string {
+  const [places, bytes, keys] = [1, 2, 3].map((index) => `$${entities.length + index}`);
+  const inserts = entities.map((entity, index) => {
+    const given = selectGiven(manager, entity, `$${index + 1}`);
+    return `rows_${index} AS (${insertIntoAll(manager, entity)} ${given} WHERE (SELECT are_kept FROM given))`;
+  });
+  return `WITH given AS (SELECT NOT EXISTS (SELECT FROM swept_keys WHERE document_key = ANY(${keys})) AS are_kept),
+    ${inserts.join(',\n')},
+    bodies AS (INSERT INTO blob_bodies (blob_id, body)
+      SELECT value ->> 0, substring(${bytes}::bytea FROM (value ->> 1)::int FOR (value ->> 2)::int)
+      FROM json_array_elements(${places}::json) WHERE (SELECT are_kept FROM given))
+    SELECT are_kept FROM given`;
+}

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import type { Database } from '../../../src/database/database.js';
+import type { AttachmentRow } from '../../../src/database/entities/attachment.js';
+import { BlobRow } from '../../../src/database/entities/blob.js';
+import { SweptKeyRow } from '../../../src/database/entities/job.js';
+import { AuditEventRow } from '../../../src/database/entities/organization.js';
+import { insertRow } from '../../../src/database/insert-row.js';
+import { openPostgres } from '../../../src/database/postgres.js';
+import { lockTable } from '../../../src/database/read-rows.js';
+import { condemnKeys } from '../../../src/intake/intake.js';
+import { createIn, insertOne, type Made, make, now } from '../../support/made-creations.js';
+import { report } from '../../support/report.js';
+import { StatementCounter } from '../../support/statement-counter.js';
+import { Cluster } from './cluster.js';
+
+let cluster: Cluster;
+let database: Database;
+const statements = new StatementCounter();
+
+beforeAll(async () => {
+  cluster = await Cluster.open();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+beforeEach(async () => {
+  const url = await cluster.postgres.createDatabase();
+  database = await openPostgres({ url, poolSize: 10, statementTimeoutMs: 30_000 }, statements);
+});
+afterEach(() => database.close());
+
+const create = (made: Made, onAlone?: () => void) => createIn(database, made, onAlone);
+const count = (table: string) =>
+  database.read.query<{ n: number }[]>(`SELECT count(*)::int AS n FROM ${table}`).then(([row]) => row?.n);
+const sweep = ({ blob }: Made) =>
+  database.write((manager) =>
+    insertRow(manager, SweptKeyRow, { documentKey: blob.documentKey, sweptAt: now }),
+  );
+
+test('creations that come together share a transaction, and each has its bytes', async () => {
+  const made = Array.from({ length: 60 }, (_, index) => make(index % 3 ? randomBytes(index) : null));
+  const caused = await statements.during(() => Promise.all(made.map((one) => create(one))));
+  expect(caused.filter((sql) => /INSERT INTO "blobs"/.test(sql))).toHaveLength(1);
+  for (const { blob, body } of made) {
+    const [row] = await database.read.query('SELECT body FROM blob_bodies WHERE blob_id = $1', [blob.id]);
+    expect(row?.body ?? null).toEqual(body);
+  }
+  expect(await count('attachments')).toBe(60);
+});
+
+test('every column has the same value as by statements of their own', async () => {
+  const plain = { metadataAttributes: { deep: [{ text: '"' }, 1.5, null, true] } };
+  const kinds: Partial<AttachmentRow>[] = [
+    plain,
+    { metadataAttributes: null, description: null, shared: false, claimedAt: null, expiresAt: now },
+    { ...plain, description: '', recordType: null, recordId: null, fileName: '1e5' },
+  ];
+  const made = kinds.flatMap((changes) => [make(randomBytes(9), changes), make(null, changes)]);
+  made.push(make(Buffer.alloc(0), plain));
+  const cells = () =>
+    Promise.all(
+      Object.entries({ blobs: 'id', attachments: 'id', audit_events: 'id', blob_bodies: 'blob_id' }).map(
+        ([table, key]) => database.read.query(`SELECT to_jsonb(t) AS cells FROM ${table} t ORDER BY ${key}`),
+      ),
+    );
+  await Promise.all(made.map((one) => create(one)));
+  const together = await cells();
+  await database.write(async (manager) => {
+    for (const table of ['audit_events', 'attachments', 'blobs']) await manager.query(`DELETE FROM ${table}`);
+  });
+  for (const one of made) await insertOne(database, one);
+  expect(together).toEqual(await cells());
+  expect(together.map((rows) => rows.length)).toEqual([7, 7, 7, 4]);
+});
+
+test('one that fails does so alone', async () => {
+  const twin = make(randomBytes(10));
+  await create(twin);
+  const others = Array.from({ length: 20 }, () => make(randomBytes(10)));
+  const outcomes = await Promise.allSettled([...others, twin].map((one) => create(one)));
+  expect(outcomes.map(({ status }) => status)).toEqual([...others.map(() => 'fulfilled'), 'rejected']);
+  expect(await count('attachments')).toBe(21);
+  expect(await database.read.count(AuditEventRow)).toBe(21);
+});
+
+test('text that PostgreSQL does not keep is refused by type, and others beside it are made', async () => {
+  const bad = make(null, { description: 'zero \u0000 here', metadataAttributes: null });
+  const outcomes = await Promise.allSettled([bad, make(null)].map((one) => create(one)));
+  expect(outcomes).toMatchObject([
+    { status: 'rejected', reason: { details: [{ type: 'nul_character' }] } },
+    { status: 'fulfilled' },
+  ]);
+});
+
+test('one that the sweep has taken is refused by its own work, and nothing of it is there', async () => {
+  const [swept, other] = [make(null), make(null)];
+  await sweep(swept);
+  const outcomes = await Promise.allSettled([swept, other].map((one) => create(one)));
+  expect(outcomes).toMatchObject([
+    { status: 'rejected', reason: { code: 'STORAGE_UNAVAILABLE' } },
+    { status: 'fulfilled' },
+  ]);
+  expect(await database.read.find(BlobRow)).toMatchObject([{ id: other.blob.id }]);
+});
+
+test('one that begins while the sweep is taking its bytes waits, and is refused', async () => {
+  const made = make(null);
+  let creating: Promise<unknown> = Promise.resolve();
+  await database.write(async (manager) => {
+    await lockTable(manager, BlobRow);
+    creating = create(made).then(
+      () => 'made',
+      ({ code }) => code,
+    );
+    const waiting = `SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'blobs'::regclass`;
+    while ((await database.read.query<unknown[]>(waiting)).length === 0);
+    await insertRow(manager, SweptKeyRow, { documentKey: made.blob.documentKey, sweptAt: now });
+  });
+  expect(await creating).toBe('STORAGE_UNAVAILABLE');
+  expect(await database.read.count(BlobRow)).toBe(0);
+});
+
+test('in a race with the sweep either has the bytes, and never both', async () => {
+  const outcomes = { made: 0, swept: 0 };
+  for (let round = 0; round < 40; round += 1) {
+    const made = make(null);
+    const creating = create(made).then(
+      () => true,
+      () => false,
+    );
+    const condemned = await condemnKeys(database.write, [made.blob.documentKey], now);
+    const isMade = await creating;
+    expect([isMade, condemned.length]).toEqual(isMade ? [true, 0] : [false, 1]);
+    expect(await database.read.countBy(BlobRow, { id: made.blob.id })).toBe(isMade ? 1 : 0);
+    outcomes[isMade ? 'made' : 'swept'] += 1;
+  }
+  report(`40 races: ${JSON.stringify(outcomes)}`);
+  expect(await count('attachments')).toBe(outcomes.made);
+});
