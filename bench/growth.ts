@@ -74,13 +74,13 @@ export function formatGrowth(pairs: readonly GrowthPair[]): string {
 }
 
 /** A database that has grown. */
-interface Grown {
+export interface Grown {
   engine: GrowthEngine;
   options: ServiceOptions;
   seed: Seed;
 }
 
-async function fill(engine: GrowthEngine, count: number): Promise<Grown> {
+export async function fill(engine: GrowthEngine, count: number): Promise<Grown> {
   const options = { environment: engine.environment, apiKey: createApiKey() };
   const seed = { count, ...(await createOwner(options)) };
   await engine.seed(seed);

@@ -5,6 +5,7 @@ import { consoleLimits, formatConsole, measureConsole } from './console.js';
 import { documentsLimits, formatDocumentsMemory, measureDocumentsMemory } from './documents-memory.js';
 import { measureEngines } from './engines.js';
 import { measureFanOut } from './fan-out.js';
+import { filterLimits, formatFilters, measureFilters } from './filters.js';
 import { measureFootprint } from './footprint.js';
 import { formatGrowth, type GrowthPair, growthLimits, measureGrowth } from './growth.js';
 import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
@@ -51,6 +52,7 @@ const others: Record<string, () => Promise<Limit[]>> = {
   settings: () => measureSettings(rounds),
   pages: runPages,
   console: runConsole,
+  filters: runFilters,
   growth: runGrowth,
   stalls: runStalls,
   'documents-memory': runDocumentsMemory,
@@ -108,6 +110,13 @@ async function runGrowth(): Promise<Limit[]> {
   }
   console.log(`\n${formatGrowth(pairs)}`);
   return growthLimits(pairs);
+}
+
+async function runFilters(): Promise<Limit[]> {
+  const engines = [startSqliteEngine, startPostgresEngine];
+  const pages = await measureFilters(engines, options.quick ? 100_000 : 1_000_000);
+  console.log(`\n${formatFilters(pages)}`);
+  return filterLimits(pages);
 }
 
 async function runStalls(): Promise<Limit[]> {

@@ -20,7 +20,10 @@ export interface PageQuery {
   request(seeded: SeededService): Promise<LoadRequest>;
 }
 
-interface Order {
+/** Reads rows behind the service's back. */
+export type Find = <Row>(sql: string) => Promise<Row[]>;
+
+export interface Order {
   field: 'CREATED_AT' | 'FILE_NAME' | 'SIZE';
   direction: 'ASC' | 'DESC';
   column: string;
@@ -38,7 +41,7 @@ const attachmentsQuery = (more = '') => `query Page(
 }`;
 
 const newestFirst: Order = { field: 'CREATED_AT', direction: 'DESC', column: 'created_at' };
-const orders: readonly Order[] = [
+export const orders: readonly Order[] = [
   newestFirst,
   { field: 'FILE_NAME', direction: 'ASC', column: 'sort_name' },
   { field: 'SIZE', direction: 'DESC', column: 'size' },
@@ -76,7 +79,9 @@ function orderedPage(name: string, order: Order, behind: (claimed: number) => nu
     isLimited: order === newestFirst,
     async request(seeded) {
       const offset = behind(seeded.count * claimedShare);
-      const after = offset === null ? null : await findCursor(seeded, order, Math.floor(offset));
+      const find: Find = (sql) => withSqliteFile(seeded.path, (file) => file.all(sql));
+      const after =
+        offset === null ? null : await findCursor(seeded.service, find, order, Math.floor(offset));
       const variables = { first: pageSize, after, orderBy: { field, direction } };
       return queryRequest(seeded.service, attachmentsQuery(), variables);
     },
@@ -98,13 +103,18 @@ function filteredPage(name: string, filter: (seeded: SeededService) => object | 
  * The cursor of a claimed attachment about `offset` rows down the order. Walking there page by page would take the
  * service minutes; a short list that the same attachment is in, that of its record, gives the same cursor.
  */
-async function findCursor({ service, path }: SeededService, order: Order, offset: number): Promise<string> {
+export async function findCursor(
+  service: ServiceProcess,
+  find: Find,
+  order: Order,
+  offset: number,
+): Promise<string> {
   const { column, field, direction } = order;
-  const row = await findRow<{ id: string; recordId: string }>(
-    path,
+  const [row] = await find<{ id: string; recordId: string }>(
     `SELECT id, record_id AS "recordId" FROM attachments WHERE record_id IS NOT NULL
      ORDER BY ${column} ${direction}, id ${direction} LIMIT 1 OFFSET ${offset}`,
   );
+  if (row === undefined) throw new Error(`there are not ${offset} claimed attachments`);
   const filter = { record: { type: recordType, id: row.recordId } };
   const variables = { first: pageSize, filter, orderBy: { field, direction } };
   type Data = { attachments: { edges: { cursor: string; node: { id: string } }[] } };
@@ -118,14 +128,8 @@ async function findCursor({ service, path }: SeededService, order: Order, offset
 }
 
 async function findSha256(path: string, offset: number): Promise<string> {
-  const row = await findRow<{ sha256: string }>(path, `SELECT sha256 FROM blobs LIMIT 1 OFFSET ${offset}`);
-  return row.sha256;
-}
-
-function findRow<T>(path: string, sql: string): Promise<T> {
-  return withSqliteFile(path, async (file) => {
-    const [row] = await file.all<T>(sql);
-    if (row === undefined) throw new Error(`no row: ${sql}`);
-    return row;
-  });
+  const rows = await withSqliteFile(path, (file) =>
+    file.all<{ sha256: string }>(`SELECT sha256 FROM blobs LIMIT 1 OFFSET ${offset}`),
+  );
+  return rows[0]?.sha256 ?? '';
 }

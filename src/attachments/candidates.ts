@@ -18,7 +18,11 @@ import {
 const maxCandidates = 5_000;
 
 /** A condition on `attachments a` that few rows meet, all of those among them that the filter describes. */
-export type Candidates = (sql: Parameters) => string;
+export interface Candidates {
+  isCandidate(sql: Parameters): string;
+  /** The conditions that are left to be asked of each. */
+  filter: AttachmentFilter;
+}
 
 interface Place {
   sql: Parameters;
@@ -28,8 +32,20 @@ interface Place {
   viewer: Viewer;
 }
 
-/** A query for the keys of all rows that meet a condition, by an index alone: it costs as much as it finds. */
-type Source = (place: Place) => string;
+/** Rows that meet a condition. */
+interface Source {
+  /** A query for the keys of all, by an index alone: it costs as much as it finds. */
+  select(place: Place): string;
+  /** The condition of the filter that all of them meet, if there is one. */
+  name?: keyof AttachmentFilter;
+}
+
+export interface CandidatesOptions {
+  /** The half that they are of; null for those of both. */
+  half: Half | null;
+  /** Whether those of both have been found to be many. */
+  areManyOfBoth?: boolean;
+}
 
 /**
  * The fewest rows that one condition of the filter alone has; null if each has more than 5,000, or no index. Counts them as far as
@@ -38,16 +54,22 @@ type Source = (place: Place) => string;
 export async function findCandidates(
   manager: EntityManager,
   { viewer, filter, table }: Pick<Walk, 'viewer' | 'filter' | 'table'>,
-  half: Half,
+  { half, areManyOfBoth = false }: CandidatesOptions,
 ): Promise<Candidates | null> {
   // Names in the trash are in no index.
   const hasNames = table === AttachmentRow && (await hasTrigrams(manager));
-  const sources = sourcesOf(filter, half, hasNames);
+  const sources = [
+    ...(areManyOfBoth ? [] : sourcesOf(filter, hasNames)),
+    ...(half === null ? [] : sourcesOfHalf(filter, half)),
+  ];
   if (sources.length === 0) return null;
   const key = hasRowLocks(manager) ? 'id' : 'rowid';
   const sql = new Parameters(manager);
   const counts = sources.map(
-    (source, index) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${source({ sql, table, key, viewer })}) source
+    (
+      { select },
+      index,
+    ) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${select({ sql, table, key, viewer })}) source
       LIMIT ${maxCandidates + 1}) counted) AS c${index}`,
   );
   const [found = {}] = await manager.query<Record<string, number | string>[]>(
@@ -60,27 +82,41 @@ export async function findCandidates(
   if (source === undefined || least > maxCandidates) return null;
   // As an array, which PostgreSQL looks up key by key.
   const asSet = (query: string) => (hasRowLocks(manager) ? `= ANY(ARRAY(${query}))` : `IN (${query})`);
-  return (place) => `a.${key} ${asSet(source({ sql: place, table, key, viewer }))}`;
+  return {
+    isCandidate: (place) => `a.${key} ${asSet(source.select({ sql: place, table, key, viewer }))}`,
+    filter: source.name === undefined ? filter : { ...filter, [source.name]: undefined },
+  };
 }
 
-function sourcesOf(filter: AttachmentFilter, half: Half, hasNames: boolean): Source[] {
+function sourcesOf(filter: AttachmentFilter, hasNames: boolean): Source[] {
   const { status, claimed, linked, damaged, record, contentType, fileNameContains, createdBy, sha256 } =
     filter;
-  const sources: (Source | false | undefined)[] = [
-    record && ((place) => ofRecord(place, record)),
-    sha256 !== undefined && ((place) => ofDigest(place, sha256)),
-    status && !status.includes('APPROVED') && ((place) => ofVerdict(place, status)),
-    damaged === true && damagedOnes,
+  const sources: (Source | false | null | undefined)[] = [
+    record && { name: 'record', select: (place) => ofRecord(place, record) },
+    sha256 !== undefined && { name: 'sha256', select: (place) => ofDigest(place, sha256) },
+    status && !status.includes('APPROVED') && { name: 'status', select: (place) => ofVerdict(place, status) },
+    damaged === true && { name: 'damaged', select: damagedOnes },
     hasNames && fileNameContains !== undefined && ofName(fileNameContains),
-    (filter.createdAfter ?? filter.createdBefore) && ((place) => ofTime(place, half, filter)),
-    contentType && !contentType.includes(anyType) && ((place) => ofTypes(place, contentType)),
-    createdBy !== undefined && ((place) => ofCreator(place, createdBy)),
-    claimed === true && claimedOnes,
-    claimed === false && half === 'shared' && unclaimedOnes,
-    half === 'own' && ownOnes,
-    linked === true && linkedOnes,
+    contentType &&
+      !contentType.includes(anyType) && {
+        name: 'contentType',
+        select: (place) => ofTypes(place, contentType),
+      },
+    createdBy !== undefined && { name: 'createdBy', select: (place) => ofCreator(place, createdBy) },
+    claimed === true && { name: 'claimed', select: claimedOnes },
+    linked === true && { name: 'linked', select: linkedOnes },
   ];
-  return sources.filter((source) => typeof source === 'function');
+  return sources.filter((source) => typeof source === 'object' && source !== null);
+}
+
+function sourcesOfHalf(filter: AttachmentFilter, half: Half): Source[] {
+  const { claimed, createdAfter, createdBefore } = filter;
+  const sources: (Source | false)[] = [
+    (createdAfter ?? createdBefore) !== undefined && { select: (place) => ofTime(place, half, filter) },
+    claimed === false && half === 'shared' && { name: 'claimed', select: unclaimedOnes },
+    half === 'own' && { select: ownOnes },
+  ];
+  return sources.filter((source) => source !== false);
 }
 
 /** The table, by one name whichever it is. */
@@ -115,20 +151,21 @@ const damagedOnes = (place: Place) => `${ofBlobs(place)} AND blobs.damaged_at IS
 const maxTrigrams = 20;
 
 /** None for texts that are too short to have a trigram. */
-function ofName(text: string): Source | false {
+function ofName(text: string): Source | null {
   const letters = [...foldName(text)];
   const trigrams = letters.slice(2).map((_, index) => letters.slice(index, index + 3).join(''));
   // U+0000 would end the expression; no name has it.
   const terms = [...new Set(trigrams)].filter((one) => !one.includes('\0')).slice(0, maxTrigrams);
-  if (terms.length === 0) return false;
+  if (terms.length === 0) return null;
   const expression = terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' AND ');
-  return (place) => {
+  const select = (place: Place) => {
     const { sql, key } = place;
     if (key === 'id')
       return `SELECT id FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(place)}`;
     return `SELECT rowid FROM name_trigrams WHERE name_trigrams MATCH ${sql.add(expression)}
       UNION ALL SELECT row_id FROM name_changes WHERE is_new AND ${hasText(sql, 'name', text)}`;
   };
+  return { select };
 }
 
 function ofTime(place: Place, half: Half, { createdAfter, createdBefore }: AttachmentFilter): string {

@@ -4,16 +4,13 @@ import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attach
 import {
   type Cursors,
   compareTexts,
-  maxTotal,
   type Page,
   type PageRequest,
   type Position,
   readPage,
   type Stretch,
-  type Total,
-  toTotal,
 } from '../database/page.js';
-import { Parameters } from '../database/read-rows.js';
+import type { Parameters } from '../database/read-rows.js';
 import { type AttachmentTable, readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import {
   type AttachmentFilter,
@@ -25,7 +22,7 @@ import {
   selectWalk,
   type Walk,
 } from './attachment-filter.js';
-import { findCandidates, tooManyRows, weightOf } from './candidates.js';
+import { type Candidates, findCandidates, tooManyRows, weightOf } from './candidates.js';
 
 export interface AttachmentList {
   filter: AttachmentFilter;
@@ -34,7 +31,7 @@ export interface AttachmentList {
   isTrash?: boolean;
 }
 
-type Query = (sql: Parameters) => string;
+export type Query = (sql: Parameters) => string;
 
 /** Rows that a walk looks at first, before it is asked whether few rows meet a condition. */
 const nearBound = ({ limit }: Walk) => 500 + 10 * limit;
@@ -44,7 +41,6 @@ const nearBound = ({ limit }: Walk) => 500 + 10 * limit;
  */
 const farBound = ({ filter, orderBy, limit }: Walk) =>
   Math.floor(((5_000 + 100 * limit) * (orderBy.field === 'CREATED_AT' ? 2 : 1)) / weightOf(filter));
-const countBound = (filter: AttachmentFilter) => Math.floor(30_000 / weightOf(filter));
 
 /**
  * One page of what the viewer may see. Few rows that meet a condition are sorted; a condition that many meet is found along the
@@ -97,7 +93,7 @@ export async function walkAttachments(
     .map(({ stored }) => stored);
 }
 
-const tableOf = (isTrash = false): AttachmentTable => (isTrash ? TrashedAttachmentRow : AttachmentRow);
+export const tableOf = (isTrash = false): AttachmentTable => (isTrash ? TrashedAttachmentRow : AttachmentRow);
 
 const turned = ({ field, direction }: AttachmentOrder): AttachmentOrder => ({
   field,
@@ -109,46 +105,68 @@ async function findPage(manager: EntityManager, walk: Walk): Promise<StoredAttac
   const { ids } = walk.filter;
   if (ids) return readAmong(manager, walk, (sql) => selectNamed(sql, walk, ids));
   if (!isSearch(walk)) return readAmong(manager, walk, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
-  const halves: StoredAttachment[][] = [];
+  const halves = halvesOf(walk);
+  const isRare = isRareByNature(walk.filter);
+  const ofBoth = isRare ? await findOfBoth(manager, walk) : null;
+  if (ofBoth) return readAmong(manager, walk, ofBoth);
+  const found: StoredAttachment[][] = [];
   // One after the other: a list takes one connection.
-  for (const half of halvesOf(walk)) halves.push(await searchHalf(manager, walk, half));
-  return halves.flat();
+  for (const half of halves) found.push(await searchHalf(manager, walk, half, isRare));
+  return found.flat();
 }
+
+/** A query for the rows of both halves that the filter describes, among few that meet one condition; null if each has many. */
+export async function findOfBoth(manager: EntityManager, walk: Walk): Promise<Query | null> {
+  const halves = halvesOf(walk);
+  if (halves.length === 0) return null;
+  const candidates = await findCandidates(manager, walk, { half: null });
+  const [only = null, other] = halves;
+  return candidates && ((sql) => selectAmong(sql, walk, other ? null : only, candidates));
+}
+
+export const selectAmong = (sql: Parameters, walk: Walk, half: Half | null, candidates: Candidates): string =>
+  selectCandidates(sql, { ...walk, filter: candidates.filter }, half, candidates.isCandidate(sql));
 
 function readAmong(manager: EntityManager, { table }: Walk, query: Query): Promise<StoredAttachment[]> {
   return readStoredAmong(manager, query, table);
 }
 
 /** Rows of both halves by their ids: there are few. */
-const selectNamed = (sql: Parameters, walk: Walk, ids: readonly string[]): string =>
+export const selectNamed = (sql: Parameters, walk: Walk, ids: readonly string[]): string =>
   selectCandidates(sql, walk, null, sql.isOneOf('a.id', ids));
 
 /** Whether rows have to be looked at that may not be on the page. */
-const isSearch = ({ filter, orderBy }: Walk) =>
+export const isSearch = ({ filter, orderBy }: Walk) =>
   Object.entries(filter).some(
     ([name, value]) =>
       value !== undefined && !(orderBy.field === 'CREATED_AT' && /^created(After|Before)$/.test(name)),
   );
 
-async function searchHalf(manager: EntityManager, walk: Walk, half: Half): Promise<StoredAttachment[]> {
-  const near = isRareByNature(walk, half)
-    ? null
-    : await walkUpTo(manager, { ...walk, half, bound: nearBound(walk) });
+async function searchHalf(
+  manager: EntityManager,
+  walk: Walk,
+  half: Half,
+  isRare: boolean,
+): Promise<StoredAttachment[]> {
+  const isWalked = !isRare && !(walk.filter.claimed === false && half === 'shared');
+  const near = isWalked ? await walkUpTo(manager, { ...walk, half, bound: nearBound(walk) }) : null;
   if (near) return near;
-  const candidates = await findCandidates(manager, walk, half);
-  if (candidates)
-    return readAmong(manager, walk, (sql) => selectCandidates(sql, walk, half, candidates(sql)));
+  const candidates = await findCandidates(manager, walk, { half, areManyOfBoth: isRare });
+  if (candidates) return readAmong(manager, walk, (sql) => selectAmong(sql, walk, half, candidates));
   const bound = farBound(walk);
   const far = await walkUpTo(manager, { ...walk, half, bound });
   if (far) return far;
   throw tooManyRows(walk.filter, bound);
 }
 
-const isRareByNature = (
-  { filter: { record, sha256, status, fileNameContains, claimed, damaged } }: Walk,
-  half: Half,
-): boolean =>
-  (claimed === false && half === 'shared') ||
+/** Whether one condition is met by few, whichever half they are of. */
+export const isRareByNature = ({
+  record,
+  sha256,
+  status,
+  fileNameContains,
+  damaged,
+}: AttachmentFilter): boolean =>
   damaged === true ||
   record !== undefined ||
   sha256 !== undefined ||
@@ -162,66 +180,6 @@ async function walkUpTo(
 ): Promise<StoredAttachment[] | null> {
   const found = await readAmong(manager, walk, (sql) => selectWalk(sql, walk, [half], bound));
   return found.length < walk.limit && (await hasMore(manager, walk, half, bound)) ? null : found;
-}
-
-/**
- * How many the viewer may see in all. Rows beyond the greatest total are not looked for. If too many had to be looked at, the total is
- * of those that were; if that is none, throws QUERY_TOO_COMPLEX.
- */
-export async function countAttachments(
-  manager: EntityManager,
-  viewer: Viewer,
-  { filter, isTrash }: Pick<AttachmentList, 'filter' | 'isTrash'>,
-): Promise<Total> {
-  const walk: Walk = {
-    viewer,
-    table: tableOf(isTrash),
-    filter,
-    orderBy: newestFirst,
-    from: null,
-    until: null,
-    limit: maxTotal + 1,
-  };
-  const { ids } = filter;
-  if (ids) return toTotal(await count(manager, (sql) => selectNamed(sql, walk, ids)));
-  if (!isSearch(walk)) {
-    return toTotal(await count(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null)));
-  }
-  let counted = 0;
-  let isCut = false;
-  for (const half of halvesOf(walk)) {
-    const ofHalf = await countHalf(manager, { ...walk, limit: maxTotal + 1 - counted }, half);
-    counted += ofHalf.count;
-    isCut ||= ofHalf.isCut;
-    if (counted > maxTotal) break;
-  }
-  if (isCut && counted === 0) throw tooManyRows(filter, countBound(filter));
-  const total = toTotal(counted);
-  return { ...total, isExact: total.isExact && !isCut };
-}
-
-async function countHalf(
-  manager: EntityManager,
-  walk: Walk,
-  half: Half,
-): Promise<{ count: number; isCut: boolean }> {
-  const candidates = await findCandidates(manager, walk, half);
-  if (candidates) {
-    const query: Query = (sql) => selectCandidates(sql, walk, half, candidates(sql));
-    return { count: await count(manager, query), isCut: false };
-  }
-  const bound = countBound(walk.filter);
-  const counted = await count(manager, (sql) => selectWalk(sql, walk, [half], bound));
-  return { count: counted, isCut: counted < walk.limit && (await hasMore(manager, walk, half, bound)) };
-}
-
-async function count(manager: EntityManager, query: Query): Promise<number> {
-  const sql = new Parameters(manager);
-  const [found] = await manager.query<{ count: number | string }[]>(
-    `SELECT COUNT(*) AS count FROM (${query(sql)}) counted`,
-    sql.values,
-  );
-  return Number(found?.count ?? 0);
 }
 
 function positionOf({ attachment }: StoredAttachment, field: AttachmentOrder['field']): Position {

@@ -5,7 +5,8 @@ import { compareTexts, type Position, type Stretch, type Total, toTotal } from '
 import { Parameters } from '../database/read-rows.js';
 import type { RecordRef } from '../model/record.js';
 import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
-import { countAttachments, newestFirst, walkAttachments } from './list-attachments.js';
+import { countAttachments } from './count-attachments.js';
+import { newestFirst, walkAttachments } from './list-attachments.js';
 
 /** Several records, and the verdicts of those attachments of each that count; undefined: all. */
 export interface OfRecords {

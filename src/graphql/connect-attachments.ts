@@ -1,9 +1,9 @@
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql';
 import { listVisible, type Visibility } from '../access/list-visible.js';
 import { type RecordAccess, refuseTotal } from '../access/record-access.js';
+import { countAttachments } from '../attachments/count-attachments.js';
 import {
   type AttachmentList,
-  countAttachments,
   cursorsOf,
   listAttachments,
   newestFirst,
