@@ -61,6 +61,7 @@ const common = {
   target: 'node20.19',
   charset: 'ascii',
   keepNames: true,
+  minifyIdentifiers: true,
   minifySyntax: true,
   minifyWhitespace: true,
   sourcemap: true,
