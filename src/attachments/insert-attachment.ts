@@ -9,7 +9,7 @@ import { type EntityManager, Not } from '../database/typeorm.js';
 import { fault } from '../errors.js';
 import { assertStillStored, type Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
-import type { Jobs } from '../jobs/jobs.js';
+import type { JobAsRow, Jobs } from '../jobs/jobs.js';
 import { changeLinks } from '../links/change-links.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
@@ -23,7 +23,7 @@ import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
 import { announceVerdict, type VerdictWebhooks } from '../verdicts/record-verdict.js';
-import { queueScan } from '../verdicts/scan-blob.js';
+import { queueScan, scanOf } from '../verdicts/scan-blob.js';
 import { type CreationInput, checkCreation, type Examined } from './check-creation.js';
 import {
   type CreationRows,
@@ -42,7 +42,7 @@ export interface InsertAttachmentDependencies extends MakeRowsDependencies {
   policies: PolicyBook;
   renderer: Pick<MarkdownRenderer, 'render'>;
   unlinkedRetentionMs: number;
-  jobs: Pick<Jobs, 'enqueue'>;
+  jobs: Pick<Jobs, 'enqueue' | 'asRow'>;
   webhooks: VerdictWebhooks;
   changes: Changes;
   quotas: Pick<Quotas, 'of'>;
@@ -90,9 +90,10 @@ export async function insertAttachment(
     ]);
     return { stored: made, isNew: true };
   };
+  const scan = blob.verdict === 'PENDING' ? deps.jobs.asRow(scanOf(blob.id)) : undefined;
   const writing =
-    quota === null && isPlain(input, intake, rows)
-      ? create(deps.database, intake, rows)
+    quota === null && isPlain(input, intake) && scan !== null
+      ? create(deps.database, intake, rows, scan)
       : deps.database.write(work);
   const { stored, isNew } = await writing.catch((error: unknown) => {
     // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
@@ -108,20 +109,19 @@ export async function insertAttachment(
 }
 
 /** Whether nothing happens but that its rows come to be there: no other row is read or changed. */
-function isPlain(input: CreationInput, intake: Intake, { blob }: CreationRows): boolean {
+function isPlain(input: CreationInput, intake: Intake): boolean {
   const { idempotencyKey, record, field, webhooks } = input;
   const isFirst = !intake.used && !intake.fromUploadTarget;
-  return (
-    isFirst &&
-    idempotencyKey === null &&
-    (record === null || field === null) &&
-    webhooks.length === 0 &&
-    blob.verdict !== 'PENDING'
-  );
+  return isFirst && idempotencyKey === null && (record === null || field === null) && webhooks.length === 0;
 }
 
-/** Makes a plain creation, together with others. */
-async function create(database: Pick<Database, 'create'>, intake: Intake, rows: CreationRows) {
+/** Makes a plain creation, together with others, and has its bytes scanned where they have to be. */
+async function create(
+  database: Pick<Database, 'create'>,
+  intake: Intake,
+  rows: CreationRows,
+  scan: JobAsRow | undefined,
+) {
   const { blob, attachment, event } = rows;
   await database.create(
     {
@@ -129,6 +129,7 @@ async function create(database: Pick<Database, 'create'>, intake: Intake, rows: 
         { entity: BlobRow, row: blob },
         { entity: AttachmentRow, row: attachment },
         { entity: AuditEventRow, row: event },
+        ...(scan ? [scan] : []),
       ],
       body: intake.body ? { blobId: blob.id, body: intake.body } : null,
     },
@@ -136,8 +137,10 @@ async function create(database: Pick<Database, 'create'>, intake: Intake, rows: 
       await ensureBlob(manager, intake, blob);
       await insertRow(manager, AttachmentRow, attachment);
       await insertRow(manager, AuditEventRow, event);
+      if (scan) await insertRow(manager, scan.entity, scan.row);
     },
   );
+  scan?.begin();
   return { stored: { attachment, blob }, isNew: true };
 }
 

@@ -5,6 +5,7 @@ import { BackgroundWrites, FairTurns } from './background-writes.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-state.js';
 import { AttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
+import { JobRow } from './entities/job.js';
 import { AuditEventRow } from './entities/organization.js';
 import { databaseFile, fixStatistics, prepareToShrink, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
@@ -66,7 +67,7 @@ export async function openDatabase(
     await migrate(writer);
     const allLimits = { ...readLimits, ...limits };
     const runner = writer.createQueryRunner();
-    const creations = await CreationStatement.prepare(runner, created);
+    const creations = await CreationStatement.prepare(runner, [...created, JobRow]);
     const queue = new WriteQueue(runner, creations);
     return connect(await openReaders(dataDirectory, logger, allLimits), { writer, queue }, allLimits);
   } catch (error) {

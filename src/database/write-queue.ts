@@ -79,7 +79,7 @@ export class WriteQueue {
     this.#draining = null;
   }
 
-  /** A group of creations alone is one statement. False: it is none, or one of them fails, and nothing has been done. */
+  /** A group of creations alone is one statement, and no more. False: it is none, or one of them fails, and nothing has been done. */
   async #createAll(group: readonly Waiting[]): Promise<boolean> {
     const creations = group.flatMap(({ creation }) => creation ?? []);
     if (creations.length < group.length) return false;
@@ -93,28 +93,37 @@ export class WriteQueue {
   }
 
   /**
-   * Savepoints cost more than most work does, so they come in only where some of the group fails: all of it is undone then
-   * and runs again. A full disk or the like fails the second time too.
+   * Creations among other work are one statement, too. Savepoints cost more than most work does, so they come in only where some of
+   * the group fails: all of it is undone then and runs again. A full disk or the like fails the second time too.
    */
   async #commit(group: readonly Waiting[]): Promise<void> {
+    const created = group.flatMap(({ creation }) => creation ?? []);
+    // Of creations alone one has just failed.
+    const areMixed = created.length > 0 && created.length < group.length;
     try {
-      await this.#transact(group, async ({ work, resolve }) => {
-        const value = await work(this.#runner.manager);
-        return () => resolve(value);
+      await this.#transact(async (answers) => {
+        if (areMixed) await this.#creations.run(created);
+        for (const { creation, work, resolve } of group) {
+          const value = areMixed && creation ? undefined : await work(this.#runner.manager);
+          answers.push(() => resolve(value));
+        }
       });
     } catch (error) {
       const [only, ...others] = group;
       if (only && others.length === 0) only.reject(error);
-      else await this.#transact(group, (waiting) => this.#runAlone(waiting));
+      else
+        await this.#transact(async (answers) => {
+          for (const waiting of group) answers.push(await this.#runAlone(waiting));
+        });
     }
   }
 
-  /** Runs the group one after the other in a transaction, and tells its callers once the commit has succeeded. */
-  async #transact(group: readonly Waiting[], run: (waiting: Waiting) => Promise<() => void>): Promise<void> {
+  /** Runs work in a transaction, and tells its callers once the commit has succeeded, by the answers that it has put down. */
+  async #transact(run: (answers: (() => void)[]) => Promise<void>): Promise<void> {
     await this.#runner.query('BEGIN IMMEDIATE');
     try {
       const answers: (() => void)[] = [];
-      for (const waiting of group) answers.push(await run(waiting));
+      await run(answers);
       await this.#runner.query('COMMIT');
       for (const answer of answers) answer();
     } catch (error) {

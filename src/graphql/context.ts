@@ -54,7 +54,7 @@ export interface GraphqlDependencies extends Lifetimes, CheckWebhooksDependencie
   clock: () => Date;
   policies: PolicyBook;
   quotas: Quotas;
-  jobs: Pick<Jobs, 'enqueue'>;
+  jobs: Pick<Jobs, 'enqueue' | 'asRow'>;
   scanner: Pick<Scanner, 'isActive'>;
   webhooks: VerdictWebhooks;
   changes: Changes;

@@ -7,12 +7,14 @@ import {
   type Attempt,
   type ExhaustedJob,
   insertJob,
+  type JobAsRow,
   type JobCounts,
   type JobHandler,
   type JobHandlers,
   type Jobs,
   JobTable,
   type NewJob,
+  toRow,
 } from './jobs.js';
 
 export interface EmbeddedJobsOptions {
@@ -67,6 +69,10 @@ export class EmbeddedJobs implements Jobs {
     // Taking jobs is a write of its own, and so comes after the commit of this one.
     if (delay <= 0) setImmediate(() => this.#wake());
     else if (delay < this.#options.pollMs) setTimeout(() => this.#wake(), delay).unref();
+  }
+
+  asRow(job: NewJob): JobAsRow {
+    return { entity: JobRow, row: toRow(job, this.#options.clock()), begin: () => this.#wake() };
   }
 
   async work(handlers: JobHandlers): Promise<void> {

@@ -76,6 +76,10 @@ export class GraphileJobs implements Jobs {
     return placeJob(manager, job);
   }
 
+  asRow(): null {
+    return null;
+  }
+
   async work(handlers: JobHandlers): Promise<void> {
     const { createPool, leaseMs, onFailure } = this.#options;
     const pool = createPool();

@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
 import { before, In } from '../database/typeorm.js';
+import type { NewRow } from '../database/write-queue.js';
 import { newId } from '../new-id.js';
 
 /** Work to be done after the answer: kept until it has succeeded, or has used up its attempts. */
@@ -68,10 +69,18 @@ export interface JobCounts {
   oldestDueAt: Date | null;
 }
 
+/** A job that somebody else inserts. */
+export interface JobAsRow extends NewRow {
+  /** To be called once its row is there. */
+  begin(): void;
+}
+
 /** Durable work, whatever keeps it. */
 export interface Jobs {
   /** Adds a job inside the caller's transaction: it is there once that has been committed, and never was otherwise. */
   enqueue(manager: EntityManager, job: NewJob): Promise<void>;
+  /** A job that is due now, of a key that is new, to be inserted beside other rows; null if jobs are no rows of ours. */
+  asRow(job: NewJob): JobAsRow | null;
   /** Begins to run jobs, those left by a process that died too. Called once at most. */
   work(handlers: JobHandlers): Promise<void>;
   /** Takes no more jobs, lets running ones finish for `timeoutMs` at most, and gives the rest back. */
@@ -90,10 +99,16 @@ const maxErrorLength = 1_000;
 const unlocked = { lockedBy: null, lockedUntil: null };
 
 export async function insertJob(manager: EntityManager, job: NewJob, now: Date): Promise<void> {
-  const { kind, payload, key = null, runAt = now } = job;
+  const row = toRow(job, now);
+  const { key } = row;
   if (key !== null) await manager.delete(JobRow, { key, state: 'WAITING' });
+  await insertRow(manager, JobRow, row);
+}
+
+/** The row of a job that nobody has inserted yet. */
+export function toRow({ kind, payload, key, runAt }: NewJob, now: Date): JobRow {
   const fresh = { state: 'WAITING' as const, attempts: 0, lastError: null, failedAt: null, ...unlocked };
-  await insertRow(manager, JobRow, { id: newId(), kind, key, payload, runAt, createdAt: now, ...fresh });
+  return { id: newId(), kind, key: key ?? null, payload, runAt: runAt ?? now, createdAt: now, ...fresh };
 }
 
 /** The jobs of one process: each statement touches no others, so that one whose lease has run out changes nothing. */

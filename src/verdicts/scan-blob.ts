@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { BlobRow, type RejectionReason, ReleaseRow } from '../database/entities/blob.js';
-import type { Attempt, JobHandler, Jobs } from '../jobs/jobs.js';
+import type { Attempt, JobHandler, Jobs, NewJob } from '../jobs/jobs.js';
 import type { ScannerTrust } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { type Judgement, type RecordVerdictDependencies, recordVerdict } from './record-verdict.js';
@@ -127,8 +127,14 @@ export function queueScan(
   manager: EntityManager,
   blobId: string,
 ): Promise<void> {
-  return jobs.enqueue(manager, { kind: scanJob, payload: { blobId }, key: `${scanJob}:${blobId}` });
+  return jobs.enqueue(manager, scanOf(blobId));
 }
+
+export const scanOf = (blobId: string): NewJob => ({
+  kind: scanJob,
+  payload: { blobId },
+  key: `${scanJob}:${blobId}`,
+});
 
 /** The chunks of `content`, which must be exactly `size` bytes: throws at the first too many, or at its end where some are missing. */
 async function* wholeContent(

@@ -103,15 +103,29 @@ describe('creations on the embedded database', () => {
     expect(alone).toBe(2);
   });
 
-  test('among other writes they share the transaction', async () => {
+  test('among other writes they share the transaction, and are one statement there', async () => {
     const made = Array.from({ length: 5 }, () => make(randomBytes(3)));
     const others = [1, 2].map((index) =>
       database.write((manager) =>
         insertRow(manager, SweptKeyRow, { documentKey: `other-${index}`, sweptAt: now }),
       ),
     );
-    await Promise.all([...made.map((one) => create(one)), ...others]);
+    const caused = await statements.during(() => Promise.all([...made.map((one) => create(one)), ...others]));
+    // Both ends of the transaction, one for all creations, and one for each of the others.
+    expect(caused).toHaveLength(5);
     expect(await database.read.count(AttachmentRow)).toBe(5);
     expect(await database.read.count(SweptKeyRow)).toBe(2);
+  });
+
+  test('one that fails among other writes does so alone', async () => {
+    const twin = make(randomBytes(10));
+    await create(twin);
+    const other = database.write((manager) =>
+      insertRow(manager, SweptKeyRow, { documentKey: 'other', sweptAt: now }),
+    );
+    const outcomes = await Promise.allSettled([create(make(null)), create(twin), other]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await database.read.count(AttachmentRow)).toBe(2);
+    expect(await database.read.count(SweptKeyRow)).toBe(1);
   });
 });
