@@ -8,7 +8,7 @@ import {
   TrashedAttachmentRow,
 } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
-import { readRows } from '../database/read-rows.js';
+import { changeRows, type Parameters, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
@@ -65,20 +65,29 @@ export async function writeVerdict(
 ): Promise<Change[] | null> {
   const { blobId, from, to } = change;
   if (to.verdict === from) return null;
-  const { affected } = await manager.update(BlobRow, { id: blobId, verdict: from }, { verdict: to.verdict });
+  const affected = await changeRows(
+    manager,
+    (sql) => `UPDATE blobs SET verdict = ${sql.add(to.verdict)}
+      WHERE id = ${sql.add(blobId)} AND verdict = ${sql.add(from)}`,
+  );
   if (affected !== 1) return null;
   const now = clock();
   const rejection = to.verdict === 'REJECTED' ? to.rejection : null;
   if (rejection) {
     await manager.upsert(RejectionRow, { blobId, ...rejection, rejectedAt: now }, ['blobId']);
   }
-  await manager.update(AttachmentRow, { blobId }, { updatedAt: now });
-  const blob = await manager.findOneByOrFail(BlobRow, { id: blobId });
+  await changeRows(
+    manager,
+    (sql) =>
+      `UPDATE attachments SET updated_at = ${sql.add(now.getTime())} WHERE blob_id = ${sql.add(blobId)}`,
+  );
+  const [blob] = await readRows(manager, BlobRow, (sql) => `id = ${sql.add(blobId)}`);
+  if (!blob) throw new Error('A blob that has its verdict has gone.');
   const others = await judgeVersions(manager, blob, { now, maxVersions });
-  const ofBlob = { where: { blobId }, order: { id: 'ASC' } } as const;
+  const ofBlob = (sql: Parameters) => `blob_id = ${sql.add(blobId)} ORDER BY id`;
   const attachments = [
-    ...(await manager.find(AttachmentRow, ofBlob)),
-    ...(await manager.find(TrashedAttachmentRow, ofBlob)),
+    ...(await readRows(manager, AttachmentRow, ofBlob)),
+    ...(await readRows(manager, TrashedAttachmentRow, ofBlob)),
   ];
   // Before rejected ones leave their fields, so that those records are told too.
   const changes = await describeChanges(manager, [...attachments, ...others]);

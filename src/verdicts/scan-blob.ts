@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { BlobRow, type RejectionReason, ReleaseRow } from '../database/entities/blob.js';
+import { readRows } from '../database/read-rows.js';
 import type { Attempt, JobHandler, Jobs, NewJob } from '../jobs/jobs.js';
 import type { ScannerTrust } from '../scanner/scanner.js';
 import type { Storage } from '../storage/storage.js';
@@ -37,9 +38,11 @@ export function createScanBlob(deps: ScanBlobDependencies): JobHandler {
     giveUp: (payload) => giveUp(deps, payload),
     run: async (payload, attempt) => {
       const { blobId } = payloadSchema.parse(payload);
-      const blob = await deps.database.read.findOneBy(BlobRow, { id: blobId });
+      const { read } = deps.database;
+      const [blob] = await readRows(read, BlobRow, (sql) => `id = ${sql.add(blobId)}`);
       if (!blob) return;
-      if (await deps.database.read.existsBy(ReleaseRow, { blobId })) {
+      const [release] = await readRows(read, ReleaseRow, (sql) => `blob_id = ${sql.add(blobId)}`);
+      if (release) {
         await recordVerdict(deps, { blobId, from: blob.verdict, to: { verdict: 'APPROVED' } });
         return;
       }

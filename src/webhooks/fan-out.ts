@@ -6,8 +6,7 @@ import {
   WebhookSubscriptionRow,
 } from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
-import { changeRows, type Parameters } from '../database/read-rows.js';
-import { IsNull } from '../database/typeorm.js';
+import { changeRows, type Parameters, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { newId } from '../new-id.js';
@@ -46,11 +45,12 @@ export async function fanOut(
   event: WebhookEvent,
 ): Promise<void> {
   const { id: attachmentId, organizationId } = event.attachment;
-  const open = await manager.findBy(WebhookSubscriptionRow, {
-    attachmentId,
-    organizationId,
-    endedAt: IsNull(),
-  });
+  const open = await readRows(
+    manager,
+    WebhookSubscriptionRow,
+    (sql) => `attachment_id = ${sql.add(attachmentId)} AND organization_id = ${sql.add(organizationId)}
+      AND ended_at IS NULL`,
+  );
   const waiting = open.filter(({ interactions }) => interactions.includes(event.interaction));
   if (waiting.length === 0) return;
   const body = composeBody(event);
