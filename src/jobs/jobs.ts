@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
+import { changeRows, readRows } from '../database/read-rows.js';
 import { before, In } from '../database/typeorm.js';
 import type { NewRow } from '../database/write-queue.js';
 import { newId } from '../new-id.js';
@@ -101,7 +102,8 @@ const unlocked = { lockedBy: null, lockedUntil: null };
 export async function insertJob(manager: EntityManager, job: NewJob, now: Date): Promise<void> {
   const row = toRow(job, now);
   const { key } = row;
-  if (key !== null) await manager.delete(JobRow, { key, state: 'WAITING' });
+  if (key !== null)
+    await changeRows(manager, (sql) => `DELETE FROM jobs WHERE key = ${sql.add(key)} AND state = 'WAITING'`);
   await insertRow(manager, JobRow, row);
 }
 
@@ -132,14 +134,13 @@ export class JobTable {
       const now = this.#clock();
       const due = await findDue(manager, kind, now, count);
       if (due.length === 0) return [];
-      const taken = {
-        state: 'RUNNING' as const,
-        attempts: () => 'attempts + 1',
-        lockedBy: this.#me,
-        lockedUntil: this.#leaseEnd(now),
-      };
-      const where = { id: In(due.map(({ id }) => id)), state: 'WAITING' as const };
-      const { affected } = await manager.update(JobRow, where, taken);
+      const ids = due.map(({ id }) => id);
+      const affected = await changeRows(
+        manager,
+        (sql) => `UPDATE jobs SET state = 'RUNNING', attempts = attempts + 1,
+          locked_by = ${sql.add(this.#me)}, locked_until = ${sql.add(this.#leaseEnd(now).getTime())}
+          WHERE ${sql.isOneOf('id', ids)} AND state = 'WAITING'`,
+      );
       if (affected !== due.length) throw new Error('Two processes took the same jobs.');
       return due.map((job) => Object.assign(job, { attempts: job.attempts + 1 }));
     });
@@ -150,9 +151,15 @@ export class JobTable {
     this.#finished.push(id);
     this.#finishing ??= nextTurn().then(() => {
       this.#finishing = null;
-      const ids = In(this.#finished.splice(0));
-      const where = { id: ids, state: 'RUNNING' as const, lockedBy: this.#me };
-      return this.#database.write(async (manager) => void (await manager.delete(JobRow, where)));
+      const ids = this.#finished.splice(0);
+      return this.#database.write(
+        async (manager) =>
+          void (await changeRows(
+            manager,
+            (sql) => `DELETE FROM jobs
+              WHERE ${sql.isOneOf('id', ids)} AND state = 'RUNNING' AND locked_by = ${sql.add(this.#me)}`,
+          )),
+      );
     });
     return this.#finishing;
   }
@@ -201,16 +208,13 @@ export class JobTable {
 
 /** Those whose key is not running already. */
 function findDue(manager: EntityManager, kind: string, now: Date, count: number): Promise<JobRow[]> {
-  return manager
-    .createQueryBuilder(JobRow, 'job')
-    .where(`job.state = 'WAITING' AND job.kind = :kind AND job.run_at <= :now`, { kind, now: now.getTime() })
-    .andWhere(
-      `(job.key IS NULL OR NOT EXISTS (SELECT 1 FROM jobs other WHERE other.key = job.key AND other.state = 'RUNNING'))`,
-    )
-    .orderBy('job.runAt', 'ASC')
-    .addOrderBy('job.id', 'ASC')
-    .limit(count)
-    .getMany();
+  const isRunning = `EXISTS (SELECT 1 FROM jobs other WHERE other.key = "row".key AND other.state = 'RUNNING')`;
+  return readRows(
+    manager,
+    JobRow,
+    (sql) => `state = 'WAITING' AND kind = ${sql.add(kind)} AND run_at <= ${sql.add(now.getTime())}
+      AND (key IS NULL OR NOT ${isRunning}) ORDER BY run_at, id LIMIT ${sql.add(count)}`,
+  );
 }
 
 function describe(error: unknown): string {
