@@ -98,7 +98,7 @@ export class WriteQueue {
    */
   async #commit(group: readonly Waiting[]): Promise<void> {
     const created = group.flatMap(({ creation }) => creation ?? []);
-    // Of creations alone one has just failed.
+    // If all are creations, one has just failed.
     const areMixed = created.length > 0 && created.length < group.length;
     try {
       await this.#transact(async (answers) => {
