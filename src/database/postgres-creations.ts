@@ -1,6 +1,6 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import { joinBodies } from './blob-bodies.js';
-import { OutcomeUnknown } from './database-state.js';
+import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
 import { BlobRow } from './entities/blob.js';
 import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
 import type { Creation, Work, Write } from './write-queue.js';
@@ -42,6 +42,8 @@ export class CreationGroups {
   }
 
   add(creation: Creation, work: Work<void>): Promise<void> {
+    // One client's would undo everybody's group again and again.
+    if (hasUnkeptText(creation)) return this.#options.write(work);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ creation, work, resolve, reject });
       // Lets everything that becomes ready in this turn of the event loop join.
@@ -65,7 +67,7 @@ export class CreationGroups {
     try {
       await this.#options.attempt((manager) => this.#insert(manager, creations));
     } catch (error) {
-      if (error instanceof OutcomeUnknown) for (const { reject } of group) reject(error);
+      if (isLost(error)) for (const { reject } of group) reject(toDatabaseFault(error));
       else await Promise.all(group.map((waiting) => this.#makeAlone(waiting)));
       return;
     }
@@ -95,6 +97,16 @@ export class CreationGroups {
     if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one.');
   }
 }
+
+/** U+0000, and halves of characters: PostgreSQL takes neither in JSON. */
+const unkept = /\0|\p{Surrogate}/u;
+
+const hasUnkeptText = ({ rows }: Creation): boolean =>
+  rows.some(({ row }) => Object.values(row).some((value) => typeof value === 'string' && unkept.test(value)));
+
+/** The database is away, or has not said whether it has made them: alone each would wait as long again. */
+const isLost = (error: unknown): boolean =>
+  error instanceof OutcomeUnknown || (isUnavailable(error) && !isConflict(error));
 
 /**
  * The statement takes the rows of each table, the places of bodies, their bytes, and the keys of blobs. It inserts nothing if a key

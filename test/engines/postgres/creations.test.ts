@@ -81,13 +81,21 @@ test('one that fails does so alone', async () => {
   expect(await database.read.count(AuditEventRow)).toBe(21);
 });
 
-test('text that PostgreSQL does not keep is refused by type, and others beside it are made', async () => {
-  const bad = make(null, { description: 'zero \u0000 here', metadataAttributes: null });
-  const outcomes = await Promise.allSettled([bad, make(null)].map((one) => create(one)));
+test('text that PostgreSQL does not keep goes alone, and is refused by type', async () => {
+  const described = (description: string) => make(null, { description, metadataAttributes: null });
+  const made = [described('zero \u0000 here'), described('half \ud83c here'), described('whole 🍐 here')];
+  const alone: number[] = [];
+  let outcomes: unknown[] = [];
+  const caused = await statements.during(async () => {
+    outcomes = await Promise.allSettled(made.map((one, index) => create(one, () => alone.push(index))));
+  });
   expect(outcomes).toMatchObject([
     { status: 'rejected', reason: { details: [{ type: 'nul_character' }] } },
     { status: 'fulfilled' },
+    { status: 'fulfilled' },
   ]);
+  expect(alone).toEqual([0, 1]);
+  expect(caused.filter((sql) => sql.startsWith('WITH'))).toHaveLength(1);
 });
 
 test('one that the sweep has taken is refused by its own work, and nothing of it is there', async () => {
