@@ -14,7 +14,7 @@ import { StatementCounter } from '../../support/statement-counter.js';
 const eventsOf = (sockets: readonly LiveSocket[]) =>
   sockets.reduce((sum, { messages }) => sum + messages.filter(({ type }) => type === 'next').length, 0);
 
-/** What each subscription has been told last. */
+/** The last message of each subscription. */
 const lastOnes = (sockets: readonly LiveSocket[]) =>
   sockets.flatMap(({ messages }) => [
     ...new Map(
