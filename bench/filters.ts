@@ -104,12 +104,12 @@ async function valuesOf(engine: GrowthEngine, viewerId: string): Promise<Values>
   const blobs = await engine.query<{ sha256: string }>('SELECT sha256 FROM blobs LIMIT 1');
   const some = await engine.query<{ id: string }>('SELECT id FROM attachments ORDER BY size LIMIT 100');
   const ago = (hours: number) => new Date(Date.now() - hours * hourMs).toISOString();
-  const many = 10 * 365 * 24;
+  const tenYears = 10 * 365 * 24;
   return {
     claimed: [true, false],
     contentType: [['application/pdf'], ['image/*'], ['application/x-nobody-has-it']],
-    createdAfter: [ago(1), ago(24), ago(many)],
-    createdBefore: [ago(1), ago(many)],
+    createdAfter: [ago(1), ago(24), ago(tenYears)],
+    createdBefore: [ago(1), ago(tenYears)],
     createdBy: [otherCreatorId, viewerId, 'nobody'],
     damaged: [true, false],
     fileNameContains: ['invoice', '19', '1234567', 'zebra'],

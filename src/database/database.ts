@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/files.js';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
+import type { Creation } from './creations.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-state.js';
 import { AttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
@@ -10,7 +11,7 @@ import { AuditEventRow } from './entities/organization.js';
 import { databaseFile, fixStatistics, prepareToShrink, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
-import { type Creation, CreationStatement, type Work, type Write, WriteQueue } from './write-queue.js';
+import { CreationStatement, type Work, type Write, WriteQueue } from './write-queue.js';
 
 /** Rows. Reads see what is committed; every change goes through `write`. */
 export interface Database {
@@ -67,6 +68,7 @@ export async function openDatabase(
     await migrate(writer);
     const allLimits = { ...readLimits, ...limits };
     const runner = writer.createQueryRunner();
+    // Jobs are rows here, such as that of a scan.
     const creations = await CreationStatement.prepare(runner, [...created, JobRow]);
     const queue = new WriteQueue(runner, creations);
     return connect(await openReaders(dataDirectory, logger, allLimits), { writer, queue }, allLimits);

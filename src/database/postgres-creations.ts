@@ -1,9 +1,10 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import { joinBodies } from './blob-bodies.js';
+import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
 import { BlobRow } from './entities/blob.js';
 import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
-import type { Creation, Work, Write } from './write-queue.js';
+import type { Work, Write } from './write-queue.js';
 
 interface Waiting {
   creation: Creation;
@@ -13,8 +14,6 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
-/** Together in one transaction. */
-const groupSize = 64;
 /** Transactions at the same time: one gathers rows while another waits for its commit. */
 const groupsAtOnce = 2;
 
@@ -42,8 +41,7 @@ export class CreationGroups {
   }
 
   add(creation: Creation, work: Work<void>): Promise<void> {
-    // One client's would undo everybody's group again and again.
-    if (hasUnkeptText(creation)) return this.#options.write(work);
+    if (!fitsJson(creation)) return this.#options.write(work);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ creation, work, resolve, reject });
       // Lets everything that becomes ready in this turn of the event loop join.
@@ -53,7 +51,7 @@ export class CreationGroups {
 
   #next(): void {
     if (this.#waiting.length === 0 || this.#running === groupsAtOnce) return;
-    const group = this.#waiting.splice(0, groupSize);
+    const group = takeGroup(this.#waiting);
     this.#running += 1;
     void this.#make(group).finally(() => {
       this.#running -= 1;
@@ -97,12 +95,6 @@ export class CreationGroups {
     if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one.');
   }
 }
-
-/** U+0000, and halves of characters: PostgreSQL takes neither in JSON. */
-const unkept = /\0|\p{Surrogate}/u;
-
-const hasUnkeptText = ({ rows }: Creation): boolean =>
-  rows.some(({ row }) => Object.values(row).some((value) => typeof value === 'string' && unkept.test(value)));
 
 /** The database is away, or has not said whether it has made them: alone each would wait as long again. */
 const isLost = (error: unknown): boolean =>

@@ -1,5 +1,6 @@
 import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import { type BlobBody, joinBodies } from './blob-bodies.js';
+import { joinBodies } from './blob-bodies.js';
+import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { BlobRow } from './entities/blob.js';
 
 /**
@@ -18,9 +19,6 @@ interface Waiting {
   resolve(value: unknown): void;
   reject(reason: unknown): void;
 }
-
-/** Together in one transaction: one durable commit then serves them all, and the longest wait stays short. */
-const groupSize = 64;
 
 /**
  * The only way to write to SQLite, whose single connection would otherwise mix the statements of neighbours. Work waiting
@@ -44,7 +42,7 @@ export class WriteQueue {
 
   /** The same of work that inserts these rows and does nothing else: several such become one statement. */
   create(creation: Creation, work: Work<void>): Promise<void> {
-    return this.#add(work, creation, (waiting) => this.#waiting.push(waiting));
+    return this.#add(work, fitsJson(creation) ? creation : null, (waiting) => this.#waiting.push(waiting));
   }
 
   /** The same, before all that waits already. */
@@ -69,7 +67,7 @@ export class WriteQueue {
     // Lets everything that becomes ready in this turn of the event loop join the first group.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, groupSize);
+      const group = takeGroup(this.#waiting);
       try {
         if (!(await this.#createAll(group))) await this.#commit(group);
       } catch (error) {
@@ -161,21 +159,6 @@ export class WriteQueue {
   }
 }
 
-/** A new row that refers to none but those before it. */
-export interface NewRow {
-  entity: EntityTarget<ObjectLiteral>;
-  row: ObjectLiteral;
-}
-
-/** Rows that need nothing but to be there, of one creation. */
-export interface Creation {
-  rows: readonly NewRow[];
-  body: BlobBody | null;
-}
-
-/** Text that JSON escapes, and that SQLite reads otherwise than the driver does: U+0000, and halves of characters. */
-const readOtherwise = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
-
 /**
  * Inserts the rows of many creations by one statement, which is one trip to the thread pool and one commit. A view takes them
  * as JSON, and its trigger inserts them; the columns come from the entities. All are inserted, or it throws and none is: also if
@@ -209,7 +192,6 @@ export class CreationStatement {
       rows.filter(({ entity }) => entity === table.target).map(({ row }) => this.#valuesOf(table, row)),
     );
     const json = JSON.stringify([...tables, places]);
-    if (readOtherwise.test(json)) throw new Error('There is text that only a statement of its own takes.');
     await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [json, bytes]);
   }
 

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
+import type { NewRow } from '../database/creations.js';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import { before, In } from '../database/typeorm.js';
-import type { NewRow } from '../database/write-queue.js';
 import { newId } from '../new-id.js';
 
 /** Work to be done after the answer: kept until it has succeeded, or has used up its attempts. */

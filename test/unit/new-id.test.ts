@@ -22,3 +22,15 @@ test('ids of an instant begin with it, follow their numbers, and are the same fo
   expect(idAt(msecs, { random })).toBe(idAt(msecs, { random }));
   expect(idAt(msecs)).not.toBe(idAt(msecs));
 });
+
+test('new ids stay in order when the clock is set back', () => {
+  const { now } = Date;
+  const first = newId();
+  try {
+    Date.now = () => now() - 3_600_000;
+    const later = [newId(), newId()];
+    expect([first, ...later].toSorted()).toEqual([first, ...later]);
+  } finally {
+    Date.now = now;
+  }
+});

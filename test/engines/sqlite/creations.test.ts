@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { BlobRow } from '../../../src/database/entities/blob.js';
 import { SweptKeyRow } from '../../../src/database/entities/job.js';
-import { AuditEventRow } from '../../../src/database/entities/organization.js';
 import { insertRow } from '../../../src/database/insert-row.js';
+import { describeCreations } from '../../support/creations-contract.js';
 import { createIn, insertOne, type Made, make, now } from '../../support/made-creations.js';
 import { StatementCounter } from '../../support/statement-counter.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -26,6 +25,8 @@ describe('creations on the embedded database', () => {
 
   const create = (made: Made, onAlone?: () => void) => createIn(database, made, onAlone);
 
+  describeCreations(() => ({ database, statements }), /^INSERT INTO creations /);
+
   /** Every cell of the tables, with its type, but for what is of no interest to `like`. */
   async function cells(like: string): Promise<unknown[]> {
     const tables = { blobs: 'id', attachments: 'id', audit_events: 'id', blob_bodies: 'blob_id' };
@@ -38,16 +39,11 @@ describe('creations on the embedded database', () => {
     return found;
   }
 
-  test('a whole group is one statement', async () => {
+  test('a whole group is that statement and no other', async () => {
     const made = Array.from({ length: 60 }, (_, index) => make(index % 3 ? randomBytes(index) : null));
     const before = statements.statements.length;
     await Promise.all(made.map((one) => create(one)));
     expect(statements.statements.length - before).toBe(1);
-    for (const { blob, body } of made) {
-      const [row] = await database.read.query(`SELECT body FROM blob_bodies WHERE blob_id = '${blob.id}'`);
-      expect(row?.body ?? null).toEqual(body);
-    }
-    expect(await database.read.count(AttachmentRow)).toBe(60);
   });
 
   test('every column has the same value as by statements of their own', async () => {
@@ -66,29 +62,6 @@ describe('creations on the embedded database', () => {
     });
     for (const one of made) await insertOne(database, one);
     expect(together).toEqual(await cells('true'));
-  });
-
-  test('one that fails does so alone', async () => {
-    const twin = make(randomBytes(10));
-    await create(twin);
-    const others = Array.from({ length: 20 }, () => make(randomBytes(10)));
-    const outcomes = await Promise.allSettled([...others, twin].map((one) => create(one)));
-    expect(outcomes.map(({ status }) => status)).toEqual([...others.map(() => 'fulfilled'), 'rejected']);
-    expect(await database.read.count(AttachmentRow)).toBe(21);
-    expect(await database.read.count(AuditEventRow)).toBe(21);
-  });
-
-  test('one that the sweep has taken is refused by its own work, and nothing of it is there', async () => {
-    const [swept, other] = [make(null), make(null)];
-    await database.write((manager) =>
-      insertRow(manager, SweptKeyRow, { documentKey: swept.blob.documentKey, sweptAt: now }),
-    );
-    const outcomes = await Promise.allSettled([swept, other].map((one) => create(one)));
-    expect(outcomes).toMatchObject([
-      { status: 'rejected', reason: { code: 'STORAGE_UNAVAILABLE' } },
-      { status: 'fulfilled' },
-    ]);
-    expect(await database.read.find(BlobRow)).toMatchObject([{ id: other.blob.id }]);
   });
 
   test('text that JSON would change goes by statements of its own', async () => {
@@ -115,6 +88,15 @@ describe('creations on the embedded database', () => {
     expect(caused).toHaveLength(5);
     expect(await database.read.count(AttachmentRow)).toBe(5);
     expect(await database.read.count(SweptKeyRow)).toBe(2);
+  });
+
+  test('text that JSON would change spoils no group', async () => {
+    const bad = make(null, { description: 'zero \u0000 here' });
+    const others = [make(null), make(randomBytes(3))];
+    const caused = await statements.during(() => Promise.all([bad, ...others].map((one) => create(one))));
+    expect(caused.filter((sql) => sql.startsWith('INSERT INTO creations '))).toHaveLength(1);
+    expect(caused.filter((sql) => sql.startsWith('SAVEPOINT'))).toEqual([]);
+    expect(await database.read.count(AttachmentRow)).toBe(3);
   });
 
   test('one that fails among other writes does so alone', async () => {

@@ -1,0 +1,41 @@
+import type { EntityTarget, ObjectLiteral } from 'typeorm';
+import type { BlobBody } from './blob-bodies.js';
+
+/** A new row that refers to none but those before it. */
+export interface NewRow {
+  entity: EntityTarget<ObjectLiteral>;
+  row: ObjectLiteral;
+}
+
+/** Rows that need nothing but to be there, of one creation. */
+export interface Creation {
+  rows: readonly NewRow[];
+  body: BlobBody | null;
+}
+
+/** U+0000, and halves of characters: JSON escapes them, and databases read them otherwise or refuse them. */
+const misread = /\0|\p{Surrogate}/u;
+
+/** Whether its rows keep every text as JSON. Others have to go alone: one of them would undo the whole group. */
+export const fitsJson = ({ rows }: Creation): boolean => !textsOf(rows).some((text) => misread.test(text));
+
+/** Together in one transaction: one durable commit then serves them all, and the longest wait stays short. */
+const groupSize = 64;
+/** Characters of texts and bytes of bodies in a group: as JSON they hold the event loop for a few milliseconds. */
+const groupLength = 2 * 1024 * 1024;
+
+/** Takes those that wait longest from all that do, at least one. */
+export function takeGroup<Waiting extends { creation: Creation | null }>(waiting: Waiting[]): Waiting[] {
+  let length = 0;
+  const end = waiting.findIndex(({ creation }, index) => {
+    if (creation) length += lengthOf(creation);
+    return index === groupSize || (index > 0 && length > groupLength);
+  });
+  return waiting.splice(0, end < 0 ? waiting.length : end);
+}
+
+const lengthOf = ({ rows, body }: Creation): number =>
+  textsOf(rows).reduce((sum, text) => sum + text.length, body?.body.byteLength ?? 0);
+
+const textsOf = (rows: readonly NewRow[]): string[] =>
+  rows.flatMap(({ row }) => Object.values(row).filter((value) => typeof value === 'string'));
