@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseWebhookPorts } from './integration-settings.js';
 import { flag, integer, optionalInteger } from './setting-formats.js';
 

@@ -1,5 +1,5 @@
 import leven from 'leven';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN);
 

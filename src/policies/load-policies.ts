@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../config/config.js';
 import { parseMediaType, standardType } from '../content-types/names.js';
 import { anyRecordType, builtInPolicies, defaultPolicyName, type Policy } from './check-policy.js';

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } fro
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
 import { privateFile } from '../config/files.js';
 

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { CompactSign, compactVerify, decodeProtectedHeader, errors } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { PublicKey, ReceiptKeys } from './receipt-keys.js';
 

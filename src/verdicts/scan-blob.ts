@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BlobRow, type RejectionReason, ReleaseRow } from '../database/entities/blob.js';
 import { readRows } from '../database/read-rows.js';
 import type { Attempt, JobHandler, Jobs, NewJob } from '../jobs/jobs.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type RenderStoredDependencies, renderStored } from '../attachments/descriptions.js';
 import type { KeyRevocations } from '../auth/api-keys.js';
 import { type CleanUpDependencies, cleanUp } from '../cleaning/clean-up.js';
