@@ -8,15 +8,19 @@
 import fs = require('node:fs');
 import module = require('node:module');
 import path = require('node:path');
+import v8 = require('node:v8');
 import vm = require('node:vm');
 
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
+// Little of what a start makes is thrown away, and the room that it fills would stay: `letMemoryGrow` ends this.
+v8.setFlagsFromString('--semi-space-growth-factor=1');
+
 const filename = path.join(__dirname, 'main.cjs');
 
 /**
- * The bundle as V8 has compiled it at the build, so that a start need not. Another version of Node.js rejects it by
- * itself and compiles.
+ * The bundle as V8 has compiled it at the build, so that a start need not. Another version of Node.js, or one with other flags
+ * of V8, rejects it by itself and compiles.
  */
 function readCompiled(): Buffer | undefined {
   try {

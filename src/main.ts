@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { eraseCommand, importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
+import { letMemoryGrow } from './command/let-memory-grow.js';
 import { jobsCommand, keysCommand, quotaCommand, receiptCommand } from './command/operator-commands.js';
 import { describeFault, jsonOption } from './command/output.js';
 import { completionCommand, remoteCommands } from './command/remote/commands.js';
@@ -35,6 +36,10 @@ const program = new Command('claimcheck')
   .description('Self-hosted GraphQL attachment service.')
   .version(`claimcheck ${readVersion()}, Node.js ${process.version}`, '--version', 'display what runs')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
+// These two have a long start, and tell its end themselves.
+program.hook('preAction', (_program, command) => {
+  if (!['serve', 'work'].includes(command.name())) letMemoryGrow();
+});
 program
   .command('serve')
   .description('Migrate and serve, and do the work that follows.')

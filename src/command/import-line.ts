@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImportAttachmentDependencies, ImportedAttachment } from '../attachments/import-attachment.js';
 import { isCleanText } from '../auth/identify.js';
 import type { Viewer } from '../auth/viewer.js';

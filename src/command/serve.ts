@@ -4,6 +4,7 @@ import type { FirstApiKey } from '../auth/manage-api-keys.js';
 import { permissions } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { packageRoot } from '../config/files.js';
+import { letMemoryGrow } from './let-memory-grow.js';
 
 /**
  * Runs the service until SIGINT or SIGTERM; a second signal does not wait for running requests. Without `work` it leaves
@@ -15,6 +16,7 @@ export async function serve(config: Config, { work = true }: { work?: boolean } 
   const { address, publicUrl, firstApiKey } = await app.listen();
   // Before anything else that can fail: nobody can read the key again.
   process.stdout.write(`Claimcheck listens on ${address}\n${welcome(publicUrl, firstApiKey, config)}`);
+  letMemoryGrow();
   if (work) await app.work();
 }
 
@@ -22,6 +24,7 @@ export async function serve(config: Config, { work = true }: { work?: boolean } 
 export async function work(config: Config): Promise<void> {
   const app = await createApp(config);
   stopOnSignal(() => app.close());
+  letMemoryGrow();
   await app.work();
   process.stdout.write('Claimcheck works.\n');
 }

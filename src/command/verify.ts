@@ -1,7 +1,7 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { VerifiedNotes } from '../cleaning/note-verified.js';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/sweep-storage.js';
 import { createPace, verifyBlobs } from '../cleaning/verify-blobs.js';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
 import {
