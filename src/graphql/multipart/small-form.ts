@@ -6,6 +6,8 @@ import { readBoundary, unescapePartName } from './multipart-syntax.js';
 
 /** A longer body is read as it arrives. */
 const maxSmallForm = 128 * 1024;
+/** Turns of the event loop in which a body may come: the network brings 64 KiB in each. */
+const maxTurns = 4;
 /** A longer part header is unusual. */
 const maxHeaderLength = 1_024;
 
@@ -38,7 +40,7 @@ export class SmallForm {
   }
 
   /**
-   * Takes a form in its usual spelling whose body has arrived by the next turn of the event loop: `operations`, `map` and one
+   * Takes a form in its usual spelling whose body arrives within a few turns of the event loop: `operations`, `map` and one
    * file, as browsers, undici, curl and apollo-upload-client write them. Null for any other, whose bytes are all left in the
    * request. Throws INVALID_MULTIPART for a Content-Type that no form has.
    */
@@ -47,12 +49,11 @@ export class SmallForm {
     const size = Number(request.headers['content-length'] ?? 0);
     if (!(size > 0 && size <= maxSmallForm) || request.headers['transfer-encoding'] !== undefined)
       return null;
-    if (request.readableLength < size) await nextTurn();
-    if (request.destroyed || request.readableLength !== size) return null;
-    const body: Buffer = request.read();
-    const parts = readParts(body, boundary);
-    if (parts === null) request.unshift(body);
-    else request.resume();
+    const body = await readSoon(request);
+    if (request.destroyed) return null;
+    const parts = body.length === size ? readParts(body, boundary) : null;
+    if (parts) request.resume();
+    else if (body.length > 0) request.unshift(body);
     return parts && new SmallForm(parts);
   }
 
@@ -61,6 +62,21 @@ export class SmallForm {
   }
 
   close(): void {}
+}
+
+/** What comes of a body within a few turns. */
+async function readSoon(request: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let turns = 0; ; turns += 1) {
+    // Makes room in the request, which takes no more than 64 KiB otherwise.
+    const piece: Buffer | null = request.read();
+    if (piece) pieces.push(piece);
+    // Once all is taken, the next turn would end the stream, and nothing could be put back.
+    if (request.complete || turns === maxTurns || request.destroyed) break;
+    await nextTurn();
+  }
+  const [first] = pieces;
+  return first && pieces.length === 1 ? first : Buffer.concat(pieces);
 }
 
 interface RawPart {
