@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
-import { hasRowLocks, Parameters } from '../database/read-rows.js';
+import { Parameters } from '../database/read-rows.js';
+import { hasRowLocks } from '../database/row-locks.js';
 import { foldName, hasTrigrams } from '../database/stored-names.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { type AttachmentTable, tableName } from '../model/stored-attachment.js';

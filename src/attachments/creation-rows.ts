@@ -6,7 +6,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import type { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
 import { fault } from '../errors.js';
 import { assertNotSwept, type Intake } from '../intake/intake.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, type StoredPlace, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';

@@ -10,7 +10,8 @@ import {
 } from '../database/entities/attachment.js';
 import { IntakeRow, RemovalRow } from '../database/entities/job.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { changeRows, lockRows, readRows } from '../database/read-rows.js';
+import { changeRows, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/link-attachments.js';

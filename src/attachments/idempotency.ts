@@ -6,7 +6,7 @@ import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IdempotencyKeyRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { before } from '../database/typeorm.js';
 import { type AttachmentError, checkCharacters, type Faults, fault } from '../errors.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';

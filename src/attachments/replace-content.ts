@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { OutcomeUnknown } from '../database/database-state.js';
 import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { measureUpload } from '../intake/hash-content.js';

@@ -9,7 +9,7 @@ import {
   type TextFormat,
 } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
 import { AttachmentError, Faults } from '../errors.js';
 import type { Intake } from '../intake/intake.js';

@@ -11,7 +11,7 @@ import {
   readPage,
   type Total,
 } from '../database/page.js';
-import { lockTable } from '../database/read-rows.js';
+import { lockTable } from '../database/row-locks.js';
 import { In, IsNull } from '../database/typeorm.js';
 import { errorTable, Faults, fault } from '../errors.js';
 import { newId } from '../new-id.js';

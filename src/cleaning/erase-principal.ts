@@ -10,7 +10,7 @@ import { ApiKeyRow, PrincipalRow } from '../database/entities/organization.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import { type Changes, describeChanges } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';

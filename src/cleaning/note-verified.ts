@@ -7,7 +7,8 @@ import {
   TrashedAttachmentRow,
 } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { changeRows, lockRows, readRows } from '../database/read-rows.js';
+import { changeRows, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
 import { type AttachmentTable, readStoredAmong, tableName } from '../model/stored-attachment.js';
 import type { VerifiedBlob } from './verify-blobs.js';

@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import { changeRows, hasRowLocks, Parameters } from './read-rows.js';
+import { changeRows, Parameters } from './read-rows.js';
+import { hasRowLocks } from './row-locks.js';
+import { readShared } from './shared-reads.js';
 
 /*
  * The bytes of small blobs, in a table beside their rows: they come in the transaction that inserts a blob, and the database
@@ -37,16 +39,25 @@ export async function writeBody(manager: EntityManager, { blobId, body }: BlobBo
   await manager.query(sql, [blobId, body]);
 }
 
-/** The bytes of a blob; null if they are not kept with its row. */
+/** Bodies in one statement that requests share: each has up to INLINE_MAX_BYTES, which may be a mebibyte. */
+const sharedBodies = { maxIds: 16 };
+
+/** The bytes of a blob, which nobody may change; null if they are not kept with its row. */
 export async function readBody(manager: EntityManager, blobId: string): Promise<Uint8Array | null> {
-  const [found] = await readBodies(manager, [blobId]);
-  return found?.body ?? null;
+  const read = async (ids: readonly string[]) =>
+    new Map((await readBodies(manager, ids)).map(({ blobId: id, body }) => [id, body]));
+  const [body = null] = await readShared(manager, 'bodies', [blobId], read, sharedBodies);
+  return body;
 }
 
 /** The bodies of those of the blobs that have one, in no order. */
 export async function readBodies(manager: EntityManager, blobIds: readonly string[]): Promise<BlobBody[]> {
-  const sql = `SELECT blob_id AS "blobId", body FROM blob_bodies WHERE blob_id IN (${places(manager, blobIds.length)})`;
-  return manager.query<BlobBody[]>(sql, [...blobIds]);
+  const sql = new Parameters(manager);
+  const condition = sql.isOneOf('blob_id', blobIds);
+  return manager.query<BlobBody[]>(
+    `SELECT blob_id AS "blobId", body FROM blob_bodies WHERE ${condition}`,
+    sql.values,
+  );
 }
 
 /** Those of the blobs whose bytes are kept with their rows. */

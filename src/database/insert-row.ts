@@ -1,6 +1,6 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { hasRowLocks } from './read-rows.js';
+import { hasRowLocks } from './row-locks.js';
 
 /*
  * Ways to a row, the first that fits:

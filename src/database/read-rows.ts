@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { hasRowLocks } from './row-locks.js';
+import { readShared } from './shared-reads.js';
 
 /** A table's rows, as their class says. */
 type Table = new () => ObjectLiteral;
@@ -9,8 +11,6 @@ type Table = new () => ObjectLiteral;
 type Tables = Readonly<Record<string, Table>>;
 
 type RowsOf<Named extends Tables> = { [Name in keyof Named]: InstanceType<Named[Name]> };
-
-type Value = string | number | boolean | null;
 
 /** The values of one statement. Each method returns the SQL that stands for them, of the same text however many there are. */
 export class Parameters {
@@ -21,7 +21,7 @@ export class Parameters {
     this.#hasArrays = hasRowLocks(manager);
   }
 
-  add(value: Value): string {
+  add(value: string | number | boolean | null): string {
     return this.#place(value);
   }
 
@@ -79,24 +79,64 @@ export async function readJoined<Named extends Tables>(
   tables: Named,
   from: (parameters: Parameters) => string,
 ): Promise<RowsOf<Named>[]> {
-  const parts = Object.entries(tables).map(([name, table]) => [name, selectionOf(manager, table)] as const);
+  const parts = partsOf(manager, tables);
+  const rows: RowsOf<Named>[] = [];
+  await readCells(manager, parts, from, (cells) => rows.push(toRows<Named>(parts, cells)));
+  return rows;
+}
+
+/**
+ * The same by ids of one of the tables, in their order. Outside of transactions, requests share statements. `from` is the statement
+ * from its FROM on, up to its condition.
+ */
+export async function readByIds<Named extends Tables>(
+  manager: EntityManager,
+  tables: Named,
+  name: keyof Named & string,
+  from: string,
+  ids: readonly string[],
+): Promise<RowsOf<Named>[]> {
+  const parts = partsOf(manager, tables);
+  const read = async (all: readonly string[]) => {
+    const found = new Map<string, readonly unknown[]>();
+    const among = (sql: Parameters) => `${from} WHERE ${sql.isOneOf(`${name}.id`, all)}`;
+    await readCells(manager, parts, among, (cells) =>
+      found.set(toRows<Named>(parts, cells)[name]?.['id'], cells),
+    );
+    return found;
+  };
+  // Rows of its own for each.
+  return (await readShared(manager, from, ids, read, { maxIds: 64 })).map((cells) =>
+    toRows<Named>(parts, cells),
+  );
+}
+
+type Parts = readonly (readonly [string, Selection])[];
+
+function partsOf(manager: EntityManager, tables: Tables): Parts {
+  return Object.entries(tables).map(([name, table]) => [name, selectionOf(manager, table)] as const);
+}
+
+async function readCells(
+  manager: EntityManager,
+  parts: Parts,
+  from: (parameters: Parameters) => string,
+  take: (cells: unknown[]) => void,
+): Promise<void> {
   const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
   const parameters = new Parameters(manager);
   const source = from(parameters);
   const found: readonly (string | unknown[])[] = hasRowLocks(manager)
     ? await readPlainly(manager, columns, source, parameters)
     : await readAsTexts(manager, columns, source, parameters);
-  const rows: RowsOf<Named>[] = [];
   let length = 0;
   for (const row of found) {
-    const cells: unknown[] = typeof row === 'string' ? JSON.parse(row) : row;
-    rows.push(toRows<Named>(parts, cells));
+    take(typeof row === 'string' ? JSON.parse(row) : row);
     length += lengthOf(row);
     if (length < turnLength) continue;
     length = 0;
     await nextTurn();
   }
-  return rows;
 }
 
 /** Characters of rows that are taken apart in one turn of the event loop: a page can have tens of millions. */
@@ -207,36 +247,4 @@ function toRow({ table: Row, cells }: Selection, values: readonly unknown[], fro
     at += 1;
   }
   return row;
-}
-
-/*
- * On SQLite one transaction writes at a time, and what it has read stays so until it ends. On PostgreSQL others write
- * meanwhile: what must not change has to be locked.
- */
-
-export function hasRowLocks({ connection }: EntityManager): boolean {
-  return connection.options.type === 'postgres';
-}
-
-/** Keeps these rows as they are until the transaction ends: `SHARE` lets others do the same, `UPDATE` nobody. */
-export async function lockRows<Row extends ObjectLiteral & { id: string }>(
-  manager: EntityManager,
-  entity: EntityTarget<Row>,
-  ids: readonly string[],
-  strength: 'SHARE' | 'UPDATE',
-): Promise<void> {
-  if (ids.length === 0 || !hasRowLocks(manager)) return;
-  const { tablePath } = manager.connection.getMetadata(entity);
-  // In one order always, so that two who want the same rows wait instead of blocking each other.
-  await manager.query(`SELECT id FROM "${tablePath}" WHERE id = ANY($1) ORDER BY id FOR ${strength}`, [
-    [...ids],
-  ]);
-}
-
-/** Keeps others from writing to the table until the transaction ends. */
-export async function lockTable(manager: EntityManager, entity: EntityTarget<ObjectLiteral>): Promise<void> {
-  if (!hasRowLocks(manager)) return;
-  await manager.query(
-    `LOCK TABLE "${manager.connection.getMetadata(entity).tablePath}" IN SHARE ROW EXCLUSIVE MODE`,
-  );
 }

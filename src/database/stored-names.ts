@@ -1,5 +1,5 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
-import { hasRowLocks } from './read-rows.js';
+import { hasRowLocks } from './row-locks.js';
 import type { Write } from './write-queue.js';
 
 const batchSize = 1_000;

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import { changeRows, hasRowLocks, Parameters } from './read-rows.js';
+import { changeRows, Parameters } from './read-rows.js';
+import { hasRowLocks } from './row-locks.js';
 
 /*
  * A trigger writes a row of `webhook_events` beside each event of the audit log that is about an attachment, in the same

@@ -6,7 +6,7 @@ import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockTable } from '../database/read-rows.js';
+import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { type AttachmentError, fault } from '../errors.js';

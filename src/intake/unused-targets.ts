@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
-import { hasRowLocks, Parameters } from '../database/read-rows.js';
+import { Parameters } from '../database/read-rows.js';
+import { hasRowLocks } from '../database/row-locks.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { clientsOfOrganization } from '../limits/places.js';
 

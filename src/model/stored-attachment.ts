@@ -18,7 +18,8 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { hasRowLocks, lockRows, Parameters, readJoined } from '../database/read-rows.js';
+import { Parameters, readByIds, readJoined } from '../database/read-rows.js';
+import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
 /** An attachment together with the blob whose bytes it names. */
@@ -76,11 +77,12 @@ export async function readStored(
 ): Promise<StoredAttachment[]> {
   if (ids.length === 0) return [];
   // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
-  return readJoined(
+  return readByIds(
     manager,
     { attachment: table, blob: BlobRow },
-    (sql) => `FROM ${tableName(table)} attachment JOIN blobs blob ON blob.id = attachment.blob_id
-      WHERE ${sql.isOneOf('attachment.id', ids)}`,
+    'attachment',
+    `FROM ${tableName(table)} attachment JOIN blobs blob ON blob.id = attachment.blob_id`,
+    ids,
   );
 }
 

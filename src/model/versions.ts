@@ -9,7 +9,8 @@ import {
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/job.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
-import { changeRows, lockRows, readJoined, readRows } from '../database/read-rows.js';
+import { changeRows, readJoined, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import { readStored, type StoredAttachment } from './stored-attachment.js';

@@ -4,7 +4,7 @@ import { readPreview, writePreview } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, PictureRow } from '../database/entities/blob.js';
 import { insertRows } from '../database/insert-row.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { Owner } from '../limits/fair-queue.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';

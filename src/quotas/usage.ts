@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
-import { changeRows, hasRowLocks, Parameters } from '../database/read-rows.js';
+import { changeRows, Parameters } from '../database/read-rows.js';
+import { hasRowLocks } from '../database/row-locks.js';
 
 /*
  * Triggers of the database write a row of `usage_changes` for each blob, attachment and preview that comes or goes, the trash included, in the same transaction.

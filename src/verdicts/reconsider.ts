@@ -3,7 +3,7 @@ import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, ReleaseRow } from '../database/entities/blob.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { checkCharacters, Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Change, Changes } from '../model/changes.js';

@@ -8,7 +8,8 @@ import {
   WebhookEndpointRow,
   type WebhookPauseReason,
 } from '../database/entities/webhook.js';
-import { changeRows, lockRows } from '../database/read-rows.js';
+import { changeRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import type { Jobs, NewJob } from '../jobs/jobs.js';
 import type { Answer } from './post-webhook.js';

@@ -9,7 +9,7 @@ import {
   type WebhookEventName,
 } from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults, fault } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';

@@ -7,7 +7,8 @@ import {
   webhookEvents,
 } from '../database/entities/webhook.js';
 import { insertRows } from '../database/insert-row.js';
-import { lockRows, Parameters, readRows } from '../database/read-rows.js';
+import { Parameters, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { hasEvents, takeEvents, type WaitingEvent } from '../database/webhook-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { idAt } from '../new-id.js';

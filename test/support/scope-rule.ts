@@ -30,7 +30,7 @@ const parentKeys: Readonly<Record<string, RegExp>> = {
 };
 
 /** The same by SQL of our own. */
-const inSql = /^(read(Rows|Joined|StoredAmong)|changeRows)$/;
+const inSql = /^(read(Rows|Joined|ByIds|StoredAmong)|changeRows)$/;
 
 const condition = /organization_?id\b/i;
 

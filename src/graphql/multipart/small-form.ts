@@ -64,7 +64,7 @@ export class SmallForm {
   close(): void {}
 }
 
-/** What comes of a body within a few turns. */
+/** As much of a body as comes within a few turns. */
 async function readSoon(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let turns = 0; ; turns += 1) {

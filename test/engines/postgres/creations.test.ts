@@ -5,7 +5,7 @@ import { BlobRow } from '../../../src/database/entities/blob.js';
 import { SweptKeyRow } from '../../../src/database/entities/job.js';
 import { insertRow } from '../../../src/database/insert-row.js';
 import { openPostgres } from '../../../src/database/postgres.js';
-import { lockTable } from '../../../src/database/read-rows.js';
+import { lockTable } from '../../../src/database/row-locks.js';
 import { condemnKeys } from '../../../src/intake/intake.js';
 import { describeCreations } from '../../support/creations-contract.js';
 import { createIn, insertOne, type Made, make, now } from '../../support/made-creations.js';
