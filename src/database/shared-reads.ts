@@ -37,7 +37,7 @@ export class SharedReads<Found> {
     this.#maxIds = maxIds;
   }
 
-  /** Those of the ids that there are, in their order. All get the same: nobody may change it. */
+  /** Those of the ids that there are, in their order, each once. All get the same: nobody may change it. */
   async of(ids: readonly string[]): Promise<Found[]> {
     if (ids.length > maxIdsOfOne) return pick(await this.#read(ids), ids);
     return new Promise((resolve, reject) => {
@@ -89,7 +89,7 @@ export class SharedReads<Found> {
 
 function pick<Found>(found: ReadonlyMap<string, Found>, ids: readonly string[]): Found[] {
   const picked: Found[] = [];
-  for (const id of ids) {
+  for (const id of new Set(ids)) {
     const one = found.get(id);
     if (one !== undefined) picked.push(one);
   }
@@ -98,7 +98,7 @@ function pick<Found>(found: ReadonlyMap<string, Found>, ids: readonly string[]):
 
 const shared = new WeakMap<EntityManager, Map<string, SharedReads<unknown>>>();
 
-/** Those of the ids that there are, in their order. Reads of one `kind` share statements, but for those in a transaction. */
+/** Those of the ids that there are, in their order, each once. Reads of one `kind` share statements, but for those in a transaction. */
 export async function readShared<Found>(
   manager: EntityManager,
   kind: string,

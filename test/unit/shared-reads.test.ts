@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 test('those that ask in one turn share a statement, and each gets its own in its order', async () => {
-  const asked = [['b', 'a'], ['none'], ['a'], ['c', 'none', 'b']];
+  const asked = [['b', 'a', 'b'], ['none'], ['a'], ['c', 'none', 'b']];
   const found = await Promise.all(asked.map((ids) => reads.of(ids)));
   expect(found).toEqual([['row b', 'row a'], [], ['row a'], ['row c', 'row b']]);
   expect(table.statements).toEqual([['b', 'a', 'none', 'c']]);
