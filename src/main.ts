@@ -36,9 +36,9 @@ const program = new Command('claimcheck')
   .description('Self-hosted GraphQL attachment service.')
   .version(`claimcheck ${readVersion()}, Node.js ${process.version}`, '--version', 'display what runs')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
-// These two have a long start, and tell its end themselves.
+// They make objects for each of many files. `serve` and `work` tell the end of their start themselves; all others stay small.
 program.hook('preAction', (_program, command) => {
-  if (!['serve', 'work'].includes(command.name())) letMemoryGrow();
+  if (['import', 'move'].includes(command.name())) letMemoryGrow();
 });
 program
   .command('serve')
