@@ -66,7 +66,7 @@ const ownDriversOnly = {
 
 /**
  * Takes graphql-js as an ES module, for those that `require` it, too. As CommonJS each of a hundred modules that import it would
- * have a getter for each of its exports: 8 MiB, and a call for each use.
+ * have a getter for each of its exports: 22,000 functions.
  */
 const graphqlAsModule = {
   name: 'graphql-as-module',

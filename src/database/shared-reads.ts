@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { isTimeLimit, isUnavailable } from './database-state.js';
 
 /** Longer questions have a statement of their own. */
 const maxIdsOfOne = 16;
@@ -79,8 +80,9 @@ export class SharedReads<Found> {
       const found = await this.#read([...new Set(group.flatMap(({ ids }) => ids))]);
       for (const { ids, resolve } of group) resolve(pick(found, ids));
     } catch (error) {
-      const [only, ...others] = group;
-      if (only && others.length === 0) only.reject(error);
+      // Alone each would wait as long again.
+      const isForAll = group.length === 1 || isUnavailable(error) || isTimeLimit(error);
+      if (isForAll) for (const { reject } of group) reject(error);
       // It may be the fault of one.
       else await Promise.all(group.map((one) => this.#answer([one])));
     }

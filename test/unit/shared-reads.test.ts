@@ -6,11 +6,13 @@ class Table {
   readonly statements: (readonly string[])[] = [];
   readonly #held: (() => void)[] = [];
   isSlow = false;
+  isAway = false;
 
   readonly read = async (ids: readonly string[]) => {
     this.statements.push(ids);
     if (this.isSlow) await new Promise<void>((resolve) => this.#held.push(resolve));
     if (ids.includes('broken')) throw new Error('broken');
+    if (this.isAway) throw Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
     return new Map(ids.filter((id) => id !== 'none').map((id) => [id, `row ${id}`]));
   };
 
@@ -74,6 +76,13 @@ test('a failure is told to the one that has caused it', async () => {
   const results = await Promise.allSettled(['a', 'broken', 'b'].map((id) => reads.of([id])));
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(await reads.of(['c'])).toEqual(['row c']);
+});
+
+test('while the database is away nobody asks again', async () => {
+  table.isAway = true;
+  const results = await Promise.allSettled(names(20).map((id) => reads.of([id])));
+  expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(table.statements).toEqual([names(20)]);
 });
 
 test('a transaction reads by itself, and kinds do not mix', async () => {
