@@ -1,6 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { OutcomeUnknown } from '../database/database-state.js';
+import { OutcomeUnknown } from '../database/database-faults.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AuditEventRow } from '../database/entities/organization.js';

@@ -1,6 +1,6 @@
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { OutcomeUnknown } from '../database/database-state.js';
+import { OutcomeUnknown } from '../database/database-faults.js';
 import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { lockRows } from '../database/row-locks.js';

@@ -3,7 +3,7 @@ import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/files.js';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
 import type { Creation } from './creations.js';
-import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-state.js';
+import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-faults.js';
 import { AttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
 import { JobRow } from './entities/job.js';

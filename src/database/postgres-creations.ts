@@ -1,7 +1,7 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import { joinBodies } from './blob-bodies.js';
 import { type Creation, fitsJson, takeGroup } from './creations.js';
-import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
+import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
 import { BlobRow } from './entities/blob.js';
 import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
 import type { Work, Write } from './write-queue.js';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, EntityManager } from 'typeorm';
-import { type DatabaseState, stateOf, toDatabaseFault } from './database-state.js';
+import { toDatabaseFault } from './database-faults.js';
+import { type DatabaseState, stateOf } from './database-state.js';
 import type { PostgresOptions } from './postgres.js';
 import { applicationName, guardedDriver } from './postgres-pool.js';
 import { DataSource } from './typeorm.js';

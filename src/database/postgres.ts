@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
 import { created, type Database, inTime } from './database.js';
-import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-state.js';
+import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
 import { CreationGroups } from './postgres-creations.js';

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { isTimeLimit, isUnavailable } from './database-state.js';
+import { isUnavailable } from './database-faults.js';
 
 /** Longer questions have a statement of their own. */
 const maxIdsOfOne = 16;
@@ -81,7 +81,7 @@ export class SharedReads<Found> {
       for (const { ids, resolve } of group) resolve(pick(found, ids));
     } catch (error) {
       // Alone each would wait as long again.
-      const isForAll = group.length === 1 || isUnavailable(error) || isTimeLimit(error);
+      const isForAll = group.length === 1 || isUnavailable(error);
       if (isForAll) for (const { reject } of group) reject(error);
       // It may be the fault of one.
       else await Promise.all(group.map((one) => this.#answer([one])));

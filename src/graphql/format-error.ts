@@ -7,7 +7,7 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from 'graphql';
-import { toDatabaseFault } from '../database/database-state.js';
+import { toDatabaseFault } from '../database/database-faults.js';
 import {
   AttachmentError,
   cutText,

@@ -1,7 +1,7 @@
 import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { toDatabaseFault } from '../database/database-state.js';
+import { toDatabaseFault } from '../database/database-faults.js';
 import {
   AttachmentError,
   challengeOf,
