@@ -38,7 +38,7 @@ export const isWebhookSecret = (secret: string): boolean => {
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .transform((url) => url.replace(/\/+$/, ''));
+  .transform((url) => new URL(url).href.replace(/\/+$/, ''));
 
 /** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
 export function isScanner(text: string): boolean {

@@ -2,6 +2,7 @@ import { guardRootFields } from './input-bounds.js';
 import 'reflect-metadata';
 import { type GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import type { GraphqlContext } from './context.js';
 import { meterFields } from './cost/meter-fields.js';
 import { boundInputs } from './input-bounds.js';
 import { unifyIds } from './input-ids.js';
@@ -65,7 +66,7 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
   markOneOf(schema, 'AttachmentContentInput');
   letMutationsFailAlone(schema);
   describeRoots(schema);
-  giveDigestsAtOnce(schema);
+  resolveAtOnce(schema);
   unifyIds(schema);
   boundInputs(schema);
   guardRootFields(schema);
@@ -106,12 +107,17 @@ function markOneOf(schema: GraphQLSchema, name: string): void {
   type.isOneOf = true;
 }
 
-/** Resolves `digest` past type-graphql, which checks arguments in promises: a page has a hundred digests. */
-function giveDigestsAtOnce(schema: GraphQLSchema): void {
+/**
+ * Resolves `digest` and `url` past type-graphql, which checks arguments in promises and sorts the parameters of a method at each call:
+ * a page has a hundred of both.
+ */
+function resolveAtOnce(schema: GraphQLSchema): void {
   const type = schema.getType('Attachment');
-  const field = isObjectType(type) ? type.getFields()['digest'] : undefined;
-  if (!field) throw new Error('Attachments have no digest.');
+  const { digest, url } = isObjectType(type) ? type.getFields() : {};
+  if (!digest || !url) throw new Error('Attachments have no digest, or no url.');
   const fields = new AttachmentFields();
-  field.resolve = (attachment: Attachment, { algorithm }: { algorithm: DigestAlgorithm }) =>
+  digest.resolve = (attachment: Attachment, { algorithm }: { algorithm: DigestAlgorithm }) =>
     fields.digest(attachment, algorithm);
+  url.resolve = (attachment: Attachment, _args: unknown, context: GraphqlContext) =>
+    fields.url(attachment, context);
 }
