@@ -28,15 +28,20 @@ export interface Candidates {
 interface Place {
   sql: Parameters;
   table: AttachmentTable;
-  /** The column that rows are known by: on SQLite their number, which every index has. */
-  key: string;
+  /**
+   * The column that rows are known by within a statement: on SQLite their number, which every index has. PostgreSQL finds a row
+   * by its place in the table without an index, but an index alone does not tell it.
+   */
+  key: 'rowid' | 'id' | 'ctid';
   viewer: Viewer;
 }
 
 /** Rows that meet a condition. */
 interface Source {
-  /** A query for the keys of all, by an index alone: it costs as much as it finds. */
+  /** A query for the keys of all: it costs as much as it finds. */
   select(place: Place): string;
+  /** Whether it has to look at the rows themselves, not at an index alone. */
+  readsRows?: boolean;
   /** The condition of the filter that all of them meet, if there is one. */
   name?: keyof AttachmentFilter;
 }
@@ -64,13 +69,14 @@ export async function findCandidates(
     ...(half === null ? [] : sourcesOfHalf(filter, half)),
   ];
   if (sources.length === 0) return null;
-  const key = hasRowLocks(manager) ? 'id' : 'rowid';
+  const [ofRow, ofEntry] = hasRowLocks(manager) ? (['ctid', 'id'] as const) : (['rowid', 'rowid'] as const);
+  const keyOf = ({ readsRows }: Source) => (readsRows ? ofRow : ofEntry);
   const sql = new Parameters(manager);
   const counts = sources.map(
     (
-      { select },
+      source,
       index,
-    ) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${select({ sql, table, key, viewer })}) source
+    ) => `(SELECT COUNT(*) FROM (SELECT 1 FROM (${source.select({ sql, table, key: keyOf(source), viewer })}) source
       LIMIT ${maxCandidates + 1}) counted) AS c${index}`,
   );
   const [found = {}] = await manager.query<Record<string, number | string>[]>(
@@ -81,6 +87,7 @@ export async function findCandidates(
   const least = Math.min(...figures);
   const source = sources[figures.indexOf(least)];
   if (source === undefined || least > maxCandidates) return null;
+  const key = keyOf(source);
   // As an array, which PostgreSQL looks up key by key.
   const asSet = (query: string) => (hasRowLocks(manager) ? `= ANY(ARRAY(${query}))` : `IN (${query})`);
   return {
@@ -94,9 +101,18 @@ function sourcesOf(filter: AttachmentFilter, hasNames: boolean): Source[] {
     filter;
   const sources: (Source | false | null | undefined)[] = [
     record && { name: 'record', select: (place) => ofRecord(place, record) },
-    sha256 !== undefined && { name: 'sha256', select: (place) => ofDigest(place, sha256) },
-    status && !status.includes('APPROVED') && { name: 'status', select: (place) => ofVerdict(place, status) },
-    damaged === true && { name: 'damaged', select: damagedOnes },
+    sha256 !== undefined && {
+      name: 'sha256',
+      select: (place) => ofDigest(place, sha256),
+      readsRows: true,
+    },
+    status &&
+      !status.includes('APPROVED') && {
+        name: 'status',
+        select: (place) => ofVerdict(place, status),
+        readsRows: true,
+      },
+    damaged === true && { name: 'damaged', select: damagedOnes, readsRows: true },
     hasNames && fileNameContains !== undefined && ofName(fileNameContains),
     contentType &&
       !contentType.includes(anyType) && {
@@ -161,12 +177,12 @@ function ofName(text: string): Source | null {
   const expression = terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' AND ');
   const select = (place: Place) => {
     const { sql, key } = place;
-    if (key === 'id')
-      return `SELECT id FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(place)}`;
+    if (key !== 'rowid')
+      return `SELECT ${key} FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(place)}`;
     return `SELECT rowid FROM name_trigrams WHERE name_trigrams MATCH ${sql.add(expression)}
       UNION ALL SELECT row_id FROM name_changes WHERE is_new AND ${hasText(sql, 'name', text)}`;
   };
-  return { select };
+  return { select, readsRows: true };
 }
 
 function ofTime(place: Place, half: Half, { createdAfter, createdBefore }: AttachmentFilter): string {
