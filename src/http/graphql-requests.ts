@@ -44,16 +44,18 @@ export function readGraphqlRequests(
   scope: FastifyInstance,
   deps: GraphqlRequestDependencies,
 ): (request: FastifyRequest) => RequestFacts {
-  const known = new WeakMap<FastifyRequest, RequestFacts>();
+  // Not in a WeakMap: V8 keeps the values of one that is old until it collects all that is.
+  scope.decorateRequest('facts', undefined);
+  const knownOf = (request: FastifyRequest) => request.getDecorator<RequestFacts | undefined>('facts');
   const factsOf = (request: FastifyRequest): RequestFacts => {
-    const facts = known.get(request);
+    const facts = knownOf(request);
     if (!facts) throw new Error('The request has not been admitted.');
     return facts;
   };
   scope.removeAllContentTypeParsers();
   scope.addHook('onRequest', async (request, reply) => {
     const facts = newFacts(request, reply);
-    known.set(request, facts);
+    request.setDecorator('facts', facts);
     await admitInto(facts, deps, request, reply);
   });
   scope.addHook('preParsing', (request, reply, payload, next) => {
@@ -79,7 +81,7 @@ export function readGraphqlRequests(
     else assertKeyStillGood(deps, factsOf(request).viewer).then(() => done(), done);
   });
   scope.addHook('onSend', (request, _reply, _payload, done) => {
-    const taken = known.get(request)?.taken ?? [];
+    const taken = knownOf(request)?.taken ?? [];
     if (taken.length === 0) done();
     else
       void Promise.all(taken.map((intake) => discardQuietly(deps, request, intake))).then(() => done(), done);

@@ -104,9 +104,14 @@ interface Wait {
 }
 
 interface Watched {
+  answer: ServerResponse;
+  /** Its place among those that are watched. */
+  at: number;
   wait: Wait | null;
   onTooSlow(): void;
 }
+
+const isWatched = Symbol('is watched');
 
 /**
  * Finds clients that take their answers too slowly: less than `minBytesPerSecond` on average over `stallTimeoutMs`. A client's
@@ -114,7 +119,11 @@ interface Watched {
  */
 export class AnswerPace {
   readonly #limits: PaceLimits;
-  readonly #answers = new Map<ServerResponse, Watched>();
+  /**
+   * Not a Map: one that many come into and go from is copied again and again, and V8 keeps what each copy had, and the next copy,
+   * until it collects all that is old. Every answer was kept so.
+   */
+  readonly #answers: Watched[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(limits: PaceLimits) {
@@ -122,15 +131,12 @@ export class AnswerPace {
   }
 
   /** Watches an answer to its end. `onTooSlow` is to end it. */
-  watch(answer: ServerResponse, onTooSlow: () => void): void {
-    if (answer.destroyed || this.#answers.has(answer)) return;
-    this.#answers.set(answer, { wait: null, onTooSlow });
-    answer.once('close', () => {
-      this.#answers.delete(answer);
-      if (this.#answers.size > 0 || this.#timer === null) return;
-      clearInterval(this.#timer);
-      this.#timer = null;
-    });
+  watch(answer: ServerResponse & { [isWatched]?: true }, onTooSlow: () => void): void {
+    if (answer.destroyed || answer[isWatched]) return;
+    answer[isWatched] = true;
+    const watched = { answer, at: this.#answers.length, wait: null, onTooSlow };
+    this.#answers.push(watched);
+    answer.once('close', () => this.#forget(watched));
     // After the poll phase, so that what a client takes while we are busy counts for it.
     this.#timer ??= setInterval(
       () => setImmediate(() => this.#check()),
@@ -138,9 +144,22 @@ export class AnswerPace {
     ).unref();
   }
 
+  /** The last one takes its place. */
+  #forget({ at }: Watched): void {
+    const last = this.#answers.pop();
+    if (last && last.at !== at) {
+      last.at = at;
+      this.#answers[at] = last;
+    }
+    if (this.#answers.length > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
   #check(): void {
     const now = performance.now();
-    for (const [{ socket }, watched] of this.#answers) {
+    for (const watched of [...this.#answers]) {
+      const { socket } = watched.answer;
       if (!socket || socket.writableLength === 0) watched.wait = null;
       else this.#judge(watched, bytesTaken(socket), now);
     }

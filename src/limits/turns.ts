@@ -152,6 +152,8 @@ export class Turns {
   }
 }
 
+const nothing = () => undefined;
+
 const nameOf = ({ group, id }: TurnKey): string => `${group} ${id}`;
 
 /** The first piece of the first row, which is taken away; `rest` is what is left of the row, and comes last. */
@@ -160,6 +162,8 @@ function shiftRow(rows: Map<string, Row>): { id: string; run: () => void; rest: 
   if (!first) return null;
   const [id, row] = first;
   const run = row.runs[row.head];
+  // Copies of maps that had the row may live long, and what a run needs is a whole answer.
+  row.runs[row.head] = nothing;
   row.head += 1;
   rows.delete(id);
   const rest = row.head < row.runs.length ? row : null;

@@ -100,15 +100,25 @@ export async function connect<From, Value>(
   // Counted once, if both fields are asked for.
   const total = () => (counted ??= count());
   const nodes = edges.map(({ node }) => present(node));
-  return {
-    get edges() {
-      return edges.map(({ cursor }, index) => ({ cursor, node: nodes[index] as Value }));
-    },
-    nodes,
-    pageInfo: toPageInfo(request, read, { edges, hasMore }),
-    totalCount: async () => (await total()).count,
-    totalCountIsExact: async () => (await total()).isExact,
-  };
+  return new Connection(edges, nodes, toPageInfo(request, read, { edges, hasMore }), total);
+}
+
+/** A class, for V8 makes a shape of its own for each object literal with a getter, and keeps it with all that the getter can reach. */
+class Connection<Value> implements ConnectionOf<Value> {
+  constructor(
+    private readonly found: readonly { cursor: string }[],
+    readonly nodes: Value[],
+    readonly pageInfo: PageInfo,
+    private readonly total: () => Promise<Total>,
+  ) {}
+
+  /** Made for those who ask. */
+  get edges(): Edge<Value>[] {
+    return this.found.map(({ cursor }, index) => ({ cursor, node: this.nodes[index] as Value }));
+  }
+
+  readonly totalCount = async () => (await this.total()).count;
+  readonly totalCountIsExact = async () => (await this.total()).isExact;
 }
 
 /** An empty page that was asked for has nothing beside it: whoever walks by such pages comes to an end. */
