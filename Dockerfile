@@ -3,7 +3,7 @@ FROM node:24.9.0-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json bundle.js bundle-client.js bundle-console.js bundle-explorer.js ./
+COPY tsconfig.json bundle.js bundle-client.js bundle-console.js bundle-explorer.js bundle-for-v8.js ./
 COPY src ./src
 COPY explorer ./explorer
 COPY console ./console

@@ -24,6 +24,7 @@ import { build } from 'esbuild';
 import { bundleClient } from './bundle-client.js';
 import { bundleConsole } from './bundle-console.js';
 import { bundleExplorer } from './bundle-explorer.js';
+import { classNames, writeForV8 } from './bundle-for-v8.js';
 
 const folder = join(import.meta.dirname, 'dist');
 const bundle = join(folder, 'main.cjs');
@@ -95,8 +96,6 @@ const common = {
 };
 
 const withUrl = "const ownUrl = require('node:url').pathToFileURL(__filename).href;";
-const withClassNames =
-  "const __Name = (target, value) => Object.defineProperty(target, 'name', { value, configurable: true });";
 const withRequire =
   "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
 
@@ -125,7 +124,7 @@ async function bundleService() {
       'process.env.NODE_ENV': '"production"',
     },
     // A function, which the command calls.
-    banner: { js: `(function (require, module, __filename, __dirname) { ${withUrl} ${withClassNames}` },
+    banner: { js: `(function (require, module, __filename, __dirname) { ${withUrl} ${classNames}` },
     footer: { js: '})' },
   });
   await build({
@@ -140,24 +139,8 @@ async function bundleService() {
     banner: { js: withRequire },
   });
   chmodSync(join(folder, 'claimcheck.cjs'), 0o755);
-  nameClassesOnly();
+  writeForV8(bundle);
   compileBundle();
-}
-
-/**
- * Has classes alone keep their names, which entities, migrations and types of the schema are called by. The bundler gives each
- * function its name whenever that is made, which was a fifth of a get. No text becomes longer or shorter: there is a source map.
- */
-function nameClassesOnly() {
-  const source = readFileSync(bundle, 'latin1');
-  const naming = '__name=(target,value)=>__defProp(target,"name",{value,configurable:!0});';
-  const ofClass = 'static{__name(this,';
-  if (![naming, ofClass].every((text) => source.includes(text)))
-    throw new Error('The bundler gives names in another way.');
-  const named = source
-    .replace(naming, '__name=target=>target;'.padEnd(naming.length))
-    .replaceAll(ofClass, 'static{__Name(this,');
-  writeFileSync(bundle, named, 'latin1');
 }
 
 /** Starts the service once in a process of its own, which leaves behind what V8 has compiled for it. */
@@ -196,7 +179,7 @@ function serveOnce() {
 
 /** Each with the files in `dist/` that are its own, the last one made, and the sources that it is made from. */
 const parts = [
-  { make: bundleService, own: /^[^/]+\.[^/]+$/, made: 'main.cache', sources: ['src'] },
+  { make: bundleService, own: /^[^/]+\.[^/]+$/, made: 'main.cache', sources: ['src', 'bundle-for-v8.js'] },
   {
     make: bundleExplorer,
     own: /^explorer$/,
