@@ -1,6 +1,6 @@
 /*
- * What `bundle.js` does to the bundle of the service so that V8 runs it well. Nothing of it changes what the code means, and the
- * source map stays right.
+ * Changes of the service's bundle, by `bundle.js`, so that V8 runs it well. None changes what the code means, and the source map
+ * stays right.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { decode, encode } from '@jridgewell/sourcemap-codec';

@@ -41,9 +41,9 @@ export function traceHandshake(id: string, { headers }: IncomingMessage): Reques
 /** Has each request make a span, if an SDK is registered by now. To be called before all else that looks at requests. */
 export function traceRequests(server: FastifyInstance): void {
   if (!isTracing()) return;
-  const spans = new WeakMap<FastifyRequest, RequestSpan>();
+  server.decorateRequest('span', undefined);
   const below = (request: FastifyRequest, next: () => void) => {
-    const span = spans.get(request);
+    const span = request.getDecorator<RequestSpan | undefined>('span');
     if (span) span.run(next);
     else next();
   };
@@ -52,7 +52,7 @@ export function traceRequests(server: FastifyInstance): void {
     const route = is404 ? undefined : routeOptions.url;
     const span = traceRequest({ method, route, scheme: protocol, id, headers });
     if (span) {
-      spans.set(request, span);
+      request.setDecorator('span', span);
       // Event streams end with their clients, after which Fastify has no hook.
       reply.raw.once('close', () => span.end(reply.raw.headersSent ? reply.statusCode : null));
     }
