@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '../../support/source-files.js';
@@ -45,6 +46,22 @@ test('it has what is needed, and nothing else', () => {
   ];
   expect(paths.filter((path) => !expected.some((pattern) => pattern.test(path)))).toEqual([]);
   expect(expected.filter((pattern) => !paths.some((path) => pattern.test(path)))).toEqual([]);
+});
+
+test('the map of the bundle names the places that throw', async () => {
+  const read = (path: string) => readFile(join(repositoryRoot, path), 'utf8');
+  const map = new SourceMap(JSON.parse(await read('dist/main.cjs.map')));
+  const found: string[] = [];
+  for (const [line, text] of (await read('dist/main.cjs')).split('\n').entries()) {
+    for (const { index } of text.matchAll(/throw new AttachmentError\("/g)) {
+      const entry = map.findEntry(line, index);
+      if (!('originalSource' in entry)) throw new Error(`Line ${line} is of no source.`);
+      const source = await read(join('dist', entry.originalSource));
+      found.push((source.split('\n')[entry.originalLine] ?? '').slice(entry.originalColumn));
+    }
+  }
+  expect(found.length).toBeGreaterThan(20);
+  expect(found.filter((text) => !text.startsWith('throw new AttachmentError'))).toEqual([]);
 });
 
 test('programs import the client and its hooks', async () => {
