@@ -119,10 +119,7 @@ const isWatched = Symbol('is watched');
  */
 export class AnswerPace {
   readonly #limits: PaceLimits;
-  /**
-   * Not a Map: one that many come into and go from is copied again and again, and V8 keeps what each copy had, and the next copy,
-   * until it collects all that is old. Every answer was kept so.
-   */
+  /** Not a Map, whose old copies would keep every answer in memory: see "What a request leaves behind" in docs/architecture.md. */
   readonly #answers: Watched[] = [];
   #timer: NodeJS.Timeout | null = null;
 

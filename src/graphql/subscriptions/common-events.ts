@@ -84,31 +84,29 @@ function nobodyOf(organizationId: string): Viewer {
   return { organizationId, principal, permissions: new Set(), keyId: null };
 }
 
-/** A viewer, and whether somebody has looked at more of it than its organization. */
-export interface ObservedViewer {
-  viewer: Viewer;
-  wasLookedAt: boolean;
-}
+/** A viewer who tells whether somebody has looked at more than the organization. */
+export class ObservedViewer implements Viewer {
+  wasLookedAt = false;
+  readonly organizationId: string;
 
-export function observeViewer(viewer: Viewer): ObservedViewer {
-  const look = (): Viewer => {
-    observed.wasLookedAt = true;
-    return viewer;
-  };
-  const observed: ObservedViewer = {
-    wasLookedAt: false,
-    viewer: {
-      organizationId: viewer.organizationId,
-      get principal() {
-        return look().principal;
-      },
-      get permissions() {
-        return look().permissions;
-      },
-      get keyId() {
-        return look().keyId;
-      },
-    },
-  };
-  return observed;
+  constructor(private readonly viewer: Viewer) {
+    this.organizationId = viewer.organizationId;
+  }
+
+  get principal() {
+    return this.look().principal;
+  }
+
+  get permissions() {
+    return this.look().permissions;
+  }
+
+  get keyId() {
+    return this.look().keyId;
+  }
+
+  private look(): Viewer {
+    this.wasLookedAt = true;
+    return this.viewer;
+  }
 }

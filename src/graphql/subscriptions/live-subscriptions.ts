@@ -11,7 +11,7 @@ import { subscriptionNeed, type Viewer } from '../../auth/viewer.js';
 import { FairTurns } from '../../database/background-writes.js';
 import type { Release } from '../../limits/places.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../context.js';
-import { CommonEvents, observeViewer } from './common-events.js';
+import { CommonEvents, ObservedViewer } from './common-events.js';
 import type { Connection, CredentialWatch, Session } from './open-session.js';
 import { type EventContext, SharedEvents } from './shared-events.js';
 import { type Changes, watchVisible } from './watch-visible.js';
@@ -138,9 +138,9 @@ export class LiveSubscriptions {
     const release = () => {
       for (const each of releases.splice(0)) each();
     };
-    const observed = observeViewer(subscriber.session.viewer);
+    const observed = new ObservedViewer(subscriber.session.viewer);
     // The permission has been checked with the credential.
-    const facts = { viewer: observed.viewer, metNeed: subscriptionNeed, onClosed };
+    const facts = { viewer: observed, metNeed: subscriptionNeed, onClosed };
     return { context: this.#openContext(subscriber, facts), observed, release };
   }
 
