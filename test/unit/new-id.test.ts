@@ -7,8 +7,8 @@ test('a hundred thousand new ids are different, in order, and UUIDs of version 7
   expect(new Set(ids).size).toBe(ids.length);
   expect(ids.toSorted()).toEqual(ids);
   expect(ids.every((id) => validate(id) && version(id) === 7)).toBe(true);
-  // The random bits behind the time and the number.
-  expect(new Set(ids.map((id) => id.slice(-10))).size).toBe(ids.length);
+  // The forty random bits behind the time and the number: by chance two are alike in one run of two hundred.
+  expect(new Set(ids.map((id) => id.slice(-10))).size).toBeGreaterThan(ids.length - 4);
   expect(Number.parseInt((ids[0] ?? '').replace('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(before);
 });
 
