@@ -40,6 +40,8 @@ export interface Operation {
 export interface ScreenedOperation {
   document: DocumentNode;
   operation: OperationDefinitionNode;
+  /** Values that its answer may have, weighed. */
+  values: number;
   /** The part of its cost that is introspection. */
   introspection: Cost;
   /** Null for a document that graphql-js has to execute. */
@@ -101,7 +103,7 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     const cost = assertAffordable(schema, limits, { screened, operation, variables });
     if (isKnown && !known.has(query)) known.set(query, screened);
     const { document, plans } = screened;
-    return { document, operation, introspection: cost.introspection, plans };
+    return { document, operation, values: cost.values, introspection: cost.introspection, plans };
   };
 }
 

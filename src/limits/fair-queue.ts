@@ -9,7 +9,7 @@ const halfLifeMs = 10_000;
 const forgottenBelowMs = 1;
 
 /**
- * Work that waits for one place to run. The organization that has used least time lately comes first, within it the
+ * Work that waits for a place to run. The organization that has used least time lately comes first, within it the
  * principal that has, within that the first to come. So who brings slow work waits, and the others wait for one piece of it
  * at most, however many there are. Past `capacity`, the longest line loses its last place; past `capacityOfOrganization`, the
  * longest one of that organization.
@@ -123,6 +123,10 @@ export interface FairWorkOptions<Task, Result> {
   capacityOfOrganization?: number;
   /** A piece waits for so long at most. */
   patienceMs: number;
+  /** Pieces that are done at once: one if left out. */
+  atOnce?: number;
+  /** A piece that takes longer waits for something else: the next begins beside it. Never if left out. */
+  heldMs?: number;
   run(task: Task): Promise<Result>;
   whenFull(): Error;
   whenLate(): Error;
@@ -135,19 +139,21 @@ interface Waiting<Task, Result> {
   timer: NodeJS.Timeout;
   isRefused: boolean;
   resolve(result: Result): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
 }
 
-/** Does work of many owners one piece at a time, in the turns of a FairQueue. */
+/** Does work of many owners, a few pieces at once, in the turns of a FairQueue. */
 export class FairWork<Task, Result> {
   readonly #queue: FairQueue<Waiting<Task, Result>>;
   readonly #options: FairWorkOptions<Task, Result>;
-  #draining: Promise<void> | null = null;
+  readonly #underWay = new Set<Promise<void>>();
+  #free: number;
   #isClosed = false;
 
   constructor(options: FairWorkOptions<Task, Result>) {
     this.#options = options;
     this.#queue = new FairQueue(options.capacity, options.capacityOfOrganization);
+    this.#free = options.atOnce ?? 1;
   }
 
   /** Does the task when it is its owner's turn. Throws what the options say if too much waits, or it waits too long. */
@@ -163,7 +169,7 @@ export class FairWork<Task, Result> {
       const dropped = this.#queue.add(owner, item);
       clearTimeout(dropped?.timer);
       dropped?.reject(whenFull());
-      this.#draining ??= this.#drain();
+      this.#fill();
     });
   }
 
@@ -175,17 +181,39 @@ export class FairWork<Task, Result> {
 
   /** Resolves once nothing runs. */
   async idle(): Promise<void> {
-    await this.#draining;
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  async #drain(): Promise<void> {
-    for (let next = this.#take(); next; next = this.#take()) {
-      const { item, ...owner } = next;
-      const start = performance.now();
-      await this.#options.run(item.task).then(item.resolve, item.reject);
-      this.#queue.use(owner, performance.now() - start);
+  #fill(): void {
+    while (this.#free > 0) {
+      const next = this.#take();
+      if (!next) return;
+      this.#free -= 1;
+      const work = this.#run(next).finally(() => this.#underWay.delete(work));
+      this.#underWay.add(work);
     }
-    this.#draining = null;
+  }
+
+  async #run({ item, ...owner }: Owner & { item: Waiting<Task, Result> }): Promise<void> {
+    const { heldMs, run } = this.#options;
+    const start = performance.now();
+    let isHeld = true;
+    const pass = () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#queue.use(owner, performance.now() - start);
+      this.#free += 1;
+      this.#fill();
+    };
+    const timer = heldMs === undefined ? undefined : setTimeout(pass, heldMs);
+    try {
+      item.resolve(await run(item.task));
+    } catch (error) {
+      item.reject(error);
+    } finally {
+      clearTimeout(timer);
+      pass();
+    }
   }
 
   /** The next piece that has not been refused meanwhile. */

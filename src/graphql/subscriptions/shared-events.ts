@@ -7,9 +7,9 @@ import type { Database } from '../../database/database.js';
 import { errorExtensions } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
 import { findAttachment, type StoredAttachment } from '../../model/stored-attachment.js';
-import { writeAnswer } from '../answer-operation.js';
 import type { GraphqlContext } from '../context.js';
 import { tooComplex } from '../cost/query-limits.js';
+import { writeAnswer } from '../write-answer.js';
 import type { CommonAnswer, CommonEvents, ObservedViewer } from './common-events.js';
 
 /** The context of one event, and what frees the memory of its answer. */

@@ -2,6 +2,7 @@ import { type PolicyServer, startPolicyServer } from '../../service/access/polic
 import { insertOrganization } from '../../service/live/insert-organization.js';
 import { onRecord, openLive } from '../../service/live/live-client.js';
 import type { Client } from '../../support/client.js';
+import { until } from '../../support/jobs-contract.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -250,6 +251,33 @@ describe.each([
     }
     expect(await Promise.all(lists)).toEqual(Array.from({ length: 6 }, () => many));
     report(`${answeredMeanwhile} of 10 answers to another organization while six lists were made`);
+  });
+
+  test('large answers that wait for the authorizer keep nobody from theirs', async () => {
+    const other = await newClient(service, {
+      organizationId: await insertOrganization(service.dataDirectory),
+    });
+    await other.upload({ content: 'own', name: 'own.txt' });
+    await service.client.upload({ content: 'x', name: 'x.txt' }, { record: newRecord() });
+    const page = '{ attachments(first: 500) { nodes { id fileName size links { nodes { field } } } } }';
+    const askedFor = new Set<string>();
+    let answer: (isAllowed: boolean) => void = () => undefined;
+    const answered = new Promise<boolean>((resolve) => {
+      answer = resolve;
+    });
+    const waiting = 9;
+    const readers: Client[] = [];
+    while (readers.length < waiting) readers.push(await newClientOf(service.client));
+    policy.decide = ({ principal }) => {
+      askedFor.add(principal.id);
+      return answered;
+    };
+    const stuck = readers.map((client) => client.graphql(page));
+    await until(() => askedFor.size === waiting);
+    await Promise.all([other.ask(page), other.ask(page)]);
+    answer(true);
+    // The authorizer is not waited for without end.
+    for (const { status } of await Promise.all(stuck)) expect(status).toBe(200);
   });
 
   /** Another principal of the same organization, whose answers are remembered apart. */

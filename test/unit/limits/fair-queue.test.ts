@@ -1,4 +1,4 @@
-import { FairQueue } from '../../../src/limits/fair-queue.js';
+import { FairQueue, FairWork } from '../../../src/limits/fair-queue.js';
 
 const owner = (organizationId: string, principalId = 'p') => ({ organizationId, principalId });
 
@@ -63,5 +63,46 @@ describe('the queue of descriptions', () => {
     expect(queue.add(owner('a', 'x'), 'a4')).toBe('a4');
     expect(queue.size).toBe(3);
     expect(drain(queue, () => 1).toSorted()).toEqual(['a1', 'a2', 'b1']);
+  });
+});
+
+describe('work in turns', () => {
+  /** Pieces that end when they are told to, in the order in which they have begun. */
+  function createWork(heldMs?: number) {
+    const begun: { name: string; end(): void }[] = [];
+    const refused = (what: string) => () => new Error(what);
+    const work = new FairWork<string, string>({
+      capacity: 10,
+      patienceMs: 60_000,
+      atOnce: 2,
+      ...(heldMs === undefined ? {} : { heldMs }),
+      run: (name) => new Promise((resolve) => begun.push({ name, end: () => resolve(name) })),
+      whenFull: refused('full'),
+      whenLate: refused('late'),
+      whenClosed: refused('closed'),
+    });
+    return { work, begun, names: () => begun.map(({ name }) => name) };
+  }
+
+  test('begins no more at once than it may, and the next as one ends', async () => {
+    const { work, begun, names } = createWork();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => work.do(owner(name), name));
+    expect(names()).toEqual(['a', 'b']);
+    begun[0]?.end();
+    expect(await a).toBe('a');
+    expect(names()).toEqual(['a', 'b', 'c']);
+    begun[1]?.end();
+    begun[2]?.end();
+    expect(await Promise.all([b, c])).toEqual(['b', 'c']);
+    await work.idle();
+  });
+
+  test('begins the next beside those that take long', async () => {
+    const { work, begun, names } = createWork(1);
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) => work.do(owner(name), name));
+    while (begun.length < all.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(names()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    for (const { end } of begun) end();
+    expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 });
