@@ -71,9 +71,12 @@ export interface AttachmentUrlsOptions {
   clock: () => Date;
 }
 
+/** A base without slashes at its end. */
+export const withoutSlash = (url: string): string => (url.endsWith('/') ? url.replace(/\/+$/, '') : url);
+
 export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): AttachmentUrls {
   const made = new LRUCache<string, string>({ max: maxRemembered });
-  const base = () => publicUrl().replace(/\/+$/, '');
+  const base = () => withoutSlash(publicUrl());
   const address = (id: string, names: readonly string[]) =>
     `${base()}/attachments/${[id, ...names].map(encodeURIComponent).join('/')}`;
 

@@ -7,6 +7,7 @@ import {
   readMaker,
   roundedEnd,
   type UrlMaker,
+  withoutSlash,
   writeMaker,
 } from './attachment-urls.js';
 
@@ -45,7 +46,7 @@ export function createArchiveUrls({ publicUrl, secrets, clock }: AttachmentUrlsO
         by: writeMaker(secrets[0], maker),
       };
       const query = new URLSearchParams({ ...terms, signature: signArchive(secrets[0], terms) });
-      return `${publicUrl().replace(/\/+$/, '')}/records/archive?${query}`;
+      return `${withoutSlash(publicUrl())}/records/archive?${query}`;
     },
 
     verifyArchive(query) {
@@ -147,7 +148,7 @@ export function createPreviewUrls({ publicUrl, secrets, clock }: PreviewUrlsOpti
         query = `content=${content}&expires=${expires}&by=${by}&signature=${signature}`;
         made.set(parts, query);
       }
-      return `${publicUrl().replace(/\/+$/, '')}/previews/${id}/${name}?${query}`;
+      return `${withoutSlash(publicUrl())}/previews/${id}/${name}?${query}`;
     },
 
     verify(id, name, query) {

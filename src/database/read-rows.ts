@@ -1,11 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { EntityManager, ObjectLiteral } from 'typeorm';
 import { hasRowLocks } from './row-locks.js';
+import { type Selection, selectionOf, type Table } from './row-selection.js';
 import { readShared } from './shared-reads.js';
-
-/** A table's rows, as their class says. */
-type Table = new () => ObjectLiteral;
 
 /** Tables by the names that a statement gives them. */
 type Tables = Readonly<Record<string, Table>>;
@@ -154,7 +151,7 @@ function toRows<Named extends Tables>(
   let at = 0;
   const rows: ObjectLiteral = {};
   for (const [name, selection] of parts) {
-    rows[name] = toRow(selection, cells, at);
+    rows[name] = selection.make(cells, at);
     at += selection.cells.length;
   }
   return rows as RowsOf<Named>;
@@ -200,51 +197,4 @@ async function readPlainly(
   const named = columns.map((column, index) => `${column} AS c${index}`);
   const rows = await manager.query<ObjectLiteral[]>(`SELECT ${named.join()} ${from}`, values);
   return rows.map((row) => Object.values(row));
-}
-
-interface Cell {
-  property: string;
-  column: string;
-  /** Null: what the database hands over is the value. */
-  toValue: ((cell: unknown) => unknown) | null;
-}
-
-interface Selection {
-  table: Table;
-  cells: readonly Cell[];
-}
-
-const selections = new WeakMap<EntityMetadata, Selection>();
-
-/** The columns that a table's class says are read, in its order: none is ever forgotten. */
-function selectionOf(manager: EntityManager, table: Table): Selection {
-  const metadata = manager.connection.getMetadata(table);
-  const known = selections.get(metadata);
-  if (known) return known;
-  const { driver } = manager.connection;
-  const cells = metadata.columns
-    .filter(({ isSelect }) => isSelect)
-    .map((column) => ({
-      property: column.propertyName,
-      column: driver.escape(column.databaseName),
-      toValue: isPlain(column) ? null : (cell: unknown): unknown => driver.prepareHydratedValue(cell, column),
-    }));
-  const selection = { table, cells };
-  selections.set(metadata, selection);
-  return selection;
-}
-
-function isPlain({ transformer, type }: ColumnMetadata): boolean {
-  return transformer === undefined && ['varchar', 'text', 'integer'].includes(String(type));
-}
-
-function toRow({ table: Row, cells }: Selection, values: readonly unknown[], from: number): ObjectLiteral {
-  const row = new Row();
-  let at = from;
-  for (const { property, toValue } of cells) {
-    const value = values[at];
-    row[property] = toValue ? toValue(value) : value;
-    at += 1;
-  }
-  return row;
 }
