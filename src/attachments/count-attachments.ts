@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { maxTotal, type Total, toTotal } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
+import { inSnapshot } from '../database/snapshot.js';
 import {
   type AttachmentFilter,
   type Half,
@@ -49,6 +50,11 @@ export async function countAttachments(
   if (!isSearch(walk)) {
     return toTotal(await count(manager, (sql) => selectWalk(sql, walk, halvesOf(walk), null)));
   }
+  return inSnapshot(manager, (read) => countFound(read, walk));
+}
+
+async function countFound(manager: EntityManager, walk: Walk): Promise<Total> {
+  const { filter } = walk;
   const isRare = isRareByNature(filter);
   const ofBoth = isRare ? await findOfBoth(manager, walk) : null;
   if (ofBoth) return toTotal(await count(manager, ofBoth));

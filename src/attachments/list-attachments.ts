@@ -11,6 +11,7 @@ import {
   type Stretch,
 } from '../database/page.js';
 import type { Parameters } from '../database/read-rows.js';
+import { inSnapshot } from '../database/snapshot.js';
 import { type AttachmentTable, readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import {
   type AttachmentFilter,
@@ -45,7 +46,7 @@ const farBound = ({ filter, orderBy, limit }: Walk) =>
 /**
  * One page of what the viewer may see. Few rows that meet a condition are sorted; a condition that many meet is found along the
  * order, where each half has an index of its own. Throws BAD_USER_INPUT for a bad cursor; QUERY_TOO_COMPLEX if too many
- * rows had to be looked at.
+ * rows had to be looked at. `manager` is that of a list.
  *
  * @example
  * await listAttachments(manager, viewer, { filter, orderBy: { field: 'SIZE', direction: 'DESC' } }, toPageRequest({ first: 50 }));
@@ -105,13 +106,17 @@ async function findPage(manager: EntityManager, walk: Walk): Promise<StoredAttac
   const { ids } = walk.filter;
   if (ids) return readAmong(manager, walk, (sql) => selectNamed(sql, walk, ids));
   if (!isSearch(walk)) return readAmong(manager, walk, (sql) => selectWalk(sql, walk, halvesOf(walk), null));
-  const halves = halvesOf(walk);
+  // A claim takes a row from one half to the other.
+  return inSnapshot(manager, (read) => search(read, walk));
+}
+
+async function search(manager: EntityManager, walk: Walk): Promise<StoredAttachment[]> {
   const isRare = isRareByNature(walk.filter);
   const ofBoth = isRare ? await findOfBoth(manager, walk) : null;
   if (ofBoth) return readAmong(manager, walk, ofBoth);
   const found: StoredAttachment[][] = [];
   // One after the other: a list takes one connection.
-  for (const half of halves) found.push(await searchHalf(manager, walk, half, isRare));
+  for (const half of halvesOf(walk)) found.push(await searchHalf(manager, walk, half, isRare));
   return found.flat();
 }
 

@@ -3,6 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Verdict } from '../database/entities/blob.js';
 import { compareTexts, type Position, type Stretch, type Total, toTotal } from '../database/page.js';
 import { Parameters } from '../database/read-rows.js';
+import { inSnapshot } from '../database/snapshot.js';
 import type { RecordRef } from '../model/record.js';
 import { readStored, type StoredAttachment } from '../model/stored-attachment.js';
 import { countAttachments } from './count-attachments.js';
@@ -17,8 +18,21 @@ export interface OfRecords {
 /** Attachments of several records that are gone through at once. If there are more, each record is read by itself. */
 const maxTogether = 5_000;
 
-/** A stretch of what each record has claimed or links to, the newest first: read together if that is not much. */
-export async function listOfRecords(
+/**
+ * A stretch of what each record has claimed or links to, the newest first: read together if that is not much. `manager` is that of
+ * a list.
+ */
+export function listOfRecords(
+  manager: EntityManager,
+  viewer: Viewer,
+  of: OfRecords,
+  stretch: Stretch,
+): Promise<StoredAttachment[][]> {
+  // A stretch that lacks one which was deleted meanwhile would be the last.
+  return inSnapshot(manager, (read) => readLists(read, viewer, of, stretch));
+}
+
+async function readLists(
   manager: EntityManager,
   viewer: Viewer,
   { records, status }: OfRecords,
@@ -36,7 +50,6 @@ export async function listOfRecords(
   const chosen = together.map((positions) => cut(positions, stretch));
   const stored = await readStored(manager, [...new Set(chosen.flat().map(({ id }) => id))]);
   const byId = new Map(stored.map((one) => [one.attachment.id, one]));
-  // One that is deleted between the two statements is left out.
   return chosen.map((positions) => positions.flatMap(({ id }) => byId.get(id) ?? []));
 }
 

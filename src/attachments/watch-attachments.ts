@@ -1,4 +1,3 @@
-import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { maxPageSize, toPageRequest } from '../database/page.js';
@@ -107,7 +106,7 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
     const ids =
       'attachmentId' in this.#target
         ? [this.#target.attachmentId]
-        : await idsOfRecord(database.read, this.#viewer, this.#target.record);
+        : await idsOfRecord(database, this.#viewer, this.#target.record);
     for (const id of ids) this.#changed.add(id);
   }
 
@@ -132,13 +131,18 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
   }
 }
 
-async function idsOfRecord(manager: EntityManager, viewer: Viewer, record: RecordRef): Promise<string[]> {
+async function idsOfRecord(
+  database: Pick<Database, 'read' | 'list'>,
+  viewer: Viewer,
+  record: RecordRef,
+): Promise<string[]> {
   const page = toPageRequest({ first: maxPageSize });
-  const { edges } = await listAttachments(
-    manager,
-    viewer,
-    { filter: { record }, orderBy: newestFirst },
-    page,
+  const list = { filter: { record }, orderBy: newestFirst };
+  const { edges } = await database.list(
+    viewer.organizationId,
+    database.read,
+    (lists) => listAttachments(lists, viewer, list, page),
+    true,
   );
   return edges.map(({ node }) => node.attachment.id);
 }

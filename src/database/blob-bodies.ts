@@ -39,23 +39,37 @@ export async function writeBody(manager: EntityManager, { blobId, body }: BlobBo
   await manager.query(sql, [blobId, body]);
 }
 
-/** Bodies in one statement that requests share: each has up to INLINE_MAX_BYTES, which may be a mebibyte. */
+/** Bodies in one statement that requests share, and the bytes of each: longer ones have a statement of their own. */
 const sharedBodies = { maxIds: 16 };
+const maxShared = 64 * 1024;
 
 /** The bytes of a blob, which nobody may change; null if they are not kept with its row. */
 export async function readBody(manager: EntityManager, blobId: string): Promise<Uint8Array | null> {
-  const read = async (ids: readonly string[]) =>
-    new Map((await readBodies(manager, ids)).map(({ blobId: id, body }) => [id, body]));
-  const [body = null] = await readShared(manager, 'bodies', [blobId], read, sharedBodies);
-  return body;
+  const read = async (ids: readonly string[]) => {
+    const column = `CASE WHEN length(body) <= ${maxShared} THEN body END`;
+    return new Map((await selectBodies(manager, column, ids)).map((found) => [found.blobId, found]));
+  };
+  const [found] = await readShared(manager, 'bodies', [blobId], read, sharedBodies);
+  if (!found) return null;
+  if (found.body) return found.body;
+  const [alone] = await readBodies(manager, [blobId]);
+  return alone?.body ?? null;
 }
 
 /** The bodies of those of the blobs that have one, in no order. */
 export async function readBodies(manager: EntityManager, blobIds: readonly string[]): Promise<BlobBody[]> {
+  return selectBodies<BlobBody>(manager, 'body', blobIds);
+}
+
+function selectBodies<Found = { blobId: string; body: Uint8Array | null }>(
+  manager: EntityManager,
+  column: string,
+  blobIds: readonly string[],
+): Promise<Found[]> {
   const sql = new Parameters(manager);
   const condition = sql.isOneOf('blob_id', blobIds);
-  return manager.query<BlobBody[]>(
-    `SELECT blob_id AS "blobId", body FROM blob_bodies WHERE ${condition}`,
+  return manager.query<Found[]>(
+    `SELECT blob_id AS "blobId", ${column} AS body FROM blob_bodies WHERE ${condition}`,
     sql.values,
   );
 }

@@ -82,28 +82,33 @@ export async function readJoined<Named extends Tables>(
   return rows;
 }
 
-/**
- * The same by ids of one of the tables, in their order. Outside of transactions, requests share statements. `from` is the statement
- * from its FROM on, up to its condition.
- */
+export interface ByIds<Named extends Tables> {
+  tables: Named;
+  /** The statement from its FROM on, for rows of these ids. */
+  from(sql: Parameters, ids: readonly string[]): string;
+  idOf(rows: RowsOf<Named>): string;
+}
+
+/** The same by ids, in their order. Outside of transactions, requests with the same `reading` share statements. */
 export async function readByIds<Named extends Tables>(
   manager: EntityManager,
-  tables: Named,
-  name: keyof Named & string,
-  from: string,
+  reading: ByIds<Named>,
   ids: readonly string[],
 ): Promise<RowsOf<Named>[]> {
+  const { tables, from, idOf } = reading;
   const parts = partsOf(manager, tables);
   const read = async (all: readonly string[]) => {
     const found = new Map<string, readonly unknown[]>();
-    const among = (sql: Parameters) => `${from} WHERE ${sql.isOneOf(`${name}.id`, all)}`;
-    await readCells(manager, parts, among, (cells) =>
-      found.set(toRows<Named>(parts, cells)[name]?.['id'], cells),
+    await readCells(
+      manager,
+      parts,
+      (sql) => from(sql, all),
+      (cells) => found.set(idOf(toRows<Named>(parts, cells)), cells),
     );
     return found;
   };
   // Rows of its own for each.
-  return (await readShared(manager, from, ids, read, { maxIds: 64 })).map((cells) =>
+  return (await readShared(manager, reading, ids, read, { maxIds: 64 })).map((cells) =>
     toRows<Named>(parts, cells),
   );
 }

@@ -98,18 +98,18 @@ function pick<Found>(found: ReadonlyMap<string, Found>, ids: readonly string[]):
   return picked;
 }
 
-const shared = new WeakMap<EntityManager, Map<string, SharedReads<unknown>>>();
+const shared = new WeakMap<EntityManager, Map<unknown, SharedReads<unknown>>>();
 
 /** Those of the ids that there are, in their order, each once. Reads of one `kind` share statements, but for those in a transaction. */
 export async function readShared<Found>(
   manager: EntityManager,
-  kind: string,
+  kind: unknown,
   ids: readonly string[],
   read: Read<Found>,
   options: SharedReadsOptions,
 ): Promise<Found[]> {
   if (manager.queryRunner) return pick(await read(ids), ids);
-  const kinds = shared.get(manager) ?? new Map<string, SharedReads<unknown>>();
+  const kinds = shared.get(manager) ?? new Map<unknown, SharedReads<unknown>>();
   shared.set(manager, kinds);
   const reads = kinds.get(kind) ?? new SharedReads<unknown>(read, options);
   kinds.set(kind, reads);

@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import type { AttachmentUrls, SignedAccess, UrlMaker } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import { toId } from '../database/typeorm.js';
-import { AttachmentError, type FaultTypeOf, fault } from '../errors.js';
+import { type AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/places.js';
 import { principalKey } from '../limits/places.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
-import { type DownloadableFile, type SendOptions, sendFile } from './send-file.js';
+import { type DownloadableFile, type SendOptions, sendCurrent } from './send-file.js';
 
 export interface DownloadDependencies<File extends DownloadableFile = DownloadableFile> {
   storage: Pick<Storage, 'read'>;
@@ -61,15 +61,14 @@ export function registerDownload<File extends DownloadableFile>(
     const access = await authorize(deps, request, reply, id);
     const { receiver, contentId } = access;
     const viewer = 'viewer' in receiver ? receiver.viewer : null;
-    const file = await deps.findDownload(id, viewer, contentId);
-    if (!file) throw new AttachmentError('NOT_FOUND');
-    if (request.method === 'GET') deps.onDownload(file, receiver);
-    const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
-    const options = { ...access, begin, direct: deps.direct, now: deps.clock() };
-    await sendFile(reply, deps.storage, file, options).catch(async (error: unknown) => {
-      // A deletion takes the row before the bytes: then nothing is wrong with the storage.
-      if ((await deps.findDownload(id, viewer, contentId)) === null) throw new AttachmentError('NOT_FOUND');
-      throw error;
+    let isTold = request.method !== 'GET';
+    const now = deps.clock();
+    const find = () => deps.findDownload(id, viewer, contentId);
+    await sendCurrent(reply, deps.storage, find, (file) => {
+      if (!isTold) deps.onDownload(file, receiver);
+      isTold = true;
+      const begin = () => deps.places.take(takerOf(viewer, request), file.organizationId);
+      return { ...access, begin, direct: deps.direct, now };
     });
     return reply;
   };

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
+import { AttachmentError } from '../errors.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
@@ -81,6 +82,28 @@ export async function sendFile(
         count: async (sent) => options.count?.(sent),
       });
   }
+}
+
+/**
+ * The same of a file that may be deleted, or get other content, before its bytes are read: `find` is asked again then. Null is
+ * NOT_FOUND.
+ */
+export async function sendCurrent<File extends DownloadableFile>(
+  reply: FastifyReply,
+  storage: Pick<Storage, 'read'>,
+  find: () => Promise<File | null>,
+  optionsOf: (file: File) => SendOptions,
+): Promise<void> {
+  for (let file = await find(); file; ) {
+    try {
+      return await sendFile(reply, storage, file, optionsOf(file));
+    } catch (error) {
+      const current = await find();
+      if (current?.documentKey === file.documentKey) throw error;
+      file = current;
+    }
+  }
+  throw new AttachmentError('NOT_FOUND');
 }
 
 /** A client has at least half of it to follow the redirect; its Range goes with it. */

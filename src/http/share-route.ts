@@ -5,7 +5,7 @@ import type { NetworkRate } from '../limits/networks.js';
 import type { DownloadPlaces } from '../limits/places.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import { admitAnonymous } from './admit-request.js';
-import { type DownloadableFile, sendFile } from './send-file.js';
+import { type DownloadableFile, sendCurrent } from './send-file.js';
 
 /** The file that a token leads to. */
 export interface SharedFile {
@@ -81,20 +81,27 @@ function sendPage(reply: FastifyReply, status: number, page: string): FastifyRep
 
 async function sendShared(
   deps: ShareDependencies,
-  { file, isLimited, count }: SharedFile,
-  { ip: address }: FastifyRequest,
+  first: SharedFile,
+  { ip: address, params: { token } }: FastifyRequest<ShareRoute>,
   reply: FastifyReply,
 ): Promise<void> {
-  await sendFile(reply, deps.storage, file, {
+  let next: SharedFile | null = first;
+  let shared = first;
+  const find = async () => {
+    shared = next ?? (await deps.findShared(token));
+    next = null;
+    return shared.file;
+  };
+  await sendCurrent(reply, deps.storage, find, (file) => ({
     disposition: 'ATTACHMENT',
     // Every use asks whether the link is still good.
-    cacheControl: () => (isLimited ? 'no-store' : 'private, no-cache'),
+    cacheControl: () => (shared.isLimited ? 'no-store' : 'private, no-cache'),
     resourcePolicy: 'same-origin',
-    direct: isLimited ? null : deps.direct,
+    direct: shared.isLimited ? null : deps.direct,
     now: deps.clock(),
     begin: () => deps.places.take({ address }, file.organizationId),
-    count,
-  });
+    count: shared.count,
+  }));
 }
 
 const style = `body{font:1rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:32rem;padding:0 1rem;text-align:center}

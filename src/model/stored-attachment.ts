@@ -63,11 +63,26 @@ export async function readAnywhere(
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<StoredAttachment[]> {
-  const found = await readAttachments(manager, viewer, ids);
+  const found = await readStored(manager, ids);
   const known = new Set(found.map(({ attachment }) => attachment.id));
   const others = ids.filter((id) => !known.has(id));
-  return others.length === 0 ? found : [...found, ...(await readTrashed(manager, viewer, others))];
+  // In one statement: one that is restored between two would be in neither table.
+  const either = others.length === 0 ? [] : await readByIds(manager, inEitherTable, others);
+  const all = [
+    ...found,
+    ...either.map(({ used, trashed, blob }) => ({ attachment: used.id ? used : trashed, blob })),
+  ];
+  return all.filter(({ attachment }) => isVisible(viewer, attachment));
 }
+
+const inEitherTable = {
+  tables: { used: AttachmentRow, trashed: TrashedAttachmentRow, blob: BlobRow },
+  from: (sql: Parameters, ids: readonly string[]) =>
+    `FROM (SELECT value ->> 0 AS id FROM ${sql.rowsOf(ids.map((id) => [id]))}) named
+      LEFT JOIN attachments used ON used.id = named.id LEFT JOIN trashed_attachments trashed ON trashed.id = named.id
+      JOIN blobs blob ON blob.id = COALESCE(used.blob_id, trashed.blob_id)`,
+  idOf: ({ used, trashed }: { used: AttachmentRow; trashed: TrashedAttachmentRow }) => used.id ?? trashed.id,
+};
 
 /** Whoever's they are. */
 export async function readStored(
@@ -76,15 +91,20 @@ export async function readStored(
   table: AttachmentTable = AttachmentRow,
 ): Promise<StoredAttachment[]> {
   if (ids.length === 0) return [];
-  // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
-  return readByIds(
-    manager,
-    { attachment: table, blob: BlobRow },
-    'attachment',
-    `FROM ${tableName(table)} attachment JOIN blobs blob ON blob.id = attachment.blob_id`,
-    ids,
-  );
+  return readByIds(manager, table === AttachmentRow ? inUse : inTrash, ids);
 }
+
+const inTable = (table: AttachmentTable) => ({
+  tables: { attachment: table, blob: BlobRow },
+  // By id alone: with more conditions SQLite prefers an index of theirs, and walks the whole organization.
+  from: (sql: Parameters, ids: readonly string[]) =>
+    `FROM ${tableName(table)} attachment JOIN blobs blob ON blob.id = attachment.blob_id
+      WHERE ${sql.isOneOf('attachment.id', ids)}`,
+  idOf: ({ attachment }: StoredAttachment) => attachment.id,
+});
+
+const inUse = inTable(AttachmentRow);
+const inTrash = inTable(TrashedAttachmentRow);
 
 /** The attachments whose `id` is among the rows of a query, in no particular order: it decides what the viewer may see. */
 export async function readStoredAmong(
@@ -110,16 +130,13 @@ export async function readAttachmentsOfBlob(
   { organizationId, principal }: Viewer,
   blobId: string,
 ): Promise<StoredAttachment[]> {
-  const ofBlob = (isMine: (sql: Parameters) => string) =>
+  return readStoredAmong(manager, (sql) => {
     // Unordered: the first that the index has, however many there are.
-    readStoredAmong(
-      manager,
-      (sql) => `SELECT a.id FROM attachments a WHERE a.blob_id = ${sql.add(blobId)}
-        AND a.organization_id = ${sql.add(organizationId)} AND ${isMine(sql)} LIMIT ${maxOfBlob}`,
-    );
-  const own = await ofBlob((sql) => `a.created_by_id = ${sql.add(principal.id)}`);
-  const shared = await ofBlob(() => 'a.shared');
-  return [...new Map([...own, ...shared].map((stored) => [stored.attachment.id, stored])).values()];
+    const ofBlob = (isMine: string) => `SELECT * FROM (SELECT a.id FROM attachments a
+      WHERE a.blob_id = ${sql.add(blobId)} AND a.organization_id = ${sql.add(organizationId)} AND ${isMine}
+      LIMIT ${maxOfBlob}) of_blob`;
+    return `${ofBlob(`a.created_by_id = ${sql.add(principal.id)}`)} UNION ${ofBlob('a.shared')}`;
+  });
 }
 
 /** As `readAttachments`; the verdicts stay as they are read until the transaction ends. */

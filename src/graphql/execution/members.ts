@@ -24,10 +24,10 @@ export function planMember(field: GraphQLField<unknown, unknown>, type: GraphQLL
  */
 export function readMember(member: Member, source: unknown, budget: AnswerBudget): unknown {
   if (typeof source !== 'object' || source === null) return undefined;
-  const value = (source as Record<string, unknown>)[member.name];
-  if (!isPlain(value)) return undefined;
-  if (!budget.spend(member.weight, member.bytes + bytesOf(value))) return undefined;
   try {
+    const value = (source as Record<string, unknown>)[member.name];
+    if (!isPlain(value)) return undefined;
+    if (!budget.spend(member.weight, member.bytes + bytesOf(value))) return undefined;
     return member.type.serialize(value) ?? undefined;
   } catch {
     return undefined;

@@ -226,3 +226,20 @@ test('a list of which one item fails at once, and another one later, leaves no r
   process.off('unhandledRejection', onUnhandled);
   expect([errors?.length, unhandled]).toEqual([1, []]);
 });
+
+test('a member that throws when it is read is null by itself', async () => {
+  const schema = buildSchema('type Item { a: String b: String } type Query { item: Item }');
+  const item = {
+    get a(): string {
+      throw new Error('x');
+    },
+    b: 'b',
+  };
+  const query = schema.getQueryType()?.getFields()['item'];
+  if (query) query.resolve = () => item;
+  meterFields(schema);
+  const plan = planOf(schema, '{ item { a b } }');
+  const { data, errors } = plan ? await executePlan(plan, contextOf(false), {}) : {};
+  expect(data).toEqual({ item: { a: null, b: 'b' } });
+  expect(errors?.map(({ path }) => path)).toEqual([['item', 'a']]);
+});
