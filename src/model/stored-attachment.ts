@@ -63,16 +63,16 @@ export async function readAnywhere(
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<StoredAttachment[]> {
-  const found = await readStored(manager, ids);
+  const found = await readAttachments(manager, viewer, ids);
   const known = new Set(found.map(({ attachment }) => attachment.id));
   const others = ids.filter((id) => !known.has(id));
+  if (others.length === 0) return found;
   // In one statement: one that is restored between two would be in neither table.
-  const either = others.length === 0 ? [] : await readByIds(manager, inEitherTable, others);
-  const all = [
+  const either = await readByIds(manager, inEitherTable, others);
+  return [
     ...found,
     ...either.map(({ used, trashed, blob }) => ({ attachment: used.id ? used : trashed, blob })),
-  ];
-  return all.filter(({ attachment }) => isVisible(viewer, attachment));
+  ].filter(({ attachment }) => isVisible(viewer, attachment));
 }
 
 const inEitherTable = {

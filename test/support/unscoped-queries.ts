@@ -45,7 +45,7 @@ const reasons = {
     'src/intake/resumable.ts findUpload',
   ],
   'read by ids and held against the viewer or the signature right after, since SQLite would otherwise walk the organization':
-    ['src/model/stored-attachment.ts readStored'],
+    ['src/model/stored-attachment.ts readStored', 'src/model/stored-attachment.ts readAnywhere'],
   'the query that says which organization is composed elsewhere': [
     'src/attachments/list-attachments.ts readAmong',
     'src/model/stored-attachment.ts readStoredAmong',

@@ -5,8 +5,8 @@ import { claim } from '../doors/links.js';
 import { share } from '../sharing/share-operations.js';
 
 /*
- * What is there all the time is found by every read, while it goes from one place to another: from its creator's own to those of
- * the organization, into the trash and back, from one content to the next.
+ * Every read finds an attachment that is there all the time, while it goes from one place to another: from its creator's own to
+ * those of the organization, into the trash and back, from one content to the next.
  */
 
 let service: TestService;
