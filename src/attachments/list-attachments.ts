@@ -132,8 +132,12 @@ export async function findOfBoth(manager: EntityManager, walk: Walk): Promise<Qu
 export const selectAmong = (sql: Parameters, walk: Walk, half: Half | null, candidates: Candidates): string =>
   selectCandidates(sql, { ...walk, filter: candidates.filter }, half, candidates.isCandidate(sql));
 
-function readAmong(manager: EntityManager, { table }: Walk, query: Query): Promise<StoredAttachment[]> {
-  return readStoredAmong(manager, query, table);
+function readAmong(
+  manager: EntityManager,
+  { table, limit }: Walk,
+  query: Query,
+): Promise<StoredAttachment[]> {
+  return readStoredAmong(manager, query, table, { maxRows: limit });
 }
 
 /** Rows of both halves by their ids: there are few. */

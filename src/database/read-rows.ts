@@ -67,18 +67,28 @@ export async function readRows<Row extends ObjectLiteral>(
   return rows.map(({ row }) => row);
 }
 
+/** Rows that are handed over as one text: of attachments with the longest descriptions that is 8 MB, and some 20 ms to read. */
+const fewRows = 128;
+
+export interface ReadOptions {
+  /** There are no more rows than that. */
+  maxRows: number;
+}
+
 /**
  * Reads rows of several tables side by side, in no order. `from` is the statement from its FROM on, without an order. SQLite hands
- * over one text a row, for each cell costs its driver as much as a small query.
+ * over one text a row, or one for few of them: each cell costs its driver as much as a small query.
  */
 export async function readJoined<Named extends Tables>(
   manager: EntityManager,
   tables: Named,
   from: (parameters: Parameters) => string,
+  { maxRows }: ReadOptions = { maxRows: Number.POSITIVE_INFINITY },
 ): Promise<RowsOf<Named>[]> {
   const parts = partsOf(manager, tables);
   const rows: RowsOf<Named>[] = [];
-  await readCells(manager, parts, from, (cells) => rows.push(toRows<Named>(parts, cells)));
+  const take = (cells: unknown[]) => rows.push(toRows<Named>(parts, cells));
+  await readCells(manager, parts, from, { take, areFew: maxRows <= fewRows });
   return rows;
 }
 
@@ -99,12 +109,8 @@ export async function readByIds<Named extends Tables>(
   const parts = partsOf(manager, tables);
   const read = async (all: readonly string[]) => {
     const found = new Map<string, readonly unknown[]>();
-    await readCells(
-      manager,
-      parts,
-      (sql) => from(sql, all),
-      (cells) => found.set(idOf(toRows<Named>(parts, cells)), cells),
-    );
+    const take = (cells: unknown[]) => found.set(idOf(toRows<Named>(parts, cells)), cells);
+    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false });
     return found;
   };
   // Rows of its own for each.
@@ -123,18 +129,19 @@ async function readCells(
   manager: EntityManager,
   parts: Parts,
   from: (parameters: Parameters) => string,
-  take: (cells: unknown[]) => void,
+  { take, areFew }: { take(cells: unknown[]): void; areFew: boolean },
 ): Promise<void> {
   const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
   const parameters = new Parameters(manager);
   const source = from(parameters);
+  const collect = areFew ? 'json_group_array' : 'json_array';
   const found: readonly (string | unknown[])[] = hasRowLocks(manager)
     ? await readPlainly(manager, columns, source, parameters)
-    : await readAsTexts(manager, columns, source, parameters);
+    : await readAsTexts(manager, `${collect}(json_array(${columns.join()}))`, source, parameters);
   let length = 0;
-  for (const row of found) {
-    take(typeof row === 'string' ? JSON.parse(row) : row);
-    length += lengthOf(row);
+  for (const part of found) {
+    for (const cells of typeof part === 'string' ? JSON.parse(part) : [part]) take(cells);
+    length += lengthOf(part);
     if (length < turnLength) continue;
     length = 0;
     await nextTurn();
@@ -144,10 +151,10 @@ async function readCells(
 /** Characters of rows that are taken apart in one turn of the event loop: a page can have tens of millions. */
 const turnLength = 256 * 1024;
 
-const lengthOf = (row: string | readonly unknown[]): number =>
-  typeof row === 'string'
-    ? row.length
-    : row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 0), 0);
+const lengthOf = (part: string | readonly unknown[]): number =>
+  typeof part === 'string'
+    ? part.length
+    : part.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 0), 0);
 
 function toRows<Named extends Tables>(
   parts: readonly (readonly [string, Selection])[],
@@ -179,17 +186,15 @@ export async function changeRows(
   return affected ?? 0;
 }
 
+/** Texts of one row or more. */
 async function readAsTexts(
   manager: EntityManager,
-  columns: readonly string[],
+  rows: string,
   from: string,
   { values }: Parameters,
 ): Promise<string[]> {
-  const rows = await manager.query<{ cells: string }[]>(
-    `SELECT json_array(${columns.join()}) AS cells ${from}`,
-    values,
-  );
-  return rows.map(({ cells }) => cells);
+  const texts = await manager.query<{ cells: string }[]>(`SELECT ${rows} AS cells ${from}`, values);
+  return texts.map(({ cells }) => cells);
 }
 
 async function readPlainly(

@@ -18,7 +18,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { Parameters, readByIds, readJoined } from '../database/read-rows.js';
+import { Parameters, type ReadOptions, readByIds, readJoined } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
@@ -111,6 +111,7 @@ export async function readStoredAmong(
   manager: EntityManager,
   query: (sql: Parameters) => string,
   table: AttachmentTable = AttachmentRow,
+  options?: ReadOptions,
 ): Promise<StoredAttachment[]> {
   return readJoined(
     manager,
@@ -118,6 +119,7 @@ export async function readStoredAmong(
     // SQLite follows the order of outer joins. Every row has its partner.
     (sql) => `FROM (${query(sql)}) found LEFT JOIN ${tableName(table)} attachment ON attachment.id = found.id
       LEFT JOIN blobs blob ON blob.id = attachment.blob_id`,
+    options,
   );
 }
 
