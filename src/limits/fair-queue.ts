@@ -1,3 +1,5 @@
+import { keepSpan } from '../tracing.js';
+
 /** The owner of a piece of work, whose time it takes. */
 export interface Owner {
   organizationId: string;
@@ -135,6 +137,8 @@ export interface FairWorkOptions<Task, Result> {
 
 interface Waiting<Task, Result> {
   task: Task;
+  /** Runs work in the span of whoever has brought the task. */
+  inSpan: ReturnType<typeof keepSpan>;
   /** Refuses it once it has waited too long. */
   timer: NodeJS.Timeout;
   isRefused: boolean;
@@ -165,7 +169,8 @@ export class FairWork<Task, Result> {
         item.isRefused = true;
         reject(whenLate());
       };
-      const item = { task, timer: setTimeout(refuse, patienceMs), isRefused: false, resolve, reject };
+      const timer = setTimeout(refuse, patienceMs);
+      const item = { task, inSpan: keepSpan(), timer, isRefused: false, resolve, reject };
       const dropped = this.#queue.add(owner, item);
       clearTimeout(dropped?.timer);
       dropped?.reject(whenFull());
@@ -207,7 +212,7 @@ export class FairWork<Task, Result> {
     };
     const timer = heldMs === undefined ? undefined : setTimeout(pass, heldMs);
     try {
-      item.resolve(await run(item.task));
+      item.resolve(await item.inSpan(() => run(item.task)));
     } catch (error) {
       item.reject(error);
     } finally {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { context, propagation, trace } from '@opentelemetry/api';
 import {
   InMemorySpanExporter,
@@ -5,6 +6,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
+import { FairWork } from '../../../src/limits/fair-queue.js';
 import { formBody, formHeaders, graphqlForm, RawConnection, requestHead } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
 import { allStored, startService, type TestService } from '../../support/service.js';
@@ -121,6 +123,29 @@ test('requests at once do not mix', async () => {
     const tree = treeOf(await spansOf(traceId, 'POST /graphql'));
     expect(tree).toEqual({ 'POST /graphql': { intake: {}, mutation: { transaction: {} } } });
   }
+});
+
+test('work that waits for its turn goes on in the span of whoever asked for it', async () => {
+  const never = () => new Error('never');
+  const work = new FairWork<string, [string, string | undefined]>({
+    capacity: 10,
+    patienceMs: 60_000,
+    run: async (name) => {
+      await nextTurn();
+      return [name, trace.getActiveSpan()?.spanContext().spanId];
+    },
+    whenFull: never,
+    whenLate: never,
+    whenClosed: never,
+  });
+  const asked = ['a', 'b', 'c'].map((name) =>
+    trace.getTracer('test').startActiveSpan(name, async (span) => {
+      const done = await work.do({ organizationId: 'o', principalId: name }, name);
+      span.end();
+      return { done, expected: [name, span.spanContext().spanId] };
+    }),
+  );
+  for (const { done, expected } of await Promise.all(asked)) expect(done).toEqual(expected);
 });
 
 test('each file of a form that arrives slowly belongs to its request', async () => {
