@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { FairTurns } from '../../../src/database/background-writes.js';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { SweepRow } from '../../../src/database/entities/job.js';
+import { inSnapshot } from '../../../src/database/snapshot.js';
 import { AttachmentError } from '../../../src/errors.js';
 import { report } from '../../support/report.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -86,6 +87,38 @@ describe('reading from the embedded database', () => {
         ),
       ]);
       expect(seen.map((row) => row?.sweptUntil.getTime())).toEqual(seen.map(() => round));
+    }
+  });
+
+  test('reads of one state leave their connection good, whatever ends them', async () => {
+    await open({ list: 50 });
+    const ends: ((read: EntityManager) => Promise<unknown>)[] = [
+      search,
+      // As SQLite does by itself after some faults of a disk.
+      async (read) => {
+        await read.query('ROLLBACK');
+        throw new Error('a fault of the disk');
+      },
+    ];
+    const readAt = (read: EntityManager) => read.findOneBy(SweepRow, { name: 'storage' });
+    let changes = 0;
+    for (const end of ends) {
+      // Each connection has its turn.
+      for (let round = 0; round < 3; round += 1)
+        await expect(list('a', (lists) => inSnapshot(lists, end))).rejects.toThrow();
+      for (let round = 0; round < 3; round += 1) {
+        const seen = await list('a', (lists) =>
+          inSnapshot(lists, async (read) => {
+            const before = await readAt(read);
+            changes += 1;
+            const row = { name: 'storage', sweptUntil: new Date(changes) };
+            await database.write((manager) => manager.upsert(SweepRow, row, ['name']));
+            return [before, await readAt(read), await inSnapshot(read, readAt)];
+          }),
+        );
+        const times = seen.map((row) => row?.sweptUntil.getTime() ?? 0);
+        expect(times).toEqual([changes - 1, changes - 1, changes - 1]);
+      }
     }
   });
 
