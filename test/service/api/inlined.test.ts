@@ -161,3 +161,23 @@ describe('the bytes of a row', () => {
     }
   });
 });
+
+test('files on both sides of what a statement may share, read at once, are each their own', async () => {
+  await using large = await startService({ INLINE_MAX_BYTES: '1048576', SCANNER: 'eicar' });
+  const sizes = [1, 65_535, 65_536, 65_537, 300_000, 1_048_576];
+  const files = await Promise.all(
+    sizes.map(async (size) => {
+      const content = ofOneSize(size);
+      return { digest: sha256(content), url: (await large.client.upload({ content })).url };
+    }),
+  );
+  expect(await storedObjects(large.dataDirectory)).toEqual([]);
+  const all = Array.from({ length: 5 }, () => files).flat();
+  const digests = await Promise.all(
+    all.map(async ({ url }) => sha256(Buffer.from(await (await large.client.download(url)).arrayBuffer()))),
+  );
+  expect(digests).toEqual(all.map(({ digest }) => digest));
+  const [last] = files.slice(-1);
+  const range = await large.client.download(last?.url ?? '', { range: 'bytes=1048570-' });
+  expect([range.status, (await range.arrayBuffer()).byteLength]).toEqual([206, 6]);
+});
