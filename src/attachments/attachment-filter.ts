@@ -131,13 +131,14 @@ export function selectWalk(
 ): string {
   const { viewer, filter, orderBy, table } = walk;
   const { direction } = orderBy;
-  const limit = sql.add(walk.limit);
+  // In the text: SQLite plans by a limit, and would prepare a statement again for each that it is given.
+  const { limit } = walk;
   const queries = halves.map((half) => {
     const rows = `FROM ${tableName(table)} a WHERE ${stretchOf(sql, walk, half)}`;
     const source =
       bound === null
         ? `${rows} LIMIT ${limit}`
-        : `FROM (SELECT ${examined} ${rows} LIMIT ${sql.add(bound)}) a
+        : `FROM (SELECT ${examined} ${rows} LIMIT ${bound}) a
            WHERE ${conditionsOf(filter, sql, viewer.organizationId).join(' AND ')} LIMIT ${limit}`;
     return `SELECT * FROM (SELECT a.id, a.${columns[orderBy.field]} AS value ${source}) ${half}_half`;
   });
@@ -154,7 +155,7 @@ export async function hasMore(
   bound: number,
 ): Promise<boolean> {
   const sql = new Parameters(manager);
-  const next = `SELECT a.id FROM ${tableName(walk.table)} a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${sql.add(bound)}`;
+  const next = `SELECT a.id FROM ${tableName(walk.table)} a WHERE ${stretchOf(sql, walk, half)} LIMIT 1 OFFSET ${bound}`;
   return (await manager.query<object[]>(next, sql.values)).length > 0;
 }
 
@@ -185,7 +186,7 @@ export function selectCandidates(
     ...positionsOf(sql, walk),
   ];
   return `SELECT a.id FROM ${tableName(table)} a WHERE ${conditions.join(' AND ')}
-    ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${sql.add(limit)}`;
+    ORDER BY a.${column} ${direction}, a.id ${direction} LIMIT ${limit}`;
 }
 
 /** The rows of a half behind the walk's position, in order: SQL from its conditions on. Along the order of creation, times are part of the way. */

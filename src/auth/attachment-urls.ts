@@ -74,11 +74,16 @@ export interface AttachmentUrlsOptions {
 /** A base without slashes at its end. */
 export const withoutSlash = (url: string): string => (url.endsWith('/') ? url.replace(/\/+$/, '') : url);
 
+const needsNoEncoding = /^[\w.-]*$/;
+
+/** Encodes most names by leaving them as they are. */
+const encoded = (part: string): string => (needsNoEncoding.test(part) ? part : encodeURIComponent(part));
+
 export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): AttachmentUrls {
   const made = new LRUCache<string, string>({ max: maxRemembered });
   const base = () => withoutSlash(publicUrl());
   const address = (id: string, names: readonly string[]) =>
-    `${base()}/attachments/${[id, ...names].map(encodeURIComponent).join('/')}`;
+    names.reduce((path, name) => `${path}/${encoded(name)}`, `${base()}/attachments/${encoded(id)}`);
 
   return {
     url: ({ id, fileName }) => address(id, [fileName]),

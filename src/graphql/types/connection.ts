@@ -4,6 +4,7 @@ import { GraphQLUpload } from 'graphql-upload-minimal';
 import { type ClassType, Field, ID, Int, InterfaceType, ObjectType } from 'type-graphql';
 import { maxTotal, type Page, type PageRequest, type ReadPage, type Total } from '../../database/page.js';
 import { AttachmentError } from '../../errors.js';
+import { instantText } from './instant-text.js';
 
 const described = (scalar: GraphQLScalarType, description: string, specifiedByURL?: string) => {
   const config = scalar.toConfig();
@@ -19,7 +20,7 @@ export const DateTime = new GraphQLScalarType({
   ...GraphQLDateTime.toConfig(),
   description: 'RFC 3339 instant, UTC, millisecond precision.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
-  serialize: (value) => GraphQLDateTime.serialize(value).toISOString(),
+  serialize: (value) => instantText(GraphQLDateTime.serialize(value)),
 });
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
 /** All that are given were made here or were parsed when they came: to parse them once more is a thirtieth of a list. */

@@ -48,6 +48,18 @@ const expires = String(signedRequest().query['expires']);
 const by = String(signedRequest().query['by']);
 
 describe('addresses', () => {
+  it('encode each character of a name as encodeURIComponent does', () => {
+    const names = Array.from({ length: 0x180 }, (_, code) => String.fromCharCode(code)).concat(
+      '📎',
+      '',
+      '..',
+    );
+    const urls = names.map((fileName) => createUrls().url({ id: 'a', fileName }));
+    expect(urls).toEqual(
+      names.map((fileName) => `https://files.example/base/attachments/a/${encodeURIComponent(fileName)}`),
+    );
+  });
+
   it('name the file under the public URL, encoded', () => {
     expect(createUrls().url({ id: 'a b', fileName: 'x/y?#%é.txt' })).toBe(
       'https://files.example/base/attachments/a%20b/x%2Fy%3F%23%25%C3%A9.txt',
