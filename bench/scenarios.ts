@@ -50,7 +50,7 @@ const linkedList = `query List {
 const add =
   'mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) { links { position } } }';
 
-/** Small uploads come first: some file systems are slow in creating files for minutes after many were removed. */
+/** Small uploads come first: ext4 is slow in creating files for minutes after others were removed. */
 export const scenarios: readonly Scenario[] = [
   {
     name: 'upload-1k',
