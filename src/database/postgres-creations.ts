@@ -14,21 +14,21 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
-/** Transactions at the same time: one gathers rows while another waits for its commit. */
+/** Statements at the same time: one gathers rows while another waits for its commit. */
 const groupsAtOnce = 2;
 
 export interface CreationGroupsOptions {
   /** The tables of a creation. Rows refer to earlier ones. */
   entities: readonly EntityTarget<ObjectLiteral>[];
-  /** Runs work in a transaction, once. */
-  attempt: Write;
+  /** Runs work of one statement, which commits by itself, once. */
+  commit: Write;
   /** Runs work in a transaction until it is held. */
   write: Write;
 }
 
 /**
- * Makes the creations that wait at the same time in one transaction on PostgreSQL: each alone is eight trips to the server, and
- * a commit. If one of a group cannot be made, each goes alone.
+ * Makes the creations that wait at the same time by one statement on PostgreSQL, which commits them: each alone is eight trips to
+ * the server. If one of a group cannot be made, each goes alone.
  */
 export class CreationGroups {
   readonly #options: CreationGroupsOptions;
@@ -63,7 +63,7 @@ export class CreationGroups {
   async #make(group: readonly Waiting[]): Promise<void> {
     const creations = group.map(({ creation }) => creation);
     try {
-      await this.#options.attempt((manager) => this.#insert(manager, creations));
+      await this.#options.commit((manager) => this.#insert(manager, creations));
     } catch (error) {
       if (isLost(error)) for (const { reject } of group) reject(toDatabaseFault(error));
       else await Promise.all(group.map((waiting) => this.#makeAlone(waiting)));
@@ -76,7 +76,7 @@ export class CreationGroups {
     await this.#options.write(work).then(resolve, reject);
   }
 
-  /** Inserts all, or throws. One statement, for each is a trip to the server. */
+  /** Inserts all, or throws. */
   async #insert(manager: EntityManager, creations: readonly Creation[]): Promise<void> {
     const { entities } = this.#options;
     const rows = creations.flatMap((creation) => creation.rows);
@@ -92,7 +92,7 @@ export class CreationGroups {
     this.#sql ??= compose(manager, entities);
     const values = [...tables, JSON.stringify(places), bytes, keys];
     const [answer] = await manager.query<{ are_kept: boolean }[]>(this.#sql, values);
-    if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one.');
+    if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one, or it could not be seen.');
   }
 }
 
@@ -102,8 +102,9 @@ const isLost = (error: unknown): boolean =>
 
 /**
  * The statement takes the rows of each table, the places of bodies, their bytes, and the keys of blobs. It inserts nothing if a key
- * has been swept: it has the lock of `blobs` when it looks, so the sweep has ended, or waits. Bytes are one value, as an array
- * of values would be sent as text.
+ * has been swept: it has the lock of `blobs` when it looks, so the sweep has ended, or waits. That is so where each statement sees
+ * what was committed before it; a server that isolates more by default has seen all of it before the lock. Bytes are one value, as
+ * an array of values would be sent as text.
  */
 function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectLiteral>[]): string {
   const [places, bytes, keys] = [1, 2, 3].map((index) => `$${entities.length + index}`);
@@ -111,7 +112,8 @@ function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectL
     const given = selectGiven(manager, entity, `$${index + 1}`);
     return `rows_${index} AS (${insertIntoAll(manager, entity)} ${given} WHERE (SELECT are_kept FROM given))`;
   });
-  return `WITH given AS (SELECT NOT EXISTS (SELECT FROM swept_keys WHERE document_key = ANY(${keys})) AS are_kept),
+  return `WITH given AS (SELECT current_setting('transaction_isolation') = 'read committed'
+      AND NOT EXISTS (SELECT FROM swept_keys WHERE document_key = ANY(${keys})) AS are_kept),
     ${inserts.join(',\n')},
     bodies AS (INSERT INTO blob_bodies (blob_id, body)
       SELECT value ->> 0, substring(${bytes}::bytea FROM (value ->> 1)::int FOR (value ->> 2)::int)

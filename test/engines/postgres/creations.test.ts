@@ -15,6 +15,7 @@ import { Cluster } from './cluster.js';
 
 let cluster: Cluster;
 let database: Database;
+let url: string;
 const statements = new StatementCounter();
 
 beforeAll(async () => {
@@ -22,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster[Symbol.asyncDispose]());
 beforeEach(async () => {
-  const url = await cluster.postgres.createDatabase();
+  url = await cluster.postgres.createDatabase();
   database = await openPostgres({ url, poolSize: 10, statementTimeoutMs: 30_000 }, statements);
 });
 afterEach(() => database.close());
@@ -71,6 +72,21 @@ test('text that PostgreSQL does not keep goes alone, and is refused by type', as
   ]);
   expect(alone).toEqual([0, 1]);
   expect(caused.filter((sql) => sql.startsWith('WITH'))).toHaveLength(1);
+});
+
+test('a server that isolates more by default takes each alone', async () => {
+  const name = new URL(url).pathname.slice(1);
+  await database.read.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'repeatable read'`);
+  const strict = await openPostgres({ url, poolSize: 10, statementTimeoutMs: 30_000 });
+  try {
+    const made = [make(null), make(randomBytes(9))];
+    const alone: number[] = [];
+    await Promise.all(made.map((one, index) => createIn(strict, one, () => alone.push(index))));
+    expect(alone).toEqual([0, 1]);
+    expect(await count('attachments')).toBe(2);
+  } finally {
+    await strict.close();
+  }
 });
 
 test('one that begins while the sweep is taking its bytes waits, and is refused', async () => {

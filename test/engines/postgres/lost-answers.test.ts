@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import type { Scanner } from '../../../src/scanner/scanner.js';
 import { onAttachment, onRecord, openLive } from '../../service/live/live-client.js';
 import { GatedScanner } from '../../service/verdicts/gated-scanner.js';
 import type { Client } from '../../support/client.js';
@@ -22,8 +23,12 @@ afterEach(async () => {
 });
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-async function start(env: Record<string, string> = {}, scanner = new GatedScanner()): Promise<TestService> {
-  const service = await startService(cluster.env(env), { scanner });
+/** With `scanner`, or as `env` says. */
+async function start(
+  env: Record<string, string> = {},
+  scanner: Scanner | null = new GatedScanner(),
+): Promise<TestService> {
+  const service = await startService(cluster.env(env), scanner ? { scanner } : {});
   services.push(service);
   return service;
 }
@@ -37,12 +42,20 @@ const statusOf = async (client: Client, id: string): Promise<string> => {
 class CuttingProxy extends DatabaseProxy {
   isArmed = false;
 
+  /** `commit`: the words of the statement that commits it. */
+  constructor(
+    url: string,
+    private readonly commit: 'COMMIT' | 'WITH given',
+  ) {
+    super(url);
+  }
+
   protected join(client: Socket, server: Socket): void {
     server.pipe(client);
     let hasInserted = false;
     client.on('data', (bytes: Buffer) => {
       hasInserted ||= bytes.includes('INSERT INTO "attachments"');
-      if (!this.isArmed || !hasInserted || !bytes.includes('COMMIT')) return void server.write(bytes);
+      if (!this.isArmed || !hasInserted || !bytes.includes(this.commit)) return void server.write(bytes);
       this.isArmed = false;
       client.destroy();
       setTimeout(() => server.end(bytes), 500);
@@ -52,7 +65,7 @@ class CuttingProxy extends DatabaseProxy {
 }
 
 test('an upload whose commit was never answered is refused, and keeps its bytes for the row that is there after all', async () => {
-  const proxy = new CuttingProxy(cluster.postgres.url);
+  const proxy = new CuttingProxy(cluster.postgres.url, 'COMMIT');
   const service = await start({ DATABASE_URL: await proxy.open(), SCANNER: 'none' });
   const content = Buffer.alloc(4 * 1024 * 1024, 'kept ');
   const upload = () =>
@@ -66,6 +79,27 @@ test('an upload whose commit was never answered is refused, and keeps its bytes 
   const response = await service.client.download(url);
   expect(Buffer.from(await response.arrayBuffer()).equals(content)).toBe(true);
   expect(await storedFiles(cluster.directory)).toContain(documentKey);
+  proxy.close();
+});
+
+test('so does an upload whose one statement was never answered', async () => {
+  const before = await cluster.query('SELECT id FROM attachments');
+  const proxy = new CuttingProxy(cluster.postgres.url, 'WITH given');
+  const service = await start({ DATABASE_URL: await proxy.open(), SCANNER: 'none' }, null);
+  const content = Buffer.alloc(4 * 1024 * 1024, 'kept, too ');
+  proxy.isArmed = true;
+  const cut = await service.client.tryUpload({ content, name: 'b.txt' });
+  expect(cut.errors?.[0]?.extensions.code).toBe('STORAGE_UNAVAILABLE');
+  const made = `SELECT a.id, b.document_key FROM attachments a JOIN blobs b ON b.id = a.blob_id WHERE a.file_name = 'b.txt'`;
+  await until(async () => (await cluster.query('SELECT id FROM attachments')).length > before.length);
+  const [row] = await cluster.query<{ id: string; document_key: string }>(made);
+  const { attachment } = await service.client.ask<{ attachment: { url: string } }>(
+    'query ($id: ID!) { attachment(id: $id) { url } }',
+    { id: row?.id },
+  );
+  const response = await service.client.download(attachment.url);
+  expect(Buffer.from(await response.arrayBuffer()).equals(content)).toBe(true);
+  expect(await storedFiles(cluster.directory)).toContain(row?.document_key);
   proxy.close();
 });
 
