@@ -28,7 +28,8 @@ const manyFiles = 1_000;
  * the inodes of removed files before it creates one, which takes a third of the time of an upload of 64 KiB.
  */
 export function removeScratchDirectory(path: string): void {
-  if (readdirSync(path, { recursive: true }).length < manyFiles) rmSync(path, { recursive: true, force: true });
+  if (readdirSync(path, { recursive: true }).length < manyFiles)
+    rmSync(path, { recursive: true, force: true });
 }
 
 /** Has `child` killed at the end of the run, should it still be there. */
