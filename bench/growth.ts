@@ -1,10 +1,11 @@
 import { type CleaningTiming, timeCleaning } from './growth-cleaning.js';
 import type { GrowthEngine } from './growth-engines.js';
 import type { Limit } from './limit.js';
+import type { LoadRequest } from './load.js';
 import { formatNumber, formatTable } from './report.js';
 import { recordType, type Seed } from './seed-attachments.js';
 import { createApiKey, type ServiceOptions, type ServiceProcess, startService } from './server-process.js';
-import { askData, createOwner, queryRequest } from './service-requests.js';
+import { askData, createOwner, queryRequest, uploadRequest } from './service-requests.js';
 import { median } from './statistics.js';
 
 /** Milliseconds for one of each, as the median of many, by the number of attachments there are. */
@@ -15,6 +16,7 @@ export interface GrowthTiming extends CleaningTiming {
   get: number;
   claim: number;
   link: number;
+  create: number;
 }
 
 /** The same of few attachments and of many, in turn and in one run. */
@@ -23,10 +25,10 @@ export interface GrowthPair {
   many: GrowthTiming;
 }
 
-const steps = ['page', 'get', 'claim', 'link', 'purge', 'sweep'] as const;
+const steps = ['page', 'get', 'claim', 'link', 'create', 'purge', 'sweep'] as const;
 /** Operations that may cost only so much more among many attachments than among few. */
-const limited = ['page', 'get', 'claim'] as const;
-const boundRatio = 1.5;
+const limited = ['page', 'get', 'claim', 'create'] as const;
+const boundRatio = 1.2;
 const samples = 27;
 const warmUps = 8;
 
@@ -106,12 +108,12 @@ async function toTiming({ engine, seed }: Grown, { latencies }: Use): Promise<Gr
   return { engine: engine.name, count: seed.count, ...(used as Record<UseStep, number>), ...cleaned };
 }
 
-type UseStep = 'page' | 'get' | 'claim' | 'link';
+type UseStep = 'page' | 'get' | 'claim' | 'link' | 'create';
 
 /** A running service, the requests of each step, and how long they took. */
 interface Use {
   service: ServiceProcess;
-  steps: Record<UseStep, (index: number) => [query: string, variables: object]>;
+  steps: Record<UseStep, (index: number) => LoadRequest>;
   latencies: Record<UseStep, number[]>;
 }
 
@@ -124,28 +126,31 @@ async function openUse({ engine, options, seed: { viewerId } }: Grown): Promise<
      ORDER BY id LIMIT ${2 * (samples + warmUps)}`,
   );
   const idOf = (index: number) => unclaimed[index]?.id;
+  const service = await startService(options);
   return {
-    service: await startService(options),
-    latencies: { page: [], get: [], claim: [], link: [] },
+    service,
+    latencies: { page: [], get: [], claim: [], link: [], create: [] },
     steps: {
-      page: () => [page, {}],
-      get: (index) => [get, { id: some[index % some.length]?.id }],
-      claim: (index) => [
-        claim,
-        { input: { attachmentId: idOf(index), record: { type: recordType, id: '5' } } },
-      ],
+      page: () => queryRequest(service, page),
+      get: (index) => queryRequest(service, get, { id: some[index % some.length]?.id }),
+      claim: (index) => {
+        const input = { attachmentId: idOf(index), record: { type: recordType, id: '5' } };
+        return queryRequest(service, claim, { input });
+      },
       link: (index) => {
         const attachmentIds = [idOf(samples + warmUps + index)];
         const record = { type: recordType, id: `new-${index}` };
-        return [link, { input: { record, attachmentIds, mode: 'ADD' } }];
+        return queryRequest(service, link, { input: { record, attachmentIds, mode: 'ADD' } });
       },
+      create: (index) =>
+        uploadRequest(service, { content: [Buffer.alloc(1024, 'new ')], fileName: `new-${index}.txt` }),
     },
   };
 }
 
 /** The first warm caches and compilers up and do not count. */
 async function timeOne({ service, steps, latencies }: Use, step: UseStep, index: number): Promise<void> {
-  const request = queryRequest(service, ...steps[step](index));
+  const request = steps[step](index);
   const begun = performance.now();
   const data = await askData<object | null | undefined>(service.origin, request);
   if (!data) throw new Error('the service refused');
