@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { type CleaningTiming, timeCleaning } from './growth-cleaning.js';
 import type { GrowthEngine } from './growth-engines.js';
 import type { Limit } from './limit.js';
@@ -86,6 +87,8 @@ export async function fill(engine: GrowthEngine, count: number): Promise<Grown> 
   const options = { environment: engine.environment, apiKey: createApiKey() };
   const seed = { count, ...(await createOwner(options)) };
   await engine.seed(seed);
+  // Else the system writes gigabytes of it to the disk while what comes is timed.
+  spawnSync('sync');
   return { engine, options, seed };
 }
 

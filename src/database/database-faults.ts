@@ -58,6 +58,15 @@ function databaseCode(error: unknown): string | null {
   return typeof code === 'string' ? code : null;
 }
 
+/** Codes that may come from between us and the server, or as its last word: no connection, ended by an administrator, a defect. */
+const lastWords = /^(08|57P|XX)/;
+
+/** Whether PostgreSQL has refused a statement, by an error that it has a code for. */
+export function isRefusal(error: unknown): boolean {
+  const code = databaseCode(error);
+  return error instanceof QueryFailedError && /^[0-9A-Z]{5}$/.test(code ?? '') && !lastWords.test(code ?? '');
+}
+
 export function isConflict(error: unknown): boolean {
   return error instanceof QueryFailedError && conflicts.has(databaseCode(error) ?? '');
 }

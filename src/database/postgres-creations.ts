@@ -63,21 +63,22 @@ export class CreationGroups {
   async #make(group: readonly Waiting[]): Promise<void> {
     const creations = group.map(({ creation }) => creation);
     try {
-      await this.#options.commit((manager) => this.#insert(manager, creations));
+      const areMade = await this.#options.commit((manager) => this.#insert(manager, creations));
+      if (areMade) for (const { resolve } of group) resolve();
+      else await this.#makeEachAlone(group);
     } catch (error) {
       if (isLost(error)) for (const { reject } of group) reject(toDatabaseFault(error));
-      else await Promise.all(group.map((waiting) => this.#makeAlone(waiting)));
-      return;
+      else await this.#makeEachAlone(group);
     }
-    for (const { resolve } of group) resolve();
   }
 
-  async #makeAlone({ work, resolve, reject }: Waiting): Promise<void> {
-    await this.#options.write(work).then(resolve, reject);
+  async #makeEachAlone(group: readonly Waiting[]): Promise<void> {
+    const { write } = this.#options;
+    await Promise.all(group.map(({ work, resolve, reject }) => write(work).then(resolve, reject)));
   }
 
-  /** Inserts all, or throws. */
-  async #insert(manager: EntityManager, creations: readonly Creation[]): Promise<void> {
+  /** Inserts all, or throws. False: the bytes of one have been swept, or it could not be seen, and nothing is inserted. */
+  async #insert(manager: EntityManager, creations: readonly Creation[]): Promise<boolean> {
     const { entities } = this.#options;
     const rows = creations.flatMap((creation) => creation.rows);
     const tables = entities.map((table) =>
@@ -92,7 +93,7 @@ export class CreationGroups {
     this.#sql ??= compose(manager, entities);
     const values = [...tables, JSON.stringify(places), bytes, keys];
     const [answer] = await manager.query<{ are_kept: boolean }[]>(this.#sql, values);
-    if (!answer?.are_kept) throw new Error('The sweep has taken the bytes of one, or it could not be seen.');
+    return answer?.are_kept ?? false;
   }
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 
@@ -43,13 +45,19 @@ export function createPostgresPool(url: string, max: number, longestAnswerMs: nu
   });
 }
 
-/** The driver tells whoever waits that there is no answer, and would use the connection on. */
+/**
+ * The driver tells whoever waits that there is no answer, and would use the connection on. It is told once the connection has
+ * ended: the pool would hand one that is still ending to whoever waits next.
+ */
 function endWhereUnanswered(client: pg.PoolClient): void {
   const query: (...words: unknown[]) => unknown = client.query.bind(client);
   const watched = (...words: unknown[]) => {
     const answer = query(...words);
-    if (answer instanceof Promise) answer.catch((error: unknown) => endWhereTimedOut(client, error));
-    return answer;
+    if (!(answer instanceof Promise)) return answer;
+    return answer.catch(async (error: unknown) => {
+      await endWhereTimedOut(client, error);
+      throw error;
+    });
   };
   Object.assign(client, { query: watched });
 }
@@ -57,10 +65,13 @@ function endWhereUnanswered(client: pg.PoolClient): void {
 /** As the driver calls it, which gives it no code. */
 const unanswered = 'Query read timeout';
 
-function endWhereTimedOut(client: pg.PoolClient, error: unknown): void {
+async function endWhereTimedOut(client: pg.PoolClient, error: unknown): Promise<void> {
   if (!(error instanceof Error && error.message === unanswered)) return;
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
-  connection.stream.destroy();
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  if (stream.closed) return;
+  const closed = once(stream, 'close');
+  stream.destroy();
+  await closed;
 }
 
 /** How often the time is asked for anew: clocks of machines drift apart by some milliseconds in it. */

@@ -1,9 +1,7 @@
-import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
 import { BackgroundWrites, FairTurns } from './background-writes.js';
 import { created, type Database, inTime } from './database.js';
-import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
+import { toDatabaseFault } from './database-faults.js';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
 import { CreationGroups } from './postgres-creations.js';
@@ -14,11 +12,12 @@ import {
   guardedDriver,
   keepAlive,
 } from './postgres-pool.js';
+import { commitStatement, writeUntilHeld } from './postgres-transactions.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
 import { indexTrigrams } from './stored-names.js';
 import { DataSource } from './typeorm.js';
-import type { Work, Write } from './write-queue.js';
+import type { Write } from './write-queue.js';
 
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database`. */
@@ -40,7 +39,6 @@ const answerMarginMs = 5_000;
 const idleTransactionTimeoutMs = 30_000;
 /** Any number will do as long as it is always the same: whoever migrates holds this lock. */
 const migrationLock = 4_277_009_102;
-const maxAttempts = 10;
 /** Connections of the pool that no list takes. */
 const notForLists = 2;
 /** Connections beside the pool, for what the service asks itself; a statement may take so long there. */
@@ -205,45 +203,3 @@ async function compareByBytes(runner: QueryRunner): Promise<void> {
   );
   for (const { table, columns: changes } of columns) await runner.query(`ALTER TABLE ${table} ${changes}`);
 }
-
-/** Work that has met another transaction runs again; what it throws itself does not. */
-async function writeUntilHeld<T>(source: DataSource, work: Work<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await transact(source, work);
-    } catch (error) {
-      if (!isConflict(error) || attempt === maxAttempts) throw toDatabaseFault(error);
-      await sleep(randomInt(5 * 2 ** Math.min(attempt, 6)));
-    }
-  }
-}
-
-/** Runs work of one statement, which is a transaction by itself: that is one trip to the server instead of four. */
-async function commitStatement<T>(source: DataSource, work: Work<T>): Promise<T> {
-  try {
-    return await work(source.manager);
-  } catch (error) {
-    throw notCommitted(error);
-  }
-}
-
-async function transact<T>(source: DataSource, work: Work<T>): Promise<T> {
-  const runner = source.createQueryRunner();
-  let isCommitting = false;
-  try {
-    await runner.startTransaction('READ COMMITTED');
-    const value = await work(runner.manager);
-    isCommitting = true;
-    await runner.commitTransaction();
-    return value;
-  } catch (error) {
-    await runner.rollbackTransaction().catch(() => undefined);
-    throw isCommitting ? notCommitted(error) : error;
-  } finally {
-    await runner.release().catch(() => undefined);
-  }
-}
-
-/** The error for a commit that has failed, or whose outcome nobody knows. */
-const notCommitted = (error: unknown): unknown =>
-  !isConflict(error) && isUnavailable(error) ? new OutcomeUnknown(error) : error;
