@@ -61,7 +61,7 @@ async function countFound(manager: EntityManager, walk: Walk): Promise<Total> {
   let counted = 0;
   let isCut = false;
   for (const half of halvesOf(walk)) {
-    const ofHalf = await countHalf(manager, { ...walk, limit: maxTotal + 1 - counted }, half, isRare);
+    const ofHalf = await countHalf(manager, walk, half, isRare);
     counted += ofHalf.count;
     isCut ||= ofHalf.isCut;
     if (counted > maxTotal) break;
