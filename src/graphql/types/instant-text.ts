@@ -5,8 +5,8 @@ let known = Number.NaN;
 let text = '';
 
 /**
- * What `toISOString` returns. It is asked for the minute alone, which many rows of a list share: V8 makes the text of a whole
- * instant part by part, as `printf` does.
+ * Returns what `toISOString` does. That is asked for the minute alone, which many rows of a list share: V8 makes the text of a
+ * whole instant part by part, as `printf` does.
  */
 export function instantText(at: Date): string {
   const instant = at.getTime();

@@ -82,7 +82,7 @@ test('an upload whose commit was never answered is refused, and keeps its bytes 
   proxy.close();
 });
 
-test('so does an upload whose one statement was never answered', async () => {
+test('an upload whose one statement was never answered keeps its bytes, too', async () => {
   const before = await cluster.query('SELECT id FROM attachments');
   const proxy = new CuttingProxy(cluster.postgres.url, 'WITH given');
   const service = await start({ DATABASE_URL: await proxy.open(), SCANNER: 'none' }, null);
