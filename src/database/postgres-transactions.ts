@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { isConflict, isRefusal, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
+import { QueryFailedError } from './typeorm.js';
 import type { Work } from './write-queue.js';
 
 const maxAttempts = 10;
@@ -25,7 +26,8 @@ export async function commitStatement<T>(source: DataSource, work: Work<T>): Pro
     // Nothing has been sent while there is no connection.
     await runner.connect();
     return await work(runner.manager).catch(async (error: unknown) => {
-      throw await toOutcome(error, runner.query('SELECT 1'));
+      // Any other error came before the statement was sent, or after its answer.
+      throw error instanceof QueryFailedError ? await toOutcome(error, runner.query('SELECT 1')) : error;
     });
   } finally {
     await runner.release().catch(() => undefined);

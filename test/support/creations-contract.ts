@@ -52,6 +52,16 @@ export function describeCreations(
     expect(await database.read.count(AuditEventRow)).toBe(21);
   });
 
+  test('one that cannot even be written down fails alone', async () => {
+    const { database } = open();
+    const others = Array.from({ length: 5 }, () => make(randomBytes(10)));
+    const unwritable = make(null, { metadataAttributes: { count: 1n } });
+    const outcomes = await Promise.allSettled([...others, unwritable].map((one) => createIn(database, one)));
+    expect(outcomes.map(({ status }) => status)).toEqual([...others.map(() => 'fulfilled'), 'rejected']);
+    expect(outcomes.at(-1)).toMatchObject({ reason: expect.any(TypeError) });
+    expect(await database.read.count(AttachmentRow)).toBe(5);
+  });
+
   test('one that the sweep has taken is refused by its own work, and nothing of it is there', async () => {
     const { database } = open();
     const [swept, other] = [make(null), make(null)];
