@@ -1,4 +1,3 @@
-import { expect, test } from '@jest/globals';
 import { instantText } from '../../../src/graphql/types/instant-text.js';
 
 const minute = 60_000;
