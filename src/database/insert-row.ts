@@ -1,6 +1,6 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { hasRowLocks } from './row-locks.js';
+import { rowValuesOf } from './row-values.js';
 
 /*
  * Ways to a row, the first that fits:
@@ -17,7 +17,6 @@ import { hasRowLocks } from './row-locks.js';
 
 interface Insert {
   table: string;
-  columns: ColumnMetadata[];
   names: string[];
 }
 
@@ -41,10 +40,10 @@ export async function insertRow<Row extends ObjectLiteral>(
   { orIgnore = false } = {},
 ): Promise<void> {
   const { driver } = manager.connection;
-  const { table, columns, names } = insertInto(manager, entity);
+  const { names } = insertInto(manager, entity);
   const places = names.map((name, index) => driver.createParameter(name, index));
-  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`;
-  const values = columns.map((column) => driver.preparePersistentValue(row[column.propertyName], column));
+  const sql = `${insertIntoAll(manager, entity)} VALUES (${places.join(', ')})`;
+  const values = rowValuesOf(manager, entity).toCells(row);
   await manager.query(orIgnore ? `${sql} ON CONFLICT DO NOTHING` : sql, values);
 }
 
@@ -56,35 +55,25 @@ export async function insertRows<Row extends ObjectLiteral>(
   { orIgnore = false, orUpdate = [] }: InsertOptions<Row> = {},
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { table, columns, names } = insertInto(manager, entity);
+  const { names } = insertInto(manager, entity);
   const source = hasRowLocks(manager)
     ? selectGiven(manager, entity, '$1')
-    : `SELECT ${columns.map(({ databaseName }) => `value ->> '${databaseName}'`).join(', ')} FROM json_each(?1)`;
+    : `SELECT ${names.map((_, index) => `value ->> ${index}`).join(', ')} FROM json_each(?1)`;
   // Without a condition SQLite would take ON for the beginning of a join.
-  const sql = `INSERT INTO ${table} (${names.join(', ')}) ${source} WHERE true`;
+  const sql = `${insertIntoAll(manager, entity)} ${source} WHERE true`;
   await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [
     rowsAsJson(manager, entity, rows),
   ]);
 }
 
-/** Rows as one value of a statement: an array of objects, each with all columns. */
+/** Rows as one value of a statement: an array of objects on PostgreSQL, which has a function for those, and else of arrays. */
 export function rowsAsJson<Row extends ObjectLiteral>(
   manager: EntityManager,
   entity: EntityTarget<Row>,
   rows: readonly Row[],
 ): string {
-  const { driver } = manager.connection;
-  const { columns } = insertInto(manager, entity);
-  return JSON.stringify(
-    rows.map((row) =>
-      Object.fromEntries(
-        columns.map((column) => [
-          column.databaseName,
-          driver.preparePersistentValue(row[column.propertyName], column) ?? null,
-        ]),
-      ),
-    ),
-  );
+  const { toCells, toNamedCells } = rowValuesOf(manager, entity);
+  return JSON.stringify(rows.map(hasRowLocks(manager) ? toNamedCells : toCells));
 }
 
 /** The rows of such a value that stands at `place` of a statement on PostgreSQL. */
@@ -127,7 +116,6 @@ function insertInto<Row extends ObjectLiteral>(
   const { columns, tableName } = metadata;
   const known = inserts.get(metadata) ?? {
     table: connection.driver.escape(tableName),
-    columns,
     names: columns.map(({ databaseName }) => connection.driver.escape(databaseName)),
   };
   inserts.set(metadata, known);

@@ -39,12 +39,17 @@ export function selectionOf(manager: EntityManager, table: Table): Selection {
 
 const plain = (cell: unknown): unknown => cell;
 
-/** Types whose values the drivers hand over as they are stored. */
+/** Types whose values the drivers take and hand over as they are stored. */
 const plainTypes = ['varchar', 'text', 'integer', 'bigint'];
 
+/** Whether the column's own transformer, if it has one, is all that its values go through. */
+export const isPlain = ({ transformer, type }: ColumnMetadata): boolean =>
+  plainTypes.includes(String(type)) && !Array.isArray(transformer);
+
 /** Null where the driver has to be asked. */
-function toValueOf({ transformer, type }: ColumnMetadata): ((cell: unknown) => unknown) | null {
-  if (!plainTypes.includes(String(type)) || Array.isArray(transformer)) return null;
+function toValueOf(column: ColumnMetadata): ((cell: unknown) => unknown) | null {
+  const { transformer } = column;
+  if (!isPlain(column) || Array.isArray(transformer)) return null;
   return transformer ? (cell) => transformer.from(cell) : plain;
 }
 

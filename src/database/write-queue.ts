@@ -2,6 +2,7 @@ import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral, QueryR
 import { joinBodies } from './blob-bodies.js';
 import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { BlobRow } from './entities/blob.js';
+import { rowValuesOf } from './row-values.js';
 
 /**
  * A piece of work inside a transaction. It must await every statement it starts, do no other I/O, and change nothing but
@@ -188,16 +189,12 @@ export class CreationStatement {
   async run(creations: readonly Creation[]): Promise<void> {
     const rows = creations.flatMap((creation) => creation.rows);
     const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
-    const tables = this.#tables.map((table) =>
-      rows.filter(({ entity }) => entity === table.target).map(({ row }) => this.#valuesOf(table, row)),
-    );
+    const tables = this.#tables.map(({ target }) => {
+      const { toCells } = rowValuesOf(this.#runner.manager, target);
+      return rows.flatMap(({ entity, row }) => (entity === target ? [toCells(row)] : []));
+    });
     const json = JSON.stringify([...tables, places]);
     await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [json, bytes]);
-  }
-
-  #valuesOf({ columns }: EntityMetadata, row: ObjectLiteral): unknown[] {
-    const { driver } = this.#runner.connection;
-    return columns.map((column) => driver.preparePersistentValue(row[column.propertyName], column));
   }
 }
 
