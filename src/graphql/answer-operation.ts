@@ -6,6 +6,7 @@ import {
   type GraphQLSchema,
   getVariableValues,
   type OperationDefinitionNode,
+  OperationTypeNode,
 } from 'graphql';
 import { type AttachmentError, challenge, errorExtensions, errorTable, fault } from '../errors.js';
 import { FairWork, type Owner } from '../limits/fair-queue.js';
@@ -174,14 +175,14 @@ function waitsTooLong(): AttachmentError {
   return fault('lists_waiting', ['query'], msg, { retryAfterSeconds: 1 });
 }
 
-/** A query is executed by its plan, if it has one. */
+/** An operation is executed by its plan, if it has one. */
 function executeScreened(
   schema: GraphQLSchema,
   { document, operation, plans }: ScreenedOperation,
   { operationName, variables = {} }: Operation,
   context: GraphqlContext,
 ): ExecutionResult | Promise<ExecutionResult> {
-  if (plans && operation.operation === 'query') {
+  if (plans && operation.operation !== OperationTypeNode.SUBSCRIPTION) {
     const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     if (errors) return { errors };
     const plan = plans.planOf(operation, coerced);

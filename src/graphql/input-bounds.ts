@@ -94,13 +94,19 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'WebhookSubscriptionInput.uri': { size: maxUriLength, ...byVerb },
 };
 
-/** The bound of the input at this place. */
+const known = new Map<string, InputBound>();
+
+/** The bound of the input at this place of the schema. */
 export function boundOf(place: string): InputBound {
-  return {
+  const before = known.get(place);
+  if (before) return before;
+  const bound = {
     ...usual,
     ...(/\.(after|before)$/.test(place) && !/^\w+Filter\./.test(place) ? cursor : {}),
     ...bounds[place],
   };
+  known.set(place, bound);
+  return bound;
 }
 
 type AnyField = GraphQLField<unknown, GraphqlContext>;
@@ -176,6 +182,7 @@ interface Place {
 }
 
 function checkValue(faults: Faults, { type: given, place, loc }: Place, value: unknown): void {
+  if (value === null || value === undefined) return;
   const type = getNullableType(given);
   const { items, size, isCheckedByVerb } = boundOf(place);
   const allowed = isCheckedByVerb ? verbSlack : 1;
@@ -186,9 +193,10 @@ function checkValue(faults: Faults, { type: given, place, loc }: Place, value: u
       for (const [index, item] of value.entries())
         checkValue(faults, { type: type.ofType, place, loc: [...loc, index] }, item);
     }
-  } else if (isInputObjectType(type) && typeof value === 'object' && value !== null) {
+  } else if (isInputObjectType(type) && typeof value === 'object') {
     for (const { name, type: inner } of Object.values(type.getFields())) {
       const member: unknown = Reflect.get(value, name);
+      if (member === null || member === undefined) continue;
       checkValue(faults, { type: inner, place: `${type.name}.${name}`, loc: [...loc, name] }, member);
     }
   } else if (isText(type) && typeof value === 'string' && size !== null) {

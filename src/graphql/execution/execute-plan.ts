@@ -6,6 +6,7 @@ import {
   type GraphQLResolveInfo,
   getArgumentValues,
   isObjectType,
+  OperationTypeNode,
 } from 'graphql';
 import type { GraphqlContext } from '../context.js';
 import { shortList } from '../cost/meter-fields.js';
@@ -35,7 +36,7 @@ interface List {
 }
 
 /**
- * Executes a query by its plan, with the same result as `execute` of graphql-js: the specification's algorithm, and the same order
+ * Executes a query or a mutation by its plan, with the same result as `execute` of graphql-js: the specification's algorithm, and the same order
  * of calls. Long lists are completed in turns.
  */
 export async function executePlan(
@@ -47,7 +48,7 @@ export async function executePlan(
   const execution = new Execution(plan, context, variables);
   let data: Record<string, unknown> | null = null;
   try {
-    data = await execution.select(plan.root, undefined, undefined);
+    data = await execution.selectRoot();
   } catch (error) {
     execution.errors.add(error as GraphQLError, undefined);
   }
@@ -64,6 +65,15 @@ class Execution {
     private readonly context: Pick<GraphqlContext, 'budget'>,
     private readonly variables: Variables,
   ) {}
+
+  /** The fields of the operation. Those of a mutation are resolved one after the other. */
+  async selectRoot(): Promise<Record<string, unknown>> {
+    const { root, operation } = this.plan;
+    if (operation.operation === OperationTypeNode.QUERY) return this.select(root, undefined, undefined);
+    const result: Record<string, unknown> = {};
+    for (const field of root) Object.assign(result, await this.select([field], undefined, undefined));
+    return result;
+  }
 
   /** The fields of an object. Throws, or rejects, for a required one that has none. */
   select(

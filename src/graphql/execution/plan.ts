@@ -60,7 +60,7 @@ export interface PlannedField {
 type Variables = GraphQLResolveInfo['variableValues'];
 
 /**
- * The fields that a query resolves, for each type and with the same conditions: executing it again collects nothing and looks
+ * The fields that a query or a mutation resolves, for each type and with the same conditions: executing it again collects nothing and looks
  * nothing up. Selections are planned when an object is first completed by them.
  */
 export class Plan {
@@ -77,8 +77,8 @@ export class Plan {
     for (const definition of document.definitions) {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) this.fragments[definition.name.value] = definition;
     }
-    const query = schema.getQueryType();
-    this.root = query ? this.#plan(query, [operation.selectionSet]) : [];
+    const root = schema.getRootType(operation.operation);
+    this.root = root ? this.#plan(root, [operation.selectionSet]) : [];
   }
 
   /** The fields of an object of this type that `field` resolves to. */

@@ -10,6 +10,7 @@ import {
   getOperationAST,
   getVariableValues,
   type OperationDefinitionNode,
+  OperationTypeNode,
   parse,
   specifiedRules,
   validate,
@@ -21,7 +22,7 @@ import { type Plans, planDocument } from '../../../src/graphql/execution/plans.j
 import { formatError } from '../../../src/graphql/format-error.js';
 import { Turns } from '../../../src/limits/turns.js';
 import { report } from '../../support/report.js';
-import { queries, variables } from './sample-queries.js';
+import { operations, variables } from './sample-queries.js';
 import { type Call, createSampleSchema, type World } from './sample-schema.js';
 
 class TurnsOf extends Turns {
@@ -90,25 +91,31 @@ async function callsOf({ calls }: { calls: readonly Call[] }): Promise<string[]>
   return calls.map((call) => JSON.stringify(call)).sort();
 }
 
-describe('a planned query', () => {
+/** The operation's own fields, in the order in which they or something below them was resolved. */
+function rootsOf({ calls }: { calls: readonly Call[] }): string[] {
+  const roots = calls.map(({ path }) => String(path).split('/')[1] ?? '');
+  return roots.filter((root, index) => root !== roots[index - 1]);
+}
+
+describe('a planned operation', () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
-  const counts = { planned: 0, failed: 0, invalid: 0, wrong: 0 };
+  const counts = { planned: 0, mutations: 0, failed: 0, invalid: 0, wrong: 0 };
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown) => unhandled.push(reason);
   beforeAll(() => process.on('unhandledRejection', onUnhandled));
   afterAll(() => {
     process.off('unhandledRejection', onUnhandled);
-    report(`planned queries, seed ${seed}: ${JSON.stringify(counts)}`);
+    report(`planned operations, seed ${seed}: ${JSON.stringify(counts)}`);
   });
 
   test('has the answer that graphql-js gives, whatever its resolvers do', async () => {
     const property = fc.asyncProperty(
-      queries,
+      operations,
       fc.array(variables, { minLength: 2, maxLength: 4 }),
       fc.record({ seed: fc.nat(), isAsync: fc.boolean() }),
-      async (query, given, world) => {
+      async (text, given, world) => {
         const schema = createSampleSchema(world);
-        const document = parse(query);
+        const document = parse(text);
         const operation = getOperationAST(document);
         const plans = planDocument(schema, document);
         if (!operation || !plans || validate(schema, document, rules).length > 0) {
@@ -120,6 +127,7 @@ describe('a planned query', () => {
     );
     await fc.assert(property, { numRuns: 400, seed, includeErrorInReport: true });
     expect(counts.planned).toBeGreaterThan(300);
+    expect(counts.mutations).toBeGreaterThan(100);
     expect(counts.failed).toBeGreaterThan(100);
   });
 
@@ -127,6 +135,7 @@ describe('a planned query', () => {
     { world, schema, document, operation, plans }: Sample,
     variableValues: Record<string, unknown>,
   ): Promise<void> {
+    const isMutation = operation.operation === OperationTypeNode.MUTATION;
     const contextValue = contextOf(false);
     const expected = await execute({ schema, document, variableValues, contextValue });
     const expectedCalls = await callsOf(contextValue);
@@ -148,6 +157,7 @@ describe('a planned query', () => {
     // How much is still asked for behind an error depends on the order, too.
     if (!world.isAsync || !expected.errors) {
       expect(calls).toEqual(expectedCalls);
+      if (isMutation) expect(rootsOf(context)).toEqual(rootsOf(contextValue));
       expect(spentOf(context)).toEqual(spentOf(contextValue));
     }
     const full = contextOf(true);
@@ -155,6 +165,7 @@ describe('a planned query', () => {
     await callsOf(full);
     expect(unhandled).toEqual([]);
     counts.planned += 1;
+    if (isMutation) counts.mutations += 1;
     if (expected.errors) counts.failed += 1;
   }
 });

@@ -95,16 +95,23 @@ function field(type: string, name: string, inner: fc.Arbitrary<string>): fc.Arbi
   });
 }
 
-/** Queries of the sample schema, nearly all of them valid. */
-export const queries = fc
-  .tuple(selections('Query', 4), selections('Node', 1), selections('A', 1), selections('B', 1))
+/** Queries and mutations of the sample schema, nearly all of them valid. */
+export const operations = fc
+  .tuple(
+    fc.constantFrom('query', 'mutation'),
+    selections('Query', 4),
+    selections('Node', 1),
+    selections('A', 1),
+    selections('B', 1),
+  )
   .map(
     ([
+      kind,
       query,
       node,
       a,
       b,
-    ]) => `query Q($s: Boolean!, $i: Boolean = false, $n: Int!, $t: String, $id: ID = 5, $f: Filter = { sizes: [4] }) ${query}
+    ]) => `${kind} Q($s: Boolean!, $i: Boolean = false, $n: Int!, $t: String, $id: ID = 5, $f: Filter = { sizes: [4] }) ${query}
       fragment OfNode on Node ${node.replaceAll('...Of', '...Plain')}
       fragment OfA on A ${a.replaceAll('...Of', '...Plain')} fragment OfB on B ${b.replaceAll('...Of', '...Plain')}
       fragment PlainNode on Node { id ... on A { required } } fragment PlainA on A { number } fragment PlainB on B { required }`,

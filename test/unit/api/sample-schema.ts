@@ -26,6 +26,7 @@ const text = `
     id: ID! label(of: Int = 1, filter: Filter): String number: Int required: Int! kin: Node child: B children: [A] node: Node
   }
   type Query { a: A aRequired: A! b: B node(id: ID!): Node nodes(first: Int = 2, filter: Filter!): [Node] }
+  type Mutation { a: A aRequired: A! b: B node(id: ID!): Node nodes(first: Int = 2, filter: Filter!): [Node] }
 `;
 
 interface Kind {
