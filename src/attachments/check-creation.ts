@@ -63,7 +63,7 @@ export async function checkCreation(
   const fileName = chooseFileName(faults, input.fileName, intake.fileName);
   if (input.digest) checkDigest(faults, input.digest, intake);
   const { applicable, descriptionHtml } = await examineWords(faults, deps, viewer, input);
-  const contentType = checkContent(faults, applicable, input.contentType, { ...intake, fileName });
+  const contentType = checkContent(faults, applicable, input.contentType, { intake, fileName });
   faults.throwIfAny();
   const isLinked = input.record !== null && input.field !== null;
   const fieldPolicy = isLinked ? (applicable.at(-1) ?? null) : null;
@@ -113,18 +113,18 @@ function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | nu
 /** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
 async function examineWords(
   faults: Faults,
-  { policies, renderer, ...deps }: CheckCreationDependencies,
+  deps: CheckCreationDependencies,
   viewer: Viewer,
   input: CreationInput,
 ): Promise<{ applicable: Policy[]; descriptionHtml: string | null }> {
   const { description, metadata, idempotencyKey, webhooks } = input;
-  const rendered = description === null ? null : await renderDescription(renderer, viewer, input);
+  const rendered = description === null ? null : await renderDescription(deps.renderer, viewer, input);
   const descriptionHtml = rendered && checkDescription(faults, rendered);
   checkMetadata(faults, metadata);
   checkPlace(faults, input);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
   if (webhooks.length > 0) await deps.webhooks.check(faults, webhooks, ['input', 'webhooks']);
-  return { applicable: choosePolicies(faults, policies, input), descriptionHtml };
+  return { applicable: choosePolicies(faults, deps.policies, input), descriptionHtml };
 }
 
 /** Notes what is wrong with the record, or its type, and the field. */
@@ -144,15 +144,11 @@ export function checkContent(
   faults: Faults,
   applicable: readonly Policy[],
   given: string | null,
-  content: Intake & { fileName: string },
+  { intake, fileName }: { intake: Intake; fileName: string },
 ): string | null {
-  const declared = chooseClaim(faults, given, content);
-  const contentType = agreeOnType(faults, applicable, {
-    ...content,
-    claim: declared,
-    hint: content.declaredType,
-  });
-  const { fileName, size } = content;
+  const { content, declaredType: hint, size } = intake;
+  const declared = chooseClaim(faults, given, intake);
+  const contentType = agreeOnType(faults, applicable, { content, fileName, claim: declared, hint });
   for (const policy of applicable) {
     const found = [
       ...checkSize(policy, { size }),
@@ -169,11 +165,11 @@ export function checkContent(
 function agreeOnType(
   faults: Faults,
   applicable: readonly Policy[],
-  claims: Omit<ContentTypeClaims, 'acceptedTypes' | 'extensions'>,
+  { content, fileName, claim, hint }: Omit<ContentTypeClaims, 'acceptedTypes' | 'extensions'>,
 ): string | null {
   const acceptedTypes = applicable[0]?.acceptedTypes ?? null;
   const extensions = applicable.some((policy) => policy.extensions === 'match') ? 'match' : 'any';
-  const agreed = agreeContentType({ ...claims, acceptedTypes, extensions });
+  const agreed = agreeContentType({ content, fileName, claim, hint, acceptedTypes, extensions });
   if ('contentType' in agreed) return agreed.contentType;
   const { loc, type, msg } = agreed.fault;
   faults.add(type, ['input', ...loc], msg);

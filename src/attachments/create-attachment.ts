@@ -42,12 +42,14 @@ export async function createAttachment(
   // An authorizer that cannot be asked must fail before there is an id, since the answer shows the links.
   if (record && field !== null) await access.mayView(record, field);
   const stored = await measureUpload(deps.uploadMeter, doorOf(content), async () => {
-    const maxSize = limitFileSize(deps.policies, creation);
-    const takesDataUrl = isForCalendar(deps.policies, creation);
-    const intake = await receiveContent(deps, request, content, { maxSize, takesDataUrl }).catch(
-      (error: unknown) => refuseWithAll(deps, viewer, input, error),
+    const termsOfText = () => ({
+      maxSize: limitFileSize(deps.policies, creation),
+      takesDataUrl: isForCalendar(deps.policies, creation),
+    });
+    const intake = await receiveContent(deps, request, content, termsOfText).catch((error: unknown) =>
+      refuseWithAll(deps, viewer, input, error),
     );
-    return insertAttachment(deps, viewer, { ...creation, intake });
+    return insertAttachment(deps, viewer, creation, { intake });
   });
   if (stored.isReplay) await access.assertMayReplay(stored, creation);
   return stored;
@@ -90,18 +92,18 @@ export function doorOf({ base64, dataUrl, documentKey }: ContentInput): Door {
   return typeof documentKey === 'string' ? 'documentKey' : 'multipart';
 }
 
-/** The bytes that the input's one content stands for, taken in. Text of more than `maxSize` bytes is refused undecoded. */
+/** The bytes that the input's one content stands for, taken in. Text of more bytes than its terms say is refused undecoded. */
 export async function receiveContent(
   deps: ReceiveContentDependencies,
   request: ContentRequest,
   { upload, base64, dataUrl, documentKey }: ContentInput,
-  terms: Pick<TextSource, 'maxSize' | 'takesDataUrl'>,
+  termsOfText: () => Pick<TextSource, 'maxSize' | 'takesDataUrl'>,
 ): Promise<Intake> {
   if (upload instanceof Promise) return upload;
   if (typeof base64 === 'string')
-    return receiveText(deps, request, { encoding: 'base64', text: base64, ...terms });
+    return receiveText(deps, request, { encoding: 'base64', text: base64, ...termsOfText() });
   if (typeof dataUrl === 'string')
-    return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, ...terms });
+    return receiveText(deps, request, { encoding: 'dataUrl', text: dataUrl, ...termsOfText() });
   if (typeof documentKey === 'string') {
     const seesAny: FromTargetDependencies['seesAny'] = (stored) => request.access.seesAny(stored);
     return intakeFromTarget({ ...deps, seesAny }, request.viewer, documentKey);

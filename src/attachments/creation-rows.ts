@@ -70,13 +70,15 @@ function toAttachment(
   const { record, metadata, description, descriptionFormat } = input;
   // With a field the link decides whether the record comes to own it.
   const owner = input.field === null ? record : null;
+  const { searchName, sortName } = nameForms(examined.fileName);
   return Object.assign(new AttachmentRow(), {
     id: newId(),
     organizationId: viewer.organizationId,
     blobId: blob.id,
     shared: owner !== null,
     fileName: examined.fileName,
-    ...nameForms(examined.fileName),
+    searchName,
+    sortName,
     contentType: examined.contentType,
     size: blob.size,
     description,

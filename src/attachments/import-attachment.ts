@@ -71,7 +71,7 @@ export async function importAttachment(
   const { input, id, createdAt, order } = imported;
   try {
     await checkImported(deps, viewer, imported, intake);
-    await insertAttachment(deps, viewer, { ...input, intake, origin: { id, createdAt, order } });
+    await insertAttachment(deps, viewer, input, { intake, origin: { id, createdAt, order } });
   } finally {
     await discardIntake(deps, intake);
   }

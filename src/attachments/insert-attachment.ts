@@ -48,7 +48,7 @@ export interface InsertAttachmentDependencies extends MakeRowsDependencies {
   quotas: Pick<Quotas, 'of'>;
 }
 
-export interface InsertAttachment extends CreationInput {
+export interface ContentToInsert {
   /** The bytes, already durable or yet to be written; they become the attachment's own with its row. */
   intake: Intake;
   origin?: Origin;
@@ -64,7 +64,8 @@ export interface InsertAttachment extends CreationInput {
 export async function insertAttachment(
   deps: InsertAttachmentDependencies,
   viewer: Viewer,
-  { intake, origin, ...input }: InsertAttachment,
+  input: CreationInput,
+  { intake, origin }: ContentToInsert,
 ): Promise<StoredAttachment & { isReplay: boolean }> {
   const examined = await checkCreation(deps, viewer, input, intake);
   const now = deps.clock();

@@ -73,9 +73,10 @@ export async function replaceContent(
   const policies = await policiesOrDefault(read, deps.policies, seen.attachment);
   return measureUpload(deps.uploadMeter, doorOf(content), async () => {
     const maxSize = Math.min(...policies.map(({ maxFileSize }) => maxFileSize));
-    const intake = await receiveContent(deps, request, content, { maxSize, takesDataUrl: false }).catch(
-      (error: unknown) => refuseWithAll(input, error),
-    );
+    const intake = await receiveContent(deps, request, content, () => ({
+      maxSize,
+      takesDataUrl: false,
+    })).catch((error: unknown) => refuseWithAll(input, error));
     const checked = checkReplacement(policies, seen.attachment, input, intake);
     await assertStillStored(deps.storage, intake, deps.clock());
     return insert(deps, request.viewer, { ...input, ...checked }, intake);

@@ -216,7 +216,7 @@ export function checkReplacement(
 ): Pick<AttachmentVersionRow, 'fileName' | 'contentType'> {
   const faults = new Faults();
   const fileName = checkStatements(faults, input, intake) ?? attachment.fileName;
-  const contentType = checkContent(faults, policies, input.contentType, { ...intake, fileName });
+  const contentType = checkContent(faults, policies, input.contentType, { intake, fileName });
   faults.throwIfAny();
   return { fileName, contentType: contentType ?? '' };
 }

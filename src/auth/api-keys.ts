@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
@@ -14,7 +14,7 @@ const prefixLength = 12;
 
 /** Keys have 256 random bits, so one fast hash is enough: there is nothing to guess. */
 export function hashApiKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 export function generateApiKey(): string {

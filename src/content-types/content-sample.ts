@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer';
+
 /** Bytes that are looked at to find a content type: the beginning, and any others for as long as that costs little. */
 export interface ContentSource {
   /** In bytes. */
@@ -141,6 +143,7 @@ function byZeros(head: Buffer): 'utf-16le' | 'utf-16be' | null {
 }
 
 function decode(head: Buffer, charset: string): string | null {
+  if (charset === 'utf-8' && isAscii(head)) return head.toString('latin1');
   if (charset.startsWith('utf-32')) return decode32(head, charset === 'utf-32le');
   try {
     return new TextDecoder(charset, { fatal: true }).decode(head, { stream: true });

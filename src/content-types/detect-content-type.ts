@@ -28,8 +28,20 @@ const weakFormats = new Set(
   ].map(standardType),
 );
 
+/** In a signature: whatever is there. */
+const anyByte = '?';
+
+interface Signature {
+  type: string;
+  first: string;
+  bytes: string;
+  hasGaps: boolean;
+}
+
 /** Signatures that hold where what follows is not as it should be, or not within reach. */
-const signatures = formats.flatMap(({ type, begins }) => (begins ? [{ type, begins }] : []));
+const signatures: readonly Signature[] = formats.flatMap(({ type, begins = [] }) =>
+  begins.map((bytes) => ({ type, first: bytes.charAt(0), bytes, hasGaps: bytes.includes(anyByte) })),
+);
 
 /** Formats with a short signature and bytes behind it that no text has. */
 const neverText = new Set([
@@ -71,8 +83,7 @@ interface FoundFormat {
 
 async function findFormat(sample: ContentSample): Promise<FoundFormat> {
   const start = sample.head.toString('latin1');
-  const signed =
-    signatures.find(({ begins }) => begins.some((bytes) => beginsWith(start, bytes)))?.type ?? null;
+  const signed = signatures.find((signature) => beginsWith(start, signature))?.type ?? null;
   const sure = (format: string, inside: DetectedContent['inside'] = 'read') => ({
     format,
     isSure: true,
@@ -99,10 +110,9 @@ async function findFormat(sample: ContentSample): Promise<FoundFormat> {
   return { format, isSure: false, inside: 'read' };
 }
 
-const anyByte = '?';
-
-function beginsWith(start: string, bytes: string): boolean {
-  if (!bytes.includes(anyByte)) return start.startsWith(bytes);
+function beginsWith(start: string, { first, bytes, hasGaps }: Signature): boolean {
+  if (first !== anyByte && first !== start[0]) return false;
+  if (!hasGaps) return start.startsWith(bytes);
   return (
     start.length >= bytes.length && [...bytes].every((byte, at) => byte === anyByte || byte === start[at])
   );

@@ -13,11 +13,12 @@ export interface Creation {
   body: BlobBody | null;
 }
 
-/** U+0000, and halves of characters: JSON escapes them, and databases read them otherwise or refuse them. */
-const misread = /\0|\p{Surrogate}/u;
-
-/** Whether its rows keep every text as JSON. Others have to go alone: one of them would undo the whole group. */
-export const fitsJson = ({ rows }: Creation): boolean => !textsOf(rows).some((text) => misread.test(text));
+/**
+ * Whether its rows keep every text as JSON. Others have to go alone: one of them would undo the whole group. JSON escapes U+0000 and
+ * halves of characters, and databases read them otherwise or refuse them.
+ */
+export const fitsJson = ({ rows }: Creation): boolean =>
+  textsOf(rows).every((text) => text.isWellFormed() && !text.includes('\0'));
 
 /** Together in one transaction: one durable commit then serves them all, and the longest wait stays short. */
 const groupSize = 64;
@@ -37,5 +38,9 @@ export function takeGroup<Waiting extends { creation: Creation | null }>(waiting
 const lengthOf = ({ rows, body }: Creation): number =>
   textsOf(rows).reduce((sum, text) => sum + text.length, body?.body.byteLength ?? 0);
 
-const textsOf = (rows: readonly NewRow[]): string[] =>
-  rows.flatMap(({ row }) => Object.values(row).filter((value) => typeof value === 'string'));
+function textsOf(rows: readonly NewRow[]): string[] {
+  const texts: string[] = [];
+  for (const { row } of rows)
+    for (const value of Object.values(row)) if (typeof value === 'string') texts.push(value);
+  return texts;
+}

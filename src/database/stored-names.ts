@@ -144,6 +144,9 @@ const accents = /[\u0300-\u036F]/g;
 /** Marks of direction, which names do not keep. */
 const marks = /[\u061C\u200E\u200F]/g;
 
+/** Most names: they have one form, and no accents. */
+const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length;
+
 /** The forms of a name; made once, when the name is given. */
 export function nameForms(fileName: string): NameForms {
   return { searchName: foldName(fileName), sortName: sortKey(fileName) };
@@ -151,13 +154,15 @@ export function nameForms(fileName: string): NameForms {
 
 /** A text in the form in which names are searched: `Ä`, `ä` and `a` with a combining diaeresis are one. */
 export function foldName(text: string): string {
+  if (isAscii(text)) return text.toLowerCase();
   // By way of upper case, which is one for letters with several lower ones, such as the two sigmas.
   const folded = text.replace(marks, '').normalize('NFKC').toLowerCase().toUpperCase().toLowerCase();
   return folded.replaceAll('ς', 'σ').replaceAll('i\u0307', 'i').normalize('NFKC');
 }
 
 function sortKey(fileName: string): string {
-  const letters = foldName(fileName).normalize('NFKD').replace(accents, '').normalize('NFC');
+  const folded = foldName(fileName);
+  const letters = isAscii(folded) ? folded : folded.normalize('NFKD').replace(accents, '').normalize('NFC');
   return cut(letters.replace(/\d+/g, numberKey));
 }
 

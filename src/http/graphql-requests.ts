@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import type { Admit } from '../auth/authenticate.js';
 import { assertPermitted, contentNeed, isPermitted, type Viewer } from '../auth/viewer.js';
 import { AttachmentError, fault } from '../errors.js';
@@ -116,9 +117,18 @@ function permitContent(facts: RequestFacts): void {
   facts.metNeed = contentNeed;
 }
 
+/** Hosts that are remembered, and characters of one: those by which a service is called. */
+const maxHosts = 100;
+const maxHostLength = 255;
+const goodHosts = new LRUCache<string, true>({ max: maxHosts });
+
 /** The GraphQL server's adapter makes a URL of the host, and HTTP/1.0 needs none. */
 function assertHost({ hostname }: FastifyRequest): void {
-  if (URL.canParse(`http://${hostname}/`)) return;
+  if (goodHosts.has(hostname)) return;
+  if (URL.canParse(`http://${hostname}/`)) {
+    if (hostname.length <= maxHostLength) goodHosts.set(hostname, true);
+    return;
+  }
   const msg = 'The Host header must name a host.';
   throw fault('bad_request', ['headers', 'host'], msg, { message: msg });
 }

@@ -153,16 +153,19 @@ class SocketInput {
     if (!piece) return null;
     const size = Math.min(piece.length, this.#ofBody > 0 ? this.#ofBody : sizeOfSlice(piece));
     if (this.#ofBody > 0) this.#ofBody -= size;
-    if (size === piece.length) this.#pieces.shift();
-    else this.#pieces[0] = piece.subarray(size);
     this.#sliceSize = size;
+    if (size === piece.length) {
+      this.#pieces.shift();
+      return piece;
+    }
+    this.#pieces[0] = piece.subarray(size);
     return piece.subarray(0, size);
   }
 }
 
 /** Bytes up to the last line, or the last head of a request, that is parsed in one go. */
 function sizeOfSlice(piece: Uint8Array): number {
-  const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+  const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.length);
   let end = 0;
   let heads = 0;
   for (let lines = 0; lines < maxLines && heads < maxRequests; lines += 1) {

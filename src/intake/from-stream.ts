@@ -7,7 +7,7 @@ import { blobIdOf, createDocumentKey, createInlinedKey } from '../storage/docume
 import type { ReservedSpace } from '../storage/local-disk.js';
 import type { ByteRange, ObjectWriter, Storage } from '../storage/storage.js';
 import { inSpan } from '../tracing.js';
-import type { ContentHash, Hasher } from './hash-content.js';
+import type { ContentHash, Digests, Hasher } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { type Allowance, type MeteredContent, meterContent, meterWhole } from './meter-content.js';
@@ -68,7 +68,7 @@ async function takeIn(
   const { organizationId, maxSize, fileName, declaredType } = source;
   const stream = toReadable(source.content);
   const begun = { at: deps.clock(), tick: performance.now() };
-  const object = new StoredObject(deps, createDocumentKey(organizationId, begun.at));
+  const object = new StoredObject(deps, () => createDocumentKey(organizationId, begun.at));
   const hash = deps.hasher.start();
   let reservation: Reservation | null = null;
   try {
@@ -83,16 +83,17 @@ async function takeIn(
       ? meterWhole(stream, maxSize)
       : await meterContent(stream, maxSize, handle, signal, allowanceOf(reservation, told));
     const { size, lastBatch } = metered;
-    const facts = { size, fileName, declaredType, used: false, ...(reservation ? { reservation } : {}) };
     if (!object.isBegun && isSmall(deps.inlining, size)) {
+      const { body, content, digests } = await inline(deps.inlining, hash, metered);
       const documentKey = createInlinedKey(organizationId, begun.at);
-      return { ...facts, ...(await inline(deps.inlining, hash, metered)), ...named(documentKey) };
+      return toIntake({ documentKey, size, fileName, declaredType, digests, content, body, reservation });
     }
     const [digests] = await Promise.all([hash.finish(lastBatch), object.write(lastBatch)]);
     signal?.throwIfAborted();
     await object.commit();
     const content = await detectContentType({ ...metered, read: (start, end) => object.read(start, end) });
-    return { ...facts, ...digests, content, begun, ...named(object.documentKey) };
+    const { documentKey } = object;
+    return toIntake({ documentKey, size, fileName, declaredType, digests, content, begun, reservation });
   } catch (error) {
     hash.forget();
     await object.abort();
@@ -107,7 +108,34 @@ function allowanceOf(reservation: Reservation | null, granted: number): Allowanc
   return reservation && { granted, grow: (bytes) => reservation.grow(bytes) };
 }
 
-const named = (documentKey: string) => ({ blobId: blobIdOf(documentKey), documentKey });
+type TakenIn = Pick<
+  Intake,
+  'documentKey' | 'size' | 'fileName' | 'declaredType' | 'content' | 'body' | 'begun'
+> & {
+  digests: Digests;
+  reservation: Reservation | null;
+};
+
+function toIntake(taken: TakenIn): Intake {
+  const { documentKey, size, fileName, declaredType, digests, content, body, begun, reservation } = taken;
+  const { md5, sha256 } = digests;
+  const blobId = blobIdOf(documentKey);
+  const intake: Intake = {
+    blobId,
+    documentKey,
+    size,
+    md5,
+    sha256,
+    content,
+    fileName,
+    declaredType,
+    used: false,
+  };
+  if (body) intake.body = body;
+  if (begun) intake.begun = begun;
+  if (reservation) intake.reservation = reservation;
+  return intake;
+}
 
 const isSmall = ({ maxSize }: Inlining, size: number) => maxSize > 0 && size <= maxSize;
 
@@ -115,23 +143,28 @@ const isSmall = ({ maxSize }: Inlining, size: number) => maxSize > 0 && size <= 
 async function inline({ reserved }: Inlining, hash: ContentHash, metered: MeteredContent) {
   const body = Buffer.concat(metered.lastBatch);
   await reserved?.assertLeft();
-  const content = await detectContentType({
-    ...metered,
-    read: async (start, end) => body.subarray(start, end),
-  });
-  return { body, content, ...(await hash.finish([body])) };
+  const { size, head, isUtf8 } = metered;
+  const read = async (start: number, end: number) => body.subarray(start, end);
+  const content = await detectContentType({ size, head, isUtf8, read });
+  return { body, content, digests: await hash.finish([body]) };
 }
 
 /** An object in the storage, begun with its first bytes and held from then on: until `discardIntake` lets go, or it is aborted. */
 class StoredObject {
-  readonly documentKey: string;
   readonly #deps: Pick<IntakeDependencies, 'storage' | 'leases'>;
+  readonly #makeKey: () => string;
+  #key: string | null = null;
   #writer: Promise<ObjectWriter> | null = null;
   #isWhole = false;
 
-  constructor(deps: Pick<IntakeDependencies, 'storage' | 'leases'>, documentKey: string) {
+  constructor(deps: Pick<IntakeDependencies, 'storage' | 'leases'>, makeKey: () => string) {
     this.#deps = deps;
-    this.documentKey = documentKey;
+    this.#makeKey = makeKey;
+  }
+
+  get documentKey(): string {
+    this.#key ??= this.#makeKey();
+    return this.#key;
   }
 
   get isBegun(): boolean {

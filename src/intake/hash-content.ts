@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AttachmentError } from '../errors.js';
 import { HashThread, pieceSize } from './hash-thread.js';
@@ -57,7 +57,7 @@ interface Md5Place {
 
 class SplitHash implements ContentHash {
   readonly #workingThread: () => HashThread;
-  readonly #sha256 = createHash('sha256');
+  #sha256: Hash | null = null;
   #md5Place: Md5Place | null = null;
 
   constructor(workingThread: () => HashThread) {
@@ -66,6 +66,7 @@ class SplitHash implements ContentHash {
 
   async update(chunks: readonly Uint8Array[]): Promise<void> {
     const { thread, id } = this.#placeOfMd5();
+    this.#sha256 ??= createHash('sha256');
     for (const piece of cutIntoPieces(chunks)) {
       await thread.update(id, piece);
       for (const chunk of piece) this.#sha256.update(chunk);
@@ -73,23 +74,15 @@ class SplitHash implements ContentHash {
   }
 
   async finish(lastChunks: readonly Uint8Array[]): Promise<Digests> {
-    if (this.#md5Place === null && byteLengthOf(lastChunks) <= inlineLimit) return this.#hashHere(lastChunks);
+    if (this.#md5Place === null && byteLengthOf(lastChunks) <= inlineLimit) return hashHere(lastChunks);
     const { thread, id } = this.#placeOfMd5();
     await this.update(lastChunks);
-    return { md5: await thread.finish(id), sha256: this.#sha256.digest('hex') };
+    const sha256 = this.#sha256?.digest('hex') ?? '';
+    return { md5: await thread.finish(id), sha256 };
   }
 
   forget(): void {
     this.#md5Place?.thread.forget(this.#md5Place.id);
-  }
-
-  #hashHere(chunks: readonly Uint8Array[]): Digests {
-    const md5 = createHash('md5');
-    for (const chunk of chunks) {
-      md5.update(chunk);
-      this.#sha256.update(chunk);
-    }
-    return { md5: md5.digest('hex'), sha256: this.#sha256.digest('hex') };
   }
 
   #placeOfMd5(): Md5Place {
@@ -99,6 +92,12 @@ class SplitHash implements ContentHash {
     }
     return this.#md5Place;
   }
+}
+
+function hashHere(chunks: readonly Uint8Array[]): Digests {
+  const [only, second] = chunks;
+  const whole = only && !second ? only : Buffer.concat(chunks);
+  return { md5: hash('md5', whole, 'hex'), sha256: hash('sha256', whole, 'hex') };
 }
 
 /** Deals the chunks out in groups of `pieceSize` bytes, the last one of what is left. Copies nothing. */

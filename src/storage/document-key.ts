@@ -65,10 +65,18 @@ export function organizationOf(key: string): string {
   return key.split('/')[2] ?? '';
 }
 
+const hourMs = 60 * 60 * 1_000;
+/** Nearly all keys are made in the hour of the one before. */
+let last = { hour: Number.NaN, partition: '' };
+
 /** The partition `yyyy-mm-dd/hh` (UTC) that keys made at `now` lie in. */
 export function hourPartition(now: Date): string {
-  const iso = now.toISOString();
-  return `${iso.slice(0, 10)}/${iso.slice(11, 13)}`;
+  const hour = Math.floor(now.getTime() / hourMs);
+  if (hour !== last.hour) {
+    const iso = now.toISOString();
+    last = { hour, partition: `${iso.slice(0, 10)}/${iso.slice(11, 13)}` };
+  }
+  return last.partition;
 }
 
 /** The partition `yyyy-mm-dd` (UTC), which is all hour partitions of a day. */
