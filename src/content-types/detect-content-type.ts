@@ -1,4 +1,3 @@
-import { fileTypeFromBuffer } from 'file-type';
 import { detectCompoundFile, detectZip } from './container-kinds.js';
 import { compoundFile, type DetectedContent, isSameFormat, zip } from './content-formats.js';
 import {
@@ -10,6 +9,7 @@ import {
 } from './content-sample.js';
 import { formats } from './formats.js';
 import { parseMediaType, plainText, standardType, unknownType } from './names.js';
+import { SignatureParser } from './signature-parser.js';
 
 /** Formats known by so few bytes that chance, or other formats, bring them about. */
 const weakFormats = new Set(
@@ -101,7 +101,7 @@ async function findFormat(sample: ContentSample): Promise<FoundFormat> {
   if (signed === 'application/gzip') return sure(signed);
   const sound = await typeBehindTags(sample);
   if (sound !== null) return sure(sound);
-  const found = await fileTypeFromBuffer(sample.head).catch(() => undefined);
+  const found = await new SignatureParser().fromBuffer(sample.head).catch(() => undefined);
   const format = found ? standardType(parseMediaType(found.mime) ?? unknownType) : null;
   const isRefined = signed !== null && format !== null && isSameFormat(signed, format);
   if (signed !== null && !isRefined) return sure(signed);
