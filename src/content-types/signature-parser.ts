@@ -1,6 +1,6 @@
 import { FileTypeParser } from 'file-type';
 
-/** Where a signature is looked for, and how. */
+/** The place at which a signature is looked for, and how. */
 interface CheckOptions {
   offset?: number;
   mask?: readonly number[];

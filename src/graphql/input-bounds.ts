@@ -26,7 +26,7 @@ import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
 import type { GraphqlContext } from './context.js';
 import { isForeignId } from './input-ids.js';
-import { findLongTexts, textTooLong } from './json-limits.js';
+import { findLongTexts, textTooLong } from './long-texts.js';
 
 /** How much one input may hold. */
 export interface InputBound {

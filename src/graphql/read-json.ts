@@ -6,17 +6,14 @@ import {
   assertExactNumbers,
   beginsValue,
   closers,
-  findLongTexts,
   isEscaped,
-  longKey,
-  longText,
   maxDepth,
   maxValues,
   openers,
-  textTooLong,
   tooDeep,
   tooManyValues,
 } from './json-limits.js';
+import { findLongTexts, longKey, longText, textTooLong } from './long-texts.js';
 
 /** Characters of a body beside its long texts. */
 export const maxRest = 1024 * 1024;

@@ -10,7 +10,7 @@ const samples = [...furtherSamples, ...mediaSamples, ...textSamples, ...archiveS
 
 const changed = 4;
 
-/** What a parser says of bytes, or that it could not. */
+/** The answer of a parser, or the name of its error. */
 const said = (found: Promise<{ mime: string } | undefined>): Promise<string> =>
   found.then(
     (type) => type?.mime ?? 'nothing',

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { assertPermitted, contentNeed, type Permission, type Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
-import { findLongTexts, longText, maxDepth, maxValues } from '../../../src/graphql/json-limits.js';
+import { maxDepth, maxValues } from '../../../src/graphql/json-limits.js';
+import { findLongTexts, longText } from '../../../src/graphql/long-texts.js';
 import { maxJsonBody, maxRest, readJson } from '../../../src/graphql/read-json.js';
 import { report } from '../../support/report.js';
 
