@@ -57,7 +57,11 @@ function openers(postgres: Postgres, ceph: Ceph): (() => Promise<Setup>)[] {
   };
   const onPostgres =
     (name: string, count: number, storage: () => Promise<Record<string, string>>) => async () => {
-      const environment = { ...shared, DATABASE_URL: await postgres.createDatabase(), ...(await storage()) };
+      const environment = {
+        ...sharedEnvironment,
+        DATABASE_URL: await postgres.createDatabase(),
+        ...(await storage()),
+      };
       return { name, services: await startAlike(count, environment) };
     };
   return [
@@ -70,7 +74,7 @@ function openers(postgres: Postgres, ceph: Ceph): (() => Promise<Setup>)[] {
 }
 
 /** Settings that processes on one database must have in common. */
-const shared = {
+export const sharedEnvironment = {
   SIGNING_SECRET: 'a secret for benchmarks alone',
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 };

@@ -11,6 +11,7 @@ import { formatGrowth, type GrowthPair, growthLimits, measureGrowth } from './gr
 import { startPostgresEngine, startSqliteEngine } from './growth-engines.js';
 import { isMissed, type Limit } from './limit.js';
 import { formatPages, measurePages, pageLimits } from './pages.js';
+import { measureProcesses } from './processes.js';
 import { profileScenario } from './profile.js';
 import { formatLimits, formatSides } from './report.js';
 import { measureResumable } from './resumable.js';
@@ -50,6 +51,7 @@ const others: Record<string, () => Promise<Limit[]>> = {
   base64: async () => base64Limits(await measureBase64()),
   start: async () => [startLimit(await measureStart(options.quick ? 1 : 3))],
   settings: () => measureSettings(rounds),
+  processes: () => measureProcesses(rounds),
   pages: runPages,
   console: runConsole,
   filters: runFilters,
