@@ -102,11 +102,7 @@ class DirectAnswers {
   }
 
   /** The body of the answer; null if Apollo has to give it. */
-  async answer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    facts: RequestFacts,
-  ): Promise<string | Buffer | null> {
+  async answer(request: FastifyRequest, reply: FastifyReply, facts: RequestFacts): Promise<string | null> {
     const { screened } = facts;
     const contentType = this.#contentTypes.get(request.headers.accept ?? '');
     const operation = readPlain(request);
@@ -116,7 +112,7 @@ class DirectAnswers {
     if (!answer) return null;
     reply.code(answer.status ?? 200).headers({ 'content-type': contentType, ...answer.headers });
     const { errors, data } = answer.result;
-    return facts.pieces ? '' : toBody(`${JSON.stringify({ errors, data })}\n`);
+    return facts.pieces ? '' : `${JSON.stringify({ errors, data })}\n`;
   }
 
   /** Remembers the content type that Apollo has chosen. */
@@ -126,13 +122,6 @@ class DirectAnswers {
     if (accept.length <= maxAcceptLength) this.#contentTypes.set(accept, contentType);
   }
 }
-
-/** Characters from which a body is worth a buffer. */
-const longBody = 8 * 1024;
-
-/** Node would take three bytes for each character of a long text, and one character after the other, though all are ASCII. */
-const toBody = (text: string): string | Buffer =>
-  text.length >= longBody && Buffer.byteLength(text) === text.length ? Buffer.from(text, 'latin1') : text;
 
 /** The operation of a POST; null for anything in its body that Apollo might refuse. */
 function readPlain({ method, body }: FastifyRequest): Operation | null {
