@@ -15,23 +15,25 @@ interface Acknowledged {
 interface Kills {
   rounds: number;
   random: SeededRandom;
+  /** Uploads at once. */
+  uploaders: number;
   start(): Promise<SpawnedService>;
   /** Ends the service, and perhaps more, in the middle of uploads. */
   kill(service: SpawnedService): Promise<void>;
 }
 
 /**
- * Uploads files of up to 5 MiB, four at a time, until the service is killed, and again. Then fetches all that were acknowledged:
+ * Uploads files of up to 5 MiB until the service is killed, and again. Then fetches all that were acknowledged:
  * each must be there and whole. Returns how many there were, and how many uploads had no answer.
  */
-export async function uploadUnderKills({ rounds, random, start, kill }: Kills) {
+export async function uploadUnderKills({ rounds, random, uploaders, start, kill }: Kills) {
   const acknowledged: Acknowledged[] = [];
   let cutOff = 0;
   for (let round = 0; round < rounds; round += 1) {
     const service = await start();
     const uploadUntilKilled = async () => {
       for (;;) {
-        const isLarge = random.next() < 0.3;
+        const isLarge = random.next() < 1.2 / uploaders;
         const size = isLarge ? random.integer(3 * 2 ** 20, 5 * 2 ** 20) : random.integer(0, 20_000);
         const content = randomBytes(size);
         const attachment = await service.client.upload({ content }).catch(() => null);
@@ -44,11 +46,11 @@ export async function uploadUnderKills({ rounds, random, start, kill }: Kills) {
       }
     };
     const before = acknowledged.length;
-    const uploaders = Array.from({ length: 4 }, uploadUntilKilled);
+    const uploading = Array.from({ length: uploaders }, uploadUntilKilled);
     while (acknowledged.length === before) await sleep(5);
     await sleep(random.integer(0, 150));
     await kill(service);
-    await Promise.all(uploaders);
+    await Promise.all(uploading);
   }
   const service = await start();
   for (const { url, hash, size } of acknowledged) {

@@ -25,7 +25,7 @@ export class Cluster implements AsyncDisposable {
     this.directory = directory;
   }
 
-  static async open(options: { maxConnections?: number } = {}): Promise<Cluster> {
+  static async open(options: Parameters<typeof startPostgres>[0] = {}): Promise<Cluster> {
     const directory = await makeTemporaryDirectory();
     await keepReceiptKeys(directory);
     return new Cluster(await startPostgres(options), directory);

@@ -9,13 +9,14 @@ describe('kill -9 during uploads on PostgreSQL, of the service and at random of 
   test.each([16_384, 0])(
     `${rounds} times, with files of up to %d bytes in rows: every acknowledged file is there and whole`,
     async (inlineMaxBytes) => {
-      await using cluster = await Cluster.open();
+      await using cluster = await Cluster.open({ syncs: true });
       const { postgres } = cluster;
       const random = seededRandom();
       let crashes = 0;
       const { acknowledged, cutOff } = await uploadUnderKills({
         rounds,
         random,
+        uploaders: 16,
         // Files that wait for a scan cannot be fetched.
         start: () => cluster.serve({ INLINE_MAX_BYTES: String(inlineMaxBytes), SCANNER: 'none' }),
         kill: async (service) => {

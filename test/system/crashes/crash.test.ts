@@ -22,6 +22,7 @@ describe('kill -9 during uploads', () => {
       const { acknowledged, cutOff } = await uploadUnderKills({
         rounds,
         random,
+        uploaders: 4,
         start: () => spawnService(env),
         kill: async (service) => {
           await service.end('SIGKILL');
