@@ -148,7 +148,7 @@ export function checkVariables(
   variables: Readonly<Record<string, unknown>>,
   { hideSuggestions }: VariablesOptions,
 ): void {
-  if (isShort(variables)) return;
+  if (JSON.stringify(variables, shorten).length <= fewCharacters) return;
   const faults = new Faults();
   let count = 0;
   const add = (loc: (string | number)[], msg: string) => {
@@ -186,27 +186,6 @@ function cutTexts(value: unknown): unknown {
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cutTexts(member)]));
 }
-
-/** Characters of JSON that stand for one of a text, at most, and for anything else that has no members. */
-const mostOfCharacter = 6;
-const mostOfValue = 25;
-
-/** Whether JSON of it has few characters. What certainly has is not written out for that. */
-function isShort(value: unknown): boolean {
-  let left = fewCharacters;
-  const take = (part: unknown): void => {
-    left -= typeof part === 'string' ? mostOfCharacter * part.length : mostOfValue;
-    if (left < 0 || !isContainer(part)) return;
-    for (const [key, member] of Object.entries(part)) {
-      left -= mostOfCharacter * key.length + mostOfValue;
-      take(member);
-    }
-  };
-  take(value);
-  return left >= 0 || JSON.stringify(value, shorten).length <= fewCharacters;
-}
-
-const isContainer = (value: unknown): value is object => Array.isArray(value) || isPlainObject(value);
 
 /** A file part stands in the variables as an object of ours. No more of a long text is written out than shows that it is long. */
 function shorten(_key: string, value: unknown): unknown {

@@ -9,14 +9,6 @@ export function textTooLong(loc: Loc): AttachmentError {
   return fault('too_long', loc, msg, { code: 'REQUEST_TOO_LARGE', limit: longText });
 }
 
-/** Whether a value is a long text, or has one within, or a key that long. */
-function holdsLong(value: unknown): boolean {
-  if (typeof value === 'string') return value.length > longText;
-  if (Array.isArray(value)) return value.some(holdsLong);
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, member]) => key.length > longText || holdsLong(member));
-}
-
 /** The places of long texts in a value, such as the arguments of a field. Throws BAD_USER_INPUT for a key that long. */
 export function findLongTexts(value: unknown): Loc[] {
   const found: Loc[] = [];
@@ -31,8 +23,7 @@ export function findLongTexts(value: unknown): Loc[] {
       path.pop();
     }
   };
-  // Nearly every value holds none, and needs no paths.
-  if (holdsLong(value)) search(value);
+  search(value);
   return found;
 }
 

@@ -96,8 +96,13 @@ class SplitHash implements ContentHash {
 
 function hashHere(chunks: readonly Uint8Array[]): Digests {
   const [only, second] = chunks;
-  const whole = only && !second ? only : Buffer.concat(chunks);
-  return { md5: hash('md5', whole, 'hex'), sha256: hash('sha256', whole, 'hex') };
+  if (only && !second) return { md5: hash('md5', only, 'hex'), sha256: hash('sha256', only, 'hex') };
+  const [md5, sha256] = [createHash('md5'), createHash('sha256')];
+  for (const chunk of chunks) {
+    md5.update(chunk);
+    sha256.update(chunk);
+  }
+  return { md5: md5.digest('hex'), sha256: sha256.digest('hex') };
 }
 
 /** Deals the chunks out in groups of `pieceSize` bytes, the last one of what is left. Copies nothing. */

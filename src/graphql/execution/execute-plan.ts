@@ -36,8 +36,8 @@ interface List {
 }
 
 /**
- * Executes a query or a mutation by its plan, with the same result as `execute` of graphql-js: the specification's algorithm, and the same order
- * of calls. Long lists are completed in turns.
+ * Executes a query or a mutation by its plan, with the same result as `execute` of graphql-js: the specification's algorithm, and
+ * the same order of calls. Long lists are completed in turns.
  */
 export async function executePlan(
   plan: Plan,

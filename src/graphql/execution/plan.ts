@@ -60,8 +60,8 @@ export interface PlannedField {
 type Variables = GraphQLResolveInfo['variableValues'];
 
 /**
- * The fields that a query or a mutation resolves, for each type and with the same conditions: executing it again collects nothing and looks
- * nothing up. Selections are planned when an object is first completed by them.
+ * The fields that a query or a mutation resolves, for each type and with the same conditions: executing it again collects nothing
+ * and looks nothing up. Selections are planned when an object is first completed by them.
  */
 export class Plan {
   readonly fragments: Record<string, FragmentDefinitionNode> = Object.create(null);
