@@ -17,6 +17,7 @@ import {
   integer,
   isScanner,
   isWebhookSecret,
+  optionalInteger,
   origins,
   presetOf,
 } from './setting-formats.js';
@@ -62,8 +63,8 @@ const settings = {
   MAX_INLINE_SIZE: integer('16777216', 1, 2 ** 28).describe(
     'Decoded bytes of content as base64 or data URL; more comes as a file part or by an upload target.',
   ),
-  INLINE_MAX_BYTES: integer('16384', 0, 2 ** 20).describe(
-    'Files of up to so many bytes are kept in the database, with their rows; 0 keeps all in the storage.',
+  INLINE_MAX_BYTES: optionalInteger(0, 2 ** 20).describe(
+    'Files of up to so many bytes are kept in the database, with their rows; 0 keeps all in the storage; default: 65536, or 16384 with PostgreSQL.',
   ),
   MAX_FILES: integer('20', 1, 1_000).describe('File parts in one request.'),
   POLICIES_FILE: z
@@ -157,7 +158,7 @@ function shape(env: Settings, misspelled: ReturnType<typeof findMisspelled>) {
     scanRetryMs: env.SCAN_RETRY_SECONDS.map((seconds) => seconds * 1_000),
     maxFileSize: env.MAX_FILE_SIZE,
     maxInlineSize: Math.min(env.MAX_INLINE_SIZE, env.MAX_FILE_SIZE),
-    inlineMaxBytes: env.INLINE_MAX_BYTES,
+    inlineMaxBytes: env.INLINE_MAX_BYTES ?? (env.DATABASE_URL === undefined ? 65_536 : 16_384),
     maxFiles: env.MAX_FILES,
     policiesFile: env.POLICIES_FILE ? resolve(env.POLICIES_FILE) : null,
     ...shapeLifetimes(env),

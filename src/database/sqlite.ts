@@ -175,26 +175,52 @@ export async function fixStatistics(writer: DataSource): Promise<void> {
   await writer.query('ANALYZE sqlite_schema');
 }
 
-/** Lets the file of a database without tables shrink later on. That of another keeps its size: to change it takes hours. */
-export async function prepareToShrink(writer: DataSource): Promise<void> {
+/** Bytes. An upload, and an ADD of many links, write fewer of them than of SQLite's usual 4 KiB. */
+const pageSize = 8_192;
+
+/**
+ * Gives a database without tables pages of that size, and lets its file shrink later on. Another keeps what it has: to change it
+ * takes hours.
+ */
+export async function shapeFile(writer: DataSource): Promise<void> {
   const tables = await writer.query<unknown[]>('SELECT 1 FROM sqlite_schema LIMIT 1');
   if (tables.length > 0) return;
+  // With its log on, a file keeps the size of its pages.
+  await writer.query('PRAGMA journal_mode = DELETE');
+  await writer.query(`PRAGMA page_size = ${pageSize}`);
   await writer.query('PRAGMA auto_vacuum = INCREMENTAL');
   // The header is there already, and says so only once it has been written anew.
   await writer.query('VACUUM');
+  await writer.query('PRAGMA journal_mode = WAL');
 }
 
-/** Pages of 4 KiB that stay free for new rows. */
-const sparePages = 1_024;
-/** Pages that go in one transaction. */
-const pagesAtOnce = 256;
+/** Bytes of the log after which its pages are copied into the file. */
+const logSize = 16 * 1024 * 1024;
+
+/** Lets the log grow to that size: a page that changes again meanwhile is copied once. */
+export async function limitLog(writer: DataSource): Promise<void> {
+  const pages = Math.round(logSize / (await pageSizeOf(writer)));
+  await writer.query(`PRAGMA wal_autocheckpoint = ${pages}`);
+}
+
+async function pageSizeOf(read: Pick<EntityManager, 'query'>): Promise<number> {
+  const [row] = await read.query<{ page_size: number }[]>('PRAGMA page_size');
+  return row?.page_size ?? pageSize;
+}
+
+/** Bytes that stay free for new rows. */
+const spareBytes = 4 * 1024 * 1024;
+/** Bytes that go in one transaction. */
+const bytesAtOnce = 1024 * 1024;
 
 /** Gives free pages back, as far as there are many of them. */
 export async function shrinkFile(read: Pick<EntityManager, 'query'>, write: Write): Promise<void> {
+  const bytesOfPage = await pageSizeOf(read);
+  const pagesAtOnce = Math.floor(bytesAtOnce / bytesOfPage);
   for (let before = Infinity; ; ) {
     const [row] = await read.query<{ freelist_count: number }[]>('PRAGMA freelist_count');
     const free = row?.freelist_count ?? 0;
-    if (free <= sparePages || free >= before) return;
+    if (free * bytesOfPage <= spareBytes || free >= before) return;
     before = free;
     await write((manager) => manager.query(`PRAGMA incremental_vacuum(${pagesAtOnce})`));
   }

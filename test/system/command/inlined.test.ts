@@ -16,7 +16,7 @@ let files: { attachment: AttachmentData; hash: string }[];
 beforeEach(async () => {
   service = await startService();
   files = [];
-  for (const size of [0, 10, 16_384, 16_385]) {
+  for (const size of [0, 10, 65_536, 65_537]) {
     const content = randomBytes(size);
     const record = { type: 'Task', id: '1' };
     files.push({ attachment: await service.client.upload({ content }, { record }), hash: sha256(content) });
