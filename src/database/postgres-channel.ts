@@ -17,6 +17,8 @@ export interface PostgresChannelOptions {
 /** PostgreSQL takes less than 8,000 bytes at once. */
 export const maxTextBytes = 7_900;
 const textsAtOnce = 500;
+/** With a name, it is parsed once for each connection. */
+const notify = { name: 'notify', text: 'SELECT pg_notify($1, text) FROM unnest($2::text[]) text' };
 /** Messages that wait at most while the database is away. The oldest are dropped. */
 const maxWaiting = 10_000;
 const connectTimeoutMs = 5_000;
@@ -95,10 +97,7 @@ export class PostgresChannel {
     await new Promise(setImmediate);
     while (this.#client && this.#waiting.length > 0) {
       const texts = this.#waiting.slice(0, textsAtOnce);
-      const sent = await this.#query('SELECT pg_notify($1, text) FROM unnest($2::text[]) text', [
-        this.#options.name,
-        texts,
-      ]).then(
+      const sent = await this.#query({ ...notify, values: [this.#options.name, texts] }).then(
         () => true,
         () => false,
       );
@@ -106,10 +105,10 @@ export class PostgresChannel {
     }
   }
 
-  async #query(sql: string, parameters: unknown[] = []): Promise<void> {
+  async #query(query: string | pg.QueryConfig): Promise<void> {
     const client = this.#client;
     try {
-      await client?.query(sql, parameters);
+      await client?.query(query);
     } catch (error) {
       if (client) this.#lose(client, error);
       throw error;

@@ -4,6 +4,7 @@ import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
 import { BlobRow } from './entities/blob.js';
 import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
+import { prepared } from './prepared-texts.js';
 import type { Work, Write } from './write-queue.js';
 
 interface Waiting {
@@ -90,7 +91,7 @@ export class CreationGroups {
     );
     const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
     const keys = rows.flatMap(({ row }) => (row instanceof BlobRow ? row.documentKey : []));
-    this.#sql ??= compose(manager, entities);
+    this.#sql ??= prepared(compose(manager, entities));
     const values = [...tables, JSON.stringify(places), bytes, keys];
     const [answer] = await manager.query<{ are_kept: boolean }[]>(this.#sql, values);
     return answer?.are_kept ?? false;

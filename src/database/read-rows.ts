@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import { prepared } from './prepared-texts.js';
 import { hasRowLocks } from './row-locks.js';
 import { type Selection, selectionOf, type Table } from './row-selection.js';
 import { readShared } from './shared-reads.js';
@@ -72,7 +73,9 @@ const fewRows = 128;
 
 export interface ReadOptions {
   /** There are no more rows than that. */
-  maxRows: number;
+  maxRows?: number;
+  /** The text is one of few, and used all the time. */
+  isPrepared?: boolean;
 }
 
 /**
@@ -83,12 +86,12 @@ export async function readJoined<Named extends Tables>(
   manager: EntityManager,
   tables: Named,
   from: (parameters: Parameters) => string,
-  { maxRows }: ReadOptions = { maxRows: Number.POSITIVE_INFINITY },
+  { maxRows = Number.POSITIVE_INFINITY, isPrepared = false }: ReadOptions = {},
 ): Promise<RowsOf<Named>[]> {
   const parts = partsOf(manager, tables);
   const rows: RowsOf<Named>[] = [];
   const take = (cells: unknown[]) => rows.push(toRows<Named>(parts, cells));
-  await readCells(manager, parts, from, { take, areFew: maxRows <= fewRows });
+  await readCells(manager, parts, from, { take, areFew: maxRows <= fewRows, isPrepared });
   return rows;
 }
 
@@ -110,7 +113,7 @@ export async function readByIds<Named extends Tables>(
   const read = async (all: readonly string[]) => {
     const found = new Map<string, readonly unknown[]>();
     const take = (cells: unknown[]) => found.set(idOf(toRows<Named>(parts, cells)), cells);
-    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false });
+    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false, isPrepared: true });
     return found;
   };
   // Rows of its own for each.
@@ -129,14 +132,14 @@ async function readCells(
   manager: EntityManager,
   parts: Parts,
   from: (parameters: Parameters) => string,
-  { take, areFew }: { take(cells: unknown[]): void; areFew: boolean },
+  { take, areFew, isPrepared }: { take(cells: unknown[]): void; areFew: boolean; isPrepared: boolean },
 ): Promise<void> {
   const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
   const parameters = new Parameters(manager);
   const source = from(parameters);
   const collect = areFew ? 'json_group_array' : 'json_array';
   const found: readonly (string | unknown[])[] = hasRowLocks(manager)
-    ? await readPlainly(manager, columns, source, parameters)
+    ? await readPlainly(manager, selectOf(columns, source, isPrepared), parameters)
     : await readAsTexts(manager, `${collect}(json_array(${columns.join()}))`, source, parameters);
   let length = 0;
   for (const part of found) {
@@ -199,12 +202,16 @@ async function readAsTexts(
 
 async function readPlainly(
   manager: EntityManager,
-  columns: readonly string[],
-  from: string,
+  sql: string,
   { values }: Parameters,
 ): Promise<unknown[][]> {
+  const rows = await manager.query<ObjectLiteral[]>(sql, values);
+  return rows.map((row) => Object.values(row));
+}
+
+function selectOf(columns: readonly string[], from: string, isPrepared: boolean): string {
   // Without names of their own, two columns of one name would become one.
   const named = columns.map((column, index) => `${column} AS c${index}`);
-  const rows = await manager.query<ObjectLiteral[]>(`SELECT ${named.join()} ${from}`, values);
-  return rows.map((row) => Object.values(row));
+  const sql = `SELECT ${named.join()} ${from}`;
+  return isPrepared ? prepared(sql) : sql;
 }

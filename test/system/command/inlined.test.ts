@@ -39,7 +39,7 @@ describe('files that are kept with their rows', () => {
     const well = await run('verify', '--rate', '0');
     expect([well.status, well.stdout]).toEqual([
       0,
-      'Verified 4 files of 32779 bytes: 0 missing, 0 damaged, 0 orphaned.\n',
+      'Verified 4 files of 131083 bytes: 0 missing, 0 damaged, 0 orphaned.\n',
     ]);
     await change(`UPDATE blob_bodies SET body = x'00010203040506070809' WHERE blob_id = '${blobOf(1)}'`);
     await change(`DELETE FROM blob_bodies WHERE blob_id = '${blobOf(2)}'`);
