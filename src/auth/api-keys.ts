@@ -116,7 +116,6 @@ async function readKey(
     (sql) => `FROM api_keys key JOIN principals principal
         ON principal.organization_id = key.organization_id AND principal.id = key.principal_id
       WHERE key.${column} = ${sql.add(value)}`,
-    { isPrepared: true },
   );
   if (!found || found.key.revokedAt) return null;
   const { key, principal } = found;

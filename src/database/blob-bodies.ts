@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { prepared } from './prepared-texts.js';
 import { changeRows, Parameters } from './read-rows.js';
 import { hasRowLocks } from './row-locks.js';
 import { readShared } from './shared-reads.js';
@@ -69,8 +68,10 @@ function selectBodies<Found = { blobId: string; body: Uint8Array | null }>(
 ): Promise<Found[]> {
   const sql = new Parameters(manager);
   const condition = sql.isOneOf('blob_id', blobIds);
-  const text = `SELECT blob_id AS "blobId", ${column} AS body FROM blob_bodies WHERE ${condition}`;
-  return manager.query<Found[]>(prepared(text), sql.values);
+  return manager.query<Found[]>(
+    `SELECT blob_id AS "blobId", ${column} AS body FROM blob_bodies WHERE ${condition}`,
+    sql.values,
+  );
 }
 
 /** Those of the blobs whose bytes are kept with their rows. */

@@ -8,7 +8,7 @@ import { AttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
 import { JobRow } from './entities/job.js';
 import { AuditEventRow } from './entities/organization.js';
-import { databaseFile, fixStatistics, limitLog, shapeFile, shrinkFile, sqliteOptions } from './sqlite.js';
+import { databaseFile, fixStatistics, openLog, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
 import { CreationStatement, type Work, type Write, WriteQueue } from './write-queue.js';
@@ -79,9 +79,8 @@ export async function openDatabase(
 }
 
 async function migrate(writer: DataSource): Promise<void> {
-  await shapeFile(writer);
+  await openLog(writer);
   await writer.query('PRAGMA synchronous = FULL');
-  await limitLog(writer);
   // Savepoints keep their undo journal there: in files, each would cost a few system calls more than the work itself.
   await writer.query('PRAGMA temp_store = MEMORY');
   await writer.runMigrations();

@@ -4,7 +4,7 @@ import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { isConflict, isUnavailable, OutcomeUnknown, toDatabaseFault } from './database-faults.js';
 import { BlobRow } from './entities/blob.js';
 import { insertIntoAll, rowsAsJson, selectGiven } from './insert-row.js';
-import { prepared } from './prepared-texts.js';
+import { prepared } from './postgres-pool.js';
 import type { Work, Write } from './write-queue.js';
 
 interface Waiting {
@@ -105,8 +105,9 @@ const isLost = (error: unknown): boolean =>
 /**
  * The statement takes the rows of each table, the places of bodies, their bytes, and the keys of blobs. It inserts nothing if a key
  * has been swept: it has the lock of `blobs` when it looks, so the sweep has ended, or waits. That is so where each statement sees
- * what was committed before it; a server that isolates more by default has seen all of it before the lock. Bytes are one value, as
- * an array of values would be sent as text.
+ * what was committed before it; a server that isolates more by default has seen all of it before the lock. OFFSET has each key
+ * looked up by itself, by the index: a plan made while no key was swept would go on to read all that have been since. Bytes are one
+ * value, as an array of values would be sent as text.
  */
 function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectLiteral>[]): string {
   const [places, bytes, keys] = [1, 2, 3].map((index) => `$${entities.length + index}`);
@@ -115,7 +116,8 @@ function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectL
     return `rows_${index} AS (${insertIntoAll(manager, entity)} ${given} WHERE (SELECT are_kept FROM given))`;
   });
   return `WITH given AS (SELECT current_setting('transaction_isolation') = 'read committed'
-      AND NOT EXISTS (SELECT FROM swept_keys WHERE document_key = ANY(${keys})) AS are_kept),
+      AND NOT EXISTS (SELECT FROM unnest(${keys}::text[]) key
+        WHERE EXISTS (SELECT FROM swept_keys WHERE document_key = key OFFSET 0)) AS are_kept),
     ${inserts.join(',\n')},
     bodies AS (INSERT INTO blob_bodies (blob_id, body)
       SELECT value ->> 0, substring(${bytes}::bytea FROM (value ->> 1)::int FOR (value ->> 2)::int)

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
-import { preparedName } from './prepared-texts.js';
 
 /** By which connections of this program are told from others. */
 export const applicationName = 'claimcheck';
@@ -22,7 +21,7 @@ class GuardedPool extends pg.Pool {
     this.on('error', () => undefined);
     this.on('connect', (client) => {
       client.on('error', () => undefined);
-      guardQueries(client);
+      watchQueries(client);
     });
   }
 }
@@ -46,45 +45,46 @@ export function createPostgresPool(url: string, max: number, longestAnswerMs: nu
   });
 }
 
+/** Texts of statements that each connection has parsed and planned once, and their names on it. */
+const preparedNames = new Map<string, string>();
+
 /**
- * Prepares what is to be prepared. A connection that answers nothing is told of once it has ended: the driver would use it on, and
- * the pool hand it to whoever waits next.
+ * Returns `sql`, which connections prepare from now on. That is for a few fixed texts, whose plan is good for all values and also
+ * once tables that were empty when it was made are full.
  */
-function guardQueries(client: pg.PoolClient): void {
-  const query: (...words: unknown[]) => unknown = client.query.bind(client);
-  const stale = new Set<string>();
-  const guarded = (...words: unknown[]) => {
-    const name = typeof words[0] === 'string' ? preparedName(words[0]) : null;
-    const isNamed = name !== null && !stale.has(name);
-    const answer = query(...(isNamed ? withName(name, words) : words));
-    if (!(answer instanceof Promise)) return answer;
-    return answer.catch(async (error: unknown) => {
-      await endWhereUnanswered(client, error);
-      if (!isNamed || !isStale(error)) throw error;
-      stale.add(name);
-      // It has done nothing. In a transaction this fails too, as all that follows would.
-      return (query(...words) as Promise<unknown>).catch(() => {
-        throw error;
-      });
-    });
-  };
-  Object.assign(client, { query: guarded });
+export function prepared(sql: string): string {
+  if (!preparedNames.has(sql)) preparedNames.set(sql, `claimcheck_${preparedNames.size}`);
+  return sql;
 }
 
-/** The driver prepares statements that have a name. */
-const withName = (name: string, [text, values, ...others]: unknown[]): unknown[] => [
-  { name, text, values },
-  ...others,
-];
+/**
+ * The driver tells whoever waits that there is no answer, and would use the connection on. It is told once the connection has
+ * ended: the pool would hand one that is still ending to whoever waits next.
+ */
+function watchQueries(client: pg.PoolClient): void {
+  const query: (...words: unknown[]) => unknown = client.query.bind(client);
+  const watched = (...words: unknown[]) => {
+    const answer = query(...withName(words));
+    if (!(answer instanceof Promise)) return answer;
+    return answer.catch(async (error: unknown) => {
+      await endWhereTimedOut(client, error);
+      throw error;
+    });
+  };
+  Object.assign(client, { query: watched });
+}
 
-/** Says that a prepared statement would return other columns than when it was prepared: a migration has changed the type of one. */
-const isStale = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === '0A000';
+/** The driver prepares what has a name. */
+function withName(words: unknown[]): unknown[] {
+  const [text, values, ...others] = words;
+  const name = typeof text === 'string' ? preparedNames.get(text) : undefined;
+  return name === undefined ? words : [{ name, text, values }, ...others];
+}
 
 /** As the driver calls it, which gives it no code. */
 const unanswered = 'Query read timeout';
 
-async function endWhereUnanswered(client: pg.PoolClient, error: unknown): Promise<void> {
+async function endWhereTimedOut(client: pg.PoolClient, error: unknown): Promise<void> {
   if (!(error instanceof Error && error.message === unanswered)) return;
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
   if (stream.closed) return;

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager, ObjectLiteral } from 'typeorm';
-import { prepared } from './prepared-texts.js';
 import { hasRowLocks } from './row-locks.js';
 import { type Selection, selectionOf, type Table } from './row-selection.js';
 import { readShared } from './shared-reads.js';
@@ -73,9 +72,7 @@ const fewRows = 128;
 
 export interface ReadOptions {
   /** There are no more rows than that. */
-  maxRows?: number;
-  /** The text is one of few, and used all the time. */
-  isPrepared?: boolean;
+  maxRows: number;
 }
 
 /**
@@ -86,12 +83,12 @@ export async function readJoined<Named extends Tables>(
   manager: EntityManager,
   tables: Named,
   from: (parameters: Parameters) => string,
-  { maxRows = Number.POSITIVE_INFINITY, isPrepared = false }: ReadOptions = {},
+  { maxRows }: ReadOptions = { maxRows: Number.POSITIVE_INFINITY },
 ): Promise<RowsOf<Named>[]> {
   const parts = partsOf(manager, tables);
   const rows: RowsOf<Named>[] = [];
   const take = (cells: unknown[]) => rows.push(toRows<Named>(parts, cells));
-  await readCells(manager, parts, from, { take, areFew: maxRows <= fewRows, isPrepared });
+  await readCells(manager, parts, from, { take, areFew: maxRows <= fewRows });
   return rows;
 }
 
@@ -113,7 +110,7 @@ export async function readByIds<Named extends Tables>(
   const read = async (all: readonly string[]) => {
     const found = new Map<string, readonly unknown[]>();
     const take = (cells: unknown[]) => found.set(idOf(toRows<Named>(parts, cells)), cells);
-    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false, isPrepared: true });
+    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false });
     return found;
   };
   // Rows of its own for each.
@@ -132,14 +129,14 @@ async function readCells(
   manager: EntityManager,
   parts: Parts,
   from: (parameters: Parameters) => string,
-  { take, areFew, isPrepared }: { take(cells: unknown[]): void; areFew: boolean; isPrepared: boolean },
+  { take, areFew }: { take(cells: unknown[]): void; areFew: boolean },
 ): Promise<void> {
   const columns = parts.flatMap(([name, { cells }]) => cells.map(({ column }) => `"${name}".${column}`));
   const parameters = new Parameters(manager);
   const source = from(parameters);
   const collect = areFew ? 'json_group_array' : 'json_array';
   const found: readonly (string | unknown[])[] = hasRowLocks(manager)
-    ? await readPlainly(manager, selectOf(columns, source, isPrepared), parameters)
+    ? await readPlainly(manager, columns, source, parameters)
     : await readAsTexts(manager, `${collect}(json_array(${columns.join()}))`, source, parameters);
   let length = 0;
   for (const part of found) {
@@ -202,16 +199,12 @@ async function readAsTexts(
 
 async function readPlainly(
   manager: EntityManager,
-  sql: string,
+  columns: readonly string[],
+  from: string,
   { values }: Parameters,
 ): Promise<unknown[][]> {
-  const rows = await manager.query<ObjectLiteral[]>(sql, values);
-  return rows.map((row) => Object.values(row));
-}
-
-function selectOf(columns: readonly string[], from: string, isPrepared: boolean): string {
   // Without names of their own, two columns of one name would become one.
   const named = columns.map((column, index) => `${column} AS c${index}`);
-  const sql = `SELECT ${named.join()} ${from}`;
-  return isPrepared ? prepared(sql) : sql;
+  const rows = await manager.query<ObjectLiteral[]>(`SELECT ${named.join()} ${from}`, values);
+  return rows.map((row) => Object.values(row));
 }

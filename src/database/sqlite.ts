@@ -94,13 +94,12 @@ function isRepeated(sql: string, callback: unknown): callback is Callback {
 /** TypeORM calls `verbose()` on the driver, which captures a stack trace for every statement. This one declines. */
 const quietDriver = { ...sqlite3, Database: PreparingDatabase, verbose: () => quietDriver };
 
-/** How TypeORM reaches the embedded database: one WAL file in the data directory. */
+/** How TypeORM reaches the embedded database: one file in the data directory, whose log `openLog` turns on. */
 export function sqliteOptions(dataDirectory: string, logger?: Logger) {
   return {
     type: 'sqlite',
     driver: quietDriver as object,
     database: databaseFile(dataDirectory),
-    enableWAL: true,
     busyTimeout: 5_000,
     entities,
     migrations,
@@ -179,29 +178,19 @@ export async function fixStatistics(writer: DataSource): Promise<void> {
 const pageSize = 8_192;
 
 /**
- * Gives a database without tables pages of that size, and lets its file shrink later on. Another keeps what it has: to change it
- * takes hours.
+ * Turns the log on. That writes the header of a file that is empty yet, with the size of its pages and that it may shrink later on.
+ * Another file keeps what it has: to change it takes hours.
  */
-export async function shapeFile(writer: DataSource): Promise<void> {
-  const tables = await writer.query<unknown[]>('SELECT 1 FROM sqlite_schema LIMIT 1');
-  if (tables.length > 0) return;
-  // With its log on, a file keeps the size of its pages.
-  await writer.query('PRAGMA journal_mode = DELETE');
+export async function openLog(writer: DataSource): Promise<void> {
   await writer.query(`PRAGMA page_size = ${pageSize}`);
   await writer.query('PRAGMA auto_vacuum = INCREMENTAL');
-  // The header is there already, and says so only once it has been written anew.
-  await writer.query('VACUUM');
   await writer.query('PRAGMA journal_mode = WAL');
-}
-
-/** Bytes of the log after which its pages are copied into the file. */
-const logSize = 16 * 1024 * 1024;
-
-/** Lets the log grow to that size: a page that changes again meanwhile is copied once. */
-export async function limitLog(writer: DataSource): Promise<void> {
   const pages = Math.round(logSize / (await pageSizeOf(writer)));
   await writer.query(`PRAGMA wal_autocheckpoint = ${pages}`);
 }
+
+/** Bytes of the log after which its pages are copied into the file. One that changes again meanwhile is copied once. */
+const logSize = 16 * 1024 * 1024;
 
 async function pageSizeOf(read: Pick<EntityManager, 'query'>): Promise<number> {
   const [row] = await read.query<{ page_size: number }[]>('PRAGMA page_size');

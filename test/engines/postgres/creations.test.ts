@@ -8,6 +8,7 @@ import { openPostgres } from '../../../src/database/postgres.js';
 import { lockTable } from '../../../src/database/row-locks.js';
 import { condemnKeys } from '../../../src/intake/intake.js';
 import { describeCreations } from '../../support/creations-contract.js';
+import { until } from '../../support/jobs-contract.js';
 import { createIn, insertOne, type Made, make, now } from '../../support/made-creations.js';
 import { report } from '../../support/report.js';
 import { StatementCounter } from '../../support/statement-counter.js';
@@ -122,4 +123,39 @@ test('in a race with the sweep either has the bytes, and never both', async () =
   }
   report(`40 races: ${JSON.stringify(outcomes)}`);
   expect(await count('attachments')).toBe(outcomes.made);
+});
+
+test('their statement is parsed once for a connection', async () => {
+  for (let left = 8; left > 0; left -= 1) await create(make(randomBytes(10)));
+  const prepared = await database.read.query<{ statement: string; runs: number }[]>(
+    `SELECT statement, (generic_plans + custom_plans)::int AS runs FROM pg_prepared_statements WHERE name <> ''`,
+  );
+  expect(prepared).toEqual([{ statement: expect.stringMatching(/^WITH given /), runs: 8 }]);
+});
+
+test('keys are looked for by the index also once many have been swept since the first creations', async () => {
+  const swept = 50_000;
+  await database.read.query('ALTER TABLE swept_keys SET (autovacuum_enabled = false)');
+  const createSome = async () => {
+    for (let left = 8; left > 0; left -= 1) await create(make(null));
+  };
+  const readings = async () => {
+    const [row] = await database.read.query<{ one_by_one: number; by_index: number }[]>(
+      `SELECT seq_tup_read::int AS one_by_one, idx_scan::int AS by_index
+         FROM pg_stat_user_tables WHERE relname = 'swept_keys'`,
+    );
+    return row ?? { one_by_one: 0, by_index: 0 };
+  };
+  await createSome();
+  await database.read.query(
+    `INSERT INTO swept_keys (document_key, swept_at) SELECT 'key ' || n, 0 FROM generate_series(1, ${swept}) n`,
+  );
+  const before = await readings();
+  await createSome();
+  // The server counts late.
+  await until(async () => {
+    const { one_by_one, by_index } = await readings();
+    return one_by_one >= swept || by_index >= before.by_index + 8;
+  });
+  expect((await readings()).one_by_one).toBeLessThan(swept);
 });

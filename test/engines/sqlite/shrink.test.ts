@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import sqlite3 from 'sqlite3';
 import { writeBody } from '../../../src/database/blob-bodies.js';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
@@ -66,4 +68,27 @@ test('while little is free, nothing is given back', async () => {
   await database.write((manager) => manager.query(`DELETE FROM blobs WHERE id < 'blob-2'`));
   await database.shrink();
   expect(await fileSize()).toBe(full);
+});
+
+/** Bytes of a page, and of the log that is copied into the file. */
+async function sizes(): Promise<[number, number]> {
+  const read = (pragma: string) =>
+    database.write(async (manager) => {
+      const [row] = await manager.query<Record<string, number>[]>(`PRAGMA ${pragma}`);
+      return Number(Object.values(row ?? {})[0]);
+    });
+  const page = await read('page_size');
+  return [page, page * (await read('wal_autocheckpoint'))];
+}
+
+test('a new database has pages of 8 KiB, an older one keeps its own, and the log of both grows to 16 MiB', async () => {
+  expect(await sizes()).toEqual([8_192, 16_777_216]);
+  await database.close();
+  await rm(directory, { recursive: true });
+  directory = await makeTemporaryDirectory();
+  const older = new sqlite3.Database(databaseFile(directory));
+  await promisify(older.exec.bind(older))('PRAGMA journal_mode = WAL; CREATE TABLE older (id INTEGER)');
+  await promisify(older.close.bind(older))();
+  database = await openDatabase(directory);
+  expect(await sizes()).toEqual([4_096, 16_777_216]);
 });
