@@ -53,7 +53,7 @@ const preparedNames = new Map<string, string>();
  * once tables that were empty when it was made are full.
  */
 export function prepared(sql: string): string {
-  if (!preparedNames.has(sql)) preparedNames.set(sql, `claimcheck_${preparedNames.size}`);
+  if (!preparedNames.has(sql)) preparedNames.set(sql, `prepared_${preparedNames.size}`);
   return sql;
 }
 

@@ -19,7 +19,7 @@ export const handler = (run: JobHandler['run'], more: Partial<JobHandler> = {}):
   run,
 });
 
-export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, ms = 50_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error('It did not come to that in time.');

@@ -1,10 +1,10 @@
 /*
  * The runner knows no time limits, and waits for whatever a test has left open. So a test, or what is done before or after it,
- * fails that takes longer than it says, or than a minute; and the process ends with the run. Kinds of tests that the runner does
+ * fails that takes longer than it says, or than two minutes; and the process ends with the run. Kinds of tests that the runner does
  * not know are made of those it knows.
  */
 
-const defaultLimitMs = 60_000;
+const defaultLimitMs = 120_000;
 
 /** A longer one would end at once. */
 const longestTimer = 2 ** 31 - 1;

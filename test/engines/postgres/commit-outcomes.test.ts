@@ -25,7 +25,7 @@ function lastWord(severity: string, code: string): Buffer {
 
 /** Stands before the database, and says something else in place of its answer to one statement, which it has run. */
 class LyingProxy extends DatabaseProxy {
-  /** How that statement begins, until it comes. */
+  /** A part of that statement, or of its name once it has been prepared, until it comes. */
   awaited: string | null = null;
 
   /** `words`: what the client is told before its connection ends; with null nothing, and it does not end. */
@@ -61,7 +61,7 @@ async function throughProxy(
   const database = await openPostgres({ url: await proxy.open(), poolSize: 4, statementTimeoutMs: 1_000 });
   try {
     await createIn(database, make(null));
-    proxy.awaited = 'WITH given';
+    proxy.awaited = 'prepared_0';
     await work(database, proxy);
   } finally {
     await database.close();
