@@ -10,7 +10,7 @@ import {
   readPage,
   type Stretch,
 } from '../database/page.js';
-import type { Parameters } from '../database/read-rows.js';
+import { areReadAtOnce, type Parameters } from '../database/read-rows.js';
 import { inSnapshot } from '../database/snapshot.js';
 import { type AttachmentTable, readStoredAmong, type StoredAttachment } from '../model/stored-attachment.js';
 import {
@@ -137,7 +137,8 @@ function readAmong(
   { table, limit }: Walk,
   query: Query,
 ): Promise<StoredAttachment[]> {
-  return readStoredAmong(manager, query, table, { maxRows: limit });
+  const read = (from: EntityManager) => readStoredAmong(from, query, table, { maxRows: limit });
+  return areReadAtOnce(manager, limit) ? read(manager) : inSnapshot(manager, read);
 }
 
 /** Rows of both halves by their ids: there are few. */

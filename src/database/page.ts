@@ -1,6 +1,6 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { Faults, fault } from '../errors.js';
-import { readRows } from './read-rows.js';
+import { inParts, readRows } from './read-rows.js';
 
 /** A page of a list: so many items from one end of the stretch between two cursors. */
 export interface PageRequest {
@@ -128,8 +128,11 @@ export async function findNewestFirst<Row extends ObjectLiteral & { id: string }
     .limit(limit)
     .getRawMany<{ id: string }>();
   const ids = found.map(({ id }) => id);
-  const rows = await readRows(manager, table, (sql) => sql.isOneOf('id', ids));
-  const byId = new Map(rows.map((each) => [each.id, each]));
+  const byId = new Map<string, Row>();
+  for (const part of inParts(manager, ids)) {
+    const rows = await readRows(manager, table, (sql) => sql.isOneOf('id', part));
+    for (const each of rows) byId.set(each.id, each);
+  }
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 

@@ -57,18 +57,30 @@ export async function readRows<Row extends ObjectLiteral>(
   manager: EntityManager,
   table: new () => Row,
   condition: (parameters: Parameters) => string,
+  options?: ReadOptions,
 ): Promise<Row[]> {
   const { tableName } = manager.connection.getMetadata(table);
   const rows = await readJoined(
     manager,
     { row: table },
     (parameters) => `FROM ${tableName} "row" WHERE ${condition(parameters)}`,
+    options,
   );
   return rows.map(({ row }) => row);
 }
 
 /** Rows that are handed over as one text: of attachments with the longest descriptions that is 8 MB, and some 20 ms to read. */
 const fewRows = 128;
+
+/** Whether one statement reads so many rows: SQLite's driver makes the texts of all in one turn, PostgreSQL's as they arrive. */
+export const areReadAtOnce = (manager: EntityManager, count: number): boolean =>
+  count <= fewRows || hasRowLocks(manager);
+
+/** The ids in parts, each for one statement. */
+export function* inParts(manager: EntityManager, ids: readonly string[]): Generator<readonly string[]> {
+  const size = areReadAtOnce(manager, ids.length) ? ids.length : fewRows;
+  for (let at = 0; at < ids.length; at += size) yield ids.slice(at, at + size);
+}
 
 export interface ReadOptions {
   /** There are no more rows than that. */
@@ -110,7 +122,8 @@ export async function readByIds<Named extends Tables>(
   const read = async (all: readonly string[]) => {
     const found = new Map<string, readonly unknown[]>();
     const take = (cells: unknown[]) => found.set(idOf(toRows<Named>(parts, cells)), cells);
-    await readCells(manager, parts, (sql) => from(sql, all), { take, areFew: false });
+    for (const part of inParts(manager, all))
+      await readCells(manager, parts, (sql) => from(sql, part), { take, areFew: false });
     return found;
   };
   // Rows of its own for each.

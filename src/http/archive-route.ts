@@ -10,6 +10,7 @@ import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { DownloadPlaces } from '../limits/places.js';
 import type { Storage } from '../storage/storage.js';
 import { acceptSignature, type DownloadDependencies, type LiveMaker, setRefusalHeaders } from './download.js';
+import { onceClosed } from './once-closed.js';
 import { openBody } from './open-body.js';
 import type { DownloadableFile } from './send-file.js';
 
@@ -43,11 +44,10 @@ export function registerArchive(server: FastifyInstance, deps: ArchiveDependenci
       const receiver = { signature: String(request.query['signature']), maker };
       const isBodiless = request.method === 'HEAD';
       const release = isBodiless ? null : deps.places.take({ address: request.ip }, place.organizationId);
-      if (release) reply.raw.once('close', release);
+      if (release) onceClosed(reply.raw, release);
       try {
         const entries = isBodiless ? null : await begin(openFiles(deps, place, receiver));
         setArchiveHeaders(reply, place);
-        if (reply.raw.destroyed) release?.();
         return reply.send(entries ? writeZip(entries) : undefined);
       } catch (error) {
         release?.();

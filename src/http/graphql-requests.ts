@@ -12,6 +12,7 @@ import type { NetworkRate } from '../limits/networks.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/places.js';
 import { admitAnonymous, admitRequest, assertPreflighted, encodingOf } from './admit-request.js';
 import { type ArrivalLimits, ArrivingBody, maxOperation, maxSmallBody } from './arriving-body.js';
+import { onceClosed } from './once-closed.js';
 
 export interface GraphqlRequestDependencies {
   admit: Admit;
@@ -149,7 +150,7 @@ function watchArrival(
   const maxSize = writer ? limits.maxSize : maxSmallBody;
   return new ArrivingBody(request.raw, { ...limits, maxSize }, () => {
     const size = declaredSize(request) || maxSize;
-    if (writer) reply.raw.once('close', bodies.take(writer.organizationId, size));
+    if (writer) onceClosed(reply.raw, bodies.take(writer.organizationId, size));
   });
 }
 
@@ -197,7 +198,7 @@ function holdSlot(
   { organizationId, principal }: Viewer,
   { raw }: FastifyReply,
 ): void {
-  raw.once('close', slots.take(organizationId, principal.id));
+  onceClosed(raw, slots.take(organizationId, principal.id));
 }
 
 /** A client may be gone before its operation begins. */
@@ -208,10 +209,7 @@ function newFacts({ log, ip }: FastifyRequest, { raw }: FastifyReply): RequestFa
     screened: null,
     address: ip,
     pieces: null,
-    onClosed: (callback) => {
-      if (raw.destroyed) callback();
-      else raw.once('close', callback);
-    },
+    onClosed: (callback) => onceClosed(raw, callback),
     logError: (err) => log.error({ err }, 'masked error'),
   };
 }

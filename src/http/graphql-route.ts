@@ -8,6 +8,7 @@ import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
 import type { Operation, ScreenedOperation } from '../graphql/screen-operation.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
 import { type GraphqlRequestDependencies, isMultipart, readGraphqlRequests } from './graphql-requests.js';
+import { onceClosed } from './once-closed.js';
 
 export interface GraphqlRouteDependencies extends GraphqlRequestDependencies {
   apollo: ApolloServer<GraphqlContext>;
@@ -67,7 +68,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
 function sendPieces(reply: FastifyReply, pieces: readonly Buffer[], pace: PaceLimits): FastifyReply {
   const { raw } = reply;
   const watch = new PaceWatch(pace, () => raw.destroy());
-  raw.once('close', () => watch.stop());
+  onceClosed(raw, () => watch.stop());
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return reply.header('content-length', length).send(Readable.from(readOut(pieces, watch)));
 }

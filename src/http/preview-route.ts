@@ -7,6 +7,7 @@ import type { StoredAttachment } from '../model/stored-attachment.js';
 import { type PreviewFormat, readVariant } from '../previews/preview.js';
 import type { Previews } from '../previews/previews.js';
 import { acceptSignature, type DownloadDependencies, endOf, setRefusalHeaders } from './download.js';
+import { onceClosed } from './once-closed.js';
 import { evaluatePreconditions } from './open-body.js';
 import { mediaPolicy } from './send-file.js';
 
@@ -55,7 +56,7 @@ export function registerPreviews(server: FastifyInstance, deps: PreviewDependenc
     const state = evaluatePreconditions(request.headers, validators);
     if (state === 'FAILED') return reply.code(412).send();
     const release = deps.places.take({ address: request.ip }, organizationId);
-    reply.raw.once('close', release);
+    onceClosed(reply.raw, release);
     const owner = { organizationId, principalId: signed.maker.principalId };
     const body = state === 'PROCEED' ? await deps.previews.find(owner, stored, variant) : null;
     const seconds = Math.max(0, Math.floor((end - deps.clock().getTime()) / 1_000));

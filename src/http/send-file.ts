@@ -7,6 +7,7 @@ import { AttachmentError } from '../errors.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
+import { onceClosed } from './once-closed.js';
 import {
   evaluatePreconditions,
   isRangeCurrent,
@@ -169,7 +170,7 @@ async function sendBytes(
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const isBodiless = reply.request.method === 'HEAD' || size === 0;
-  if (!isBodiless) reply.raw.once('close', begin());
+  if (!isBodiless) onceClosed(reply.raw, begin());
   const body = isBodiless ? undefined : await openBody(storage, documentKey, { start, end }, reply.raw);
   // The body of a refusal ends with its answer.
   if (reply.request.method === 'GET') await count({ start, end });

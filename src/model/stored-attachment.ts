@@ -18,7 +18,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
-import { Parameters, type ReadOptions, readByIds, readJoined } from '../database/read-rows.js';
+import { areReadAtOnce, Parameters, type ReadOptions, readByIds, readJoined } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
@@ -106,13 +106,18 @@ const inTable = (table: AttachmentTable) => ({
 const inUse = inTable(AttachmentRow);
 const inTrash = inTable(TrashedAttachmentRow);
 
-/** The attachments whose `id` is among the rows of a query, in no particular order: it decides what the viewer may see. */
+/**
+ * The attachments whose `id` is among the rows of a query, in no particular order: it decides what the viewer may see. Where there may
+ * be more than one statement reads, their ids come first, which is one state only in a snapshot.
+ */
 export async function readStoredAmong(
   manager: EntityManager,
   query: (sql: Parameters) => string,
   table: AttachmentTable = AttachmentRow,
-  options?: ReadOptions,
+  options: ReadOptions = { maxRows: Number.POSITIVE_INFINITY },
 ): Promise<StoredAttachment[]> {
+  if (!areReadAtOnce(manager, options.maxRows))
+    return readStored(manager, await findIds(manager, query), table);
   return readJoined(
     manager,
     { attachment: table, blob: BlobRow },
@@ -121,6 +126,13 @@ export async function readStoredAmong(
       LEFT JOIN blobs blob ON blob.id = attachment.blob_id`,
     options,
   );
+}
+
+async function findIds(manager: EntityManager, query: (sql: Parameters) => string): Promise<string[]> {
+  const sql = new Parameters(manager);
+  const selected = query(sql);
+  const found = await manager.query<{ id: string }[]>(`SELECT id FROM (${selected}) found`, sql.values);
+  return found.map(({ id }) => id);
 }
 
 /** More attachments of one blob are not looked at, of the viewer's own and of the shared ones. */
