@@ -62,7 +62,7 @@ const lengthy = [
 /** `npm test` runs the first three projects, `npm run test:engines` the others. */
 export default {
   // Many tests wait for programs, so there may be more of them than cores.
-  maxWorkers: 6,
+  maxWorkers: 4,
   testSequencer: '<rootDir>/build/test/support/slowest-first.js',
   projects: [
     { ...project, displayName: 'unit', testMatch: inTests(['unit']) },
