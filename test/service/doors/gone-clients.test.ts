@@ -56,21 +56,21 @@ const hasFile = async (url: string, headers: Record<string, string> = {}) => {
   return response.status === 200;
 };
 
-describe('clients that leave before they are answered hold no place', () => {
-  test('of downloads by a credential', async () => {
+describe('clients that leave before they are answered hold no place for', () => {
+  test('downloads by a credential', async () => {
     const { headers } = service.client;
     await leaveAll(get(url, headers), () => hasFile(url, headers));
   });
 
-  test('of downloads by a signed URL', async () => {
+  test('downloads by a signed URL', async () => {
     await leaveAll(get(signedUrl), () => hasFile(signedUrl));
   });
 
-  test('of downloads by a share link', async () => {
+  test('downloads by a share link', async () => {
     await leaveAll(get(shareUrl), () => hasFile(shareUrl));
   });
 
-  test('of archives', async () => {
+  test('archives', async () => {
     await leaveAll(get(archiveUrl), () => hasFile(archiveUrl));
   });
 });
