@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { PutBucketCorsCommand } from '@aws-sdk/client-s3';
 import { attach } from '../../service/targets/tus-client.js';
-import { installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser, startForeignSite } from '../../support/browser.js';
 import { cephPackages } from '../../support/ceph.js';
 import { bundleTool } from '../../support/client-tools.js';
 import { createBucket } from '../../support/s3-store.js';
@@ -15,7 +15,7 @@ const folder = join(repositoryRoot, 'test/system/clients/tools');
 
 describeWithPackages(folder, () =>
   describeWithProgram('radosgw', cephPackages, () =>
-    describeWithProgram('chromium', installChromium, (chromium) => {
+    describeWithBrowser((chromium) => {
       test("Uppy's AwsS3 sends a file in parts from a page straight to the store", async () => {
         const bucket = new Bucket(await createBucket(await sharedStore()));
         const rule = {

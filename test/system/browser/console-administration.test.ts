@@ -1,14 +1,13 @@
 import fs from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { eicarString } from '../../../src/scanner/create-scanner.js';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { Client } from '../../support/client.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 import { WebhookReceiver, webhookSecret } from '../../support/webhook-receiver.js';
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let service: TestService;
   let receiver: WebhookReceiver;

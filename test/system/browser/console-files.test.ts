@@ -1,14 +1,13 @@
 import fs from 'node:fs/promises';
 import type { Browser, Download, Page } from 'playwright-core';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { type ConsolePage, openConsole } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let service: TestService;
   let tab: ConsolePage;

@@ -1,15 +1,14 @@
 import type { Browser } from 'playwright-core';
 import { eicarString } from '../../../src/scanner/create-scanner.js';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 import { openTestDatabase } from '../../support/test-database.js';
 
 /** Would say so in `window.hit` if a page took it for anything but text. */
 const script = (name: string) => `${name} <img src=x onerror="window.hit=1"><b class="hit">${name}</b>`;
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let service: TestService;
   let tab: ConsolePage;

@@ -1,13 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { GatedScanner } from '../../service/verdicts/gated-scanner.js';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   const scanner = new GatedScanner();
   const record = { type: 'WorkPackage', id: '1' };
   let folder: string;

@@ -1,14 +1,13 @@
 import fs from 'node:fs/promises';
 import type { Browser, Locator } from 'playwright-core';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import type { AttachmentData } from '../../support/client.js';
 import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let service: TestService;
   let tab: ConsolePage;

@@ -1,9 +1,13 @@
 import type { Browser, Page } from 'playwright-core';
 import { createMemoryStorage } from '../../../src/storage/memory.js';
-import { type ForeignSite, installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import {
+  describeWithBrowser,
+  type ForeignSite,
+  openBrowser,
+  startForeignSite,
+} from '../../support/browser.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 
 const operations = {
   query: `mutation ($file: Upload!) {
@@ -24,7 +28,7 @@ interface Uploaded {
   };
 }
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let site: ForeignSite;
   let service: TestService;

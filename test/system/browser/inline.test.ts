@@ -1,14 +1,18 @@
 import type { Browser, Page } from 'playwright-core';
-import { type ForeignSite, installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import {
+  describeWithBrowser,
+  type ForeignSite,
+  openBrowser,
+  startForeignSite,
+} from '../../support/browser.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 
 const png = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==',
   'base64',
 );
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let site: ForeignSite;
   let service: TestService;

@@ -1,7 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 
 const sandboxScript = 'https://embeddable-sandbox.cdn.apollographql.com/';
 
@@ -9,7 +8,7 @@ const sandboxScript = 'https://embeddable-sandbox.cdn.apollographql.com/';
 const standIn =
   'window.EmbeddedSandbox = class { constructor(options) { window.sandboxOptions = options; } };';
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let service: TestService;
   let page: Page;

@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import { freePort } from '../../support/free-port.js';
 import { startFront } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
-import { describeWithPackages, describeWithProgram } from '../../support/skip-without.js';
+import { describeWithPackages } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { servePage } from './page-server.js';
 
 const large = randomBytes(12_000_000);
 
-describeWithProgram('chromium', installChromium, (chromium) => {
+describeWithBrowser((chromium) => {
   let browser: Browser;
   let folder: string;
   let service: TestService;

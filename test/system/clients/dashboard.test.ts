@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attach, TusClient } from '../../service/targets/tus-client.js';
-import { installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser, startForeignSite } from '../../support/browser.js';
 import { bundleTool } from '../../support/client-tools.js';
 import { startService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
-import { describeWithPackages, describeWithProgram } from '../../support/skip-without.js';
+import { describeWithPackages } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
 const folder = join(repositoryRoot, 'test/system/clients/tools');
 
 describeWithPackages(folder, () =>
-  describeWithProgram('chromium', installChromium, (chromium) => {
+  describeWithBrowser((chromium) => {
     test("Uppy's Dashboard goes on after the browser was offline, and after a reload", async () => {
       await using service = await startService();
       const [browser, site] = [await openBrowser(chromium), await startForeignSite()];

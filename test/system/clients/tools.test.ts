@@ -6,10 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
-import { type ForeignSite, installChromium, openBrowser, startForeignSite } from '../../support/browser.js';
+import {
+  describeWithBrowser,
+  type ForeignSite,
+  openBrowser,
+  startForeignSite,
+} from '../../support/browser.js';
 import { bundleTool, generators } from '../../support/client-tools.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithPackages, describeWithProgram } from '../../support/skip-without.js';
+import { describeWithPackages } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
 
 const run = promisify(execFile);
@@ -137,7 +142,7 @@ describeWithPackages(folder, () => {
     expect(JSON.parse(stdout)).toEqual(expected);
   });
 
-  describeWithProgram('chromium', installChromium, (chromium) => {
+  describeWithBrowser((chromium) => {
     let browser: Browser;
     let site: ForeignSite;
     beforeAll(async () => {

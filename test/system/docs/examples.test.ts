@@ -8,11 +8,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { eventually } from '../../service/live/live-client.js';
-import { installChromium, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import type { AttachmentData } from '../../support/client.js';
 import { blocksOf, readPage, sectionOf } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
-import { describeWithProgram } from '../../support/skip-without.js';
 import { repositoryRoot } from '../../support/source-files.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -87,7 +86,7 @@ describe('examples', () => {
     expect(shown.toSorted()).toEqual(texts.toSorted());
   });
 
-  describeWithProgram('chromium', installChromium, (executablePath) => {
+  describeWithBrowser((executablePath) => {
     test('a browser uploads by way of the backend, which claims the file', async () => {
       const backend = await start('examples/backend.mjs');
       await using browser = await openBrowser(executablePath);
