@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { queryTestDatabase } from './test-database.js';
@@ -16,8 +17,18 @@ export async function storedObjects(dataDirectory: string): Promise<string[]> {
   const location = testLocation(dataDirectory);
   if (location !== null) return storedKeys(location);
   const root = join(dataDirectory, 'files');
-  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
+  return (await entriesOf(root))
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+/** A folder that is removed meanwhile would end the walk, so it begins anew. */
+async function entriesOf(root: string): Promise<Dirent[]> {
+  try {
+    return await readdir(root, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw error;
+    return path === root ? [] : entriesOf(root);
+  }
 }
