@@ -57,14 +57,12 @@ export async function readRows<Row extends ObjectLiteral>(
   manager: EntityManager,
   table: new () => Row,
   condition: (parameters: Parameters) => string,
-  options?: ReadOptions,
 ): Promise<Row[]> {
   const { tableName } = manager.connection.getMetadata(table);
   const rows = await readJoined(
     manager,
     { row: table },
     (parameters) => `FROM ${tableName} "row" WHERE ${condition(parameters)}`,
-    options,
   );
   return rows.map(({ row }) => row);
 }

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Calls back once the answer has been sent or its client has gone; at once where that has been, since Node tells of it one time only.
- * What is held for a request is freed so: its client may go while somebody looks up who asks, or what for.
+ * Calls back when the answer has been sent or its client has gone, or at once if that is over: Node tells of it one time only, and a
+ * client may go while the service looks up who asks, and what for. Whatever is held for a request is freed by this.
  */
 export function onceClosed(answer: Pick<ServerResponse, 'destroyed' | 'once'>, callback: () => void): void {
   if (answer.destroyed) callback();

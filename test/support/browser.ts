@@ -11,7 +11,7 @@ const programs = ['chromium-headless-shell', 'chromium'];
 
 /** A suite that needs a browser; it gets the path of one. */
 export function describeWithBrowser(suite: (path: string) => void): void {
-  describeWithProgram(programs.find(findProgram) ?? 'chromium', install, suite);
+  describeWithProgram(programs.find(findProgram) ?? 'chromium-headless-shell', install, suite);
 }
 
 /** Nothing but the pages under test is to use the network. */

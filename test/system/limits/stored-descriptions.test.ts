@@ -87,11 +87,12 @@ describe('the HTML of descriptions', () => {
     expect(first).toBe(plainHtml('# old <b>'));
     expect(others).toHaveLength(999);
     expect(renderer.count).toBe(1);
-    // The HTML of 50 descriptions is read at a time, and 128 rows. The service asks itself meanwhile, too.
-    expect(await statements.fewest(list)).toBeLessThan(100);
+    // On a slow machine the service asks much else meanwhile. The HTML of 50 descriptions is read at a time.
+    const ofAttachments = /\battachments\b/;
+    expect(await statements.fewest(list, ofAttachments)).toBeLessThan(40);
     const aliases = Array.from({ length: 40 }, (_, index) => `a${index}: html`).join(' ');
     const repeated = `{ attachments(first: 1000) { nodes { description { ${aliases} } } } }`;
-    expect(await statements.fewest(() => client.ask(repeated))).toBeLessThan(100);
+    expect(await statements.fewest(() => client.ask(repeated), ofAttachments)).toBeLessThan(40);
   }, 180_000);
 
   test('is read for a whole page no further than an answer may be long', async () => {
