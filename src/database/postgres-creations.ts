@@ -21,6 +21,9 @@ interface Waiting {
  */
 const enoughAtOnce = 4;
 
+/** Milliseconds from which on a group counts as one creation: its connection may be dead, and others need not wait for that. */
+const overdueMs = 250;
+
 export interface CreationGroupsOptions {
   /** The tables of a creation. Rows refer to earlier ones. */
   entities: readonly EntityTarget<ObjectLiteral>[];
@@ -57,12 +60,18 @@ export class CreationGroups {
   #next(): void {
     if (this.#waiting.length === 0 || this.#running >= enoughAtOnce) return;
     const group = takeGroup(this.#waiting);
-    this.#running += group.length;
-    void this.#make(group).finally(() => {
-      this.#running -= group.length;
+    let counted = 0;
+    const countAs = (count: number) => {
+      this.#running += count - counted;
+      counted = count;
       this.#next();
+    };
+    const overdue = setTimeout(() => countAs(1), overdueMs);
+    void this.#make(group).finally(() => {
+      clearTimeout(overdue);
+      countAs(0);
     });
-    this.#next();
+    countAs(group.length);
   }
 
   async #make(group: readonly Waiting[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../../support/jobs-contract.js';
 import { report } from '../../support/report.js';
 import { Cluster } from './cluster.js';
 import { DatabaseProxy } from './database-proxy.js';
@@ -72,3 +73,43 @@ test('a network that swallows what is sent: every request is answered in time, a
   );
   proxy.close();
 }, 120_000);
+
+/** Carries nothing more on the connection that first brings four creations or more at once, and leaves it open. */
+class OneDeadConnection extends DatabaseProxy {
+  isFound = false;
+
+  protected join(client: Socket, server: Socket): void {
+    let isDead = false;
+    client.on('data', (bytes: Buffer) => {
+      const names = new Set(bytes.toString('latin1').match(/stuck-\d+\.txt/g));
+      if (!this.isFound && names.size >= 4) this.isFound = isDead = true;
+      if (!isDead) server.write(bytes);
+    });
+    server.on('data', (bytes: Buffer) => client.write(bytes));
+    client.on('close', () => server.destroy());
+    server.on('close', () => client.destroy());
+  }
+}
+
+test('creations on a connection that is dead keep nobody else waiting', async () => {
+  await using cluster = await Cluster.open();
+  const proxy = new OneDeadConnection(cluster.postgres.url);
+  const service = await cluster.serve({
+    DATABASE_URL: await proxy.open(),
+    DATABASE_STATEMENT_TIMEOUT_SECONDS: '15',
+    SCANNER: 'none',
+  });
+  const refused: unknown[] = [];
+  const upload = async (name: string) => {
+    const { errors } = await service.client.tryUpload({ content: name, name: `${name}.txt` });
+    if (errors) refused.push(errors[0]?.extensions.code);
+    return errors === undefined;
+  };
+  const uploads = Array.from({ length: 60 }, (_, index) => upload(`stuck-${index}`));
+  await until(() => proxy.isFound);
+  expect(await upload('after')).toBe(true);
+  expect(refused).toEqual([]);
+
+  proxy.close();
+  await Promise.all(uploads);
+});
