@@ -139,6 +139,10 @@ async function tellOf(
   const versions = await readRows(manager, AttachmentVersionRow, (sql) => sql.isOneOf('blob_id', blobIds));
   const current = await attachmentsOf(manager, blobIds);
   const known = new Set(current.map(({ id, blobId }) => `${id} ${blobId}`));
+  // The first of those with the same content counts.
+  const numbers = new Map(
+    versions.toReversed().map((row) => [`${row.attachmentId} ${row.blobId}`, row.number]),
+  );
   const places = [
     ...current.map(({ id, organizationId, blobId }) => ({ id, organizationId, blobId })),
     ...versions
@@ -146,7 +150,7 @@ async function tellOf(
       .map(({ attachmentId: id, organizationId, blobId }) => ({ id, organizationId, blobId })),
   ];
   const events = places.map(({ id: subjectId, organizationId, blobId }) => {
-    const version = versions.find((row) => row.attachmentId === subjectId && row.blobId === blobId)?.number;
+    const version = numbers.get(`${subjectId} ${blobId}`);
     const damage = reasons.get(blobId);
     const details = { ...(damage && { damage }), ...(version && { version }) };
     const isEmpty = Object.keys(details).length === 0;

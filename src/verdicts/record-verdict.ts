@@ -8,7 +8,7 @@ import {
   TrashedAttachmentRow,
 } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
-import { changeRows, type Parameters, readRows } from '../database/read-rows.js';
+import { changeRows, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
@@ -84,18 +84,40 @@ export async function writeVerdict(
   const [blob] = await readRows(manager, BlobRow, (sql) => `id = ${sql.add(blobId)}`);
   if (!blob) throw new Error('A blob that has its verdict has gone.');
   const others = await judgeVersions(manager, blob, { now, maxVersions });
-  const ofBlob = (sql: Parameters) => `blob_id = ${sql.add(blobId)} ORDER BY id`;
-  const attachments = [
-    ...(await readRows(manager, AttachmentRow, ofBlob)),
-    ...(await readRows(manager, TrashedAttachmentRow, ofBlob)),
-  ];
-  // Before rejected ones leave their fields, so that those records are told too.
-  const changes = await describeChanges(manager, [...attachments, ...others]);
-  await recordVerdictEvents(manager, [...attachments, ...others], change, now);
-  for (const attachment of rejection ? attachments : [])
-    await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
-  for (const attachment of isFinal(to) ? [...attachments, ...others] : [])
-    await webhooks.announce(manager, { attachment, blob, rejection }, now);
+  const tell: Tell = async (attachments, areCurrent) => {
+    // Before rejected ones leave their fields, so that those records are told too.
+    const changes = await describeChanges(manager, attachments);
+    await recordVerdictEvents(manager, attachments, change, now);
+    for (const attachment of areCurrent && rejection ? attachments : [])
+      await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
+    for (const attachment of isFinal(to) ? attachments : [])
+      await webhooks.announce(manager, { attachment, blob, rejection }, now);
+    return changes;
+  };
+  return [...(await tellOfAllOver(manager, blobId, tell)), ...(await tell(others, false))];
+}
+
+/** Records, and notes for later, that these attachments have their verdict: it is that of the content they have now, or of another. */
+type Tell = (attachments: readonly AttachmentRow[], areCurrent: boolean) => Promise<Change[]>;
+
+/** Attachments whose rows are in memory together: one can have thousands of copies, each with a description of its own. */
+const toldAtOnce = 128;
+
+async function tellOfAllOver(manager: EntityManager, blobId: string, tell: Tell): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (const table of [AttachmentRow, TrashedAttachmentRow]) {
+    const found = await manager.find(table, {
+      select: { id: true },
+      where: { blobId },
+      order: { id: 'ASC' },
+    });
+    const ids = found.map(({ id }) => id);
+    while (ids.length > 0) {
+      const part = ids.splice(0, toldAtOnce);
+      const rows = await readRows(manager, table, (sql) => `${sql.isOneOf('id', part)} ORDER BY id`);
+      changes.push(...(await tell(rows, true)));
+    }
+  }
   return changes;
 }
 

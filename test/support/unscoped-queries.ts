@@ -18,6 +18,7 @@ const reasons = {
     'src/quotas/usage.ts foldUsage',
     'src/quotas/reservations.ts dropDead',
     'src/verdicts/record-verdict.ts writeVerdict',
+    'src/verdicts/record-verdict.ts tellOfAllOver',
     'src/verdicts/scan-blob.ts createScanBlob',
     'src/cleaning/verify-blobs.ts verifyBlobs',
     'src/cleaning/note-verified.ts attachmentsOf',

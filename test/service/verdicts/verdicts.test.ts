@@ -153,6 +153,37 @@ test('copies share the verdict, whichever comes first', async () => {
   });
 });
 
+async function toldOf(action: string, ids: readonly string[]): Promise<number> {
+  const { auditLog } = await owner.ask<{ auditLog: { nodes: { attachmentId: string }[] } }>(
+    'query ($filter: AuditFilter) { auditLog(filter: $filter, first: 1000) { nodes { attachmentId } } }',
+    { filter: { action: [action] } },
+  );
+  return auditLog.nodes.filter(({ attachmentId }) => ids.includes(attachmentId)).length;
+}
+
+test('a rejection reaches more copies than are read at once, and takes each out of their field', async () => {
+  scanner.shut();
+  const { id } = await owner.upload(infected());
+  const copies = await Promise.all(
+    Array.from({ length: 150 }, async () => {
+      const made = await mutate('copyAttachment', { attachmentId: id });
+      return made.data?.['copyAttachment']?.attachment.id ?? '';
+    }),
+  );
+  const all = [id, ...copies];
+  await link({ record: record('of copies'), field: 'files', attachmentIds: all, mode: 'ADD' });
+  const statements = await counter.during(async () => {
+    scanner.open();
+    for (const each of all) await until(each, 'REJECTED');
+  });
+  for (const each of all) expect((await read(each)).links.nodes).toEqual([]);
+  for (const action of ['ATTACHMENT_REJECTED', 'ATTACHMENT_UNLINKED'])
+    expect(await toldOf(action, all)).toBe(151);
+  // 151 in parts of 128.
+  const reads = statements.filter((sql) => /FROM attachments "row" WHERE.*ORDER BY id$/s.test(sql));
+  expect(reads).toHaveLength(2);
+});
+
 test('a copy, or another attachment of its document key, shows nobody else a file without a verdict', async () => {
   scanner.shut();
   const { id } = await owner.upload(clean, { record: record('copied') });
