@@ -9,6 +9,7 @@ import {
 } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
 import { changeRows, readRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
@@ -103,15 +104,17 @@ type Tell = (attachments: readonly AttachmentRow[], areCurrent: boolean) => Prom
 /** Attachments whose rows are in memory together: one can have thousands of copies, each with a description of its own. */
 const toldAtOnce = 128;
 
+/** The trash comes first, and keeps what is in it: one that is restored before that is found among the others then. */
 async function tellOfAllOver(manager: EntityManager, blobId: string, tell: Tell): Promise<Change[]> {
   const changes: Change[] = [];
-  for (const table of [AttachmentRow, TrashedAttachmentRow]) {
+  for (const table of [TrashedAttachmentRow, AttachmentRow]) {
     const found = await manager.find(table, {
       select: { id: true },
       where: { blobId },
       order: { id: 'ASC' },
     });
     const ids = found.map(({ id }) => id);
+    await lockRows(manager, table, ids, 'UPDATE');
     while (ids.length > 0) {
       const part = ids.splice(0, toldAtOnce);
       const rows = await readRows(manager, table, (sql) => `${sql.isOneOf('id', part)} ORDER BY id`);
