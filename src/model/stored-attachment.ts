@@ -128,7 +128,8 @@ export async function readStoredAmong(
   );
 }
 
-async function findIds(manager: EntityManager, query: (sql: Parameters) => string): Promise<string[]> {
+/** The ids that a statement selects. */
+export async function findIds(manager: EntityManager, query: (sql: Parameters) => string): Promise<string[]> {
   const sql = new Parameters(manager);
   const selected = query(sql);
   const found = await manager.query<{ id: string }[]>(`SELECT id FROM (${selected}) found`, sql.values);

@@ -9,11 +9,10 @@ import {
 } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
 import { changeRows, readRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
 import { type Change, type Changes, describeChanges } from '../model/changes.js';
-import type { StoredAttachment } from '../model/stored-attachment.js';
+import { findIds, type StoredAttachment, tableName } from '../model/stored-attachment.js';
 import { countVersion, lockAttachment, trimVersions, withContent } from '../model/versions.js';
 
 export interface RecordVerdictDependencies {
@@ -98,27 +97,27 @@ export async function writeVerdict(
   return [...(await tellOfAllOver(manager, blobId, tell)), ...(await tell(others, false))];
 }
 
-/** Records, and notes for later, that these attachments have their verdict: it is that of the content they have now, or of another. */
+/** Tells of the verdict of these attachments, which is that of their current content if `areCurrent`, and else of another. */
 type Tell = (attachments: readonly AttachmentRow[], areCurrent: boolean) => Promise<Change[]>;
 
-/** Attachments whose rows are in memory together: one can have thousands of copies, each with a description of its own. */
+/** Attachments whose rows are in memory together. A file can have thousands of copies, each with a description of its own. */
 const toldAtOnce = 128;
 
-/** The trash comes first, and keeps what is in it: one that is restored before that is found among the others then. */
+/** The trash comes first: one that is restored meanwhile may be found in both tables, and never in none. */
 async function tellOfAllOver(manager: EntityManager, blobId: string, tell: Tell): Promise<Change[]> {
   const changes: Change[] = [];
+  const told = new Set<string>();
   for (const table of [TrashedAttachmentRow, AttachmentRow]) {
-    const found = await manager.find(table, {
-      select: { id: true },
-      where: { blobId },
-      order: { id: 'ASC' },
-    });
-    const ids = found.map(({ id }) => id);
-    await lockRows(manager, table, ids, 'UPDATE');
+    const found = await findIds(
+      manager,
+      (sql) => `SELECT id FROM ${tableName(table)} WHERE blob_id = ${sql.add(blobId)}`,
+    );
+    const ids = found.filter((id) => !told.has(id));
     while (ids.length > 0) {
       const part = ids.splice(0, toldAtOnce);
       const rows = await readRows(manager, table, (sql) => `${sql.isOneOf('id', part)} ORDER BY id`);
       changes.push(...(await tell(rows, true)));
+      for (const { id } of rows) told.add(id);
     }
   }
   return changes;

@@ -46,25 +46,19 @@ async function untilItWaitsFor(table: string): Promise<void> {
   while ((await admin.query(waiting, [table])).rows.length === 0) await sleep(25);
 }
 
-/** As a restoration does, which gives up if somebody keeps the row. */
+/** As a restoration does. */
 async function restore(id: string): Promise<void> {
   const { rows } = await admin.query<{ name: string }>(
     `SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'attachments'`,
   );
   const columns = rows.map(({ name }) => `"${name}"`).join(', ');
-  await admin.query("SET LOCAL lock_timeout = '300ms'");
-  try {
-    await admin.query('SELECT 1 FROM trashed_attachments WHERE id = $1 FOR UPDATE', [id]);
-    await admin.query(
-      `INSERT INTO attachments (${columns}) SELECT ${columns} FROM trashed_attachments WHERE id = $1`,
-      [id],
-    );
-    await admin.query('DELETE FROM trashed_attachments WHERE id = $1', [id]);
-    await admin.query('COMMIT');
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError && error.code === '55P03')) throw error;
-    await admin.query('ROLLBACK');
-  }
+  await admin.query('SELECT 1 FROM trashed_attachments WHERE id = $1 FOR UPDATE', [id]);
+  await admin.query(
+    `INSERT INTO attachments (${columns}) SELECT ${columns} FROM trashed_attachments WHERE id = $1`,
+    [id],
+  );
+  await admin.query('DELETE FROM trashed_attachments WHERE id = $1', [id]);
+  await admin.query('COMMIT');
 }
 
 test('a verdict is told of an attachment that leaves the trash meanwhile', async () => {
