@@ -7,7 +7,7 @@ import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
-import { type Change, type Changes, describeChanges } from '../model/changes.js';
+import type { Change, Changes } from '../model/changes.js';
 import { checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import { idAt, newId } from '../new-id.js';
 import { type Policy, recheckPolicy } from '../policies/check-policy.js';
@@ -125,17 +125,22 @@ async function copyFields(
   for (const [index, field] of operation.isOver ? [] : left.entries()) {
     const links = counts.ofField.get(field.id) ?? 0;
     if (count > 0 && count + links > maxAtOnce)
-      return { left: left.slice(index), changed: await describe(manager, viewer, copies) };
+      return { left: left.slice(index), changed: await describe(deps, manager, viewer, copies) };
     count += links;
     if (links > 0) copies.push(...(await copyField(deps, manager, viewer, { to, field, operation })));
   }
   await endSteps(manager, viewer, asked);
-  return { left: [], changed: await describe(manager, viewer, copies) };
+  return { left: [], changed: await describe(deps, manager, viewer, copies) };
 }
 
 /** The changes of copies, by what they belong to now. */
-async function describe(manager: EntityManager, viewer: Viewer, ids: readonly string[]): Promise<Change[]> {
-  return describeChanges(manager, await readOwners(manager, viewer, ids));
+async function describe(
+  { changes }: Pick<CopyRecordDependencies, 'changes'>,
+  manager: EntityManager,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<Change[]> {
+  return changes.describe(manager, await readOwners(manager, viewer, ids));
 }
 
 interface FieldCopy {

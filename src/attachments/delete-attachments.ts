@@ -5,7 +5,7 @@ import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
-import { type Change, type Changes, describeChanges } from '../model/changes.js';
+import type { Change, Changes } from '../model/changes.js';
 import { checkRecord, type RecordRef } from '../model/record.js';
 import {
   findAnywhere,
@@ -85,7 +85,7 @@ export interface Discarded extends Omit<Deletion, 'stored'> {
  * the keys of bytes that are to be removed, after it.
  */
 async function discard(
-  deps: DeleteRowsDependencies & Pick<DeleteAttachmentDependencies, 'clock' | 'trashMs'>,
+  deps: DeleteRowsDependencies & Pick<DeleteAttachmentDependencies, 'changes' | 'clock' | 'trashMs'>,
   manager: EntityManager,
   viewer: Viewer,
   stored: readonly StoredAttachment[],
@@ -93,7 +93,7 @@ async function discard(
 ): Promise<Discarded> {
   const at = deps.clock();
   const attachments = stored.map(({ attachment }) => attachment);
-  const changed = await describeChanges(manager, attachments);
+  const changed = await deps.changes.describe(manager, attachments);
   if (permanently || deps.trashMs === 0) {
     await recordDeletions(manager, viewer, stored, at);
     return { documentKeys: await deleteRows(deps, manager, stored, at), changed, at, expiresAt: null };
@@ -145,7 +145,7 @@ export async function deleteRecordAttachments(
  * have left.
  */
 async function emptyFields(
-  { clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
+  { changes, clock, unlinkedRetentionMs }: DeleteRecordAttachmentsDependencies,
   manager: EntityManager,
   viewer: Viewer,
   record: RecordRef,
@@ -174,7 +174,7 @@ async function emptyFields(
     });
     const unlinked = await readAttachments(manager, viewer, attachmentIds);
     const rows = unlinked.map(({ attachment }) => attachment);
-    changed.push(...(await describeChanges(manager, rows, [record])));
+    changed.push(...(await changes.describe(manager, rows, [record])));
   }
   return { changed, left };
 }

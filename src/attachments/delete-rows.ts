@@ -15,7 +15,7 @@ import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/link-attachments.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import {
   notFound,
   readTrashed,
@@ -232,7 +232,7 @@ export async function restoreAttachment(
       throw notFound(['input', 'attachmentId']);
     const restoration = { action: 'ATTACHMENT_RESTORED', subjectId: attachmentId, at: now } as const;
     await recordEvent(manager, viewer, { ...restoration, details: { deletedAt } });
-    return { attachment, blob: found.blob, changed: await describeChanges(manager, [attachment]) };
+    return { attachment, blob: found.blob, changed: await deps.changes.describe(manager, [attachment]) };
   });
   deps.changes.publish(changed);
   return restored;

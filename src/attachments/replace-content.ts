@@ -9,7 +9,7 @@ import { type AttachmentError, fault } from '../errors.js';
 import { measureUpload } from '../intake/hash-content.js';
 import { assertStillStored, type Intake } from '../intake/intake.js';
 import { assertFinished } from '../intake/upload-target.js';
-import { type Change, describeChanges } from '../model/changes.js';
+import type { Change } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import {
   addVersion,
@@ -142,7 +142,7 @@ async function replaceOnce(
   await replace(deps, manager, viewer, { ...replacement, stored });
   await endSteps(manager, viewer, asked);
   const replaced = await readBack(manager, viewer, stored, id);
-  const changed = await describeChanges(manager, [replaced.stored.attachment]);
+  const changed = await deps.changes.describe(manager, [replaced.stored.attachment]);
   return { ...replaced, changed, isNew: true };
 }
 

@@ -15,7 +15,7 @@ import { AttachmentError, Faults } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import {
   checkExtension,
@@ -96,7 +96,7 @@ export async function updateAttachment(
     const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
     const details = describeUpdate({ fileName, description, metadata }, before, wordsOf(attachment));
     await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
-    return { ...stored, attachment, changed: await describeChanges(manager, [attachment]) };
+    return { ...stored, attachment, changed: await deps.changes.describe(manager, [attachment]) };
   });
   deps.changes.publish(changed);
   return updated;

@@ -118,16 +118,20 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
 
   #note(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (this.#concerns(change)) this.#changed.add(change.attachmentId);
+      if (change.organizationId !== this.#viewer.organizationId) continue;
+      const isConcerned = this.#concerns(change);
+      if (isConcerned) this.#changed.add(change.attachmentId);
+      // It was made before this watch began, and is told of now.
+      else if (isConcerned === null) this.#hasGap = true;
     }
-    if (this.#changed.size > 0) this.#wake();
+    if (this.#changed.size > 0 || this.#hasGap) this.#wake();
   }
 
-  #concerns({ organizationId, attachmentId, records }: Change): boolean {
-    if (organizationId !== this.#viewer.organizationId) return false;
+  /** Null where the change does not say. */
+  #concerns({ attachmentId, records }: Change): boolean | null {
     if ('attachmentId' in this.#target) return attachmentId === this.#target.attachmentId;
     const { type, id } = this.#target.record;
-    return records.some((record) => record.type === type && record.id === id);
+    return records?.some((record) => record.type === type && record.id === id) ?? null;
   }
 }
 

@@ -19,7 +19,7 @@ import { lockRows } from '../database/row-locks.js';
 import { at, before, IsNull, MoreThan, Not } from '../database/typeorm.js';
 import { forgetSweptKeys } from '../intake/intake.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import { forgetShareLinks } from '../sharing/share-links.js';
 import { type SweepStorageDependencies, sweepDeadIntakes, sweepStorage } from './sweep-storage.js';
@@ -149,7 +149,7 @@ async function purgeTogether(deps: PurgeExpiredDependencies, { table, ids, now }
     const expired = found.filter(({ attachment: { expiresAt } }) => expiresAt !== null && expiresAt < now);
     if (expired.length === 0) return [];
     const attachments = expired.map(({ attachment }) => attachment);
-    const changes = await describeChanges(manager, attachments);
+    const changes = await deps.changes.describe(manager, attachments);
     await recordDeletions(manager, null, expired, now);
     await deleteRows(deps, manager, expired, now);
     return changes;

@@ -12,7 +12,7 @@ import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-
 import { insertRow } from '../database/insert-row.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
 import { findUnowned, isAnythingLeft, type Principal } from './erasure-survey.js';
@@ -21,7 +21,7 @@ import { rename } from './rename-principal.js';
 export interface ErasePrincipalDependencies {
   database: Database;
   clock: () => Date;
-  changes: Pick<Changes, 'publish'>;
+  changes: Pick<Changes, 'describe' | 'publish'>;
   webhooks: Pick<VerdictWebhooks, 'forget'>;
   /** Called after the commit. */
   onKeyRevoked(keyId: string): void;
@@ -192,7 +192,7 @@ async function deleteSome(
     unowned.has(attachment.id),
   );
   if (stored.length === 0) return [];
-  const changes = await describeChanges(
+  const changes = await deps.changes.describe(
     manager,
     stored.map(({ attachment }) => attachment),
   );

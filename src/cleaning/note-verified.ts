@@ -1,16 +1,12 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvents } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
-import {
-  AttachmentRow,
-  AttachmentVersionRow,
-  TrashedAttachmentRow,
-} from '../database/entities/attachment.js';
+import { type AttachmentRow, AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { type Change, type Changes, describeChanges } from '../model/changes.js';
-import { type AttachmentTable, readStoredAmong, tableName } from '../model/stored-attachment.js';
+import { attachmentsOver } from '../model/attachments-over.js';
+import type { Change, Changes } from '../model/changes.js';
 import type { VerifiedBlob } from './verify-blobs.js';
 
 /** `damaged` and `missing`: also if that was known. `repaired`: it was known to be one of these. */
@@ -19,7 +15,7 @@ export type Finding = 'whole' | 'damaged' | 'missing' | 'repaired';
 export interface NoteVerifiedDependencies {
   database: Pick<Database, 'writeInBackground'>;
   clock: () => Date;
-  changes: Pick<Changes, 'publish'>;
+  changes: Pick<Changes, 'describe' | 'publish'>;
   /** Told after the commit, of every blob that has been read. */
   onVerified?(finding: Finding, verified: VerifiedBlob): void;
 }
@@ -54,7 +50,7 @@ export class VerifiedNotes {
     if (found.length === 0) return;
     const { database, clock, changes, onVerified } = this.#deps;
     const now = clock();
-    const told = await database.writeInBackground((manager) => note(manager, found, now));
+    const told = await database.writeInBackground((manager) => note(changes, manager, found, now));
     changes.publish(told.changes);
     for (const verified of found) {
       const isRepaired = told.repaired.has(verified.blob.id);
@@ -71,7 +67,14 @@ interface Noted {
 
 const idsOf = (found: readonly VerifiedBlob[]) => found.map(({ blob }) => blob.id);
 
-async function note(manager: EntityManager, found: readonly VerifiedBlob[], now: Date): Promise<Noted> {
+type Describing = Pick<Changes, 'describe'>;
+
+async function note(
+  changes: Describing,
+  manager: EntityManager,
+  found: readonly VerifiedBlob[],
+  now: Date,
+): Promise<Noted> {
   const isPlain = found.every(({ blob, fault }) => fault === null && blob.damagedAt === null);
   if (isPlain) {
     await noteWhole(manager, idsOf(found), now);
@@ -88,11 +91,11 @@ async function note(manager: EntityManager, found: readonly VerifiedBlob[], now:
   await noteRepair(manager, idsOf(repaired));
   await noteWhole(manager, idsOf(found.filter(({ fault }) => fault === null)), now);
   const isNew = faulty.filter(({ blob }) => wasDamaged.get(blob.id) === false);
-  const changes = [
-    ...(await tellOf(manager, 'ATTACHMENT_DAMAGED', isNew, now)),
-    ...(await tellOf(manager, 'ATTACHMENT_REPAIRED', repaired, now)),
+  const told = [
+    ...(await tellOf(changes, manager, { action: 'ATTACHMENT_DAMAGED', found: isNew, at: now })),
+    ...(await tellOf(changes, manager, { action: 'ATTACHMENT_REPAIRED', found: repaired, at: now })),
   ];
-  return { changes, repaired: new Set(idsOf(repaired)) };
+  return { changes: told, repaired: new Set(idsOf(repaired)) };
 }
 
 /** One that another process has found damaged meanwhile stays so until it is read again. */
@@ -124,52 +127,51 @@ async function noteRepair(manager: EntityManager, ids: readonly string[]): Promi
   );
 }
 
-type Action = 'ATTACHMENT_DAMAGED' | 'ATTACHMENT_REPAIRED';
+interface Telling {
+  action: 'ATTACHMENT_DAMAGED' | 'ATTACHMENT_REPAIRED';
+  found: readonly VerifiedBlob[];
+  at: Date;
+}
 
 /** Records it for each attachment over the bytes, in use or in the trash, whether it has this content or has had it. */
 async function tellOf(
+  changes: Describing,
   manager: EntityManager,
-  action: Action,
-  found: readonly VerifiedBlob[],
-  at: Date,
+  { action, found, at }: Telling,
 ): Promise<Change[]> {
   if (found.length === 0) return [];
   const blobIds = idsOf(found);
   const reasons = new Map(found.map(({ blob, fault }) => [blob.id, fault?.reason]));
   const versions = await readRows(manager, AttachmentVersionRow, (sql) => sql.isOneOf('blob_id', blobIds));
-  const current = await attachmentsOf(manager, blobIds);
-  const known = new Set(current.map(({ id, blobId }) => `${id} ${blobId}`));
   // The first of those with the same content counts.
   const numbers = new Map(
     versions.toReversed().map((row) => [`${row.attachmentId} ${row.blobId}`, row.number]),
   );
-  const places = [
-    ...current.map(({ id, organizationId, blobId }) => ({ id, organizationId, blobId })),
-    ...versions
-      .filter(({ attachmentId, blobId }) => !known.has(`${attachmentId} ${blobId}`))
-      .map(({ attachmentId: id, organizationId, blobId }) => ({ id, organizationId, blobId })),
-  ];
-  const events = places.map(({ id: subjectId, organizationId, blobId }) => {
-    const version = numbers.get(`${subjectId} ${blobId}`);
-    const damage = reasons.get(blobId);
-    const details = { ...(damage && { damage }), ...(version && { version }) };
-    const isEmpty = Object.keys(details).length === 0;
-    return [
-      { organizationId, principal: null },
-      { action, details: isEmpty ? null : details, subjectId, at },
-    ] as const;
-  });
-  await recordEvents(manager, events);
-  return describeChanges(manager, current);
+  const told = new Set<string>();
+  const tell = async (places: readonly Place[]) => {
+    const events = places.map(({ id: subjectId, organizationId, blobId }) => {
+      told.add(`${subjectId} ${blobId}`);
+      const version = numbers.get(`${subjectId} ${blobId}`);
+      const damage = reasons.get(blobId);
+      const details = { ...(damage && { damage }), ...(version && { version }) };
+      const isEmpty = Object.keys(details).length === 0;
+      return [
+        { organizationId, principal: null },
+        { action, details: isEmpty ? null : details, subjectId, at },
+      ] as const;
+    });
+    await recordEvents(manager, events);
+  };
+  const described: Change[] = [];
+  for await (const attachments of attachmentsOver(manager, blobIds)) {
+    await tell(attachments);
+    described.push(...(await changes.describe(manager, attachments)));
+  }
+  const former = versions
+    .filter(({ attachmentId, blobId }) => !told.has(`${attachmentId} ${blobId}`))
+    .map(({ attachmentId: id, organizationId, blobId }) => ({ id, organizationId, blobId }));
+  await tell(former);
+  return described;
 }
 
-async function attachmentsOf(manager: EntityManager, blobIds: readonly string[]): Promise<AttachmentRow[]> {
-  const read = (table: AttachmentTable) =>
-    readStoredAmong(
-      manager,
-      (sql) => `SELECT a.id FROM ${tableName(table)} a WHERE ${sql.isOneOf('a.blob_id', blobIds)}`,
-      table,
-    );
-  const found = [...(await read(AttachmentRow)), ...(await read(TrashedAttachmentRow))];
-  return found.map(({ attachment }) => attachment);
-}
+type Place = Pick<AttachmentRow, 'id' | 'organizationId' | 'blobId'>;

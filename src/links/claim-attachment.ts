@@ -7,7 +7,7 @@ import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/reco
 import { changeRows, readJoined } from '../database/read-rows.js';
 import { IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import { checkName, checkRecord, isSameRecord, type RecordRef } from '../model/record.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Policy } from '../policies/check-policy.js';
@@ -56,7 +56,7 @@ export async function claimAttachment(
     const after = await findAttachment(manager, viewer, attachmentId);
     if (!after) throw notFound(['input', 'attachmentId']);
     if (policy && !alreadyClaimed) await assertAccepted(manager, viewer, policy, after.attachment);
-    const changed = alreadyClaimed ? [] : await describeChanges(manager, [after.attachment]);
+    const changed = alreadyClaimed ? [] : await changes.describe(manager, [after.attachment]);
     return { ...after, alreadyClaimed, changed };
   });
   changes.publish(changed);
@@ -124,7 +124,7 @@ export async function transferAttachment(
     const stored = await findAttachment(manager, viewer, transfer.attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     await assertAccepted(manager, viewer, policy, stored.attachment);
-    return { stored, changed: await describeChanges(manager, [stored.attachment], [transfer.from]) };
+    return { stored, changed: await changes.describe(manager, [stored.attachment], [transfer.from]) };
   });
   changes.publish(changed);
   return stored;

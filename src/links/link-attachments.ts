@@ -7,7 +7,7 @@ import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { compareTexts } from '../database/page.js';
 import { readRows } from '../database/read-rows.js';
 import { errorTable, Faults } from '../errors.js';
-import { type Changes, describeChanges } from '../model/changes.js';
+import type { Changes } from '../model/changes.js';
 import { checkName, checkRecord, type RecordRef } from '../model/record.js';
 import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Policy } from '../policies/check-policy.js';
@@ -78,7 +78,7 @@ export async function linkAttachments(
     const others = [...unlinked, ...next].filter((id) => !known.has(id));
     const concerned = [...added, ...(await readAttachments(manager, viewer, others))];
     const moved = inOrder([...unlinked, ...placed], concerned).map(({ attachment }) => attachment);
-    const changed = await describeChanges(manager, moved, [input.record]);
+    const changed = await changes.describe(manager, moved, [input.record]);
     const links = inOrder(next, concerned).map((stored, position) => ({ position, stored }));
     return { field, links, unlinked: inOrder(unlinked, concerned), changed };
   });

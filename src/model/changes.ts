@@ -7,8 +7,8 @@ import type { RecordRef } from './record.js';
 export interface Change {
   organizationId: string;
   attachmentId: string;
-  /** All that it belongs to, and those that it has just left. */
-  records: readonly RecordRef[];
+  /** All that it belongs to, and those that it has just left; null where nobody listened who would ask for them. */
+  records: readonly RecordRef[] | null;
 }
 
 export type ChangeListener = (changes: readonly Change[]) => void;
@@ -20,13 +20,26 @@ export type ChangeListener = (changes: readonly Change[]) => void;
 export class Changes {
   readonly #listeners = new Set<ChangeListener>();
   readonly #gapListeners = new Set<() => void>();
-  #relay: ChangeListener = () => {};
+  #relay: ChangeListener | null = null;
+
+  /**
+   * The changes to publish after the commit of the caller's transaction. Each names every record that owns or links to
+   * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first.
+   */
+  async describe(
+    manager: EntityManager,
+    attachments: readonly Described[],
+    left: readonly RecordRef[] = [],
+  ): Promise<Change[]> {
+    const isHeard = this.#listeners.size > 0 || this.#relay !== null;
+    return isHeard ? describeChanges(manager, attachments, left) : attachments.map(withoutRecords);
+  }
 
   /** To be called after the commit. */
   publish(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     this.deliver(changes);
-    this.#relay(changes);
+    this.#relay?.(changes);
   }
 
   /** Tells listeners here of what has been published elsewhere. */
@@ -70,14 +83,18 @@ function tellInRounds<Listener>(listeners: ReadonlySet<Listener>, tell: (listene
   tellSome();
 }
 
-/**
- * The changes to publish after the commit of the caller's transaction. Each names every record that owns or links to
- * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first.
- */
-export async function describeChanges(
+type Described = Pick<AttachmentRow, 'id' | 'organizationId' | 'recordType' | 'recordId'>;
+
+const withoutRecords = ({ id: attachmentId, organizationId }: Described): Change => ({
+  organizationId,
+  attachmentId,
+  records: null,
+});
+
+async function describeChanges(
   manager: EntityManager,
-  attachments: readonly Pick<AttachmentRow, 'id' | 'organizationId' | 'recordType' | 'recordId'>[],
-  left: readonly RecordRef[] = [],
+  attachments: readonly Described[],
+  left: readonly RecordRef[],
 ): Promise<Change[]> {
   const links = await readPlaces(
     manager,

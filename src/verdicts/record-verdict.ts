@@ -2,17 +2,14 @@ import type { EntityManager } from 'typeorm';
 import { type AuditEvent, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import {
-  AttachmentRow,
-  AttachmentVersionRow,
-  TrashedAttachmentRow,
-} from '../database/entities/attachment.js';
+import { type AttachmentRow, AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
-import { type Change, type Changes, describeChanges } from '../model/changes.js';
-import { findIds, type StoredAttachment, tableName } from '../model/stored-attachment.js';
+import { attachmentsOver } from '../model/attachments-over.js';
+import type { Change, Changes } from '../model/changes.js';
+import type { StoredAttachment } from '../model/stored-attachment.js';
 import { countVersion, lockAttachment, trimVersions, withContent } from '../model/versions.js';
 
 export interface RecordVerdictDependencies {
@@ -54,12 +51,7 @@ export async function recordVerdict(
 
 /** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
 export async function writeVerdict(
-  {
-    clock,
-    webhooks,
-    unlinkedRetentionMs,
-    maxVersions,
-  }: Omit<RecordVerdictDependencies, 'database' | 'changes'>,
+  { clock, webhooks, unlinkedRetentionMs, maxVersions, changes }: Omit<RecordVerdictDependencies, 'database'>,
   manager: EntityManager,
   change: VerdictChange,
 ): Promise<Change[] | null> {
@@ -86,42 +78,22 @@ export async function writeVerdict(
   const others = await judgeVersions(manager, blob, { now, maxVersions });
   const tell: Tell = async (attachments, areCurrent) => {
     // Before rejected ones leave their fields, so that those records are told too.
-    const changes = await describeChanges(manager, attachments);
+    const described = await changes.describe(manager, attachments);
     await recordVerdictEvents(manager, attachments, change, now);
     for (const attachment of areCurrent && rejection ? attachments : [])
       await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });
     for (const attachment of isFinal(to) ? attachments : [])
       await webhooks.announce(manager, { attachment, blob, rejection }, now);
-    return changes;
+    return described;
   };
-  return [...(await tellOfAllOver(manager, blobId, tell)), ...(await tell(others, false))];
+  const told: Change[] = [];
+  for await (const attachments of attachmentsOver(manager, [blobId]))
+    told.push(...(await tell(attachments, true)));
+  return [...told, ...(await tell(others, false))];
 }
 
 /** Tells of the verdict of these attachments, which is that of their current content if `areCurrent`, and else of another. */
 type Tell = (attachments: readonly AttachmentRow[], areCurrent: boolean) => Promise<Change[]>;
-
-/** Attachments whose rows are in memory together. A file can have thousands of copies, each with a description of its own. */
-const toldAtOnce = 128;
-
-/** The trash comes first: one that is restored meanwhile may be found in both tables, and never in none. */
-async function tellOfAllOver(manager: EntityManager, blobId: string, tell: Tell): Promise<Change[]> {
-  const changes: Change[] = [];
-  const told = new Set<string>();
-  for (const table of [TrashedAttachmentRow, AttachmentRow]) {
-    const found = await findIds(
-      manager,
-      (sql) => `SELECT id FROM ${tableName(table)} WHERE blob_id = ${sql.add(blobId)}`,
-    );
-    const ids = found.filter((id) => !told.has(id));
-    while (ids.length > 0) {
-      const part = ids.splice(0, toldAtOnce);
-      const rows = await readRows(manager, table, (sql) => `${sql.isOneOf('id', part)} ORDER BY id`);
-      changes.push(...(await tell(rows, true)));
-      for (const { id } of rows) told.add(id);
-    }
-  }
-  return changes;
-}
 
 /** One event for each attachment over the bytes: copies share the verdict. */
 async function recordVerdictEvents(

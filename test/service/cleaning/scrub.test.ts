@@ -22,7 +22,11 @@ let files: Storage;
 let database: Database;
 let service: TestService;
 
-const env = () => ({ DATA_DIR: dataDirectory, BOOTSTRAP_API_KEY: service?.key ?? `cck_${'k'.repeat(40)}` });
+const env = () => ({
+  DATA_DIR: dataDirectory,
+  TRASH_DAYS: '90',
+  BOOTSTRAP_API_KEY: service?.key ?? `cck_${'k'.repeat(40)}`,
+});
 const parts = () => ({ clock: () => new Date(now), storage: files });
 beforeAll(async () => {
   dataDirectory = await makeTemporaryDirectory();
@@ -252,6 +256,32 @@ test('an earlier content that is damaged leaves the current one as it is', async
   });
   expect(await (await service.client.download(url)).text()).toBe('new');
   expect(await eventsOf(id)).toMatchObject([{ action: 'ATTACHMENT_DAMAGED', details: { version: 1 } }]);
+  await restore(documentKey, large);
+  await scrubAfter(3_700_000, 1);
+});
+
+const copiesOf = (attachmentId: string, count: number) => {
+  const mutation = `mutation ($input: CopyAttachmentInput!) { copyAttachment(input: $input) { attachment { id } } }`;
+  const copies = Array.from({ length: count }, async () => {
+    const { copyAttachment } = await service.client.ask<{ copyAttachment: { attachment: { id: string } } }>(
+      mutation,
+      { input: { attachmentId } },
+    );
+    return copyAttachment.attachment.id;
+  });
+  return Promise.all(copies);
+};
+
+test('damage is told of each copy, of more than are read at once, and of those in the trash', async () => {
+  const { id, documentKey } = await service.client.upload({ content: large, name: 'a.bin' });
+  const copies = await copiesOf(id, 150);
+  const deletion =
+    'mutation ($input: DeleteAttachmentInput!) { deleteAttachment(input: $input) { __typename } }';
+  await service.client.ask(deletion, { input: { attachmentId: copies[0] } });
+  await replace(documentKey, flip(large));
+  await scrubAfter(day, await countBlobs());
+  const told = await Promise.all([id, ...copies].map(async (each) => (await eventsOf(each)).length));
+  expect(told).toEqual(Array(151).fill(1));
   await restore(documentKey, large);
   await scrubAfter(3_700_000, 1);
 });
