@@ -17,7 +17,7 @@ import type { StoredAttachment } from '../model/stored-attachment.js';
 import type { GraphqlContext } from './context.js';
 import { type Attachment, toAttachment } from './types/attachment.js';
 import { type ConnectionOf, connect } from './types/connection.js';
-import { type AttachmentLink, type RecordField, toAttachmentLink } from './types/record.js';
+import { type AttachmentLink, type KnownField, type RecordField, toAttachmentLink } from './types/record.js';
 
 /** One page of the attachments that the viewer may see. */
 export function connectAttachments(
@@ -117,12 +117,14 @@ export async function readLinks(field: RecordField, context: GraphqlContext): Pr
     .filter(({ state }) => state !== 'REJECTED');
 }
 
-/** Those of the attachments that have been rejected, in this order. A rejected attachment has left every field. */
+/** Those of the attachments that have been rejected, in this order. Which of them the field holds may be known. */
 export async function readRejected(
   attachmentIds: readonly string[],
+  { linked = [] }: KnownField,
   { loaders }: GraphqlContext,
 ): Promise<StoredAttachment[]> {
-  const stored = await Promise.all(attachmentIds.map((id) => loaders.attachment.load(id)));
+  const known = new Map(linked.map(({ stored }) => [stored.attachment.id, stored]));
+  const stored = await Promise.all(attachmentIds.map((id) => known.get(id) ?? loaders.attachment.load(id)));
   return stored.flatMap((one) => (one?.blob.verdict === 'REJECTED' ? one : []));
 }
 

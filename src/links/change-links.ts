@@ -1,13 +1,12 @@
 import type { EntityManager } from 'typeorm';
 import { type AuditAction, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { insertRow, insertRows } from '../database/insert-row.js';
+import { LinkRow, type RecordFieldRow } from '../database/entities/record-field.js';
+import { insertRows } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
-import { newId } from '../new-id.js';
 import type { Policy } from '../policies/check-policy.js';
 import {
   claimForRecord,
@@ -16,7 +15,7 @@ import {
   recheckContents,
   shareWithRecord,
 } from './claim-for-record.js';
-import { readFields, readLinksOfFields } from './read-fields.js';
+import { countChange, readLinksOfFields, uncountChange } from './read-fields.js';
 
 /** Attachments that one field can hold, whatever its policy says. */
 export const maxLinks = 1_000;
@@ -63,23 +62,27 @@ export async function changeLinks(
   viewer: Viewer,
   change: LinkChange,
 ): Promise<ChangedLinks> {
-  const field = await lockField(manager, viewer, change.record, change.field);
-  assertVersion(field, change.expectedVersion);
-  const current = await readLinksOfFields(manager, [field.id]);
+  const field = await countChange(manager, viewer, change.record, change.field);
+  const before = { ...field, version: field.version - 1 };
+  assertVersion(before, change.expectedVersion);
+  // One that was never changed has none.
+  const current = before.version === 0 ? [] : await readLinksOfFields(manager, [field.id]);
   const plan = planLinks(
     change.mode,
     current.map(({ attachmentId }) => attachmentId),
     change.attachmentIds,
   );
   if (change.arrange) plan.next = change.arrange(plan.next);
-  if (!plan.changes) return { field, unlinked: [], placed: [], next: plan.next, added: [] };
+  if (!plan.changes) {
+    await uncountChange(manager, field);
+    return { field: before, unlinked: [], placed: [], next: plan.next, added: [] };
+  }
   const added = plan.added.length > 0 ? await addLinks(manager, viewer, change, plan) : [];
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
   if (!change.isUnrecorded) await recordLinks(manager, viewer, change, plan);
-  const bumped = await bumpVersion(manager, field);
-  return { field: bumped, unlinked: plan.removed, placed, next: plan.next, added };
+  return { field, unlinked: plan.removed, placed, next: plan.next, added };
 }
 
 async function recordLinks(
@@ -178,34 +181,11 @@ async function startRetention(
   );
 }
 
-/** The field's row, made at need and kept from everybody else until the transaction ends. */
-async function lockField(
-  manager: EntityManager,
-  viewer: Viewer,
-  record: RecordRef,
-  name: string,
-): Promise<RecordFieldRow> {
-  const key = { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id, name };
-  await insertRow(manager, RecordFieldRow, { id: newId(), ...key, version: 0 }, { orIgnore: true });
-  // An update that changes nothing takes the row's lock on every engine; reading alone would not.
-  await manager.update(RecordFieldRow, key, { version: () => 'version' });
-  const [field] = await readFields(manager, viewer, [{ record, name }]);
-  if (!field) throw new Error('The field has just been made.');
-  return field;
-}
-
 /** Throws VERSION_CONFLICT unless the field is at the version that the caller has seen. */
 function assertVersion(field: RecordFieldRow, expected: number | null): void {
   if (expected === null || expected === field.version) return;
   const msg = `The field is at version ${field.version}, not ${expected}.`;
   throw fault('version_conflict', ['input', 'expectedVersion'], msg);
-}
-
-/** Counts one change of the field's links. */
-async function bumpVersion(manager: EntityManager, field: RecordFieldRow): Promise<RecordFieldRow> {
-  const { id, organizationId } = field;
-  await manager.update(RecordFieldRow, { id, organizationId }, { version: () => 'version + 1' });
-  return { ...field, version: field.version + 1 };
 }
 
 export type LinkMode = 'REPLACE' | 'ADD' | 'REMOVE';

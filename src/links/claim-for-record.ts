@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { changeRows, type Parameters } from '../database/read-rows.js';
+import { hasRowLocks } from '../database/row-locks.js';
 import { errorTable, Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { findAttachment, notFound, readAttachments } from '../model/stored-attachment.js';
@@ -29,10 +30,12 @@ export const isRecords = (sql: Parameters, { type, id }: RecordRef): string =>
  * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
  */
 export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  const updated = await updateAll(manager, viewer, taking, (sql) => ({
-    set: owned(sql, taking),
-    where: `((record_id IS NULL AND ${isOwn(sql, viewer)}) OR ${isRecords(sql, taking.record)})`,
-  }));
+  const updated = await updateAll(manager, viewer, taking, {
+    set: (sql) => owned(sql, taking),
+    where: (sql) => `((record_id IS NULL AND ${isOwn(sql, viewer)}) OR ${isRecords(sql, taking.record)})`,
+    isSet: (sql) =>
+      `${isRecords(sql, taking.record)} AND shared AND expires_at IS NULL AND claimed_at IS NOT NULL`,
+  });
   if (updated) return;
   await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
 }
@@ -48,10 +51,10 @@ export async function claimOne(
 ): Promise<boolean> {
   const one = { ...taking, ids: [attachmentId] };
   // If two claims come at once, the second waits here and then finds an owner.
-  const isNew = await updateAll(manager, viewer, one, (sql) => ({
-    set: owned(sql, one),
-    where: `record_id IS NULL AND ${isOwn(sql, viewer)}`,
-  }));
+  const isNew = await updateAll(manager, viewer, one, {
+    set: (sql) => owned(sql, one),
+    where: (sql) => `record_id IS NULL AND ${isOwn(sql, viewer)}`,
+  });
   if (!isNew) await refuse(manager, viewer, one, () => false);
   return isNew;
 }
@@ -61,10 +64,13 @@ export async function claimOne(
  * already shared, unless another record owns them.
  */
 export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
-  const updated = await updateAll(manager, viewer, taking, (sql) => ({
-    set: shared(sql, taking),
-    where: `((record_id IS NULL AND (${isOwn(sql, viewer)} OR shared)) OR ${isRecords(sql, taking.record)})`,
-  }));
+  const updated = await updateAll(manager, viewer, taking, {
+    set: (sql) => shared(sql, taking),
+    where: (sql) =>
+      `((record_id IS NULL AND (${isOwn(sql, viewer)} OR shared)) OR ${isRecords(sql, taking.record)})`,
+    isSet: (sql) =>
+      `(record_id IS NULL OR ${isRecords(sql, taking.record)}) AND shared AND expires_at IS NULL`,
+  });
   if (!updated) await refuse(manager, viewer, taking, () => true);
 }
 
@@ -78,11 +84,11 @@ export async function handOver(
   { attachmentId, from, to, now }: { attachmentId: string; from: RecordRef; to: RecordRef; now: Date },
 ): Promise<void> {
   const taking = { record: to, ids: [attachmentId], now, locOf: () => ['input', 'attachmentId'] };
-  const isDone = await updateAll(manager, viewer, taking, (sql) => ({
-    set: `record_type = ${sql.add(to.type)}, record_id = ${sql.add(to.id)}, ${shared(sql, taking)},
+  const isDone = await updateAll(manager, viewer, taking, {
+    set: (sql) => `record_type = ${sql.add(to.type)}, record_id = ${sql.add(to.id)}, ${shared(sql, taking)},
       claimed_at = ${sql.add(now.getTime())}`,
-    where: isRecords(sql, from),
-  }));
+    where: (sql) => isRecords(sql, from),
+  });
   if (isDone) return;
   const stored = await findAttachment(manager, viewer, attachmentId);
   if (!stored) throw notFound(['input', 'attachmentId']);
@@ -101,20 +107,46 @@ const owned = (sql: Parameters, taking: Taking): string =>
   `record_type = ${sql.add(taking.record.type)}, record_id = ${sql.add(taking.record.id)}, ${shared(sql, taking)},
     claimed_at = COALESCE(claimed_at, ${sql.add(taking.now.getTime())})`;
 
-/** Returns whether all of them have been updated. */
+type Composed = (sql: Parameters) => string;
+
+interface Update {
+  set: Composed;
+  /** A condition: the attachment may be updated. */
+  where: Composed;
+  /** A condition, if there may be many: nothing but `updated_at` would change. */
+  isSet?: Composed;
+}
+
+/** For so many it pays to keep those apart of which only `updated_at` changes. */
+const manyIds = 16;
+
+/**
+ * Returns whether all of them have been updated. SQLite writes every index anew whose columns a statement sets, also to what they
+ * have; PostgreSQL does not.
+ */
 async function updateAll(
   manager: EntityManager,
   { organizationId }: Viewer,
-  { ids }: Taking,
-  compose: (sql: Parameters) => { set: string; where: string },
+  { ids, now }: Taking,
+  { set, where, isSet }: Update,
 ): Promise<boolean> {
   if (ids.length === 0) return true;
-  const affected = await changeRows(manager, (sql) => {
-    const { set, where } = compose(sql);
-    return `UPDATE attachments SET ${set}
-      WHERE ${sql.isOneOf('id', ids)} AND organization_id = ${sql.add(organizationId)} AND ${where}`;
-  });
-  return affected === ids.length;
+  const update = (values: Composed, condition: Composed) =>
+    changeRows(
+      manager,
+      (sql) => `UPDATE attachments SET ${values(sql)}
+        WHERE ${sql.isOneOf('id', ids)} AND organization_id = ${sql.add(organizationId)} AND ${condition(sql)}`,
+    );
+  if (!isSet || ids.length < manyIds || hasRowLocks(manager))
+    return (await update(set, where)) === ids.length;
+  // As one value: by its parts SQLite would walk all that the record has.
+  const touched = await update(
+    (sql) => `updated_at = ${sql.add(now.getTime())}`,
+    (sql) => `(${isSet(sql)}) IS TRUE`,
+  );
+  if (touched === ids.length) return true;
+  const changed = await update(set, (sql) => `${where(sql)} AND (${isSet(sql)}) IS NOT TRUE`);
+  return touched + changed === ids.length;
 }
 
 /**

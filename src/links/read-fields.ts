@@ -4,8 +4,9 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
-import { Parameters, readJoined, readRows } from '../database/read-rows.js';
+import { changeRows, Parameters, readJoined, readRows } from '../database/read-rows.js';
 import type { RecordRef } from '../model/record.js';
+import { newId } from '../new-id.js';
 
 export interface FieldKey {
   record: RecordRef;
@@ -25,6 +26,42 @@ export async function readFields(
     RecordFieldRow,
     (sql) => `organization_id = ${sql.add(organizationId)}
       AND ${sql.areOneOf(['record_type', 'record_id', 'name'], rows)}`,
+  );
+}
+
+/**
+ * Counts one change of the field's links, which is about to be made, and makes the field at need: nobody else changes them until the
+ * transaction ends. Returns the row as it is then.
+ */
+export async function countChange(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  { type: recordType, id: recordId }: RecordRef,
+  name: string,
+): Promise<RecordFieldRow> {
+  const sql = new Parameters(manager);
+  const places = [newId(), organizationId, recordType, recordId, name, 1].map((value) => sql.add(value));
+  // TypeORM hands over no rows of a statement on SQLite that begins with INSERT; this one begins with a space.
+  const [counted] = await manager.query<Pick<RecordFieldRow, 'id' | 'version'>[]>(
+    ` INSERT INTO record_fields (id, organization_id, record_type, record_id, name, version)
+      VALUES (${places.join(', ')})
+      ON CONFLICT (organization_id, record_type, record_id, name) DO UPDATE SET version = record_fields.version + 1
+      RETURNING id, version`,
+    sql.values,
+  );
+  if (!counted) throw new Error('A field has neither been made nor found.');
+  return { ...counted, organizationId, recordType, recordId, name };
+}
+
+/** Takes the count back, as nothing is to be changed. */
+export async function uncountChange(
+  manager: EntityManager,
+  { id, organizationId }: RecordFieldRow,
+): Promise<void> {
+  await changeRows(
+    manager,
+    (sql) => `UPDATE record_fields SET version = version - 1
+      WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
   );
 }
 

@@ -139,7 +139,7 @@ export class Mutations {
     const known = await awaitVerdicts(context, input, { row: linked.field, linked: linked.links });
     const field = toRecordField(input.record, input.field, known);
     const links = await readLinks(field, context);
-    const rejected = await readRejected(input.attachmentIds, context);
+    const rejected = await readRejected(input.attachmentIds, known, context);
     return {
       field,
       links,
