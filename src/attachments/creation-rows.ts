@@ -68,14 +68,14 @@ function toAttachment(
   now: Date,
 ): AttachmentRow {
   const { record, metadata, description, descriptionFormat } = input;
-  // With a field the link decides whether the record comes to own it.
-  const owner = input.field === null ? record : null;
+  // As a link would leave it.
+  const owner = examined.fieldPolicy?.sharing === 'SHARED' ? null : record;
   const { searchName, sortName } = nameForms(examined.fileName);
   return Object.assign(new AttachmentRow(), {
     id: newId(),
     organizationId: viewer.organizationId,
     blobId: blob.id,
-    shared: owner !== null,
+    shared: record !== null,
     fileName: examined.fileName,
     searchName,
     sortName,
@@ -92,7 +92,7 @@ function toAttachment(
     createdAt: now,
     updatedAt: now,
     claimedAt: owner ? now : null,
-    expiresAt: owner ? null : new Date(now.getTime() + gracePeriodMs),
+    expiresAt: record ? null : new Date(now.getTime() + gracePeriodMs),
   });
 }
 

@@ -80,10 +80,8 @@ export async function insertAttachment(
     await intake.reservation?.consume(manager);
     if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
     await ensureBlob(manager, intake, blob);
-    await insertRow(manager, AttachmentRow, attachment);
-    await insertRow(manager, AuditEventRow, rows.event);
-    await linkAtOnce(deps, manager, viewer, { input, examined, attachment, origin });
-    const made = await readBack(manager, viewer, { intake, input, attachment, blob });
+    await insertLinked(deps, manager, viewer, { input, examined, rows, origin, isFirst: isFirst(intake) });
+    const made = await readBack(manager, viewer, { intake, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
     await quota?.assertWithin(manager, { bytes: intake.used ? 0 : blob.size, attachments: 1 }, [
       'input',
@@ -112,9 +110,12 @@ export async function insertAttachment(
 /** Whether nothing happens but that its rows come to be there: no other row is read or changed. */
 function isPlain(input: CreationInput, intake: Intake): boolean {
   const { idempotencyKey, record, field, webhooks } = input;
-  const isFirst = !intake.used && !intake.fromUploadTarget;
-  return isFirst && idempotencyKey === null && (record === null || field === null) && webhooks.length === 0;
+  const isLinked = record !== null && field !== null;
+  return isFirst(intake) && idempotencyKey === null && !isLinked && webhooks.length === 0;
 }
+
+/** Whether nobody else can have an attachment of the same bytes. */
+const isFirst = (intake: Intake) => !intake.used && !intake.fromUploadTarget;
 
 /** Makes a plain creation, together with others, and has its bytes scanned where they have to be. */
 async function create(
@@ -146,16 +147,15 @@ async function create(
 }
 
 /**
- * Linking changes the attachment, and several can be made of the same bytes: then the rows are what counts, with the verdict
- * kept as it is, so that whoever gives another finds this attachment.
+ * Several attachments can be made of the same bytes: then the rows are what counts, with the verdict kept as it is, so that
+ * whoever gives another finds this attachment.
  */
 async function readBack(
   manager: EntityManager,
   viewer: Viewer,
-  { intake, input, attachment, blob }: StoredAttachment & { intake: Intake; input: CreationInput },
+  { intake, attachment, blob }: StoredAttachment & { intake: Intake },
 ): Promise<StoredAttachment> {
-  const isFirst = !intake.used && !intake.fromUploadTarget;
-  if (isFirst && (input.record === null || input.field === null)) return { attachment, blob };
+  if (isFirst(intake)) return { attachment, blob };
   const [found] = await readWithVerdictsKept(manager, viewer, [attachment.id]);
   const made = found ?? { attachment, blob };
   made.attachment.descriptionHtml = attachment.descriptionHtml ?? null;
@@ -212,21 +212,27 @@ async function recall(
   });
 }
 
-interface LinkedAtOnce {
+interface ToInsert {
   input: CreationInput;
   examined: Examined;
-  attachment: AttachmentRow;
+  rows: CreationRows;
   origin: Origin | undefined;
+  isFirst: boolean;
 }
 
-/** Appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */
-async function linkAtOnce(
+/** Inserts the attachment, and appends it to the input's field, if any. In an EXCLUSIVE field it is claimed thereby. */
+async function insertLinked(
   { unlinkedRetentionMs }: InsertAttachmentDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { input, examined, attachment, origin }: LinkedAtOnce,
+  { input: { record, field }, examined, rows: { attachment, event }, origin, isFirst }: ToInsert,
 ): Promise<void> {
-  const { record, field } = input;
+  const insert = async () => {
+    await insertRow(manager, AttachmentRow, attachment);
+    await insertRow(manager, AuditEventRow, event);
+  };
+  // Bytes that others may have used can have been rejected: their attachment is held against that, as any that is linked.
+  if (!isFirst || !record || field === null) await insert();
   if (!record || field === null) return;
   await changeLinks(manager, viewer, {
     record,
@@ -238,6 +244,7 @@ async function linkAtOnce(
     retentionMs: unlinkedRetentionMs,
     now: attachment.createdAt,
     locOf: () => ['input', 'field'],
+    ...(isFirst ? { made: { ids: new Set([attachment.id]), make: insert } } : {}),
     ...(origin ? { arrange: origin.order, isUnrecorded: true } : {}),
   });
 }

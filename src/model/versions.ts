@@ -32,6 +32,7 @@ export async function readVersions(
   { organizationId }: Pick<Viewer, 'organizationId'>,
   attachmentIds: readonly string[],
 ): Promise<StoredVersion[]> {
+  if (attachmentIds.length === 0) return [];
   const found = await readJoined(
     manager,
     { version: AttachmentVersionRow, blob: BlobRow },

@@ -96,3 +96,17 @@ test('an ADD of 100 takes no more statements than one of many, and few', async (
   // Its transaction on PostgreSQL keeps the verdicts and the versions, and begins by two trips.
   expect(all).toBeLessThanOrEqual(runsOnPostgres() ? 12 : 8);
 });
+
+test('a creation into a field changes no row that it has just made, and reads none again', async () => {
+  const { client } = service;
+  let fields = 0;
+  const count = await counter.fewest(() => {
+    fields += 1;
+    return client.upload(
+      { content: 'hello', name: 'a.txt' },
+      { record: record('5'), field: `field ${fields}` },
+    );
+  });
+  // Blob, body, attachment, two events, field and link, between the ends of the transaction, and then who has made it.
+  expect(count).toBeLessThanOrEqual(runsOnPostgres() ? 11 : 10);
+});
