@@ -12,16 +12,33 @@ import { type AttachmentError, challenge, errorExtensions, errorTable, fault } f
 import { FairWork, type Owner } from '../limits/fair-queue.js';
 import type { TurnKey } from '../limits/turns.js';
 import { inSpan } from '../tracing.js';
-import type { GraphqlContext } from './context.js';
+import { type GraphqlContext, type RequestFacts, turnOf } from './context.js';
 import { tooComplex } from './cost/query-limits.js';
 import { executePlan } from './execution/execute-plan.js';
 import { formatError, formatWithoutSuggestions, internalCause } from './format-error.js';
 import type { Operation, ScreenedOperation } from './screen-operation.js';
 import { writeAnswer } from './write-answer.js';
 
+/**
+ * Something to be taken once. A promise that was waited for long is old to V8, and keeps what it hands over, with all that this can
+ * reach, until all of the heap is due: this is empty by then. See docs/architecture.md, "What a request leaves behind".
+ */
+export class Held<T> {
+  #values: T[];
+
+  constructor(value: T) {
+    this.#values = [value];
+  }
+
+  take(): T {
+    const [value] = this.#values.splice(0) as [T];
+    return value;
+  }
+}
+
 /** The answer to an operation. If it is large, its JSON is in the context's `pieces`. */
 export interface OperationAnswer {
-  result: FormattedExecutionResult;
+  result: Held<FormattedExecutionResult>;
   /** 200 if left out. */
   status?: number;
   headers: Readonly<Record<string, string>>;
@@ -80,15 +97,19 @@ export async function endOperation(
   const isUnauthenticated = result.errors?.some(
     ({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED',
   );
-  if (!isUnauthenticated) return { result, headers: {} };
-  return { result, status: errorTable.UNAUTHENTICATED.status, headers: { 'www-authenticate': challenge } };
+  if (!isUnauthenticated) return { result: new Held(result), headers: {} };
+  return {
+    result: new Held(result),
+    status: errorTable.UNAUTHENTICATED.status,
+    headers: { 'www-authenticate': challenge },
+  };
 }
 
 /** Nothing of an answer that has become too much is sent. */
 function refusal(fault: AttachmentError): OperationAnswer {
   const { message, status, retryAfterSeconds } = fault;
   return {
-    result: { errors: [{ message, extensions: errorExtensions(fault) }] },
+    result: new Held({ errors: [{ message, extensions: errorExtensions(fault) }] }),
     status,
     headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
   };
@@ -115,14 +136,19 @@ export function traceOperation<T>(
 export type AnswerOperation = (
   screened: ScreenedOperation,
   operation: Operation,
-  context: GraphqlContext,
+  facts: RequestFacts,
 ) => Promise<OperationAnswer | null>;
 
 /** Executes operations that have been screened, as Apollo Server does, without its pipeline: that is a quarter of a small query. */
-export function createAnswerOperation(schema: GraphQLSchema, introspection: boolean): AnswerOperation {
+export function createAnswerOperation(
+  schema: GraphQLSchema,
+  createContext: (facts: RequestFacts) => GraphqlContext,
+  introspection: boolean,
+): AnswerOperation {
   const format = introspection ? formatError : formatWithoutSuggestions;
   const large = createLargeAnswers<OperationAnswer | null>();
-  const answer: AnswerOperation = async (screened, operation, context) => {
+  const answer: AnswerOperation = async (screened, operation, facts) => {
+    const context = createContext(facts);
     await beginOperation(context, screened.operation);
     const { data, errors } = await executeScreened(schema, screened, operation, context);
     if (data === undefined) return null;
@@ -131,9 +157,9 @@ export function createAnswerOperation(schema: GraphQLSchema, introspection: bool
     const formatted = errors.map((error) => format(error.toJSON(), error));
     return endOperation(context, screened.operation, { errors: formatted, data });
   };
-  return (screened, operation, context) => {
-    const work = () => answer(screened, operation, context);
-    return isLarge(screened) ? large.do(ownerOf(context.budget.key), work) : work();
+  return (screened, operation, facts) => {
+    const work = () => answer(screened, operation, facts);
+    return isLarge(screened) ? large.do(ownerOf(turnOf(facts.viewer)), work) : work();
   };
 }
 
@@ -146,7 +172,7 @@ const isLarge = ({ operation, values }: ScreenedOperation): boolean =>
 const ownerOf = ({ group, id }: TurnKey): Owner => ({ organizationId: group, principalId: id });
 
 /** Large answers that are made at once, if none waits for anything but its rows. */
-const atOnce = 4;
+const atOnce = 2;
 const heldMs = 100;
 const patienceMs = 10_000;
 const capacity = 8_000;

@@ -31,7 +31,7 @@ const answerAlike: ApolloServerPlugin<GraphqlContext> = {
       const { body, http } = response;
       if (body.kind !== 'single') return;
       const { result, status, headers } = await endOperation(contextValue, operation, body.singleResult);
-      body.singleResult = result;
+      body.singleResult = result.take();
       if (status !== undefined) http.status = status;
       for (const [name, value] of Object.entries(headers)) http.headers.set(name, value);
     },

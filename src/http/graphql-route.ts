@@ -3,7 +3,12 @@ import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import { type AnswerOperation, traceOperation } from '../graphql/answer-operation.js';
+import {
+  type AnswerOperation,
+  Held,
+  type OperationAnswer,
+  traceOperation,
+} from '../graphql/answer-operation.js';
 import type { GraphqlContext, RequestFacts } from '../graphql/context.js';
 import type { Operation, ScreenedOperation } from '../graphql/screen-operation.js';
 import { type PaceLimits, PaceWatch } from '../limits/pace.js';
@@ -57,7 +62,8 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
         );
         direct.learn(request, reply);
         const { pieces } = facts;
-        return pieces ? sendPieces(reply, pieces, deps.limits) : answer;
+        if (pieces) return sendPieces(reply, pieces, deps.limits);
+        return answer instanceof Held ? reply.send(answer.take()) : answer;
       },
     });
     done();
@@ -82,7 +88,6 @@ function* readOut(pieces: readonly Buffer[], watch: PaceWatch): Generator<Buffer
 }
 
 export interface DirectAnswersDependencies {
-  createContext(facts: RequestFacts): GraphqlContext;
   answerOperation: AnswerOperation;
 }
 
@@ -103,17 +108,19 @@ class DirectAnswers {
   }
 
   /** The body of the answer; null if Apollo has to give it. */
-  async answer(request: FastifyRequest, reply: FastifyReply, facts: RequestFacts): Promise<string | null> {
+  async answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    facts: RequestFacts,
+  ): Promise<Held<string> | null> {
     const { screened } = facts;
     const contentType = this.#contentTypes.get(request.headers.accept ?? '');
     const operation = readPlain(request);
     if (!screened || contentType === undefined || !operation) return null;
-    const context = this.#deps.createContext(facts);
-    const answer = await this.#deps.answerOperation(screened, operation, context);
+    const answer = await this.#deps.answerOperation(screened, operation, facts);
     if (!answer) return null;
     reply.code(answer.status ?? 200).headers({ 'content-type': contentType, ...answer.headers });
-    const { errors, data } = answer.result;
-    return facts.pieces ? '' : `${JSON.stringify({ errors, data })}\n`;
+    return new Held(facts.pieces ? '' : write(answer));
   }
 
   /** Remembers the content type that Apollo has chosen. */
@@ -122,6 +129,11 @@ class DirectAnswers {
     if (method !== 'POST' || reply.statusCode !== 200 || typeof contentType !== 'string') return;
     if (accept.length <= maxAcceptLength) this.#contentTypes.set(accept, contentType);
   }
+}
+
+function write(answer: OperationAnswer): string {
+  const { errors, data } = answer.result.take();
+  return `${JSON.stringify({ errors, data })}\n`;
 }
 
 /** The operation of a POST; null for anything in its body that Apollo might refuse. */

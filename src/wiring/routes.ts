@@ -12,7 +12,7 @@ import { packageRoot } from '../config/files.js';
 import { storeOrigin } from '../config/integration-settings.js';
 import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
-import { GraphqlContext, type GraphqlDependencies, turnOf } from '../graphql/context.js';
+import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../graphql/context.js';
 import { answerMemory } from '../graphql/cost/answer-budget.js';
 import { checkVariables } from '../graphql/format-error.js';
 import { createMultipartReader } from '../graphql/multipart/process-multipart.js';
@@ -119,6 +119,7 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
   });
   const screen = createScreen(schema, { limits: config.queryLimits, introspection: config.introspection });
   await apollo.start();
+  const createContext = (facts: RequestFacts) => new GraphqlContext(deps, facts);
   const requests: GraphqlRouteDependencies = {
     apollo,
     admit: deps.admit,
@@ -142,8 +143,8 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
       const { variables } = readOperation(parameters) ?? {};
       if (variables) checkVariables(schema, operation, variables, { hideSuggestions: !config.introspection });
     },
-    createContext: (facts) => new GraphqlContext(deps, facts),
-    answerOperation: createAnswerOperation(schema, config.introspection),
+    createContext,
+    answerOperation: createAnswerOperation(schema, createContext, config.introspection),
     readMultipart: createMultipartReader(deps, config),
     readJson: async (bytes, viewer, permitContent) => {
       const key = turnOf(viewer);

@@ -9,7 +9,7 @@ import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError, fault } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
 import { type AnswerOperation, traceOperation } from '../answer-operation.js';
-import type { GraphqlContext, RequestFacts } from '../context.js';
+import type { RequestFacts } from '../context.js';
 import { type Operation, readOperation, type ScreenedOperation } from '../screen-operation.js';
 import { hold, type Operate, type Stream, type StreamedOperation } from './stream-protocol.js';
 import { maxOnConnection, tooManyOnConnection } from './subscription-places.js';
@@ -22,7 +22,6 @@ export interface StreamOperationDependencies {
   screen(parameters: unknown, viewer: Viewer | null): Promise<ScreenedOperation | null>;
   /** Throws for variables that are not of their types. */
   checkVariables(screened: ScreenedOperation, parameters: unknown): void;
-  createContext(facts: RequestFacts): GraphqlContext;
   answerOperation: AnswerOperation;
 }
 
@@ -102,7 +101,7 @@ async function subscribe(
 /** The answer is there, with all that it has changed, before the result is. */
 async function execute(
   schema: GraphQLSchema,
-  { createContext, answerOperation }: StreamOperationDependencies,
+  { answerOperation }: StreamOperationDependencies,
   { stream: { events }, request, screened, operation, frame: { before, after } }: Screened,
 ): Promise<Begun> {
   const releases: Release[] = [];
@@ -113,10 +112,10 @@ async function execute(
   const facts: RequestFacts = { ...request.facts, screened, onClosed };
   try {
     const answer = await traceOperation(screened.operation, () =>
-      answerOperation(screened, operation, createContext(facts)),
+      answerOperation(screened, operation, facts),
     );
     if (!answer) return { errors: variableFaults(schema, screened, operation) };
-    const { errors, data } = answer.result;
+    const { errors, data } = answer.result.take();
     const pieces = facts.pieces?.slice(0, -1) ?? [Buffer.from(JSON.stringify({ errors, data }))];
     const send = () => events.sendPieces([before, ...pieces, after]).finally(release);
     return afterwards(send, release);
