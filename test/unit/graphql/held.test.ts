@@ -1,6 +1,6 @@
 import { Held } from '../../../src/graphql/answer-operation.js';
 
-test('what is held is given once, and then reached no more', () => {
+test('a held value is given once, and then reached no more', () => {
   const answer = { data: {} };
   const held = new Held(answer);
   expect(held.take()).toBe(answer);
