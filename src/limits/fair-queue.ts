@@ -127,12 +127,31 @@ export interface FairWorkOptions<Task, Result> {
   patienceMs: number;
   /** Pieces that are done at once: one if left out. */
   atOnce?: number;
-  /** A piece that takes longer waits for something else: the next begins beside it. Never if left out. */
+  /** A piece under way for so long while the event loop rests waits for something else: the next begins beside it. */
   heldMs?: number;
   run(task: Task): Promise<Result>;
   whenFull(): Error;
   whenLate(): Error;
   whenClosed(): Error;
+}
+
+/** The event loop has rested if it computed for less of a while. After so many without a rest, others wait no longer. */
+const busyShare = 0.7;
+const mostWhiles = 10;
+
+/** Calls back after `ms` of which the event loop has rested for a part. The result ends it. */
+function afterRest(ms: number, callback: () => void): () => void {
+  let begin = performance.eventLoopUtilization();
+  let whiles = 0;
+  const timer = setInterval(() => {
+    whiles += 1;
+    const { utilization } = performance.eventLoopUtilization(begin);
+    begin = performance.eventLoopUtilization();
+    if (utilization > busyShare && whiles < mostWhiles) return;
+    clearInterval(timer);
+    callback();
+  }, ms);
+  return () => clearInterval(timer);
 }
 
 interface Waiting<Task, Result> {
@@ -210,13 +229,13 @@ export class FairWork<Task, Result> {
       this.#free += 1;
       this.#fill();
     };
-    const timer = heldMs === undefined ? undefined : setTimeout(pass, heldMs);
+    const stopWaiting = heldMs === undefined ? undefined : afterRest(heldMs, pass);
     try {
       item.resolve(await item.inSpan(() => run(item.task)));
     } catch (error) {
       item.reject(error);
     } finally {
-      clearTimeout(timer);
+      stopWaiting?.();
       pass();
     }
   }

@@ -97,6 +97,20 @@ describe('work in turns', () => {
     await work.idle();
   });
 
+  test('begins none beside those that compute, however long', async () => {
+    const { work, begun, names } = createWork(5);
+    const all = ['a', 'b', 'c'].map((name) => work.do(owner(name), name));
+    for (let turn = 0; turn < 5; turn += 1) {
+      const start = performance.now();
+      while (performance.now() - start < 20);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(names()).toEqual(['a', 'b']);
+    while (begun.length < all.length) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const { end } of begun) end();
+    await Promise.all(all);
+  });
+
   test('begins the next beside those that take long', async () => {
     const { work, begun, names } = createWork(1);
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => work.do(owner(name), name));
