@@ -109,7 +109,17 @@ describe('an answer', () => {
       (i) =>
         `a${i}: links(first: 3) { nodes { field position attachment { id url fileName digest { hash } } } }`,
     )} } } }`;
-    await service.client.ask(query);
+    // Bytes alone: to parse them is the client's work, and takes a turn of this process.
+    const ask = async () => {
+      const headers = { ...service.client.headers, 'content-type': 'application/json' };
+      const answer = await fetch(`${service.url}/graphql`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ query }),
+      });
+      expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(100_000);
+    };
+    await ask();
     // By processor time: a busy machine makes turns long that hold little work.
     const worked = () => {
       const { user, system } = process.cpuUsage();
@@ -125,7 +135,7 @@ describe('an answer', () => {
       if (!isDone) setImmediate(tick);
     };
     setImmediate(tick);
-    await service.client.ask(query);
+    await ask();
     isDone = true;
     expect(longest).toBeLessThan((worked() - begin) / 3);
   });
