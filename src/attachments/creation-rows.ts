@@ -68,7 +68,7 @@ function toAttachment(
   now: Date,
 ): AttachmentRow {
   const { record, metadata, description, descriptionFormat } = input;
-  // As a link would leave it.
+  // No record owns what is in a SHARED field.
   const owner = examined.fieldPolicy?.sharing === 'SHARED' ? null : record;
   const { searchName, sortName } = nameForms(examined.fileName);
   return Object.assign(new AttachmentRow(), {

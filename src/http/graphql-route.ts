@@ -62,6 +62,7 @@ export function registerGraphql(server: FastifyInstance, deps: GraphqlRouteDepen
         );
         direct.learn(request, reply);
         const { pieces } = facts;
+        facts.pieces = null;
         if (pieces) return sendPieces(reply, pieces, deps.limits);
         return answer instanceof Held ? reply.send(answer.take()) : answer;
       },

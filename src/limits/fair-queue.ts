@@ -127,7 +127,7 @@ export interface FairWorkOptions<Task, Result> {
   patienceMs: number;
   /** Pieces that are done at once: one if left out. */
   atOnce?: number;
-  /** A piece under way for so long while the event loop rests waits for something else: the next begins beside it. */
+  /** A piece under way for so long while the event loop rests waits elsewhere: the next begins beside it. Never if left out. */
   heldMs?: number;
   run(task: Task): Promise<Result>;
   whenFull(): Error;
