@@ -145,6 +145,7 @@ async function purgeTogether(deps: PurgeExpiredDependencies, { table, ids, now }
   const gone = await deps.database.writeInBackground(async (manager) => {
     // A claim or restoration under way is waited for, and seen then.
     await lockRows(manager, table, ids, 'UPDATE');
+    if (table === AttachmentRow) await keepLinked(manager, ids);
     const found = await readStored(manager, ids, table);
     const expired = found.filter(({ attachment: { expiresAt } }) => expiresAt !== null && expiresAt < now);
     if (expired.length === 0) return [];
@@ -156,6 +157,15 @@ async function purgeTogether(deps: PurgeExpiredDependencies, { table, ids, now }
   });
   deps.changes.publish(gone);
   return gone.length;
+}
+
+/** Earlier versions left some an end that were linked while they were unlinked elsewhere. */
+async function keepLinked(manager: EntityManager, ids: readonly string[]): Promise<void> {
+  await changeRows(
+    manager,
+    (sql) => `UPDATE attachments SET expires_at = NULL WHERE ${sql.isOneOf('id', ids)}
+      AND EXISTS (SELECT 1 FROM links WHERE links.attachment_id = attachments.id)`,
+  );
 }
 
 export interface DropUnusedTargetsDependencies {

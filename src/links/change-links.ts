@@ -1,9 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import { type AuditAction, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
+import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, type RecordFieldRow } from '../database/entities/record-field.js';
 import { insertRows } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
@@ -161,7 +163,10 @@ async function placeLinks(
   return moved.map(({ attachmentId }) => attachmentId);
 }
 
-/** An attachment that has left its last field lives on for the retention, or for good if a record has claimed it or the setting says so. */
+/**
+ * An attachment that has left its last field lives on for the retention, or for good if a record has claimed it or the setting says so.
+ * Others that link or unlink it just now are waited for before its links are looked at: a statement that waits would see those of before.
+ */
 async function startRetention(
   manager: EntityManager,
   { organizationId }: Viewer,
@@ -169,6 +174,7 @@ async function startRetention(
   { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
   if (removed.length === 0) return;
+  await lockRows(manager, AttachmentRow, removed, 'UPDATE');
   const expiresAt = retentionMs === 0 ? null : now.getTime() + retentionMs;
   await changeRows(
     manager,

@@ -60,6 +60,17 @@ describe('attachments', () => {
     expect(await purge.left(claimed, linked)).toEqual([true, true]);
   });
 
+  test('that are linked stay, whatever end an earlier version has left them', async () => {
+    const linked = await purge.upload({ record: event('1'), field: 'files' });
+    const { database } = purge.stage.ledger;
+    await database.write((manager) =>
+      manager.update(AttachmentRow, { id: linked.id }, { expiresAt: new Date(purge.now - 1) }),
+    );
+    await purge.cleanUp();
+    expect(await purge.left(linked)).toEqual([true]);
+    expect(await see(purge.stage.owner, linked.id)).toMatchObject({ expiresAt: null });
+  });
+
   test.each(['Event', 'Task'])(
     'that left a %s go after the retention, unless they are back',
     async (type) => {
