@@ -128,10 +128,11 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
   }
 
   /** Null where the change does not say. */
-  #concerns({ attachmentId, records }: Change): boolean | null {
+  #concerns({ attachmentId, records, isPartial }: Change): boolean | null {
     if ('attachmentId' in this.#target) return attachmentId === this.#target.attachmentId;
     const { type, id } = this.#target.record;
-    return records?.some((record) => record.type === type && record.id === id) ?? null;
+    const isNamed = records.some((record) => record.type === type && record.id === id);
+    return isNamed || (isPartial ? null : false);
   }
 }
 

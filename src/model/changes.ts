@@ -7,8 +7,10 @@ import type { RecordRef } from './record.js';
 export interface Change {
   organizationId: string;
   attachmentId: string;
-  /** All that it belongs to, and those that it has just left; null where nobody listened who would ask for them. */
-  records: readonly RecordRef[] | null;
+  /** All that it belongs to, and those that it has just left. */
+  records: readonly RecordRef[];
+  /** Only those that it has left are named: nobody listened who would ask for the others. */
+  isPartial?: true;
 }
 
 export type ChangeListener = (changes: readonly Change[]) => void;
@@ -24,7 +26,8 @@ export class Changes {
 
   /**
    * The changes to publish after the commit of the caller's transaction. Each names every record that owns or links to
-   * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first.
+   * the attachment just now, and those it has `left`. For an attachment that is about to be deleted, call this first. Where nobody
+   * listens yet, only those it has `left` are looked at.
    */
   async describe(
     manager: EntityManager,
@@ -32,7 +35,17 @@ export class Changes {
     left: readonly RecordRef[] = [],
   ): Promise<Change[]> {
     const isHeard = this.#listeners.size > 0 || this.#relay !== null;
-    return isHeard ? describeChanges(manager, attachments, left) : attachments.map(withoutRecords);
+    if (isHeard) return describeChanges(manager, attachments, left);
+    return attachments.map(({ id, organizationId }) => ({
+      ...{ organizationId, attachmentId: id },
+      records: left,
+      isPartial: true,
+    }));
+  }
+
+  /** The same of attachments that may leave fields which the caller does not know, to be called before they do. */
+  describeLeaving(manager: EntityManager, attachments: readonly Described[]): Promise<Change[]> {
+    return describeChanges(manager, attachments, []);
   }
 
   /** To be called after the commit. */
@@ -84,12 +97,6 @@ function tellInRounds<Listener>(listeners: ReadonlySet<Listener>, tell: (listene
 }
 
 type Described = Pick<AttachmentRow, 'id' | 'organizationId' | 'recordType' | 'recordId'>;
-
-const withoutRecords = ({ id: attachmentId, organizationId }: Described): Change => ({
-  organizationId,
-  attachmentId,
-  records: null,
-});
 
 async function describeChanges(
   manager: EntityManager,

@@ -78,7 +78,7 @@ export async function writeVerdict(
   const others = await judgeVersions(manager, blob, { now, maxVersions });
   const tell: Tell = async (attachments, areCurrent) => {
     // Before rejected ones leave their fields, so that those records are told too.
-    const described = await changes.describe(manager, attachments);
+    const described = await changes.describeLeaving(manager, attachments);
     await recordVerdictEvents(manager, attachments, change, now);
     for (const attachment of areCurrent && rejection ? attachments : [])
       await dropFromFields(manager, attachment, { now, retentionMs: unlinkedRetentionMs });

@@ -172,7 +172,7 @@ function writeChange(change: Change, maxTextBytes: number): string[] {
   const text = JSON.stringify(change);
   const { records } = change;
   if (Buffer.byteLength(text) <= maxTextBytes) return [text];
-  if (records === null || records.length < 2) return [];
+  if (records.length < 2) return [];
   const half = Math.ceil(records.length / 2);
   return [records.slice(0, half), records.slice(half)].flatMap((part) =>
     writeChange({ ...change, records: part }, maxTextBytes),
