@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { letGo } from '../limits/let-go.js';
 import { networksOf } from '../limits/networks.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
 
@@ -59,6 +60,7 @@ class SocketInput {
   readonly #read: (size: number) => void;
   /** Bytes that have come, and not been handed on. */
   readonly #pieces: Uint8Array[] = [];
+  #isHttp = true;
   #isEnded = false;
   #isInRow = false;
   /** The stream has asked for more than there was. */
@@ -99,6 +101,7 @@ class SocketInput {
   }
 
   endHttp(): void {
+    this.#isHttp = false;
     this.#ofBody = Number.POSITIVE_INFINITY;
   }
 
@@ -136,8 +139,11 @@ class SocketInput {
 
   #handOn(): void {
     if (!this.#mayHandOn()) return;
+    const isOfBody = this.#isHttp && this.#ofBody > 0;
     const slice = this.#nextSlice();
     if (slice) this.#push(slice);
+    // Node's parser has copied it; those of other protocols keep what they are given.
+    if (slice && isOfBody && this.#socket.readableLength === 0) letGo(slice);
     if (this.#pieces.length > 0) this.#goOn();
     else if (this.#isEnded) {
       this.#isEnded = false;

@@ -4,6 +4,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
 import { AttachmentError } from '../errors.js';
+import { letGoOnceSent } from '../limits/let-go.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
@@ -60,7 +61,6 @@ export async function sendFile(
     isDateShared: file.isReplacement,
   };
   const common = fileHeaders(file, validators, options);
-
   switch (evaluatePreconditions(reply.request.headers, validators)) {
     case 'FAILED':
       reply.code(412).send();
@@ -179,6 +179,8 @@ async function sendBytes(
   reply.headers(headers).header('content-length', end - start + 1);
   // Fastify replaces a content type that it cannot parse, of a buffer only.
   const isReplaced = Buffer.isBuffer(body) && !mediaType.test(String(headers['content-type']));
+  // Bytes of a row may be another's, too.
+  if (body instanceof Readable && !mayBeInlined(documentKey)) letGoOnceSent(reply.raw);
   reply.send(isReplaced ? Readable.from([body]) : body);
 }
 

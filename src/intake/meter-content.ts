@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
 import { finished as whenFinished } from 'node:stream/promises';
 import { type AttachmentError, fault } from '../errors.js';
+import { letGo } from '../limits/let-go.js';
 
 export interface MeteredContent {
   /** In bytes. */
@@ -22,8 +23,8 @@ export interface Allowance {
 }
 
 /**
- * Reads content to its end, handing it on in batches of about 1 MiB. Fails with FILE_TOO_LARGE at the first byte past
- * `maxSize`, with what the content, `handle` or `allowance` failed with, or once `signal` is aborted; it reads no further then.
+ * Reads content to its end, handing it on in batches of about 1 MiB, whose memory is let go then. Fails with FILE_TOO_LARGE at the
+ * first byte past `maxSize`, with what the content, `handle` or `allowance` failed with, or once `signal` is aborted; it reads no further then.
  */
 export async function meterContent(
   content: Readable,
@@ -161,7 +162,10 @@ class ContentSink extends Writable {
     } else {
       const batch = this.takeBatch();
       this.#add(chunk);
-      this.#handle(batch).then(() => done(), done);
+      this.#handle(batch).then(() => {
+        for (const chunk of batch) letGo(chunk);
+        done();
+      }, done);
     }
   }
 

@@ -181,5 +181,5 @@ class MemoryWriter implements ObjectWriter {
 
 function* chunksOf(content: Buffer): Iterable<Buffer> {
   for (let start = 0; start < content.byteLength; start += chunkSize)
-    yield content.subarray(start, start + chunkSize);
+    yield Buffer.from(content.subarray(start, start + chunkSize));
 }

@@ -23,7 +23,10 @@ export interface Storage {
    */
   create(key: string, options?: CreateOptions): Promise<ObjectWriter>;
 
-  /** The object's bytes, or those of an inclusive range of them; null where there is no object. Destroying the stream closes it. */
+  /**
+   * The object's bytes, or those of an inclusive range of them; null where there is no object. Destroying the stream closes it. Its
+   * chunks are the reader's own, who may let them go.
+   */
   read(key: string, range?: ByteRange): Promise<Readable | null>;
 
   /** The object's size in bytes; null where there is no object. */

@@ -8,6 +8,7 @@ const reasons = {
     'src/cleaning/list-due.ts outlivedLinks',
     'src/cleaning/list-due.ts unusedTargets',
     'src/cleaning/clean-up.ts drop',
+    'src/cleaning/clean-up.ts keepLinked',
     'src/cleaning/clean-up.ts forgetDeliveries',
     'src/cleaning/list-due.ts outlivedDeliveries',
     'src/cleaning/sweep-storage.ts removeUnfinished',

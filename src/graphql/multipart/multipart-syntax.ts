@@ -124,10 +124,10 @@ export class DelimiterScan {
   /** The part of the chunk before the end of the closing delimiter; null if another delimiter has no line end behind it. */
   push(chunk: Buffer): Buffer | null {
     if (this.closed) return chunk.subarray(0, 0);
+    const data = this.#behindTail(chunk);
     const start = this.#seen - this.#tail.length;
     this.#seen += chunk.length;
     this.#readHead(chunk);
-    const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
     let from = 0;
     for (;;) {
       const at = data.indexOf(this.#delimiter, from);
@@ -170,14 +170,27 @@ export class DelimiterScan {
     this.#contentStarts[part] = this.#headStart + end + 4;
   }
 
+  /** The tail and the chunk. A tail in which no delimiter begins is dropped, for to join the two copies the chunk. */
+  #behindTail(chunk: Buffer): Buffer {
+    const seam = Buffer.concat([this.#tail, chunk.subarray(0, this.#longestTail)]);
+    const at = seam.indexOf(this.#delimiter);
+    const begins = at !== -1 && at < this.#tail.length;
+    if (!begins && chunk.length >= this.#longestTail) this.#tail = Buffer.alloc(0);
+    return this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
+  }
+
+  /** A delimiter and the first character behind it. */
+  get #longestTail(): number {
+    return this.#delimiter.length + 1;
+  }
+
   #close(chunk: Buffer, end: number): Buffer {
     this.closed = true;
     return chunk.subarray(0, end - this.#tail.length);
   }
 
   #keepTail(data: Buffer, from: number): void {
-    const longest = this.#delimiter.length + 1;
-    const at = data.indexOf(carriageReturn, Math.max(from, data.length - longest));
+    const at = data.indexOf(carriageReturn, Math.max(from, data.length - this.#longestTail));
     this.#tail = at === -1 ? Buffer.alloc(0) : Buffer.from(data.subarray(at));
   }
 }

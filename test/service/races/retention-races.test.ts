@@ -37,18 +37,21 @@ const leavings: Record<string, (id: string, record: RecordRef) => Operation> = {
   deleteRecordAttachments: (_, record) => deleteAll(record),
 };
 
-test.each(Object.keys(leavings))('an attachment linked beside a %s elsewhere stays for good', async (name) => {
-  await races.run(`ADD beside ${name}`, 32, async () => {
-    const [from, to] = [event(`${races.stage.newName()}-from`), event(`${races.stage.newName()}-to`)];
-    const id = await linkedTo(from);
-    const leave = leavings[name]?.(id, from) ?? deleteAll(from);
-    const answers = await races.atOnce([leave, change(id, to, 'ADD')]);
-    expect(answers.map(codeOf)).toEqual(['ok', 'ok']);
-    const seen = await see(races.client, id);
-    expect(seen).toMatchObject({ links: { totalCount: 1, nodes: [{ record: to }] }, expiresAt: null });
-    return 'ok';
-  });
-});
+test.each(Object.keys(leavings))(
+  'an attachment linked beside a %s elsewhere stays for good',
+  async (name) => {
+    await races.run(`ADD beside ${name}`, 32, async () => {
+      const [from, to] = [event(`${races.stage.newName()}-from`), event(`${races.stage.newName()}-to`)];
+      const id = await linkedTo(from);
+      const leave = leavings[name]?.(id, from) ?? deleteAll(from);
+      const answers = await races.atOnce([leave, change(id, to, 'ADD')]);
+      expect(answers.map(codeOf)).toEqual(['ok', 'ok']);
+      const seen = await see(races.client, id);
+      expect(seen).toMatchObject({ links: { totalCount: 1, nodes: [{ record: to }] }, expiresAt: null });
+      return 'ok';
+    });
+  },
+);
 
 test('an attachment that leaves its last two fields at once has an end', async () => {
   await races.run('REMOVE beside REMOVE', 32, async () => {

@@ -65,7 +65,7 @@ export function memoryReader(files: StoredFile[]) {
 
 function* pieces(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start < bytes.length; start += 1_048_576)
-    yield bytes.subarray(start, start + 1_048_576);
+    yield Buffer.from(bytes.subarray(start, start + 1_048_576));
 }
 
 export interface DownloadServer {
