@@ -85,7 +85,8 @@ type LoggedError = {
  * carries all of its parameters, be it the address of a webhook with a token in it.
  */
 export function loggedError(error: unknown, causes = maxCauses): LoggedError {
-  if (!types.isNativeError(error))
+  // A DOMException, such as that of a timeout, is the second only.
+  if (!types.isNativeError(error) && !(error instanceof Error))
     return { type: typeof error, message: 'Something that is no error was thrown.', stack: '' };
   const { name, message, stack = '', cause } = error;
   const shortMessage = cutText(message, maxMessage);

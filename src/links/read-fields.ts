@@ -53,15 +53,15 @@ export async function countChange(
   return { ...counted, organizationId, recordType, recordId, name };
 }
 
-/** Takes the count back, as nothing is to be changed. */
+/** Takes the count back, as nothing is to be changed, and the field, if it was made for that. */
 export async function uncountChange(
   manager: EntityManager,
-  { id, organizationId }: RecordFieldRow,
+  { id, organizationId, version }: RecordFieldRow,
 ): Promise<void> {
+  const undo = version > 1 ? 'UPDATE record_fields SET version = version - 1' : 'DELETE FROM record_fields';
   await changeRows(
     manager,
-    (sql) => `UPDATE record_fields SET version = version - 1
-      WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
+    (sql) => `${undo} WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
   );
 }
 

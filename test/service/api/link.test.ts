@@ -83,6 +83,14 @@ describe('linkAttachments', () => {
     }
   });
 
+  test.each(['ADD', 'REMOVE', 'REPLACE'])('of nothing makes no field: %s', async (mode) => {
+    const record = newRecord();
+    const answer = await link({ record, attachmentIds: [], mode });
+    expect([idsOf(answer), answer.data?.linkAttachments.field.version]).toEqual([[], 0]);
+    const query = 'query ($type: String!, $id: ID!) { record(type: $type, id: $id) { fields { name } } }';
+    expect(await service.client.ask(query, record)).toEqual({ record: { fields: [] } });
+  });
+
   test("claims what it links; what it unlinks stays the record's and expires after the retention", async () => {
     const record = newRecord();
     const [id] = (await uploads(1)) as [string];
