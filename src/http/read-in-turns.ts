@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { letGo } from '../limits/let-go.js';
+import { letGo } from '../let-go.js';
 import { networksOf } from '../limits/networks.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
 

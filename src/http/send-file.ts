@@ -4,7 +4,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
 import { AttachmentError } from '../errors.js';
-import { letGoOnceSent } from '../limits/let-go.js';
+import { letGoOnceSent } from '../let-go.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';

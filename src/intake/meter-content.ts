@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
 import { finished as whenFinished } from 'node:stream/promises';
 import { type AttachmentError, fault } from '../errors.js';
-import { letGo } from '../limits/let-go.js';
+import { letGo } from '../let-go.js';
 
 export interface MeteredContent {
   /** In bytes. */
@@ -202,6 +202,7 @@ export class Utf8Check {
     const end = bytes.length - cutLength(bytes);
     this.#isValid = isUtf8(bytes.subarray(0, end));
     this.#cut = Buffer.from(bytes.subarray(end));
+    if (bytes !== piece) letGo(bytes);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { letGo } from '../let-go.js';
 import { nullWhereMissing, onStore } from './s3-client.js';
 import { AlreadyStored, type ObjectWriter } from './storage.js';
 
@@ -91,6 +92,7 @@ export class S3Writer implements ObjectWriter {
 
   #takeChunks(): Buffer {
     const body = Buffer.concat(this.#chunks);
+    for (const chunk of this.#chunks) letGo(chunk);
     this.#chunks = [];
     this.#size = 0;
     return body;
@@ -112,6 +114,7 @@ export class S3Writer implements ObjectWriter {
     const command = new UploadPartCommand({ ...this.#object, UploadId, PartNumber, Body });
     this.#sending = this.#client.send(command, { abortSignal: this.#cancelling.signal }).then(({ ETag }) => {
       part.ETag = ETag;
+      letGo(Body);
     });
     // A failure is met by the next part, or by the commit.
     this.#sending.catch(() => {});

@@ -83,7 +83,7 @@ describe('linkAttachments', () => {
     }
   });
 
-  test.each(['ADD', 'REMOVE', 'REPLACE'])('of nothing makes no field: %s', async (mode) => {
+  test.each(['ADD', 'REMOVE', 'REPLACE'])('makes no field of nothing: %s', async (mode) => {
     const record = newRecord();
     const answer = await link({ record, attachmentIds: [], mode });
     expect([idsOf(answer), answer.data?.linkAttachments.field.version]).toEqual([[], 0]);

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { readInTurns } from '../../../src/http/read-in-turns.js';
-import { letGo } from '../../../src/limits/let-go.js';
-import { Turns } from '../../../src/limits/turns.js';
-import { createFile, startDownloadServer } from '../download/download-server.js';
-import { bytes, TestedIntake } from '../intake/tested-intake.js';
+import { readInTurns } from '../../src/http/read-in-turns.js';
+import { letGo } from '../../src/let-go.js';
+import { Turns } from '../../src/limits/turns.js';
+import { createFile, startDownloadServer } from './download/download-server.js';
+import { bytes, TestedIntake } from './intake/tested-intake.js';
 
 const chunkSize = 64 * 1024;
 
