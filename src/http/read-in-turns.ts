@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { letGo } from '../let-go.js';
+import { freeMemory } from '../free-memory.js';
 import { networksOf } from '../limits/networks.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
 
@@ -143,7 +143,7 @@ class SocketInput {
     const slice = this.#nextSlice();
     if (slice) this.#push(slice);
     // Node's parser has copied it; those of other protocols keep what they are given.
-    if (slice && isOfBody && this.#socket.readableLength === 0) letGo(slice);
+    if (slice && isOfBody && this.#socket.readableLength === 0) freeMemory(slice);
     if (this.#pieces.length > 0) this.#goOn();
     else if (this.#isEnded) {
       this.#isEnded = false;

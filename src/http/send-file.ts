@@ -4,7 +4,7 @@ import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
 import { AttachmentError } from '../errors.js';
-import { letGoOnceSent } from '../let-go.js';
+import { freeOnceSent } from '../free-memory.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
@@ -180,7 +180,7 @@ async function sendBytes(
   // Fastify replaces a content type that it cannot parse, of a buffer only.
   const isReplaced = Buffer.isBuffer(body) && !mediaType.test(String(headers['content-type']));
   // Bytes of a row may be another's, too.
-  if (body instanceof Readable && !mayBeInlined(documentKey)) letGoOnceSent(reply.raw);
+  if (body instanceof Readable && !mayBeInlined(documentKey)) freeOnceSent(reply.raw);
   reply.send(isReplaced ? Readable.from([body]) : body);
 }
 

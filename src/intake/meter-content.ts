@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { addAbortSignal, finished, type Readable, Writable } from 'node:stream';
 import { finished as whenFinished } from 'node:stream/promises';
 import { type AttachmentError, fault } from '../errors.js';
-import { letGo } from '../let-go.js';
+import { freeMemory } from '../free-memory.js';
 
 export interface MeteredContent {
   /** In bytes. */
@@ -23,7 +23,7 @@ export interface Allowance {
 }
 
 /**
- * Reads content to its end, handing it on in batches of about 1 MiB, whose memory is let go then. Fails with FILE_TOO_LARGE at the
+ * Reads content to its end, handing it on in batches of about 1 MiB, whose memory is freed then. Fails with FILE_TOO_LARGE at the
  * first byte past `maxSize`, with what the content, `handle` or `allowance` failed with, or once `signal` is aborted; it reads no further then.
  */
 export async function meterContent(
@@ -163,7 +163,7 @@ class ContentSink extends Writable {
       const batch = this.takeBatch();
       this.#add(chunk);
       this.#handle(batch).then(() => {
-        for (const chunk of batch) letGo(chunk);
+        for (const chunk of batch) freeMemory(chunk);
         done();
       }, done);
     }
@@ -202,7 +202,7 @@ export class Utf8Check {
     const end = bytes.length - cutLength(bytes);
     this.#isValid = isUtf8(bytes.subarray(0, end));
     this.#cut = Buffer.from(bytes.subarray(end));
-    if (bytes !== piece) letGo(bytes);
+    if (bytes !== piece) freeMemory(bytes);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { letGo } from '../let-go.js';
+import { freeMemory } from '../free-memory.js';
 import { onStore } from './s3-client.js';
 import type { GrowingWriter, Growth } from './storage.js';
 
@@ -147,7 +147,7 @@ export class S3GrowingWriter implements GrowingWriter {
     const { client, object } = this.#deps;
     this.#uploadId ??= await begin(this.#deps);
     const Body = Buffer.concat(this.#chunks);
-    for (const chunk of this.#chunks) letGo(chunk);
+    for (const chunk of this.#chunks) freeMemory(chunk);
     const size = Body.byteLength;
     const PartNumber = this.#nextNumber;
     this.#chunks = [];
@@ -156,7 +156,7 @@ export class S3GrowingWriter implements GrowingWriter {
     const command = { ...object, UploadId: this.#uploadId, PartNumber, Body };
     this.#sending = client.send(new UploadPartCommand(command)).then(({ ETag: tag = '' }) => {
       this.#parts.push({ tag, size });
-      letGo(Body);
+      freeMemory(Body);
     });
     // A failure is met by the next part, or once all is settled.
     this.#sending.catch(() => undefined);

@@ -7,7 +7,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { letGo } from '../let-go.js';
+import { freeMemory } from '../free-memory.js';
 import { nullWhereMissing, onStore } from './s3-client.js';
 import { AlreadyStored, type ObjectWriter } from './storage.js';
 
@@ -92,7 +92,7 @@ export class S3Writer implements ObjectWriter {
 
   #takeChunks(): Buffer {
     const body = Buffer.concat(this.#chunks);
-    for (const chunk of this.#chunks) letGo(chunk);
+    for (const chunk of this.#chunks) freeMemory(chunk);
     this.#chunks = [];
     this.#size = 0;
     return body;
@@ -114,7 +114,7 @@ export class S3Writer implements ObjectWriter {
     const command = new UploadPartCommand({ ...this.#object, UploadId, PartNumber, Body });
     this.#sending = this.#client.send(command, { abortSignal: this.#cancelling.signal }).then(({ ETag }) => {
       part.ETag = ETag;
-      letGo(Body);
+      freeMemory(Body);
     });
     // A failure is met by the next part, or by the commit.
     this.#sending.catch(() => {});

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { freeMemory } from '../../src/free-memory.js';
 import { readInTurns } from '../../src/http/read-in-turns.js';
-import { letGo } from '../../src/let-go.js';
 import { Turns } from '../../src/limits/turns.js';
 import { createFile, startDownloadServer } from './download/download-server.js';
 import { bytes, TestedIntake } from './intake/tested-intake.js';
@@ -20,12 +20,12 @@ function ownChunks(content: Buffer): Uint8Array[] {
 
 const kept = (chunks: readonly Uint8Array[]) => chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
-test('bytes that are let go have no memory any more, unless others have a part of it', () => {
+test('bytes that are freed have no memory any more, unless others have a part of it', () => {
   const [whole, shared] = [new Uint8Array(chunkSize), new Uint8Array(chunkSize)];
   const part = shared.subarray(1);
-  letGo(whole);
-  letGo(part);
-  letGo(new Uint8Array(new SharedArrayBuffer(8)));
+  freeMemory(whole);
+  freeMemory(part);
+  freeMemory(new Uint8Array(new SharedArrayBuffer(8)));
   expect([whole.byteLength, whole.buffer.byteLength, part.byteLength]).toEqual([0, 0, chunkSize - 1]);
 });
 
@@ -39,7 +39,7 @@ test('content that is being stored keeps two batches in memory at most', async (
   await intake.close();
 });
 
-test('pieces of a body are let go once they are parsed', async () => {
+test('pieces of a body are freed once they are parsed', async () => {
   const server = createServer();
   const pieces: Buffer[] = [];
   server.on('connection', (socket) => socket.on('data', (piece: Buffer) => pieces.push(piece)));
@@ -62,7 +62,7 @@ test('pieces of a body are let go once they are parsed', async () => {
   server.close();
 });
 
-test('pieces of a stored file are let go once they are sent', async () => {
+test('pieces of a stored file are freed once they are sent', async () => {
   const file = createFile(bytes);
   const chunks = ownChunks(bytes);
   const storage = { read: async () => Readable.from(chunks) };

@@ -8,12 +8,12 @@ nowhere.close();
  * Frees the memory of bytes that nobody needs any more; they have no length from then on. V8 would do so once there are 32 MiB
  * of them. Bytes that share their memory with others are left to it.
  */
-export function letGo({ buffer, byteLength }: Uint8Array): void {
+export function freeMemory({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) nowhere.postMessage(null, [buffer]);
 }
 
-/** Lets go what is written to a stream by itself, as `pipe` writes it, once it has been sent. */
-export function letGoOnceSent(stream: Writable): void {
+/** Frees what is written to a stream by itself, as `pipe` writes it, once it has been sent. */
+export function freeOnceSent(stream: Writable): void {
   const write = stream.write.bind(stream);
-  stream.write = (chunk: Uint8Array) => write(chunk, () => letGo(chunk));
+  stream.write = (chunk: Uint8Array) => write(chunk, () => freeMemory(chunk));
 }
