@@ -6,7 +6,7 @@ import { AuditEventRow } from '../database/entities/organization.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook.js';
-import { before } from '../database/typeorm.js';
+import { before, Raw } from '../database/typeorm.js';
 import { isForgotten } from '../sharing/share-links.js';
 import { isForgotten as isForgottenDelivery, isUnused } from './clean-up.js';
 import { listOrphans, type SweepOptions, type SweepStorageDependencies } from './sweep-storage.js';
@@ -50,8 +50,11 @@ export async function* listDue(deps: ListDueDependencies, options: SweepOptions)
   }
 }
 
+/** Earlier versions left some an end that were linked: those are kept. */
+const isUnlinked = Raw((id) => `NOT EXISTS (SELECT 1 FROM links WHERE links.attachment_id = ${id})`);
+
 async function* expiredAttachments({ database, clock }: SweepStorageDependencies): AsyncGenerator<Due> {
-  const where = { expiresAt: before(clock()) };
+  const where = { expiresAt: before(clock()), id: isUnlinked };
   const order = { expiresAt: 'ASC', id: 'ASC' } as const;
   const expired = batches((page) => database.read.find(AttachmentRow, { where, order, ...page }));
   for await (const { id, expiresAt, recordId } of expired) {

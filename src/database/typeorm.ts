@@ -24,6 +24,7 @@ export import PrimaryColumn = typeorm.PrimaryColumn;
 export import QueryFailedError = typeorm.QueryFailedError;
 export import QueryRunnerAlreadyReleasedError = typeorm.QueryRunnerAlreadyReleasedError;
 export import QueryRunnerProviderAlreadyReleasedError = typeorm.QueryRunnerProviderAlreadyReleasedError;
+export import Raw = typeorm.Raw;
 export import Table = typeorm.Table;
 export import TableColumn = typeorm.TableColumn;
 export import TableForeignKey = typeorm.TableForeignKey;

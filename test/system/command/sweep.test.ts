@@ -82,6 +82,13 @@ async function addRemoval(organizationId: string): Promise<string> {
   return documentKey;
 }
 
+/** As earlier versions did to what was linked beside its unlinking elsewhere. */
+async function giveEnd(id: string): Promise<void> {
+  const database = await openTestDatabase(dataDirectory);
+  await database.write((manager) => manager.update(AttachmentRow, { id }, { expiresAt: hoursAgo(50) }));
+  await database.close();
+}
+
 interface Target {
   documentKey: string;
   url: string;
@@ -116,6 +123,7 @@ async function fill(service: TestService) {
     await upload('unlinked', { record: task('4'), field: 'files' }),
   ];
   await link(client, { record: task('4'), field: 'files', attachmentIds: [unlinked.id], mode: 'REMOVE' });
+  await giveEnd(linked.id);
   await createTarget(service, 'never');
   const brought = await createTarget(service, 'came');
   await bring(brought, 'came');
