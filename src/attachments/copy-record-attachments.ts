@@ -4,6 +4,7 @@ import { recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { copyAttachmentRows } from '../database/attachment-rows.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
+import { lockFields } from '../database/lock-order.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
@@ -113,6 +114,7 @@ async function copyFields(
   const { from, to, idempotencyKey } = input;
   const asked = { idempotencyKey, input: { copyRecordAttachments: { from, to } } };
   const operation = await beginSteps(manager, viewer, asked, own);
+  await lockFields(manager, viewer, { record: to, names: left.map(({ name }) => name) });
   const counts = await countLinks(
     manager,
     left.map(({ id }) => id),

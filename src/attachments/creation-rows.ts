@@ -6,10 +6,12 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import type { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
+import { type FieldNames, lockFields } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
 import { fault } from '../errors.js';
 import { assertNotSwept, type Intake } from '../intake/intake.js';
+import { assertFinished } from '../intake/upload-target.js';
 import { newId } from '../new-id.js';
 import type { Scanner } from '../scanner/scanner.js';
 import type { CreationInput, Examined } from './check-creation.js';
@@ -119,8 +121,18 @@ export function withOrigin(
   };
 }
 
-/** Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. */
-export async function ensureBlob(manager: EntityManager, intake: Intake, blob: BlobRow): Promise<void> {
+/** Whether nobody else can have an attachment of the same bytes. */
+export const isFirst = (intake: Intake): boolean => !intake.used && !intake.fromUploadTarget;
+
+/**
+ * Bytes that were used before have their blob, unless a deletion has taken both along meanwhile. `field` is about to hold them.
+ */
+export async function ensureBlob(
+  manager: EntityManager,
+  { intake, blob, field = null }: { intake: Intake; blob: BlobRow; field?: FieldNames | null },
+): Promise<void> {
+  if (intake.fromUploadTarget) await assertFinished(manager, blob, intake.documentKey);
+  if (field && !isFirst(intake)) await lockFields(manager, blob, field);
   if (!intake.used || intake.fromUploadTarget) {
     await insertRow(manager, BlobRow, blob, { orIgnore: true });
     if (intake.body) await writeBody(manager, { blobId: blob.id, body: intake.body });

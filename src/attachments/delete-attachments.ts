@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, type StoredPlace, TrashedAttachmentRow } from '../database/entities/attachment.js';
+import { lockFields, lockTargetsOf, lockWithFields } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
@@ -61,9 +62,11 @@ export async function deleteAttachment(
   { attachmentId, permanently }: DeleteAttachment,
 ): Promise<Deletion> {
   const { documentKeys, changed, deletion } = await deps.database.write(async (manager) => {
+    if (permanently || deps.trashMs === 0) await lockTargetsOf(manager, [attachmentId]);
+    await lockWithFields(manager, [attachmentId]);
     // It may be on its way into the trash, or out of it: whoever moves it is waited for.
-    const tables = permanently ? [AttachmentRow, TrashedAttachmentRow, AttachmentRow] : [AttachmentRow];
-    for (const table of tables) await lockRows(manager, table, [attachmentId], 'UPDATE');
+    for (const table of permanently ? [TrashedAttachmentRow, AttachmentRow] : [])
+      await lockRows(manager, table, [attachmentId], 'UPDATE');
     const find = permanently ? findAnywhere : findAttachment;
     const stored = await find(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
@@ -151,6 +154,7 @@ async function emptyFields(
   record: RecordRef,
 ): Promise<{ changed: Change[]; left: PlacesLeft }> {
   const fields = await readFieldsOfRecords(manager, viewer, [record]);
+  await lockFields(manager, viewer, { record, names: fields.map(({ name }) => name) });
   const links = await readLinksOfFields(
     manager,
     fields.map(({ id }) => id),
@@ -192,7 +196,8 @@ async function deleteBatch(
     take: batchSize,
   });
   const ids = rows.map(({ id }) => id);
-  await lockRows(manager, AttachmentRow, ids, 'UPDATE');
+  if (deps.trashMs === 0) await lockTargetsOf(manager, ids);
+  await lockWithFields(manager, ids);
   const owned = await readAttachments(manager, viewer, ids);
   return { ids, ...(await discard(deps, manager, viewer, owned, { left })) };
 }

@@ -5,10 +5,10 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
+import type { FieldNames } from '../database/lock-order.js';
 import { type EntityManager, Not } from '../database/typeorm.js';
 import { fault } from '../errors.js';
 import { assertStillStored, type Intake } from '../intake/intake.js';
-import { assertFinished } from '../intake/upload-target.js';
 import type { JobAsRow, Jobs } from '../jobs/jobs.js';
 import { changeLinks } from '../links/change-links.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -28,6 +28,7 @@ import { type CreationInput, checkCreation, type Examined } from './check-creati
 import {
   type CreationRows,
   ensureBlob,
+  isFirst,
   type MakeRowsDependencies,
   makeRows,
   type Origin,
@@ -78,8 +79,7 @@ export async function insertAttachment(
     const earlier = await recall(manager, viewer, input, intake, attachment);
     if (earlier) return { stored: earlier, isNew: false };
     await intake.reservation?.consume(manager);
-    if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
-    await ensureBlob(manager, intake, blob);
+    await ensureBlob(manager, { intake, blob, field: fieldOf(input) });
     await insertLinked(deps, manager, viewer, { input, examined, rows, origin, isFirst: isFirst(intake) });
     const made = await readBack(manager, viewer, { intake, attachment, blob });
     await awaitVerdict(deps, manager, viewer, { input, made, now });
@@ -109,13 +109,12 @@ export async function insertAttachment(
 
 /** Whether nothing happens but that its rows come to be there: no other row is read or changed. */
 function isPlain(input: CreationInput, intake: Intake): boolean {
-  const { idempotencyKey, record, field, webhooks } = input;
-  const isLinked = record !== null && field !== null;
-  return isFirst(intake) && idempotencyKey === null && !isLinked && webhooks.length === 0;
+  const { idempotencyKey, webhooks } = input;
+  return isFirst(intake) && idempotencyKey === null && !fieldOf(input) && webhooks.length === 0;
 }
 
-/** Whether nobody else can have an attachment of the same bytes. */
-const isFirst = (intake: Intake) => !intake.used && !intake.fromUploadTarget;
+const fieldOf = ({ record, field }: CreationInput): FieldNames | null =>
+  record && field !== null ? { record, names: [field] } : null;
 
 /** Makes a plain creation, together with others, and has its bytes scanned where they have to be. */
 async function create(
@@ -136,7 +135,7 @@ async function create(
       body: intake.body ? { blobId: blob.id, body: intake.body } : null,
     },
     async (manager) => {
-      await ensureBlob(manager, intake, blob);
+      await ensureBlob(manager, { intake, blob });
       await insertRow(manager, AttachmentRow, attachment);
       await insertRow(manager, AuditEventRow, event);
       if (scan) await insertRow(manager, scan.entity, scan.row);

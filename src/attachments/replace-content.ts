@@ -8,7 +8,6 @@ import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { measureUpload } from '../intake/hash-content.js';
 import { assertStillStored, type Intake } from '../intake/intake.js';
-import { assertFinished } from '../intake/upload-target.js';
 import type { Change } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import {
@@ -162,7 +161,6 @@ async function replace(
   const now = deps.clock();
   await recheckPlaces(deps.policies, manager, attachment, { ...checked, size: intake.size });
   await intake.reservation?.consume(manager);
-  if (intake.fromUploadTarget) await assertFinished(manager, viewer, intake.documentKey);
   const blob = await keepBlob(deps, manager, viewer, intake);
   const { fileName, contentType } = checked;
   const version = await addVersion(manager, stored, {
@@ -197,7 +195,7 @@ async function keepBlob(
 ): Promise<BlobRow> {
   const { organizationId } = viewer;
   const made = toBlob(deps, viewer, intake, deps.clock());
-  await ensureBlob(manager, intake, made);
+  await ensureBlob(manager, { intake, blob: made });
   await lockRows(manager, BlobRow, [made.id], 'SHARE');
   const blob = await manager.findOneByOrFail(BlobRow, { id: made.id, organizationId });
   if (intake.broughtById !== undefined) await assertMayShow(manager, viewer, { blob }, intake.broughtById);

@@ -152,7 +152,7 @@ export function isPartial({ terms }: UploadTargetRow): boolean {
  */
 export async function assertFinished(
   manager: EntityManager,
-  { organizationId }: Viewer,
+  { organizationId }: Pick<Viewer, 'organizationId'>,
   documentKey: string,
 ): Promise<void> {
   const finished = { organizationId, documentKey, state: 'FINISHED' as const };

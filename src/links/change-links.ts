@@ -79,12 +79,21 @@ export async function changeLinks(
     await uncountChange(manager, field);
     return { field: before, unlinked: [], placed: [], next: plan.next, added: [] };
   }
+  await holdAttachments(manager, plan);
   const added = plan.added.length > 0 ? await addLinks(manager, viewer, change, plan) : [];
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
   await startRetention(manager, viewer, plan.removed, change);
   if (!change.isUnrecorded) await recordLinks(manager, viewer, change, plan);
   return { field, unlinked: plan.removed, placed, next: plan.next, added };
+}
+
+/**
+ * Waits for others that link or unlink what is to be taken out, before its links are looked at: a statement that waits would see those
+ * of before. What is to be added is locked with it, for two who swap attachments between two fields would block each other.
+ */
+async function holdAttachments(manager: EntityManager, { added, removed }: LinkPlan): Promise<void> {
+  if (removed.length > 0) await lockRows(manager, AttachmentRow, [...added, ...removed], 'UPDATE');
 }
 
 async function recordLinks(
@@ -163,10 +172,7 @@ async function placeLinks(
   return moved.map(({ attachmentId }) => attachmentId);
 }
 
-/**
- * An attachment that has left its last field lives on for the retention, or for good if a record has claimed it or the setting says so.
- * Others that link or unlink it just now are waited for before its links are looked at: a statement that waits would see those of before.
- */
+/** An attachment that has left its last field lives on for the retention, or for good if a record has claimed it or the setting says so. */
 async function startRetention(
   manager: EntityManager,
   { organizationId }: Viewer,
@@ -174,7 +180,6 @@ async function startRetention(
   { retentionMs, now, record }: LinkChange,
 ): Promise<void> {
   if (removed.length === 0) return;
-  await lockRows(manager, AttachmentRow, removed, 'UPDATE');
   const expiresAt = retentionMs === 0 ? null : now.getTime() + retentionMs;
   await changeRows(
     manager,

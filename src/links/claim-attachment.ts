@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/record-field.js';
+import { lockForMove, lockWithFields } from '../database/lock-order.js';
 import { changeRows, readJoined } from '../database/read-rows.js';
 import { IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
@@ -117,6 +118,7 @@ export async function transferAttachment(
   const policy = checkInput(policies, transfer);
   const { changed, stored } = await database.write(async (manager) => {
     const checked = { ...transfer, policy, now: clock() };
+    await lockPlaces(manager, viewer, checked);
     await handOver(manager, viewer, checked);
     await recordTransfer(manager, viewer, checked);
     await leaveFields(manager, viewer, checked, unlinkedRetentionMs);
@@ -170,6 +172,16 @@ async function recordTransfer(
     return [viewer, event] as const;
   });
   await recordEvents(manager, events);
+}
+
+/** Fields of both records, and the attachment. */
+async function lockPlaces(
+  manager: EntityManager,
+  viewer: Viewer,
+  { attachmentId, to: record, field }: Transfer,
+): Promise<void> {
+  if (field === null) await lockWithFields(manager, [attachmentId]);
+  else await lockForMove(manager, viewer, attachmentId, { record, names: [field] });
 }
 
 /** Links in fields of other records stay. */

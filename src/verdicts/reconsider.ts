@@ -3,6 +3,7 @@ import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, ReleaseRow } from '../database/entities/blob.js';
+import { lockOver } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { checkCharacters, Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
@@ -38,6 +39,7 @@ export async function releaseAttachment(
     if (!seen) throw notFound(['input', 'attachmentId']);
     const { id } = await chooseBlob(manager, viewer, seen);
     // With the blob locked: a scan that is asked for meanwhile would otherwise be for nothing, and the blob PENDING for good.
+    await lockOver(manager, [id]);
     await lockRows(manager, BlobRow, [id], 'UPDATE');
     const found = await findAttachment(manager, viewer, attachmentId);
     const blob = await manager.findOneBy(BlobRow, { id, organizationId: viewer.organizationId });
@@ -126,8 +128,10 @@ export async function rescanAttachment(
     const found = await findAttachment(manager, viewer, attachmentId);
     if (!found) throw notFound(['input', 'attachmentId']);
     const versions = await readVersions(manager, viewer, [attachmentId]);
+    const blobIds = [...new Set([found.blob.id, ...versions.map(({ blob }) => blob.id)])];
+    await lockOver(manager, blobIds);
     const judged: Change[] = [];
-    for (const blobId of new Set([found.blob.id, ...versions.map(({ blob }) => blob.id)])) {
+    for (const blobId of blobIds) {
       const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
       judged.push(...((await writeVerdict(deps, manager, again)) ?? []));
       await queueScan(deps.jobs, manager, blobId);

@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { type AttachmentRow, AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
+import { lockOver } from '../database/lock-order.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
 import { dropFromFields } from '../links/link-attachments.js';
@@ -57,6 +58,7 @@ export async function writeVerdict(
 ): Promise<Change[] | null> {
   const { blobId, from, to } = change;
   if (to.verdict === from) return null;
+  await lockOver(manager, [blobId], { areLeaving: to.verdict === 'REJECTED' });
   const affected = await changeRows(
     manager,
     (sql) => `UPDATE blobs SET verdict = ${sql.add(to.verdict)}

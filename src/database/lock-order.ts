@@ -1,0 +1,126 @@
+import type { EntityManager } from 'typeorm';
+import { AttachmentRow } from './entities/attachment.js';
+import { RecordFieldRow } from './entities/record-field.js';
+import { UploadTargetRow } from './entities/upload-target.js';
+import { Parameters } from './read-rows.js';
+import { hasRowLocks, lockRows } from './row-locks.js';
+
+/*
+ * On PostgreSQL two transactions that lock the same rows in different orders block each other, until after a second the server gives
+ * one of them up. So all lock in this order, and by id within a table:
+ *
+ * 1. upload targets
+ * 2. fields of records
+ * 3. attachments, then those in the trash
+ * 4. blobs
+ *
+ * Whatever changes a row has locked it. A row that refers to another one has locked that against deletion.
+ */
+
+/** Fields of a record, perhaps some that are not there yet. */
+export interface FieldNames {
+  record: { type: string; id: string };
+  names: readonly string[];
+}
+
+/** Keeps these fields from others until the transaction ends. */
+export async function lockFields(
+  manager: EntityManager,
+  viewer: { organizationId: string },
+  fields: FieldNames,
+): Promise<void> {
+  await lockSelected(manager, RecordFieldRow, (sql) => named(sql, viewer, fields));
+}
+
+/** The same for attachments in use, and all fields that hold them. */
+export async function lockWithFields(
+  manager: EntityManager,
+  attachmentIds: readonly string[],
+): Promise<void> {
+  await lockSelected(manager, RecordFieldRow, (sql) => holding(sql, attachmentIds));
+  await lockRows(manager, AttachmentRow, attachmentIds, 'UPDATE');
+}
+
+/** The same for an attachment that goes from the fields that hold it into another one. */
+export async function lockForMove(
+  manager: EntityManager,
+  viewer: { organizationId: string },
+  attachmentId: string,
+  to: FieldNames,
+): Promise<void> {
+  await lockSelected(
+    manager,
+    RecordFieldRow,
+    (sql) => `${holding(sql, [attachmentId])} UNION ${named(sql, viewer, to)}`,
+  );
+  await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
+}
+
+function named(
+  sql: Parameters,
+  { organizationId }: { organizationId: string },
+  { record, names }: FieldNames,
+): string {
+  return `SELECT id FROM record_fields WHERE organization_id = ${sql.add(organizationId)}
+    AND record_type = ${sql.add(record.type)} AND record_id = ${sql.add(record.id)} AND ${sql.isOneOf('name', names)}`;
+}
+
+const holding = (sql: Parameters, attachmentIds: readonly string[]): string =>
+  `SELECT field_id FROM links WHERE ${sql.isOneOf('attachment_id', attachmentIds)}`;
+
+/** The same for the upload targets that have brought the bytes of attachments, which go with these: that is to come first. */
+export async function lockTargetsOf(manager: EntityManager, attachmentIds: readonly string[]): Promise<void> {
+  const blobIds = (sql: Parameters) =>
+    [
+      `SELECT blob_id FROM attachments WHERE ${sql.isOneOf('id', attachmentIds)}`,
+      `SELECT blob_id FROM trashed_attachments WHERE ${sql.isOneOf('id', attachmentIds)}`,
+      `SELECT blob_id FROM attachment_versions WHERE ${sql.isOneOf('attachment_id', attachmentIds)}`,
+    ].join(' UNION ');
+  await lockSelected(
+    manager,
+    UploadTargetRow,
+    (sql) => `SELECT t.id FROM upload_targets t JOIN blobs ON blobs.document_key = t.document_key
+      WHERE blobs.id IN (${blobIds(sql)})`,
+  );
+}
+
+/**
+ * The same for all attachments in use that have these bytes, or would have them once they are approved; with `areLeaving` for their
+ * fields, too.
+ */
+export async function lockOver(
+  manager: EntityManager,
+  blobIds: readonly string[],
+  { areLeaving = false } = {},
+): Promise<void> {
+  const over = (sql: Parameters) => `SELECT id FROM attachments WHERE ${sql.isOneOf('blob_id', blobIds)}`;
+  if (areLeaving)
+    await lockSelected(
+      manager,
+      RecordFieldRow,
+      (sql) => `SELECT field_id FROM links WHERE attachment_id IN (${over(sql)})`,
+    );
+  await lockSelected(
+    manager,
+    AttachmentRow,
+    (sql) => `${over(sql)} UNION SELECT attachment_id FROM attachment_versions
+      WHERE ${sql.isOneOf('blob_id', blobIds)} AND approved_at IS NULL`,
+  );
+}
+
+/** `ids` is a statement that selects them. */
+async function lockSelected(
+  manager: EntityManager,
+  entity: typeof AttachmentRow | typeof RecordFieldRow | typeof UploadTargetRow,
+  ids: (sql: Parameters) => string,
+): Promise<void> {
+  if (!hasRowLocks(manager)) return;
+  const { tablePath } = manager.connection.getMetadata(entity);
+  const sql = new Parameters(manager);
+  const selected = ids(sql);
+  // As an array PostgreSQL looks them up by the key, and does not walk the table.
+  await manager.query(
+    `SELECT id FROM "${tablePath}" WHERE id = ANY(ARRAY(${selected})) ORDER BY id FOR UPDATE`,
+    sql.values,
+  );
+}
