@@ -133,13 +133,13 @@ export async function deleteRecordAttachments(
   deps.changes.publish(emptied.changed);
   const deleted: string[] = [];
   for (;;) {
-    const { ids, documentKeys, changed } = await deps.database.write((manager) =>
+    const { ids, documentKeys, changed, isLast } = await deps.database.write((manager) =>
       deleteBatch(deps, manager, viewer, { record, left: emptied.left }),
     );
     deps.changes.publish(changed);
     await removeBytes(deps, documentKeys).catch(deps.onRemovalDelayed);
     deleted.push(...ids);
-    if (ids.length < batchSize) return deleted;
+    if (isLast) return deleted;
   }
 }
 
@@ -188,16 +188,21 @@ async function deleteBatch(
   manager: EntityManager,
   viewer: Viewer,
   { record, left }: { record: RecordRef; left: PlacesLeft },
-): Promise<{ ids: string[]; documentKeys: string[]; changed: Change[] }> {
+): Promise<{ ids: string[]; documentKeys: string[]; changed: Change[]; isLast: boolean }> {
   const rows = await manager.find(AttachmentRow, {
     select: { id: true },
     where: { organizationId: viewer.organizationId, recordType: record.type, recordId: record.id },
     order: { createdAt: 'ASC', id: 'ASC' },
     take: batchSize,
   });
-  const ids = rows.map(({ id }) => id);
-  if (deps.trashMs === 0) await lockTargetsOf(manager, ids);
-  await lockWithFields(manager, ids);
-  const owned = await readAttachments(manager, viewer, ids);
-  return { ids, ...(await discard(deps, manager, viewer, owned, { left })) };
+  const found = rows.map(({ id }) => id);
+  if (deps.trashMs === 0) await lockTargetsOf(manager, found);
+  await lockWithFields(manager, found);
+  // Some may have been given to another record, or deleted, meanwhile.
+  const owned = (await readAttachments(manager, viewer, found)).filter(
+    ({ attachment }) => attachment.recordType === record.type && attachment.recordId === record.id,
+  );
+  const ids = owned.map(({ attachment }) => attachment.id);
+  const isLast = found.length < batchSize;
+  return { ids, isLast, ...(await discard(deps, manager, viewer, owned, { left })) };
 }

@@ -1,4 +1,4 @@
-import type { Client } from '../../support/client.js';
+import type { Answer, Client } from '../../support/client.js';
 import { claim, idsIn, link, type RecordRef, see } from '../doors/links.js';
 import { codeOf, RaceStage } from './race-stage.js';
 
@@ -76,6 +76,24 @@ test('a transfer beside an unlinking leaves it in the new field alone', async ()
     expect([codes, await ownerOf(id, [from, one])]).toEqual([['ok', 'ok'], one]);
     expect((await see(races.client, id))?.expiresAt).toBeNull();
     return 'ok';
+  });
+});
+
+test('a transfer beside the deletion of all that its record has keeps what it has moved', async () => {
+  const balance = { headMs: 0 };
+  await races.run('a transfer beside deleteRecordAttachments', 24, async () => {
+    const { id, from, one } = await start();
+    const query = `mutation ($input: DeleteRecordAttachmentsInput!) {
+      deleteRecordAttachments(input: $input) { deletedAttachmentIds } }`;
+    const deleting = races.client.graphql.bind(races.client, query, { input: { record: from } });
+    const transferring = () => transfer(id, from, one)(races.client);
+    const isFirstAhead = ({ errors }: Answer<unknown>) => errors === undefined;
+    const answer = await races.evenly(balance, [transferring, deleting], isFirstAhead);
+    const isMoved = codeOf(answer) === 'ok';
+    expect(['ok', 'NOT_FOUND']).toContain(codeOf(answer));
+    expect(await idsIn(races.client, one, 'files')).toEqual(isMoved ? [id] : []);
+    expect(await ownerOf(id, [from, one])).toEqual(isMoved ? one : null);
+    return codeOf(answer);
   });
 });
 
