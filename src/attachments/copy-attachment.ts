@@ -10,7 +10,12 @@ import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
 import { errorTable, Faults, fault } from '../errors.js';
-import { findAttachment, mayCopy, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import {
+  mayCopy,
+  notFound,
+  readWithVerdictsKept,
+  type StoredAttachment,
+} from '../model/stored-attachment.js';
 import { newId } from '../new-id.js';
 import { checkExtension } from '../policies/check-policy.js';
 import { findPolicy } from '../policies/choose-policy.js';
@@ -61,7 +66,9 @@ export async function copyAttachment(
     const earlier =
       idempotencyKey === null ? null : await findCreation(manager, viewer, { idempotencyKey, ...creation });
     if (earlier) return { ...earlier, isReplay: true };
-    const source = await findAttachment(manager, viewer, attachmentId);
+    // A verdict that comes meanwhile waits, and then finds the copy.
+    await lockRows(manager, AttachmentRow, [attachmentId], 'SHARE');
+    const [source] = await readWithVerdictsKept(manager, viewer, [attachmentId]);
     if (!source) throw notFound(['input', 'attachmentId']);
     const { attachment: original, blob } = source;
     const name = checkCopy(deps, viewer, source, fileName);

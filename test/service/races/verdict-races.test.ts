@@ -78,6 +78,35 @@ test('a release stands, whatever rescans come beside it, and two at once are one
   for (const id of released) expect([id, await statusOf(id)]).toEqual([id, 'APPROVED']);
 });
 
+test('a copy that is made while the verdict comes is told of it, too', async () => {
+  const copy = (attachmentId: string) => (client: Client) =>
+    mutation(client, 'copyAttachment', 'CopyAttachmentInput', { attachmentId }, 'attachment { id status }');
+  const untold: string[] = [];
+  await races.run('six copies beside the verdict', 40, async () => {
+    const { id } = await races.upload();
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, async (_, index) => {
+        await sleep(2 * index);
+        return copy(id)(races.client);
+      }),
+    );
+    const copies = answers.flatMap(({ data }) => data?.['copyAttachment']?.['attachment'] ?? []) as {
+      id: string;
+      status: string;
+    }[];
+    expect(copies).toHaveLength(6);
+    await until(
+      () => statusOf(id),
+      (status) => status === 'APPROVED',
+    );
+    const pending = copies.filter(({ status }) => status === 'PENDING');
+    for (const each of pending)
+      if ((await races.events(each.id))['ATTACHMENT_APPROVED'] !== 1) untold.push(each.id);
+    return `${pending.length} before the verdict`;
+  });
+  expect(untold).toEqual([]);
+});
+
 test('revocations at once of one key all say the same instant, and one event is written', async () => {
   await races.run('three revocations', 20, async () => {
     const { apiKey } = await createKey(races.client, {});
