@@ -163,18 +163,19 @@ async function unlinkFromField(manager: EntityManager, fieldId: string, attachme
 }
 
 /**
- * Takes a rejected attachment out of its fields, and records it; from the last of them it enters its retention, as if it had been
- * unlinked.
+ * Takes a rejected attachment out of its fields, and records it. It enters its retention, as if it had been unlinked: one that a record
+ * has claimed, only from a field of that record.
  */
 export async function dropFromFields(
   manager: EntityManager,
-  { id, organizationId }: AttachmentRow,
+  { id, organizationId, recordType, recordId }: AttachmentRow,
   { now, retentionMs }: { now: Date; retentionMs: number },
 ): Promise<void> {
   const links = await unlinkEverywhere(manager, [id]);
   if (links.length === 0) return;
-  await recordUnlinked(manager, links, organizationId, now);
-  if (retentionMs === 0) return;
+  const fields = await recordUnlinked(manager, links, organizationId, now);
+  const hasLeftOwner = fields.some((field) => field.recordType === recordType && field.recordId === recordId);
+  if (retentionMs === 0 || (recordId !== null && !hasLeftOwner)) return;
   await manager.update(
     AttachmentRow,
     { id, organizationId },
@@ -182,12 +183,13 @@ export async function dropFromFields(
   );
 }
 
+/** Returns the fields. */
 async function recordUnlinked(
   manager: EntityManager,
   links: readonly LinkRow[],
   organizationId: string,
   at: Date,
-): Promise<void> {
+): Promise<RecordFieldRow[]> {
   const fieldIds = links.map(({ fieldId }) => fieldId);
   const fields = await readRows(
     manager,
@@ -202,4 +204,5 @@ async function recordUnlinked(
     return [{ organizationId, principal: null }, event] as const;
   });
   await recordEvents(manager, events);
+  return fields;
 }
