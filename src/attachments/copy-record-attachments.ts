@@ -14,14 +14,8 @@ import { idAt, newId } from '../new-id.js';
 import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
 import type { Quota } from '../quotas/quotas.js';
-import {
-  type CopyAttachmentDependencies,
-  type CopySource,
-  countLinks,
-  findCopies,
-  readCopySources,
-  readOwners,
-} from './copy-attachment.js';
+import type { CopyAttachmentDependencies } from './copy-attachment.js';
+import { type CopySource, countLinks, findCopies, readCopySources, readOwners } from './copy-sources.js';
 import { beginSteps, checkIdempotencyKey, endSteps, type Steps } from './idempotency.js';
 
 export interface CopyRecordDependencies extends CopyAttachmentDependencies {
