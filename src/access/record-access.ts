@@ -1,16 +1,11 @@
 import type { Viewer } from '../auth/viewer.js';
-import { TrashedAttachmentRow } from '../database/entities/attachment.js';
+import type { Database } from '../database/database.js';
 import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
 import { isSameRecord, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import type { AccessLoaders } from './loaders.js';
+import { firstPlaces, maxPlaces, nameOfPlaces, type Place, placesOf, whileInPlaces } from './places.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
-
-/** A place of an attachment: a field of a record or, if the field is null, the record that has claimed it. */
-interface Place {
-  record: RecordRef;
-  field: string | null;
-}
 
 /** The place at which an input asks to create an attachment. */
 interface Creation {
@@ -18,8 +13,6 @@ interface Creation {
   field: string | null;
 }
 
-/** More places than these are not looked at. */
-const maxPlaces = 1_000;
 /** Different questions that one request may lead to. */
 const maxQuestions = 10_000;
 
@@ -129,21 +122,30 @@ export class RecordAccess {
   }
 
   /**
-   * Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may not be changed. `anywhere`: also if it is in
-   * the trash; then it is held against the places that it was deleted from.
+   * Returns the database for a change of the attachment, once it may be changed: it writes only while that is where it was when the
+   * authorizer was asked, and asks anew if it is not. Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may
+   * not be changed. `anywhere`: also if it is in the trash; then it is held against the places that it was deleted from.
    */
-  async assertMayChange(
+  async forChange(
+    database: Database,
     id: string,
     loc: Loc,
     where: 'attachment' | 'anywhere' = 'attachment',
-  ): Promise<void> {
-    if (!this.isActive) return;
+  ): Promise<Database> {
+    if (!this.isActive) return database;
+    const decide = () => this.#decideChange(id, loc, where);
+    return whileInPlaces(database, this.viewer, id, { first: await decide(), decide });
+  }
+
+  /** Returns the places for which it may be changed, by `nameOfPlaces`. */
+  async #decideChange(id: string, loc: Loc, where: 'attachment' | 'anywhere'): Promise<string> {
     const stored = await this.view(await this.#loaders[where].load(id));
     if (!stored) throw notFound(loc);
-    if (!stored.attachment.shared) return;
     const places = await this.#placesOf(stored);
+    if (!stored.attachment.shared) return nameOfPlaces(stored, places);
     await this.#assertMayEditEach(places, loc);
     if (places.length >= maxPlaces) throw forbidden(loc);
+    return nameOfPlaces(stored, places);
   }
 
   /** Asks about every place of the attachment beforehand, for what is shown of it after a change. Throws what is undecided. */
@@ -181,27 +183,12 @@ export class RecordAccess {
     return anyOf(places, ({ record, field }) => this.mayView(record, field));
   }
 
-  /** Its links; and its owner, where it is in no field of that. In the trash, those that it had. */
-  async #placesOf({ attachment }: StoredAttachment): Promise<Place[]> {
-    if (attachment instanceof TrashedAttachmentRow)
-      return attachment.places.map(([type, id, field]) => ({ record: { type, id }, field }));
-    const { id: attachmentId, recordType, recordId } = attachment;
-    const links = await this.#loaders.linksOfAttachment.load({
-      attachmentId,
-      limit: maxPlaces,
-      after: null,
-      before: null,
-      isBackward: false,
+  #placesOf(stored: StoredAttachment): Promise<Place[]> {
+    const { linksOfAttachment, fieldById } = this.#loaders;
+    return placesOf(stored, {
+      readLinks: (attachmentId) => linksOfAttachment.load({ attachmentId, ...firstPlaces }),
+      readFields: (ids) => Promise.all(ids.map((id) => fieldById.load(id))),
     });
-    const fields = await Promise.all(links.map(({ fieldId }) => this.#loaders.fieldById.load(fieldId)));
-    const linked = fields.flatMap((row) =>
-      row ? [{ record: { type: row.recordType, id: row.recordId }, field: row.name }] : [],
-    );
-    if (recordType === null || recordId === null) return linked;
-    const isOwners = ({ record }: Place) => record.type === recordType && record.id === recordId;
-    return linked.some(isOwners)
-      ? linked
-      : [...linked, { record: { type: recordType, id: recordId }, field: null }];
   }
 }
 

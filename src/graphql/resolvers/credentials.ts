@@ -86,9 +86,13 @@ export class ShareLinks {
   ): Promise<CreateShareLinkPayload> {
     const { deps, viewer, access } = context;
     const { attachmentId, expiresAt = null, maxDownloads = null } = input;
-    await access.assertMayChange(attachmentId, ['input', 'attachmentId']);
+    const database = await access.forChange(deps.database, attachmentId, ['input', 'attachmentId']);
     await decideLinks(attachmentId, context, info);
-    const made = await createShareLink(deps, viewer, { attachmentId, expiresAt, maxDownloads });
+    const made = await createShareLink({ ...deps, database }, viewer, {
+      attachmentId,
+      expiresAt,
+      maxDownloads,
+    });
     return { shareLink: toShareLink(made), url: deps.shareUrl(made.token) };
   }
 
@@ -103,9 +107,9 @@ export class ShareLinks {
     const { deps, viewer, access } = context;
     const [link] = await readShareLinksOf(deps.database.read, viewer, [id]);
     if (!link) throw notFound(['input', 'id']);
-    await access.assertMayChange(link.attachmentId, ['input', 'id']);
+    const database = await access.forChange(deps.database, link.attachmentId, ['input', 'id']);
     await decideLinks(link.attachmentId, context, info);
-    return { shareLink: toShareLink(await revokeShareLink(deps, viewer, id)) };
+    return { shareLink: toShareLink(await revokeShareLink({ ...deps, database }, viewer, id)) };
   }
 
   @FieldResolver(() => Attachment, { description: 'The attachment that it shares.' })

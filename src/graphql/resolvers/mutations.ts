@@ -67,9 +67,9 @@ export class Mutations {
     @Info() info: GraphQLResolveInfo,
   ): Promise<UpdateAttachmentPayload> {
     const { deps, viewer, access } = context;
-    await access.assertMayChange(input.attachmentId, namedAttachment);
+    const database = await access.forChange(deps.database, input.attachmentId, namedAttachment);
     await decideLinks(input.attachmentId, context, info);
-    const stored = await updateAttachment(deps, viewer, {
+    const stored = await updateAttachment({ ...deps, database }, viewer, {
       ...input,
       fileName: fileName ?? undefined,
       metadata: metadata && toMetadata(metadata),
@@ -157,8 +157,8 @@ export class Mutations {
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteAttachmentPayload> {
     const where = input.permanently ? 'anywhere' : 'attachment';
-    await access.assertMayChange(input.attachmentId, namedAttachment, where);
-    const deletion = await deleteAttachment(deps, viewer, input);
+    const database = await access.forChange(deps.database, input.attachmentId, namedAttachment, where);
+    const deletion = await deleteAttachment({ ...deps, database }, viewer, input);
     return { deletedAttachmentId: input.attachmentId, deletion };
   }
 
@@ -167,8 +167,8 @@ export class Mutations {
     @Arg('input', () => RestoreAttachmentInput) { attachmentId }: RestoreAttachmentInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<RestoreAttachmentPayload> {
-    await access.assertMayChange(attachmentId, namedAttachment, 'anywhere');
-    return { attachment: toAttachment(await restoreAttachment(deps, viewer, attachmentId)) };
+    const database = await access.forChange(deps.database, attachmentId, namedAttachment, 'anywhere');
+    return { attachment: toAttachment(await restoreAttachment({ ...deps, database }, viewer, attachmentId)) };
   }
 }
 

@@ -134,9 +134,10 @@ export class VersionedAttachments {
     @Ctx() context: GraphqlContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<ReplaceContentPayload> {
-    await context.access.assertMayChange(input.attachmentId, ['input', 'attachmentId']);
+    const { deps, access } = context;
+    const database = await access.forChange(deps.database, input.attachmentId, ['input', 'attachmentId']);
     await decideLinks(input.attachmentId, context, info);
-    const { stored, version } = await replaceContent(context.deps, context, toReplacement(input));
+    const { stored, version } = await replaceContent({ ...deps, database }, context, toReplacement(input));
     return { attachment: toAttachment(stored), version: toVersion(stored, version) };
   }
 
