@@ -6,7 +6,7 @@ import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { compareTexts } from '../database/page.js';
 import { readRows } from '../database/read-rows.js';
-import { errorTable, Faults } from '../errors.js';
+import { Faults } from '../errors.js';
 import type { Changes } from '../model/changes.js';
 import { checkName, checkRecord, type RecordRef } from '../model/record.js';
 import { readAttachments, type StoredAttachment } from '../model/stored-attachment.js';
@@ -51,7 +51,7 @@ export interface LinkAttachments {
 
 /**
  * Puts attachments into a record's field, or takes them out of it: all that are named, in order, or none. The result is made
- * of the rows that its transaction has seen. Throws NOT_FOUND, ALREADY_CLAIMED, TOO_MANY_ATTACHMENTS, VERSION_CONFLICT,
+ * of the rows that its transaction has seen. What is to be taken out and is not there is passed over. Throws NOT_FOUND, ALREADY_CLAIMED, TOO_MANY_ATTACHMENTS, VERSION_CONFLICT,
  * BAD_USER_INPUT, and what the field's policy does not accept.
  *
  * @example
@@ -65,7 +65,6 @@ export async function linkAttachments(
   const { database, clock, unlinkedRetentionMs, policies, changes } = deps;
   const policy = checkInput(policies, input);
   const { changed, ...linked } = await database.write(async (manager) => {
-    if (input.mode === 'REMOVE') await assertVisible(input, (ids) => readAttachments(manager, viewer, ids));
     const { field, unlinked, placed, next, added } = await changeLinks(manager, viewer, {
       ...input,
       policy,
@@ -114,20 +113,6 @@ function checkHold(faults: Faults, seconds: number): void {
   if (seconds >= 0 && seconds <= maxHoldSeconds) return;
   const msg = `Must be from 0 to ${maxHoldSeconds}.`;
   faults.add('out_of_range', ['input', 'holdSeconds'], msg, { limit: maxHoldSeconds });
-}
-
-/** An attachment to remove need not be in the field any more, so that a retry succeeds. It must exist for the viewer. */
-async function assertVisible(
-  { attachmentIds }: LinkAttachments,
-  read: (ids: readonly string[]) => Promise<StoredAttachment[]>,
-): Promise<void> {
-  const visible = new Set((await read(attachmentIds)).map(({ attachment }) => attachment.id));
-  const faults = new Faults();
-  for (const [index, id] of attachmentIds.entries()) {
-    if (visible.has(id)) continue;
-    faults.add('not_found', ['input', 'attachmentIds', index], errorTable.NOT_FOUND.message);
-  }
-  faults.throwIfAny();
 }
 
 function inOrder(ids: readonly string[], found: readonly StoredAttachment[]): StoredAttachment[] {

@@ -129,7 +129,8 @@ export class Mutations {
   ): Promise<LinkAttachmentsPayload> {
     const { deps, viewer, access } = context;
     await access.assertMayEdit(input.record, input.field, namedRecord);
-    await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
+    if (input.mode !== 'REMOVE')
+      await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
     // Asked before: nothing that the answer tells of the field is left open once it is changed.
     const seesField = await access.mayView(input.record, input.field);
     const assertAnswerable = (linkCount: number) => context.spend(linkCount);

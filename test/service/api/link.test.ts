@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
@@ -81,6 +82,25 @@ describe('linkAttachments', () => {
       expect(idsOf(answer)).toEqual(ids);
       expect(answer.data?.linkAttachments.field.version).toBe(1);
     }
+  });
+
+  test('passes over those to take out that are not there: deleted, unknown or in no field', async () => {
+    const record = newRecord();
+    const [kept, gone, deleted, elsewhere] = (await uploads(4)) as [string, string, string, string];
+    await link({ record, attachmentIds: [kept, gone, deleted] });
+    await service.client.ask(
+      'mutation ($id: ID!) { deleteAttachment(input: { attachmentId: $id }) { deletedAttachmentId } }',
+      { id: deleted },
+    );
+    const attachmentIds = [deleted, elsewhere, randomUUID(), gone, 'no id'];
+    const answer = await link({ record, attachmentIds, mode: 'REMOVE' });
+    expect(idsOf(answer)).toEqual([kept]);
+    expect(answer.data?.linkAttachments.unlinked.map(({ id }) => id)).toEqual([gone]);
+    const again = await link({ record, attachmentIds, mode: 'REMOVE' });
+    expect([idsOf(again), again.data?.linkAttachments.field.version]).toEqual([
+      [kept],
+      answer.data?.linkAttachments.field.version,
+    ]);
   });
 
   test.each(['ADD', 'REMOVE', 'REPLACE'])('makes no field of nothing: %s', async (mode) => {
