@@ -159,6 +159,8 @@ async function emptyFields(
     manager,
     fields.map(({ id }) => id),
   );
+  const linked = [...new Set(links.map(({ attachmentId }) => attachmentId))];
+  await lockRows(manager, AttachmentRow, linked, 'UPDATE');
   const changed: Change[] = [];
   const left = new Map<string, StoredPlace[]>();
   for (const { id, name } of fields) {

@@ -18,9 +18,9 @@ const sqliteFaults = new Set([
 /**
  * Codes of PostgreSQL, by class: no connection (08), out of disk, memory or connections (53), stopped or starting (57P), ended for
  * its own idleness (25P03, 25P04), statement cancelled by its time limit (57014) or on a standby by what the primary has done
- * (40001), given up to end a deadlock (40P01), a standby or a read-only volume (25006), a failing disk (58).
+ * (40001), given up to end a deadlock (40P01) or to cause none (55P03), a standby or a read-only volume (25006), a failing disk (58).
  */
-const postgresFaults = /^(08|53|57P|58|57014|25006|25P0[34]|40001|40P01)/;
+const postgresFaults = /^(08|53|57P|58|57014|25006|25P0[34]|40001|40P01|55P03)/;
 
 const socketFaults = new Set([
   'EAI_AGAIN',
@@ -49,7 +49,7 @@ const invalidText = '22021';
 const timeLimits = new Set(['SQLITE_INTERRUPT', '57014']);
 
 /** The transaction met another one; run again, it may well succeed. */
-const conflicts = new Set(['40001', '40P01', '23505', '23503']);
+const conflicts = new Set(['40001', '40P01', '55P03', '23505', '23503']);
 
 /** The database's own code for what went wrong, where `error` comes from it. */
 function databaseCode(error: unknown): string | null {

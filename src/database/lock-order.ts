@@ -41,6 +41,15 @@ export async function lockWithFields(
   await lockRows(manager, AttachmentRow, attachmentIds, 'UPDATE');
 }
 
+/**
+ * The same for fields of attachments that are locked: those that have come to hold them since `lockWithFields`, or `lockOver`, looked.
+ * To wait for one would be against the order, so where another transaction has it this one runs again.
+ */
+export async function lockLateFields(manager: EntityManager, fieldIds: readonly string[]): Promise<void> {
+  if (fieldIds.length === 0 || !hasRowLocks(manager)) return;
+  await manager.query('SELECT id FROM record_fields WHERE id = ANY($1) FOR UPDATE NOWAIT', [[...fieldIds]]);
+}
+
 /** The same for an attachment that goes from the fields that hold it into another one. */
 export async function lockForMove(
   manager: EntityManager,

@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { lockLateFields } from '../database/lock-order.js';
 import { compareTexts } from '../database/page.js';
 import { readRows } from '../database/read-rows.js';
 import { Faults } from '../errors.js';
@@ -126,8 +127,11 @@ export async function unlinkEverywhere(
   attachmentIds: readonly string[],
 ): Promise<LinkRow[]> {
   const links = await readRows(manager, LinkRow, (sql) => sql.isOneOf('attachment_id', attachmentIds));
-  // In one order always, so that two who want the same fields wait instead of blocking each other.
   links.sort((one, other) => compareTexts(one.fieldId, other.fieldId));
+  await lockLateFields(
+    manager,
+    links.map(({ fieldId }) => fieldId),
+  );
   for (const { fieldId, attachmentId } of links) await unlinkFromField(manager, fieldId, attachmentId);
   return links;
 }
