@@ -2,6 +2,7 @@ import type { Database } from '../database/database.js';
 import { IntakeRow, RemovalRow } from '../database/entities/job.js';
 import { insertRow } from '../database/insert-row.js';
 import { In } from '../database/typeorm.js';
+import { newId } from '../new-id.js';
 
 export interface IntakeLeaseTimes {
   /** Content that is on its way for longer gets a row. */
@@ -16,6 +17,16 @@ export interface IntakeLeaseTimes {
 const usualTimes: IntakeLeaseTimes = { registerAfterMs: 30_000, beatMs: 15_000, deadAfterMs: 15 * 60_000 };
 const batchSize = 500;
 
+/** Ends with the last of its holders. */
+interface Lease {
+  /** Names its row, which no other lease has: neither one of another process, nor an earlier or later one of this process. */
+  readonly id: string;
+  readonly documentKey: string;
+  readonly since: number;
+  holders: number;
+  hasRow: boolean;
+}
+
 /**
  * Content on its way to its row, from its first byte until its request has ended: no sweep touches it, however old it is. Likewise
  * stored content that a client reads slowly. The
@@ -26,8 +37,8 @@ export class IntakeLeases {
   readonly #database: Database;
   readonly #times: IntakeLeaseTimes;
   /** By document key. */
-  readonly #held = new Map<string, { holders: number; since: number; hasRow: boolean }>();
-  /** Rows of other processes, as this process first saw them. */
+  readonly #held = new Map<string, Lease>();
+  /** Rows of other processes, as this process first saw them; by document key and lease. */
   #watched = new Map<string, { beat: number; since: number }>();
   #timer: NodeJS.Timeout | null = null;
   #renewing: Promise<void> = Promise.resolve();
@@ -39,11 +50,23 @@ export class IntakeLeases {
 
   /** Each call asks for one `release`: requests for one upload target may meet. */
   hold(documentKey: string): void {
-    const held = this.#held.get(documentKey);
-    if (held) held.holders += 1;
-    else this.#held.set(documentKey, { holders: 1, since: performance.now(), hasRow: false });
+    this.#hold(documentKey);
+  }
+
+  #hold(documentKey: string): Lease {
+    const since = performance.now();
+    const lease = this.#held.get(documentKey) ?? {
+      id: newId(),
+      documentKey,
+      since,
+      holders: 0,
+      hasRow: false,
+    };
+    lease.holders += 1;
+    this.#held.set(documentKey, lease);
     // A renewal that fails is made up for by the next one.
     this.#timer ??= setInterval(() => void this.renew().catch(() => undefined), this.#times.beatMs).unref();
+    return lease;
   }
 
   /**
@@ -51,8 +74,7 @@ export class IntakeLeases {
    * False: they are to be removed already.
    */
   async holdStored(documentKey: string): Promise<boolean> {
-    this.hold(documentKey);
-    await this.#register([documentKey]);
+    await this.#register([this.#hold(documentKey)]);
     // After the row is there: a deletion notes the removal before it looks for the row.
     return !(await this.#database.read.existsBy(RemovalRow, { documentKey }));
   }
@@ -68,7 +90,7 @@ export class IntakeLeases {
       clearInterval(this.#timer);
       this.#timer = null;
     }
-    if (held.hasRow) await this.#drop([documentKey]).catch(() => undefined);
+    if (held.hasRow) await this.#drop([held]).catch(() => undefined);
   }
 
   /** By this process. */
@@ -84,33 +106,31 @@ export class IntakeLeases {
 
   async #renew(): Promise<void> {
     const before = performance.now() - this.#times.registerAfterMs;
-    const due = [...this.#held].filter(([, { since }]) => since <= before).map(([key]) => key);
+    const due = [...this.#held.values()].filter(({ since }) => since <= before);
     for (let start = 0; start < due.length; start += batchSize) {
       await this.#register(due.slice(start, start + batchSize));
     }
   }
 
-  async #register(keys: readonly string[]): Promise<void> {
-    await this.#write(keys);
-    for (const key of keys) {
-      const held = this.#held.get(key);
-      if (held) held.hasRow = true;
-    }
+  async #register(leases: readonly Lease[]): Promise<void> {
+    await this.#write(leases);
+    const isHeld = (lease: Lease) => this.#held.get(lease.documentKey) === lease;
+    for (const lease of leases) if (isHeld(lease)) lease.hasRow = true;
     // Released while the row was being written.
-    await this.#drop(keys.filter((key) => !this.#held.has(key)));
+    await this.#drop(leases.filter((lease) => !isHeld(lease)));
   }
 
-  async #write(keys: readonly string[]): Promise<void> {
+  async #write(leases: readonly Lease[]): Promise<void> {
     await this.#database.write(async (manager) => {
-      for (const documentKey of keys)
-        await insertRow(manager, IntakeRow, { documentKey, beat: 0 }, { orIgnore: true });
-      await manager.update(IntakeRow, { documentKey: In([...keys]) }, { beat: () => 'beat + 1' });
+      for (const { id: leaseId, documentKey } of leases)
+        await insertRow(manager, IntakeRow, { documentKey, leaseId, beat: 0 }, { orIgnore: true });
+      await manager.update(IntakeRow, rowsOf(leases), { beat: () => 'beat + 1' });
     });
   }
 
-  async #drop(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
-    await this.#database.write((manager) => manager.delete(IntakeRow, { documentKey: In([...keys]) }));
+  async #drop(leases: readonly Lease[]): Promise<void> {
+    if (leases.length === 0) return;
+    await this.#database.write((manager) => manager.delete(IntakeRow, rowsOf(leases)));
   }
 
   /** Rows that nobody has renewed for as long as this process has watched them. To be asked regularly. */
@@ -118,13 +138,22 @@ export class IntakeLeases {
     const now = performance.now();
     const rows = await this.#database.read.find(IntakeRow);
     const watched = new Map<string, { beat: number; since: number }>();
-    for (const { documentKey, beat } of rows) {
-      const seen = this.#watched.get(documentKey);
-      watched.set(documentKey, seen?.beat === beat ? seen : { beat, since: now });
+    for (const row of rows) {
+      const seen = this.#watched.get(nameOf(row));
+      watched.set(nameOf(row), seen?.beat === row.beat ? seen : { beat: row.beat, since: now });
     }
     this.#watched = watched;
-    const isDead = ({ documentKey }: IntakeRow) =>
-      now - (watched.get(documentKey)?.since ?? now) >= this.#times.deadAfterMs && !this.isHeld(documentKey);
+    const isDead = (row: IntakeRow) =>
+      now - (watched.get(nameOf(row))?.since ?? now) >= this.#times.deadAfterMs &&
+      !this.isHeld(row.documentKey);
     return rows.filter(isDead);
   }
 }
+
+const nameOf = ({ documentKey, leaseId }: IntakeRow): string => `${documentKey} ${leaseId}`;
+
+/** The keys lead to the rows. No lease has a row of another key. */
+const rowsOf = (leases: readonly Lease[]) => ({
+  documentKey: In(leases.map(({ documentKey }) => documentKey)),
+  leaseId: In(leases.map(({ id }) => id)),
+});

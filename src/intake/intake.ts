@@ -79,11 +79,11 @@ export async function condemnKeys(write: Write, keys: readonly string[], now: Da
 /** The same for content whose process has died, unless it is renewed meanwhile. */
 export async function condemnDeadIntake(
   database: Database,
-  { documentKey, beat }: IntakeRow,
+  { documentKey, leaseId, beat }: IntakeRow,
   now: Date,
 ): Promise<string[]> {
   return database.writeInBackground(async (manager) => {
-    const { affected } = await manager.delete(IntakeRow, { documentKey, beat });
+    const { affected } = await manager.delete(IntakeRow, { documentKey, leaseId, beat });
     return affected === 1 ? condemn(manager, [documentKey], now) : [];
   });
 }

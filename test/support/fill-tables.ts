@@ -99,7 +99,7 @@ async function addOwnRows(
     await manager.insert(SweptKeyRow, { documentKey: keyOf('swept'), sweptAt: now });
     await manager.upsert(SweepRow, { name: 'storage', sweptUntil: now }, ['name']);
     await manager.upsert(ScrubRow, { name: 'blobs', heldUntil: now }, ['name']);
-    await manager.insert(IntakeRow, { documentKey: keyOf('removal'), beat: 1 });
+    await manager.insert(IntakeRow, { documentKey: keyOf('removal'), leaseId: 'lease', beat: 1 });
     await manager.insert(ReservationRow, { id: 'reserved', organizationId, bytes: 1, beat: 1 });
   });
   await database.close();

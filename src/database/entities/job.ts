@@ -91,12 +91,16 @@ export class RemovalRow {
 
 /**
  * Content that has been on its way for a while, to no row as yet or to a client. Written and renewed by the process that takes it in
- * or sends it.
+ * or sends it. Several may do so: each has a row, so that the first to end leaves the others theirs.
  */
 @Entity('intakes')
 export class IntakeRow {
   @PrimaryColumn(textColumn('document_key', 128))
   documentKey!: string;
+
+  /** Empty in rows of versions that had one row for all who held the same content. */
+  @PrimaryColumn({ ...idColumn('lease_id'), default: '' })
+  leaseId!: string;
 
   /** Grows by one with each renewal. No instant: a clock may be set. */
   @Column({ type: 'integer', name: 'beat' })

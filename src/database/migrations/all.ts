@@ -38,6 +38,7 @@ import {
   UnusedTargets1763700000152,
   WebhookEndpoints1763700000141,
 } from './1763700000141-endpoints-to-scrubs.js';
+import { IntakeLeases1763700000171 } from './1763700000171-intake-leases.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -69,4 +70,5 @@ export const migrations = [
   PreviewRoom1763700000151,
   UnusedTargets1763700000152,
   Scrubs1763700000161,
+  IntakeLeases1763700000171,
 ];

@@ -303,7 +303,11 @@ test('the leases of a process that has died end, and what it had on its way goes
   const ofOthers = `${documentKey.slice(0, -36)}0190b5a4-0000-7000-8000-000000000002`;
   const other = await files.create(ofOthers);
   await other.write([Buffer.from('on its way')]);
-  const rows = [documentKey, lostKey, unfinishedKey].map((key) => ({ documentKey: key, beat: 3 }));
+  const rows = [documentKey, lostKey, unfinishedKey].map((key) => ({
+    documentKey: key,
+    leaseId: 'lease',
+    beat: 3,
+  }));
   await ledger.database.write((manager) => manager.insert(IntakeRow, rows));
   swept.now += 27 * hour;
   await swept.cleanUp();

@@ -43,7 +43,9 @@ async function fill({ owner, ledger, service }: Stage, hoursLater: number) {
   const [orphan, dead] = [newKey(organizationId, then), newKey(organizationId, then)];
   await put(files, orphan, Buffer.from('orphan'));
   await put(files, dead, Buffer.from('dead'));
-  await ledger.database.write((manager) => manager.insert(IntakeRow, { documentKey: dead, beat: 3 }));
+  await ledger.database.write((manager) =>
+    manager.insert(IntakeRow, { documentKey: dead, leaseId: 'lease', beat: 3 }),
+  );
   const used = String(await bring(owner, file('used')));
   const created = await createFrom(owner, used, { record: { type: 'Task', id: '2' } });
   expect(created.errors).toBeUndefined();
