@@ -16,7 +16,7 @@ import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
-import { findUnowned, isAnythingLeft, type Principal } from './erasure-survey.js';
+import { findUnowned, hasAnythingToEnd, isAnythingLeft, type Principal } from './erasure-survey.js';
 import { rename } from './rename-principal.js';
 
 export interface ErasePrincipalDependencies {
@@ -45,21 +45,33 @@ export async function erasePrincipal(
   deps: ErasePrincipalDependencies,
   principal: Principal,
 ): Promise<string> {
+  const { read } = deps.database;
   const pseudonym = await choosePseudonym(deps.database, principal);
-  // The principal may go on creating things until its keys have ended.
+  const renamed = { ...principal, id: pseudonym };
+  // The principal may go on creating things until its keys have ended. Some of them have the pseudonym by the next round.
   for (let round = 0; round < maxRounds; round++) {
-    await endKeys(deps, principal);
-    await endShareLinks(deps, principal);
-    await endUploads(deps, principal, pseudonym);
-    await deleteIdempotencyKeys(deps, principal, pseudonym);
-    for (const table of [AttachmentRow, TrashedAttachmentRow])
-      await deleteUnowned(deps, principal, table, pseudonym);
+    for (const each of [principal, renamed]) await endAll(deps, each, pseudonym);
     await rename(deps.database, principal, pseudonym);
-    if (!(await isAnythingLeft(deps.database.read, principal))) return pseudonym;
+    if (!(await isAnythingLeft(read, principal)) && !(await hasAnythingToEnd(read, renamed)))
+      return pseudonym;
   }
   throw new Error(
     'The principal is still at work: a token of it must be good. End its access, then erase it again.',
   );
+}
+
+/** Ends or deletes all that does not stay. */
+async function endAll(
+  deps: ErasePrincipalDependencies,
+  principal: Principal,
+  pseudonym: string,
+): Promise<void> {
+  await endKeys(deps, principal);
+  await endShareLinks(deps, principal);
+  await endUploads(deps, principal, pseudonym);
+  await deleteIdempotencyKeys(deps, principal, pseudonym);
+  for (const table of [AttachmentRow, TrashedAttachmentRow])
+    await deleteUnowned(deps, principal, table, pseudonym);
 }
 
 /** Kept in place of its name until it is erased, so that every run and process has the same. */

@@ -1,7 +1,10 @@
 import type { EntityManager } from 'typeorm';
-import { AuditEventRow } from '../database/entities/organization.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
+import { ApiKeyRow, AuditEventRow } from '../database/entities/organization.js';
+import { ShareLinkRow } from '../database/entities/record-field.js';
+import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { Parameters } from '../database/read-rows.js';
-import { In, MoreThan } from '../database/typeorm.js';
+import { In, IsNull, MoreThan, Not } from '../database/typeorm.js';
 import { type AttachmentTable, tableName } from '../model/stored-attachment.js';
 
 /** A user or service account of an organization. */
@@ -116,6 +119,20 @@ export async function countOf(
 /** Whether any row names the principal, but for its own. */
 export async function isAnythingLeft(manager: EntityManager, principal: Principal): Promise<boolean> {
   return Object.values(await countOf(manager, principal)).some((count) => count > 0);
+}
+
+/** Whether it has what an erasure ends or deletes, in place of giving it the pseudonym alone. */
+export async function hasAnythingToEnd(manager: EntityManager, principal: Principal): Promise<boolean> {
+  const { organizationId, id } = principal;
+  for (const table of [AttachmentRow, TrashedAttachmentRow])
+    if ((await findUnowned(manager, principal, { table, limit: 1 })).length > 0) return true;
+  const own = { organizationId, principalId: id };
+  return (
+    (await manager.existsBy(UploadTargetRow, { ...own, expiresAt: Not(IsNull()) })) ||
+    (await manager.existsBy(IdempotencyKeyRow, own)) ||
+    (await manager.existsBy(ApiKeyRow, { ...own, revokedAt: IsNull() })) ||
+    (await manager.existsBy(ShareLinkRow, { organizationId, createdById: id, revokedAt: IsNull() }))
+  );
 }
 
 /** Deleted by an erasure. */

@@ -169,6 +169,23 @@ test('nothing names an erased principal, its owned files stay, and the statement
   expect(gone.attachments.map(({ id }) => id).toSorted()).toEqual(thief.gone);
 });
 
+test('no unowned file of a principal that is still uploading is left under the pseudonym', async () => {
+  const { client, id } = await makeAnna();
+  const { process: child, result } = startCommand(['erase', '--principal', id, '--json'], env());
+  let uploads = 0;
+  while (child.exitCode === null) {
+    const { errors } = await client.tryUpload({ content, name: 'late.txt' });
+    if (!errors) uploads += 1;
+  }
+  const { pseudonym, gone } = JSON.parse((await result).stdout) as Told & Statement;
+  const left = await queryTestDatabase(
+    service.dataDirectory,
+    `SELECT id FROM attachments WHERE created_by_id = '${pseudonym}' AND record_id IS NULL`,
+  );
+  report(`${uploads} uploads beside an erasure that deleted ${gone.attachments.length}`);
+  expect(left).toEqual([]);
+});
+
 test(
   'an erasure that is killed goes on, and its statement tells of all runs',
   async () => {
