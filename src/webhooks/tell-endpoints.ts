@@ -61,17 +61,16 @@ async function tellSome(jobs: Pick<Jobs, 'enqueue'>, manager: EntityManager, now
   for (const row of rows) if (row.nextAttemptAt) await jobs.enqueue(manager, deliveryJob(row, now));
 }
 
-/** Locked, so that no delivery of theirs ends meanwhile: it would not see what is queued behind it. */
+/** Locked, so that no delivery of theirs ends meanwhile: it would not see what is queued behind it. Later ones hear of later events. */
 async function lockEnabled(
   manager: EntityManager,
   organizationIds: readonly string[],
 ): Promise<WebhookEndpointRow[]> {
   const isEnabled = (sql: Parameters) =>
     `${sql.isOneOf('organization_id', organizationIds)} AND state = 'ENABLED' ORDER BY id`;
-  const found = await readRows(manager, WebhookEndpointRow, isEnabled);
-  const ids = found.map(({ id }) => id);
+  const ids = (await readRows(manager, WebhookEndpointRow, isEnabled)).map(({ id }) => id);
   await lockRows(manager, WebhookEndpointRow, ids, 'UPDATE');
-  return readRows(manager, WebhookEndpointRow, isEnabled);
+  return readRows(manager, WebhookEndpointRow, (sql) => `${sql.isOneOf('id', ids)} AND ${isEnabled(sql)}`);
 }
 
 function listensTo(

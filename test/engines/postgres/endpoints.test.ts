@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { bodyOf, endpoint } from '../../service/webhooks/endpoint-operations.js';
-import { startReceiver, verify } from '../../service/webhooks/receiver.js';
+import { bodyOf, deliveriesOf, endpoint } from '../../service/webhooks/endpoint-operations.js';
+import { answer, startReceiver, verify } from '../../service/webhooks/receiver.js';
 import { waitFor } from '../../service/webhooks/stage.js';
 import { report } from '../../support/report.js';
 import { roundsOf } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Cluster } from './cluster.js';
+import { holdLocks, untilBlocked } from './held-locks.js';
 
 const files = 12;
 /** Workers that are killed meanwhile. Another takes over what they held after 20 seconds or so. */
@@ -69,3 +70,56 @@ test('two processes change attachments, and two others tell an endpoint of it: a
     `${files * 4} events by two processes, told by two, ${kills} killed: ${receiver.received.length} webhooks`,
   );
 }, 120_000);
+
+test('an endpoint that is enabled while events are told goes on with the next one', async () => {
+  let deliver = () => {};
+  const gate = new Promise<void>((resolve) => {
+    deliver = resolve;
+  });
+  await using slow = await startReceiver((response, number) => {
+    void (number === 1 ? gate : Promise.resolve()).then(() => answer(204)(response, number));
+  });
+  await using quick = await startReceiver();
+  const service = await cluster.serve({ SCANNER: 'none' });
+  const events = ['ATTACHMENT_UPDATED'];
+  const [paused, other] = [
+    (await endpoint(service.client, 'create', { uri: slow.uri, events })).webhookEndpoint,
+    (await endpoint(service.client, 'create', { uri: quick.uri, events })).webhookEndpoint,
+  ];
+  const { id: attachmentId } = await service.client.upload({ content: 'x', name: '0.txt' });
+  const rename = (fileName: string) => change(service, 'updateAttachment', { attachmentId, fileName });
+  const untilDelivered = (to: { id: string }) =>
+    waitFor(async () => {
+      const all = await deliveriesOf(service.client, `endpointId: "${to.id}"`);
+      return all.some(({ state }) => state === 'DELIVERED') ? true : undefined;
+    });
+  await rename('1.txt');
+  await waitFor(() => slow.received[0]);
+  await untilDelivered(other);
+  // The one who has paused it was killed before it gave up the queue.
+  await cluster.query(
+    `UPDATE webhook_endpoints SET state = 'PAUSED', paused_at = 1, pause_reason = 'FAILING' WHERE id = '${paused.id}'`,
+  );
+  const tells = await holdLocks(
+    cluster,
+    `SELECT 1 FROM webhook_endpoints WHERE id = '${other.id}' FOR UPDATE`,
+  );
+  await rename('2.txt');
+  await untilBlocked(cluster, '"webhook_endpoints"');
+  await endpoint(service.client, 'enable', { id: paused.id });
+  const commits = await holdLocks(cluster, 'LOCK TABLE claimcheck_jobs._private_jobs IN SHARE MODE');
+  await tells();
+  await untilBlocked(cluster, 'add_job');
+  deliver();
+  await untilDelivered(paused);
+  await commits();
+  await rename('3.txt');
+  const namesOf = (received: typeof slow.received) =>
+    received.map((each) => Reflect.get(bodyOf(each).data.attachment, 'fileName') as string);
+  await waitFor(() => (namesOf(slow.received).includes('3.txt') ? true : undefined));
+  await waitFor(() => (quick.received.length === 3 ? true : undefined));
+  expect([namesOf(slow.received), namesOf(quick.received)]).toEqual([
+    ['1.txt', '3.txt'],
+    ['1.txt', '2.txt', '3.txt'],
+  ]);
+});
