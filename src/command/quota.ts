@@ -3,6 +3,7 @@ import { findOrganization } from '../auth/identify.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow, QuotaRow } from '../database/entities/organization.js';
+import { insertRow } from '../database/insert-row.js';
 import { boundsOf, unbounded } from '../quotas/quotas.js';
 import { correctUsage, type Recount, recountUsage } from '../quotas/usage.js';
 import { openConfiguredDatabase } from '../wiring/open-stores.js';
@@ -46,9 +47,11 @@ async function setQuota(database: Database, options: SetQuotaOptions): Promise<s
     const organization = await findOrganization(manager, options.organization ?? null);
     if (!organization) throw new Error(`There is no organization ${options.organization ?? 'yet'}.`);
     const { id: organizationId, name } = organization;
-    const before = await manager.findOneBy(QuotaRow, { organizationId });
-    const row = { maxBytes: null, maxAttachments: null, ...before, ...given, organizationId };
-    await manager.upsert(QuotaRow, row, ['organizationId']);
+    const unset = { organizationId, maxBytes: null, maxAttachments: null };
+    await insertRow(manager, QuotaRow, unset, { orIgnore: true });
+    // Only what is given: another command may be setting the other bound.
+    await manager.update(QuotaRow, { organizationId }, given);
+    const row = await manager.findOneByOrFail(QuotaRow, { organizationId });
     const told = [`bytes ${boundText(row.maxBytes)}`, `attachments ${boundText(row.maxAttachments)}`];
     return [`${name} (${organizationId}): ${told.join(', ')}`];
   });
@@ -122,11 +125,7 @@ async function listQuotas(
 
 /** Counts all rows, which takes its time. Whatever is stored meanwhile is counted as ever. */
 async function recountAll(database: Database, json: boolean): Promise<string[]> {
-  const recounts = await database.write(async (manager) => {
-    const found = await recountUsage(manager);
-    await correctUsage(manager);
-    return found;
-  });
+  const recounts = await database.write(correctUsage);
   const names = await namesOf(database.read);
   const rows = recounts.map((each) => ({
     organizationId: each.organizationId,

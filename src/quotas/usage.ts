@@ -125,12 +125,19 @@ const comparison = `SELECT id, ${counters.map((name) => `SUM(${name}) AS ${name}
     UNION ALL SELECT organization_id, 0, 0, 0, bytes, attachments, previews FROM ${allCounters} counters) compared
   GROUP BY id ORDER BY id`;
 
-/** Corrects counters that differ from the rows, whatever is written meanwhile: it adds the differences of one moment. */
-export async function correctUsage(manager: EntityManager): Promise<void> {
+/**
+ * Corrects counters that differ from the rows, whatever is written meanwhile: it adds the differences of one moment. Returns all
+ * counters as they were. Of several corrections at once each waits for the one before, or both would add the same.
+ */
+export async function correctUsage(manager: EntityManager): Promise<Recount[]> {
+  if (hasRowLocks(manager))
+    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', ['correct usage']);
+  const found = await recountUsage(manager);
   await changeRows(
     manager,
     () => `INSERT INTO usage_changes (organization_id, ${counters.join()})
       SELECT id, ${counters.map((name) => `${name} - counted_${name}`).join()} FROM (${comparison}) differing
       WHERE ${counters.map((name) => `${name} <> counted_${name}`).join(' OR ')}`,
   );
+  return found;
 }

@@ -105,11 +105,11 @@ test('an endpoint that is enabled while events are told goes on with the next on
     `SELECT 1 FROM webhook_endpoints WHERE id = '${other.id}' FOR UPDATE`,
   );
   await rename('2.txt');
-  await untilBlocked(cluster, '"webhook_endpoints"');
+  await untilBlocked(cluster, /"webhook_endpoints"/);
   await endpoint(service.client, 'enable', { id: paused.id });
   const commits = await holdLocks(cluster, 'LOCK TABLE claimcheck_jobs._private_jobs IN SHARE MODE');
   await tells();
-  await untilBlocked(cluster, 'add_job');
+  await untilBlocked(cluster, /add_job/);
   deliver();
   await untilDelivered(paused);
   await commits();

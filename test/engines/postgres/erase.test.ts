@@ -35,17 +35,17 @@ test('an upload and a share link that come between its deletions and its pseudon
   const comes = await holdLocks(cluster, 'LOCK TABLE blobs, share_links IN SHARE ROW EXCLUSIVE MODE');
   const uploading = client.upload({ content: 'loose', name: 'b.txt' });
   const sharing = share(client, owned.id);
-  await untilBlocked(cluster, 'blobs');
-  await untilBlocked(cluster, 'share_links');
+  await untilBlocked(cluster, /blobs/);
+  await untilBlocked(cluster, /share_links/);
   const deletes = await holdLocks(
     cluster,
     `SELECT 1 FROM idempotency_keys WHERE principal_id = '${id}' FOR UPDATE`,
   );
   const erasing = erase(id);
-  await untilBlocked(cluster, 'idempotency_keys');
+  await untilBlocked(cluster, /idempotency_keys/);
   const renames = await holdLocks(cluster, `SELECT 1 FROM api_keys WHERE principal_id = '${id}' FOR UPDATE`);
   await deletes();
-  await untilBlocked(cluster, 'UPDATE api_keys SET name');
+  await untilBlocked(cluster, /UPDATE api_keys SET name/);
   await comes();
   const [loose, { url }] = await Promise.all([uploading, sharing]);
   await renames();

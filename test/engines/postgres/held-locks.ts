@@ -16,13 +16,13 @@ export async function holdLocks(
   };
 }
 
-/** Waits until so many statements that contain the text wait for a lock. */
-export async function untilBlocked(cluster: Cluster, text: string, count = 1): Promise<void> {
+/** Waits until so many statements of this form wait for a lock. */
+export async function untilBlocked(cluster: Cluster, form: RegExp, count = 1): Promise<void> {
   for (;;) {
     const blocked = await cluster.query<{ query: string }>(
       `SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
     );
-    if (blocked.filter(({ query }) => query.includes(text)).length >= count) return;
+    if (blocked.filter(({ query }) => form.test(query)).length >= count) return;
     await sleep(10);
   }
 }

@@ -5,9 +5,11 @@ import { openConfiguredDatabase } from '../../../src/wiring/open-stores.js';
 import { codeOf, remove, tally, tallyAtOnce, tryCopy, usageOf } from '../../service/quotas/quota-stage.js';
 import { beginUpload } from '../../support/begin-upload.js';
 import { report } from '../../support/report.js';
+import { startCommand } from '../../support/run-command.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Cluster } from './cluster.js';
+import { holdLocks, untilBlocked } from './held-locks.js';
 
 const size = 300_000;
 const env = { QUOTA_BYTES: String(50 * size), QUOTA_ATTACHMENTS: '80', SCANNER: 'none' };
@@ -89,4 +91,31 @@ test('60 copies at once with room for 30 make 30', async () => {
   expect(tally(answers.map(codeOf))).toEqual({ ok: 30, QUOTA_EXCEEDED: 30 });
   expect(await stored()).toEqual({ bytes: 50 * size, attachments: 80 });
   expect(await cluster.query('SELECT id FROM reservations')).toEqual([]);
+});
+
+const quota = (...words: string[]) => startCommand(['quota', ...words], cluster.env(env)).result;
+
+test('one of two recounts at once corrects the counters', async () => {
+  const right = await usageOf(clientOf(0));
+  await cluster.query('INSERT INTO usage_changes SELECT id, 1000, 0, 0 FROM organizations');
+  const release = await holdLocks(cluster, 'LOCK TABLE usage_changes IN SHARE MODE');
+  const recounts = [quota('recount'), quota('recount')];
+  await untilBlocked(cluster, /INSERT INTO usage_changes|pg_advisory_xact_lock/, 2);
+  await release();
+  const told = (await Promise.all(recounts)).map(({ lines }) => lines.at(-1) ?? '');
+  expect(told.toSorted()).toEqual([
+    '1 organizations counted, 0 counters corrected.',
+    '1 organizations counted, 1 counters corrected.',
+  ]);
+  expect(await usageOf(clientOf(1))).toEqual(right);
+});
+
+test('two bounds that are set at once both hold', async () => {
+  await quota('set', '--bytes', '1000', '--attachments', '10');
+  const release = await holdLocks(cluster, 'SELECT 1 FROM quotas FOR UPDATE');
+  const sets = [quota('set', '--bytes', '2000'), quota('set', '--attachments', '20')];
+  await untilBlocked(cluster, /quotas/, 2);
+  await release();
+  expect((await Promise.all(sets)).map(({ status }) => status)).toEqual([0, 0]);
+  expect(await usageOf(clientOf(0))).toMatchObject({ maxBytes: 2_000, maxAttachments: 20 });
 });
