@@ -77,7 +77,7 @@ export interface Room {
 }
 
 interface State {
-  /** Things that are stored, and room that is reserved for more. */
+  /** Things that are stored, and room that is reserved for more bytes. */
   taken: Usage;
   /** Bytes of previews, which give way to everything else. */
   previews: number;
@@ -151,7 +151,10 @@ export class Quota {
       throw exceeded('attachments', bounds.attachments, loc);
   }
 
-  /** Reserves room for the content of one attachment, of so many bytes at first. Throws QUOTA_EXCEEDED. */
+  /**
+   * Reserves room for content, of so many bytes at first. Throws QUOTA_EXCEEDED. No attachment is counted: the content may be meant
+   * for one that is there, and the transaction that makes one asserts their bound.
+   */
   async reserve(bytes: number, loc: Loc): Promise<Reservation> {
     const { reservations } = this.#deps;
     const reservation = new Reservation(reservations, (id, least) => this.#grant(id, least, loc));
@@ -167,8 +170,6 @@ export class Quota {
       await lockQuota(manager, organizationId);
       const state = await this.#read(manager, id);
       const { taken, bounds } = state;
-      if (bounds.attachments !== null && taken.attachments + 1 > bounds.attachments)
-        throw exceeded('attachments', bounds.attachments, loc);
       const free = (bounds.bytes ?? Number.MAX_SAFE_INTEGER) - taken.bytes;
       if (least.bytes > free && bounds.bytes !== null) throw exceeded('bytes', bounds.bytes, loc);
       const isPlenty = !least.isExact && free - least.bytes > plenty;
@@ -198,8 +199,6 @@ export class Quota {
     const text = `SELECT usage.bytes AS bytes, usage.attachments AS attachments, usage.previews AS previews, q.max_bytes, q.max_attachments,
         (SELECT COALESCE(SUM(bytes), 0) FROM reservations
           WHERE organization_id = ${organization} AND id <> ${sql.add(exceptId)}) AS reserved,
-        (SELECT COUNT(*) FROM reservations
-          WHERE organization_id = ${organization} AND id <> ${sql.add(exceptId)}) AS under_way,
         (SELECT COALESCE(SUM(CASE WHEN deferred THEN received ELSE size END), 0) FROM upload_targets WHERE organization_id = ${organization} AND expires_at IS NOT NULL
           AND (state <> 'OPEN' OR expires_at > ${sql.add(clock().getTime())})) AS targeted
       FROM (${countersOf(organization)}) usage LEFT JOIN quotas q ON q.organization_id = ${organization}`;
@@ -213,7 +212,7 @@ export class Quota {
     return {
       taken: {
         bytes: numberOf('bytes') + numberOf('reserved') + numberOf('targeted'),
-        attachments: numberOf('attachments') + numberOf('under_way'),
+        attachments: numberOf('attachments'),
       },
       previews: numberOf('previews'),
       bounds: boundsOf(quota, quotaDefaults),

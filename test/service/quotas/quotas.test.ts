@@ -205,6 +205,80 @@ describe('many uploads at once', () => {
   });
 });
 
+describe('at the bound on attachments', () => {
+  const small = 100;
+  const large = 2_000_000;
+  const asFile = (client: Client, field: string, size: number, input: object) =>
+    client.multipart(
+      {
+        query: `mutation ($input: ${field[0]?.toUpperCase()}${field.slice(1)}Input!) { ${field}(input: $input) { attachment { id size } } }`,
+        variables: { input: { ...input, content: { upload: null } } },
+      },
+      [{ content: bytes(size), name: 'a.bin' }],
+      { 0: ['variables.input.content.upload'] },
+    );
+  const asText = (client: Client, field: string, content: object, input: object) =>
+    client.graphql(
+      `mutation ($input: ${field[0]?.toUpperCase()}${field.slice(1)}Input!) { ${field}(input: $input) { attachment { id size } } }`,
+      { input: { ...input, content } },
+    );
+  const dataUrl = (size: number) => ({ dataUrl: `data:;base64,${base64(size).base64}` });
+  const forms = [
+    ['a file part', (client: Client, field: string, input: object) => asFile(client, field, small, input)],
+    [
+      'a large file part',
+      (client: Client, field: string, input: object) => asFile(client, field, large, input),
+    ],
+    ['base64', (client: Client, field: string, input: object) => asText(client, field, base64(small), input)],
+    [
+      'long base64',
+      (client: Client, field: string, input: object) => asText(client, field, base64(large), input),
+    ],
+    [
+      'a data URL',
+      (client: Client, field: string, input: object) => asText(client, field, dataUrl(small), input),
+    ],
+  ] as const;
+
+  test.each(forms)(
+    'new content for an attachment is taken as %s, and another attachment is not',
+    async (_, send) => {
+      const client = await newTenant(service, { attachments: 1 });
+      const { id: attachmentId } = await client.upload({ content: bytes(10) });
+      const replaced = await send(client, 'replaceContent', { attachmentId });
+      expect(replaced.errors).toBeUndefined();
+      const stored = await actualUsage(service, client.organizationId);
+      const files = await storedFiles(service.dataDirectory);
+      const refused = await send(client, 'createAttachment', { fileName: 'b.bin' });
+      expect(refused.errors?.[0]?.extensions).toEqual({
+        code: 'QUOTA_EXCEEDED',
+        limit: 1,
+        details: [
+          {
+            loc: ['input', 'content'],
+            msg: 'The organization may store at most 1 attachments.',
+            type: 'quota_attachments',
+          },
+        ],
+      });
+      expect(await actualUsage(service, client.organizationId)).toEqual(stored);
+      expect(await storedFiles(service.dataDirectory)).toEqual(files);
+      expect(await reserved()).toEqual([]);
+    },
+  );
+
+  test('new content is still refused at the bound on bytes', async () => {
+    const client = await newTenant(service, { attachments: 1, bytes: 1_000 });
+    const { id: attachmentId } = await client.upload({ content: bytes(950) });
+    for (const [, send] of forms)
+      expect((await send(client, 'replaceContent', { attachmentId })).errors?.[0]?.extensions).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        details: [{ type: 'quota_bytes' }],
+      });
+    expect(await usageOf(client)).toMatchObject({ bytes: 950, attachments: 1 });
+  });
+});
+
 describe('an upload that has no room is refused', () => {
   const open = async (client: Client, headers: Record<string, string | number>) => {
     const connection = await RawConnection.open(client.url);
