@@ -172,14 +172,18 @@ export interface Validators {
   isDateShared: boolean;
 }
 
-/** Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. */
+/**
+ * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. Cache-Control is none of them: `no-cache`
+ * asks caches to go to the origin, which this is.
+ */
 export function evaluatePreconditions(
   headers: IncomingHttpHeaders,
   validators: Validators,
 ): 'PROCEED' | 'NOT_MODIFIED' | 'FAILED' {
   if (!isAsExpected(headers, validators)) return 'FAILED';
   const latest = new Date(latestChange(validators)).toUTCString();
-  return fresh(headers, { etag: validators.etag, 'last-modified': latest }) ? 'NOT_MODIFIED' : 'PROCEED';
+  const { 'cache-control': _, ...conditions } = headers;
+  return fresh(conditions, { etag: validators.etag, 'last-modified': latest }) ? 'NOT_MODIFIED' : 'PROCEED';
 }
 
 /** The end of the second that a shared date says, in milliseconds since 1970: whoever has that date may have the other content. */
