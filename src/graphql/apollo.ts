@@ -1,4 +1,4 @@
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -6,11 +6,13 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema } from 'graphql';
+import { errorTable } from '../errors.js';
 import { beginOperation, endOperation, logInternalErrors } from './answer-operation.js';
 import type { GraphqlContext } from './context.js';
 import { formatError, formatWithoutSuggestions } from './format-error.js';
 import { exactLiterals } from './json-limits.js';
 import { validationOptions } from './screen-operation.js';
+import { variableErrors } from './variable-faults.js';
 
 /** Hands Apollo what has been parsed and validated already. Apollo parses only what it has to refuse. */
 const reuseDocument: ApolloServerPlugin<GraphqlContext> = {
@@ -44,6 +46,22 @@ export interface ApolloOptions {
   sandbox: boolean;
   /** Path of the explorer; null if there is none. */
   explorerPath: string | null;
+}
+
+/** Refuses variables that are not of their types, with the place of each: Apollo does not know it. */
+function placeVariableFaults(introspection: boolean): ApolloServerPlugin<GraphqlContext> {
+  const format = introspection ? formatError : formatWithoutSuggestions;
+  return {
+    requestDidStart: async () => ({
+      responseForOperation: async ({ schema, operation, request: { variables = {} } }) => {
+        const errors = variableErrors(schema, operation, variables, { hideSuggestions: !introspection });
+        if (errors.length === 0) return null;
+        const singleResult = { errors: errors.map((error) => format(error.toJSON(), error)) };
+        const { status } = errorTable.BAD_USER_INPUT;
+        return { body: { kind: 'single', singleResult }, http: { status, headers: new HeaderMap() } };
+      },
+    }),
+  };
 }
 
 /** Apollo Sandbox. While Apollo's servers cannot be reached, its page leads to the explorer, which needs no network. */
@@ -92,6 +110,7 @@ export function createApollo(
       // A subgraph would tell gateways, and whoever says to be one, of its resolvers and their errors.
       ApolloServerPluginInlineTraceDisabled(),
       reuseDocument,
+      placeVariableFaults(introspection),
       answerAlike,
     ],
   });

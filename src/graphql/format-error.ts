@@ -1,12 +1,5 @@
 import { unwrapResolverError } from '@apollo/server/errors';
-import {
-  coerceInputValue,
-  GraphQLError,
-  type GraphQLFormattedError,
-  type GraphQLSchema,
-  type OperationDefinitionNode,
-  typeFromAST,
-} from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { toDatabaseFault } from '../database/database-faults.js';
 import {
   AttachmentError,
@@ -14,7 +7,6 @@ import {
   errorExtensions,
   errorTable,
   type FaultDetail,
-  Faults,
   type FaultTypeOf,
   fault,
   isLogged,
@@ -32,11 +24,11 @@ const requestFaults: ReadonlyMap<unknown, FaultTypeOf<'BAD_USER_INPUT'>> = new M
 ]);
 
 /** Characters of a message: graphql-js repeats in it what the client has sent. */
-const maxMessage = 1_000;
+export const maxMessage = 1_000;
 
 /** graphql-js ends its list of faults of variables with this. */
 const endOfList = /^Too many errors processing variables/;
-const maxVariableFaults = 50;
+export const maxVariableFaults = 50;
 
 /** Whether the fault is the client's, so that its message may be shown. */
 function isRequestFault(error: unknown, outer: unknown, code: unknown): boolean {
@@ -119,83 +111,4 @@ function requestDetail({ message, locations, extensions }: GraphQLFormattedError
     msg: message,
     type: requestFaults.get(extensions?.['code']) ?? 'bad_user_input',
   };
-}
-
-/** Characters of JSON: graphql-js itself tells the faults of fewer, each with the whole value that it is in. */
-const fewCharacters = 10_000;
-
-const maxFaults = 50;
-const longestMessage = 1_000;
-
-/** Characters of a long text that its fault tells. */
-const maxShown = 100;
-
-/** Thrown where more faults have been found than are told. */
-const enough = new Error('There are more faults than are told.');
-
-export interface VariablesOptions {
-  /** Suggestions tell of the schema. */
-  hideSuggestions: boolean;
-}
-
-/**
- * Throws BAD_USER_INPUT for long variables that are not of their types. graphql-js would write the value around a fault out
- * again for each fault; here no value is written out.
- */
-export function checkVariables(
-  schema: GraphQLSchema,
-  operation: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
-  { hideSuggestions }: VariablesOptions,
-): void {
-  if (JSON.stringify(variables, shorten).length <= fewCharacters) return;
-  const faults = new Faults();
-  let count = 0;
-  const add = (loc: (string | number)[], msg: string) => {
-    count += 1;
-    if (count > maxFaults) throw enough;
-    faults.add('bad_user_input', ['variables', ...loc], cutText(msg, longestMessage));
-  };
-  try {
-    for (const { variable, type: node } of operation.variableDefinitions ?? []) {
-      const name = variable.name.value;
-      const type = typeFromAST(schema, node as Parameters<typeof typeFromAST>[1]);
-      if (!type || !Object.hasOwn(variables, name)) continue;
-      coerceInputValue(
-        cutTexts(variables[name]),
-        type as Parameters<typeof coerceInputValue>[1],
-        (path, _value, { message }) => add([name, ...path], message),
-        hideSuggestions,
-      );
-    }
-  } catch (error) {
-    if (error !== enough) throw error;
-    const msg = `The variables have more faults; the first ${maxFaults} are listed.`;
-    faults.add('too_many_faults', ['variables'], msg, { limit: maxFaults });
-  }
-  faults.throwIfAny();
-}
-
-/**
- * The value with long texts cut. Only types of texts take a long one, and they do not look at it. The others would write it out,
- * or look for names that are like it.
- */
-function cutTexts(value: unknown): unknown {
-  if (typeof value === 'string') return value.length > fewCharacters ? cutText(value, maxShown) : value;
-  if (Array.isArray(value)) return value.map(cutTexts);
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cutTexts(member)]));
-}
-
-/** A file part stands in the variables as an object of ours. No more of a long text is written out than shows that it is long. */
-function shorten(_key: string, value: unknown): unknown {
-  if (typeof value === 'string') return value.slice(0, fewCharacters + 1);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return isPlainObject(value) ? value : null;
-}
-
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

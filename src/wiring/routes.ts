@@ -14,7 +14,6 @@ import { createAnswerOperation } from '../graphql/answer-operation.js';
 import { createApollo } from '../graphql/apollo.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../graphql/context.js';
 import { answerMemory } from '../graphql/cost/answer-budget.js';
-import { checkVariables } from '../graphql/format-error.js';
 import { createMultipartReader } from '../graphql/multipart/process-multipart.js';
 import { maxJsonBody, readJson } from '../graphql/read-json.js';
 import { createSchema } from '../graphql/schema.js';
@@ -24,6 +23,7 @@ import { createSocketProtocol } from '../graphql/subscriptions/socket-protocol.j
 import { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
 import type { LiveBounds } from '../graphql/subscriptions/subscription-places.js';
 import { Subscriptions } from '../graphql/subscriptions/subscriptions.js';
+import { checkVariables } from '../graphql/variable-faults.js';
 import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-route.js';
 import { registerStreams } from '../http/live-routes.js';
 import { measureRequests } from '../http/observe-requests.js';

@@ -1,16 +1,11 @@
-import {
-  type ExecutionResult,
-  GraphQLError,
-  type GraphQLFormattedError,
-  type GraphQLSchema,
-  getVariableValues,
-} from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import type { Viewer } from '../../auth/viewer.js';
 import { AttachmentError, fault } from '../../errors.js';
 import type { Release } from '../../limits/places.js';
 import { type AnswerOperation, traceOperation } from '../answer-operation.js';
 import type { RequestFacts } from '../context.js';
 import { type Operation, readOperation, type ScreenedOperation } from '../screen-operation.js';
+import { variableErrors } from '../variable-faults.js';
 import { hold, type Operate, type Stream, type StreamedOperation } from './stream-protocol.js';
 import { maxOnConnection, tooManyOnConnection } from './subscription-places.js';
 import { explain, type Subscriptions } from './subscriptions.js';
@@ -101,7 +96,7 @@ async function subscribe(
 /** The answer is there, with all that it has changed, before the result is. */
 async function execute(
   schema: GraphQLSchema,
-  { answerOperation }: StreamOperationDependencies,
+  { answerOperation, introspection }: StreamOperationDependencies,
   { stream: { events }, request, screened, operation, frame: { before, after } }: Screened,
 ): Promise<Begun> {
   const releases: Release[] = [];
@@ -114,7 +109,10 @@ async function execute(
     const answer = await traceOperation(screened.operation, () =>
       answerOperation(screened, operation, facts),
     );
-    if (!answer) return { errors: variableFaults(schema, screened, operation) };
+    if (!answer) {
+      const options = { hideSuggestions: !introspection };
+      return { errors: variableErrors(schema, screened.operation, operation.variables ?? {}, options) };
+    }
     const { errors, data } = answer.result.take();
     const pieces = facts.pieces?.slice(0, -1) ?? [Buffer.from(JSON.stringify({ errors, data }))];
     const send = () => events.sendPieces([before, ...pieces, after]).finally(release);
@@ -123,15 +121,6 @@ async function execute(
     release();
     throw error;
   }
-}
-
-function variableFaults(
-  schema: GraphQLSchema,
-  { operation }: ScreenedOperation,
-  { variables = {} }: Operation,
-): readonly GraphQLError[] {
-  const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-  return errors ?? [new GraphQLError('The operation cannot be executed.')];
 }
 
 /** The event of a result, around it. */

@@ -16,13 +16,14 @@ import type { Release } from '../../limits/places.js';
 import { type RateLimiter, rateLimited } from '../../limits/rate-limiter.js';
 import { traceOperation } from '../answer-operation.js';
 import type { GraphqlDependencies } from '../context.js';
-import { checkVariables, formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
+import { formatError, formatWithoutSuggestions, internalCause } from '../format-error.js';
 import {
   type Screen,
   type ScreenedOperation,
   validationOptions,
   validationRules,
 } from '../screen-operation.js';
+import { checkVariables, variableErrors } from '../variable-faults.js';
 import { LiveSubscriptions, type Subscriber } from './live-subscriptions.js';
 import {
   type Connection,
@@ -86,10 +87,16 @@ export class Subscriptions {
     return this.#places.take({ organizationId: viewer.organizationId, principal, payload, document });
   }
 
-  begin(subscriber: NewSubscriber) {
-    const { args, connection } = subscriber;
+  async begin(subscriber: NewSubscriber) {
+    const { args, connection, place } = subscriber;
     const mask = (errors: readonly GraphQLError[]) => this.mask(errors, connection.logError);
     const operation = getOperationAST(args.document, args.operationName);
+    const options = { hideSuggestions: !this.#deps.introspection };
+    const errors = operation && variableErrors(args.schema, operation, args.variableValues ?? {}, options);
+    if (errors && errors.length > 0) {
+      place();
+      return { errors };
+    }
     return traceOperation(operation, () => this.#live.begin({ ...subscriber, mask }));
   }
 

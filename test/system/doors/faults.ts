@@ -1,4 +1,4 @@
-import { base64InForm, type Door, type DoorInput } from '../../service/doors/doors.js';
+import type { DoorInput } from '../../service/doors/doors.js';
 import { ordinaryFile } from '../../service/doors/stage.js';
 import { Client } from '../../support/client.js';
 import { base64Faults, contentFaults } from './content-faults.js';
@@ -37,15 +37,8 @@ const badInput = (name: string, input: DoorInput, fault: string, limit?: number)
   refusal: refuse('BAD_USER_INPUT', fault, limit),
 });
 
-/** Variables of more than a few thousand characters. */
-const isLong = ({ name }: Door) => name.endsWith('long') || name === base64InForm.name;
-
-/** graphql-js tells such faults by the place of the variable in the document; of long variables they are told by their own. */
-function ofOtherShape(name: string, input: DoorInput, place: string): Fault {
-  const refusal: Fault['refusal'] = (door) =>
-    refuse('BAD_USER_INPUT', `${isLong(door) ? place : 'query.1.11'}: bad_user_input`);
-  return { ...badInput(name, input, ''), refusal };
-}
+const ofOtherShape = (name: string, input: DoorInput, place: string): Fault =>
+  badInput(name, input, `${place}: bad_user_input`);
 
 const record = { type: 'Free', id: '1' };
 
@@ -81,10 +74,10 @@ const inputFaults: Fault[] = [
     'input.digest.hash: invalid_digest',
   ),
   badInput('idempotency key', { idempotencyKey: '' }, 'input.idempotencyKey: out_of_range', 255),
-  ofOtherShape('unknown member', { nonsense: 1 }, 'variables.input'),
-  ofOtherShape('unknown kind of content', { content: { carrierPigeon: '' } }, 'variables.input.content'),
+  ofOtherShape('unknown member', { nonsense: 1 }, 'input'),
+  ofOtherShape('unknown kind of content', { content: { carrierPigeon: '' } }, 'input.content'),
   {
-    ...ofOtherShape('two kinds of content', {}, 'variables.input.content'),
+    ...ofOtherShape('two kinds of content', {}, 'input.content'),
     before: async (_stage, { member }) => ({
       content: { [member === 'documentKey' ? 'base64' : 'documentKey']: '' },
     }),
