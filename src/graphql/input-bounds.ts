@@ -37,9 +37,17 @@ export interface InputBound {
   unit: 'characters' | 'bytes of JSON';
   /** The verb itself refuses what is too much, together with all other faults of its input. */
   isCheckedByVerb: boolean;
+  /** The code of more items. */
+  tooMany: 'BAD_USER_INPUT' | 'TOO_MANY_ATTACHMENTS';
 }
 
-const usual: InputBound = { items: 100, size: 255, unit: 'characters', isCheckedByVerb: false };
+const usual: InputBound = {
+  items: 100,
+  size: 255,
+  unit: 'characters',
+  isCheckedByVerb: false,
+  tooMany: 'BAD_USER_INPUT',
+};
 const byVerb = { isCheckedByVerb: true };
 const fileName = { size: maxFileNameLength, ...byVerb };
 const description = { size: maxDescriptionLength, ...byVerb };
@@ -75,7 +83,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'CreateUploadTargetInput.contentType': { size: 1_024 },
   'CreateUploadTargetInput.fileName': fileName,
   'CreateWebhookEndpointInput.uri': { size: maxUriLength, ...byVerb },
-  'LinkAttachmentsInput.attachmentIds': { items: maxLinks },
+  'LinkAttachmentsInput.attachmentIds': { items: maxLinks, tooMany: 'TOO_MANY_ATTACHMENTS' },
   'LinkAttachmentsInput.field': byVerb,
   'Query.node.id': nodeId,
   'Query.nodes.ids': nodeId,
@@ -113,8 +121,8 @@ type AnyField = GraphQLField<unknown, GraphqlContext>;
 type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
 
 /**
- * Has every field refuse arguments that hold more than their bounds, with BAD_USER_INPUT that names each of them, before it
- * does anything; and has the descriptions tell the bounds. Throws if there is a bound of what is no input.
+ * Has every field refuse arguments that hold more than their bounds, with BAD_USER_INPUT or TOO_MANY_ATTACHMENTS that names each of
+ * them, before it does anything; and has the descriptions tell the bounds. Throws if there is a bound of what is no input.
  */
 export function boundInputs(schema: GraphQLSchema): void {
   const stale = new Set(Object.keys(bounds));
@@ -184,11 +192,11 @@ interface Place {
 function checkValue(faults: Faults, { type: given, place, loc }: Place, value: unknown): void {
   if (value === null || value === undefined) return;
   const type = getNullableType(given);
-  const { items, size, isCheckedByVerb } = boundOf(place);
+  const { items, size, isCheckedByVerb, tooMany: code } = boundOf(place);
   const allowed = isCheckedByVerb ? verbSlack : 1;
   if (isListType(type) && Array.isArray(value)) {
     if (value.length > items * allowed)
-      faults.add('too_many', loc, `At most ${items} are allowed.`, { limit: items });
+      faults.add('too_many', loc, `At most ${items} are allowed.`, { code, limit: items });
     else {
       for (const [index, item] of value.entries())
         checkValue(faults, { type: type.ofType, place, loc: [...loc, index] }, item);

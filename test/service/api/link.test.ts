@@ -196,11 +196,18 @@ describe('linkAttachments', () => {
       code: 'BAD_USER_INPUT',
       details: [{ type: 'duplicate' }],
     });
-    const many = await link({
-      record,
-      attachmentIds: Array.from({ length: 1_001 }, (_, index) => `id-${index}`),
-    });
-    expect(many.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', limit: 1_000 });
+    for (const length of [1_001, 20_000])
+      for (const mode of ['ADD', 'REPLACE', 'REMOVE']) {
+        const attachmentIds = Array.from({ length }, (_, index) => `id-${index}`);
+        const many = await link({ record, attachmentIds, mode });
+        expect(many.errors?.map(({ extensions }) => extensions)).toEqual([
+          {
+            code: 'TOO_MANY_ATTACHMENTS',
+            limit: 1_000,
+            details: [{ loc: ['input', 'attachmentIds'], msg: expect.any(String), type: 'too_many' }],
+          },
+        ]);
+      }
   });
 
   test('writers on one field, each with the version it has seen, lose no acknowledged update', async () => {

@@ -161,6 +161,11 @@ const otherCodes: Record<string, string> = {
   uri: 'WEBHOOK_URI_NOT_ALLOWED',
 };
 
+/** The same for lists, by the place in the schema. */
+const otherListCodes: Record<string, string> = {
+  'LinkAttachmentsInput.attachmentIds': 'TOO_MANY_ATTACHMENTS',
+};
+
 test('the schema leaves no list and no text unbounded: each refuses one too many, with its place and limit', async () => {
   const inputs = allInputs();
   let [lists, texts] = [0, 0];
@@ -170,7 +175,7 @@ test('the schema leaves no list and no text unbounded: each refuses one too many
     const refused = await refusalOf(input, Array(items + 1).fill(one));
     expect([input.place, refused?.code, refused?.limit, refused?.details[0]?.loc.join('.')]).toEqual([
       input.place,
-      'BAD_USER_INPUT',
+      otherListCodes[input.place] ?? 'BAD_USER_INPUT',
       items,
       input.loc.join('.'),
     ]);
