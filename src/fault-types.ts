@@ -181,9 +181,7 @@ export const faultTypes = {
     data_url_mismatch: 'The data URL says another type than the input.',
     content_type_mismatch: "The PUT's Content-Type is not that of its upload target.",
   },
-  TOO_MANY_ATTACHMENTS: {
-    too_many: 'The field would hold more than limit attachments, or more are named to be linked.',
-  },
+  TOO_MANY_ATTACHMENTS: { too_many: 'The field would hold more than limit attachments, or more are named.' },
   ALREADY_CLAIMED: {
     already_claimed: 'The attachment at loc belongs to another record, or not to the one at loc.',
     not_claimed: 'The record at loc is to give an attachment away that no record has claimed.',
