@@ -126,7 +126,7 @@ export const faultTypes = {
     part_out_of_order: 'A part came before those that must come first.',
     part_unexpected: 'The map has no entry for this part, or a field is neither operations nor map.',
     field_expected: 'The part must not be a file.',
-    file_expected: 'The part must be a file, with a file name or a content type.',
+    file_expected: 'The part must be a file: with a file name, or of type application/octet-stream.',
     json_invalid: 'The field is no JSON.',
     json_too_deep: 'The field is nested too deeply.',
     object_expected: 'The field must be a JSON object.',

@@ -127,7 +127,7 @@ function expectFile(part: Part, slots: UploadPlaces, taken: ReadonlyMap<string, 
     throw multipartFault(
       [name],
       'file_expected',
-      'This part must be a file, with a file name or a content type.',
+      'This part must be a file: with a file name, or of type application/octet-stream.',
     );
   return part.file;
 }
