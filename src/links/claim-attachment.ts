@@ -6,6 +6,7 @@ import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/record-field.js';
 import { lockForMove, lockWithFields } from '../database/lock-order.js';
 import { changeRows, readJoined } from '../database/read-rows.js';
+import { lockRows } from '../database/row-locks.js';
 import { IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
 import type { Changes } from '../model/changes.js';
@@ -152,13 +153,15 @@ async function recordTransfer(
   { attachmentId: subjectId, from, to, field, revokeShareLinks, now: at }: Checked,
 ): Promise<void> {
   const { organizationId } = viewer;
-  const open = await manager.find(ShareLinkRow, {
-    select: { id: true },
-    where: { organizationId, attachmentId: subjectId, revokedAt: IsNull(), endedAt: IsNull() },
-    order: { id: 'ASC' },
-  });
-  const shareLinkIds = open.map(({ id }) => id);
-  const kept = revokeShareLinks || open.length === 0 ? {} : { shareLinks: open.length };
+  const findOpen = async () => {
+    const where = { organizationId, attachmentId: subjectId, revokedAt: IsNull(), endedAt: IsNull() };
+    const open = await manager.find(ShareLinkRow, { select: { id: true }, where, order: { id: 'ASC' } });
+    return open.map(({ id }) => id);
+  };
+  // With the attachment locked nobody makes another one, but somebody may be revoking one of these.
+  if (revokeShareLinks) await lockRows(manager, ShareLinkRow, await findOpen(), 'UPDATE');
+  const shareLinkIds = await findOpen();
+  const kept = revokeShareLinks || shareLinkIds.length === 0 ? {} : { shareLinks: shareLinkIds.length };
   const details = { from, to, ...(field === null ? {} : { field }), ...kept };
   await recordEvent(manager, viewer, { action: 'ATTACHMENT_TRANSFERRED', subjectId, at, details });
   if (!revokeShareLinks) return;
