@@ -79,9 +79,10 @@ function choosePseudonym(database: Database, { organizationId, id }: Principal):
   const fresh = `erased-${randomBytes(10).toString('hex')}`;
   return database.write(async (manager) => {
     const key = { organizationId, id };
-    await insertRow(manager, PrincipalRow, { ...key, kind: 'USER', name: fresh }, { orIgnore: true });
-    // Takes the row's lock on every engine.
-    await manager.update(PrincipalRow, key, { kind: () => 'kind' });
+    const row = { ...key, kind: 'USER', name: fresh } as const;
+    // The update takes the row's lock on every engine. Another erasure that ends before has deleted the row.
+    do await insertRow(manager, PrincipalRow, row, { orIgnore: true });
+    while ((await manager.update(PrincipalRow, key, { kind: () => 'kind' })).affected === 0);
     const { name } = await manager.findOneByOrFail(PrincipalRow, key);
     // Users choose their names: none may take over the pseudonym of somebody who has been erased.
     const isOwn =

@@ -57,3 +57,14 @@ test('an upload and a share link that come between its deletions and its pseudon
   expect(await cluster.query('SELECT id FROM attachments')).toEqual([{ id: owned.id }]);
   expect(await statusOf(url)).toBe(410);
 });
+
+test('an erasure goes on after another one of the same principal has ended', async () => {
+  const { id } = await newAnna();
+  const erases = await holdLocks(cluster, `SELECT 1 FROM principals WHERE id = '${id}' FOR UPDATE`);
+  const erasing = erase(id);
+  await untilBlocked(cluster, /UPDATE "principals"/);
+  await erases(`DELETE FROM principals WHERE id = '${id}'`);
+  const { status, stderr } = await erasing;
+  expect([status, stderr]).toEqual([0, '']);
+  expect(await cluster.query(`SELECT id FROM principals WHERE id = '${id}'`)).toEqual([]);
+});
