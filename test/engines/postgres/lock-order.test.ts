@@ -12,7 +12,7 @@ beforeAll(async () => {
   cluster = await Cluster.open();
   // PostgreSQL gives up none of two that block each other: their statements time out.
   await cluster.query(`ALTER DATABASE claimcheck SET deadlock_timeout = '1h'`);
-  const env = { DATABASE_STATEMENT_TIMEOUT_SECONDS: '2', SCANNER: 'eicar' };
+  const env = { DATABASE_STATEMENT_TIMEOUT_SECONDS: '20', SCANNER: 'eicar' };
   const [one, other] = await Promise.all([cluster.serve(env), cluster.serve(env)]);
   clients = [one.client, other.client];
 });
