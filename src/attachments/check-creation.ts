@@ -6,7 +6,7 @@ import {
   readDeclared,
 } from '../content-types/agree-content-type.js';
 import { chooseFileName, isSameType, isVagueType, parseMediaType } from '../content-types/names.js';
-import { Faults } from '../errors.js';
+import { Faults, type Loc } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -90,24 +90,26 @@ export async function findOtherFaults(
   const fileName = isNamed ? chooseFileName(faults, input.fileName, null) : '';
   if (input.digest) checkDigest(faults, input.digest, null);
   const { applicable } = await examineWords(faults, deps, viewer, input);
-  const content = { declaredType: urlType, fromDataUrl: urlType !== null };
-  const declared = readDeclared(chooseClaim(faults, input.contentType, content), fileName);
+  const content = { declaredType: urlType, fromDataUrl: urlType === null ? null : ('dataUrl' as const) };
+  const claim = chooseClaim(faults, input.contentType, content);
+  const declared = readDeclared(claim.type, fileName);
   if (declared === 'invalid') {
-    const { loc, type, msg } = invalidMediaType();
-    faults.add(type, ['input', ...loc], msg);
+    const { type, msg } = invalidMediaType();
+    faults.add(type, claim.loc, msg);
   } else {
-    for (const policy of applicable) checkWithoutBytes(faults, policy, declared, fileName);
+    for (const policy of applicable)
+      checkWithoutBytes(faults, policy, { ...claim, type: declared }, fileName);
   }
   return faults;
 }
 
 /** Notes a fault if the policy refuses the declared type, whichever accepted type the bytes were of. */
-function checkWithoutBytes(faults: Faults, policy: Policy, declared: string | null, fileName: string): void {
+function checkWithoutBytes(faults: Faults, policy: Policy, claim: Claim, fileName: string): void {
   const found = [...(policy.acceptedTypes?.keys() ?? [])].map((contentType) =>
-    checkDeclared(policy, declared, { contentType, fileName }),
+    checkDeclared(policy, claim.type, { contentType, fileName }),
   );
   if (fileName === '' || found.some((fault) => fault.length === 0)) return;
-  for (const { loc, type, msg } of found[0] ?? []) faults.add(type, ['input', ...loc], msg);
+  for (const { type, msg } of found[0] ?? []) faults.add(type, claim.loc, msg);
 }
 
 /** Notes what can be said of an input without its bytes. Returns the policies that hold for them, and the description's HTML. */
@@ -147,17 +149,18 @@ export function checkContent(
   { intake, fileName }: { intake: Intake; fileName: string },
 ): string | null {
   const { content, declaredType: hint, size } = intake;
-  const declared = chooseClaim(faults, given, intake);
-  const contentType = agreeOnType(faults, applicable, { content, fileName, claim: declared, hint });
+  const claim = chooseClaim(faults, given, intake);
+  const contentType = agreeOnType(faults, applicable, { content, fileName, claim, hint });
   for (const policy of applicable) {
     const found = [
       ...checkSize(policy, { size }),
       ...(contentType === null ? [] : checkType(policy, { contentType, fileName })),
     ];
-    if (contentType !== null && found.every(({ type }) => type === 'file_too_large')) {
-      found.push(...checkDeclared(policy, readDeclared(declared, fileName), { contentType, fileName }));
-    }
     for (const { type, msg, limit, loc } of found) faults.add(type, ['input', ...loc], msg, { limit });
+    if (contentType === null || found.some(({ type }) => type !== 'file_too_large')) continue;
+    const declared = readDeclared(claim.type, fileName);
+    for (const { type, msg } of checkDeclared(policy, declared, { contentType, fileName }))
+      faults.add(type, claim.loc, msg);
   }
   return contentType;
 }
@@ -165,15 +168,21 @@ export function checkContent(
 function agreeOnType(
   faults: Faults,
   applicable: readonly Policy[],
-  { content, fileName, claim, hint }: Omit<ContentTypeClaims, 'acceptedTypes' | 'extensions'>,
+  { claim, ...claims }: Pick<ContentTypeClaims, 'content' | 'fileName' | 'hint'> & { claim: Claim },
 ): string | null {
   const acceptedTypes = applicable[0]?.acceptedTypes ?? null;
   const extensions = applicable.some((policy) => policy.extensions === 'match') ? 'match' : 'any';
-  const agreed = agreeContentType({ content, fileName, claim, hint, acceptedTypes, extensions });
+  const agreed = agreeContentType({ ...claims, claim: claim.type, acceptedTypes, extensions });
   if ('contentType' in agreed) return agreed.contentType;
   const { loc, type, msg } = agreed.fault;
-  faults.add(type, ['input', ...loc], msg);
+  faults.add(type, type === 'extension_mismatch' ? ['input', ...loc] : claim.loc, msg);
   return null;
+}
+
+/** A type that the content is declared to be, and the place in the input that says so. */
+interface Claim {
+  type: string | null;
+  loc: Loc;
 }
 
 /**
@@ -188,16 +197,19 @@ function chooseClaim(
     fromDataUrl,
     fromUploadTarget,
   }: Pick<Intake, 'declaredType' | 'fromDataUrl' | 'fromUploadTarget'>,
-): string | null {
+): Claim {
   const own = fromDataUrl || fromUploadTarget ? declaredType : null;
   const type = given === null ? null : parseMediaType(given);
-  if (type === null || own === null || !fromDataUrl) return given ?? own;
-  if (isVagueType(type)) return own;
+  const ofInput = { type: given, loc: ['input', 'contentType'] };
+  const ofContent = { type: own, loc: ['input', 'content', fromDataUrl ?? 'documentKey'] };
+  if (type === null || own === null || !fromDataUrl)
+    return given === null && own !== null ? ofContent : ofInput;
+  if (isVagueType(type)) return ofContent;
   if (!isVagueType(own) && !isSameType(type, own)) {
     const msg = `The content is declared to be ${type}, but its data URL says ${own}.`;
-    faults.add('data_url_mismatch', ['input', 'contentType'], msg);
+    faults.add('data_url_mismatch', ofInput.loc, msg);
   }
-  return given;
+  return ofInput;
 }
 
 /** Data that the client keeps with a file; `type` is an open set. */

@@ -54,7 +54,8 @@ export async function appendToUpload(
 ): Promise<UploadTargetRow> {
   const isLate = (upload: UploadTargetRow) => isExpired(upload, deps.clock());
   if (isLate(found)) throw gone();
-  checkTerms(deps, { ...found, size: part.length ?? found.size });
+  const locOfSize = part.length === null ? ['size'] : ['headers', 'upload-length'];
+  checkTerms(deps, { ...found, size: part.length ?? found.size }, locOfSize);
   if (found.state !== 'RECEIVING') checkPart(found, part);
   const release = deps.uploadConcurrency.take(found.organizationId, found.principalId);
   deps.leases.hold(found.documentKey);

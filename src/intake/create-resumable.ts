@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Viewer } from '../auth/viewer.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { In } from '../database/typeorm.js';
-import { Faults, fault } from '../errors.js';
+import { Faults, fault, type Loc } from '../errors.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { Storage } from '../storage/storage.js';
 import { appendToUpload } from './append-upload.js';
@@ -35,6 +35,9 @@ export type ConcatTerms =
   /** The bytes of these, one after the other. `text` is how the client has said so. */
   | { kind: 'final'; targetIds: string[]; text: string };
 
+/** The place that tells how long an upload is. */
+const locOfLength: Loc = ['headers', 'upload-length'];
+
 /** Parts that have been made use of live so long, for a client that has not heard of it. */
 const usedPartMs = 60 * 60 * 1_000;
 
@@ -57,24 +60,25 @@ export async function createResumable(
     concat: concat?.kind ?? null,
     ...(isHttp ? { isHttp } : {}),
   };
-  const file = concat ? checkPart(deps, size) : checkFile(deps, input);
+  const file = concat ? checkPart(deps, size) : checkFile(deps, input, locOfLength);
   const deferred = size === null;
-  return insertTarget(deps, viewer, { ...file, protocol: 'TUS', digest, deferred, terms });
+  const facts = { ...file, protocol: 'TUS' as const, digest, deferred, terms };
+  return insertTarget(deps, viewer, facts, locOfLength);
 }
 
 type FileFacts = Pick<TargetFacts, 'fileName' | 'contentType' | 'size'>;
 
-function checkFile({ policies }: ResumableDependencies, input: CreateResumable): FileFacts {
+function checkFile({ policies }: ResumableDependencies, input: CreateResumable, locOfSize: Loc): FileFacts {
   const { policy, contentType, size, digest } = input;
   const fileName = input.fileName ?? '';
-  const file = checkInput(policies, { fileName, contentType, size: size ?? 0, policy, digest });
+  const file = checkInput(policies, { fileName, contentType, size: size ?? 0, policy, digest }, locOfSize);
   return { ...file, size: size ?? findPolicy(policies, { policy }).maxFileSize };
 }
 
 function checkPart({ maxFileSize: limit }: ResumableDependencies, size: number | null): FileFacts {
   const faults = new Faults();
   if ((size ?? 0) > limit)
-    faults.add('file_too_large', ['headers', 'upload-length'], `At most ${limit} bytes are allowed.`, {
+    faults.add('file_too_large', locOfLength, `At most ${limit} bytes are allowed.`, {
       limit,
     });
   faults.throwIfAny();
@@ -90,11 +94,12 @@ async function createFinal(
 ): Promise<UploadTargetRow> {
   const parts = await findParts(deps, viewer, input.concat.targetIds);
   const size = parts.reduce((sum, part) => sum + part.received, 0);
-  const file = checkFile(deps, { ...input, size });
+  const locOfParts = ['headers', 'upload-concat'];
+  const file = checkFile(deps, { ...input, size }, locOfParts);
   const { policy, metadata, concat } = input;
   const terms = { policy, metadata, keyId: viewer.keyId, needsCredential: true, concat: concat.text };
   const facts = { ...file, protocol: 'TUS' as const, digest: null, deferred: null, terms };
-  const target = await insertTarget(deps, viewer, facts);
+  const target = await insertTarget(deps, viewer, facts, locOfParts);
   const content = Readable.from(bytesOf(deps.storage, parts), { objectMode: false });
   const ours = { isClients: false, isLast: false, onDurable: null };
   const all = { offset: 0, length: null, checksum: null, contentLength: size, content, ...ours };

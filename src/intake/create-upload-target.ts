@@ -7,7 +7,7 @@ import {
   type UploadTerms,
 } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { Faults, fault } from '../errors.js';
+import { Faults, fault, type Loc } from '../errors.js';
 import { newId } from '../new-id.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
@@ -59,7 +59,8 @@ export async function createUploadTarget(
   viewer: Viewer,
   input: CreateUploadTarget,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
-  const file = checkInput(deps.policies, input);
+  const locOfSize = ['input', 'size'];
+  const file = checkInput(deps.policies, input, locOfSize);
   const { policy, size, digest, protocol } = input;
   const { keyId } = viewer;
   const isByParts = protocol === 'S3_MULTIPART';
@@ -69,7 +70,7 @@ export async function createUploadTarget(
   }
   const terms = { policy, keyId, needsCredential: false, metadata: null, concat: null };
   const facts = { ...file, terms, deferred: null, size, digest, protocol };
-  const target = await insertTarget(deps, viewer, facts);
+  const target = await insertTarget(deps, viewer, facts, locOfSize);
   return isByParts ? beginParts(deps, target) : target;
 }
 
@@ -102,6 +103,7 @@ export async function insertTarget(
   deps: Omit<CreateUploadTargetDependencies, 'policies' | 'storage'>,
   { organizationId, principal }: Viewer,
   { digest, ...facts }: TargetFacts,
+  locOfSize: Loc,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
   const now = deps.clock();
   const isByOneRequest = facts.protocol === 'PUT';
@@ -132,15 +134,16 @@ export async function insertTarget(
   await deps.database.write(async (manager) => {
     await insertRow(manager, UploadTargetRow, target);
     await assertFewUnused(manager, deps.unusedTargets, target);
-    await quota?.assertWithin(manager, { bytes: facts.deferred ? 0 : target.size }, ['input', 'size']);
+    await quota?.assertWithin(manager, { bytes: facts.deferred ? 0 : target.size }, locOfSize);
   });
   return target;
 }
 
-/** The name and the type that a target gets. Throws every fault at once. */
+/** The name and the type that a target gets. Throws every fault at once; the size was given at `locOfSize`. */
 export function checkInput(
   policies: PolicyBook,
   input: Pick<CreateUploadTarget, 'fileName' | 'contentType' | 'size' | 'policy' | 'digest'>,
+  locOfSize: Loc,
 ): { fileName: string; contentType: string } {
   const faults = new Faults();
   const fileName = chooseFileName(faults, input.fileName, null);
@@ -149,7 +152,7 @@ export function checkInput(
   if (given !== '' && contentType === '') {
     faults.add('invalid_media_type', ['input', 'contentType'], 'Not a media type.');
   }
-  if (input.size < 0) faults.add('out_of_range', ['input', 'size'], 'Must not be negative.');
+  if (input.size < 0) faults.add('out_of_range', locOfSize, 'Must not be negative.');
   if (input.digest) checkDigest(faults, input.digest, null);
   const policy = choosePolicy(faults, policies, { policy: input.policy });
   if (policy) {
@@ -157,7 +160,7 @@ export function checkInput(
     for (const { type, msg, limit, loc } of contentType === ''
       ? checkSize(policy, file)
       : checkPolicy(policy, file)) {
-      faults.add(type, ['input', ...loc], msg, { limit });
+      faults.add(type, type === 'file_too_large' ? locOfSize : ['input', ...loc], msg, { limit });
     }
   }
   faults.throwIfAny();

@@ -41,7 +41,7 @@ export async function intakeFromText(deps: IntakeDependencies, source: TextSourc
     declaredType,
     toldSize: decodedSize(base64),
   });
-  return { ...intake, fromDataUrl };
+  return { ...intake, fromDataUrl: fromDataUrl ? encoding : null };
 }
 
 /** Bytes that a text without line ends stands for; of one that is not valid, at most about so many. */

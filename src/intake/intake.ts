@@ -32,8 +32,8 @@ export interface Intake {
   fileName: string | null;
   /** The media type that the sender gave: with a file part no more than a hint, with all else a claim. */
   declaredType: string | null;
-  /** True where the bytes came in a data URL, whose type belongs to the content and cannot be overruled. */
-  fromDataUrl?: boolean;
+  /** The member of the input that was a data URL, whose type belongs to the content and cannot be overruled. */
+  fromDataUrl?: 'base64' | 'dataUrl' | null;
   /** True where the bytes came by way of an upload target, so that others may be using them too. */
   fromUploadTarget?: boolean;
   /** Then: the principal who has brought them. */

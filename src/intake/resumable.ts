@@ -3,7 +3,7 @@ import { RemovalRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { IsNull, Not } from '../database/typeorm.js';
-import { AttachmentError, Faults, fault } from '../errors.js';
+import { AttachmentError, Faults, fault, type Loc } from '../errors.js';
 import type { PaceLimits } from '../limits/pace.js';
 import type { UploadConcurrency } from '../limits/places.js';
 import { checkPolicy, checkSize } from '../policies/check-policy.js';
@@ -77,22 +77,24 @@ export const isExpired = ({ state, expiresAt }: UploadTargetRow, now: Date): boo
 export const isWhole = ({ received, size, deferred }: UploadTargetRow): boolean =>
   deferred !== true && received === size;
 
-/** Holds an upload against its policy as that is now. Throws every fault at once. */
+/** Holds an upload against its policy as that is now. Throws every fault at once; the size was given at `locOfSize`. */
 export function checkTerms(
   { policies, maxFileSize }: Pick<ResumableDependencies, 'policies' | 'maxFileSize'>,
   upload: UploadTargetRow,
+  locOfSize: Loc = ['size'],
 ): void {
   const { fileName, contentType, size, terms } = upload;
   const faults = new Faults();
   const limit = maxFileSize;
-  if (size > limit) faults.add('file_too_large', ['size'], `At most ${limit} bytes are allowed.`, { limit });
+  if (size > limit) faults.add('file_too_large', locOfSize, `At most ${limit} bytes are allowed.`, { limit });
   const policy = isPartial(upload)
     ? null
     : choosePolicy(faults, policies, { policy: terms?.policy ?? null }, []);
   if (policy) {
     const found =
       contentType === '' ? checkSize(policy, upload) : checkPolicy(policy, { size, contentType, fileName });
-    for (const { type, msg, loc, limit: passed } of found) faults.add(type, loc, msg, { limit: passed });
+    for (const { type, msg, loc, limit: passed } of found)
+      faults.add(type, type === 'file_too_large' ? locOfSize : loc, msg, { limit: passed });
   }
   faults.throwIfAny();
 }

@@ -194,6 +194,36 @@ describe('createAttachment', () => {
     ]);
   });
 
+  test.each([
+    ['a data URL', { dataUrl: 'data:application/pdf;base64,dGV4dA==' }, {}, 'input.content.dataUrl'],
+    [
+      'a data URL that is no good',
+      { dataUrl: 'data:image/x-unheard-of;base64,!' },
+      {},
+      'input.content.dataUrl',
+    ],
+    [
+      'a data URL in the place of base64',
+      { base64: 'data:application/pdf;base64,dGV4dA==' },
+      { recordType: 'Event', policy: 'calendar' },
+      'input.content.base64',
+    ],
+    [
+      'the input',
+      { dataUrl: 'data:application/octet-stream;base64,dGV4dA==' },
+      { contentType: 'application/pdf' },
+      'input.contentType',
+    ],
+  ])('a wrong type is a fault of what has told it: %s', async (_, content, more, place) => {
+    const input = { content, fileName: 'a.txt', policy: 'calendar', ...more };
+    const { errors } = await service.client.graphql(
+      'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+      { input },
+    );
+    const ofType = errors?.[0]?.extensions.details.filter(({ type }) => /type/.test(type)) ?? [];
+    expect(ofType.map(({ loc }) => loc.join('.'))).toEqual([place]);
+  });
+
   test('wrong base64 does not hide that the policy takes no file of the declared type', async () => {
     const input = {
       content: { base64: 'e!' },

@@ -12,6 +12,8 @@ export interface TusAnswer {
   headers: Headers;
   /** Code and type of a refusal. */
   fault: string | null;
+  /** The place of the fault in the request. */
+  place: string | null;
 }
 
 export const offsetStream = 'application/offset+octet-stream';
@@ -46,7 +48,8 @@ export class TusClient {
     const text = await response.text();
     const { extensions } = (text === '' ? {} : JSON.parse(text)).errors?.[0] ?? {};
     const fault = extensions ? `${extensions.code} ${extensions.details?.[0]?.type}` : null;
-    return { status: response.status, headers: response.headers, fault };
+    const place = extensions?.details?.[0]?.loc?.join('.') ?? null;
+    return { status: response.status, headers: response.headers, fault, place };
   }
 
   /** Makes an upload and returns its URL. */

@@ -264,6 +264,11 @@ describe('creation', () => {
     });
   });
 
+  test('too large a length is a fault of its header', async () => {
+    const { status, place } = await tus.post({ 'upload-length': '268435457' });
+    expect([status, place]).toEqual([413, 'headers.upload-length']);
+  });
+
   test('without a length takes bytes until a request says it', async () => {
     const { headers } = await tus.post({ 'upload-defer-length': '1' });
     const url = headers.get('location') ?? '';
@@ -273,6 +278,7 @@ describe('creation', () => {
     expect([early.status, early.fault]).toEqual([400, 'BAD_USER_INPUT upload_length']);
     const large = await tus.patch(url, 4, 'e', { 'upload-length': '268435457' });
     expect([large.status, large.fault]).toEqual([413, 'FILE_TOO_LARGE file_too_large']);
+    expect(large.place).toBe('headers.upload-length');
     expect((await tus.patch(url, 4, 'ef', { 'upload-length': '6' })).status).toBe(204);
     const told = (await tus.head(url)).headers;
     expect([told.get('upload-length'), told.get('upload-defer-length')]).toEqual(['6', null]);

@@ -259,7 +259,7 @@ describe('direct upload', () => {
     expect(answer.errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
       ['input.fileName', 'path'],
       ['input.contentType', 'invalid_media_type'],
-      ['input.content', 'file_too_large'],
+      ['input.size', 'file_too_large'],
     ]);
     expect(answer.errors?.[0]?.extensions.limit).toBe(268_435_456);
   });

@@ -27,7 +27,8 @@ export const contentFaults: Fault[] = [
     name: 'CONTENT_TYPE_MISMATCH of the declared type',
     members: ['dataUrl', 'documentKey'],
     file: (file) => ({ ...png(file), type: 'application/pdf' }),
-    refusal: refuse('CONTENT_TYPE_MISMATCH', 'input.contentType: declared_type_mismatch'),
+    refusal: (door) =>
+      refuse('CONTENT_TYPE_MISMATCH', `input.content.${door.member}: declared_type_mismatch`),
   },
   {
     name: "CONTENT_TYPE_MISMATCH of the input's type",
