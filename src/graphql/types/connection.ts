@@ -1,4 +1,4 @@
-import { GraphQLScalarType } from 'graphql';
+import { GraphQLError, GraphQLScalarType, type ValueNode, visit } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLURL } from 'graphql-scalars';
 import { GraphQLUpload } from 'graphql-upload-minimal';
 import { type ClassType, Field, ID, Int, InterfaceType, ObjectType } from 'type-graphql';
@@ -15,6 +15,15 @@ const described = (scalar: GraphQLScalarType, description: string, specifiedByUR
   });
 };
 
+/** The library's scalar would leave a name without quotation marks out, for JSON has none. */
+function refuseNames(literal: ValueNode): void {
+  const refuse = (name: ValueNode & { value: string }) => {
+    const message = `JSONObject cannot represent the name ${name.value}: write a text in quotation marks.`;
+    throw new GraphQLError(message, { nodes: name });
+  };
+  visit(literal, { EnumValue: refuse });
+}
+
 /** Serialized to text, not to a Date that `JSON.stringify` would have to ask for its text. */
 export const DateTime = new GraphQLScalarType({
   ...GraphQLDateTime.toConfig(),
@@ -30,10 +39,14 @@ export const Url = new GraphQLScalarType({
   specifiedByURL: 'https://url.spec.whatwg.org/',
   serialize: String,
 });
-export const JsonObject = described(
-  GraphQLJSONObject,
-  'A JSON object. A number that a double cannot hold exactly is refused.',
-);
+export const JsonObject = new GraphQLScalarType({
+  ...GraphQLJSONObject.toConfig(),
+  description: 'A JSON object. A number that a double cannot hold exactly is refused.',
+  parseLiteral: (node, variables) => {
+    refuseNames(node);
+    return GraphQLJSONObject.parseLiteral(node, variables);
+  },
+});
 export const Upload = described(
   GraphQLUpload,
   'A file part of a GraphQL multipart request.',

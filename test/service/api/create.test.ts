@@ -194,6 +194,43 @@ describe('createAttachment', () => {
     ]);
   });
 
+  test('a name in the place of a text within attributes is refused, and a variable is taken', async () => {
+    const create = (attributes: string) =>
+      service.client.graphql<{ createAttachment: { attachment: { metadata: object } } }>(
+        `mutation ($text: String, $given: JSONObject) { createAttachment(input: { content: { base64: "eA==" }, fileName: "a.txt",
+          metadata: { type: "T", attributes: ${attributes} } }) { attachment { metadata { attributes } } } }`,
+        { text: 'given', given: { kept: [true] } },
+      );
+    for (const attributes of [
+      '{ c: { d: ENUM }, a: $text, b: $given }',
+      '{ a: $text, b: [1, NaN], c: $given }',
+    ]) {
+      const { errors, status } = await create(attributes);
+      expect([status, errors?.[0]?.extensions]).toMatchObject([
+        400,
+        {
+          code: 'BAD_USER_INPUT',
+          details: [
+            {
+              loc: ['query', 2, expect.any(Number)],
+              msg: expect.stringMatching(/ENUM|NaN/),
+              type: 'graphql_validation_failed',
+            },
+          ],
+        },
+      ]);
+    }
+    const literal = '{ a: $text, b: [1, -2.5, "x", null, true, $text], c: { d: $given, e: {} } }';
+    const { data } = await create(literal);
+    expect(data?.createAttachment.attachment.metadata).toEqual({
+      attributes: {
+        a: 'given',
+        b: [1, -2.5, 'x', null, true, 'given'],
+        c: { d: { kept: [true] }, e: {} },
+      },
+    });
+  });
+
   test.each([
     ['a data URL', { dataUrl: 'data:application/pdf;base64,dGV4dA==' }, {}, 'input.content.dataUrl'],
     [
