@@ -10,6 +10,7 @@ import {
 } from './integration-settings.js';
 import { lifetimeSettings, limitSettings, shapeLifetimes, shapeLimits } from './limit-settings.js';
 import {
+  baseUrl,
   delays,
   findMisspelled,
   flag,
@@ -26,7 +27,7 @@ import {
 const settings = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   PORT: integer('4000', 0, 65_535).describe('Port to listen on; 0 picks a free one.'),
-  PUBLIC_URL: httpUrl.optional().describe('Base of every URL handed out; default: from HOST and PORT.'),
+  PUBLIC_URL: baseUrl.optional().describe('Base of every URL handed out; default: from HOST and PORT.'),
   DATA_DIR: z
     .string()
     .min(1)

@@ -36,9 +36,15 @@ export const isWebhookSecret = (secret: string): boolean => {
   return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
 };
 
-export const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .transform((url) => new URL(url).href.replace(/\/+$/, ''));
+const anyHttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const withoutSlash = (url: string) => new URL(url).href.replace(/\/+$/, '');
+
+export const httpUrl = anyHttpUrl.transform(withoutSlash);
+
+/** One that paths are put behind, and that everybody is told. */
+export const baseUrl = anyHttpUrl
+  .refine((url) => !/[?#]|:\/\/[^/]*@/.test(url), 'must have no query, no fragment and no user name')
+  .transform(withoutSlash);
 
 /** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
 export function isScanner(text: string): boolean {

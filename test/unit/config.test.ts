@@ -10,6 +10,34 @@ function faultsOf(env: Record<string, string>): string[] {
   }
 }
 
+describe('PUBLIC_URL', () => {
+  test.each([
+    ['http://x.example', 'http://x.example'],
+    ['https://x.example:8443/base/', 'https://x.example:8443/base'],
+    ['http://[::1]:4000', 'http://[::1]:4000'],
+    ['http://x.example/@base', 'http://x.example/@base'],
+  ])('takes %s', (url, base) => {
+    expect(loadConfig({ PUBLIC_URL: url }).publicUrl).toBe(base);
+  });
+
+  test.each([
+    'http://x.example/?q=1',
+    'http://x.example?',
+    'https://x.example/base#top',
+    'http://x.example/#',
+    'http://user:password@x.example',
+  ])('refuses %s, behind which no path can be put, beside every other fault', (url) => {
+    expect(faultsOf({ PUBLIC_URL: url, PORT: 'x' })).toEqual([
+      expect.stringMatching(/^PORT: /),
+      'PUBLIC_URL: must have no query, no fragment and no user name',
+    ]);
+  });
+
+  test.each(['ftp://x.example', 'x.example', 'http://'])('refuses %s', (url) => {
+    expect(faultsOf({ PUBLIC_URL: url })).toEqual(['PUBLIC_URL: must be an http or https URL']);
+  });
+});
+
 describe('RECORD_AUTHORIZER_URL', () => {
   test.each(['http://127.0.0.1:8181/v1/data/records/allow', 'https://opa.example/v1/data/x?strict=1'])(
     'takes %s',
