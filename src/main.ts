@@ -10,7 +10,7 @@ import { completionCommand, remoteCommands } from './command/remote/commands.js'
 import type { SweepCommandOptions } from './command/upkeep.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
 import { withOriginalLines } from './original-lines.js';
-import { loadCurrentConfig, loadExistingConfig } from './wiring/open-stores.js';
+import { loadCurrentConfig, loadExistingConfig, loadServiceConfig } from './wiring/open-stores.js';
 
 /** Whatever is made here is for the user alone who runs it, be it by a library. */
 const umask = process.umask(0o077);
@@ -45,7 +45,7 @@ program
   .description('Migrate and serve, and do the work that follows.')
   .option('--no-work', 'leave scans, webhooks and cleaning to other processes')
   .action(async (options: { work: boolean }) => {
-    const config = loadConfig(process.env);
+    const config = await loadServiceConfig();
     const { serve } = await import('./command/serve.js');
     await serve(config, options);
   });
@@ -53,7 +53,7 @@ program
   .command('work')
   .description('Scan, deliver and clean, and serve nothing.')
   .action(async () => {
-    const config = loadConfig(process.env);
+    const config = await loadServiceConfig();
     const { work } = await import('./command/serve.js');
     await work(config);
   });

@@ -16,6 +16,7 @@ import {
   flag,
   httpUrl,
   integer,
+  isAddress,
   isScanner,
   isWebhookSecret,
   optionalInteger,
@@ -25,7 +26,11 @@ import {
 
 /** The settings, from the environment, a documented line each. */
 const settings = {
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .refine(isAddress, 'must be an IP address or the name of a host')
+    .describe('Address to listen on.'),
   PORT: integer('4000', 0, 65_535).describe('Port to listen on; 0 picks a free one.'),
   PUBLIC_URL: baseUrl.optional().describe('Base of every URL handed out; default: from HOST and PORT.'),
   DATA_DIR: z
@@ -139,8 +144,11 @@ export type Config = ReturnType<typeof shape>;
 
 /** Every fault of the environment at once, one line each. */
 export class ConfigError extends Error {
-  constructor(readonly faults: string[]) {
-    super(`The settings are not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  constructor(
+    readonly faults: string[],
+    options?: ErrorOptions,
+  ) {
+    super(`The settings are not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`, options);
     this.name = 'ConfigError';
   }
 }

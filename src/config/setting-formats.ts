@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import leven from 'leven';
 import * as z from 'zod';
 
@@ -45,6 +46,10 @@ export const httpUrl = anyHttpUrl.transform(withoutSlash);
 export const baseUrl = anyHttpUrl
   .refine((url) => !/[?#]|:\/\/[^/]*@/.test(url), 'must have no query, no fragment and no user name')
   .transform(withoutSlash);
+
+/** An address to listen on, or a name that can be one of a host: `999.1.1.1` is neither. */
+export const isAddress = (text: string): boolean =>
+  isIP(text) !== 0 || (/^[^\s/\\?#@:[\]]+$/.test(text) && URL.canParse(`http://${text}/`));
 
 /** `none`, `eicar`, or where clamd listens: a host with or without a port, or a path of a socket, and nothing else. */
 export function isScanner(text: string): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
 import * as z from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
+import { ConfigError } from '../config/config.js';
 import { privateFile } from '../config/files.js';
 
 /** The name of the file in DATA_DIR. */
@@ -62,13 +63,13 @@ export async function keepReceiptKeys(dataDirectory: string): Promise<ReceiptKey
   return parseReceiptKeys(await keepSecret(dataDirectory, receiptKeysFile, { make, isGood }));
 }
 
-/** The keys in a file of the operator's. Throws, naming the file. */
+/** The keys in a file of the operator's. Throws ConfigError, naming the file. */
 export async function readReceiptKeys(path: string): Promise<ReceiptKeys> {
   try {
     return parseReceiptKeys(await readFile(path, 'utf8'));
   } catch (cause) {
     const fault = 'is no JWK set of Ed25519 keys whose first one has its private part';
-    throw new Error(`RECEIPT_KEYS_FILE: ${path} ${fault}`, { cause });
+    throw new ConfigError([`RECEIPT_KEYS_FILE: ${path} ${fault}`], { cause });
   }
 }
 

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from 'prom-client';
 import type { Logger } from 'typeorm';
 import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
 import { keepSecret, type SecretKind } from '../auth/secrets.js';
-import { type Config, loadConfig } from '../config/config.js';
+import { type Config, ConfigError, loadConfig } from '../config/config.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
@@ -187,6 +188,24 @@ export async function stateOfDatabase({ postgres, dataDirectory }: Config): Prom
   if (size === 0) return 'missing';
   const { sqliteState } = await import('../database/database-state.js');
   return sqliteState(dataDirectory);
+}
+
+/** The settings of a process that serves or works. Throws ConfigError with every fault of them and of the files that they name. */
+export async function loadServiceConfig(): Promise<Config> {
+  const { POLICIES_FILE: policies, RECEIPT_KEYS_FILE: keys } = process.env;
+  const { loadPolicies } = await import('../policies/load-policies.js');
+  const read = await Promise.allSettled([
+    (async () => loadConfig(process.env))(),
+    policies ? loadPolicies(resolve(policies), Number.MAX_SAFE_INTEGER) : null,
+    keys ? readReceiptKeys(resolve(keys)) : null,
+  ]);
+  const faults = read.flatMap((one) => {
+    if (one.status === 'fulfilled') return [];
+    if (one.reason instanceof ConfigError) return one.reason.faults;
+    throw one.reason;
+  });
+  if (faults.length > 0) throw new ConfigError(faults);
+  return loadConfig(process.env);
 }
 
 /** The settings in the environment, for commands that only make sense on a database that is there, made by any version. */

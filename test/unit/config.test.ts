@@ -10,6 +10,32 @@ function faultsOf(env: Record<string, string>): string[] {
   }
 }
 
+describe('HOST', () => {
+  test.each([
+    '127.0.0.1',
+    '127.1',
+    '0.0.0.0',
+    '::',
+    '::1',
+    'fe80::1%lo',
+    'localhost',
+    'my_host-1.example',
+    'bücher.example',
+  ])('takes %s', (host) => {
+    expect(loadConfig({ HOST: host }).host).toBe(host);
+  });
+
+  test.each(['999.1.1.1', '1.2.3.4.5', '[::1]', ':::', 'http://x', 'x:80', 'a b', 'x/y'])(
+    'refuses %s, beside every other fault',
+    (host) => {
+      expect(faultsOf({ HOST: host, PORT: 'x' })).toEqual([
+        'HOST: must be an IP address or the name of a host',
+        expect.stringMatching(/^PORT: /),
+      ]);
+    },
+  );
+});
+
 describe('PUBLIC_URL', () => {
   test.each([
     ['http://x.example', 'http://x.example'],

@@ -112,6 +112,36 @@ describe('the command', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
+  test.each(['serve', 'work'])('%s tells faults of files beside those of its settings', async (command) => {
+    const policies = join(directory, 'policies.json');
+    const keys = join(directory, 'keys.json');
+    const data = join(directory, 'data');
+    const start = (env: Record<string, string>) =>
+      run(process.execPath, ['dist/claimcheck.cjs', command], {
+        env: { PATH: process.env['PATH'] ?? '', DATA_DIR: data, ...env },
+      }).catch(({ stderr }: { stderr: string }) => stderr.trim().split('\n').slice(1));
+    await writeFile(policies, '{"policies":{"own":{"maxCount":0,"size":1}}}');
+    await writeFile(keys, '{}');
+    const ofPolicies = [
+      expect.stringContaining('POLICIES_FILE: policies.own.maxCount: '),
+      expect.stringContaining('POLICIES_FILE: policies.own.size: '),
+    ];
+    const ofKeys = expect.stringContaining(`RECEIPT_KEYS_FILE: ${keys} `);
+    const files = { POLICIES_FILE: policies, RECEIPT_KEYS_FILE: keys };
+    expect(await start({ ...files, PORT: 'x', HOST: '999.1.1.1' })).toEqual([
+      expect.stringContaining('HOST: '),
+      expect.stringContaining('PORT: '),
+      ...ofPolicies,
+      ofKeys,
+    ]);
+    expect(await start(files)).toEqual([...ofPolicies, ofKeys]);
+    expect(await start({ POLICIES_FILE: '/nope', PORT: 'x' })).toEqual([
+      expect.stringContaining('PORT: '),
+      expect.stringContaining('POLICIES_FILE: /nope cannot be read (ENOENT)'),
+    ]);
+    await expect(readFile(data)).rejects.toThrow('ENOENT');
+  });
+
   test.each(['SIGTERM', 'SIGINT'] as const)('finishes a running upload at %s, then stops', async (signal) => {
     const service = await spawnService({ DATA_DIR: directory });
     const content = Buffer.alloc(4 * 1024 * 1024, 7);
