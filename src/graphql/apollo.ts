@@ -54,6 +54,8 @@ function placeVariableFaults(introspection: boolean): ApolloServerPlugin<Graphql
   return {
     requestDidStart: async () => ({
       responseForOperation: async ({ schema, operation, request: { variables = {} } }) => {
+        // There is none if the document has several and the request names none of them.
+        if (!operation) return null;
         const errors = variableErrors(schema, operation, variables, { hideSuggestions: !introspection });
         if (errors.length === 0) return null;
         const singleResult = { errors: errors.map((error) => format(error.toJSON(), error)) };
