@@ -81,8 +81,7 @@ export const faultTypes = {
     upload_metadata: 'Upload-Metadata is too long, not well formed, or has a key twice.',
     upload_concat: 'Upload-Concat is not well formed, or names no partial upload of yours.',
     upload_offset: 'Upload-Offset is missing or no offset.',
-    no_parts:
-      'The bytes are not sent in parts: the target has another protocol, or bytes are kept in no store.',
+    no_parts: 'The target has another protocol, or bytes are kept in no store that takes parts.',
     upload_finished: 'All bytes of the target have come.',
     offset_mismatch: 'Upload-Offset is not how many bytes have come: HTTP 409.',
     offset_stream: 'The Content-Type must be application/offset+octet-stream: HTTP 415.',
@@ -95,8 +94,9 @@ export const faultTypes = {
     content_length: 'The body is not as long as its Content-Length says.',
     client_aborted: 'The request ended before its body was complete.',
     timeout: 'The request arrived too slowly: HTTP 408, and the connection ends.',
-    taken_over:
-      'The upload had stalled, and another request has taken over: HTTP 408, and the connection ends.',
+    taken_over: 'Another request has taken over the stalled upload: HTTP 408, and the connection ends.',
+    precondition_failed: 'The file is not as If-Match or If-Unmodified-Since says: HTTP 412.',
+    range_not_satisfiable: 'The range begins behind the end of the file: HTTP 416.',
     content_range: 'A PUT brings all bytes of its target, without a Content-Range.',
     bad_request: 'The request is not valid, or lacks its operation.',
     http_invalid: 'This is no HTTP.',

@@ -87,6 +87,8 @@ const ownStatuses: Readonly<Record<string, number>> = {
   share_link_over: 410,
   upload_gone: 410,
   tus_version: 412,
+  precondition_failed: 412,
+  range_not_satisfiable: 416,
   offset_mismatch: 409,
   offset_stream: 415,
   checksum_mismatch: 460,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
 import fresh from 'fresh';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { ByteRange, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
@@ -174,13 +174,13 @@ export interface Validators {
 
 /**
  * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. Cache-Control is none of them: `no-cache`
- * asks caches to go to the origin, which this is.
+ * asks caches to go to the origin, which this is. Throws BAD_USER_INPUT of type `precondition_failed`, which is 412.
  */
 export function evaluatePreconditions(
   headers: IncomingHttpHeaders,
   validators: Validators,
-): 'PROCEED' | 'NOT_MODIFIED' | 'FAILED' {
-  if (!isAsExpected(headers, validators)) return 'FAILED';
+): 'PROCEED' | 'NOT_MODIFIED' {
+  assertAsExpected(headers, validators);
   const latest = new Date(latestChange(validators)).toUTCString();
   const { 'cache-control': _, ...conditions } = headers;
   return fresh(conditions, { etag: validators.etag, 'last-modified': latest }) ? 'NOT_MODIFIED' : 'PROCEED';
@@ -200,14 +200,18 @@ export function isRangeCurrent(headers: IncomingHttpHeaders, validators: Validat
   return !validators.isDateShared && Date.parse(String(ifRange)) === Date.parse(validators.lastModified);
 }
 
-/** If-Match, or If-Unmodified-Since where there is none. */
-function isAsExpected(headers: IncomingHttpHeaders, validators: Validators): boolean {
+/** By If-Match, or If-Unmodified-Since where there is none. */
+function assertAsExpected(headers: IncomingHttpHeaders, validators: Validators): void {
   const ifMatch = headers['if-match'];
-  if (ifMatch !== undefined) {
-    return ifMatch.trim() === '*' || ifMatch.split(',').some((tag) => tag.trim() === validators.etag);
-  }
+  const tags = ifMatch?.split(',').map((tag) => tag.trim());
   const limit = Date.parse(headers['if-unmodified-since'] ?? '');
-  return Number.isNaN(limit) || latestChange(validators) <= limit;
+  const isExpected = tags
+    ? ifMatch?.trim() === '*' || tags.includes(validators.etag)
+    : Number.isNaN(limit) || latestChange(validators) <= limit;
+  if (isExpected) return;
+  const message = 'The file is not, or no longer, the one that the request names.';
+  const loc = ['headers', tags ? 'if-match' : 'if-unmodified-since'];
+  throw fault('precondition_failed', loc, message, { message });
 }
 
 const singleRange = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;

@@ -54,7 +54,6 @@ export function registerPreviews(server: FastifyInstance, deps: PreviewDependenc
       isDateShared: false,
     };
     const state = evaluatePreconditions(request.headers, validators);
-    if (state === 'FAILED') return reply.code(412).send();
     const release = deps.places.take({ address: request.ip }, organizationId);
     onceClosed(reply.raw, release);
     const owner = { organizationId, principalId: signed.maker.principalId };

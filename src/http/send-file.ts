@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Disposition } from '../auth/attachment-urls.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import { freeOnceSent } from '../free-memory.js';
 import type { Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
@@ -48,7 +48,7 @@ export interface SendOptions {
   count?(range: ByteRange): Promise<void>;
 }
 
-/** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). */
+/** Answers a GET or HEAD with the file, one range of it, or what its preconditions call for (RFC 9110). Throws what is 412 and 416. */
 export async function sendFile(
   reply: FastifyReply,
   storage: Pick<Storage, 'read'>,
@@ -61,27 +61,22 @@ export async function sendFile(
     isDateShared: file.isReplacement,
   };
   const common = fileHeaders(file, validators, options);
-  switch (evaluatePreconditions(reply.request.headers, validators)) {
-    case 'FAILED':
-      reply.code(412).send();
-      break;
-    case 'NOT_MODIFIED':
-      reply.code(304).headers(common).send();
-      break;
-    case 'PROCEED':
-      if (options.direct && isPlainGet(reply.request) && file.size > 0 && !mayBeInlined(file.documentKey)) {
-        await redirectToStore(reply, options.direct, file, options);
-        break;
-      }
-      await sendBytes(reply, storage, file, {
-        range: requestedRange(reply.request, validators, file.size),
-        headers: {
-          ...common,
-          'content-type': presentationOf(file, options.disposition).contentType,
-        },
-        begin: options.begin,
-        count: async (sent) => options.count?.(sent),
-      });
+  if (evaluatePreconditions(reply.request.headers, validators) === 'NOT_MODIFIED') {
+    reply.code(304).headers(common).send();
+  } else if (
+    options.direct &&
+    isPlainGet(reply.request) &&
+    file.size > 0 &&
+    !mayBeInlined(file.documentKey)
+  ) {
+    await redirectToStore(reply, options.direct, file, options);
+  } else {
+    await sendBytes(reply, storage, file, {
+      range: requestedRange(reply.request, validators, file.size),
+      headers: { ...common, 'content-type': presentationOf(file, options.disposition).contentType },
+      begin: options.begin,
+      count: async (sent) => options.count?.(sent),
+    });
   }
 }
 
@@ -101,6 +96,8 @@ export async function sendCurrent<File extends DownloadableFile>(
     } catch (error) {
       const current = await find();
       if (current?.documentKey === file.documentKey) throw error;
+      // It tells the size of the content before.
+      reply.removeHeader('content-range');
       file = current;
     }
   }
@@ -165,8 +162,9 @@ async function sendBytes(
   { range, headers, begin, count }: Sending,
 ): Promise<void> {
   if (range === 'UNSATISFIABLE') {
-    reply.code(416).header('content-range', `bytes */${size}`).send();
-    return;
+    reply.header('content-range', `bytes */${size}`);
+    const message = `The range begins behind the end of the file, which has ${size} bytes.`;
+    throw fault('range_not_satisfiable', ['headers', 'range'], message, { message, limit: size });
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const isBodiless = reply.request.method === 'HEAD' || size === 0;

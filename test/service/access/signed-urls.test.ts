@@ -96,6 +96,43 @@ describe('a signed URL is good for one file, one disposition and one span of tim
       'bytes 4-8/10',
     ]);
     expect((await get({ range: 'bytes=10-' })).status).toBe(416);
+    const behind = await get({ range: 'bytes=10-' });
+    expect([behind.headers.get('content-range'), await behind.json()]).toEqual([
+      'bytes */10',
+      {
+        errors: [
+          {
+            message: expect.any(String),
+            extensions: {
+              code: 'BAD_USER_INPUT',
+              limit: 10,
+              details: [
+                { loc: ['headers', 'range'], msg: expect.any(String), type: 'range_not_satisfiable' },
+              ],
+            },
+          },
+        ],
+      },
+    ]);
+    for (const [name, value] of [
+      ['if-match', '"other"'],
+      ['if-unmodified-since', 'Thu, 20 Nov 2014 10:00:00 GMT'],
+    ] as const) {
+      const changed = await get({ [name]: value });
+      expect([changed.status, await changed.json()]).toMatchObject([
+        412,
+        {
+          errors: [
+            {
+              extensions: {
+                code: 'BAD_USER_INPUT',
+                details: [{ loc: ['headers', name], type: 'precondition_failed' }],
+              },
+            },
+          ],
+        },
+      ]);
+    }
     for (const method of ['POST', 'PUT', 'DELETE']) {
       expect([404, 405]).toContain((await get({}, method)).status);
     }

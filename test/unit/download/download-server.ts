@@ -5,8 +5,9 @@ import cors from '@fastify/cors';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { type AttachmentUrls, createAttachmentUrls } from '../../../src/auth/attachment-urls.js';
 import type { Viewer } from '../../../src/auth/viewer.js';
-import { AttachmentError, errorExtensions, toAttachmentError } from '../../../src/errors.js';
+import { AttachmentError } from '../../../src/errors.js';
 import { type DownloadDependencies, registerDownload } from '../../../src/http/download.js';
+import { registerErrorHandler } from '../../../src/http/error-handler.js';
 import type { DownloadableFile } from '../../../src/http/send-file.js';
 import { DownloadPlaces } from '../../../src/limits/places.js';
 import { sha256 } from '../../support/sha256.js';
@@ -89,13 +90,7 @@ export async function startDownloadServer(
   const clock = options.clock ?? (() => new Date());
   const server = Fastify();
   await server.register(cors, { origin: ['https://app.example'] });
-  server.setErrorHandler((error, _request, reply) => {
-    const fault = toAttachmentError(error);
-    return reply
-      .code(fault.status)
-      .send({ errors: [{ message: fault.message, extensions: errorExtensions(fault) }] });
-  });
-
+  registerErrorHandler(server);
   const secrets = ['test secret'] as const;
   registerDownload(server, {
     storage: options.storage ?? memoryReader(files),
