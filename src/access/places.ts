@@ -3,7 +3,6 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { lockTargetsOf, lockWithFields } from '../database/lock-order.js';
 import { readRows } from '../database/read-rows.js';
 import type { Write } from '../database/write-queue.js';
 import { AttachmentError } from '../errors.js';
@@ -50,43 +49,57 @@ export async function placesOf(
     : [...linked, { record: { type: recordType, id: recordId }, field: null }];
 }
 
-/** Tells places apart: the same for the same ones, in any order. */
-export const nameOfPlaces = ({ attachment }: StoredAttachment, places: readonly Place[]): string =>
-  JSON.stringify([
-    attachment.shared,
-    places.map(({ record, field }) => JSON.stringify([record.type, record.id, field])).toSorted(),
-  ]);
+/** Names of places. */
+export type Names = ReadonlySet<string>;
 
-/** An attachment is elsewhere than where it was when somebody decided about it. */
-class PlacesChanged extends AttachmentError {
+/** No place: an attachment that is in none is its creator's. */
+const nowhere: Names = new Set(['nowhere']);
+
+export const namesOf = (places: readonly Place[]): Names =>
+  places.length === 0
+    ? nowhere
+    : new Set(places.map(({ record, field }) => JSON.stringify([record.type, record.id, field])));
+
+/** A change concerns places that nobody has decided about. */
+class Undecided extends AttachmentError {
   constructor() {
     super('AUTHORIZER_UNAVAILABLE');
   }
 }
 
-/** As often an attachment may be elsewhere each time. */
-const maxDecisions = 5;
+/** As often a change may concern other places each time. */
+const maxDecisions = 10;
+
+export interface Decision {
+  /** The places that have been decided about. */
+  first: Names;
+  /** Decides anew. Throws if the change may not be made. */
+  decide(): Promise<Names>;
+  /** Those that the change concerns, before its work, or after it if `isLate`. */
+  read(manager: EntityManager): Promise<Names>;
+  isLate?: boolean;
+}
 
 /**
- * A database that writes only while an attachment is in the places that `decide` has decided about, by `nameOfPlaces`. It decides anew
- * where they are others by then: outside of the transaction, whose work runs again.
+ * A database that writes only what concerns places that have been decided about. It has others decided, too, outside of the transaction,
+ * whose work runs again.
  */
-export function whileInPlaces(
-  database: Database,
-  viewer: Viewer,
-  id: string,
-  { first, decide }: { first: string; decide(): Promise<string> },
-): Database {
+export function whileDecided(database: Database, { first, decide, read, isLate }: Decision): Database {
   let decided = first;
+  const check = async (manager: EntityManager) => {
+    for (const name of await read(manager)) if (!decided.has(name)) throw new Undecided();
+  };
   const write: Write = async (work) => {
     for (let count = 1; ; count += 1) {
       try {
         return await database.write(async (manager) => {
-          await assertInPlaces(manager, viewer, id, decided);
-          return work(manager);
+          if (!isLate) await check(manager);
+          const value = await work(manager);
+          if (isLate) await check(manager);
+          return value;
         });
       } catch (error) {
-        if (!(error instanceof PlacesChanged) || count === maxDecisions) throw error;
+        if (!(error instanceof Undecided) || count === maxDecisions) throw error;
         decided = await decide();
       }
     }
@@ -94,26 +107,22 @@ export function whileInPlaces(
   return { ...database, write };
 }
 
-/** One that is gone is for the work to miss. */
-async function assertInPlaces(
+/** The places of an attachment, in use or in the trash, that the caller has locked. One that is gone is for the work to miss. */
+export async function readPlaces(
   manager: EntityManager,
   { organizationId }: Viewer,
   id: string,
-  decided: string,
-): Promise<void> {
-  await lockTargetsOf(manager, [id]);
-  await lockWithFields(manager, [id]);
+): Promise<Place[]> {
   const stored = await lockAttachment(manager, id);
-  if (stored?.attachment.organizationId !== organizationId) return;
+  if (!stored?.attachment.shared || stored.attachment.organizationId !== organizationId) return [];
   const isIn = (ids: readonly string[]) =>
     readRows(
       manager,
       RecordFieldRow,
       (sql) => `organization_id = ${sql.add(organizationId)} AND ${sql.isOneOf('id', ids)}`,
     );
-  const places = await placesOf(stored, {
+  return placesOf(stored, {
     readLinks: (attachmentId) => readLinksOfAttachments(manager, [attachmentId], firstPlaces),
     readFields: isIn,
   });
-  if (nameOfPlaces(stored, places) !== decided) throw new PlacesChanged();
 }

@@ -1,11 +1,33 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { type AttachmentError, errorTable, Faults, fault, type Loc } from '../errors.js';
+import type { RecordFieldRow } from '../database/entities/record-field.js';
+import { lockForMove, lockWithFields } from '../database/lock-order.js';
+import type { EntityManager } from '../database/typeorm.js';
+import { errorTable, Faults, type Loc } from '../errors.js';
+import { readFieldsOfRecords } from '../links/read-fields.js';
 import { isSameRecord, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { anyOf, forbidden, throwUndecided, tooManyQuestions } from './answers.js';
 import type { AccessLoaders } from './loaders.js';
-import { firstPlaces, maxPlaces, nameOfPlaces, type Place, placesOf, whileInPlaces } from './places.js';
+import {
+  firstPlaces,
+  maxPlaces,
+  type Names,
+  namesOf,
+  type Place,
+  placesOf,
+  readPlaces,
+  whileDecided,
+} from './places.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
+
+/** An attachment that is to go from a record to a place of another one. */
+interface Move {
+  attachmentId: string;
+  from: RecordRef;
+  to: RecordRef;
+  field: string | null;
+}
 
 /** The place at which an input asks to create an attachment. */
 interface Creation {
@@ -76,22 +98,43 @@ export class RecordAccess {
     if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
-  /** The same for a record and every field that it has. */
-  async assertMayEditAll(record: RecordRef, loc: Loc): Promise<void> {
-    if (!this.isActive) return;
-    const fields = await this.#loaders.fieldsOfRecord.load(record);
-    await this.#assertMayEditEach(
-      [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field })),
-      loc,
-    );
+  /** Returns the database for a change of a record and every field that it has, once that may be made, likewise. */
+  async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<Database> {
+    if (!this.isActive) return database;
+    const toPlaces = (fields: readonly RecordFieldRow[]): Place[] =>
+      [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field }));
+    const decide = async () => {
+      const places = toPlaces(await this.#loaders.fieldsOfRecord.load(record));
+      await this.#assertMayEditEach(places, loc);
+      return namesOf(places);
+    };
+    const read = async (manager: EntityManager) =>
+      namesOf(toPlaces(await readFieldsOfRecords(manager, this.viewer, [record])));
+    return whileDecided(database, { first: await decide(), decide, read, isLate: true });
   }
 
-  /** The same for a record that gives an attachment away, and every field of it that holds that. */
-  async assertMayTake(id: string, record: RecordRef, loc: Loc): Promise<void> {
-    const stored = this.isActive ? await this.#loaders.attachment.load(id) : null;
-    if (!stored) return;
-    const places = (await this.#placesOf(stored)).filter((place) => isSameRecord(place.record, record));
-    await this.#assertMayEditEach([{ record, field: null }, ...places], loc);
+  /** The same for a record that gives an attachment to a place of another one, and every field of it that holds that. */
+  async forTransfer(
+    database: Database,
+    { attachmentId: id, from, to, field }: Move,
+    loc: Loc,
+  ): Promise<Database> {
+    if (!this.isActive) return database;
+    const own = (places: readonly Place[]): Place[] => [
+      { record: from, field: null },
+      ...places.filter(({ record }) => isSameRecord(record, from)),
+    ];
+    const decide = async () => {
+      const stored = await this.#loaders.attachment.load(id);
+      const places = own(stored ? await this.#placesOf(stored) : []);
+      if (stored) await this.#assertMayEditEach(places, loc);
+      return namesOf(places);
+    };
+    const read = async (manager: EntityManager) => {
+      await lockForMove(manager, this.viewer, id, { record: to, names: field === null ? [] : [field] });
+      return namesOf(own(await readPlaces(manager, this.viewer, id)));
+    };
+    return whileDecided(database, { first: await decide(), decide, read });
   }
 
   /** Throws NOT_FOUND for each of these that may not be viewed, or is not there: nobody learns which. */
@@ -116,14 +159,21 @@ export class RecordAccess {
     if (!places.some(isPlace)) throw notFound(['input', 'idempotencyKey']);
   }
 
+  /** Those of these that may be viewed, in their order, as far as somebody decides. */
+  async seen(ids: readonly string[]): Promise<readonly string[]> {
+    if (!this.isActive) return ids;
+    const hidden = await Promise.all(ids.map((id) => this.hides(id)));
+    return ids.filter((_, index) => !hidden[index]);
+  }
+
   /** Whether the viewer is to be told that there is no such attachment. */
   async hides(id: string): Promise<boolean> {
     return this.isActive && (await this.view(await this.#loaders.attachment.load(id))) === null;
   }
 
   /**
-   * Returns the database for a change of the attachment, once it may be changed: it writes only while that is where it was when the
-   * authorizer was asked, and asks anew if it is not. Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may
+   * Returns the database for a change of the attachment, once it may be changed: it writes only while that is in places that the
+   * authorizer was asked about, and asks about others. Throws NOT_FOUND where the attachment may not be viewed, FORBIDDEN where it may
    * not be changed. `anywhere`: also if it is in the trash; then it is held against the places that it was deleted from.
    */
   async forChange(
@@ -134,18 +184,21 @@ export class RecordAccess {
   ): Promise<Database> {
     if (!this.isActive) return database;
     const decide = () => this.#decideChange(id, loc, where);
-    return whileInPlaces(database, this.viewer, id, { first: await decide(), decide });
+    const read = async (manager: EntityManager) => {
+      await lockWithFields(manager, this.viewer, [id]);
+      return namesOf(await readPlaces(manager, this.viewer, id));
+    };
+    return whileDecided(database, { first: await decide(), decide, read });
   }
 
-  /** Returns the places for which it may be changed, by `nameOfPlaces`. */
-  async #decideChange(id: string, loc: Loc, where: 'attachment' | 'anywhere'): Promise<string> {
-    const stored = await this.view(await this.#loaders[where].load(id));
-    if (!stored) throw notFound(loc);
-    const places = await this.#placesOf(stored);
-    if (!stored.attachment.shared) return nameOfPlaces(stored, places);
+  /** Returns the places for which it may be changed. They are read once: between two looks it could leave the last of them. */
+  async #decideChange(id: string, loc: Loc, where: 'attachment' | 'anywhere'): Promise<Names> {
+    const stored = await this.#loaders[where].load(id);
+    const places = stored?.attachment.shared ? await this.#placesOf(stored) : [];
+    if (!stored || !(await this.#sees(stored, places))) throw notFound(loc);
     await this.#assertMayEditEach(places, loc);
     if (places.length >= maxPlaces) throw forbidden(loc);
-    return nameOfPlaces(stored, places);
+    return namesOf(places);
   }
 
   /** Asks about every place of the attachment beforehand, for what is shown of it after a change. Throws what is undecided. */
@@ -167,19 +220,19 @@ export class RecordAccess {
     const key = JSON.stringify([action, record.type, record.id, field]);
     const known = this.#answers.get(key);
     if (known) return known;
-    if (this.#answers.size >= maxQuestions) return Promise.reject(tooManyQuestions());
+    if (this.#answers.size >= maxQuestions) return Promise.reject(tooManyQuestions(maxQuestions));
     const answer = this.authorizer.may(this.viewer, { action, record, field });
     this.#answers.set(key, answer);
     return answer;
   }
 
-  /** One that was shared and has lost its last link without an owner is nowhere: then it is its creator's again. */
   async #mayViewAttachment(stored: StoredAttachment): Promise<boolean> {
-    const { shared, createdById } = stored.attachment;
-    const isCreators = createdById === this.viewer.principal.id;
-    if (!shared) return isCreators;
-    const places = await this.#placesOf(stored);
-    if (places.length === 0) return isCreators;
+    return this.#sees(stored, stored.attachment.shared ? await this.#placesOf(stored) : []);
+  }
+
+  /** One that is in no place is its creator's, also if it was shared and has lost its last link without an owner. */
+  #sees({ attachment }: StoredAttachment, places: readonly Place[]): Promise<boolean> {
+    if (places.length === 0) return Promise.resolve(attachment.createdById === this.viewer.principal.id);
     return anyOf(places, ({ record, field }) => this.mayView(record, field));
   }
 
@@ -190,39 +243,4 @@ export class RecordAccess {
       readFields: (ids) => Promise.all(ids.map((id) => fieldById.load(id))),
     });
   }
-}
-
-/**
- * Whether one of these may be: asked in waves, so that the first yes spares the others. A yes counts even if others cannot be
- * decided; without one this throws what they threw.
- */
-async function anyOf<Item>(items: readonly Item[], may: (item: Item) => Promise<boolean>): Promise<boolean> {
-  const undecided: PromiseSettledResult<boolean>[] = [];
-  for (let from = 0, size = 1; from < items.length; from += size, size *= 8) {
-    const answers = await Promise.allSettled(items.slice(from, from + size).map(may));
-    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value)) return true;
-    undecided.push(...answers);
-  }
-  throwUndecided(undecided);
-  return false;
-}
-
-function throwUndecided(answers: readonly PromiseSettledResult<boolean>[]): void {
-  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
-}
-
-function tooManyQuestions(): AttachmentError {
-  const message = `The operation leads to more than ${maxQuestions} different questions to the record authorizer.`;
-  return fault('too_many_questions', ['query'], message, { message, limit: maxQuestions });
-}
-
-function forbidden(loc: Loc): AttachmentError {
-  const message = 'You may not change this record.';
-  return fault('record_not_editable', loc, message, { message });
-}
-
-/** FORBIDDEN, for a total while an authorizer decides: it would count what it hides. */
-export async function refuseTotal(): Promise<never> {
-  const message = 'There is no total while a record authorizer decides what is shown.';
-  throw fault('total_hidden', ['totalCount'], message, { message });
 }

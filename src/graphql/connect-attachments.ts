@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo, SelectionNode } from 'graphql';
+import { refuseTotal } from '../access/answers.js';
 import { listVisible, type Visibility } from '../access/list-visible.js';
-import { type RecordAccess, refuseTotal } from '../access/record-access.js';
+import type { RecordAccess } from '../access/record-access.js';
 import { countAttachments } from '../attachments/count-attachments.js';
 import {
   type AttachmentList,

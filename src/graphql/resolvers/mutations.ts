@@ -98,8 +98,8 @@ export class Mutations {
     @Arg('input', () => DeleteRecordAttachmentsInput) { record }: DeleteRecordAttachmentsInput,
     @Ctx() { deps, viewer, access }: GraphqlContext,
   ): Promise<DeleteRecordAttachmentsPayload> {
-    await access.assertMayEditAll(record, namedRecord);
-    return { deletedAttachmentIds: await deleteRecordAttachments(deps, viewer, record) };
+    const database = await access.forRecord(deps.database, record, namedRecord);
+    return { deletedAttachmentIds: await deleteRecordAttachments({ ...deps, database }, viewer, record) };
   }
 
   @Mutation(() => ClaimAttachmentPayload, {
@@ -129,8 +129,9 @@ export class Mutations {
   ): Promise<LinkAttachmentsPayload> {
     const { deps, viewer, access } = context;
     await access.assertMayEdit(input.record, input.field, namedRecord);
-    if (input.mode !== 'REMOVE')
-      await access.assertVisible(input.attachmentIds, (index) => ['input', 'attachmentIds', index]);
+    let named: readonly string[] = input.attachmentIds;
+    if (input.mode === 'REMOVE') named = await access.seen(named);
+    else await access.assertVisible(named, (index) => ['input', 'attachmentIds', index]);
     // Asked before: nothing that the answer tells of the field is left open once it is changed.
     const seesField = await access.mayView(input.record, input.field);
     const assertAnswerable = (linkCount: number) => context.spend(linkCount);
@@ -140,7 +141,7 @@ export class Mutations {
     const known = await awaitVerdicts(context, input, { row: linked.field, linked: linked.links });
     const field = toRecordField(input.record, input.field, known);
     const links = await readLinks(field, context);
-    const rejected = await readRejected(input.attachmentIds, known, context);
+    const rejected = await readRejected(named, known, context);
     return {
       field,
       links,
@@ -196,9 +197,11 @@ async function awaitVerdicts(
   { record, field: name, attachmentIds, holdSeconds }: LinkAttachmentsInput,
   field: Required<KnownField>,
 ): Promise<KnownField> {
-  const isPending = field.linked.some(({ stored }) => stored.blob.verdict === 'PENDING');
-  if (holdSeconds === 0 || !isPending) return field;
-  await deps.verdictWatch.hold(attachmentIds, holdSeconds * 1_000);
+  const pending = field.linked.filter(({ stored }) => stored.blob.verdict === 'PENDING');
+  const named = new Set(attachmentIds);
+  const ids = pending.map(({ stored }) => stored.attachment.id).filter((id) => named.has(id));
+  if (holdSeconds === 0 || ids.length === 0) return field;
+  await deps.verdictWatch.hold(ids, holdSeconds * 1_000);
   return { row: (await loaders.field.load({ record, name })) ?? field.row };
 }
 

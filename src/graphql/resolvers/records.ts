@@ -159,11 +159,13 @@ export class RecordMutations {
   ): Promise<TransferAttachmentPayload> {
     const { deps, viewer, access } = context;
     await access.assertVisible([input.attachmentId], () => ['input', 'attachmentId']);
-    await access.assertMayTake(input.attachmentId, input.from, ['input', 'from']);
+    const database = await access.forTransfer(deps.database, { ...input, field }, ['input', 'from']);
     await access.assertMayEdit(input.to, field, ['input', 'to']);
     await access.mayView(input.to, field);
     await decideLinks(input.attachmentId, context, info);
-    return { attachment: toAttachment(await transferAttachment(deps, viewer, { ...input, field })) };
+    return {
+      attachment: toAttachment(await transferAttachment({ ...deps, database }, viewer, { ...input, field })),
+    };
   }
 
   @Mutation(() => CopyRecordAttachmentsPayload, {

@@ -1,19 +1,29 @@
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
-import { startService, type TestService } from '../../support/service.js';
+import type { TestService } from '../../support/service.js';
+import { idsIn, link } from '../doors/links.js';
+import { Stage } from '../doors/stage.js';
 import { codeOf } from '../quotas/quota-stage.js';
+import { eicar } from '../verdicts/gated-scanner.js';
 import { type PolicyServer, startPolicyServer } from './policy-server.js';
 
+const policies = {
+  policies: { shared: { sharing: 'SHARED' } },
+  recordTypes: { Event: { policy: 'shared' }, '*': { policy: 'default' } },
+};
 let policy: PolicyServer;
+let stage: Stage;
 let service: TestService;
 let colleague: Client;
 beforeAll(async () => {
   policy = await startPolicyServer();
-  service = await startService({ RECORD_AUTHORIZER_URL: policy.url, TRASH_DAYS: '1' });
+  const env = { RECORD_AUTHORIZER_URL: policy.url, TRASH_DAYS: '1', SCANNER: 'eicar' };
+  stage = await Stage.open(policies, env);
+  service = stage.service;
   colleague = await newClient(service);
 });
 afterAll(async () => {
-  await service.close();
+  await stage[Symbol.asyncDispose]();
   await policy.close();
 });
 afterEach(() => {
@@ -71,4 +81,78 @@ test.each([
 ])('%s asks again about a file that is elsewhere by then', async (name, input, action) => {
   expect(await changeMeanwhile(name, input, false)).toEqual({ code: 'FORBIDDEN', actions: [] });
   expect(await changeMeanwhile(name, input, true)).toEqual({ code: 'ok', actions: [action] });
+});
+
+const changes: [string, object][] = [
+  ['deleteAttachment', {}],
+  ['updateAttachment', { description: 'x' }],
+  ['replaceContent', { content: { base64: 'eA==' } }],
+  ['createShareLink', {}],
+];
+
+test.each(changes)(
+  '%s is not for somebody who may only view what leaves its last field',
+  async (name, input) => {
+    const record = { ...newRecord(), type: 'Event' };
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' });
+    await link(service.client, { record, attachmentIds: [id] });
+    const own = await idOf(colleague);
+    let left: Promise<unknown> | null = null;
+    policy.decide = async ({ principal, action }) => {
+      if (principal.id !== own) return true;
+      left ??= link(service.client, { record, attachmentIds: [id], mode: 'REMOVE' });
+      await left;
+      return action === 'view';
+    };
+    expect(['NOT_FOUND', 'FORBIDDEN']).toContain(
+      codeOf(await mutate(colleague, name, { attachmentId: id, ...input })),
+    );
+    policy.decide = () => true;
+    const { attachment } = await service.client.ask<{ attachment: object | null }>(
+      'query ($id: ID!) { attachment(id: $id) { id version description { raw } shareLinks(first: 1) { nodes { id } } } }',
+      { id },
+    );
+    expect(attachment).toEqual({ id, version: 1, description: null, shareLinks: { nodes: [] } });
+  },
+);
+
+test.each(['transferAttachment', 'deleteRecordAttachments'])(
+  '%s asks about a field that comes to hold a file meanwhile',
+  async (name) => {
+    const [record, to] = [newRecord(), newRecord()];
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' }, { record });
+    const own = await idOf(colleague);
+    let linked: Promise<unknown> | null = null;
+    policy.decide = async ({ principal, action, field }) => {
+      if (principal.id !== own || action !== 'edit') return true;
+      linked ??= link(service.client, { record, field: 'signed', attachmentIds: [id] });
+      await linked;
+      return field !== 'signed';
+    };
+    const input = name === 'transferAttachment' ? { attachmentId: id, from: record, to } : { record };
+    expect(codeOf(await mutate(colleague, name, input))).toBe('FORBIDDEN');
+    policy.decide = () => true;
+    expect(await idsIn(service.client, record, 'signed')).toEqual([id]);
+  },
+);
+
+test('REMOVE tells nothing of rejected files that are hidden', async () => {
+  const [secret, mine] = [newRecord(), newRecord()];
+  const { id } = await service.client.upload({ content: eicar, name: 'secret.txt' }, { record: secret });
+  const statusOf = async () =>
+    (
+      await service.client.ask<{ attachment: { status: string } }>(
+        'query ($id: ID!) { attachment(id: $id) { status } }',
+        { id },
+      )
+    ).attachment.status;
+  while ((await statusOf()) !== 'REJECTED') await new Promise(setImmediate);
+  policy.decide = ({ record }) => record.id !== secret.id;
+  const remove = (client: Client) =>
+    client.graphql<{ linkAttachments: { rejected: { id: string }[] } }>(
+      `mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) { rejected { id fileName } } }`,
+      { input: { record: mine, attachmentIds: [id], mode: 'REMOVE' } },
+    );
+  expect((await remove(colleague)).data?.linkAttachments.rejected).toEqual([]);
+  policy.decide = () => true;
 });
