@@ -128,14 +128,15 @@ export async function rescanAttachment(
     const found = await findAttachment(manager, viewer, attachmentId);
     if (!found) throw notFound(['input', 'attachmentId']);
     const versions = await readVersions(manager, viewer, [attachmentId]);
-    const blobIds = [...new Set([found.blob.id, ...versions.map(({ blob }) => blob.id)])];
-    await lockOver(manager, blobIds);
+    const blobs = new Map([found, ...versions].map(({ blob }) => [blob.id, blob.verdict]));
+    const failed = [...blobs].filter(([, verdict]) => verdict === 'SCAN_FAILED').map(([blobId]) => blobId);
+    await lockOver(manager, failed);
     const judged: Change[] = [];
-    for (const blobId of blobIds) {
+    for (const blobId of failed) {
       const again = { blobId, from: 'SCAN_FAILED', to: { verdict: 'PENDING' } } as const;
       judged.push(...((await writeVerdict(deps, manager, again)) ?? []));
-      await queueScan(deps.jobs, manager, blobId);
     }
+    for (const blobId of blobs.keys()) await queueScan(deps.jobs, manager, blobId);
     const rescan = { action: 'ATTACHMENT_RESCANNED', subjectId: attachmentId } as const;
     await recordEvent(manager, viewer, { ...rescan, at: deps.clock() });
     return { stored: (await findAttachment(manager, viewer, attachmentId)) ?? found, changed: judged };
