@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, type StoredPlace, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { lockFields, lockTargetsOf, lockWithFields } from '../database/lock-order.js';
+import { lockFields, lockWithFields } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
@@ -62,8 +62,7 @@ export async function deleteAttachment(
   { attachmentId, permanently }: DeleteAttachment,
 ): Promise<Deletion> {
   const { documentKeys, changed, deletion } = await deps.database.write(async (manager) => {
-    if (permanently || deps.trashMs === 0) await lockTargetsOf(manager, [attachmentId]);
-    await lockWithFields(manager, [attachmentId]);
+    await lockWithFields(manager, viewer, [attachmentId]);
     // It may be on its way into the trash, or out of it: whoever moves it is waited for.
     for (const table of permanently ? [TrashedAttachmentRow, AttachmentRow] : [])
       await lockRows(manager, table, [attachmentId], 'UPDATE');
@@ -198,8 +197,7 @@ async function deleteBatch(
     take: batchSize,
   });
   const found = rows.map(({ id }) => id);
-  if (deps.trashMs === 0) await lockTargetsOf(manager, found);
-  await lockWithFields(manager, found);
+  await lockWithFields(manager, viewer, found);
   // Some may have been given to another record, or deleted, meanwhile.
   const owned = (await readAttachments(manager, viewer, found)).filter(
     ({ attachment }) => attachment.recordType === record.type && attachment.recordId === record.id,

@@ -3,6 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { OutcomeUnknown } from '../database/database-faults.js';
 import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
+import { lockLateTargets } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
@@ -161,6 +162,7 @@ async function replace(
   const now = deps.clock();
   await recheckPlaces(deps.policies, manager, attachment, { ...checked, size: intake.size });
   await intake.reservation?.consume(manager);
+  if (intake.fromUploadTarget) await lockLateTargets(manager, [intake.documentKey]);
   const blob = await keepBlob(deps, manager, viewer, intake);
   const { fileName, contentType } = checked;
   const version = await addVersion(manager, stored, {

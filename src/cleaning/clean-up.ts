@@ -14,7 +14,6 @@ import { IntakeRow, RemovalRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockTargetsOf } from '../database/lock-order.js';
 import { changeRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { at, before, IsNull, MoreThan, Not } from '../database/typeorm.js';
@@ -144,7 +143,6 @@ async function purgeSome(deps: PurgeExpiredDependencies, late: Late): Promise<nu
 /** A claim, link or restoration that came first has taken the expiry, or the row, away: then it stays. */
 async function purgeTogether(deps: PurgeExpiredDependencies, { table, ids, now }: Late): Promise<number> {
   const gone = await deps.database.writeInBackground(async (manager) => {
-    await lockTargetsOf(manager, ids);
     // A claim or restoration under way is waited for, and seen then.
     await lockRows(manager, table, ids, 'UPDATE');
     if (table === AttachmentRow) await keepLinked(manager, ids);

@@ -10,7 +10,6 @@ import { ApiKeyRow, PrincipalRow } from '../database/entities/organization.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockTargetsOf } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
@@ -200,7 +199,6 @@ async function deleteSome(
   { table, ids, pseudonym }: { table: AttachmentTable; ids: readonly string[]; pseudonym: string },
 ) {
   const at = deps.clock();
-  await lockTargetsOf(manager, ids);
   await lockRows(manager, table, ids, 'UPDATE');
   const unowned = new Set(await findUnowned(manager, principal, { table, ids }));
   const stored = (await readStored(manager, ids, table)).filter(({ attachment }) =>

@@ -1,9 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { AttachmentRow } from './entities/attachment.js';
 import { RecordFieldRow } from './entities/record-field.js';
-import { UploadTargetRow } from './entities/upload-target.js';
 import { Parameters } from './read-rows.js';
-import { hasRowLocks, lockRows } from './row-locks.js';
+import { hasRowLocks } from './row-locks.js';
 
 /*
  * On PostgreSQL two transactions that lock the same rows in different orders block each other, until after a second the server gives
@@ -14,8 +13,14 @@ import { hasRowLocks, lockRows } from './row-locks.js';
  * 3. attachments, then those in the trash
  * 4. blobs
  *
- * Whatever changes a row has locked it. A row that refers to another one has locked that against deletion.
+ * Whatever changes a row has locked it, and one that refers to another has locked that against deletion. A lock that turns out to be
+ * needed later is not waited for.
  */
+
+/** A viewer, or a row of the organization. */
+interface Organization {
+  organizationId: string;
+}
 
 /** Fields of a record, perhaps some that are not there yet. */
 export interface FieldNames {
@@ -26,19 +31,20 @@ export interface FieldNames {
 /** Keeps these fields from others until the transaction ends. */
 export async function lockFields(
   manager: EntityManager,
-  viewer: { organizationId: string },
+  viewer: Organization,
   fields: FieldNames,
 ): Promise<void> {
   await lockSelected(manager, RecordFieldRow, (sql) => named(sql, viewer, fields));
 }
 
-/** The same for attachments in use, and all fields that hold them. */
+/** The same for attachments of an organization that are in use, and all fields that hold them. */
 export async function lockWithFields(
   manager: EntityManager,
+  viewer: Organization,
   attachmentIds: readonly string[],
 ): Promise<void> {
-  await lockSelected(manager, RecordFieldRow, (sql) => holding(sql, attachmentIds));
-  await lockRows(manager, AttachmentRow, attachmentIds, 'UPDATE');
+  await lockSelected(manager, RecordFieldRow, (sql) => holding(sql, viewer, attachmentIds));
+  await lockOwn(manager, viewer, attachmentIds);
 }
 
 /**
@@ -46,52 +52,55 @@ export async function lockWithFields(
  * To wait for one would be against the order, so where another transaction has it this one runs again.
  */
 export async function lockLateFields(manager: EntityManager, fieldIds: readonly string[]): Promise<void> {
-  if (fieldIds.length === 0 || !hasRowLocks(manager)) return;
-  await manager.query('SELECT id FROM record_fields WHERE id = ANY($1) FOR UPDATE NOWAIT', [[...fieldIds]]);
+  await lockNow(manager, 'record_fields', 'id', fieldIds);
+}
+
+/** The same for the upload targets that have brought these bytes, once attachments or the bytes are locked. */
+export async function lockLateTargets(
+  manager: EntityManager,
+  documentKeys: readonly string[],
+): Promise<void> {
+  await lockNow(manager, 'upload_targets', 'document_key', documentKeys);
+}
+
+async function lockNow(
+  manager: EntityManager,
+  table: string,
+  column: string,
+  values: readonly string[],
+): Promise<void> {
+  if (values.length === 0 || !hasRowLocks(manager)) return;
+  await manager.query(`SELECT id FROM ${table} WHERE ${column} = ANY($1) FOR UPDATE NOWAIT`, [[...values]]);
 }
 
 /** The same for an attachment that goes from the fields that hold it into another one. */
 export async function lockForMove(
   manager: EntityManager,
-  viewer: { organizationId: string },
+  viewer: Organization,
   attachmentId: string,
   to: FieldNames,
 ): Promise<void> {
   await lockSelected(
     manager,
     RecordFieldRow,
-    (sql) => `${holding(sql, [attachmentId])} UNION ${named(sql, viewer, to)}`,
+    (sql) => `${holding(sql, viewer, [attachmentId])} UNION ${named(sql, viewer, to)}`,
   );
-  await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
+  await lockOwn(manager, viewer, [attachmentId]);
 }
 
-function named(
-  sql: Parameters,
-  { organizationId }: { organizationId: string },
-  { record, names }: FieldNames,
-): string {
+function named(sql: Parameters, { organizationId }: Organization, { record, names }: FieldNames): string {
   return `SELECT id FROM record_fields WHERE organization_id = ${sql.add(organizationId)}
     AND record_type = ${sql.add(record.type)} AND record_id = ${sql.add(record.id)} AND ${sql.isOneOf('name', names)}`;
 }
 
-const holding = (sql: Parameters, attachmentIds: readonly string[]): string =>
-  `SELECT field_id FROM links WHERE ${sql.isOneOf('attachment_id', attachmentIds)}`;
+const own = (sql: Parameters, { organizationId }: Organization, attachmentIds: readonly string[]): string =>
+  `SELECT id FROM attachments WHERE ${sql.isOneOf('id', attachmentIds)} AND organization_id = ${sql.add(organizationId)}`;
 
-/** The same for the upload targets that have brought the bytes of attachments, which go with these: that is to come first. */
-export async function lockTargetsOf(manager: EntityManager, attachmentIds: readonly string[]): Promise<void> {
-  const blobIds = (sql: Parameters) =>
-    [
-      `SELECT blob_id FROM attachments WHERE ${sql.isOneOf('id', attachmentIds)}`,
-      `SELECT blob_id FROM trashed_attachments WHERE ${sql.isOneOf('id', attachmentIds)}`,
-      `SELECT blob_id FROM attachment_versions WHERE ${sql.isOneOf('attachment_id', attachmentIds)}`,
-    ].join(' UNION ');
-  await lockSelected(
-    manager,
-    UploadTargetRow,
-    (sql) => `SELECT t.id FROM upload_targets t JOIN blobs ON blobs.document_key = t.document_key
-      WHERE blobs.id IN (${blobIds(sql)})`,
-  );
-}
+const holding = (sql: Parameters, viewer: Organization, attachmentIds: readonly string[]): string =>
+  `SELECT field_id FROM links WHERE attachment_id IN (${own(sql, viewer, attachmentIds)})`;
+
+const lockOwn = (manager: EntityManager, viewer: Organization, attachmentIds: readonly string[]) =>
+  lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, attachmentIds));
 
 /**
  * The same for all attachments in use that have these bytes, or would have them once they are approved; with `areLeaving` for their
@@ -102,6 +111,7 @@ export async function lockOver(
   blobIds: readonly string[],
   { areLeaving = false } = {},
 ): Promise<void> {
+  if (blobIds.length === 0) return;
   const over = (sql: Parameters) => `SELECT id FROM attachments WHERE ${sql.isOneOf('blob_id', blobIds)}`;
   if (areLeaving)
     await lockSelected(
@@ -120,7 +130,7 @@ export async function lockOver(
 /** `ids` is a statement that selects them. */
 async function lockSelected(
   manager: EntityManager,
-  entity: typeof AttachmentRow | typeof RecordFieldRow | typeof UploadTargetRow,
+  entity: typeof AttachmentRow | typeof RecordFieldRow,
   ids: (sql: Parameters) => string,
 ): Promise<void> {
   if (!hasRowLocks(manager)) return;

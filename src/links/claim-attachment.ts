@@ -183,7 +183,7 @@ async function lockPlaces(
   viewer: Viewer,
   { attachmentId, to: record, field }: Transfer,
 ): Promise<void> {
-  if (field === null) await lockWithFields(manager, [attachmentId]);
+  if (field === null) await lockWithFields(manager, viewer, [attachmentId]);
   else await lockForMove(manager, viewer, attachmentId, { record, names: [field] });
 }
 

@@ -9,6 +9,7 @@ import {
 import { BlobRow } from '../database/entities/blob.js';
 import { RemovalRow } from '../database/entities/job.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
+import { lockLateTargets } from '../database/lock-order.js';
 import { changeRows, readJoined, readRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
@@ -204,6 +205,7 @@ export async function deleteUnusedBlobs(
   now: Date,
 ): Promise<string[]> {
   const documentKeys = await deleteUnused(manager, blobIds);
+  await lockLateTargets(manager, documentKeys);
   if (documentKeys.length > 0)
     await changeRows(
       manager,
