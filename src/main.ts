@@ -1,7 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import * as z from 'zod';
 import { eraseCommand, importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
 import { letMemoryGrow } from './command/let-memory-grow.js';
 import { jobsCommand, keysCommand, quotaCommand, receiptCommand } from './command/operator-commands.js';
@@ -9,6 +6,7 @@ import { describeFault, jsonOption } from './command/output.js';
 import { completionCommand, remoteCommands } from './command/remote/commands.js';
 import type { SweepCommandOptions } from './command/upkeep.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
+import { readVersion } from './config/files.js';
 import { withOriginalLines } from './original-lines.js';
 import { loadCurrentConfig, loadExistingConfig, loadServiceConfig } from './wiring/open-stores.js';
 
@@ -21,15 +19,6 @@ const settings = settingDescriptions
     return `  ${name.padEnd(nameWidth)}${meaning}${preset === null ? '' : ` Default: ${preset}`}`;
   })
   .join('\n');
-
-/** The version in the package's own file, which is above the compiled files. */
-function readVersion(): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const path = join(folder, 'package.json');
-    if (existsSync(path))
-      return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(path, 'utf8'))).version;
-  }
-}
 
 // Each command loads what it needs, and only once its settings are good, so that the small ones start at once.
 const program = new Command('claimcheck')

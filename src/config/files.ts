@@ -1,12 +1,19 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 
 /** The folder that package.json lies in, wherever below it this was compiled to. */
 export function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
   const above = dirname(folder);
   return existsSync(join(folder, 'package.json')) || above === folder ? folder : packageRoot(above);
+}
+
+/** The version in package.json. */
+export function readVersion(): string {
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /** Modes of what is made here: nobody but the service's own user gets at it. */

@@ -73,7 +73,7 @@ export const limitSettings = {
   EXPLORER: flag('true').describe(
     'Whether GET /explorer is GraphiQL, from files of this package: true or false.',
   ),
-  CONSOLE: flag('true').describe('Whether GET / is the console: true or false.'),
+  CONSOLE: flag('true').describe('Whether GET / is the console, or else JSON: true or false.'),
   FEDERATION: flag('false').describe(
     'Adds _service and _entities, for gateways of Apollo Federation 2: true or false.',
   ),

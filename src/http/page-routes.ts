@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../config/config.js';
+import { readVersion } from '../config/files.js';
 import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/networks.js';
 import { admitAnonymous } from './admit-request.js';
@@ -20,8 +22,31 @@ const pagePolicy = [
 ].join('; ');
 
 /** The path of the explorer's page, below that of the public URL. */
-export function explorerPath(publicUrl: string | null): string {
-  return `${publicUrl === null ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')}/explorer`;
+export const explorerPath = (publicUrl: string | null): string => `${basePath(publicUrl)}/explorer`;
+
+const basePath = (publicUrl: string | null): string =>
+  publicUrl === null ? '' : new URL(publicUrl).pathname.replace(/\/$/, '');
+
+/** Adds `GET /` to a service without the console, open to everybody: what this is, and the paths of its parts. */
+export function registerIndex(
+  server: FastifyInstance,
+  { publicUrl, explorer }: Pick<Config, 'publicUrl' | 'explorer'>,
+  anonymous: NetworkRate | null,
+): void {
+  const base = basePath(publicUrl);
+  const health = { live: `${base}/health/live`, ready: `${base}/health/ready` };
+  const pages = explorer ? { explorer: explorerPath(publicUrl) } : {};
+  const index = { name: 'claimcheck', version: readVersion(), graphql: `${base}/graphql`, health, ...pages };
+  server.get('/', async (request, reply) => {
+    await admitAnonymous(anonymous, request, reply);
+    assertPath(request, '/');
+    return reply.header('cache-control', 'no-store').send(index);
+  });
+}
+
+/** The router takes a target that is no path, such as one star, for the path /. */
+function assertPath(request: FastifyRequest, path: string): void {
+  if (request.url.split('?', 1)[0] !== path) throw new AttachmentError('NOT_FOUND');
 }
 
 interface PageDependencies {
@@ -131,8 +156,7 @@ async function registerPage(
   };
   server.get(url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
-    // The router takes a target that is no path, such as one star, for the path /.
-    if (request.url.split('?', 1)[0] !== url) throw new AttachmentError('NOT_FOUND');
+    assertPath(request, url);
     reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
     return send(request, reply, page);
   });

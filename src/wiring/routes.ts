@@ -28,7 +28,7 @@ import { type GraphqlRouteDependencies, registerGraphql } from '../http/graphql-
 import { registerStreams } from '../http/live-routes.js';
 import { measureRequests } from '../http/observe-requests.js';
 import { registerDirectUpload } from '../http/open-upload.js';
-import { explorerPath, registerConsole, registerExplorer } from '../http/page-routes.js';
+import { explorerPath, registerConsole, registerExplorer, registerIndex } from '../http/page-routes.js';
 import { registerHealth, registerMetrics, registerReceiptKeys } from '../http/status-routes.js';
 import { registerTus } from '../http/tus-route.js';
 import { registerWebSockets } from '../http/websocket-route.js';
@@ -98,6 +98,7 @@ export async function addRoutes(
   const page = { dist: join(packageRoot(), 'dist'), anonymous: deps.anonymous };
   if (config.explorer) await registerExplorer(server, page);
   if (config.console) await registerConsole(server, { ...page, origins: otherOrigins(config) });
+  else registerIndex(server, config, deps.anonymous);
   registerReceiptKeys(server, deps.anonymous, deps.receiptKeys);
   return apollo;
 }

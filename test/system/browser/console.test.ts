@@ -262,12 +262,3 @@ describeWithBrowser((chromium) => {
     expect(answer.headers.get('content-security-policy')).toContain("script-src 'self'");
   });
 });
-
-test('without it, / is no page', async () => {
-  await using service = await startService({ CONSOLE: 'false' });
-  const answer = await fetch(service.url);
-  expect([answer.status, answer.headers.get('content-type')]).toEqual([
-    404,
-    'application/json; charset=utf-8',
-  ]);
-});

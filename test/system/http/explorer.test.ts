@@ -1,24 +1,24 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { request } from 'undici';
+import { Client } from 'undici';
 import { freePort } from '../../support/free-port.js';
 import { startService, type TestService } from '../../support/service.js';
 
 describe('the explorer', () => {
   let service: TestService;
+  let client: Client;
   beforeAll(async () => {
-    // A path that leads above /explorer is that of the console otherwise.
     service = await startService({ CONSOLE: 'false' });
+    client = new Client(service.url);
   });
-  afterAll(() => service.close());
+  afterAll(async () => {
+    await client.close();
+    await service.close();
+  });
 
-  /** Answers with the bytes as they are on the wire. */
+  /** Asks for the path as it is written, and answers with the bytes as they are on the wire. */
   async function get(path: string, encoding?: string, method: 'GET' | 'HEAD' = 'GET') {
     const headers = encoding === undefined ? {} : { 'accept-encoding': encoding };
-    const {
-      statusCode,
-      headers: answered,
-      body,
-    } = await request(`${service.url}${path}`, { method, headers });
+    const { statusCode, headers: answered, body } = await client.request({ path, method, headers });
     return { status: statusCode, headers: answered, bytes: Buffer.from(await body.arrayBuffer()) };
   }
 
