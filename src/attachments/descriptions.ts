@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
+import { charactersIn } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, type TextFormat } from '../database/entities/attachment.js';
 import { In } from '../database/typeorm.js';
@@ -123,6 +124,7 @@ export async function readDescriptionHtml(
   });
 }
 
+/** Characters, as `charactersIn` counts them. */
 export const maxDescriptionLength = 10_000;
 
 /** A description's HTML, or why it is refused; `html` is null without a description. */
@@ -143,8 +145,9 @@ export async function renderDescription(
   { description, descriptionFormat }: Described,
 ): Promise<RenderedDescription> {
   if (description === null) return { html: null };
-  if (description.length > maxDescriptionLength) {
-    const msg = `The description has ${description.length} characters; at most ${maxDescriptionLength} are allowed.`;
+  const length = charactersIn(description);
+  if (length > maxDescriptionLength) {
+    const msg = `The description has ${length} characters; at most ${maxDescriptionLength} are allowed.`;
     return { fault: { type: 'too_long', msg, limit: maxDescriptionLength } };
   }
   const fault = characterFault(description);

@@ -205,7 +205,8 @@ function faultOf(clean: string, original: string): NameFault | null {
   return charactersIn(clean) > maxFileNameLength ? tooLong(clean) : null;
 }
 
-const charactersIn = (text: string) => [...text].length;
+/** Code points, which are what people take for characters more often than UTF-16 units are. */
+export const charactersIn = (text: string): number => [...text].length;
 
 function tooLong(name: string): NameFault {
   const msg = `The file name has ${charactersIn(name)} characters; at most ${maxFileNameLength} are allowed.`;

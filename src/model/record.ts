@@ -9,7 +9,10 @@ export interface RecordRef {
 export const isSameRecord = (one: RecordRef, other: RecordRef): boolean =>
   one.type === other.type && one.id === other.id;
 
-/** Characters of names of records, fields and metadata types. */
+/**
+ * UTF-16 units of names of records, fields and metadata types. Three of them stand in one entry of an index, and PostgreSQL takes
+ * entries of 2,704 bytes: as many code points of four bytes each would not fit.
+ */
 export const maxNameLength = 255;
 const controls = /\p{Cc}|\p{Cs}/u;
 

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
+import { charactersIn } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, ReleaseRow } from '../database/entities/blob.js';
 import { lockOver } from '../database/lock-order.js';
@@ -86,7 +87,7 @@ async function release(
 
 function checkReason(reason: string): void {
   const faults = new Faults();
-  const length = reason.trim().length;
+  const length = charactersIn(reason.trim());
   if (length === 0 || length > maxReasonLength) {
     const msg = `Must have from 1 to ${maxReasonLength} characters.`;
     faults.add('out_of_range', ['input', 'reason'], msg, { limit: maxReasonLength });

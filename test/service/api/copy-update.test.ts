@@ -64,6 +64,29 @@ describe('a plain description', () => {
     expect(await change(id, { description: null, descriptionFormat: 'PLAIN' })).toBeNull();
   });
 
+  test.each(['MARKDOWN', 'PLAIN'])(
+    'has 10,000 characters at most, whatever they are: %s',
+    async (descriptionFormat) => {
+      const longest = '🍐'.repeat(10_000);
+      const attachment = await made({ description: longest, descriptionFormat });
+      expect(attachment.description).toMatchObject({
+        raw: longest,
+        html: descriptionFormat === 'PLAIN' ? expect.stringContaining(longest) : `<p>${longest}</p>`,
+      });
+      const { errors } = await service.client.tryUpload(
+        { content: 'x', name: 'x.txt' },
+        { description: `${longest}🍐`, descriptionFormat },
+      );
+      expect(errors?.[0]?.extensions).toMatchObject({
+        code: 'BAD_USER_INPUT',
+        limit: 10_000,
+        details: [
+          { loc: ['input', 'description'], msg: expect.stringContaining(' 10001 '), type: 'too_long' },
+        ],
+      });
+    },
+  );
+
   test('has the bounds of every description, and none of those of Markdown', async () => {
     const nested = '>'.repeat(10_000);
     expect((await made({ description: nested, descriptionFormat: 'PLAIN' })).description?.raw).toBe(nested);

@@ -249,12 +249,15 @@ describe('releaseAttachment', () => {
     await until(id, 'REJECTED');
     const forbidden = await mutate('releaseAttachment', { attachmentId: id, reason: 'false alarm' }, reader);
     expect(forbidden.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
-    const without = await mutate('releaseAttachment', { attachmentId: id, reason: ' ' });
-    expect(without.errors?.[0]?.extensions).toMatchObject({
-      code: 'BAD_USER_INPUT',
-      details: [{ loc: ['input', 'reason'] }],
-    });
-    const released = await mutate('releaseAttachment', { attachmentId: id, reason: 'false alarm' });
+    for (const reason of [' ', '🍐'.repeat(1_001)]) {
+      const without = await mutate('releaseAttachment', { attachmentId: id, reason });
+      expect(without.errors?.[0]?.extensions).toMatchObject({
+        code: 'BAD_USER_INPUT',
+        details: [{ loc: ['input', 'reason'] }],
+      });
+    }
+    const reason = `false alarm${'🍐'.repeat(989)}`;
+    const released = await mutate('releaseAttachment', { attachmentId: id, reason });
     const attachment = released.data?.['releaseAttachment']?.attachment;
     expect(attachment).toMatchObject({ status: 'APPROVED', rejection: null });
     expect(await (await reader.download(attachment?.url ?? '')).text()).toBe(eicar);
