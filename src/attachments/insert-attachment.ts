@@ -103,7 +103,8 @@ export async function insertAttachment(
   intake.used = true;
   intake.reservation?.settle();
   const { id: attachmentId, organizationId } = stored.attachment;
-  deps.changes.publish([{ organizationId, attachmentId, records: input.record ? [input.record] : [] }]);
+  // Nobody can wait for one that is new and no record's.
+  if (input.record) deps.changes.publish([{ organizationId, attachmentId, records: [input.record] }]);
   return { ...stored, isReplay: false };
 }
 
