@@ -47,33 +47,7 @@ export async function lockWithFields(
   await lockOwn(manager, viewer, attachmentIds);
 }
 
-/**
- * The same for fields of attachments that are locked: those that have come to hold them since `lockWithFields`, or `lockOver`, looked.
- * To wait for one would be against the order, so where another transaction has it this one runs again.
- */
-export async function lockLateFields(manager: EntityManager, fieldIds: readonly string[]): Promise<void> {
-  await lockNow(manager, 'record_fields', 'id', fieldIds);
-}
-
-/** The same for the upload targets that have brought these bytes, once attachments or the bytes are locked. */
-export async function lockLateTargets(
-  manager: EntityManager,
-  documentKeys: readonly string[],
-): Promise<void> {
-  await lockNow(manager, 'upload_targets', 'document_key', documentKeys);
-}
-
-async function lockNow(
-  manager: EntityManager,
-  table: string,
-  column: string,
-  values: readonly string[],
-): Promise<void> {
-  if (values.length === 0 || !hasRowLocks(manager)) return;
-  await manager.query(`SELECT id FROM ${table} WHERE ${column} = ANY($1) FOR UPDATE NOWAIT`, [[...values]]);
-}
-
-/** The same for an attachment that goes from the fields that hold it into another one. */
+/** The same for an attachment that goes from the fields that hold it into others. */
 export async function lockForMove(
   manager: EntityManager,
   viewer: Organization,
@@ -125,6 +99,32 @@ export async function lockOver(
     (sql) => `${over(sql)} UNION SELECT attachment_id FROM attachment_versions
       WHERE ${sql.isOneOf('blob_id', blobIds)} AND approved_at IS NULL`,
   );
+}
+
+/**
+ * Locks fields of attachments that are locked: those that have come to hold them since `lockWithFields`, or `lockOver`, looked. To wait
+ * for one would be against the order, so where another transaction has it this one runs again.
+ */
+export async function lockLateFields(manager: EntityManager, fieldIds: readonly string[]): Promise<void> {
+  await lockNow(manager, 'record_fields', 'id', fieldIds);
+}
+
+/** The same for the upload targets that have brought these bytes, once attachments or the bytes are locked. */
+export async function lockLateTargets(
+  manager: EntityManager,
+  documentKeys: readonly string[],
+): Promise<void> {
+  await lockNow(manager, 'upload_targets', 'document_key', documentKeys);
+}
+
+async function lockNow(
+  manager: EntityManager,
+  table: string,
+  column: string,
+  values: readonly string[],
+): Promise<void> {
+  if (values.length === 0 || !hasRowLocks(manager)) return;
+  await manager.query(`SELECT id FROM ${table} WHERE ${column} = ANY($1) FOR UPDATE NOWAIT`, [[...values]]);
 }
 
 /** `ids` is a statement that selects them. */

@@ -4,7 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/record-field.js';
-import { lockForMove, lockWithFields } from '../database/lock-order.js';
+import { lockForMove } from '../database/lock-order.js';
 import { changeRows, readJoined } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull } from '../database/typeorm.js';
@@ -119,7 +119,10 @@ export async function transferAttachment(
   const policy = checkInput(policies, transfer);
   const { changed, stored } = await database.write(async (manager) => {
     const checked = { ...transfer, policy, now: clock() };
-    await lockPlaces(manager, viewer, checked);
+    await lockForMove(manager, viewer, transfer.attachmentId, {
+      record: transfer.to,
+      names: transfer.field === null ? [] : [transfer.field],
+    });
     await handOver(manager, viewer, checked);
     await recordTransfer(manager, viewer, checked);
     await leaveFields(manager, viewer, checked, unlinkedRetentionMs);
@@ -175,16 +178,6 @@ async function recordTransfer(
     return [viewer, event] as const;
   });
   await recordEvents(manager, events);
-}
-
-/** Fields of both records, and the attachment. */
-async function lockPlaces(
-  manager: EntityManager,
-  viewer: Viewer,
-  { attachmentId, to: record, field }: Transfer,
-): Promise<void> {
-  if (field === null) await lockWithFields(manager, viewer, [attachmentId]);
-  else await lockForMove(manager, viewer, attachmentId, { record, names: [field] });
 }
 
 /** Links in fields of other records stay. */
