@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type Ceph, cephPackages, startCeph } from '../../support/ceph.js';
 import type { AttachmentData } from '../../support/client.js';
 import { until } from '../../support/jobs-contract.js';
+import { peakMebibytes } from '../../support/peak-memory.js';
 import { report } from '../../support/report.js';
 import { createBucket, storageEnvironment } from '../../support/s3-store.js';
 import type { TestService } from '../../support/service.js';
@@ -137,9 +138,3 @@ describeWithProgram('radosgw', cephPackages, () => {
     await rm(directory, { recursive: true, force: true });
   }, 180_000);
 });
-
-/** The most a process has had in memory so far. */
-async function peakMebibytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
-}
