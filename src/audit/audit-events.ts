@@ -46,12 +46,12 @@ export async function recordEvents(
   await insertRows(manager, AuditEventRow, rows, { orIgnore });
 }
 
-let latest = { msecs: 0, seq: 0 };
+let count = 0;
 
-/** A uuid of version 7 that begins with the instant. Those of one process and one millisecond are in order. */
+/** A uuid of version 7 that begins with the instant. Those of one process and one millisecond are in order, whatever comes between. */
 function eventId(msecs: number): string {
-  latest = { msecs, seq: msecs === latest.msecs ? latest.seq + 1 : 0 };
-  return idAt(msecs, latest);
+  count = (count + 1) >>> 0;
+  return idAt(msecs, { seq: count });
 }
 
 /** The row of an event that nobody has recorded yet. */

@@ -12,10 +12,16 @@ import { eicar } from '../verdicts/gated-scanner.js';
 const day = 86_400_000;
 const counter = new StatementCounter();
 let now = Date.parse('2026-03-04T05:06:07.008Z');
+/** Added to `now`, in turn. */
+let instants = [0];
+let looks = 0;
 let service: TestService;
 let admin: Client;
 beforeAll(async () => {
-  const clock = () => new Date(now);
+  const clock = () => {
+    looks += 1;
+    return new Date(now + (instants[looks % instants.length] ?? 0));
+  };
   service = await startService({ SCANNER: 'eicar' }, { clock, statementLogger: counter });
   admin = service.client;
 });
@@ -115,6 +121,18 @@ test('the events of an attachment tell what somebody does with it, in order, wit
     .map((event) => event.principal?.id);
   expect(new Set(byWhom)).toEqual(new Set([principal.id]));
   expect(nodes[0]?.createdAt).toBe(new Date(now).toISOString());
+});
+
+test('the events of one request stay in order while others are made at another instant', async () => {
+  instants = [0, 1];
+  const uploads = Array.from({ length: 40 }, (_, index) =>
+    admin.upload(file(`${index}.txt`), { record, field: `order-${index}` }),
+  );
+  const uploaded = await Promise.all(uploads);
+  instants = [0];
+  const created = ['ATTACHMENT_CREATED', 'ATTACHMENT_LINKED'];
+  for (const { id } of uploaded)
+    expect((await actions(id)).filter((action) => created.includes(action))).toEqual(created);
 });
 
 test('copies, releases, and records that are deleted', async () => {
