@@ -172,7 +172,9 @@ async function copyField(
   const now = deps.clock();
   const place = { record: to, policy, now };
   await changeLinks(manager, viewer, {
-    ...place,
+    record: to,
+    policy,
+    clock: () => now,
     field: name,
     attachmentIds: ids,
     mode: 'ADD',

@@ -174,7 +174,7 @@ async function emptyFields(
       expectedVersion: null,
       policy: null,
       retentionMs: unlinkedRetentionMs,
-      now: clock(),
+      clock,
       locOf: () => ['input', 'record'],
     });
     const unlinked = await readAttachments(manager, viewer, attachmentIds);

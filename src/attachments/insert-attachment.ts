@@ -242,7 +242,7 @@ async function insertLinked(
     expectedVersion: null,
     policy: examined.fieldPolicy,
     retentionMs: unlinkedRetentionMs,
-    now: attachment.createdAt,
+    clock: () => attachment.createdAt,
     locOf: () => ['input', 'field'],
     ...(isFirst ? { made: { ids: new Set([attachment.id]), make: insert } } : {}),
     ...(origin ? { arrange: origin.order, isUnrecorded: true } : {}),

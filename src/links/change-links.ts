@@ -32,7 +32,8 @@ export interface LinkChange {
   policy: Policy | null;
   /** How long an attachment stays once no field links to it any more, in milliseconds; 0 is for good. */
   retentionMs: number;
-  now: Date;
+  /** Asked once all is locked: of changes that wait for each other the later one has the later instant. */
+  clock(): Date;
   locOf: LocOf;
   /** Orders all that the field is about to hold; as they came if left out. */
   arrange?(ids: readonly string[]): string[];
@@ -40,6 +41,11 @@ export interface LinkChange {
   isUnrecorded?: boolean;
   /** Those of the attachments that `make` makes once there is room for them: fit for the policy, and the record's as it says. */
   made?: { ids: ReadonlySet<string>; make(): Promise<void> };
+}
+
+/** A change whose turn has come. */
+interface Timed extends LinkChange {
+  now: Date;
 }
 
 export interface ChangedLinks {
@@ -62,24 +68,25 @@ export interface ChangedLinks {
 export async function changeLinks(
   manager: EntityManager,
   viewer: Viewer,
-  change: LinkChange,
+  asked: LinkChange,
 ): Promise<ChangedLinks> {
-  const field = await countChange(manager, viewer, change.record, change.field);
+  const field = await countChange(manager, viewer, asked.record, asked.field);
   const before = { ...field, version: field.version - 1 };
-  assertVersion(before, change.expectedVersion);
+  assertVersion(before, asked.expectedVersion);
   // One that was never changed has none.
   const current = before.version === 0 ? [] : await readLinksOfFields(manager, [field.id]);
   const plan = planLinks(
-    change.mode,
+    asked.mode,
     current.map(({ attachmentId }) => attachmentId),
-    change.attachmentIds,
+    asked.attachmentIds,
   );
-  if (change.arrange) plan.next = change.arrange(plan.next);
+  if (asked.arrange) plan.next = asked.arrange(plan.next);
   if (!plan.changes) {
     await uncountChange(manager, field);
     return { field: before, unlinked: [], placed: [], next: plan.next, added: [] };
   }
-  await holdAttachments(manager, plan);
+  await holdAttachments(manager, plan, asked.made?.ids);
+  const change = { ...asked, now: asked.clock() };
   const added = plan.added.length > 0 ? await addLinks(manager, viewer, change, plan) : [];
   await removeLinks(manager, field, plan.removed);
   const placed = await placeLinks(manager, field, current, plan.next, change.now);
@@ -89,17 +96,22 @@ export async function changeLinks(
 }
 
 /**
- * Waits for others that link or unlink what is to be taken out, before its links are looked at: a statement that waits would see those
- * of before. What is to be added is locked with it, for two who swap attachments between two fields would block each other.
+ * Waits for others that change what is to be put in or taken out, before its links are looked at: a statement that waits would see
+ * those of before. All are locked at once, for two who swap attachments between two fields would block each other.
  */
-async function holdAttachments(manager: EntityManager, { added, removed }: LinkPlan): Promise<void> {
-  if (removed.length > 0) await lockRows(manager, AttachmentRow, [...added, ...removed], 'UPDATE');
+async function holdAttachments(
+  manager: EntityManager,
+  { added, removed }: LinkPlan,
+  made: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  const ids = [...added.filter((id) => !made.has(id)), ...removed];
+  await lockRows(manager, AttachmentRow, ids, 'UPDATE');
 }
 
 async function recordLinks(
   manager: EntityManager,
   viewer: Viewer,
-  { record, field, now: at }: LinkChange,
+  { record, field, now: at }: Timed,
   { added, removed }: LinkPlan,
 ): Promise<void> {
   const details = { record, field };
@@ -115,7 +127,7 @@ async function recordLinks(
 async function addLinks(
   manager: EntityManager,
   viewer: Viewer,
-  { policy, record, now, attachmentIds, locOf, made }: LinkChange,
+  { policy, record, now, attachmentIds, locOf, made }: Timed,
   { added, next }: LinkPlan,
 ): Promise<StoredAttachment[]> {
   if (!policy) throw new Error('Nothing can be added without a policy.');
@@ -177,7 +189,7 @@ async function startRetention(
   manager: EntityManager,
   { organizationId }: Viewer,
   removed: string[],
-  { retentionMs, now, record }: LinkChange,
+  { retentionMs, now, record }: Timed,
 ): Promise<void> {
   if (removed.length === 0) return;
   const expiresAt = retentionMs === 0 ? null : now.getTime() + retentionMs;

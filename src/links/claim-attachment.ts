@@ -118,11 +118,12 @@ export async function transferAttachment(
 ): Promise<StoredAttachment> {
   const policy = checkInput(policies, transfer);
   const { changed, stored } = await database.write(async (manager) => {
-    const checked = { ...transfer, policy, now: clock() };
     await lockForMove(manager, viewer, transfer.attachmentId, {
       record: transfer.to,
       names: transfer.field === null ? [] : [transfer.field],
     });
+    // With all of it locked: of several transfers the later one has the later instant.
+    const checked = { ...transfer, policy, now: clock() };
     await handOver(manager, viewer, checked);
     await recordTransfer(manager, viewer, checked);
     await leaveFields(manager, viewer, checked, unlinkedRetentionMs);
@@ -208,7 +209,7 @@ async function leaveFields(
       field: field.name,
       mode: 'REMOVE',
       retentionMs,
-      now,
+      clock: () => now,
       locOf: () => ['input', 'from'],
     });
 }
@@ -228,7 +229,7 @@ async function enterField(
     expectedVersion: null,
     policy,
     retentionMs,
-    now,
+    clock: () => now,
     locOf: () => ['input', 'attachmentId'],
   });
 }

@@ -70,7 +70,7 @@ export async function linkAttachments(
       ...input,
       policy,
       retentionMs: unlinkedRetentionMs,
-      now: clock(),
+      clock,
       locOf: (index) => ['input', 'attachmentIds', index],
     });
     deps.assertAnswerable(next.length);

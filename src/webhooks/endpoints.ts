@@ -224,9 +224,9 @@ function change(
     now: Date,
   ) => Promise<Partial<WebhookEndpointRow> | null>,
 ): Promise<WebhookEndpointRow> {
-  const now = clock();
   return database.write(async (manager) => {
     const endpoint = await lock(manager, viewer, id);
+    const now = clock();
     const planned = await plan(manager, endpoint, now);
     if (!planned) return endpoint;
     const changed = { ...planned, updatedAt: now };
