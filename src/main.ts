@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { eraseCommand, importCommand, moveCommand, verifyCommand } from './command/data-commands.js';
 import { letMemoryGrow } from './command/let-memory-grow.js';
 import { jobsCommand, keysCommand, quotaCommand, receiptCommand } from './command/operator-commands.js';
-import { describeFault, jsonOption } from './command/output.js';
+import { describeFault, jsonOption, outliveReaders } from './command/output.js';
 import { completionCommand, remoteCommands } from './command/remote/commands.js';
 import type { SweepCommandOptions } from './command/upkeep.js';
 import { loadConfig, settingDescriptions } from './config/config.js';
@@ -27,6 +27,7 @@ const program = new Command('claimcheck')
   .addHelpText('after', `\nSettings, read from the environment:\n${settings}`);
 // They make objects for each of many files. `serve` and `work` tell the end of their start themselves; all others stay small.
 program.hook('preAction', (_program, command) => {
+  outliveReaders(command.name());
   if (['import', 'move'].includes(command.name())) letMemoryGrow();
 });
 program

@@ -68,3 +68,18 @@ export async function createProgressBar(total: () => Promise<number>): Promise<P
     end: () => bar.stop(),
   };
 }
+
+/** Exit codes of commands whose output nobody reads to its end. Theirs of 1 says that they have run to it. */
+const notRunStatus: Readonly<Record<string, number>> = { import: 2, verify: 2 };
+
+/**
+ * Ends a command once nobody reads its output any more, as in `claimcheck keys list | head`. A service goes on instead, without
+ * the lines that could not be written: its log may be on a full disk, or whoever reads it be started again.
+ */
+export function outliveReaders(command: string): void {
+  const isService = ['serve', 'work'].includes(command);
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', () => {
+    if (!isService) process.exit(notRunStatus[command] ?? 1);
+  });
+}

@@ -48,8 +48,6 @@ async function readKey(path: string): Promise<string> {
 
 /** Runs a command to its end. The process exits with the exit code that it returns, if any. */
 export async function runRemote(run: () => Promise<unknown>): Promise<void> {
-  // Whoever reads the output has had enough.
-  process.stdout.on('error', () => process.exit(exitStatus.refused));
   try {
     const status = await run();
     process.exitCode = typeof status === 'number' ? status : exitStatus.done;
