@@ -21,6 +21,7 @@ import {
   isWebhookSecret,
   optionalInteger,
   origins,
+  postgresUrl,
   presetOf,
 } from './setting-formats.js';
 
@@ -38,14 +39,12 @@ const settings = {
     .min(1)
     .default('./data')
     .describe('Folder of the embedded database, files and secrets.'),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+  DATABASE_URL: postgresUrl
     .optional()
     .describe(
       'Where rows are kept, postgres://user:password@host:port/database; default: SQLite in DATA_DIR.',
     ),
-  DATABASE_READ_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+  DATABASE_READ_URL: postgresUrl
     .optional()
     .describe('A streaming replica that queries are read from; default: none.'),
   DATABASE_POOL_SIZE: integer('10', 2, 1_000).describe(
@@ -94,7 +93,7 @@ const settings = {
   ),
   SIGNING_SECRET: z
     .string()
-    .transform((list) => list.split(','))
+    .transform((list) => list.split(',').map((secret) => secret.trim()))
     .pipe(z.array(z.string().min(16, 'each secret must have at least 16 characters')))
     .optional()
     .describe('Signs URLs; several, comma-separated, while rotating; default: random, kept in DATA_DIR.'),

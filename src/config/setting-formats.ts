@@ -47,6 +47,23 @@ export const baseUrl = anyHttpUrl
   .refine((url) => !/[?#]|:\/\/[^/]*@/.test(url), 'must have no query, no fragment and no user name')
   .transform(withoutSlash);
 
+const noPostgresUrl =
+  'must be a postgres:// URL, which has %, #, / and ? of a name or password as %25, %23, %2F and %3F';
+
+export const postgresUrl = z
+  .url({ protocol: /^postgres(ql)?$/, error: noPostgresUrl })
+  .refine(isEscaped, noPostgresUrl);
+
+/** Whether each % in front of the parameters belongs to a character that is written by it. */
+function isEscaped(url: string): boolean {
+  try {
+    decodeURIComponent(url.replace(/\?.*/s, ''));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** An address to listen on, or a name that can be one of a host: `999.1.1.1` is neither. */
 export const isAddress = (text: string): boolean =>
   isIP(text) !== 0 || (/^[^\s/\\?#@:[\]]+$/.test(text) && URL.canParse(`http://${text}/`));

@@ -36,6 +36,37 @@ describe('HOST', () => {
   );
 });
 
+describe.each(['DATABASE_URL', 'DATABASE_READ_URL'])('%s', (name) => {
+  const others = name === 'DATABASE_URL' ? {} : { DATABASE_URL: 'postgres://host/database' };
+
+  test.each(['postgres://u:p%25@host/d', 'postgresql://u@host', 'postgres://h/d?application_name=100%'])(
+    'takes %s',
+    (url) => {
+      expect(faultsOf({ ...others, [name]: url })).toEqual([]);
+    },
+  );
+
+  test.each([
+    'postgres://u:p%@host/d',
+    'postgres://u:%ff@host/d',
+    'postgres://u:p#q@host/d',
+    'mysql://host/d',
+  ])('refuses %s, and says how a password is written', (url) => {
+    expect(faultsOf({ ...others, [name]: url })).toEqual([
+      `${name}: must be a postgres:// URL, which has %, #, / and ? of a name or password as %25, %23, %2F and %3F`,
+    ]);
+  });
+});
+
+test.each(['SIGNING_SECRET', 'WEBHOOK_SECRET'])(
+  'spaces around the secrets of %s are none of them',
+  (name) => {
+    const secrets = ['whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz', 'whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4'];
+    const { signingSecrets, webhookSecrets } = loadConfig({ [name]: ` ${secrets.join(' , ')} ` });
+    expect(signingSecrets ?? webhookSecrets).toEqual(secrets);
+  },
+);
+
 describe('PUBLIC_URL', () => {
   test.each([
     ['http://x.example', 'http://x.example'],
