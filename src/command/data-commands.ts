@@ -93,12 +93,21 @@ function targetOf({ toStorage, toDatabase }: GivenMove): Config {
   if (toStorage === undefined && toDatabase === undefined) {
     throw new ConfigError(['--to-storage, --to-database: one of them must say where to move to']);
   }
-  return loadConfig({
-    ...process.env,
-    ...(toStorage === undefined ? {} : { STORAGE_URL: toStorage }),
-    ...(toDatabase === undefined ? {} : { DATABASE_URL: toDatabase }),
-  });
+  try {
+    return loadConfig({
+      ...process.env,
+      ...(toStorage === undefined ? {} : { STORAGE_URL: toStorage }),
+      ...(toDatabase === undefined ? {} : { DATABASE_URL: toDatabase }),
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The settings themselves have been read by now.
+    throw new ConfigError(error.faults.map(nameOption), { cause: error });
+  }
 }
+
+const nameOption = (fault: string): string =>
+  fault.replace(/^DATABASE_URL:/, '--to-database:').replace(/^STORAGE_URL:/, '--to-storage:');
 
 const mebibyte = 1024 * 1024;
 

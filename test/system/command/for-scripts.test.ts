@@ -47,6 +47,19 @@ test('a folder that is a file is refused by the name of its setting', async () =
   expect(ofStorage.stderr).toContain(`STORAGE_URL: a part of ${path}/below is a file, and must be a folder`);
 });
 
+test('a place to move to that is none is refused by the name of its option', async () => {
+  const words = ['move', '--to-database', 'zz', '--to-storage', 's3://'];
+  const { status, stderr } = await runCommand(words, {
+    DATA_DIR: directory,
+    DATABASE_URL: '',
+    STORAGE_URL: '',
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^ {2}--to-database: must be a postgres/m);
+  expect(stderr).toMatch(/^ {2}--to-storage: /m);
+  expect(stderr).not.toMatch(/DATABASE_URL:|STORAGE_URL:/);
+});
+
 test('--json prints an object a line instead of tables', async () => {
   const env = {
     DATA_DIR: directory,
