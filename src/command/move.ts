@@ -1,6 +1,8 @@
 import { type Config, ConfigError } from '../config/config.js';
+import { assertOwnUser } from '../config/files.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
+import { databaseFile } from '../database/sqlite.js';
 import { countBytes, moveBytes, moveJobs } from '../transfer/move-object.js';
 import { moveRows } from '../transfer/move-rows.js';
 import {
@@ -25,6 +27,7 @@ export interface Move {
 export async function move({ from, to }: Move): Promise<boolean> {
   if (from.postgres) throw new ConfigError(['DATABASE_URL: a move starts at the embedded database']);
   await assertCurrent(from);
+  if (typeof to.storage === 'string') await assertOwnUser(databaseFile(from.dataDirectory));
   const source = await openConfiguredDatabase(from);
   try {
     // The transaction does nothing but keep other writers out until everything has been copied.

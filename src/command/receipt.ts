@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ConfigError, loadConfig } from '../config/config.js';
+import { assertOwnUser } from '../config/files.js';
 import { type ErasureContents, type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
 import {
   type PublicKey,
@@ -55,12 +56,13 @@ export async function printKeys(): Promise<void> {
 
 /** Prints the name of the new key. Throws ConfigError where the keys are in a file of the operator's. */
 export async function rotate(): Promise<void> {
-  const { receiptKeysFile, dataDirectory } = loadConfig(process.env);
-  if (receiptKeysFile !== null) {
+  const config = loadConfig(process.env);
+  if (config.receiptKeysFile !== null) {
     throw new ConfigError(['RECEIPT_KEYS_FILE: put the new key first in this file yourself']);
   }
   await readExistingKeys();
-  const kid = await rotateReceiptKeys(dataDirectory);
+  await assertOwnUser(join(config.dataDirectory, receiptKeysFile));
+  const kid = await rotateReceiptKeys(config.dataDirectory);
   process.stdout.write(`${kid} signs receipts from the next start of the service on.\n`);
 }
 

@@ -58,3 +58,18 @@ export async function modeOf(path: string): Promise<number | null> {
     () => null,
   );
 }
+
+/**
+ * Throws if root is about to make files beside this one, which is there and another user's: that user's service could not
+ * read them.
+ */
+export async function assertOwnUser(path: string): Promise<void> {
+  const owner = await stat(path).then(
+    ({ uid }) => uid,
+    () => 0,
+  );
+  if (process.getuid?.() !== 0 || owner === 0) return;
+  throw new Error(
+    `${path} belongs to the user ${owner}: run this as that user. The service cannot read what root makes.`,
+  );
+}
