@@ -3,7 +3,7 @@ import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { AuditEventRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
-import { In } from '../database/typeorm.js';
+import { In, IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
 import { type DiscardIntakeDependencies, discardIntake, type Intake } from '../intake/intake.js';
 import { type CreationInput, checkCreation } from './check-creation.js';
@@ -77,13 +77,17 @@ export async function importAttachment(
   }
 }
 
-/** A creator is known from then on; one that is known already stays as it is. */
+/** A creator is known from then on. One that is known already stays as it is, but for a name that it has not had. */
 export async function ensureCreator(
   { database }: Pick<ImportAttachmentDependencies, 'database'>,
   { organizationId, principal }: Viewer,
 ): Promise<void> {
   const { id, kind, name } = principal;
-  if (await database.read.existsBy(PrincipalRow, { organizationId, id })) return;
+  const known = await database.read.findOneBy(PrincipalRow, { organizationId, id });
+  if (known && (known.name !== null || name === null)) return;
   const row = { organizationId, id, kind, name };
-  await database.write((manager) => insertRow(manager, PrincipalRow, row, { orIgnore: true }));
+  await database.write(async (manager) => {
+    await insertRow(manager, PrincipalRow, row, { orIgnore: true });
+    if (name !== null) await manager.update(PrincipalRow, { organizationId, id, name: IsNull() }, { name });
+  });
 }

@@ -137,8 +137,10 @@ export interface Item {
 export async function* readItems(path: string): AsyncGenerator<Item> {
   let number = 0;
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const text of lines) {
+  for await (const line of lines) {
     number += 1;
+    // Windows puts a mark of the byte order before a list.
+    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
     if (text.trim() !== '') yield { number, text };
   }
 }

@@ -80,6 +80,8 @@ class ImportRun {
   readonly #organizations = new Map<string, Promise<string | null>>();
   readonly #creators = new Set<string>();
   readonly #ids = new Set<string>();
+  /** Attachments whose file in the archive is that of an earlier line. */
+  readonly #tooLate = new Set<string>();
   readonly #counts: Record<Outcome, number> = { imported: 0, present: 0, deleted: 0, refused: 0 };
 
   constructor(deps: ImportDependencies, around: Surroundings, positions: Positions) {
@@ -123,6 +125,7 @@ class ImportRun {
     for await (const item of readItems(this.#around.options.from)) {
       const read = readLine(item.text);
       const path = 'line' in read ? read.line.path : null;
+      if ('line' in read && path != null && items.has(path)) this.#tooLate.add(read.line.id);
       if (path == null || items.has(path)) yield item;
       else items.set(path, item);
     }
@@ -211,9 +214,10 @@ class ImportRun {
     }
   }
 
-  async #open({ path, url }: ImportLine): Promise<Readable> {
+  async #open({ id, path, url }: ImportLine): Promise<Readable> {
     const { config, options, signal } = this.#around;
     if (url != null) return openUrl(config, url, signal);
+    if (options.tar && this.#tooLate.has(id)) throw new Refused('path: it is that of an earlier line');
     if (options.tar) throw new Refused('path: it is not in the archive');
     return openPath(options.files ?? dirname(options.from), path ?? '');
   }
@@ -229,7 +233,8 @@ class ImportRun {
   }
 
   async #keepCreator(viewer: Viewer): Promise<void> {
-    const key = JSON.stringify([viewer.organizationId, viewer.principal.id]);
+    const { id: principalId, name } = viewer.principal;
+    const key = JSON.stringify([viewer.organizationId, principalId, name]);
     if (this.#creators.has(key) || this.#around.options.dryRun) return;
     await ensureCreator(this.#deps, viewer);
     this.#creators.add(key);

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { runCommand } from '../../support/run-command.js';
+import { startService, type TestService } from '../../support/service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+import { databaseEnvironment } from '../../support/test-database.js';
+import { storageSettings } from '../../support/test-storage.js';
+
+let service: TestService;
+let folder: string;
+let list: string;
+beforeAll(async () => {
+  service = await startService();
+  folder = await makeTemporaryDirectory();
+  list = join(folder, 'list.jsonl');
+  await writeFile(join(folder, 'a.txt'), 'a');
+});
+afterAll(async () => {
+  await service.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const run = (...words: string[]) =>
+  runCommand(['import', '--from', list, ...words], { DATA_DIR: service.dataDirectory });
+
+const lineOf = (createdBy: string | object) => ({
+  ...{ id: randomUUID(), organizationId: 'default', path: 'a.txt', fileName: 'a.txt', createdBy },
+  ...{ createdAt: '2019-05-06T07:08:09Z', record: { type: 'Task', id: '1' } },
+});
+
+const textOf = (lines: readonly object[]) => lines.map((line) => JSON.stringify(line)).join('\n');
+
+test('a list that begins with a byte order mark, as Windows writes it, is read', async () => {
+  await writeFile(list, `\uFEFF${textOf([lineOf('anna')])}\r\n`);
+  expect(await run()).toMatchObject({
+    status: 0,
+    stdout: '1 imported, 0 there before, 0 deleted since, 0 refused.\n',
+  });
+});
+
+test('a creator has the name of the first line that says one, and keeps it', async () => {
+  const createdBy = { id: 'bob', kind: 'USER' };
+  const nameless = lineOf('bob');
+  const seenName = async () => {
+    const query = 'query ($id: ID!) { attachment(id: $id) { createdBy { name } } }';
+    const { attachment } = await service.client.ask<{ attachment: { createdBy: { name: string | null } } }>(
+      query,
+      { id: nameless.id },
+    );
+    return attachment.createdBy.name;
+  };
+  await writeFile(list, textOf([nameless]));
+  expect((await run()).status).toBe(0);
+  expect(await seenName()).toBeNull();
+  await writeFile(list, textOf([nameless, lineOf({ ...createdBy, name: 'Bob' })]));
+  expect((await run()).status).toBe(0);
+  expect(await seenName()).toBe('Bob');
+  await writeFile(list, textOf([lineOf({ ...createdBy, name: 'Robert' })]));
+  expect((await run()).status).toBe(0);
+  expect(await seenName()).toBe('Bob');
+});
+
+test('a second line with the same file of an archive is told so, and is imported without the archive', async () => {
+  const dataDirectory = service.dataDirectory;
+  await writeFile(list, textOf([lineOf('anna'), lineOf('anna')]));
+  const stores = { ...(await databaseEnvironment(dataDirectory)), ...storageSettings(dataDirectory) };
+  const command = `tar -c . | "${process.execPath}" "${process.cwd()}/dist/claimcheck.cjs" import --tar --from list.jsonl || true`;
+  const env = { PATH: process.env['PATH'], DATA_DIR: dataDirectory, ...stores };
+  const { stdout } = await promisify(execFile)('bash', ['-c', command], { cwd: folder, env });
+  expect(stdout).toBe(
+    'line 2: path: it is that of an earlier line\n1 imported, 0 there before, 0 deleted since, 1 refused.\n',
+  );
+  expect((await run()).stdout).toBe('1 imported, 1 there before, 0 deleted since, 0 refused.\n');
+});
