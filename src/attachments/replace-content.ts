@@ -79,23 +79,26 @@ export async function replaceContent(
     })).catch((error: unknown) => refuseWithAll(input, error));
     const checked = checkReplacement(policies, seen.attachment, input, intake);
     await assertStillStored(deps.storage, intake, deps.clock());
-    return insert(deps, request.viewer, { ...input, ...checked }, intake);
+    return insert(deps, request.viewer, { input, checked, intake });
   });
 }
 
-type Checked = Omit<Statements, 'fileName' | 'contentType'> &
-  Pick<AttachmentVersionRow, 'fileName' | 'contentType'>;
+interface Content {
+  input: Statements;
+  checked: Pick<AttachmentVersionRow, 'fileName' | 'contentType'>;
+  intake: Intake;
+}
 
 async function insert(
   deps: ReplaceContentDependencies,
   viewer: Viewer,
-  checked: Checked,
-  intake: Intake,
+  content: Content,
 ): Promise<ReplacedContent> {
+  const { intake } = content;
   const id = newId();
   const quota = await deps.quotas.of(viewer.organizationId);
   const replacing = deps.database.write((manager) =>
-    replaceOnce(deps, manager, viewer, { id, checked, intake, quota }),
+    replaceOnce(deps, manager, viewer, { ...content, id, quota }),
   );
   const { changed, isNew, ...replaced } = await replacing.catch((error: unknown) => {
     // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
@@ -110,11 +113,9 @@ async function insert(
   return replaced;
 }
 
-interface Replacement {
+interface Replacement extends Content {
   /** The id of the new content. */
   id: string;
-  checked: Checked;
-  intake: Intake;
   quota: Quota | null;
 }
 
@@ -127,18 +128,19 @@ async function replaceOnce(
   viewer: Viewer,
   replacement: Replacement,
 ): Promise<Written> {
-  const { id, checked, intake } = replacement;
-  const { idempotencyKey, ...rest } = checked;
+  const { id, input, intake } = replacement;
+  // As the client has put it: what is found for it depends on a name that may have changed since.
+  const { idempotencyKey, ...rest } = input;
   const asked = { idempotencyKey, input: { replaceContent: rest, sha256: intake.sha256 } };
   const first = await beginSteps(manager, viewer, asked, { id, at: deps.clock() });
-  await lockRows(manager, AttachmentRow, [checked.attachmentId], 'UPDATE');
-  const stored = await findAttachment(manager, viewer, checked.attachmentId);
+  await lockRows(manager, AttachmentRow, [input.attachmentId], 'UPDATE');
+  const stored = await findAttachment(manager, viewer, input.attachmentId);
   if (!stored) throw notFound(['input', 'attachmentId']);
   if (first.id !== id) {
     const replay = await readBack(manager, viewer, stored, first.id);
     return { ...replay, changed: [], isNew: false };
   }
-  assertVersion(stored.attachment, checked.expectedVersion);
+  assertVersion(stored.attachment, input.expectedVersion);
   await replace(deps, manager, viewer, { ...replacement, stored });
   await endSteps(manager, viewer, asked);
   const replaced = await readBack(manager, viewer, stored, id);

@@ -231,6 +231,25 @@ test('the same idempotency key replaces once', async () => {
   expect(await bodyOf(owner, (await find(owner, id)).url)).toBe('five');
 });
 
+test('a retry after a rename is the same input, and brings no old name back', async () => {
+  const { id } = await stage.upload();
+  const input = { attachmentId: id, content: text('renamed'), idempotencyKey: 'replace-renamed' };
+  await replace(owner, input);
+  await owner.ask(
+    'mutation ($input: UpdateAttachmentInput!) { updateAttachment(input: $input) { __typename } }',
+    {
+      input: { attachmentId: id, fileName: 'renamed.txt' },
+    },
+  );
+  const { data, errors } = await replace(owner, input);
+  expect(errors).toBeUndefined();
+  expect(data?.replaceContent).toMatchObject({
+    attachment: { fileName: 'renamed.txt' },
+    version: { version: 2 },
+  });
+  expect((await find(owner, id)).versions.totalCount).toBe(2);
+});
+
 test('a deletion takes all contents along, the trash keeps them, and the last use decides', async () => {
   await using trash = await PurgeStage.open({ TRASH_DAYS: '1' });
   const { owner: client } = trash.stage;
