@@ -128,7 +128,7 @@ async function replaceOnce(
   viewer: Viewer,
   replacement: Replacement,
 ): Promise<Written> {
-  const { id, input, intake } = replacement;
+  const { id, input, checked, intake } = replacement;
   // As the client has put it: what is found for it depends on a name that may have changed since.
   const { idempotencyKey, ...rest } = input;
   const asked = { idempotencyKey, input: { replaceContent: rest, sha256: intake.sha256 } };
@@ -141,7 +141,9 @@ async function replaceOnce(
     return { ...replay, changed: [], isNew: false };
   }
   assertVersion(stored.attachment, input.expectedVersion);
-  await replace(deps, manager, viewer, { ...replacement, stored });
+  // It may have been renamed while the bytes were taken in.
+  const { fileName } = input.fileName === null ? stored.attachment : checked;
+  await replace(deps, manager, viewer, { ...replacement, checked: { ...checked, fileName }, stored });
   await endSteps(manager, viewer, asked);
   const replaced = await readBack(manager, viewer, stored, id);
   const changed = await deps.changes.describe(manager, [replaced.stored.attachment]);

@@ -3,11 +3,7 @@ import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { chooseFileName } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
-import {
-  AttachmentRow,
-  type AttachmentVersionRow,
-  type TextFormat,
-} from '../database/entities/attachment.js';
+import { AttachmentRow, AttachmentVersionRow, type TextFormat } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { lockRows } from '../database/row-locks.js';
 import { nameForms } from '../database/stored-names.js';
@@ -17,6 +13,7 @@ import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
+import { readNamesakes } from '../model/versions.js';
 import {
   checkExtension,
   checkType,
@@ -80,10 +77,9 @@ export async function updateAttachment(
         ? {}
         : { metadataType: metadata?.type ?? null, metadataAttributes: metadata?.attributes ?? null }),
     };
-    if (fileName !== undefined && changes.fileName !== '') {
-      const renamed = Object.assign(new AttachmentRow(), stored.attachment, { fileName: changes.fileName });
-      await recheckName(manager, deps.policies, faults, renamed);
-    }
+    const waiting = newName === before.fileName ? [] : await readNamesakes(manager, stored.attachment);
+    if (fileName !== undefined && newName !== '')
+      await recheckName(deps.policies, manager, faults, { ...stored, waiting, newName });
     const descriptionHtml = checkDescription(faults, rendered);
     const format = description === null ? 'MARKDOWN' : descriptionFormat;
     const described =
@@ -92,6 +88,8 @@ export async function updateAttachment(
     faults.throwIfAny();
     const { organizationId } = viewer;
     await manager.update(AttachmentRow, { id: attachmentId, organizationId }, { ...changes, ...described });
+    for (const { id } of waiting)
+      await manager.update(AttachmentVersionRow, { id, organizationId }, { fileName: newName });
     const attachment = Object.assign(stored.attachment, changes, described);
     const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
     const details = describeUpdate({ fileName, description, metadata }, before, wordsOf(attachment));
@@ -120,22 +118,30 @@ function describeUpdate(given: object, before: object, after: object) {
   return { changed, before: partOf(before), after: partOf(after) };
 }
 
+interface Renamed {
+  attachment: AttachmentRow;
+  /** Contents that will have the new name, too. */
+  waiting: readonly AttachmentVersionRow[];
+  newName: string;
+}
+
 /**
  * Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. Without
  * either, the extension is held to `default`.
  */
 async function recheckName(
-  manager: EntityManager,
   policies: PolicyBook,
+  manager: EntityManager,
   faults: Faults,
-  renamed: AttachmentRow,
+  { attachment, waiting, newName: fileName }: Renamed,
 ): Promise<void> {
-  const applicable = await policiesOf(manager, policies, renamed);
-  const found =
+  const applicable = await policiesOf(manager, policies, attachment);
+  const found = [attachment, ...waiting].map(({ contentType }) =>
     applicable.length > 0
-      ? applicable.flatMap((policy) => checkType(policy, renamed))
-      : checkExtension(findPolicy(policies, {}), renamed);
-  noteName(faults, found);
+      ? applicable.flatMap((policy) => checkType(policy, { contentType, fileName }))
+      : checkExtension(findPolicy(policies, {}), { contentType, fileName }),
+  );
+  noteName(faults, found.find(({ length }) => length > 0) ?? []);
 }
 
 /** Notes faults of a policy that come of a new name. */

@@ -52,6 +52,15 @@ export function readVersionRows(
   return readRows(manager, AttachmentVersionRow, (sql) => sql.isOneOf('attachment_id', attachmentIds));
 }
 
+/** The contents of an attachment that are no version yet and were brought under its name: they take a new one along. */
+export async function readNamesakes(
+  manager: EntityManager,
+  { id, fileName }: AttachmentRow,
+): Promise<AttachmentVersionRow[]> {
+  const rows = await readVersionRows(manager, [id]);
+  return rows.filter((row) => row.approvedAt === null && row.fileName === fileName);
+}
+
 /** The contents of an attachment, given those that have rows. */
 export function versionsOf(
   stored: StoredAttachment,

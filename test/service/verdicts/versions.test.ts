@@ -7,8 +7,17 @@ import { onAttachment, openLive } from '../live/live-client.js';
 import { eicar, GatedScanner } from './gated-scanner.js';
 
 const policies = {
-  policies: { tiny: { maxFileSize: 20 }, shared: { sharing: 'SHARED' } },
-  recordTypes: { Tiny: { policy: 'tiny' }, Event: { policy: 'shared' }, '*': { policy: 'default' } },
+  policies: {
+    tiny: { maxFileSize: 20 },
+    shared: { sharing: 'SHARED' },
+    art: { acceptedTypes: { 'application/pdf': ['.pdf', '.ai'], 'application/postscript': ['.ps', '.ai'] } },
+  },
+  recordTypes: {
+    Tiny: { policy: 'tiny' },
+    Event: { policy: 'shared' },
+    Art: { policy: 'art' },
+    '*': { policy: 'default' },
+  },
 };
 
 interface Seen {
@@ -141,6 +150,35 @@ test('content that waits is held against the policy of each new place', async ()
   const base64 = Buffer.from('longer than twenty bytes').toString('base64');
   const tooLarge = await change('replaceContent', { attachmentId: shared, content: { base64 } });
   expect(faultsOf(tooLarge)?.code).toBe('FILE_TOO_LARGE');
+});
+
+test('a new name stays when content that came before it is approved, unless that has brought a name', async () => {
+  const [kept, given] = [await approved(), await approved()];
+  scanner.shut();
+  await replace(kept, 'second');
+  const content = { base64: Buffer.from('second').toString('base64') };
+  await change('replaceContent', { attachmentId: given, content, fileName: 'given.txt' });
+  for (const attachmentId of [kept, given])
+    expect(faultsOf(await change('updateAttachment', { attachmentId, fileName: 'new.txt' }))).toBeUndefined();
+  scanner.open();
+  const names = [kept, given].map(async (id) => {
+    const { url } = await until(id, ({ version }) => version === 2);
+    return new URL(url).pathname.split('/').at(-1);
+  });
+  expect(await Promise.all(names)).toEqual(['new.txt', 'given.txt']);
+});
+
+test('a new name must suit content that waits and will have it', async () => {
+  const { id } = await owner.upload(
+    { content: '%PDF-1.7\n', name: 'a.ai' },
+    { record: { type: 'Art', id: 'a' } },
+  );
+  await until(id, ({ status }) => status === 'APPROVED');
+  scanner.shut();
+  await replace(id, '%!PS-Adobe-3.0\n');
+  const rename = async (fileName: string) =>
+    faultsOf(await change('updateAttachment', { attachmentId: id, fileName }))?.code;
+  expect([await rename('b.pdf'), await rename('b.ai')]).toEqual(['CONTENT_TYPE_NOT_ALLOWED', undefined]);
 });
 
 test('in the trash a content is judged too', async () => {
