@@ -3,7 +3,7 @@ import type { Admit } from '../auth/authenticate.js';
 import type { UploadTokens } from '../auth/secrets.js';
 import { assertPermitted, routeNeeds, type Viewer } from '../auth/viewer.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
-import { AttachmentError } from '../errors.js';
+import { AttachmentError, fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import type { CreateResumable } from '../intake/create-resumable.js';
 import type { DirectUpload, ReceivedUpload } from '../intake/receive.js';
@@ -64,6 +64,24 @@ export function bodyLength({ headers }: FastifyRequest): number | null {
   return Number(headers['content-length'] ?? 0);
 }
 
+/**
+ * Leaves bodies, of whatever type, to the handlers of these routes. An empty Content-Type, as browsers send for files of types that
+ * they do not know, counts as none.
+ */
+export function takeAnyBody(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+  scope.addHook('onRequest', async (request) => {
+    const { headers } = request.raw;
+    const given = headers['content-type'];
+    if (given === undefined || request.mediaType !== undefined) return;
+    const msg = 'The Content-Type is no media type, such as text/plain.';
+    if (given.trim() !== '')
+      throw fault('invalid_media_type', ['headers', 'content-type'], msg, { message: msg });
+    delete headers['content-type'];
+  });
+}
+
 export interface DirectUploadDependencies {
   tokens: UploadTokens;
   /** Counts wrong tokens; null for no limit. */
@@ -80,9 +98,7 @@ export function registerDirectUpload(
   { tokens, anonymous, receive }: DirectUploadDependencies,
 ): void {
   void server.register((scope, _options, done) => {
-    scope.removeAllContentTypeParsers();
-    // The handler reads the body itself.
-    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    takeAnyBody(scope);
     scope.put<{ Params: { '*': string } }>('/uploads/*', async (request, reply) => {
       const targetId = tokens.verify(request.params['*']);
       if (targetId === null) {

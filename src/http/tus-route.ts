@@ -4,7 +4,13 @@ import { fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import { tusVersion } from '../intake/create-upload-target.js';
 import { admitRequest } from './admit-request.js';
-import { bodyLength, type Handler, openUpload, type ResumableRouteDependencies } from './open-upload.js';
+import {
+  bodyLength,
+  type Handler,
+  openUpload,
+  type ResumableRouteDependencies,
+  takeAnyBody,
+} from './open-upload.js';
 import { resumableHandlers } from './resumable-route.js';
 import {
   checksumBytes,
@@ -33,9 +39,7 @@ const contentType = 'application/offset+octet-stream';
 /** Adds tus 1.0.0, and Resumable Uploads for HTTP, at `/uploads`: uploads in as many requests as they take. */
 export function registerTus(server: FastifyInstance, deps: ResumableRouteDependencies): void {
   void server.register((scope, _options, done) => {
-    scope.removeAllContentTypeParsers();
-    // The handlers read the body themselves.
-    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    takeAnyBody(scope);
     scope.addHook('onSend', async ({ method }, reply) => {
       // The other protocol has limits in every answer.
       if (!reply.hasHeader('upload-limit')) reply.header('tus-resumable', tusVersion);

@@ -120,6 +120,20 @@ describe('direct upload', () => {
     expect(await storedFiles(service.dataDirectory)).not.toContain(late.documentKey);
   });
 
+  test('takes an empty Content-Type for none, and says what one is that is no media type', async () => {
+    const target = await newTarget(4);
+    const refused = await send(target, Buffer.from('abcd'), { 'content-type': 'text' });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      {
+        errors: [
+          { extensions: { details: [{ loc: ['headers', 'content-type'], type: 'invalid_media_type' }] } },
+        ],
+      },
+    ]);
+    expect((await send(target, Buffer.from('abcd'), { 'content-type': '' })).status).toBe(201);
+  });
+
   test('refuses a chunked body that is longer or shorter, and one that breaks off, and can be tried again', async () => {
     const target = await newTarget(4 * 2 ** 20);
     const chunked = async (bytes: number, breakOff = false) => {
