@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { parse } from 'content-disposition';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { type FaultType, fault } from '../errors.js';
+import { decodeHeader } from '../graphql/multipart/multipart-syntax.js';
 import type { ConcatTerms } from '../intake/create-resumable.js';
 import type { Digest } from '../intake/running-digests.js';
 
@@ -156,7 +157,7 @@ export function lengthOf(
 export function readFileName(headers: IncomingHttpHeaders): string | null {
   const text = headers['content-disposition'];
   if (text === undefined) return null;
-  const name = parse(text).parameters['filename'];
+  const name = parse(decodeHeader(text)).parameters['filename'];
   return name ?? null;
 }
 

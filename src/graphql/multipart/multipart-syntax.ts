@@ -63,19 +63,20 @@ const windowsCharacters = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/**
- * The text of a parameter of a part's header, each character of which is a byte as sent: UTF-8, as all browsers and libraries write
- * it, or else windows-1252, as older programs do.
- */
+/** The text of a parameter of a part's header, with each byte of it as a character. */
 export function decodePartName(bytes: string): string {
+  return unescapePartName(decodeHeader(bytes));
+}
+
+/**
+ * The text of a header, each character of which is a byte as sent: UTF-8, as all browsers and libraries write it, or else windows-1252,
+ * as older programs do.
+ */
+export function decodeHeader(bytes: string): string {
   try {
-    return unescapePartName(strictUtf8.decode(Buffer.from(bytes, 'latin1')));
+    return strictUtf8.decode(Buffer.from(bytes, 'latin1'));
   } catch {
-    const text = bytes.replace(
-      /[\x80-\x9f]/g,
-      (byte) => windowsCharacters[byte.charCodeAt(0) - 0x80] ?? byte,
-    );
-    return unescapePartName(text);
+    return bytes.replace(/[\x80-\x9f]/g, (byte) => windowsCharacters[byte.charCodeAt(0) - 0x80] ?? byte);
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { newClient } from '../../support/keys.js';
+import { RawConnection, requestHead } from '../../support/raw-http.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { attach } from './tus-client.js';
@@ -170,6 +171,25 @@ test('parts follow one another, under the name, type and policy of the first req
     headers: { 'upload-complete': '?0', ...named },
   });
   expect([refused.status, refused.body]).toEqual([400, expect.stringContaining('unknown_policy')]);
+});
+
+test('a name is read as it was sent, in UTF-8 or windows-1252', async () => {
+  const connection = await RawConnection.open(service.url);
+  for (const [name, encoding] of [
+    ['Rechnung März 日本 100%22.bin', 'utf8'],
+    ['März.bin', 'latin1'],
+  ] as const) {
+    const head = requestHead('/uploads', {
+      Authorization: `Bearer ${service.key}`,
+      'Upload-Complete': '?1',
+      'Content-Disposition': `attachment; filename="${name}"`,
+      'Content-Length': 3,
+    });
+    await connection.send(Buffer.from(`${head}abc`, encoding));
+    const { documentKey } = JSON.parse((await connection.response()).body);
+    expect(await attach(service, documentKey)).toMatchObject({ fileName: name });
+  }
+  connection.destroy();
 });
 
 test('an upload of unknown length ends with the request that says so', async () => {
