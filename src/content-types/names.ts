@@ -1,6 +1,6 @@
 import { supportedMimeTypes } from 'file-type';
 import mime from 'mime-types';
-import type { Faults, FaultTypeOf } from '../errors.js';
+import type { Faults, FaultTypeOf, Loc } from '../errors.js';
 import { formats } from './formats.js';
 import { wordsOf } from './media-formats.js';
 
@@ -217,12 +217,17 @@ function tooLong(name: string): NameFault {
  * The name that clients will see: the input's, else the file part's own. The input's must be right as it stands; the
  * part's loses its folders first. Notes a fault and returns '' where neither will do.
  */
-export function chooseFileName(faults: Faults, given: string | null, ofPart: string | null): string {
+export function chooseFileName(
+  faults: Faults,
+  given: string | null,
+  ofPart: string | null,
+  loc: Loc = ['input', 'fileName'],
+): string {
   const name = given ?? (ofPart === null ? '' : lastPathSegment(ofPart));
   const cleaned = cleanFileName(name);
   if ('name' in cleaned) return cleaned.name;
   const { type, msg } = cleaned.fault;
   const limit = type === 'too_long' ? maxFileNameLength : undefined;
-  faults.add(type, ['input', 'fileName'], msg, { code: 'INVALID_FILE_NAME', limit });
+  faults.add(type, loc, msg, { code: 'INVALID_FILE_NAME', limit });
   return '';
 }

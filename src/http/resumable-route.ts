@@ -69,6 +69,13 @@ export function resumableHandlers(
   };
 }
 
+const places = {
+  root: ['query'],
+  fileName: ['headers', 'content-disposition'],
+  contentType: ['headers', 'content-type'],
+  digest: ['headers', 'repr-digest'],
+};
+
 function create(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
     const { headers, query } = request;
@@ -87,6 +94,7 @@ function create(deps: ResumableRouteDependencies): Handler {
       metadata: null,
       concat: null,
       isHttp: true,
+      places,
     });
     const location = deps.uploadUrl(upload.id);
     const limits = limitsOf(deps, upload);
@@ -152,6 +160,8 @@ async function answerFault(
   if (now) reply.header('upload-offset', now.received);
   if (type === 'checksum_mismatch')
     throw fault('content_digest', ['headers', 'content-digest'], detail?.msg ?? '');
+  if (detail && type === 'digest_mismatch')
+    throw fault(type, places.digest, detail.msg, { message: detail.msg });
   const problem = problemOf(type, now?.received ?? 0, offset);
   if (!problem) throw error;
   const { status, ...body } = problem;

@@ -102,6 +102,14 @@ function capabilities({ maxFileSize }: ResumableRouteDependencies): Record<strin
   };
 }
 
+const metadataPlace = ['headers', 'upload-metadata'];
+const places = {
+  root: metadataPlace,
+  fileName: [...metadataPlace, 'filename'],
+  contentType: [...metadataPlace, 'filetype'],
+  digest: metadataPlace,
+};
+
 function create(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
     const { headers } = request;
@@ -122,6 +130,7 @@ function create(deps: ResumableRouteDependencies): Handler {
       digest: null,
       concat,
       isHttp: false,
+      places,
     });
     reply.headers({ location: deps.uploadUrl(upload.id), ...describeUpload(upload) });
     const isAppended = concat?.kind !== 'final' && (hasBody || upload.size === 0);

@@ -6,7 +6,7 @@ import { Faults, fault, type Loc } from '../errors.js';
 import { findPolicy } from '../policies/choose-policy.js';
 import type { Storage } from '../storage/storage.js';
 import { appendToUpload } from './append-upload.js';
-import { checkInput, insertTarget, type TargetFacts } from './create-upload-target.js';
+import { checkInput, insertTarget, type Places, type TargetFacts } from './create-upload-target.js';
 import { openObject } from './from-stream.js';
 import { isExpired, type ResumableDependencies, terminateUpload } from './resumable.js';
 import type { Digest } from './running-digests.js';
@@ -27,6 +27,8 @@ export interface CreateResumable {
   digest: Digest | null;
   /** By Resumable Uploads for HTTP, not by tus. */
   isHttp: boolean;
+  /** The places in the request that tell them. */
+  places: Omit<Places, 'size'>;
 }
 
 export type ConcatTerms =
@@ -71,7 +73,8 @@ type FileFacts = Pick<TargetFacts, 'fileName' | 'contentType' | 'size'>;
 function checkFile({ policies }: ResumableDependencies, input: CreateResumable, locOfSize: Loc): FileFacts {
   const { policy, contentType, size, digest } = input;
   const fileName = input.fileName ?? '';
-  const file = checkInput(policies, { fileName, contentType, size: size ?? 0, policy, digest }, locOfSize);
+  const terms = { fileName, contentType, size: size ?? 0, policy, digest };
+  const file = checkInput(policies, terms, { ...input.places, size: locOfSize });
   return { ...file, size: size ?? findPolicy(policies, { policy }).maxFileSize };
 }
 

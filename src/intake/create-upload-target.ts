@@ -59,8 +59,7 @@ export async function createUploadTarget(
   viewer: Viewer,
   input: CreateUploadTarget,
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
-  const locOfSize = ['input', 'size'];
-  const file = checkInput(deps.policies, input, locOfSize);
+  const file = checkInput(deps.policies, input, ofInput);
   const { policy, size, digest, protocol } = input;
   const { keyId } = viewer;
   const isByParts = protocol === 'S3_MULTIPART';
@@ -70,7 +69,7 @@ export async function createUploadTarget(
   }
   const terms = { policy, keyId, needsCredential: false, metadata: null, concat: null };
   const facts = { ...file, terms, deferred: null, size, digest, protocol };
-  const target = await insertTarget(deps, viewer, facts, locOfSize);
+  const target = await insertTarget(deps, viewer, facts, ofInput.size);
   return isByParts ? beginParts(deps, target) : target;
 }
 
@@ -139,28 +138,40 @@ export async function insertTarget(
   return target;
 }
 
-/** The name and the type that a target gets. Throws every fault at once; the size was given at `locOfSize`. */
+/** The places in a request that tell these. A policy is told at `policy` below `root`. */
+export type Places = Readonly<Record<'root' | 'size' | 'fileName' | 'contentType' | 'digest', Loc>>;
+
+const ofInput: Places = {
+  root: ['input'],
+  size: ['input', 'size'],
+  fileName: ['input', 'fileName'],
+  contentType: ['input', 'contentType'],
+  digest: ['input', 'digest', 'hash'],
+};
+
+/** The name and the type that a target gets. Throws every fault at once, each at its place. */
 export function checkInput(
   policies: PolicyBook,
   input: Pick<CreateUploadTarget, 'fileName' | 'contentType' | 'size' | 'policy' | 'digest'>,
-  locOfSize: Loc,
+  places: Places,
 ): { fileName: string; contentType: string } {
   const faults = new Faults();
-  const fileName = chooseFileName(faults, input.fileName, null);
+  const fileName = chooseFileName(faults, input.fileName, null, places.fileName);
   const given = input.contentType ?? '';
   const contentType = parseMediaType(given) ?? '';
   if (given !== '' && contentType === '') {
-    faults.add('invalid_media_type', ['input', 'contentType'], 'Not a media type.');
+    faults.add('invalid_media_type', places.contentType, 'Not a media type.');
   }
-  if (input.size < 0) faults.add('out_of_range', locOfSize, 'Must not be negative.');
-  if (input.digest) checkDigest(faults, input.digest, null);
-  const policy = choosePolicy(faults, policies, { policy: input.policy });
+  if (input.size < 0) faults.add('out_of_range', places.size, 'Must not be negative.');
+  if (input.digest) checkDigest(faults, input.digest, null, places.digest);
+  const policy = choosePolicy(faults, policies, { policy: input.policy }, places.root);
   if (policy) {
     const file = { size: input.size, contentType, fileName };
     for (const { type, msg, limit, loc } of contentType === ''
       ? checkSize(policy, file)
       : checkPolicy(policy, file)) {
-      faults.add(type, type === 'file_too_large' ? locOfSize : ['input', ...loc], msg, { limit });
+      const ofFile = loc[0] === 'fileName' ? places.fileName : places.contentType;
+      faults.add(type, type === 'file_too_large' ? places.size : ofFile, msg, { limit });
     }
   }
   faults.throwIfAny();

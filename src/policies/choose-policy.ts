@@ -1,4 +1,4 @@
-import { type FaultDetail, Faults } from '../errors.js';
+import { type FaultDetail, Faults, type Loc } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { anyRecordType, calendarPolicyName, defaultPolicyName, type Policy } from './check-policy.js';
 import type { PolicyBook } from './load-policies.js';
@@ -17,7 +17,7 @@ export function choosePolicy(
   faults: Faults,
   policies: PolicyBook,
   query: PolicyQuery,
-  within: string[] = ['input'],
+  within: Loc = ['input'],
 ): Policy | null {
   const resolved = resolvePolicy(policies, query);
   if ('policy' in resolved) return resolved.policy;

@@ -275,6 +275,32 @@ test('digests are compared: of a request, which then counts nothing, and of the 
   expect((await ask('/uploads', { method: 'POST', headers: invalid })).status).toBe(400);
 });
 
+test('faults name the header, or the parameter, that is wrong', async () => {
+  const type = { 'content-type': 'image/png' };
+  const digest = { ...named, 'repr-digest': sha256Field(Buffer.from('other')) };
+  const places: string[] = [];
+  for (const [url, headers] of [
+    ['/uploads', type],
+    ['/uploads?policy=none', { ...named, ...type }],
+    ['/uploads?policy=calendar', { ...named, 'content-type': 'application/x-msdownload' }],
+    ['/uploads', digest],
+  ] as const) {
+    const sent = {
+      method: 'POST',
+      headers: { 'upload-complete': '?1', ...headers },
+      body: Buffer.from('abc'),
+    };
+    const { errors } = JSON.parse((await ask(url, sent)).body);
+    places.push(errors[0].extensions.details[0].loc.join('.'));
+  }
+  expect(places).toEqual([
+    'headers.content-disposition',
+    'query.policy',
+    'headers.content-type',
+    'headers.repr-digest',
+  ]);
+});
+
 test('its requests need the credential of its maker, and its own media type', async () => {
   const url = await begin({ 'upload-length': 2 });
   const { headers } = await newClient(service);

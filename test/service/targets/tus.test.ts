@@ -242,6 +242,15 @@ describe('creation', () => {
     expect([answer.status, answer.fault]).toEqual([status, fault]);
   });
 
+  test.each<[string, Record<string, string>]>([
+    ['filename', {}],
+    ['filetype', { filename: 'a.txt', filetype: 'text' }],
+    ['policy', { filename: 'a.txt', policy: 'none' }],
+  ])('names the key of the metadata that is wrong: %s', async (key, metadata) => {
+    const { place } = await tus.post({ 'upload-length': '4', 'upload-metadata': metadataOf(metadata) });
+    expect(place).toBe(`headers.upload-metadata.${key}`);
+  });
+
   test('with bytes stores them, and answers with the offset', async () => {
     const { status, headers } = await tus.post({ 'upload-length': '8' }, 'abcd');
     expect([status, headers.get('upload-offset')]).toEqual([201, '4']);
