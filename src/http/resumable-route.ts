@@ -84,6 +84,8 @@ function create(deps: ResumableRouteDependencies): Handler {
     const viewer = assertPermitted(admitted, routeNeeds['POST /uploads']);
     const { policy } = query as { policy?: string | string[] };
     const length = bodyLength(request);
+    // A request whose headers are wrong leaves no upload.
+    readContentDigest(headers);
     const type = headers['content-type'] ?? unknownType;
     const upload = await deps.create(viewer, {
       fileName: readFileName(headers),

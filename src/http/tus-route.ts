@@ -119,6 +119,8 @@ function create(deps: ResumableRouteDependencies): Handler {
     );
     const hasBody = bodyLength(request) !== 0;
     if (hasBody) assertOffsetStream(request);
+    // A request whose headers are wrong leaves no upload.
+    const part = hasBody ? partOf(request, 0) : null;
     const concat = readConcat(headers, (token) => deps.tokens.verify(token));
     const metadata = readMetadata(headers);
     const upload = await deps.create(viewer, {
@@ -134,7 +136,7 @@ function create(deps: ResumableRouteDependencies): Handler {
     });
     reply.headers({ location: deps.uploadUrl(upload.id), ...describeUpload(upload) });
     const isAppended = concat?.kind !== 'final' && (hasBody || upload.size === 0);
-    const now = isAppended ? await deps.append(upload, partOf(request, 0)) : upload;
+    const now = isAppended ? await deps.append(upload, part ?? partOf(request, 0)) : upload;
     return reply.code(201).headers(describeUpload(now)).send();
   };
 }

@@ -273,6 +273,9 @@ test('digests are compared: of a request, which then counts nothing, and of the 
   expect((await stateOf(url)).status).toBe(410);
   const invalid = { 'repr-digest': 'sha-256=:eA==:', 'upload-complete': '?0', ...named };
   expect((await ask('/uploads', { method: 'POST', headers: invalid })).status).toBe(400);
+  const malformed = { 'content-digest': 'sha-256=:eA==:', 'upload-complete': '?0', ...named };
+  const refused = await ask('/uploads', { method: 'POST', headers: malformed, body: Buffer.from('x') });
+  expect([refused.status, refused.headers.location]).toEqual([400, undefined]);
 });
 
 test('faults name the header, or the parameter, that is wrong', async () => {

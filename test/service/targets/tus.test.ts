@@ -262,6 +262,8 @@ describe('creation', () => {
     expect([whole.status, whole.headers.get('upload-offset')]).toEqual([201, '4']);
     const wrong = await tus.post({ 'upload-length': '4', 'content-type': 'text/plain' }, 'abcd');
     expect([wrong.status, wrong.fault]).toEqual([415, 'BAD_USER_INPUT offset_stream']);
+    const unknown = await tus.post({ 'upload-length': '4', 'upload-checksum': 'crc32 AAAA' }, 'abcd');
+    expect([unknown.status, unknown.headers.has('location')]).toEqual([400, false]);
   });
 
   test('with no bytes at all is finished at once', async () => {
