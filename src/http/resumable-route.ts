@@ -158,7 +158,8 @@ async function answerFault(
   if (lastFaults.has(type)) await deps.terminate(upload).catch(() => undefined);
   const now = await deps.find(upload.id).catch(() => upload);
   // Whoever asks again learns from this that nothing goes on.
-  reply.header('upload-complete', now && !isExpired(now, deps.clock()) ? '?0' : '?1');
+  const goesOn = now && now.state !== 'FINISHED' && !isExpired(now, deps.clock());
+  reply.header('upload-complete', goesOn ? '?0' : '?1');
   if (now) reply.header('upload-offset', now.received);
   if (type === 'checksum_mismatch')
     throw fault('content_digest', ['headers', 'content-digest'], detail?.msg ?? '');

@@ -248,6 +248,19 @@ test('another offset, and another length, are told as problems', async () => {
   expect(await stateOf(url)).toEqual({ status: 204, offset: '3', complete: '?0' });
 });
 
+test('a complete upload is told to be complete, whatever is sent to it', async () => {
+  const url = await begin({ 'upload-length': 2 });
+  await patch(url, 0, Buffer.from('ab'), { 'upload-complete': '?1' });
+  for (const [offset, content] of [
+    [0, 'ab'],
+    [2, 'c'],
+  ] as const) {
+    const { status, headers } = await patch(url, offset, Buffer.from(content), { 'upload-complete': '?1' });
+    expect([status >= 400, headers['upload-complete'], headers['upload-offset']]).toEqual([true, '?1', '2']);
+  }
+  expect(await stateOf(url)).toEqual({ status: 204, offset: '2', complete: '?1' });
+});
+
 test('more bytes than announced end the upload', async () => {
   const url = await begin({ 'upload-length': 2 });
   const { status, headers } = await patch(url, 0, Buffer.from('abc'), { 'transfer-encoding': 'chunked' });
