@@ -9,7 +9,7 @@ import {
 import { insertRow } from '../database/insert-row.js';
 import { Faults, fault, type Loc } from '../errors.js';
 import { newId } from '../new-id.js';
-import { checkPolicy, checkSize } from '../policies/check-policy.js';
+import { checkAnnounced } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
@@ -167,9 +167,7 @@ export function checkInput(
   const policy = choosePolicy(faults, policies, { policy: input.policy }, places.root);
   if (policy) {
     const file = { size: input.size, contentType, fileName };
-    for (const { type, msg, limit, loc } of contentType === ''
-      ? checkSize(policy, file)
-      : checkPolicy(policy, file)) {
+    for (const { type, msg, limit, loc } of checkAnnounced(policy, file)) {
       const ofFile = loc[0] === 'fileName' ? places.fileName : places.contentType;
       faults.add(type, type === 'file_too_large' ? places.size : ofFile, msg, { limit });
     }

@@ -6,7 +6,7 @@ import { IsNull, Not } from '../database/typeorm.js';
 import { AttachmentError, Faults, fault, type Loc } from '../errors.js';
 import type { PaceLimits } from '../limits/pace.js';
 import type { UploadConcurrency } from '../limits/places.js';
-import { checkPolicy, checkSize } from '../policies/check-policy.js';
+import { checkAnnounced } from '../policies/check-policy.js';
 import { choosePolicy } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { Quotas } from '../quotas/quotas.js';
@@ -83,7 +83,7 @@ export function checkTerms(
   upload: UploadTargetRow,
   locOfSize: Loc = ['size'],
 ): void {
-  const { fileName, contentType, size, terms } = upload;
+  const { size, terms } = upload;
   const faults = new Faults();
   const limit = maxFileSize;
   if (size > limit) faults.add('file_too_large', locOfSize, `At most ${limit} bytes are allowed.`, { limit });
@@ -91,9 +91,7 @@ export function checkTerms(
     ? null
     : choosePolicy(faults, policies, { policy: terms?.policy ?? null }, []);
   if (policy) {
-    const found =
-      contentType === '' ? checkSize(policy, upload) : checkPolicy(policy, { size, contentType, fileName });
-    for (const { type, msg, loc, limit: passed } of found)
+    for (const { type, msg, loc, limit: passed } of checkAnnounced(policy, upload))
       faults.add(type, type === 'file_too_large' ? locOfSize : loc, msg, { limit: passed });
   }
   faults.throwIfAny();

@@ -1,6 +1,6 @@
 import { type ExtensionRule, extensionAgrees, typesFor } from '../content-types/agree-content-type.js';
 import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
-import { type AcceptedTypes, extensionOf, standardType } from '../content-types/names.js';
+import { type AcceptedTypes, extensionOf, isVagueType, standardType } from '../content-types/names.js';
 import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
 
 /** May an attachment linked into a field be linked elsewhere too, or does linking claim it for the one record? */
@@ -98,6 +98,12 @@ export interface PolicyFault extends FaultDetail {
 /** Everything about a file that a policy does not allow. */
 export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
   return [...checkSize(policy, file), ...checkType(policy, file)];
+}
+
+/** The same of a file whose bytes are to come. A type that claims nothing is found in them, and is looked at then. */
+export function checkAnnounced(policy: Policy, file: CheckedFile): PolicyFault[] {
+  const isClaimed = file.contentType !== '' && !isVagueType(file.contentType);
+  return isClaimed ? checkPolicy(policy, file) : checkSize(policy, file);
 }
 
 /** The part that needs no content type. */

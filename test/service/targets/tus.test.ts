@@ -251,6 +251,14 @@ describe('creation', () => {
     expect(place).toBe(`headers.upload-metadata.${key}`);
   });
 
+  test('with a type that claims nothing leaves it to the bytes, whatever a policy accepts', async () => {
+    const metadata = { filename: 'a.pdf', filetype: 'application/octet-stream', policy: 'calendar' };
+    const url = await tus.create(9, { 'upload-metadata': metadataOf(metadata) });
+    const { status, headers } = await tus.patch(url, 0, '%PDF-1.7\n');
+    expect(status).toBe(204);
+    expect(await attach(service, keyOf(headers))).toMatchObject({ contentType: 'application/pdf' });
+  });
+
   test('with bytes stores them, and answers with the offset', async () => {
     const { status, headers } = await tus.post({ 'upload-length': '8' }, 'abcd');
     expect([status, headers.get('upload-offset')]).toEqual([201, '4']);

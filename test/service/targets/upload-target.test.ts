@@ -134,6 +134,19 @@ describe('direct upload', () => {
     expect((await send(target, Buffer.from('abcd'), { 'content-type': '' })).status).toBe(201);
   });
 
+  test('leaves a type that claims nothing to the bytes, whatever a policy accepts', async () => {
+    const policy = 'calendar';
+    const content = Buffer.from('%PDF-1.7\n');
+    const target = await newTarget(content.length, { fileName: 'a.pdf', policy });
+    expect((await send(target, content)).status).toBe(201);
+    const { data } = await create(target.documentKey, { policy });
+    expect(data?.createAttachment.attachment.contentType).toBe('application/pdf');
+    const page = await newTarget(6, { fileName: 'a.pdf', policy });
+    await send(page, Buffer.from('<html>'));
+    const refused = await create(page.documentKey, { policy });
+    expect(refused.errors?.[0]?.extensions.code).toBe('CONTENT_TYPE_MISMATCH');
+  });
+
   test('refuses a chunked body that is longer or shorter, and one that breaks off, and can be tried again', async () => {
     const target = await newTarget(4 * 2 ** 20);
     const chunked = async (bytes: number, breakOff = false) => {
