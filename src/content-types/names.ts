@@ -29,6 +29,8 @@ const vagueTypes = new Set([
   'application/x-force-download',
   'application/x-octet-stream',
   'application/x-unknown',
+  // curl and many libraries say it of any body that they are given no type for.
+  'application/x-www-form-urlencoded',
   'binary/octet-stream',
   'unknown/unknown',
 ]);

@@ -192,6 +192,21 @@ test('a name is read as it was sent, in UTF-8 or windows-1252', async () => {
   connection.destroy();
 });
 
+test('a type that curl says of any body claims nothing', async () => {
+  for (const [content, contentType] of [
+    ['plain', 'text/plain'],
+    ['\x89PNG\r\n\x1a\n', 'image/png'],
+  ] as const) {
+    const headers = {
+      'upload-complete': '?1',
+      'content-disposition': 'inline; filename=data',
+      'content-type': 'application/x-www-form-urlencoded',
+    };
+    const sent = { method: 'POST', headers, body: Buffer.from(content, 'latin1') };
+    expect(await attach(service, keyOf(await ask('/uploads', sent)))).toMatchObject({ contentType });
+  }
+});
+
 test('an upload of unknown length ends with the request that says so', async () => {
   const url = await begin();
   const chunked = { 'transfer-encoding': 'chunked' };
