@@ -95,9 +95,21 @@ export class Connection {
   }
 
   async headers(): Promise<Record<string, string>> {
-    const credential = typeof this.#credential === 'string' ? this.#credential : await this.#credential();
+    const credential = await this.#readCredential();
     const authorization = /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
+    if (!isHeader(authorization)) throw unusableCredential();
     return { authorization, 'apollo-require-preflight': 'true' };
+  }
+
+  /** The function usually asks a server, which can be away as the service can be. */
+  async #readCredential(): Promise<string> {
+    if (typeof this.#credential === 'string') return this.#credential;
+    try {
+      return await this.#credential();
+    } catch (error) {
+      // `fetch` throws it if nothing answers.
+      throw error instanceof TypeError ? unreachable(error) : error;
+    }
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
@@ -109,6 +121,20 @@ export class Connection {
     }
   }
 }
+
+function isHeader(value: string): boolean {
+  try {
+    return new Headers({ authorization: value }).has('authorization');
+  } catch {
+    return false;
+  }
+}
+
+const unusableCredential = () =>
+  new ClaimcheckError({
+    message: 'The credential has a character that no header may have.',
+    code: 'UNAUTHENTICATED',
+  });
 
 /** An answer, read to its end. Throws ClaimcheckError if it breaks off. */
 export async function read(response: Response): Promise<Answer> {

@@ -25,6 +25,20 @@ test('the credential is asked for before each request, and may have a scheme', a
   await expect(claimcheck.viewer()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
 });
 
+test('a credential is asked for again if its server was away, and one that no header may have is refused', async () => {
+  const answers = [() => fetch('http://127.0.0.1:1/token'), async () => new Response(service.key)];
+  const credential = async () => (await answers.shift()?.())?.text() ?? '';
+  expect(await createClaimcheck({ url: service.url, credential }).viewer()).toHaveProperty('principal');
+  const own = new Error('nobody is logged in');
+  const refusing = createClaimcheck({ url: service.url, credential: () => Promise.reject(own) });
+  await expect(refusing.viewer()).rejects.toBe(own);
+  for (const typed of ['cck_abc…', 'two\nlines']) {
+    const wrong = createClaimcheck({ url: service.url, credential: typed });
+    await expect(wrong.viewer()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(wrong.upload(new Blob(['x']))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  }
+});
+
 test('a URL that is none, or of another protocol, is refused at once', () => {
   expect(() => connect('nowhere')).toThrow(TypeError);
   expect(() => connect('ftp://127.0.0.1')).toThrow('is no http or https URL');
