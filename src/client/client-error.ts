@@ -76,7 +76,12 @@ export interface Answer {
 
 interface Body {
   data?: unknown;
-  errors?: { message: string; extensions?: Partial<Extensions> }[];
+  errors: Fault[];
+}
+
+interface Fault {
+  message: string;
+  extensions?: Partial<Extensions>;
 }
 
 interface Extensions {
@@ -87,7 +92,7 @@ interface Extensions {
 
 /** The data of an answer. Throws ClaimcheckError for a refusal, and for what is no answer of the service. */
 export function dataOf(answer: Answer): unknown {
-  const { data, errors = [] } = parse(answer);
+  const { data, errors } = parse(answer);
   const [first] = errors;
   if (first) throw refusal(answer, first, errors);
   if (data === undefined || data === null) throw unexpected(answer);
@@ -96,12 +101,12 @@ export function dataOf(answer: Answer): unknown {
 
 /** The error that an answer other than 2xx stands for. */
 export function errorOf(answer: Answer): ClaimcheckError {
-  const { errors = [] } = parse(answer);
+  const { errors } = parse(answer);
   const [first] = errors;
   return first ? refusal(answer, first, errors) : unexpected(answer);
 }
 
-function refusal(answer: Answer, first: NonNullable<Body['errors']>[number], all: Body['errors'] = []) {
+function refusal(answer: Answer, first: Fault, all: readonly Fault[]) {
   const { code, limit } = first.extensions ?? {};
   return new ClaimcheckError({
     message: first.message,
@@ -116,11 +121,19 @@ function refusal(answer: Answer, first: NonNullable<Body['errors']>[number], all
 function parse(answer: Answer): Body {
   try {
     const body: unknown = JSON.parse(answer.text);
-    if (typeof body === 'object' && body !== null) return body;
+    if (typeof body === 'object' && body !== null) {
+      const { data, errors }: { data?: unknown; errors?: unknown } = body;
+      return { data, errors: Array.isArray(errors) ? errors.filter(isFault) : [] };
+    }
   } catch {
     // No JSON: told below.
   }
   throw unexpected(answer);
+}
+
+/** Other services answer with `errors`, too, and have something else in it. */
+function isFault(value: unknown): value is Fault {
+  return typeof value === 'object' && value !== null && 'message' in value;
 }
 
 function unexpected(answer: Answer): ClaimcheckError {

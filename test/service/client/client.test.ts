@@ -1,5 +1,5 @@
 import { createClaimcheck } from '../../../src/client/node.js';
-import { startFront } from '../../support/front.js';
+import { answer, startFront } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 
 let service: TestService;
@@ -37,6 +37,23 @@ test('a credential is asked for again if its server was away, and one that no he
     await expect(wrong.viewer()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     await expect(wrong.upload(new Blob(['x']))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   }
+});
+
+test.each([['{"errors":{"name":["is taken"]}}'], ['{"errors":"no"}'], ['{"errors":["no",null]}']])(
+  '%s is no answer of the service',
+  async (body) => {
+    await using front = await startFront(service.url, () => answer(200, {}, body));
+    await expect(connect(front.url).viewer()).rejects.toMatchObject({
+      code: 'UNEXPECTED_ANSWER',
+      message: expect.stringContaining('HTTP 200'),
+    });
+  },
+);
+
+test('an answer without errors may say so', async () => {
+  const body = '{"data":{"viewer":{"organizationId":"x"}},"errors":null}';
+  await using front = await startFront(service.url, () => answer(200, {}, body));
+  expect(await connect(front.url).viewer()).toEqual({ organizationId: 'x' });
 });
 
 test('a URL that is none, or of another protocol, is refused at once', () => {
