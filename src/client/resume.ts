@@ -21,6 +21,8 @@ export interface Sent {
   documentKey: string;
   /** That of the first run, whose attachment may exist already. */
   idempotencyKey: string;
+  /** Whether an earlier run has begun it. */
+  isResumed: boolean;
   /** Once the attachment has been made or refused. */
   forget(): Promise<void>;
 }
@@ -36,12 +38,14 @@ export async function sendLarge(connection: Connection, source: Source, options:
   if (isOwn) inUse.add(key);
   try {
     const earlier = store && key !== null ? read(await store.get(key)) : null;
+    let isResumed = earlier !== null;
     let begun = earlier ?? (await begin(connection, source, options));
     if (store && key !== null && !earlier) await store.set(key, JSON.stringify(begun));
     try {
       await sendAll(connection, source, begun, options);
     } catch (error) {
       if (!earlier || !isGone(error)) throw error;
+      isResumed = false;
       begun = await begin(connection, source, options);
       if (store && key !== null) await store.set(key, JSON.stringify(begun));
       await sendAll(connection, source, begun, options);
@@ -50,6 +54,7 @@ export async function sendLarge(connection: Connection, source: Source, options:
     return {
       documentKey,
       idempotencyKey,
+      isResumed,
       forget: async () => void (key !== null && (await store?.remove(key))),
     };
   } finally {

@@ -9,7 +9,7 @@ import {
 } from './client-error.js';
 import { type Connection, read } from './connection.js';
 import { chunksOf, type Source } from './platform.js';
-import { type Progress, sendLarge } from './resume.js';
+import { type Progress, type Sent, sendLarge } from './resume.js';
 import type {
   AttachmentFields,
   AttachmentMetadataInput,
@@ -81,6 +81,13 @@ async function uploadSmall(
   });
 }
 
+/** An upload that an earlier run has begun for somebody else, of other bytes, or for another record ends with one of these. */
+const othersCodes: ReadonlySet<string> = new Set([
+  'DOCUMENT_KEY_UNKNOWN',
+  'DIGEST_MISMATCH',
+  'IDEMPOTENCY_CONFLICT',
+]);
+
 /** The bytes go by tus while they are hashed. */
 async function uploadLarge(
   connection: Connection,
@@ -89,31 +96,38 @@ async function uploadLarge(
   tell: (sent: number) => void,
 ): Promise<AttachmentFields> {
   const { signal, end } = abortWith(options.signal);
-  const { fileName, idempotencyKey } = describe(source, options, '');
   try {
     const hashing = connection.platform.sha256(source, signal);
     // The transfer's own failure is told first, and ends the hashing.
     hashing.catch(() => undefined);
-    tell(0);
-    const { policy } = options;
-    const sent = await sendLarge(connection, source, {
-      fileName,
-      policy,
-      idempotencyKey,
-      signal,
-      onSent: tell,
-    });
-    const key = options.idempotencyKey ?? sent.idempotencyKey;
-    const described = describe(source, { ...options, idempotencyKey: key }, await hashing);
-    const input = { ...described, content: { documentKey: sent.documentKey } };
-    const created = await connection
-      .ask('Create', { input }, options.signal)
-      .catch(async (error: unknown) => {
-        if (error instanceof ClaimcheckError && !error.retryable) await sent.forget();
-        throw error;
-      });
-    await sent.forget();
-    return created.createAttachment.attachment;
+    const send = async () => {
+      const { fileName, idempotencyKey } = describe(source, options, '');
+      tell(0);
+      const { policy } = options;
+      return sendLarge(connection, source, { fileName, policy, idempotencyKey, signal, onSent: tell });
+    };
+    const create = async ({ documentKey, idempotencyKey, forget }: Sent) => {
+      const key = options.idempotencyKey ?? idempotencyKey;
+      const described = describe(source, { ...options, idempotencyKey: key }, await hashing);
+      const input = { ...described, content: { documentKey } };
+      const created = await connection
+        .ask('Create', { input }, options.signal)
+        .catch(async (error: unknown) => {
+          if (error instanceof ClaimcheckError && !error.retryable) await forget();
+          throw error;
+        });
+      await forget();
+      return created.createAttachment.attachment;
+    };
+    const sent = await send();
+    try {
+      return await create(sent);
+    } catch (error) {
+      const isOthers = error instanceof ClaimcheckError && othersCodes.has(error.code);
+      const isOwnKey = isOthers && error.code === 'IDEMPOTENCY_CONFLICT' && options.idempotencyKey;
+      if (!sent.isResumed || !isOthers || isOwnKey) throw error;
+      return await create(await send());
+    }
   } finally {
     end();
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes } from '../../../src/client/upload.js';
@@ -43,13 +43,13 @@ beforeEach(async () => {
   await writeFile(path, content);
 });
 
-const connect = (retries = 5) => {
+const connect = (retries = 5, credential = service.key) => {
   const kept = {
     get: (key: string) => store.get(key) ?? null,
     set: (key: string, value: string) => void store.set(key, value),
     remove: (key: string) => void store.delete(key),
   };
-  return createClaimcheck({ url: front.url, credential: service.key, store: kept, retries });
+  return createClaimcheck({ url: front.url, credential, store: kept, retries });
 };
 /** An upload that ends at its first break. */
 const breakOff = async () => {
@@ -118,6 +118,43 @@ test.each([
   store.set(key, value.replace('URL', `${front.url}/uploads/gone`));
   expect(await connect().upload(path)).toMatchObject(isMade);
   expect(offsets().at(-1)).toBe(0);
+});
+
+const record = (id: string) => ({ record: { type: 'WorkPackage', id }, field: 'files' });
+
+test('an upload of somebody else begins anew', async () => {
+  const mutation = 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret } }';
+  const input = { name: 'other', permissions: ['attachments:read', 'attachments:write'] };
+  const { createApiKey } = await service.client.ask<{ createApiKey: { secret: string } }>(mutation, {
+    input,
+  });
+  await breakOff();
+  expect(await connect(5, createApiKey.secret).upload(path)).toMatchObject(isMade);
+  expect(store.size).toBe(0);
+});
+
+test('other bytes of the same name, size and age begin anew', async () => {
+  await utimes(path, 1_000, 1_000);
+  await breakOff();
+  await writeFile(path, Buffer.from(content).reverse());
+  await utimes(path, 1_000, 1_000);
+  const isReversed = { size: content.length, sha256: sha256(Buffer.from(content).reverse()) };
+  expect(await connect().upload(path)).toMatchObject(isReversed);
+  expect(store.size).toBe(0);
+});
+
+test('a file whose attachment was made, but not heard of, goes to another record', async () => {
+  await breakOff();
+  const [[key = '', value = ''] = []] = store;
+  await connect().upload(path, record('1'));
+  store.set(key, value);
+  expect(await connect().upload(path, record('2'))).toMatchObject({ ...isMade, record: { id: '2' } });
+  store.set(key, value);
+  const given = { ...record('3'), idempotencyKey: 'given' };
+  await connect().upload(path, given);
+  store.set(key, value);
+  const other = connect().upload(path, { ...given, description: 'other' });
+  await expect(other).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
 });
 
 test('two at a time of one file do not get in their way', async () => {
