@@ -21,9 +21,12 @@ export interface Uploads {
   clear(): void;
 }
 
-/** Uploads files with a client, and shows how far they are. All are aborted when the component goes. */
+/**
+ * Uploads files with a client, and shows how far they are. A file goes where the options said when it was chosen. All are aborted when
+ * the component goes.
+ */
 export function useUpload(claimcheck: Claimcheck, options: UseUploadOptions = {}): Uploads {
-  const [queue] = useState(() => new UploadQueue(claimcheck));
+  const [queue] = useState(() => new UploadQueue(claimcheck, options));
   useEffect(() => queue.configure(claimcheck, options));
   useEffect(() => queue.abortAll, [queue]);
   const items = useSyncExternalStore(queue.subscribe, queue.items, queue.items);

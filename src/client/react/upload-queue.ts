@@ -28,6 +28,8 @@ export interface UseUploadOptions
 interface Entry {
   item: UploadItem;
   stop: AbortController;
+  /** As they were when it was chosen. It goes where the page showed it, also if the page shows another record meanwhile. */
+  options: Omit<UseUploadOptions, 'parallel' | 'onDone'>;
 }
 
 const begin = { state: 'waiting', sent: 0, attachment: null, error: null } as const;
@@ -37,17 +39,18 @@ const isUnderWay = ({ item }: Pick<Entry, 'item'>) => item.state === 'waiting' |
 /** Files that are uploaded, some at a time. Its methods are bound, and each change makes a new list of items. */
 export class UploadQueue {
   #claimcheck: Claimcheck;
-  #options: UseUploadOptions = {};
+  #options: UseUploadOptions;
   #entries: Entry[] = [];
   #items: readonly UploadItem[] = [];
   #lastId = 0;
   readonly #listeners = new Set<() => void>();
 
-  constructor(claimcheck: Claimcheck) {
+  constructor(claimcheck: Claimcheck, options: UseUploadOptions) {
     this.#claimcheck = claimcheck;
+    this.#options = options;
   }
 
-  /** For the files that begin from then on. */
+  /** For the files that are chosen from then on. */
   configure(claimcheck: Claimcheck, options: UseUploadOptions): void {
     this.#claimcheck = claimcheck;
     this.#options = options;
@@ -61,6 +64,7 @@ export class UploadQueue {
   };
 
   readonly upload = (files: Iterable<File | Blob>, keys: readonly string[] = []): void => {
+    const { parallel: _, onDone: __, ...options } = this.#options;
     for (const [index, file] of [...files].entries()) {
       this.#lastId += 1;
       const item = {
@@ -70,7 +74,7 @@ export class UploadQueue {
         file,
         total: file.size,
       };
-      this.#entries.push({ item, stop: new AbortController() });
+      this.#entries.push({ item, options, stop: new AbortController() });
     }
     this.#show();
     this.#fill();
@@ -113,20 +117,21 @@ export class UploadQueue {
       void this.#send(entry).finally(() => this.#fill());
   }
 
-  /** Never rejects: the item has the outcome. */
+  /** The item has the outcome. Rejects with what `onDone` throws, so that the page hears of it. */
   async #send(entry: Entry): Promise<void> {
-    const { parallel: _, onDone, ...options } = this.#options;
-    const { stop, item } = entry;
+    const { stop, item, options } = entry;
     this.#change(entry, { state: 'uploading' });
+    let attachment: Attachment;
     try {
       const onProgress = (progress: { sent: number; total: number }) => this.#change(entry, progress);
       const own = { idempotencyKey: item.key, onProgress, signal: stop.signal };
-      const attachment = await this.#claimcheck.upload(item.file, { ...options, ...own });
-      this.#change(entry, { state: 'done', attachment });
-      onDone?.(attachment);
+      attachment = await this.#claimcheck.upload(item.file, { ...options, ...own });
     } catch (error) {
       this.#change(entry, stop.signal.aborted ? { state: 'aborted' } : { state: 'failed', error });
+      return;
     }
+    this.#change(entry, { state: 'done', attachment });
+    this.#options.onDone?.(attachment);
   }
 
   #change(entry: Entry, changes: Partial<UploadItem>): void {

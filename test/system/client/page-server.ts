@@ -7,25 +7,29 @@ import { build } from 'esbuild';
 import { repositoryRoot } from '../../support/source-files.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
-/** Somebody else's site with the page of examples/uploads.jsx. */
+/** Somebody else's site with a page. */
 export interface PageServer extends AsyncDisposable {
   url: string;
 }
 
 /**
  * Bundles the example as an application would, and serves it with a token for the service. `reactFolder` has another version of React
- * in its node_modules.
+ * in its node_modules, and `script` is another page than the example.
  */
 export async function servePage(
   service: { url: string; key: string },
-  reactFolder: string | null = null,
+  { reactFolder = null, script = null }: { reactFolder?: string | null; script?: string | null } = {},
 ): Promise<PageServer> {
   const folder = await makeTemporaryDirectory();
   await mkdir(join(folder, 'page'));
   const packageOf = (name: string) => [name, join(reactFolder ?? '', 'node_modules', name)];
   const packages = reactFolder ? Object.fromEntries(['react', 'react-dom'].map(packageOf)) : {};
+  const given = { contents: script ?? '', loader: 'jsx', resolveDir: repositoryRoot } as const;
   await build({
-    ...{ absWorkingDir: repositoryRoot, entryPoints: ['examples/uploads.jsx'], outdir: join(folder, 'page') },
+    ...(script === null
+      ? { entryPoints: ['examples/uploads.jsx'] }
+      : { stdin: given, entryNames: 'uploads' }),
+    ...{ absWorkingDir: repositoryRoot, outdir: join(folder, 'page') },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'browser', jsx: 'automatic' },
     ...{ alias: packages, logLevel: 'warning', define: { 'process.env.NODE_ENV': '"production"' } },
   });

@@ -59,7 +59,7 @@ describeWithBrowser((chromium) => {
   const isLarge = { size: large.length, digest: { hash: sha256(large) }, record: { recordId: '1' } };
 
   async function uploadBoth(reactFolder: string | null): Promise<void> {
-    await using site = await servePage(service, reactFolder);
+    await using site = await servePage(service, { reactFolder });
     let workers = 0;
     page.on('worker', () => {
       workers += 1;

@@ -1,0 +1,112 @@
+import { rm } from 'node:fs/promises';
+import type { Browser, Page } from 'playwright-core';
+import { describeWithBrowser, openBrowser } from '../../support/browser.js';
+import { freePort } from '../../support/free-port.js';
+import { startService, type TestService } from '../../support/service.js';
+import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
+import { servePage } from './page-server.js';
+
+/** A page of one record at a time, in StrictMode. What `onDone` throws for record 2 is a fault of the page. */
+const script = `
+  import { createClaimcheck } from 'claimcheck/client';
+  import { useAttachments, useUpload } from 'claimcheck/react';
+  import { StrictMode, useState } from 'react';
+  import { createRoot } from 'react-dom/client';
+
+  const main = document.querySelector('main');
+  const credential = async () => (await fetch('/token')).text();
+  const claimcheck = createClaimcheck({ url: main.dataset.claimcheck, credential, retries: 1 });
+
+  function Page() {
+    const [id, setId] = useState('1');
+    const place = { record: { type: 'WorkPackage', id }, field: 'files' };
+    const onDone = ({ fileName }) => {
+      if (id === '2') throw new Error('told of ' + fileName);
+    };
+    const { items, upload, retry } = useUpload(claimcheck, { ...place, parallel: 1, onDone });
+    const { attachments, error } = useAttachments(claimcheck, place);
+    return (
+      <>
+        <input type="file" multiple onChange={({ target }) => upload(target.files)} />
+        <button type="button" onClick={() => setId('2')}>Other record</button>
+        <ul className="uploads">
+          {items.map((item) => (
+            <li key={item.id} data-state={item.state} onClick={() => retry(item.id)}>{item.file.name}</li>
+          ))}
+        </ul>
+        <ul className="files">{attachments.map((one) => <li key={one.id}>{one.fileName}</li>)}</ul>
+        <output>{error?.code}</output>
+      </>
+    );
+  }
+  createRoot(main).render(<StrictMode><Page /></StrictMode>);
+`;
+
+describeWithBrowser((chromium) => {
+  let browser: Browser;
+  let folder: string;
+  let port: string;
+  let service: TestService;
+  let page: Page;
+  let faults: string[];
+  beforeAll(async () => {
+    browser = await openBrowser(chromium);
+    port = String(await freePort());
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    folder = await makeTemporaryDirectory();
+    service = await startService({ DATA_DIR: folder, PORT: port });
+    page = await browser.newPage();
+    faults = [];
+    page.on('pageerror', ({ message }) => faults.push(message));
+  });
+  afterEach(async () => {
+    await page.close();
+    await service.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const choose = (...names: string[]) =>
+    page.setInputFiles(
+      'input',
+      names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) })),
+    );
+  const upload = (name: string, state: string) =>
+    page.locator(`.uploads li[data-state=${state}]`, { hasText: name });
+
+  test('a file goes where it was chosen for, and its end is told to the page as it is then', async () => {
+    await using site = await servePage(service, { script });
+    await page.goto(site.url);
+    let isRefused = true;
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    await page.route(`${service.url}/graphql`, async (route) => {
+      const text = route.request().postData() ?? '';
+      if (text.includes('refused.txt') && isRefused) return route.fulfill({ status: 413, body: 'too large' });
+      if (text.includes('held.txt')) await held;
+      await route.continue();
+    });
+    await choose('refused.txt', 'held.txt', 'waits.txt');
+    await upload('refused.txt', 'failed').waitFor();
+    await page.getByRole('button', { name: 'Other record' }).click();
+    await choose('second.txt');
+    isRefused = false;
+    goOn();
+    await upload('second.txt', 'done').waitFor();
+    await upload('refused.txt', 'failed').click();
+    for (const name of ['refused.txt', 'held.txt', 'waits.txt']) await upload(name, 'done').waitFor();
+    const query = '{ attachments(orderBy: { field: FILE_NAME }) { nodes { fileName record { recordId } } } }';
+    const { attachments } = await service.client.ask<{
+      attachments: { nodes: { fileName: string; record: { recordId: string } }[] };
+    }>(query);
+    expect(
+      Object.fromEntries(attachments.nodes.map(({ fileName, record }) => [fileName, record.recordId])),
+    ).toEqual({ 'held.txt': '1', 'refused.txt': '1', 'second.txt': '2', 'waits.txt': '1' });
+    expect(faults.sort()).toEqual(
+      ['held.txt', 'refused.txt', 'second.txt', 'waits.txt'].map((name) => `told of ${name}`),
+    );
+  });
+});
