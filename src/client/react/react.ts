@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Attachment, Claimcheck } from '../claimcheck.js';
 import type { RecordInput } from '../schema-types.js';
+import { follow } from './follow.js';
 import { type UploadItem, UploadQueue, type UseUploadOptions } from './upload-queue.js';
 
 export interface Uploads {
@@ -49,7 +50,7 @@ export interface Attachments {
   isLoading: boolean;
   /** Set if the last attempt failed; usually a ClaimcheckError. */
   error: unknown;
-  /** Reads the list again. */
+  /** Reads the list again, and follows it again if an error has ended that. */
   refresh(): void;
 }
 
@@ -92,13 +93,16 @@ export function useAttachments(
       const attachments = await read(signal);
       if (!signal.aborted) setState({ key, attachments, isLoading: false, error: null });
     }, tellFault);
-    refreshing.current = refresh;
     refresh();
-    void (async () => {
-      const watching = claimcheck.watch({ record: { type, id } }, { signal, onConnect: refresh });
-      for await (const _ of watching) refresh();
-    })().catch(tellFault);
-    return () => stop.abort();
+    const following = follow(claimcheck, { record: { type, id } }, { onChange: refresh, onFault: tellFault });
+    refreshing.current = () => {
+      refresh();
+      following.again();
+    };
+    return () => {
+      stop.abort();
+      following.stop();
+    };
   }, [claimcheck, read, type, id, key]);
 
   const { attachments, isLoading, error } = state.key === key ? state : nothing;

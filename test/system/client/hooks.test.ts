@@ -74,6 +74,12 @@ describeWithBrowser((chromium) => {
     );
   const upload = (name: string, state: string) =>
     page.locator(`.uploads li[data-state=${state}]`, { hasText: name });
+  const listed = (name: string) => page.locator('.files li', { hasText: name });
+  const store = (name: string) =>
+    service.client.upload(
+      { content: name, name },
+      { record: { type: 'WorkPackage', id: '1' }, field: 'files' },
+    );
 
   test('a file goes where it was chosen for, and its end is told to the page as it is then', async () => {
     await using site = await servePage(service, { script });
@@ -108,5 +114,47 @@ describeWithBrowser((chromium) => {
     expect(faults.sort()).toEqual(
       ['held.txt', 'refused.txt', 'second.txt', 'waits.txt'].map((name) => `told of ${name}`),
     );
+  });
+
+  test('a list is followed on after an outage that outlasts the retries', async () => {
+    await using site = await servePage(service, { script });
+    await page.goto(site.url);
+    await store('before.txt');
+    await listed('before.txt').waitFor();
+    const { key } = service;
+    await service.close();
+    await page.locator('output', { hasText: 'UNREACHABLE' }).waitFor();
+    service = await startService({ DATA_DIR: folder, PORT: port, BOOTSTRAP_API_KEY: key });
+    await store('after.txt');
+    await listed('after.txt').waitFor();
+    await page.locator('output', { hasText: /^$/ }).waitFor({ state: 'attached' });
+    await store('later.txt');
+    await listed('later.txt').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('a page that is hidden holds no connection, and is up to date once it is seen', async () => {
+    await using site = await servePage(service, { script });
+    const streams = { begun: 0, ended: 0 };
+    const isStream = (url: string) => url.endsWith('/graphql/stream');
+    page.on('request', (request) => {
+      if (isStream(request.url()) && request.method() === 'POST') streams.begun += 1;
+    });
+    page.on('requestfailed', (request) => {
+      if (isStream(request.url())) streams.ended += 1;
+    });
+    await page.goto(site.url);
+    await store('before.txt');
+    await listed('before.txt').waitFor();
+    const show = (state: string) =>
+      page.evaluate(`Object.defineProperty(document, 'visibilityState', { configurable: true, value: '${state}' });
+        document.dispatchEvent(new Event('visibilitychange'))`);
+    await show('hidden');
+    while (streams.ended < streams.begun) await page.waitForTimeout(20);
+    await store('meanwhile.txt');
+    await show('visible');
+    await listed('meanwhile.txt').waitFor();
+    expect(streams.begun).toBe(streams.ended + 1);
+    expect(faults).toEqual([]);
   });
 });
