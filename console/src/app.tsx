@@ -6,7 +6,7 @@ import { usePlace } from './location';
 import { pagesOf } from './pages';
 import { useLanguage, useTheme } from './preferences';
 import { useReach } from './reach';
-import { readCredential, setCredential, subscribe } from './session';
+import { authorizationOf, isHeader, readCredential, setCredential, subscribe } from './session';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
 import { UploadsProvider } from './uploads/uploads-provider';
@@ -47,17 +47,23 @@ function Session({ preferences }: { preferences: Preferences }) {
   const credential = useSyncExternalStore(subscribe, readCredential);
   const api = useMemo(() => createApi(credential), [credential]);
   const [entered, setEntered] = useState<Entered | null>(null);
+  const [attempt, setAttempt] = useState(0);
   const place = usePlace();
   const { say } = useWords();
   const { returns } = useReach();
   useEffect(() => {
     const tell = (next: Entered) => setEntered((last) => (isKnown(last, next) ? last : next));
-    return returns < 0 ? undefined : enter(api, credential, tell);
-  }, [api, credential, returns]);
+    return returns + attempt < 0 ? undefined : enter(api, credential, tell);
+  }, [api, credential, returns, attempt]);
   const state = entered?.credential === credential ? entered : null;
 
+  const signIn = (typed: string) => {
+    setCredential(typed);
+    // The same one, too, is tried again.
+    setAttempt((last) => last + 1);
+  };
   if (credential === '' || state?.error)
-    return <SignIn refused={state?.error ?? null} preferences={preferences} />;
+    return <SignIn refused={state?.error ?? null} {...{ preferences, signIn }} />;
   if (!state?.viewer) return <p className="notice">{say('loading')}</p>;
   const allowed = pagesOf(state.viewer);
   const page = place['page'] ? allowed.find(({ name }) => name === place['page']) : allowed[0];
@@ -87,7 +93,10 @@ const isKnown = (last: Entered | null, { credential, error }: Entered) =>
 function enter(api: Api, credential: string, tell: (entered: Entered) => void): (() => void) | undefined {
   if (credential === '') return undefined;
   let isOver = false;
-  api.ask(ViewerDocument, {}).then(
+  const asking = isHeader(authorizationOf(credential))
+    ? api.ask(ViewerDocument, {})
+    : Promise.reject(new RefusedError('', 'UNAUTHENTICATED'));
+  asking.then(
     ({ viewer }) => {
       if (!isOver) tell({ credential, viewer, error: null });
     },

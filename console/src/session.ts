@@ -25,3 +25,12 @@ export function setCredential(credential: string): void {
 export function authorizationOf(credential: string): string {
   return /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
 }
+
+/** Whether a request can have this header: a browser sends none of which a character is of another alphabet. */
+export function isHeader(authorization: string): boolean {
+  try {
+    return new Headers({ authorization }).has('authorization');
+  } catch {
+    return false;
+  }
+}

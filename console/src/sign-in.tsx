@@ -2,23 +2,39 @@ import { type FormEvent, useState } from 'react';
 import { Button, FieldError, Form, Input, Label, Text, TextField } from 'react-aria-components';
 import type { RefusedError } from './api';
 import type { Preferences } from './app';
-import { setCredential } from './session';
+import { readCredential } from './session';
 import { PreferenceButtons } from './shell';
 import { useWords } from './words';
 
-export function SignIn({ refused, preferences }: { refused: RefusedError | null; preferences: Preferences }) {
+interface SignInProps {
+  refused: RefusedError | null;
+  preferences: Preferences;
+  signIn: (credential: string) => void;
+}
+
+export function SignIn({ refused, preferences, signIn }: SignInProps) {
   const { say } = useWords();
-  const [typed, setTyped] = useState('');
+  // The one that could not be looked at is still there, and can be tried again.
+  const [typed, setTyped] = useState(readCredential);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setCredential(typed.trim());
+    if (typed.trim() !== '') signIn(typed.trim());
   };
-  const fault = refused && say(refused.code === 'UNAUTHENTICATED' ? 'refused' : 'unreachable');
+  const words = refused?.code === 'UNAUTHENTICATED' ? say('refused') : refused?.message;
+  const fault = refused && (refused.code === null ? say('unreachable') : words);
   return (
     <main className="sign-in">
       <h1>Claimcheck</h1>
       <Form onSubmit={submit}>
-        <TextField type="password" isRequired isInvalid={fault !== null} value={typed} onChange={setTyped}>
+        {/* A browser sends no form with a field that it takes for wrong, however often it is corrected. */}
+        <TextField
+          type="password"
+          validationBehavior="aria"
+          isRequired
+          isInvalid={fault !== null}
+          value={typed}
+          onChange={setTyped}
+        >
           <Label>{say('credential')}</Label>
           <Input autoComplete="off" />
           <Text slot="description">{say('credentialHint')}</Text>

@@ -109,6 +109,20 @@ describeWithBrowser((chromium) => {
     expect(faults).toEqual([]);
   });
 
+  test('a key that no request can have is refused, and a refusal for another reason can be tried again', async () => {
+    await page.goto(service.url);
+    await page.getByLabel('API key or token').fill('cck_copied…');
+    await page.keyboard.press('Enter');
+    await page.getByText('This credential is not accepted.').waitFor();
+    const body = { errors: [{ message: 'Too many requests.', extensions: { code: 'RATE_LIMITED' } }] };
+    await page.route('**/graphql', (route) => route.fulfill({ status: 429, json: body }), { times: 1 });
+    await page.getByLabel('API key or token').fill(service.key);
+    await page.keyboard.press('Enter');
+    await page.getByText('Too many requests.').waitFor();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await row('picture.png').waitFor();
+  });
+
   test('files are shown with previews, searched and filtered by the address', async () => {
     await signIn();
     await row('notes.txt').waitFor();
