@@ -8,10 +8,14 @@ interface PlaceLinkProps {
   children: ReactNode;
 }
 
+/** Whether the link opens here, not in another tab or window. */
+export const isPlain = ({ button, metaKey, ctrlKey, shiftKey, altKey }: MouseEvent): boolean =>
+  button === 0 && !metaKey && !ctrlKey && !shiftKey && !altKey;
+
 /** A link to another place of the console. It can be opened in another tab, as every link can. */
 export function PlaceLink({ to, isCurrent = false, children }: PlaceLinkProps) {
   const follow = (event: MouseEvent) => {
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!isPlain(event)) return;
     event.preventDefault();
     go(to);
   };

@@ -1,12 +1,13 @@
 import { useState } from 'react';
 import { Button } from 'react-aria-components';
 import { Fault } from '../answer-state';
-import type { RefusedError } from '../api';
+import { RefusedError } from '../api';
 import { AskFirst } from '../ask-first';
+import { isPlain } from '../place-link';
 import { saveAs } from '../save-as';
 import { refusalFrom } from '../use-answer';
 import type { FilePartProps } from './file-panel';
-import { DeleteDocument, ReceiptDocument, RestoreDocument } from './graphql';
+import { DeleteDocument, DownloadDocument, ReceiptDocument, RestoreDocument } from './graphql';
 import { useFileWords } from './words';
 
 /** Download, receipt, trash. */
@@ -17,6 +18,12 @@ export function Actions({ api, file, mayWrite, onChanged }: FilePartProps) {
   const attempt = (work: () => Promise<unknown>) => () => {
     setError(null);
     work().catch((refusal: unknown) => setError(refusalFrom(refusal)));
+  };
+  // The link that is shown lives for minutes only, and the page may be open for longer.
+  const download = async () => {
+    const { attachment } = await api.ask(DownloadDocument, { id });
+    if (!attachment?.downloadUrl) throw new RefusedError(say('notFound'), 'NOT_FOUND');
+    location.assign(attachment.downloadUrl);
   };
   const saveReceipt = async () => {
     const { attachment } = await api.ask(ReceiptDocument, { id });
@@ -34,7 +41,15 @@ export function Actions({ api, file, mayWrite, onChanged }: FilePartProps) {
     <>
       <div className="buttons">
         {file.downloadUrl && (
-          <a className="button primary" href={file.downloadUrl}>
+          <a
+            className="button primary"
+            href={file.downloadUrl}
+            onClick={(event) => {
+              if (!isPlain(event)) return;
+              event.preventDefault();
+              attempt(download)();
+            }}
+          >
             {say('download')}
           </a>
         )}

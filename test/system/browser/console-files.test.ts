@@ -273,6 +273,24 @@ describeWithBrowser((chromium) => {
     expect(tab.faults).toEqual([]);
   });
 
+  test('a file that has been open for long is downloaded by a new link', async () => {
+    const [id = ''] = await fill('open.txt');
+    await page.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('query File(')) return route.continue();
+      const response = await route.fetch();
+      const body = (await response.text()).replace(/expires=\d+/g, 'expires=1');
+      await route.fulfill({ response, body });
+    });
+    await tab.signIn(`?q=open&file=${id}`);
+    const download = page.waitForEvent('download');
+    await panel().getByRole('link', { name: 'Download' }).click();
+    expect(String(await read(download))).toBe('open.txt');
+    await page.unroute('**/graphql');
+    await page.route('**/graphql', (route) => route.fulfill({ json: { data: { attachment: null } } }));
+    await panel().getByRole('link', { name: 'Download' }).click();
+    await panel().getByText('There is no such file').waitFor();
+  });
+
   test.each([
     ['a text', 'note.txt', 'plain <b>text</b>', 'pre', 'plain <b>text</b>'],
     ['Markdown', 'note.md', '# Title\n\n<script>parent.hit=1</script>', 'h1', 'Title'],
