@@ -5,7 +5,7 @@ import { Button, Label, ProgressBar } from 'react-aria-components';
 import type { Api } from '../api';
 import { CopyButton } from '../copy-button';
 import { PlaceLink } from '../place-link';
-import { useChanges } from '../use-changes';
+import { useVerdicts } from './use-verdicts';
 import { useUploadsWords } from './words';
 import './uploads.css';
 
@@ -25,7 +25,11 @@ export function Uploads({ uploads, api, onVerdict }: UploadsProps) {
   const { say, number } = useUploadsWords();
   const [isSmall, setSmall] = useState(false);
   const { items, isUploading } = uploads;
-  const sorted = items.toSorted((one, other) => rank.indexOf(one.state) - rank.indexOf(other.state));
+  const seen = items
+    .toSorted((one, other) => rank.indexOf(one.state) - rank.indexOf(other.state))
+    .slice(0, shown);
+  const stored = seen.flatMap(({ attachment }) => attachment ?? []);
+  const verdicts = useVerdicts(api, stored, onVerdict);
   const done = items.filter(({ state }) => state === 'done').length;
   const paused = items.filter(({ state }) => state === 'aborted');
   const underWay = items.filter(({ state }) => state === 'waiting' || state === 'uploading');
@@ -50,9 +54,9 @@ export function Uploads({ uploads, api, onVerdict }: UploadsProps) {
       </div>
       {!isSmall && (
         <ul>
-          {sorted.slice(0, shown).map((item) => (
+          {seen.map((item) => (
             <li key={item.id}>
-              <Item item={item} uploads={uploads} api={api} onVerdict={onVerdict} />
+              <Item item={item} uploads={uploads} verdicts={verdicts} />
             </li>
           ))}
         </ul>
@@ -66,7 +70,13 @@ export function Uploads({ uploads, api, onVerdict }: UploadsProps) {
   );
 }
 
-function Item({ item, uploads, api, onVerdict }: UploadsProps & { item: UploadItem }) {
+interface ItemProps {
+  item: UploadItem;
+  uploads: UploadList;
+  verdicts: ReturnType<typeof useVerdicts>;
+}
+
+function Item({ item, uploads, verdicts }: ItemProps) {
   const { say, bytes } = useUploadsWords();
   const { id, state, sent, total, attachment, error } = item;
   const name = 'name' in item.file ? item.file.name : '';
@@ -114,7 +124,9 @@ function Item({ item, uploads, api, onVerdict }: UploadsProps & { item: UploadIt
           {faultOf(error)}
         </p>
       )}
-      {attachment && <Stored attachment={attachment} api={api} onVerdict={onVerdict} />}
+      {attachment && (
+        <Stored attachment={attachment} status={verdicts.get(attachment.id) ?? attachment.status} />
+      )}
     </>
   );
 }
@@ -127,18 +139,9 @@ function faultOf(error: unknown): string {
 }
 
 /** The digest, and the verdict as soon as there is one. */
-function Stored({ attachment, api, onVerdict }: { attachment: Attachment; api: Api; onVerdict: () => void }) {
+function Stored({ attachment, status }: { attachment: Attachment; status: Attachment['status'] }) {
   const { say } = useUploadsWords();
-  const [status, setStatus] = useState(attachment.status);
   const { id, sha256 } = attachment;
-  const read = async () => {
-    const found = await api.claimcheck.get(id);
-    if (!found || found.status === status) return;
-    setStatus(found.status);
-    onVerdict();
-  };
-  const look = () => void read().catch(() => undefined);
-  useChanges(api, status === 'PENDING' ? { attachmentId: id } : null, look);
   return (
     <p className="stored">
       <span className={`status ${status}`}>{say(status)}</span>{' '}

@@ -57,6 +57,25 @@ describeWithBrowser((chromium) => {
     await tab.page.getByText(fileName).first().waitFor();
   });
 
+  test('uploads go on, and their verdicts are shown, however long the scanner takes', async () => {
+    await tab.signIn();
+    scanner.shut();
+    const chooser = tab.page.waitForEvent('filechooser');
+    await tab.page.getByRole('button', { name: 'Upload files' }).click();
+    const names = Array.from({ length: 12 }, (_, index) => `waits ${index}.txt`);
+    const file = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) });
+    await (await chooser).setFiles(names.map(file));
+    await tab.page.getByRole('heading', { name: 'Uploads 12 / 12' }).waitFor();
+    const region = tab.page.getByRole('region', { name: 'Uploads' });
+    expect(await region.getByText('Being scanned').count()).toBe(12);
+    await tab.page.getByLabel('Search by name').fill('waits 11');
+    await row('waits 11.txt').waitFor();
+    scanner.open();
+    await eventually(() => region.getByText('Approved').count(), 12);
+    await row('waits 11.txt').getByText('Approved').waitFor();
+    expect(tab.faults).toEqual([]);
+  });
+
   test('texts of people run on no page', async () => {
     const script = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>';
     const hostile = { type: `T/%${script}`, id: script };
