@@ -122,6 +122,22 @@ describeWithBrowser((chromium) => {
     expect(tab.faults).toEqual([]);
   });
 
+  test('changes of others are seen after an outage in which nobody did anything', async () => {
+    await store('first.txt');
+    await tab.signIn(`?page=records&record=${record.type}/${record.id}`);
+    await row('first.txt').waitFor();
+    await service.close();
+    await isLost().waitFor();
+    service = await startService(
+      { DATA_DIR: folder, TRASH_DAYS: '30', BOOTSTRAP_API_KEY: service.key, PORT: new URL(service.url).port },
+      { scanner },
+    );
+    await isLost().waitFor({ state: 'detached' });
+    await row('first.txt').waitFor();
+    await store('second.txt');
+    await row('second.txt').waitFor();
+  });
+
   test('it says that the service is away, and goes on once it is back', async () => {
     await store('before.txt');
     await tab.signIn(`?page=records&record=${record.type}/${record.id}`);
