@@ -74,3 +74,11 @@ export async function eventually<Value>(read: () => Promise<Value>, expected: Va
     await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await read()).toEqual(expected);
 }
+
+/** Counts the files that the browser keeps for the next load of the page. */
+export const countKept = `new Promise((resolve) => {
+  indexedDB.open('claimcheck-uploads').onsuccess = ({ target }) => {
+    target.result.transaction('files').objectStore('files').count().onsuccess = (event) =>
+      resolve(event.target.result);
+  };
+})`;

@@ -1,10 +1,9 @@
-import { useUpload } from 'claimcheck/react';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { Button, FileTrigger, Form, Input, Label, TextField } from 'react-aria-components';
 import { Fault } from '../answer-state';
 import type { Api } from '../api';
 import type { RecordRef } from '../record-ref';
-import { Uploads } from '../uploads/uploads';
+import { useUploads } from '../uploads/uploads-provider';
 import { ConflictDialog } from './conflict-dialog';
 import { FieldList } from './field-list';
 import type { FieldFragment } from './graphql';
@@ -24,7 +23,8 @@ interface FieldViewProps {
 export function FieldView({ api, record, field, mayWrite, archive, onChanged }: FieldViewProps) {
   const { say, number } = useRecordWords();
   const state = useField({ api, record, read: field, onChanged });
-  const uploads = useUpload(api.claimcheck, { record, field: field.name, onDone: onChanged });
+  const { upload } = useUploads();
+  const take = (files: File[]) => upload(files, { record, field: field.name });
   const { maxCount } = field.policy;
   const count = number(state.files.length);
   return (
@@ -37,17 +37,16 @@ export function FieldView({ api, record, field, mayWrite, archive, onChanged }: 
         <div className="buttons">
           {state.files.length > 0 && archive}
           {mayWrite && (
-            <FileTrigger allowsMultiple onSelect={(chosen) => uploads.upload(Array.from(chosen ?? []))}>
+            <FileTrigger allowsMultiple onSelect={(chosen) => take(Array.from(chosen ?? []))}>
               <Button aria-label={`${say('addFiles')}: ${field.name}`}>{say('addFiles')}</Button>
             </FileTrigger>
           )}
         </div>
       </div>
       <Fault error={state.error} />
-      <FieldList name={field.name} state={state} mayWrite={mayWrite} onFiles={uploads.upload} />
+      <FieldList name={field.name} state={state} mayWrite={mayWrite} onFiles={take} />
       {mayWrite && <LinkById name={field.name} add={state.add} />}
       {state.conflict && <ConflictDialog conflict={state.conflict} resolve={state.resolve} />}
-      {uploads.items.length > 0 && <Uploads uploads={uploads} api={api} onVerdict={onChanged} />}
     </section>
   );
 }

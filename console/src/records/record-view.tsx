@@ -1,10 +1,11 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { Button, Form, Input, Label, TextField } from 'react-aria-components';
 import { Fault } from '../answer-state';
 import type { Api, RefusedError } from '../api';
 import type { PageProps } from '../pages';
 import type { RecordRef } from '../record-ref';
 import { ShowQuery } from '../show-query';
+import { useUploads } from '../uploads/uploads-provider';
 import { refusalFrom, useAnswer } from '../use-answer';
 import { useChanges } from '../use-changes';
 import { FieldView } from './field-view';
@@ -20,6 +21,10 @@ export function RecordView({ api, viewer, record }: PageProps & { record: Record
   const { data, error, isLoading, refresh } = useAnswer(api, RecordDocument, record);
   const [begun, setBegun] = useState<readonly FieldFragment[]>([]);
   useChanges(api, { record }, refresh);
+  const { settled } = useUploads();
+  useEffect(() => {
+    if (settled > 0) refresh();
+  }, [settled, refresh]);
   const known = data?.record.fields ?? [];
   const fields = [...known, ...begun.filter(({ name }) => !known.some((field) => field.name === name))];
   const begin = async (name: string) => {

@@ -1,3 +1,5 @@
+import type { UploadPlace } from 'claimcheck/react';
+
 /** A file that is on its way, kept so that another load of the page goes on with it. */
 export interface KeptFile {
   /** The idempotency key of its upload. */
@@ -7,6 +9,8 @@ export interface KeptFile {
   /** The principal for whom it is uploaded. */
   owner: string;
   file: File;
+  /** The record and field that it goes to. */
+  place: UploadPlace;
   /** Milliseconds since 1970. */
   keptAt: number;
 }
@@ -17,8 +21,11 @@ const storeName = 'files';
 const longestMs = 24 * 3_600_000;
 
 /** Keeps a file. A browser that has no room, or may keep nothing, begins again after a reload. */
-export async function keepFile(owner: string, key: string, file: File): Promise<void> {
-  const entry: KeptFile = { key, tab: ownTab(), owner, file, keptAt: Date.now() };
+export async function keepFile(
+  owner: string,
+  { key, file, place }: Pick<KeptFile, 'key' | 'file' | 'place'>,
+): Promise<void> {
+  const entry: KeptFile = { key, tab: ownTab(), owner, file, place, keptAt: Date.now() };
   await inStore('readwrite', (store) => store.put(entry)).catch(() => undefined);
 }
 

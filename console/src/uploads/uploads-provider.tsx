@@ -1,4 +1,4 @@
-import { useUpload } from 'claimcheck/react';
+import { type UploadPlace, useUpload } from 'claimcheck/react';
 import { createContext, type ReactNode, use, useCallback, useEffect, useRef, useState } from 'react';
 import type { Api } from '../api';
 import type { Viewer } from '../app';
@@ -8,7 +8,8 @@ import { useDrop } from './use-drop';
 import { useUploadsWords } from './words';
 
 export interface UploadsState {
-  upload(files: Iterable<File>): void;
+  /** Into a field of a record, or for itself. */
+  upload(files: Iterable<File>, place?: UploadPlace): void;
   /** Grows with each upload that is stored, and with each verdict. */
   settled: number;
 }
@@ -29,10 +30,14 @@ export function UploadsProvider({ api, viewer, children }: UploadsProviderProps)
   const [settled, setSettled] = useState(0);
   const settle = useCallback(() => setSettled((last) => last + 1), []);
   const uploads = useUpload(api.claimcheck, { onDone: settle });
-  const { upload, items } = uploads;
+  const { upload: begin, items } = uploads;
+  const upload = useCallback(
+    (files: Iterable<File>, place?: UploadPlace) => begin(files, [], place),
+    [begin],
+  );
   const isAllowed = viewer.permissions.includes('attachments:write');
   const isOver = useDrop(isAllowed, upload);
-  useKeeping(`${viewer.organizationId} ${viewer.principal.id}`, isAllowed, items, upload);
+  useKeeping(`${viewer.organizationId} ${viewer.principal.id}`, isAllowed, items, begin);
   return (
     <UploadsContext value={{ upload, settled }}>
       {children}
@@ -58,12 +63,7 @@ function useKeeping(
     void keptFiles(owner).then((found) => {
       const fresh = isOver ? [] : found.filter(({ key }) => !kept.current.has(key));
       for (const { key } of fresh) kept.current.add(key);
-      if (fresh.length === 0) return;
-      const files = fresh.map(({ file }) => file);
-      upload(
-        files,
-        fresh.map(({ key }) => key),
-      );
+      for (const { key, file, place } of fresh) upload([file], [key], place);
     });
     return () => {
       isOver = true;
@@ -71,10 +71,10 @@ function useKeeping(
   }, [owner, isAllowed, upload]);
   useEffect(() => {
     const pending = new Map(items.filter(({ state }) => state !== 'done').map((item) => [item.key, item]));
-    for (const [key, { file }] of pending) {
+    for (const [key, { file, place }] of pending) {
       if (kept.current.has(key) || !(file instanceof File)) continue;
       kept.current.add(key);
-      void keepFile(owner, key, file);
+      void keepFile(owner, { key, file, place });
     }
     for (const key of [...kept.current].filter((each) => !pending.has(each))) {
       kept.current.delete(key);

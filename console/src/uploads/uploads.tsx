@@ -79,6 +79,7 @@ interface ItemProps {
 function Item({ item, uploads, verdicts }: ItemProps) {
   const { say, bytes } = useUploadsWords();
   const { id, state, sent, total, attachment, error } = item;
+  const { record, field } = item.place;
   const name = 'name' in item.file ? item.file.name : '';
   const isUnderWay = state === 'waiting' || state === 'uploading';
   const labelled = (word: 'pause' | 'resume' | 'retry' | 'cancel') => `${say(word)}: ${name}`;
@@ -92,6 +93,14 @@ function Item({ item, uploads, verdicts }: ItemProps) {
             </Label>
             <span>
               {say(state)} · {state === 'done' ? bytes(total) : `${bytes(sent)} / ${bytes(total)}`}
+              {record && (
+                <>
+                  {' · '}
+                  <bdi>
+                    {record.type} {record.id}, {field}
+                  </bdi>
+                </>
+              )}
             </span>
             <progress aria-hidden="true" max={100} value={state === 'done' ? 100 : percentage} />
           </>

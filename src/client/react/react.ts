@@ -2,16 +2,16 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from '
 import type { Attachment, Claimcheck } from '../claimcheck.js';
 import type { RecordInput } from '../schema-types.js';
 import { follow } from './follow.js';
-import { type UploadItem, UploadQueue, type UseUploadOptions } from './upload-queue.js';
+import { type UploadItem, type UploadPlace, UploadQueue, type UseUploadOptions } from './upload-queue.js';
 
 export interface Uploads {
   items: readonly UploadItem[];
   isUploading: boolean;
   /**
    * Takes files in; each begins as soon as there is a place. A page that has kept files over a reload gives them with the `key` of
-   * each item, in order.
+   * each item, in order. `place` is another record and field than those of the options.
    */
-  upload(files: Iterable<File | Blob>, keys?: readonly string[]): void;
+  upload(files: Iterable<File | Blob>, keys?: readonly string[], place?: UploadPlace): void;
   /** Ends one that waits or is on its way. */
   abort(id: number): void;
   /** Begins one again that has failed or was aborted. Its earlier request makes no second attachment. */
@@ -127,4 +127,4 @@ function readInTurn(read: () => Promise<void>, tellFault: (error: unknown) => vo
   };
 }
 
-export type { UploadItem, UseUploadOptions };
+export type { UploadItem, UploadPlace, UseUploadOptions };

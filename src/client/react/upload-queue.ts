@@ -8,6 +8,8 @@ export interface UploadItem {
   /** The idempotency key: with the same one, however often it is sent, the file makes one attachment. */
   key: string;
   file: File | Blob;
+  /** The record and field that it goes to. */
+  place: UploadPlace;
   state: 'waiting' | 'uploading' | 'done' | 'failed' | 'aborted';
   /** Bytes. */
   sent: number;
@@ -24,6 +26,8 @@ export interface UseUploadOptions
   parallel?: number | undefined;
   onDone?: ((attachment: Attachment) => void) | undefined;
 }
+
+export type UploadPlace = Pick<UploadOptions, 'record' | 'field'>;
 
 interface Entry {
   item: UploadItem;
@@ -63,8 +67,14 @@ export class UploadQueue {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly upload = (files: Iterable<File | Blob>, keys: readonly string[] = []): void => {
-    const { parallel: _, onDone: __, ...options } = this.#options;
+  readonly upload = (
+    files: Iterable<File | Blob>,
+    keys: readonly string[] = [],
+    given: UploadPlace = {},
+  ): void => {
+    const { parallel: _, onDone: __, ...usual } = this.#options;
+    const options = { ...usual, ...given };
+    const { record, field } = options;
     for (const [index, file] of [...files].entries()) {
       this.#lastId += 1;
       const item = {
@@ -72,6 +82,7 @@ export class UploadQueue {
         id: this.#lastId,
         key: keys[index] ?? randomKey(),
         file,
+        place: { record, field },
         total: file.size,
       };
       this.#entries.push({ item, options, stop: new AbortController() });

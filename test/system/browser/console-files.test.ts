@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import type { Browser, Download, Page } from 'playwright-core';
 import { describeWithBrowser, openBrowser } from '../../support/browser.js';
-import { type ConsolePage, openConsole } from '../../support/console-page.js';
+import { type ConsolePage, countKept, openConsole } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -407,14 +407,6 @@ function wav(samples: number): Buffer {
   head.writeUInt32LE(samples, 40);
   return Buffer.concat([head, Buffer.alloc(samples, 128)]);
 }
-
-/** Files that the browser keeps for uploads that are not over. */
-const countKept = `new Promise((resolve) => {
-  indexedDB.open('claimcheck-uploads').onsuccess = ({ target }) => {
-    target.result.transaction('files').objectStore('files').count().onsuccess = (event) =>
-      resolve(event.target.result);
-  };
-})`;
 
 /** Names of buttons that change something. */
 const changing = /delete|restore|link|upload|replace|edit|revoke|save$|make|share|rescan|send/i;

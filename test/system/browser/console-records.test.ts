@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import type { Browser, Locator } from 'playwright-core';
 import { describeWithBrowser, openBrowser } from '../../support/browser.js';
 import type { AttachmentData } from '../../support/client.js';
-import { type ConsolePage, eventually, openConsole } from '../../support/console-page.js';
+import { type ConsolePage, countKept, eventually, openConsole } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -165,6 +165,31 @@ describeWithBrowser((chromium) => {
     await tab.page.keyboard.press('Enter');
     await field().getByRole('alert').waitFor();
     expect(tab.faults).toEqual([]);
+  });
+
+  test('uploads into a field go on while another page is shown, and after a reload', async () => {
+    const [name, content] = ['film.bin', Buffer.alloc(9 * 1024 * 1024, lastRecord)];
+    await fs.writeFile(`${service.dataDirectory}/${name}`, content);
+    await fill('a.txt');
+    await tab.signIn(query());
+    let isHeld = true;
+    await tab.context.route(/\/uploads\//, async (route) => {
+      if (isHeld && route.request().method() === 'PATCH') return;
+      await route.continue();
+    });
+    await field().locator('input[type=file]').setInputFiles(`${service.dataDirectory}/${name}`);
+    const uploads = tab.page.getByRole('region', { name: 'Uploads' });
+    await uploads.getByText('Uploading').waitFor();
+    await tab.page.getByRole('link', { name: 'Files' }).click();
+    await tab.page.getByRole('grid', { name: 'Files' }).waitFor();
+    await uploads.getByText(`WorkPackage ${record.id}, files`).waitFor();
+    await eventually(() => tab.page.evaluate(countKept), 1);
+    await tab.page.reload();
+    await uploads.getByText('Uploading').waitFor();
+    isHeld = false;
+    await tab.page.reload();
+    await uploads.getByText('Approved').waitFor();
+    await eventually(stored, ['a.txt', name]);
   });
 
   test('changes of others are seen as they happen', async () => {
