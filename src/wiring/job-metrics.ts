@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { JobCounts, Jobs } from '../jobs/jobs.js';
+import { askSeldom } from './metrics.js';
 
 export interface JobMetricsDependencies {
   registry: Registry;
@@ -10,15 +11,11 @@ export interface JobMetricsDependencies {
   onCountFailed(error: unknown): void;
 }
 
-/** However often it is scraped, the jobs are counted once in so long. */
-const countedForMs = 5_000;
-
 const states = ['waiting', 'running', 'exhausted'] as const;
 
 /** Tells how many jobs there are and how late the oldest of those that are due is. Where they cannot be counted, nothing of them. */
-export function measureJobs(deps: JobMetricsDependencies): void {
-  const { registry, clock, kinds } = deps;
-  const counted = countSeldom(deps);
+export function measureJobs({ registry, jobs, clock, kinds, onCountFailed }: JobMetricsDependencies): void {
+  const counted = askSeldom(() => jobs.counts(), onCountFailed);
   const count = new Gauge({
     name: 'claimcheck_jobs',
     help: 'Jobs by kind and state; waiting ones may be due later.',
@@ -45,24 +42,6 @@ export function measureJobs(deps: JobMetricsDependencies): void {
       }
     },
   });
-}
-
-function countSeldom({
-  jobs,
-  onCountFailed,
-}: JobMetricsDependencies): () => Promise<readonly JobCounts[] | null> {
-  let latest: Promise<readonly JobCounts[] | null> = Promise.resolve(null);
-  let countedAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    const now = performance.now();
-    if (now - countedAt < countedForMs) return latest;
-    countedAt = now;
-    latest = jobs.counts().catch((error: unknown) => {
-      onCountFailed(error);
-      return null;
-    });
-    return latest;
-  };
 }
 
 function withZeros(kinds: readonly string[], counts: readonly JobCounts[]): readonly JobCounts[] {

@@ -139,10 +139,10 @@ export function measureStreams({ registry }: Pick<Metrics, 'registry'>, count: (
 }
 
 /** However often it is scraped, the database is asked once in so long. */
-const summedForMs = 5_000;
+const keptForMs = 5_000;
 
-/** Asks seldom. Null if it cannot be asked. */
-function askSeldom<Found>(
+/** Remembers the latest answer, and asks anew once it is old. Null if it could not be asked. */
+export function askSeldom<Found>(
   ask: () => Promise<Found>,
   onFailed: (error: unknown) => void,
 ): () => Promise<Found | null> {
@@ -150,7 +150,7 @@ function askSeldom<Found>(
   let askedAt = Number.NEGATIVE_INFINITY;
   return () => {
     const now = performance.now();
-    if (now - askedAt < summedForMs) return latest;
+    if (now - askedAt < keptForMs) return latest;
     askedAt = now;
     latest = ask().catch((error: unknown) => {
       onFailed(error);
