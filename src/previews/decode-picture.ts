@@ -100,8 +100,3 @@ function pixelsOf(width: number, height: number, { size, fit }: PreviewVariant):
 }
 
 const atLeastOne = (length: number) => Math.max(1, Math.round(length));
-
-/*
- * Words and limits of previews for both sides: the service, and the process that decodes. That process loads this file, so it
- * imports nothing.
- */
