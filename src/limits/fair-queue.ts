@@ -1,4 +1,5 @@
 import { keepSpan } from '../tracing.js';
+import { principalKey } from './places.js';
 
 /** The owner of a piece of work, whose time it takes. */
 export interface Owner {
@@ -104,9 +105,6 @@ export class FairQueue<Item> {
 
 const lengthOf = (line: ReadonlyMap<string, readonly unknown[]>): number =>
   [...line.values()].reduce((sum, items) => sum + items.length, 0);
-
-const principalKey = (organizationId: string, principalId: string) =>
-  JSON.stringify([organizationId, principalId]);
 
 function getOrAdd<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
   const value = map.get(key) ?? make();
