@@ -4,6 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { type AttachmentRow, AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow, type RejectionReason, RejectionRow, type Verdict } from '../database/entities/blob.js';
+import type { WebhookInteraction } from '../database/entities/webhook.js';
 import { lockOver } from '../database/lock-order.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import type { Faults } from '../errors.js';
@@ -181,12 +182,10 @@ export interface JudgedAttachment extends StoredAttachment {
   rejection: Rejection | null;
 }
 
-export type Interaction = 'ATTACHMENT_APPROVED' | 'ATTACHMENT_REJECTED';
-
 /** A wish to be told of a verdict. */
 export interface WebhookSubscription {
   uri: string;
-  interactions: readonly Interaction[];
+  interactions: readonly WebhookInteraction[];
 }
 
 /** Tells receivers outside of the service of verdicts. */

@@ -2,14 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { allowedPorts, portOf, type WebhookPorts } from '../config/integration-settings.js';
-import type { WebhookInteraction } from '../database/entities/webhook.js';
 import type { Faults, FaultTypeOf } from '../errors.js';
-
-/** A subscription as a client asks for it. */
-export interface WebhookSubscription {
-  uri: string;
-  interactions: readonly WebhookInteraction[];
-}
+import type { WebhookSubscription } from '../verdicts/record-verdict.js';
 
 export interface CheckWebhooksDependencies {
   /** Lets webhooks reach private and loopback addresses. */
@@ -51,7 +45,7 @@ export async function checkWebhooks(
   }
 }
 
-/** The same of one address, that of an endpoint. */
+/** Adds to `faults` what is wrong with the address of an endpoint: WEBHOOK_URI_NOT_ALLOWED. Asks name servers as `checkWebhooks` does. */
 export async function checkWebhookUri(
   faults: Faults,
   deps: CheckWebhooksDependencies,

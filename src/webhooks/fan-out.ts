@@ -10,7 +10,8 @@ import { changeRows, type Parameters, readRows } from '../database/read-rows.js'
 import type { Faults } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { newId } from '../new-id.js';
-import { type CheckWebhooksDependencies, checkWebhooks, type WebhookSubscription } from './check-webhooks.js';
+import type { WebhookSubscription } from '../verdicts/record-verdict.js';
+import { type CheckWebhooksDependencies, checkWebhooks } from './check-webhooks.js';
 import { deliveryJob } from './endpoint-queue.js';
 
 /** An event of an attachment. */

@@ -1,9 +1,9 @@
 import { AttachmentError, Faults } from '../../../src/errors.js';
+import type { WebhookSubscription } from '../../../src/verdicts/record-verdict.js';
 import {
   type CheckWebhooksDependencies,
   checkWebhooks,
   type ResolveName,
-  type WebhookSubscription,
 } from '../../../src/webhooks/check-webhooks.js';
 
 const unknown: ResolveName = () => Promise.reject(new Error('unknown name'));
