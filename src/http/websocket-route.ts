@@ -2,6 +2,7 @@ import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Connection } from '../graphql/subscriptions/open-session.js';
 import { networksOf, type Shares } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
 import type { Turns } from '../limits/turns.js';
@@ -19,22 +20,9 @@ import {
 import { onWebSocketHandshake } from './live-routes.js';
 import { traceHandshake } from './observe-requests.js';
 
-/** Facts about a socket, for the protocol. */
-export interface SocketConnection {
-  /** The client's IP address. */
-  address: string;
-  isOpen(): boolean;
-  /** To be called once its credential has been found good. */
-  identified(): void;
-  close(code: number, reason: string): void;
-  /** Sends one message of these pieces, after those before it. Resolves once they have left this process, or never will. */
-  sendPieces(pieces: readonly Buffer[]): Promise<void>;
-  logError(error: unknown): void;
-}
-
 export interface WebSocketDependencies {
   /** The protocol, which knows nothing of sockets. */
-  subscriptions: Server<SocketConnection>;
+  subscriptions: Server<Connection>;
   /** Messages are handled in these. */
   turns: Turns;
   /** A socket that has not answered a ping by the next is gone; 12 seconds where left out. */
@@ -112,7 +100,7 @@ function refuse(socket: WebSocket): void {
   closeSoon(socket, tryAgainLater, 'Too many connections');
 }
 
-interface ServedSocket extends Pick<SocketConnection, 'address' | 'identified' | 'sendPieces'> {
+interface ServedSocket extends Pick<Connection, 'address' | 'identified' | 'sendPieces'> {
   log: FastifyBaseLogger;
   /** Runs what a message asks for when it is the client's turn. */
   inTurn(run: () => void): void;
@@ -121,7 +109,7 @@ interface ServedSocket extends Pick<SocketConnection, 'address' | 'identified' |
 /** Lets the protocol talk over a socket. It sends one message of a subscription after the other, each once the last is gone. */
 function serve(
   socket: WebSocket,
-  protocol: Server<SocketConnection>,
+  protocol: Server<Connection>,
   { log, inTurn, ...facts }: ServedSocket,
 ): void {
   let largeMessages = 1;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { registerWebSockets, type SocketConnection } from '../../../src/http/websocket-route.js';
+import type { Connection } from '../../../src/graphql/subscriptions/open-session.js';
+import { registerWebSockets } from '../../../src/http/websocket-route.js';
 import { Turns } from '../../../src/limits/turns.js';
 import { insertOrganization } from '../../service/live/insert-organization.js';
 import { eventually, onAttachment, onRecord } from '../../service/live/live-client.js';
@@ -143,10 +144,10 @@ test('a large event costs the memory of one, however many do not read it', async
 }, 90_000);
 
 test('a client that does not read its events is closed, and told why', async () => {
-  const connections: SocketConnection[] = [];
+  const connections: Connection[] = [];
   const server = Fastify();
   const subscriptions = {
-    opened: (_socket: unknown, connection: SocketConnection) => {
+    opened: (_socket: unknown, connection: Connection) => {
       connections.push(connection);
       return async () => {};
     },
