@@ -63,7 +63,7 @@ export interface AttachmentUrls {
   verify(request: SignedRequest): SignedAccess | 'invalid' | 'expired';
 }
 
-export interface AttachmentUrlsOptions {
+export interface SignedUrlsOptions {
   /** Asked anew each time: with PORT=0 it is known only once the service listens. */
   publicUrl: () => string;
   /** The first one signs, every one verifies. */
@@ -79,7 +79,7 @@ const needsNoEncoding = /^[\w.-]*$/;
 /** Encodes most names by leaving them as they are. */
 const encoded = (part: string): string => (needsNoEncoding.test(part) ? part : encodeURIComponent(part));
 
-export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): AttachmentUrls {
+export function createAttachmentUrls({ publicUrl, secrets, clock }: SignedUrlsOptions): AttachmentUrls {
   const made = new LRUCache<string, string>({ max: maxRemembered });
   const base = () => withoutSlash(publicUrl());
   const address = (id: string, names: readonly string[]) =>
@@ -109,8 +109,9 @@ export function createAttachmentUrls({ publicUrl, secrets, clock }: AttachmentUr
       const query = readSignedQuery(request.query);
       if (query === null) return 'invalid';
       const { signature, ...terms } = query;
-      const secret = secrets.find((one) => isSameText(signature, sign(one, request.id, terms)));
-      const maker = secret === undefined ? null : readMaker(secret, terms.by);
+      const maker = findMaker(secrets, { signature, by: terms.by }, (secret) =>
+        sign(secret, request.id, terms),
+      );
       if (!maker) return 'invalid';
       const expiresAt = new Date(Number(terms.expires) * 1000);
       const { disposition, content: contentId } = terms;
@@ -166,7 +167,7 @@ function sign(secret: string, id: string, { disposition, expires, by, content }:
 }
 
 /** Compares as text, so that no second spelling of the same bytes passes; takes the same time wherever they differ. */
-export function isSameText(given: string, expected: string): boolean {
+function isSameText(given: string, expected: string): boolean {
   const [left, right] = [Buffer.from(given), Buffer.from(expected)];
   return left.length === right.length && timingSafeEqual(left, right);
 }
@@ -194,8 +195,18 @@ export function writeMaker(secret: string, maker: UrlMaker): string {
   return `u${Buffer.concat([nonce, cipher.update(text), cipher.final()]).toString('base64url')}`;
 }
 
+/** The maker of a URL whose signature is one that `sign` gives; null if no secret gives it. */
+export function findMaker(
+  secrets: readonly string[],
+  { signature, by }: { signature: string; by: string },
+  sign: (secret: string) => string,
+): UrlMaker | null {
+  const secret = secrets.find((one) => isSameText(signature, sign(one)));
+  return secret === undefined ? null : readMaker(secret, by);
+}
+
 /** For what `writeMaker` has written under this secret, which a signature vouches for; null for what is of no such form. */
-export function readMaker(secret: string, written: string): UrlMaker | null {
+function readMaker(secret: string, written: string): UrlMaker | null {
   const bytes = Buffer.from(written.slice(1), 'base64url');
   if (written.startsWith('k') && bytes.length === 16) return { keyId: stringify(bytes) };
   if (!written.startsWith('u') || bytes.length <= nonceBytes) return null;

@@ -1,11 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
-  type AttachmentUrlsOptions,
   assertExpiresIn,
-  isSameText,
-  readMaker,
+  findMaker,
   roundedEnd,
+  type SignedUrlsOptions,
   type UrlMaker,
   withoutSlash,
   writeMaker,
@@ -34,7 +33,7 @@ export interface ArchiveUrls {
   verifyArchive(query: Readonly<Record<string, unknown>>): ArchiveAccess | 'invalid' | 'expired';
 }
 
-export function createArchiveUrls({ publicUrl, secrets, clock }: AttachmentUrlsOptions): ArchiveUrls {
+export function createArchiveUrls({ publicUrl, secrets, clock }: SignedUrlsOptions): ArchiveUrls {
   return {
     archiveUrl({ organizationId, record, field }, { expiresIn, maker }) {
       assertExpiresIn(expiresIn);
@@ -53,8 +52,7 @@ export function createArchiveUrls({ publicUrl, secrets, clock }: AttachmentUrlsO
       const read = readArchiveQuery(query);
       if (read === null) return 'invalid';
       const { signature, ...terms } = read;
-      const secret = secrets.find((one) => isSameText(signature, signArchive(one, terms)));
-      const maker = secret === undefined ? null : readMaker(secret, terms.by);
+      const maker = findMaker(secrets, { signature, by: terms.by }, (secret) => signArchive(secret, terms));
       if (!maker) return 'invalid';
       const { organization: organizationId, type, id, field = null, expires } = terms;
       const expiresAt = new Date(Number(expires) * 1000);
@@ -125,15 +123,7 @@ export interface PreviewUrls {
   ): SignedPreview | 'invalid' | 'expired';
 }
 
-export interface PreviewUrlsOptions {
-  /** Asked anew each time: with PORT=0 it is known only once the service listens. */
-  publicUrl: () => string;
-  /** The first one signs, every one verifies. */
-  secrets: readonly [string, ...string[]];
-  clock: () => Date;
-}
-
-export function createPreviewUrls({ publicUrl, secrets, clock }: PreviewUrlsOptions): PreviewUrls {
+export function createPreviewUrls({ publicUrl, secrets, clock }: SignedUrlsOptions): PreviewUrls {
   const made = new LRUCache<string, string>({ max: maxRemembered });
   return {
     signedUrl(preview, { expiresIn, maker }) {
@@ -144,7 +134,7 @@ export function createPreviewUrls({ publicUrl, secrets, clock }: PreviewUrlsOpti
       let query = made.get(parts);
       if (query === undefined) {
         const by = writeMaker(secrets[0], maker);
-        const signature = sign(secrets[0], id, name, { content, expires, by });
+        const signature = signPreview(secrets[0], id, name, { content, expires, by });
         query = `content=${content}&expires=${expires}&by=${by}&signature=${signature}`;
         made.set(parts, query);
       }
@@ -152,11 +142,12 @@ export function createPreviewUrls({ publicUrl, secrets, clock }: PreviewUrlsOpti
     },
 
     verify(id, name, query) {
-      const read = readQuery(query);
+      const read = readPreviewQuery(query);
       if (read === null) return 'invalid';
       const { signature, ...terms } = read;
-      const secret = secrets.find((one) => isSameText(signature, sign(one, id, name, terms)));
-      const maker = secret === undefined ? null : readMaker(secret, terms.by);
+      const maker = findMaker(secrets, { signature, by: terms.by }, (secret) =>
+        signPreview(secret, id, name, terms),
+      );
       if (!maker) return 'invalid';
       const expiresAt = new Date(Number(terms.expires) * 1_000);
       return clock() < expiresAt ? { blobId: terms.content, expiresAt, maker } : 'expired';
@@ -164,14 +155,16 @@ export function createPreviewUrls({ publicUrl, secrets, clock }: PreviewUrlsOpti
   };
 }
 
-interface Terms {
+interface PreviewTerms {
   content: string;
   expires: string;
   by: string;
 }
 
 /** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in seconds since 1970. */
-function readQuery(query: Readonly<Record<string, unknown>>): (Terms & { signature: string }) | null {
+function readPreviewQuery(
+  query: Readonly<Record<string, unknown>>,
+): (PreviewTerms & { signature: string }) | null {
   const { content, expires, by, signature, ...others } = query;
   if (Object.keys(others).length > 0 || typeof content !== 'string' || typeof expires !== 'string')
     return null;
@@ -179,7 +172,12 @@ function readQuery(query: Readonly<Record<string, unknown>>): (Terms & { signatu
 }
 
 /** JSON keeps the parts apart; its first word keeps this use of the secret apart from every other. */
-function sign(secret: string, id: string, name: string, { content, expires, by }: Terms): string {
+function signPreview(
+  secret: string,
+  id: string,
+  name: string,
+  { content, expires, by }: PreviewTerms,
+): string {
   const text = JSON.stringify(['preview-url', id, name, content, expires, by]);
   return createHmac('sha256', secret).update(text).digest('base64url');
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'typeorm';
 import { createDownloadLog } from '../audit/download-log.js';
-import { createAttachmentUrls } from '../auth/attachment-urls.js';
-import { createArchiveUrls, createPreviewUrls, type PreviewUrlsOptions } from '../auth/derived-urls.js';
+import { createAttachmentUrls, type SignedUrlsOptions } from '../auth/attachment-urls.js';
+import { createArchiveUrls, createPreviewUrls } from '../auth/derived-urls.js';
 import { createUploadTokens } from '../auth/secrets.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
@@ -65,7 +65,7 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 
 interface PreviewParts
   extends Pick<PreviewsDependencies, 'database' | 'storage' | 'clock' | 'quotas'>,
-    PreviewUrlsOptions {
+    SignedUrlsOptions {
   log: Log;
 }
 
