@@ -1,9 +1,133 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { JobRow, type JobState } from '../database/entities/job.js';
-import { And, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
-import { type JobCounts, maxJobCount } from './jobs.js';
+import { insertRow } from '../database/insert-row.js';
+import { changeRows, readRows } from '../database/read-rows.js';
+import { And, before, In, LessThanOrEqual, MoreThan } from '../database/typeorm.js';
+import { newId } from '../new-id.js';
+import { describeError, type JobCounts, maxJobCount, type NewJob } from './jobs.js';
+
+const unlocked = { lockedBy: null, lockedUntil: null };
+
+export async function insertJob(manager: EntityManager, job: NewJob, now: Date): Promise<void> {
+  const row = toRow(job, now);
+  const { key } = row;
+  if (key !== null)
+    await changeRows(manager, (sql) => `DELETE FROM jobs WHERE key = ${sql.add(key)} AND state = 'WAITING'`);
+  await insertRow(manager, JobRow, row);
+}
+
+/** The row of a job that nobody has inserted yet. */
+export function toRow({ kind, payload, key, runAt }: NewJob, now: Date): JobRow {
+  const fresh = { state: 'WAITING' as const, attempts: 0, lastError: null, failedAt: null, ...unlocked };
+  return { id: newId(), kind, key: key ?? null, payload, runAt: runAt ?? now, createdAt: now, ...fresh };
+}
+
+/** The jobs of one process: each statement touches no others, so that one whose lease has run out changes nothing. */
+export class JobTable {
+  readonly #database: Database;
+  readonly #clock: () => Date;
+  readonly #leaseMs: number;
+  readonly #me = newId();
+  readonly #finished: string[] = [];
+  #finishing: Promise<void> | null = null;
+
+  constructor(options: { database: Database; clock: () => Date; leaseMs: number }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#leaseMs = options.leaseMs;
+  }
+
+  /** Takes up to `count` due jobs of a kind in hand, the longest due first; each counts an attempt thereby. */
+  take(kind: string, count: number): Promise<JobRow[]> {
+    return this.#database.write(async (manager) => {
+      const now = this.#clock();
+      const due = await findDue(manager, kind, now, count);
+      if (due.length === 0) return [];
+      const ids = due.map(({ id }) => id);
+      const affected = await changeRows(
+        manager,
+        (sql) => `UPDATE jobs SET state = 'RUNNING', attempts = attempts + 1,
+          locked_by = ${sql.add(this.#me)}, locked_until = ${sql.add(this.#leaseEnd(now).getTime())}
+          WHERE ${sql.isOneOf('id', ids)} AND state = 'WAITING'`,
+      );
+      if (affected !== due.length) throw new Error('Two processes took the same jobs.');
+      return due.map((job) => Object.assign(job, { attempts: job.attempts + 1 }));
+    });
+  }
+
+  /** Removes a job that has succeeded. Those that end at about the same time go in one statement. */
+  finish({ id }: JobRow): Promise<void> {
+    this.#finished.push(id);
+    this.#finishing ??= nextTurn().then(() => {
+      this.#finishing = null;
+      const ids = this.#finished.splice(0);
+      return this.#database.write(
+        async (manager) =>
+          void (await changeRows(
+            manager,
+            (sql) => `DELETE FROM jobs
+              WHERE ${sql.isOneOf('id', ids)} AND state = 'RUNNING' AND locked_by = ${sql.add(this.#me)}`,
+          )),
+      );
+    });
+    return this.#finishing;
+  }
+
+  /** Another attempt follows at `runAt`; with null there is none. Returns false where the lease was lost. */
+  async fail(job: JobRow, error: unknown, runAt: Date | null): Promise<boolean> {
+    const lastError = describeError(error);
+    const next = runAt
+      ? { state: 'WAITING' as const, runAt, lastError, ...unlocked }
+      : { state: 'EXHAUSTED' as const, failedAt: this.#clock(), lastError, ...unlocked };
+    const { affected } = await this.#database.write((manager) =>
+      manager.update(JobRow, this.#mine(job), next),
+    );
+    return affected === 1;
+  }
+
+  /** Puts a job back as if it had not been taken. */
+  release(job: JobRow): Promise<unknown> {
+    const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
+    return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));
+  }
+
+  renewLeases(ids: readonly string[]): Promise<unknown> {
+    const lockedUntil = this.#leaseEnd(this.#clock());
+    const mine = { id: In(ids), state: 'RUNNING' as const, lockedBy: this.#me };
+    return this.#database.write((manager) => manager.update(JobRow, mine, { lockedUntil }));
+  }
+
+  /** Frees the jobs of processes that have died. */
+  async freeAbandoned(): Promise<void> {
+    const abandoned = { state: 'RUNNING' as const, lockedUntil: before(this.#clock()) };
+    if (!(await this.#database.read.existsBy(JobRow, abandoned))) return;
+    await this.#database.write((manager) =>
+      manager.update(JobRow, abandoned, { state: 'WAITING', ...unlocked }),
+    );
+  }
+
+  #leaseEnd(now: Date): Date {
+    return new Date(now.getTime() + this.#leaseMs);
+  }
+
+  #mine({ id, attempts }: JobRow) {
+    return { id, attempts, state: 'RUNNING' as const, lockedBy: this.#me };
+  }
+}
+
+/** Those whose key is not running already. */
+function findDue(manager: EntityManager, kind: string, now: Date, count: number): Promise<JobRow[]> {
+  const isRunning = `EXISTS (SELECT 1 FROM jobs other WHERE other.key = "row".key AND other.state = 'RUNNING')`;
+  return readRows(
+    manager,
+    JobRow,
+    (sql) => `state = 'WAITING' AND kind = ${sql.add(kind)} AND run_at <= ${sql.add(now.getTime())}
+      AND (key IS NULL OR NOT ${isRunning}) ORDER BY run_at, id LIMIT ${sql.add(count)}`,
+  );
+}
 
 const names = { WAITING: 'waiting', RUNNING: 'running', EXHAUSTED: 'exhausted' } as const;
 

@@ -2,26 +2,23 @@ import { setMaxListeners } from 'node:events';
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { JobRow } from '../database/entities/job.js';
-import { countJobs, retryExhausted } from './embedded-rows.js';
-import {
-  type Attempt,
-  type ExhaustedJob,
-  insertJob,
-  type JobAsRow,
-  type JobCounts,
-  type JobHandler,
-  type JobHandlers,
-  type Jobs,
-  JobTable,
-  type NewJob,
-  toRow,
+import { countJobs, insertJob, JobTable, retryExhausted, toRow } from './embedded-rows.js';
+import type {
+  Attempt,
+  ExhaustedJob,
+  JobAsRow,
+  JobCounts,
+  JobHandler,
+  JobHandlers,
+  Jobs,
+  NewJob,
+  OnJobFailure,
 } from './jobs.js';
 
 export interface EmbeddedJobsOptions {
   database: Database;
   clock: () => Date;
-  /** Told of every attempt that fails, and of faults of the engine itself; `job` is null for those. */
-  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+  onFailure: OnJobFailure;
   /** A process that has not been heard of for so long counts as dead, and its jobs run again. */
   leaseMs?: number;
   /** How often to look for jobs that other processes have enqueued, or left behind. */

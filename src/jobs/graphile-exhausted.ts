@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { type JobPayload, jobSchema, jobsWithPayload, placeJob, query } from './graphile-rows.js';
+import { type JobEnvelope, jobSchema, jobsWithPayload, placeJob, query } from './graphile-rows.js';
 import type { ExhaustedJob, JobCounts } from './jobs.js';
 
 const isExhausted = 'job.locked_at IS NULL AND job.attempts >= job.max_attempts';
@@ -8,7 +8,7 @@ const isWaiting = 'job.locked_at IS NULL AND job.attempts < job.max_attempts';
 interface ExhaustedRow {
   id: string;
   kind: string;
-  payload: JobPayload;
+  payload: JobEnvelope;
   lastError: string;
   failedAt: Date;
 }

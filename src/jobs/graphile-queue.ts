@@ -7,21 +7,21 @@ import type { Database } from '../database/database.js';
 import {
   type HeldJob,
   type InHand,
-  type JobPayload,
+  type JobEnvelope,
   jobSchema,
   releaseJob,
   settleJob,
 } from './graphile-rows.js';
-import type { Attempt, JobHandler } from './jobs.js';
+import type { Attempt, JobHandler, OnJobFailure } from './jobs.js';
 
-export interface LaneOptions {
+interface QueueOptions {
   database: Database;
   clock: () => Date;
   pool: pg.Pool;
   /** Aborted when the process stops. */
   signal: AbortSignal;
   pollMs: number;
-  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+  onFailure: OnJobFailure;
 }
 
 /** The longest wait for jobs in hand, once graphile-worker stops by itself. */
@@ -37,7 +37,7 @@ const givenBack = new Error('The job has been put back.');
 
 /** The jobs of one kind, as this process takes and runs them. */
 export class GraphileQueue {
-  readonly #options: LaneOptions;
+  readonly #options: QueueOptions;
   readonly #kind: string;
   readonly #handler: JobHandler;
   #runner: Runner | null = null;
@@ -45,7 +45,7 @@ export class GraphileQueue {
   /** Jobs that have been taken, by id, with the attempt that each was taken for. */
   readonly #taken = new Map<string, number>();
 
-  constructor(kind: string, handler: JobHandler, options: LaneOptions) {
+  constructor(kind: string, handler: JobHandler, options: QueueOptions) {
     this.#kind = kind;
     this.#handler = handler;
     this.#options = options;
@@ -151,7 +151,7 @@ export class GraphileQueue {
       },
       taskList: {
         [this.#kind]: async (payload, { job: { id, attempts, locked_by } }) => {
-          const held = { id, kind: this.#kind, lockedBy: locked_by ?? '', envelope: payload as JobPayload };
+          const held = { id, kind: this.#kind, lockedBy: locked_by ?? '', envelope: payload as JobEnvelope };
           try {
             await this.#perform(held, held.envelope.attempts + attempts);
           } finally {
@@ -230,7 +230,7 @@ export class GraphileQueue {
 }
 
 /** Passes on what graphile-worker reports as an error. */
-export function createLogger(onFailure: LaneOptions['onFailure']): Logger {
+export function createLogger(onFailure: OnJobFailure): Logger {
   return new Logger(() => (level, message, meta) => {
     const error: unknown = meta?.['error'] ?? new Error(message);
     if (level === 'error' && error !== givenBack) onFailure(error, null);

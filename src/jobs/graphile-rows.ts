@@ -1,16 +1,15 @@
 import type { EntityManager } from 'typeorm';
-import type { NewJob } from './jobs.js';
+import { describeError, type NewJob } from './jobs.js';
 
 /** Attempts are counted here, not there: more than any schedule has. */
 const noLimit = 32_767;
-const maxErrorLength = 1_000;
 
 /** A job that a worker has in hand. */
 export interface HeldJob {
   id: string;
   kind: string;
   lockedBy: string;
-  envelope: JobPayload;
+  envelope: JobEnvelope;
 }
 
 /** A failed attempt of a job. */
@@ -39,7 +38,7 @@ export function placeJob(
 
 interface Placed {
   kind: string;
-  envelope: JobPayload;
+  envelope: JobEnvelope;
   /** Now where null. */
   runAt: Date | null;
 }
@@ -106,7 +105,7 @@ async function addJob(
 async function keepExhausted(
   manager: EntityManager,
   kind: string,
-  envelope: JobPayload,
+  envelope: JobEnvelope,
   { error, attempts }: Failure,
 ): Promise<void> {
   const [kept] = await query<{ id: string }>(
@@ -116,12 +115,8 @@ async function keepExhausted(
   );
   await manager.query(`SELECT FROM ${jobSchema}.permanently_fail_jobs(ARRAY[$1::bigint], $2)`, [
     kept?.id,
-    describe(error),
+    describeError(error),
   ]);
-}
-
-function describe(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength);
 }
 
 /** The schema of graphile-worker's tables. A name of our own keeps other uses in the same database apart. */
@@ -136,8 +131,8 @@ const privateJobs = `${jobSchema}._private_jobs`;
 /** The view of jobs as `job`, and their payloads as `kept`. */
 export const jobsWithPayload = `${jobSchema}.jobs job JOIN ${privateJobs} kept ON kept.id = job.id`;
 
-/** The payload of a job, as graphile-worker keeps it. */
-export interface JobPayload {
+/** The payload that graphile-worker keeps of a job: ours, beside facts that it has no columns for. */
+export interface JobEnvelope {
   payload: object;
   key: string | null;
   /** Attempts made before graphile-worker began to count. */
@@ -147,8 +142,8 @@ export interface JobPayload {
 }
 
 /** Removes a job that this worker holds; null if another holds it, or none. */
-async function removeHeld(manager: EntityManager, id: string, lockedBy: string): Promise<JobPayload | null> {
-  const [row] = await query<{ payload: JobPayload }>(
+async function removeHeld(manager: EntityManager, id: string, lockedBy: string): Promise<JobEnvelope | null> {
+  const [row] = await query<{ payload: JobEnvelope }>(
     manager,
     `WITH gone AS (DELETE FROM ${privateJobs} WHERE id = $1 AND locked_by = $2 RETURNING payload)
      SELECT payload FROM gone`,
@@ -192,7 +187,7 @@ const putBack = `UPDATE ${privateJobs}
   SET locked_at = NULL, locked_by = NULL, attempts = greatest(attempts - 1, 0)`;
 
 /** Says of a job that runs which one follows. */
-async function setNext(manager: EntityManager, id: string, next: JobPayload['next']): Promise<void> {
+async function setNext(manager: EntityManager, id: string, next: JobEnvelope['next']): Promise<void> {
   await manager.query(
     `UPDATE ${privateJobs} SET payload = (payload::jsonb || $2::jsonb)::json WHERE id = $1`,
     [id, JSON.stringify({ next })],

@@ -13,15 +13,14 @@ import {
 } from './graphile-exhausted.js';
 import { createLogger, GraphileQueue } from './graphile-queue.js';
 import { jobSchema, placeJob, query, unlockUnknownJobs } from './graphile-rows.js';
-import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob } from './jobs.js';
+import type { ExhaustedJob, JobCounts, JobHandlers, Jobs, NewJob, OnJobFailure } from './jobs.js';
 
 export interface GraphileJobsOptions {
   database: Database;
   clock: () => Date;
   /** Connections for taking jobs, apart from those of `database`; made when `work` begins, ended by `stop`. */
   createPool(): pg.Pool;
-  /** Told of every attempt that fails, and of faults of the engine itself; `job` is null for those. */
-  onFailure(error: unknown, job: { kind: string; attempts: number; isLast: boolean } | null): void;
+  onFailure: OnJobFailure;
   /** A process that has not been heard of for so long counts as dead, and its jobs run again. */
   leaseMs?: number;
   /** How often to look for jobs that have come due; of new ones the database tells. */
@@ -59,7 +58,7 @@ export async function migrateGraphileJobs({
 export class GraphileJobs implements Jobs {
   readonly #options: Required<GraphileJobsOptions>;
   readonly #abort = new AbortController();
-  #lanes: GraphileQueue[] = [];
+  #queues: GraphileQueue[] = [];
   #pool: pg.Pool | null = null;
   #running: Promise<unknown> = Promise.resolve();
   #heartbeat: NodeJS.Timeout | undefined;
@@ -86,10 +85,10 @@ export class GraphileJobs implements Jobs {
     this.#pool = pool;
     this.#letRejectionsBe = keepRejections((error) => onFailure(error, null));
     const options = { ...this.#options, pool, signal: this.#abort.signal };
-    this.#lanes = Object.entries(handlers).map(
+    this.#queues = Object.entries(handlers).map(
       ([kind, handler]) => new GraphileQueue(kind, handler, options),
     );
-    this.#running = Promise.all(this.#lanes.map((lane) => lane.run()));
+    this.#running = Promise.all(this.#queues.map((queue) => queue.run()));
     this.#heartbeat = setInterval(() => this.#keepHouse(), leaseMs / heartbeatsPerLease);
     await this.#keepHouse();
   }
@@ -102,7 +101,7 @@ export class GraphileJobs implements Jobs {
         database.write(async (manager) => {
           await keepAlive(manager, this.#workerIds(), leaseMs);
           await unlockDeadWorkers(manager, leaseMs);
-          for (const held of this.#lanes.flatMap((lane) => lane.inHand() ?? [])) {
+          for (const held of this.#queues.flatMap((queue) => queue.inHand() ?? [])) {
             await unlockUnknownJobs(manager, held, leaseMs);
           }
         }),
@@ -112,7 +111,7 @@ export class GraphileJobs implements Jobs {
   }
 
   #workerIds(): string[] {
-    return this.#lanes.flatMap(({ workerId }) => workerId ?? []);
+    return this.#queues.flatMap(({ workerId }) => workerId ?? []);
   }
 
   async stop(timeoutMs: number): Promise<void> {
@@ -127,7 +126,7 @@ export class GraphileJobs implements Jobs {
     const { database, onFailure } = this.#options;
     const workerIds = this.#workerIds();
     try {
-      await Promise.all(this.#lanes.map((lane) => lane.stop()));
+      await Promise.all(this.#queues.map((queue) => queue.stop()));
       await this.#running;
       if (workerIds.length > 0) await database.write((manager) => removeWorkers(manager, workerIds));
       await this.#pool?.end();

@@ -15,7 +15,7 @@ import { databaseFile } from '../database/sqlite.js';
 import type { ReadLimits } from '../database/sqlite-readers.js';
 import type { Inlining } from '../intake/from-stream.js';
 import { EmbeddedJobs } from '../jobs/embedded.js';
-import type { Jobs } from '../jobs/jobs.js';
+import type { Jobs, OnJobFailure } from '../jobs/jobs.js';
 import { keepReceiptKeys, type ReceiptKeys, readReceiptKeys } from '../receipts/receipt-keys.js';
 import { type InlinedBodies, withInlined } from '../storage/document-key.js';
 import { createLocalStorage } from '../storage/local.js';
@@ -158,13 +158,11 @@ interface JobDependencies {
 /** The engine that goes with the database. What fails is logged under the kind of its job; retries are the engine's. */
 export async function openConfiguredJobs({ postgres }: Config, deps: JobDependencies): Promise<Jobs> {
   const { log } = deps;
-  const options = {
-    ...deps,
-    onFailure: (err: unknown, job: { kind: string; attempts: number; isLast: boolean } | null) => {
-      if (job?.isLast) log.error({ err, job }, 'a job has used up its attempts');
-      else log.warn({ err, job }, 'a job has failed and runs again');
-    },
+  const onFailure: OnJobFailure = (err, job) => {
+    if (job?.isLast) log.error({ err, job }, 'a job has used up its attempts');
+    else log.warn({ err, job }, 'a job has failed and runs again');
   };
+  const options = { ...deps, onFailure };
   if (postgres === null) return new EmbeddedJobs(options);
   const { createPostgresPool } = await import('../database/postgres-pool.js');
   const { longestAnswerMs } = await import('../database/postgres.js');
