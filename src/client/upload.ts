@@ -9,6 +9,7 @@ import {
 } from './client-error.js';
 import { type Connection, read } from './connection.js';
 import { chunksOf, type Source } from './platform.js';
+import { randomKey } from './random-key.js';
 import { type Progress, type Sent, sendLarge } from './resume.js';
 import type {
   AttachmentFields,
@@ -142,12 +143,6 @@ function describe(source: Source, options: UploadOptions, hash: string) {
     idempotencyKey,
     digest: { algorithm: 'SHA256', hash },
   } satisfies Omit<CreateAttachmentInput, 'content'>;
-}
-
-/** `crypto.randomUUID` is missing on pages that came by plain HTTP. */
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Passes on what changes, and never more than there is. */

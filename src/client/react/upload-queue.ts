@@ -1,4 +1,5 @@
 import type { Attachment, Claimcheck } from '../claimcheck.js';
+import { randomKey } from '../random-key.js';
 import type { UploadOptions } from '../upload.js';
 
 /** One file on its way, or at its end. */
@@ -154,9 +155,4 @@ export class UploadQueue {
     this.#items = this.#entries.map(({ item }) => item);
     for (const listener of this.#listeners) listener();
   }
-}
-
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
