@@ -2,10 +2,27 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
 import { loadCurrentConfig } from '../wiring/open-stores.js';
 import { describeFault, jsonOption } from './output.js';
-import type { VerifyOptions } from './verify.js';
 
-/** Exit codes. */
-const importStatus = { allWell: 0, refusals: 1, notRun: 2 } as const;
+/** Exit codes of a command that goes through many things and tells of those with a fault. */
+const exitCodes = { allWell: 0, faults: 1, notRun: 2 } as const;
+
+/**
+ * Does work that resolves to whether all is well, and resolves to the exit code. The first SIGINT or SIGTERM aborts the signal of
+ * the work, a second one ends the process at once.
+ */
+async function runStoppably(
+  work: (config: Config, signal: AbortSignal) => Promise<boolean>,
+): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  try {
+    const isWell = await work(await loadCurrentConfig(), stop.signal);
+    return isWell ? exitCodes.allWell : exitCodes.faults;
+  } catch (error) {
+    process.stderr.write(`${describeFault(error)}\n`);
+    return exitCodes.notRun;
+  }
+}
 
 const importHelp = `
 The list has a JSON object a line: id, organizationId, fileName, createdAt, createdBy and one of path and url, and perhaps
@@ -33,31 +50,14 @@ export function importCommand(): Command {
     .option('--dry-run', 'read and check everything, and write nothing')
     .option(...jsonOption)
     .addHelpText('after', importHelp)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : importStatus.notRun))
-    .action(async (given: GivenImport) => {
-      process.exitCode = await runImport(given);
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.notRun))
+    .action(async ({ from, files, tar = false, dryRun = false, json = false }: GivenImport) => {
+      // Stopped, it ends the lines under way.
+      process.exitCode = await runStoppably(async (config, signal) => {
+        const { importList } = await import('./import.js');
+        return importList(config, { from, files: files ?? null, tar, dryRun, json }, signal);
+      });
     });
-}
-
-/** The first signal stops it after the lines under way; a second one ends it at once. */
-async function runImport({
-  from,
-  files,
-  tar = false,
-  dryRun = false,
-  json = false,
-}: GivenImport): Promise<number> {
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-  try {
-    const config = await loadCurrentConfig();
-    const { importList } = await import('./import.js');
-    const isWell = await importList(config, { from, files: files ?? null, tar, dryRun, json }, stop.signal);
-    return isWell ? importStatus.allWell : importStatus.refusals;
-  } catch (error) {
-    process.stderr.write(`${describeFault(error)}\n`);
-    return importStatus.notRun;
-  }
 }
 
 const moveHelp = `
@@ -111,9 +111,6 @@ const nameOption = (fault: string): string =>
 
 const mebibyte = 1024 * 1024;
 
-/** Exit codes. */
-const verifyStatus = { allWell: 0, findings: 1, notRun: 2 } as const;
-
 const verifyHelp = `
 Prints a line for each file that is missing, damaged (other bytes than those that came) or orphaned (bytes that no row
 names), then a summary. Changes no file, and may run while the service does: it refuses damaged files from then on, and serves
@@ -142,31 +139,21 @@ export function verifyCommand(): Command {
     .option(...jsonOption)
     .option('--since <date>', 'look for orphans from this day (UTC) on; default: the first start', parseDay)
     .addHelpText('after', verifyHelp)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : verifyStatus.notRun))
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.notRun))
     .action(async (given: GivenVerify) => {
-      process.exitCode = await runVerify({
+      const options = {
         bytesPerSecond: given.rate * mebibyte,
         resume: given.resume === true,
         allOrphans: given.allOrphans === true,
         since: given.since ?? null,
         json: given.json === true,
+      };
+      // Stopped, it ends at the next chunk, and its place is kept.
+      process.exitCode = await runStoppably(async (config, signal) => {
+        const { verify } = await import('./verify.js');
+        return verify(config, options, signal);
       });
     });
-}
-
-/** The first signal stops it at the next chunk, with its place kept; a second one ends it at once. */
-async function runVerify(options: VerifyOptions): Promise<number> {
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
-  try {
-    const config = await loadCurrentConfig();
-    const { verify } = await import('./verify.js');
-    const isWell = await verify(config, options, stop.signal);
-    return isWell ? verifyStatus.allWell : verifyStatus.findings;
-  } catch (error) {
-    process.stderr.write(`${describeFault(error)}\n`);
-    return verifyStatus.notRun;
-  }
 }
 
 function parseRate(text: string): number {

@@ -65,24 +65,26 @@ async function findFiles(words: readonly string[]): Promise<FileToUpload[]> {
   const files = new Map<string, FileToUpload>();
   for (const word of words) {
     const facts = await stat(word).catch(() => null);
-    const paths = facts?.isFile()
-      ? [word]
-      : await expand(word, facts?.isDirectory() ?? false, facts !== null);
+    if (facts && !facts.isFile() && !facts.isDirectory()) throw new UsageError(`${word} is no file.`);
+    const paths = facts?.isFile() ? [word] : await (facts ? filesIn(word) : filesLike(word));
     for (const path of paths) files.set(path, { path, size: (await stat(path)).size });
   }
   return [...files.values()];
 }
 
-async function expand(word: string, isFolder: boolean, isThere: boolean): Promise<string[]> {
-  const common = { onlyFiles: true, followSymbolicLinks: false, expandDirectories: false };
-  if (isFolder) {
-    const names = await glob('**', { ...common, cwd: word, dot: true });
-    if (names.length === 0) throw new UsageError(`There are no files in ${word}.`);
-    return names.toSorted().map((name) => join(word, name));
-  }
-  if (isThere) throw new UsageError(`${word} is no file.`);
+const onlyFiles = { onlyFiles: true, followSymbolicLinks: false, expandDirectories: false };
+
+/** All files in a folder, in order. Throws UsageError if there are none. */
+async function filesIn(folder: string): Promise<string[]> {
+  const names = await glob('**', { ...onlyFiles, cwd: folder, dot: true });
+  if (names.length === 0) throw new UsageError(`There are no files in ${folder}.`);
+  return names.toSorted().map((name) => join(folder, name));
+}
+
+/** All files that a pattern fits, in order. Throws UsageError if there are none, or the word is no pattern. */
+async function filesLike(word: string): Promise<string[]> {
   const isPattern = /[*?[\]{}]/.test(word);
-  const paths = isPattern ? await glob(word, common) : [];
+  const paths = isPattern ? await glob(word, onlyFiles) : [];
   if (paths.length === 0) throw new UsageError(`${word}: there is no such file.`);
   return paths.toSorted();
 }
