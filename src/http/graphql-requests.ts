@@ -106,7 +106,7 @@ async function admitInto(
   }
   facts.viewer = await admitRequest(deps.admit, request, reply);
   if (isMultipart(request) || declaredSize(request) > maxSmallBody) permitContent(facts);
-  if (mayBringContent(request)) holdSlot(deps.uploadConcurrency, facts.viewer, reply);
+  if (mayBringContent(request)) holdPlace(deps.uploadConcurrency, facts.viewer, reply);
   const least = leastContent(request);
   if (least > 0) await deps.assertRoom(facts.viewer.organizationId, least);
 }
@@ -192,13 +192,13 @@ function declaredSize({ headers }: FastifyRequest): number {
   return Number(headers['content-length'] ?? 0);
 }
 
-/** Until the answer is sent, or its client has gone. */
-function holdSlot(
-  slots: UploadConcurrency,
+/** Counts an upload until its answer is sent, or its client has gone. */
+function holdPlace(
+  places: UploadConcurrency,
   { organizationId, principal }: Viewer,
   { raw }: FastifyReply,
 ): void {
-  onceClosed(raw, slots.take(organizationId, principal.id));
+  onceClosed(raw, places.take(organizationId, principal.id));
 }
 
 /** A client may be gone before its operation begins. */

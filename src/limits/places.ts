@@ -143,7 +143,7 @@ export class UploadConcurrency {
     this.#ofOrganizations = new Places(clientsOfOrganization * max);
   }
 
-  /** Takes a slot, or throws RATE_LIMITED if all are taken. */
+  /** Takes a place, or throws RATE_LIMITED if all are taken. */
   take(organizationId: string, principalId: string): Release {
     let passed: [limit: number, whose: string] = [this.#max, 'credential'];
     const release = takeAll([

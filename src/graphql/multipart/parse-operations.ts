@@ -92,7 +92,7 @@ function tryParse(field: string, text: string): unknown {
   }
 }
 
-/** For each file part, by name, the slots its upload goes into. */
+/** For each file part, by name, the places its upload goes into. */
 export type UploadPlaces = ReadonlyMap<string, readonly UploadPlace[]>;
 
 /**
@@ -108,7 +108,7 @@ export function parseMap(
   if (entries.length > limits.maxFiles) throw tooManyFiles(limits.maxFiles);
   const pathLists = readPathLists(entries);
   checkPathCount(pathLists, limits.maxMapPaths);
-  return findSlots(pathLists, body);
+  return findPlaces(pathLists, body);
 }
 
 type PathLists = ReadonlyMap<string, readonly string[]>;
@@ -148,29 +148,29 @@ function checkPathCount(lists: PathLists, maxMapPaths: number): void {
     );
 }
 
-function findSlots(lists: PathLists, body: GraphqlBody): UploadPlaces {
+function findPlaces(lists: PathLists, body: GraphqlBody): UploadPlaces {
   const faults = new Faults();
   const seen = new Set<string>();
-  const slots = new Map<string, UploadPlace[]>();
+  const places = new Map<string, UploadPlace[]>();
   for (const [name, paths] of lists) {
     const found: UploadPlace[] = [];
-    slots.set(name, found);
+    places.set(name, found);
     for (const [index, path] of paths.entries()) {
-      const slot = seen.has(path) ? 'path_duplicate' : findUploadSlot(body, path);
+      const place = seen.has(path) ? 'path_duplicate' : findUploadPlace(body, path);
       seen.add(path);
-      if (typeof slot === 'string') faults.add(slot, ['map', name, index], pathFaults[slot]);
-      else found.push(slot);
+      if (typeof place === 'string') faults.add(place, ['map', name, index], pathFaults[place]);
+      else found.push(place);
     }
   }
   faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
-  return slots;
+  return places;
 }
 
-/** Puts an Upload whose value is `taken` into every slot of the part it came in. A part in two slots is one Upload. */
-export function placeUploads(slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
+/** Puts an Upload whose value is `taken` into every place of the part it came in. A part in two places is one Upload. */
+export function placeUploads(places: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
   for (const [name, value] of taken) {
     const upload = Object.assign(new Upload(), { promise: Promise.resolve(value), file: value });
-    for (const { holder, key } of slots.get(name) ?? []) holder[key] = upload;
+    for (const { holder, key } of places.get(name) ?? []) holder[key] = upload;
   }
 }
 
@@ -200,20 +200,20 @@ const arrayIndex = /^(?:0|[1-9]\d{0,8})$/;
  * Walks a map path such as `variables.input.files.0` through own members only: a path that reached an inherited one
  * could put an upload into a built-in object.
  */
-export function findUploadSlot(body: GraphqlBody, path: string): UploadPlace | PathFault {
+export function findUploadPlace(body: GraphqlBody, path: string): UploadPlace | PathFault {
   const [root, ...keys] = path.split('.', maxPathSegments + 1);
   if (root !== 'variables' || keys.length === 0) return 'path_prefix';
   if (keys.length === maxPathSegments) return 'path_too_long';
   if (keys.some((key) => forbiddenSegments.has(key))) return 'path_forbidden';
 
   let value: unknown = body.variables;
-  let slot: UploadPlace | undefined;
+  let place: UploadPlace | undefined;
   for (const key of keys) {
     if (!isContainer(value) || !hasMember(value, key)) return 'path_not_found';
-    slot = { holder: value, key };
+    place = { holder: value, key };
     value = value[key];
   }
-  return slot === undefined || value !== null ? 'path_not_null' : slot;
+  return place === undefined || value !== null ? 'path_not_null' : place;
 }
 
 function hasMember(container: JsonObject, key: string): boolean {

@@ -69,11 +69,11 @@ export async function processMultipart<T>(
   const taken = new Map<string, T>();
   try {
     const body = parseOperations(await readField(form, 'operations', limits.maxOperationsSize));
-    const slots = parseMap(await readField(form, 'map', limits.maxMapSize), body, limits);
+    const places = parseMap(await readField(form, 'map', limits.maxMapSize), body, limits);
     if (!(await handlers.screen(body))) return { body, taken: [] };
-    await takeFiles(form, slots, handlers, taken);
-    checkNoneMissing(slots, taken);
-    placeUploads(slots, taken);
+    await takeFiles(form, places, handlers, taken);
+    checkNoneMissing(places, taken);
+    placeUploads(places, taken);
     return { body, taken: [...taken.values()] };
   } catch (error) {
     form.close();
@@ -106,22 +106,22 @@ function outOfOrder(part: Part, expected: 'operations' | 'map'): AttachmentError
 
 async function takeFiles<T>(
   form: Form,
-  slots: UploadPlaces,
+  places: UploadPlaces,
   handlers: MultipartHandlers<T>,
   taken: Map<string, T>,
 ): Promise<void> {
   for (let part = await form.next(); part !== null; part = await form.next()) {
-    const file = expectFile(part, slots, taken);
-    taken.set(part.name, await handlers.receive(file, slots.size - taken.size));
+    const file = expectFile(part, places, taken);
+    taken.set(part.name, await handlers.receive(file, places.size - taken.size));
     if (!file.whole && !file.stream.readableEnded && form.failure === null)
       throw new Error('A file was taken in without being read to its end.');
   }
 }
 
-function expectFile(part: Part, slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): IncomingFile {
+function expectFile(part: Part, places: UploadPlaces, taken: ReadonlyMap<string, unknown>): IncomingFile {
   const { name } = part;
   if (name === 'operations' || name === 'map' || taken.has(name)) throw duplicate(name);
-  if (!slots.has(name))
+  if (!places.has(name))
     throw multipartFault([shortName(name)], 'part_unexpected', 'The map has no entry for this part.');
   if (part.kind === 'field')
     throw multipartFault(
@@ -136,9 +136,9 @@ function duplicate(name: string): AttachmentError {
   return multipartFault([name], 'part_duplicate', 'There are two parts of this name.');
 }
 
-function checkNoneMissing(slots: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
+function checkNoneMissing(places: UploadPlaces, taken: ReadonlyMap<string, unknown>): void {
   const faults = new Faults();
-  for (const name of slots.keys())
+  for (const name of places.keys())
     if (!taken.has(name)) faults.add('part_missing', ['map', name], 'There is no part of this name.');
   faults.throwIfAny(errorTable.INVALID_MULTIPART.message);
 }

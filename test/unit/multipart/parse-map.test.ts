@@ -2,7 +2,7 @@ import { GraphQLUpload } from 'graphql-upload-minimal';
 import { AttachmentError } from '../../../src/errors.js';
 import { maxPartNameLength, maxPathSegments } from '../../../src/graphql/multipart/multipart-syntax.js';
 import {
-  findUploadSlot,
+  findUploadPlace,
   type GraphqlBody,
   parseMap,
   parseOperations,
@@ -41,7 +41,7 @@ function mapFault(map: unknown): AttachmentError {
   return faultOf(() => parseMap(JSON.stringify(map), body(), limits));
 }
 
-describe('findUploadSlot', () => {
+describe('findUploadPlace', () => {
   test.each([
     ['variables.file', 'file'],
     ['variables.files.0', '0'],
@@ -49,7 +49,7 @@ describe('findUploadSlot', () => {
     ['variables.input.content.upload', 'upload'],
     ['variables.input.list.0.upload', 'upload'],
   ])('finds %s', (path, key) => {
-    expect(findUploadSlot(body(), path)).toMatchObject({ key });
+    expect(findUploadPlace(body(), path)).toMatchObject({ key });
   });
 
   test.each([
@@ -96,34 +96,34 @@ describe('findUploadSlot', () => {
     [`variables${'.a'.repeat(maxPathSegments)}`, 'path_too_long'],
     [`variables${'.a'.repeat(10_000)}`, 'path_too_long'],
   ])('refuses %.60s', (path, fault) => {
-    expect(findUploadSlot(body(), path)).toBe(fault);
+    expect(findUploadPlace(body(), path)).toBe(fault);
   });
 
   test('does not follow a member named __proto__ that the client has sent', () => {
     const hostile = parseOperations('{"query":"q","variables":{"__proto__":{"file":null}}}');
-    expect(findUploadSlot(hostile, 'variables.__proto__.file')).toBe('path_forbidden');
+    expect(findUploadPlace(hostile, 'variables.__proto__.file')).toBe('path_forbidden');
   });
 
   test('finds nothing where there are no variables', () => {
-    expect(findUploadSlot({ query: 'q' }, 'variables.file')).toBe('path_not_found');
+    expect(findUploadPlace({ query: 'q' }, 'variables.file')).toBe('path_not_found');
   });
 
   test('is cheap for a path of 10,000 segments', () => {
     const path = `variables${'.files'.repeat(10_000)}`;
     const start = performance.now();
-    for (let i = 0; i < 1000; i++) findUploadSlot(body(), path);
+    for (let i = 0; i < 1000; i++) findUploadPlace(body(), path);
     expect(performance.now() - start).toBeLessThan(1000);
   });
 });
 
 describe('parseMap', () => {
-  test('reads every part with its slots', () => {
-    const slots = parseMap(
+  test('reads every part with its places', () => {
+    const places = parseMap(
       '{"a":["variables.file","variables.files.1"],"b":["variables.files.0"]}',
       body(),
       limits,
     );
-    expect([...slots].map(([name, found]) => [name, found.map(({ key }) => key)])).toEqual([
+    expect([...places].map(([name, found]) => [name, found.map(({ key }) => key)])).toEqual([
       ['a', ['file', '1']],
       ['b', ['0']],
     ]);
@@ -172,8 +172,8 @@ describe('parseMap', () => {
   });
 
   test('keeps a part named __proto__ apart from prototypes', () => {
-    const slots = parseMap('{"__proto__":["variables.file"]}', body(), limits);
-    expect([...slots.keys()]).toEqual(['__proto__']);
+    const places = parseMap('{"__proto__":["variables.file"]}', body(), limits);
+    expect([...places.keys()]).toEqual(['__proto__']);
   });
 
   test('leaves the built-in objects alone, whatever the map says', () => {
@@ -186,16 +186,16 @@ describe('parseMap', () => {
       `variables.__proto__.${member}`,
       `variables.${owner}.${member}.call`,
     ]);
-    for (const path of names) expect(typeof findUploadSlot(body(), path)).toBe('string');
+    for (const path of names) expect(typeof findUploadPlace(body(), path)).toBe('string');
     expect(builtInMembers()).toEqual(before);
   });
 });
 
 describe('placeUploads', () => {
-  test('puts one upload into every slot of its part', async () => {
+  test('puts one upload into every place of its part', async () => {
     const target = body();
-    const slots = parseMap('{"a":["variables.file","variables.files.1"]}', target, limits);
-    placeUploads(slots, new Map([['a', 'the file']]));
+    const places = parseMap('{"a":["variables.file","variables.files.1"]}', target, limits);
+    placeUploads(places, new Map([['a', 'the file']]));
     const { file, files } = target.variables as { file: unknown; files: unknown[] };
     expect(await GraphQLUpload.parseValue(file)).toBe('the file');
     expect(files[0]).toBeNull();
