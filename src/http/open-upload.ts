@@ -58,7 +58,14 @@ export async function openUpload(
   return upload;
 }
 
-/** Null where the request does not say. */
+/** Throws a fault of type `offset_stream`, which is answered with 415, for a body of any other type. */
+export function assertContentType({ headers }: FastifyRequest, contentType: string): void {
+  if (headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === contentType) return;
+  const msg = `The Content-Type must be ${contentType}.`;
+  throw fault('offset_stream', ['headers', 'content-type'], msg, { message: msg });
+}
+
+/** Bytes of the body; null where the request does not say. */
 export function bodyLength({ headers }: FastifyRequest): number | null {
   if (headers['transfer-encoding'] !== undefined) return null;
   return Number(headers['content-length'] ?? 0);

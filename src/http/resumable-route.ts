@@ -6,7 +6,13 @@ import { AttachmentError, fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';
 import { isExpired } from '../intake/resumable.js';
 import { admitRequest } from './admit-request.js';
-import { bodyLength, type Handler, openUpload, type ResumableRouteDependencies } from './open-upload.js';
+import {
+  assertContentType,
+  bodyLength,
+  type Handler,
+  openUpload,
+  type ResumableRouteDependencies,
+} from './open-upload.js';
 import {
   describeProgress,
   digestOf,
@@ -56,7 +62,7 @@ export function resumableHandlers(
     },
     append: async (request, reply) => {
       const upload = await open(request, reply);
-      assertPartialUpload(request);
+      assertContentType(request, contentType);
       const offset = readItem(request.headers, 'upload-offset');
       if (offset === null)
         throw fault('upload_offset', ['headers', 'upload-offset'], 'Upload-Offset is needed.');
@@ -209,10 +215,4 @@ function inform(request: FastifyRequest, { raw }: FastifyReply, headers: Record<
   const all = { ...headers, 'Upload-Draft-Interop-Version': interopVersion };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 104 Upload Resumption Supported\r\n${lines.join('')}\r\n`);
-}
-
-function assertPartialUpload({ headers }: FastifyRequest): void {
-  if (headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === contentType) return;
-  const msg = `The Content-Type must be ${contentType}.`;
-  throw fault('offset_stream', ['headers', 'content-type'], msg, { message: msg });
 }

@@ -106,7 +106,7 @@ function tokenIn(url: string): string {
   return /\/uploads\/([^/?#]+)$/.exec(url)?.[1] ?? '';
 }
 
-/** Headers of an answer that tell of an upload. */
+/** Headers that tell of an upload in tus. */
 export function describeUpload(upload: UploadTargetRow): Record<string, string> {
   const { received, size, deferred, state, terms, expiresAt, documentKey } = upload;
   const isBeingMade = terms?.concat?.startsWith('final') && state !== 'FINISHED';
@@ -135,7 +135,7 @@ export function readCompletes(headers: IncomingHttpHeaders): boolean {
   return headers['upload-complete']?.toString().trim() === '?1';
 }
 
-/** Whether a request can be one of this protocol. */
+/** Whether a request can be one of Resumable Uploads for HTTP. */
 export function hasCompleteness(headers: IncomingHttpHeaders): boolean {
   return /^\?[01]$/.test(headers['upload-complete']?.toString().trim() ?? '');
 }
@@ -189,7 +189,7 @@ export function digestOf({ sha256 }: UploadTargetRow): Record<string, string> {
     : { 'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:` };
 }
 
-/** Headers of an answer that tell of an upload. */
+/** Headers that tell of an upload in Resumable Uploads for HTTP. */
 export function describeProgress(upload: UploadTargetRow): Record<string, string> {
   const { received, size, deferred, state, documentKey } = upload;
   return {

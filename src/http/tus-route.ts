@@ -5,6 +5,7 @@ import type { UploadPart } from '../intake/append-upload.js';
 import { tusVersion } from '../intake/create-upload-target.js';
 import { admitRequest } from './admit-request.js';
 import {
+  assertContentType,
   bodyLength,
   type Handler,
   openUpload,
@@ -118,7 +119,7 @@ function create(deps: ResumableRouteDependencies): Handler {
       routeNeeds['POST /uploads'],
     );
     const hasBody = bodyLength(request) !== 0;
-    if (hasBody) assertOffsetStream(request);
+    if (hasBody) assertContentType(request, contentType);
     // A request whose headers are wrong leaves no upload.
     const part = hasBody ? partOf(request, 0) : null;
     const concat = readConcat(headers, (token) => deps.tokens.verify(token));
@@ -144,7 +145,7 @@ function create(deps: ResumableRouteDependencies): Handler {
 function append(deps: ResumableRouteDependencies): Handler {
   return async (request, reply) => {
     const upload = await openUpload(deps, request, reply);
-    assertOffsetStream(request);
+    assertContentType(request, contentType);
     const part = partOf(request, readOffset(request.headers));
     if (upload.terms?.concat?.startsWith('final')) {
       const msg = 'This upload is made of others, and takes no bytes itself.';
@@ -175,12 +176,6 @@ function terminate(deps: ResumableRouteDependencies): Handler {
     await deps.terminate(await openUpload(deps, request, reply));
     return reply.code(204).send();
   };
-}
-
-function assertOffsetStream({ headers }: FastifyRequest): void {
-  if (headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === contentType) return;
-  const msg = `The Content-Type must be ${contentType}.`;
-  throw fault('offset_stream', ['headers', 'content-type'], msg, { message: msg });
 }
 
 function partOf(request: FastifyRequest, offset: number): UploadPart {
