@@ -20,6 +20,7 @@ import { DigestAlgorithm, Disposition, PreviewFit, PreviewFormat } from '../type
 import { PageArgs } from '../types/inputs.js';
 import { Rejection } from '../types/payloads.js';
 import { type AttachmentLink, AttachmentLinkConnection, HostRecord, toHostRecord } from '../types/record.js';
+import { loadPrincipal } from './load-principal.js';
 
 const inputs = {
   algorithm: { description: 'The hash function.', defaultValue: DigestAlgorithm.SHA256 },
@@ -204,9 +205,8 @@ export function contentFields<Root extends object>({
     }
 
     @FieldResolver(() => Principal, { description: descriptions.createdBy })
-    async createdBy(@Root() root: Root, @Ctx() { loaders }: GraphqlContext): Promise<Principal> {
-      const id = factsOf(root).named.createdById;
-      return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
+    createdBy(@Root() root: Root, @Ctx() context: GraphqlContext): Promise<Principal> {
+      return loadPrincipal(context, factsOf(root).named.createdById);
     }
 
     @FieldResolver(() => Url, { nullable: true, description: descriptions.downloadUrl })

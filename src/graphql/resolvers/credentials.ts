@@ -27,6 +27,7 @@ import {
   toShareLink,
 } from '../types/credentials.js';
 import { PageArgs } from '../types/inputs.js';
+import { loadPrincipal } from './load-principal.js';
 
 @Resolver(() => ApiKey)
 export class ApiKeys {
@@ -66,11 +67,8 @@ export class ApiKeys {
   }
 
   @FieldResolver(() => Principal, { description: 'The service account that the key is a credential of.' })
-  async principal(
-    @Root() { principalId: id }: ApiKey,
-    @Ctx() { loaders }: GraphqlContext,
-  ): Promise<Principal> {
-    return (await loaders.principal.load(id)) ?? { id, kind: 'SERVICE', name: null };
+  async principal(@Root() { principalId: id }: ApiKey, @Ctx() context: GraphqlContext): Promise<Principal> {
+    return loadPrincipal(context, id, 'SERVICE');
   }
 }
 
@@ -120,9 +118,9 @@ export class ShareLinks {
   @FieldResolver(() => Principal, { description: 'The principal whose credential made it.' })
   async createdBy(
     @Root() { createdById: id }: ShareLink,
-    @Ctx() { loaders }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<Principal> {
-    return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
+    return loadPrincipal(context, id);
   }
 }
 

@@ -12,6 +12,7 @@ import { AuditEvent, AuditEventConnection, AuditFilterInput, toAuditEvent } from
 import { type ConnectionOf, connect } from '../types/connection.js';
 import { Principal } from '../types/credentials.js';
 import { PageArgs, RecordInput } from '../types/inputs.js';
+import { loadPrincipal } from './load-principal.js';
 
 interface ChangedArgs {
   attachmentId?: string | null;
@@ -90,8 +91,8 @@ export class Audit {
   })
   async principal(
     @Root() { principalId: id }: AuditEvent,
-    @Ctx() { loaders }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<Principal | null> {
-    return id === null ? null : ((await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null });
+    return id === null ? null : loadPrincipal(context, id);
   }
 }

@@ -48,6 +48,7 @@ import {
   WebhookEndpoint,
   WebhookEndpointConnection,
 } from '../types/webhook-endpoint.js';
+import { loadPrincipal } from './load-principal.js';
 
 @Resolver()
 export class Webhooks {
@@ -202,8 +203,8 @@ export class WebhookEndpoints {
   @FieldResolver(() => Principal, { description: 'The principal who made it.' })
   async createdBy(
     @Root() { createdById: id }: WebhookEndpoint,
-    @Ctx() { loaders }: GraphqlContext,
+    @Ctx() context: GraphqlContext,
   ): Promise<Principal> {
-    return (await loaders.principal.load(id)) ?? { id, kind: 'USER', name: null };
+    return loadPrincipal(context, id);
   }
 }

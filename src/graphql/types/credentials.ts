@@ -131,8 +131,6 @@ export class RevokeApiKeyPayload {
   apiKey!: ApiKey;
 }
 
-const orNull = { nullable: true } as const;
-
 @ObjectType({
   implements: Node,
   description: 'A link that whoever has it can download by, until it is revoked.',
@@ -148,19 +146,19 @@ export class ShareLink extends Node {
   @Field(() => DateTime, { description: 'The time of its creation.' })
   createdAt!: Date;
 
-  @Field(() => DateTime, { ...orNull, description: 'It works until then; null: until it is revoked.' })
+  @Field(() => DateTime, { ...optional, description: 'It works until then; null: until it is revoked.' })
   expiresAt!: Date | null;
 
-  @Field(() => Int, { ...orNull, description: 'It works for so many downloads; null: for any number.' })
+  @Field(() => Int, { ...optional, description: 'It works for so many downloads; null: for any number.' })
   maxDownloads!: number | null;
 
   @Field(() => Int, { description: 'Downloads so far that began at the first byte.' })
   downloads!: number;
 
-  @Field(() => DateTime, { ...orNull, description: 'The time of the last download; null: there was none.' })
+  @Field(() => DateTime, { ...optional, description: 'The time of the last download; null: there was none.' })
   lastUsedAt!: Date | null;
 
-  @Field(() => DateTime, { ...orNull, description: 'The time since which it is revoked; null: it is not.' })
+  @Field(() => DateTime, { ...optional, description: 'The time since which it is revoked; null: it is not.' })
   revokedAt!: Date | null;
 }
 
@@ -178,10 +176,10 @@ export class CreateShareLinkInput {
   @Field(() => ID, { description: 'An attachment that the viewer may change; else NOT_FOUND or FORBIDDEN.' })
   attachmentId!: string;
 
-  @Field(() => DateTime, { ...orNull, description: 'Null: until it is revoked. Must lie in the future.' })
+  @Field(() => DateTime, { ...optional, description: 'Null: until it is revoked. Must lie in the future.' })
   expiresAt?: Date | null;
 
-  @Field(() => Int, { ...orNull, description: 'Null: any number.' })
+  @Field(() => Int, { ...optional, description: 'Null: any number.' })
   maxDownloads?: number | null;
 }
 
