@@ -34,7 +34,7 @@ export interface App {
 
 /** The one place where things are wired. */
 export async function createApp(config: Config, parts: AppParts = {}): Promise<App> {
-  // Everything that clients make work of shares the event loop.
+  // All work of clients shares the event loop.
   const turns = new Turns();
   const server = await createServer({ ...config, turns, logStream: parts.logStream ?? process.stderr });
   let publicUrl = config.publicUrl ?? '';

@@ -122,7 +122,7 @@ export class AttachmentError extends Error {
     this.challengeParameters = options.challengeParameters ?? {};
   }
 
-  /** The same, with more that is wrong; `otherLimit` is told where none of its own was passed. */
+  /** This error with more that is wrong; `otherLimit` is told where none of its own was passed. */
   with(more: readonly FaultDetail[], otherLimit?: number): AttachmentError {
     const { message, limit = otherLimit, retryAfterSeconds, cause } = this;
     const details = [...this.details, ...more];

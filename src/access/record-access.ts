@@ -42,8 +42,8 @@ const maxQuestions = 10_000;
  * Asks the record authorizer what a viewer may see and change, before anything is shown or written and outside of every
  * transaction. Each different question is asked once; make another one of these for what is to be decided anew. All methods
  * throw AUTHORIZER_UNAVAILABLE for what cannot be decided: it is neither hidden nor shown. Whoever may view one place of an
- * attachment sees it, and whoever may edit all of them changes it. An attachment
- * that is neither claimed nor linked is its creator's alone, and nobody is asked.
+ * attachment sees it, and whoever may edit all of them changes it. An attachment that is neither claimed nor linked is its
+ * creator's alone, and nobody is asked.
  */
 export class RecordAccess {
   readonly #answers = new Map<string, Promise<boolean>>();
@@ -98,7 +98,7 @@ export class RecordAccess {
     if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
-  /** Returns the database for a change of a record and every field that it has, once that may be made, likewise. */
+  /** Returns the database to change a record and every field of it in. Throws FORBIDDEN unless all of them may be edited. */
   async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<Database> {
     if (!this.isActive) return database;
     const toPlaces = (fields: readonly RecordFieldRow[]): Place[] =>
@@ -113,7 +113,10 @@ export class RecordAccess {
     return whileDecided(database, { first: await decide(), decide, read, isLate: true });
   }
 
-  /** The same for a record that gives an attachment to a place of another one, and every field of it that holds that. */
+  /**
+   * Returns the database in which a record gives an attachment to a place of another one. Throws FORBIDDEN unless the record, and
+   * every field of it that holds the attachment, may be edited.
+   */
   async forTransfer(
     database: Database,
     { attachmentId: id, from, to, field }: Move,

@@ -115,7 +115,7 @@ async function copyFields(
   );
   // A repetition has made some of them before.
   if (isFirst && operation.id === own.id)
-    await quota?.assertPlaces(manager, counts.distinct, ['input', 'from']);
+    await quota?.assertAttachments(manager, counts.distinct, ['input', 'from']);
   const copies: string[] = [];
   let count = 0;
   for (const [index, field] of operation.isOver ? [] : left.entries()) {

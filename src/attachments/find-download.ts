@@ -55,8 +55,8 @@ export function toDownload({ attachment, blob }: StoredAttachment): Download {
 }
 
 /**
- * The same of one content of the attachment, for which a signature has vouched; null if it is not kept any more. Throws
- * NOT_APPROVED, DAMAGED.
+ * Finds the rows to send one content of an attachment by, for which a signature has vouched; null if it is not kept any more.
+ * Throws NOT_APPROVED, DAMAGED.
  */
 export async function findContent(
   manager: EntityManager,

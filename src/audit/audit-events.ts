@@ -36,7 +36,7 @@ export async function recordEvent(manager: EntityManager, actor: Actor, event: A
   await insertRow(manager, AuditEventRow, eventRow(actor, event), { orIgnore: onceKey !== undefined });
 }
 
-/** The same for many at once. Either all of them have a `onceKey` or none. */
+/** Records many events in the transaction of their causes. Either all of them have a `onceKey` or none. */
 export async function recordEvents(
   manager: EntityManager,
   events: readonly (readonly [Actor, AuditEvent])[],

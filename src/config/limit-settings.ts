@@ -157,7 +157,7 @@ export const lifetimeSettings = {
 
 const lifetimes = z.object(lifetimeSettings);
 
-/** The same as the rest of the program uses them, durations in milliseconds. */
+/** These settings as the rest of the program uses them, durations in milliseconds. */
 export function shapeLifetimes(env: z.infer<typeof lifetimes>) {
   return {
     gracePeriodMs: env.GRACE_PERIOD_MINUTES * 60_000,

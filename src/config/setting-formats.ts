@@ -8,7 +8,7 @@ const wholeNumber = (text: string): number => (/^\d+$/.test(text) ? Number(text)
 export const integer = (preset: string, minimum: number, maximum: number) =>
   z.string().default(preset).transform(wholeNumber).pipe(within(minimum, maximum));
 
-/** The same, with a default that depends on other settings. */
+/** A whole number, as `integer` reads it, whose default depends on other settings: undefined if it is left out. */
 export const optionalInteger = (minimum: number, maximum: number) =>
   z.string().transform(wholeNumber).pipe(within(minimum, maximum)).optional();
 

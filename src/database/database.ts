@@ -17,7 +17,7 @@ import { CreationStatement, type Work, type Write, WriteQueue } from './write-qu
 export interface Database {
   /** For reading only, by keys. */
   readonly read: EntityManager;
-  /** For reading only, elsewhere than `read` where that has all that is committed now. Never throws. */
+  /** For reading only: the replica if it has caught up with the primary, else `read`. Never throws. */
   reader(): Promise<EntityManager>;
   /**
    * Lists and counts: what may search through many rows. They run on few connections, which organizations share fairly.
@@ -37,11 +37,11 @@ export interface Database {
   /** Runs `work` in a transaction and returns its value once that is durable. Whatever `work` throws undoes it and is thrown. */
   readonly write: Write;
   /**
-   * The same of a creation that consists of these rows. `work` inserts them too, and runs where the engine has no statement for
-   * many creations at once, or where that fails.
+   * Writes a creation that consists of these rows, as `write` would. `work` inserts them too, and runs where the engine has no
+   * statement for many creations at once, or where that fails.
    */
   create(creation: Creation, work: Work<void>): Promise<void>;
-  /** The same for loops of writes that no client waits for. It leaves the database to others in between; add several at once. */
+  /** As `write`, for loops of writes that no client waits for. It leaves the database to others in between; add several at once. */
   readonly writeInBackground: Write;
   /**
    * Gives room that deleted rows have left back to the file system, in the background. Does nothing if the engine does so by

@@ -37,7 +37,7 @@ export async function lockFields(
   await lockSelected(manager, RecordFieldRow, (sql) => named(sql, viewer, fields));
 }
 
-/** The same for attachments of an organization that are in use, and all fields that hold them. */
+/** Keeps attachments of an organization that are in use, and all fields that hold them, from others until the transaction ends. */
 export async function lockWithFields(
   manager: EntityManager,
   viewer: Organization,
@@ -47,7 +47,7 @@ export async function lockWithFields(
   await lockOwn(manager, viewer, attachmentIds);
 }
 
-/** The same for an attachment that goes from the fields that hold it into others. */
+/** Keeps an attachment, the fields that hold it, and those that it goes into, from others until the transaction ends. */
 export async function lockForMove(
   manager: EntityManager,
   viewer: Organization,
@@ -77,8 +77,8 @@ const lockOwn = (manager: EntityManager, viewer: Organization, attachmentIds: re
   lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, attachmentIds));
 
 /**
- * The same for all attachments in use that have these bytes, or would have them once they are approved; with `areLeaving` for their
- * fields, too.
+ * Keeps all attachments in use that have these bytes, or would have them once they are approved, from others until the transaction
+ * ends; with `areLeaving` the fields of the former, too.
  */
 export async function lockOver(
   manager: EntityManager,
@@ -109,7 +109,7 @@ export async function lockLateFields(manager: EntityManager, fieldIds: readonly 
   await lockNow(manager, 'record_fields', 'id', fieldIds);
 }
 
-/** The same for the upload targets that have brought these bytes, once attachments or the bytes are locked. */
+/** Locks the upload targets that have brought these bytes, once attachments or the bytes are locked. As `lockLateFields`, it waits for none. */
 export async function lockLateTargets(
   manager: EntityManager,
   documentKeys: readonly string[],

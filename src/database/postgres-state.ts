@@ -27,7 +27,7 @@ export function isInUse(options: PostgresOptions): Promise<boolean> {
   });
 }
 
-/** The same, at this moment. */
+/** Whether a service, or a command other than a move, has the database open at this moment. */
 export async function isInUseNow(manager: Pick<EntityManager, 'query'>): Promise<boolean> {
   const sql = `SELECT 1 FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = $1 LIMIT 1`;

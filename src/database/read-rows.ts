@@ -109,7 +109,10 @@ export interface ByIds<Named extends Tables> {
   idOf(rows: RowsOf<Named>): string;
 }
 
-/** The same by ids, in their order. Outside of transactions, requests with the same `reading` share statements. */
+/**
+ * Reads rows of several tables side by side, of those ids that there are, in their order. Outside of transactions, requests with the
+ * same `reading` share statements.
+ */
 export async function readByIds<Named extends Tables>(
   manager: EntityManager,
   reading: ByIds<Named>,

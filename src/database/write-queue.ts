@@ -41,12 +41,12 @@ export class WriteQueue {
     return this.#add(work, null, (waiting) => this.#waiting.push(waiting));
   }
 
-  /** The same of work that inserts these rows and does nothing else: several such become one statement. */
+  /** Adds work that inserts these rows and does nothing else: several such become one statement. */
   create(creation: Creation, work: Work<void>): Promise<void> {
     return this.#add(work, fitsJson(creation) ? creation : null, (waiting) => this.#waiting.push(waiting));
   }
 
-  /** The same, before all that waits already. */
+  /** Adds work before all that waits already. */
   addFirst<T>(work: Work<T>): Promise<T> {
     return this.#add(work, null, (waiting) => this.#waiting.unshift(waiting));
   }

@@ -62,7 +62,7 @@ export function internalCause(error: GraphQLError): unknown {
 
 const suggestion = / ?Did you mean [^?]*\?$/;
 
-/** The same without suggestions, which tell of a schema that is kept back. */
+/** The error as `formatError` has it, without suggestions, which tell of a schema that is kept back. */
 export function formatWithoutSuggestions(
   formatted: GraphQLFormattedError,
   error: unknown,

@@ -81,8 +81,8 @@ export async function sendFile(
 }
 
 /**
- * The same of a file that may be deleted, or get other content, before its bytes are read: `find` is asked again then. Null is
- * NOT_FOUND.
+ * Answers as `sendFile` does with a file that may be deleted, or get other content, before its bytes are read: `find` is asked
+ * again then. Throws NOT_FOUND once it finds none.
  */
 export async function sendCurrent<File extends DownloadableFile>(
   reply: FastifyReply,

@@ -167,7 +167,7 @@ export async function measureUpload<T>(meter: UploadMeter, door: Door, work: () 
   return result;
 }
 
-/** The same for work that is only the beginning: just a failure is told, since nothing follows it. */
+/** Does `work`, the beginning of what becomes of content that came through `door`, and tells of a failure only: nothing follows one. */
 export async function measureFailure<T>(meter: UploadMeter, door: Door, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

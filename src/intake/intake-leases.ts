@@ -28,10 +28,10 @@ interface Lease {
 }
 
 /**
- * Content on its way to its row, from its first byte until its request has ended: no sweep touches it, however old it is. Likewise
- * stored content that a client reads slowly. The
- * sweep of this process asks here. Those of others see a row, once it has taken a while. All times are measured by a clock that
- * nobody can set, and a dead process's rows are told by watching that nobody renews them.
+ * Content on its way to its row, from its first byte until its request has ended, and stored content that a client reads slowly: no
+ * sweep touches either, however old it is. The sweep of this process asks here. Those of others see a row, once it has taken a
+ * while. All times are measured by a clock that nobody can set, and a dead process's rows are told by watching that nobody renews
+ * them.
  */
 export class IntakeLeases {
   readonly #database: Database;
@@ -48,7 +48,7 @@ export class IntakeLeases {
     this.#times = { ...usualTimes, ...times };
   }
 
-  /** Each call asks for one `release`: requests for one upload target may meet. */
+  /** Holds content on its way. Each call asks for one `release`: requests for one upload target may meet. */
   hold(documentKey: string): void {
     this.#hold(documentKey);
   }
@@ -70,8 +70,8 @@ export class IntakeLeases {
   }
 
   /**
-   * The same of stored content that is being read, with a row from the beginning: until the release no process removes its bytes.
-   * False: they are to be removed already.
+   * Holds stored content that is being read, with a row from the beginning: until the release no process removes its bytes. False:
+   * they are to be removed already.
    */
   async holdStored(documentKey: string): Promise<boolean> {
     await this.#register([this.#hold(documentKey)]);

@@ -76,7 +76,7 @@ export async function condemnKeys(write: Write, keys: readonly string[], now: Da
   return write((manager) => condemn(manager, keys, now));
 }
 
-/** The same for content whose process has died, unless it is renewed meanwhile. */
+/** As `condemnKeys`, for content whose process has died, unless that has renewed it meanwhile. Writes in the background. */
 export async function condemnDeadIntake(
   database: Database,
   { documentKey, leaseId, beat }: IntakeRow,

@@ -53,8 +53,8 @@ export interface PartOfContent {
 const restMs = 1_000;
 
 /**
- * The same of content that is of use even if it breaks off. Bytes that come slowly do not wait for a whole batch. Never throws, and
- * leaves nothing under way.
+ * Reads content that is of use even if it breaks off, handing it on in batches of up to 1 MiB: bytes that come slowly do not wait for
+ * a whole one. Never throws, and leaves nothing under way.
  */
 export async function meterPart(
   content: Readable,
@@ -84,7 +84,7 @@ export async function meterPart(
   return { lastBatch: sink.takeBatch(), fault };
 }
 
-/** The same of content that is there already. */
+/** As `meterContent`, of content that is there already. Throws FILE_TOO_LARGE. */
 export function meterWhole(content: Buffer, maxSize: number): MeteredContent {
   if (content.byteLength > maxSize) throw tooLarge(maxSize);
   // A copy, for the same reason as that of a stream.

@@ -9,7 +9,7 @@ export interface PaceLimits {
   minBytesPerSecond: number;
 }
 
-/** An upload must bring so much on average. */
+/** Minimum average rate of an upload or a download, in bytes per second. */
 export const minBytesPerSecond = 1024;
 
 /**

@@ -60,8 +60,8 @@ export async function claimOne(
 }
 
 /**
- * Lets a record link to all these attachments without owning them, likewise: to the viewer's own and to those that are
- * already shared, unless another record owns them.
+ * Lets a record link to all these attachments without owning them: to the viewer's own and to those that are already shared, unless
+ * another record owns them. Throws as `claimOne` does.
  */
 export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
   const updated = await updateAll(manager, viewer, taking, {
@@ -75,8 +75,8 @@ export async function shareWithRecord(manager: EntityManager, viewer: Viewer, ta
 }
 
 /**
- * Makes another record the owner of an attachment that `from` owns, likewise. Throws NOT_FOUND, or ALREADY_CLAIMED if `from` does
- * not own it.
+ * Makes another record the owner of an attachment that `from` owns. Throws NOT_FOUND, or ALREADY_CLAIMED if `from` does not own it;
+ * the surrounding transaction must then be undone.
  */
 export async function handOver(
   manager: EntityManager,

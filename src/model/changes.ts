@@ -43,7 +43,7 @@ export class Changes {
     }));
   }
 
-  /** The same of attachments that may leave fields which the caller does not know, to be called before they do. */
+  /** The changes as `describe` gives them, of attachments that may leave fields which the caller does not know; to be called before they do. */
   describeLeaving(manager: EntityManager, attachments: readonly Described[]): Promise<Change[]> {
     return describeChanges(manager, attachments, []);
   }

@@ -47,7 +47,7 @@ export const tableName = (table: AttachmentTable) =>
 export const tableOf = (attachment: AttachmentRow | TrashedAttachmentRow): AttachmentTable =>
   attachment instanceof TrashedAttachmentRow ? TrashedAttachmentRow : AttachmentRow;
 
-/** The same of those in the trash. */
+/** Those of the attachments in the trash that the viewer may see, in no particular order. */
 export async function readTrashed(
   manager: EntityManager,
   viewer: Viewer,
@@ -57,7 +57,7 @@ export async function readTrashed(
   return found.filter(({ attachment }) => isVisible(viewer, attachment));
 }
 
-/** The same, in use or in the trash. */
+/** The attachments with these ids, in use or in the trash, that the viewer may see, in no particular order. */
 export async function readAnywhere(
   manager: EntityManager,
   viewer: Viewer,
@@ -172,7 +172,7 @@ function isVisible({ organizationId, principal }: Viewer, row: AttachmentRow): b
   return row.organizationId === organizationId && (row.shared || row.createdById === principal.id);
 }
 
-/** Null where there is none or the viewer may not see it. */
+/** The attachment in use; null where there is none or the viewer may not see it. */
 export async function findAttachment(
   manager: EntityManager,
   viewer: Viewer,
@@ -182,7 +182,7 @@ export async function findAttachment(
   return found ?? null;
 }
 
-/** The same, in use or in the trash. */
+/** The attachment, in use or in the trash; null where there is none or the viewer may not see it. */
 export async function findAnywhere(
   manager: EntityManager,
   viewer: Viewer,

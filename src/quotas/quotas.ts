@@ -144,8 +144,8 @@ export class Quota {
     if (room && bytes > room.bytes) throw room.exceeded;
   }
 
-  /** The same of so many attachments, as a transaction sees it. */
-  async assertPlaces(manager: EntityManager, attachments: number, loc: Loc): Promise<void> {
+  /** Throws QUOTA_EXCEEDED if there may not be so many attachments more, as the transaction sees it. */
+  async assertAttachments(manager: EntityManager, attachments: number, loc: Loc): Promise<void> {
     const { taken, bounds } = await this.#read(manager, '');
     if (bounds.attachments !== null && taken.attachments + attachments > bounds.attachments)
       throw exceeded('attachments', bounds.attachments, loc);

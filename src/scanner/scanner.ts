@@ -77,7 +77,7 @@ export class ScannerTrust implements Scanner {
     return this.#assertPassed(trustedMs);
   }
 
-  /** The same, if none has passed in the last seconds: whether the scanner works now. */
+  /** Throws unless the scanner works now: makes a self-test if none has passed in the last seconds. */
   check(): Promise<void> {
     return this.#assertPassed(workingMs);
   }

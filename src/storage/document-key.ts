@@ -28,7 +28,7 @@ export function createDocumentKey(organizationId: string, now: Date): string {
   return mayBeInlined(key) ? `${key.slice(0, -1)}1` : key;
 }
 
-/** The same for bytes that are kept with their row. */
+/** A fresh key, as `createDocumentKey` makes it, for bytes that are kept with their row. */
 export function createInlinedKey(organizationId: string, now: Date): string {
   return `${freshKey(organizationId, now).slice(0, -inlinedEnd.length)}${inlinedEnd}`;
 }
@@ -36,7 +36,7 @@ export function createInlinedKey(organizationId: string, now: Date): string {
 /** The end of keys whose bytes come in several requests. One in 128 of other keys has it too. */
 const growingEnd = '01';
 
-/** The same for an object whose bytes come in several requests. */
+/** A fresh key, as `createDocumentKey` makes it, for an object whose bytes come in several requests. */
 export function createGrowingKey(organizationId: string, now: Date): string {
   return `${freshKey(organizationId, now).slice(0, -growingEnd.length)}${growingEnd}`;
 }
@@ -102,7 +102,7 @@ export function isPartition(path: string): boolean {
   return partitionPattern.test(path);
 }
 
-/** The same gate for partitions of an hour or a day, which are made here alone: anything else is a mistake of ours. */
+/** The gate for partitions of an hour or a day, which are made here alone: anything else is a mistake of ours. */
 export function assertPartition(partition: string): void {
   if (!isPartition(partition)) throw new RangeError(`No partition: ${partition}`);
 }

@@ -51,7 +51,7 @@ export async function recordVerdict(
   return true;
 }
 
-/** The same inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
+/** As `recordVerdict`, inside the caller's transaction. Returns what is to be published after it; null where nothing changed. */
 export async function writeVerdict(
   { clock, webhooks, unlinkedRetentionMs, maxVersions, changes }: Omit<RecordVerdictDependencies, 'database'>,
   manager: EntityManager,

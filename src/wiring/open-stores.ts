@@ -213,7 +213,7 @@ export async function loadExistingConfig(): Promise<Config> {
   return config;
 }
 
-/** The same, for commands that must not change the tables: those of an older version are not for them. */
+/** The settings in the environment, for commands that must not change the tables of a database: one of an older version is not for them. */
 export async function loadCurrentConfig(): Promise<Config> {
   const config = loadConfig(process.env);
   await assertCurrent(config);

@@ -152,7 +152,7 @@ export class DelimiterScan {
     return this.#hasExtendedName[part] ?? false;
   }
 
-  /** Bytes of a body of this length from the content of a part to a closing delimiter with its line end. Known likewise. */
+  /** Bytes of a body of this length from the content of a part to a closing delimiter with its line end; null before its headers have come. */
   restOf(part: number, length: number): number | null {
     const start = this.#contentStarts[part];
     const closing = this.#delimiter.length + 4;
