@@ -3,8 +3,8 @@ import { assertOwnUser } from '../config/files.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { databaseFile } from '../database/sqlite.js';
-import { countBytes, moveBytes, moveJobs } from '../transfer/move-object.js';
-import { moveRows } from '../transfer/move-rows.js';
+import { countBytes, moveBytes } from '../transfer/move-object.js';
+import { moveJobs, moveRows } from '../transfer/move-rows.js';
 import {
   assertCurrent,
   openConfiguredDatabase,

@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
-import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { JobRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import type { Jobs } from '../jobs/jobs.js';
 import type { Storage } from '../storage/storage.js';
 import { readBatches } from './move-rows.js';
 
@@ -146,26 +143,4 @@ async function* objectsOf(rows: EntityManager): AsyncGenerator<ObjectToMove> {
       if (isLoose) yield { documentKey, size, sha256: null };
     }
   }
-}
-
-/**
- * Hands what is still to be done to the target's engine, and returns how many jobs that are. Exhausted ones stay behind.
- * A job without a key gets its id for one, so that a repeated move does not add it twice.
- */
-export async function moveJobs(
-  source: EntityManager,
-  target: Database,
-  jobs: Pick<Jobs, 'enqueue'>,
-): Promise<number> {
-  let count = 0;
-  for await (const batch of readBatches(source, source.connection.getMetadata(JobRow))) {
-    const open = (batch as JobRow[]).filter(({ state }) => state !== 'EXHAUSTED');
-    await target.write(async (manager) => {
-      for (const { id, kind, key, payload, runAt } of open) {
-        await jobs.enqueue(manager, { kind, payload, key: key ?? id, runAt });
-      }
-    });
-    count += open.length;
-  }
-  return count;
 }

@@ -6,6 +6,7 @@ import { entities } from '../database/entities/all.js';
 import { IntakeRow, JobRow } from '../database/entities/job.js';
 import { ReservationRow } from '../database/entities/organization.js';
 import { addEvents, dropEvents, readEvents } from '../database/webhook-events.js';
+import type { Jobs } from '../jobs/jobs.js';
 
 export interface MovedRows {
   /** Rows that are in the target and the same in both. */
@@ -54,6 +55,28 @@ export async function moveRows(
   await moveBodies(source, watched);
   await moveEvents(source, watched);
   return moved;
+}
+
+/**
+ * Hands what is still to be done to the target's engine, and returns how many jobs that are. Exhausted ones stay behind.
+ * A job without a key gets its id for one, so that a repeated move does not add it twice.
+ */
+export async function moveJobs(
+  source: EntityManager,
+  target: Database,
+  jobs: Pick<Jobs, 'enqueue'>,
+): Promise<number> {
+  let count = 0;
+  for await (const batch of readBatches(source, source.connection.getMetadata(JobRow))) {
+    const open = (batch as JobRow[]).filter(({ state }) => state !== 'EXHAUSTED');
+    await target.write(async (manager) => {
+      for (const { id, kind, key, payload, runAt } of open) {
+        await jobs.enqueue(manager, { kind, payload, key: key ?? id, runAt });
+      }
+    });
+    count += open.length;
+  }
+  return count;
 }
 
 /** Also without those that moved audit events have made in the target, which the source has told already. */
