@@ -22,12 +22,12 @@ interface KnownToken {
 
 interface IdentityDependencies {
   verify: VerifyToken;
-  meet: EnsureUser;
+  ensureUser: EnsureUser;
   clock: () => Date;
 }
 
 /** The viewer of a JSON Web Token. Throws TokenRefusal for one that is no good. */
-export function createIdentifyToken({ verify, meet, clock }: IdentityDependencies): Identify {
+export function createIdentifyToken({ verify, ensureUser, clock }: IdentityDependencies): Identify {
   const cache = new LRUCache<string, KnownToken>({ max: 10_000, ttl: cacheMs });
   return async (token) => {
     const hash = createHash('sha256').update(token).digest('base64url');
@@ -35,7 +35,7 @@ export function createIdentifyToken({ verify, meet, clock }: IdentityDependencie
     if (known && known.expiresAt > clock().getTime()) return known.viewer;
     const claims = await verify(token);
     const viewer = readClaims(claims);
-    await meet(viewer);
+    await ensureUser(viewer);
     cache.set(hash, { viewer, expiresAt: expiryOf(claims) });
     return viewer;
   };

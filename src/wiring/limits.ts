@@ -187,11 +187,11 @@ function identifyTokens({ jwt }: Config, { database, clock, log }: IdentityDepen
   if (jwt === null) return null;
   const onKeysUnusable = (err: unknown) => log.warn({ err }, 'no keys to verify tokens with');
   const verify = createTokenVerifier(jwt, { clock, onKeysUnusable });
-  const meet = createEnsureUser({
+  const ensureUser = createEnsureUser({
     database,
     clock,
     createOrganizations: jwt.createOrganizations,
     onOrganizationMade: (organizationId) => log.info({ organizationId }, 'a token has made an organization'),
   });
-  return createIdentifyToken({ verify, meet, clock });
+  return createIdentifyToken({ verify, ensureUser, clock });
 }
