@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { IdempotencyKeyRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
+import { purgeRows } from '../database/purge-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { before } from '../database/typeorm.js';
 import { type AttachmentError, checkCharacters, type Faults, fault } from '../errors.js';

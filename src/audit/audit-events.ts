@@ -1,5 +1,4 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
-import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
@@ -11,6 +10,7 @@ import {
   readPage,
   type Total,
 } from '../database/page.js';
+import { purgeRows } from '../database/purge-rows.js';
 import { LessThan } from '../database/typeorm.js';
 import { idAt } from '../new-id.js';
 

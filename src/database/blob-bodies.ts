@@ -33,7 +33,7 @@ export function joinBodies(bodies: readonly BlobBody[]): {
 
 /** Inserts the bytes of a blob that is there. Another body of the blob is replaced. */
 export async function writeBody(manager: EntityManager, { blobId, body }: BlobBody): Promise<void> {
-  const [one, other] = places(manager, 2);
+  const [one, other] = placeholders(manager, 2);
   const sql = `INSERT INTO blob_bodies (blob_id, body) VALUES (${one}, ${other})
     ON CONFLICT (blob_id) DO UPDATE SET body = excluded.body`;
   await manager.query(sql, [blobId, body]);
@@ -80,21 +80,21 @@ export async function blobsWithBody(
   blobIds: readonly string[],
 ): Promise<Set<string>> {
   if (blobIds.length === 0) return new Set();
-  const sql = `SELECT blob_id AS "blobId" FROM blob_bodies WHERE blob_id IN (${places(manager, blobIds.length)})`;
+  const sql = `SELECT blob_id AS "blobId" FROM blob_bodies WHERE blob_id IN (${placeholders(manager, blobIds.length)})`;
   const rows = await manager.query<{ blobId: string }[]>(sql, [...blobIds]);
   return new Set(rows.map(({ blobId }) => blobId));
 }
 
 /** How many bytes of the blob are kept with its row; null if none are. */
 export async function bodySize(manager: EntityManager, blobId: string): Promise<number | null> {
-  const sql = `SELECT length(body) AS size FROM blob_bodies WHERE blob_id = ${places(manager, 1)}`;
+  const sql = `SELECT length(body) AS size FROM blob_bodies WHERE blob_id = ${placeholders(manager, 1)}`;
   const [found] = await manager.query<{ size: number }[]>(sql, [blobId]);
   return found?.size ?? null;
 }
 
 /** Bodies in batches, by the ids of their blobs. */
 export async function* allBodies(manager: EntityManager, batchSize: number): AsyncGenerator<BlobBody[]> {
-  const [after] = places(manager, 1);
+  const [after] = placeholders(manager, 1);
   const sql = `SELECT blob_id AS "blobId", body FROM blob_bodies WHERE blob_id > ${after}
     ORDER BY blob_id LIMIT ${batchSize}`;
   for (let last = ''; ; ) {
@@ -105,7 +105,7 @@ export async function* allBodies(manager: EntityManager, batchSize: number): Asy
   }
 }
 
-function places({ connection }: EntityManager, count: number): string[] {
+function placeholders({ connection }: EntityManager, count: number): string[] {
   return Array.from({ length: count }, (_, index) => connection.driver.createParameter('value', index));
 }
 
@@ -136,11 +136,9 @@ export async function writePreview(
     (sql) => `DELETE FROM previews WHERE blob_id = ${sql.add(blobId)} AND variant = ${sql.add(variant)}`,
   );
   const values = [blobId, variant, organizationId, madeAt.getTime(), body?.byteLength ?? 0, body];
-  const { driver } = manager.connection;
-  const places = values.map((_, index) => driver.createParameter('value', index));
   await manager.query(
     `INSERT INTO previews (blob_id, variant, organization_id, made_at, size, body)
-     VALUES (${places.join(', ')}) ON CONFLICT DO NOTHING`,
+     VALUES (${placeholders(manager, values.length)}) ON CONFLICT DO NOTHING`,
     values,
   );
 }

@@ -1,13 +1,14 @@
 import { mkdir, open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
 import { privateFile, privateFolder } from '../config/files.js';
-import { BackgroundWrites, FairTurns } from './background-writes.js';
+import { BackgroundWrites } from './background-writes.js';
 import type { Creation } from './creations.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-faults.js';
 import { AttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
 import { JobRow } from './entities/job.js';
 import { AuditEventRow } from './entities/organization.js';
+import { FairTurns } from './fair-turns.js';
 import { databaseFile, fixStatistics, openLog, shrinkFile, sqliteOptions } from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';

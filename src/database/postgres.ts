@@ -1,8 +1,9 @@
 import type { DataSourceOptions, Logger, QueryRunner } from 'typeorm';
-import { BackgroundWrites, FairTurns } from './background-writes.js';
+import { BackgroundWrites } from './background-writes.js';
 import { created, type Database, inTime } from './database.js';
 import { toDatabaseFault } from './database-faults.js';
 import { entities } from './entities/all.js';
+import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
 import { CreationGroups } from './postgres-creations.js';
 import {

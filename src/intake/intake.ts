@@ -1,11 +1,11 @@
 import type { EntityManager } from 'typeorm';
 import type { DetectedContent } from '../content-types/content-formats.js';
-import { purgeRows } from '../database/attachment-rows.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
+import { purgeRows } from '../database/purge-rows.js';
 import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';

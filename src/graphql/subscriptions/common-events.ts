@@ -1,6 +1,6 @@
 import type { Viewer } from '../../auth/viewer.js';
-import type { FairTurns } from '../../database/background-writes.js';
 import type { Database } from '../../database/database.js';
+import type { FairTurns } from '../../database/fair-turns.js';
 import { findAttachment, type StoredAttachment } from '../../model/stored-attachment.js';
 
 export interface CommonEventsOptions {

@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import type { WatchTarget } from '../../attachments/watch-attachments.js';
 import { subscriptionNeed, type Viewer } from '../../auth/viewer.js';
-import { FairTurns } from '../../database/background-writes.js';
+import { FairTurns } from '../../database/fair-turns.js';
 import type { Release } from '../../limits/places.js';
 import { GraphqlContext, type GraphqlDependencies, type RequestFacts, turnOf } from '../context.js';
 import { CommonEvents, ObservedViewer } from './common-events.js';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { EntityManager } from 'typeorm';
-import { FairTurns } from '../../../src/database/background-writes.js';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { SweepRow } from '../../../src/database/entities/job.js';
+import { FairTurns } from '../../../src/database/fair-turns.js';
 import { inSnapshot } from '../../../src/database/snapshot.js';
 import { AttachmentError } from '../../../src/errors.js';
 import { report } from '../../support/report.js';
