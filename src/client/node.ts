@@ -19,7 +19,7 @@ export const createClaimcheck = (options: ClaimcheckOptions): Claimcheck => conn
 
 export { ClaimcheckError };
 
-export const nodePlatform: Platform = {
+const nodePlatform: Platform = {
   store: null,
   open: async (file) => (typeof file === 'string' ? openPath(file) : sourceOf(file)),
   sha256: async (source, signal) => {

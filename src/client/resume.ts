@@ -146,7 +146,7 @@ export interface Transfer {
  * Brings the rest of the bytes to an upload by tus 1.0.0, in one attempt. Rejects with ClaimcheckError; an upload that is gone has
  * the status 404 or 410.
  */
-export async function sendRest({ platform, source, url, signal, onSent, onOffset }: Transfer): Promise<void> {
+async function sendRest({ platform, source, url, signal, onSent, onOffset }: Transfer): Promise<void> {
   const ask = async (method: string, given: Record<string, string>, body: Source | null, from: number) => {
     const headers = { 'tus-resumable': '1.0.0', ...given };
     const request = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(from + bytes) };

@@ -158,7 +158,7 @@ function cellsOf(key: ApiKeyRow, organization: string): string[] {
 }
 
 /** Ends a key of any organization; again: nothing changes. */
-export async function revokeKey(deps: KeyCommand, id: string): Promise<void> {
+async function revokeKey(deps: KeyCommand, id: string): Promise<void> {
   const row = await revokeApiKey(deps, null, id).catch((error: unknown) => {
     const isUnknown = error instanceof AttachmentError && error.code === 'NOT_FOUND';
     throw isUnknown ? new Error(`There is no key with the id ${id}.`, { cause: error }) : error;

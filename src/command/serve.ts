@@ -30,7 +30,7 @@ export async function work(config: Config): Promise<void> {
 }
 
 /** Closes on SIGINT or SIGTERM, then exits; a second signal does not wait. */
-export function stopOnSignal(close: () => Promise<void>): void {
+function stopOnSignal(close: () => Promise<void>): void {
   let stopping = false;
   const stop = () => {
     if (stopping) process.exit(1);

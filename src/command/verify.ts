@@ -207,7 +207,7 @@ const stateSchema = z.object({
 export type VerifyState = z.infer<typeof stateSchema>;
 
 /** A verification's state as a file of its own, so that it goes on after Ctrl-C, a kill or a crash. */
-export class VerifyStateFile {
+class VerifyStateFile {
   readonly #path: string;
 
   constructor(dataDirectory: string) {

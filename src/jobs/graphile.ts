@@ -164,7 +164,7 @@ const isJobId = (id: string): boolean => /^[1-9]\d{0,17}$/.test(id);
  * of its events, handlers of errors or ways to stop reaches those promises. Its jobs are unlocked like those of a dead worker.
  * Such a rejection goes to `onFault`; any other ends the process as usual. The result removes the handler.
  */
-export function keepRejections(onFault: (error: unknown) => void): () => void {
+function keepRejections(onFault: (error: unknown) => void): () => void {
   const handle = (error: unknown) => {
     if (!isFromWorker(error)) throw error;
     onFault(error);
@@ -178,18 +178,14 @@ function isFromWorker(error: unknown): boolean {
 }
 
 /** For what graphile-worker does not know by itself: which of those that hold jobs still live. By the database's clock. */
-export async function createLiveWorkers(manager: EntityManager): Promise<void> {
+async function createLiveWorkers(manager: EntityManager): Promise<void> {
   await manager.query(
     `CREATE TABLE IF NOT EXISTS ${jobSchema}.live_workers (id text PRIMARY KEY, alive_until timestamptz NOT NULL)`,
   );
 }
 
 /** Says that these live, for `leaseMs` from now on. */
-export async function keepAlive(
-  manager: EntityManager,
-  ids: readonly string[],
-  leaseMs: number,
-): Promise<void> {
+async function keepAlive(manager: EntityManager, ids: readonly string[], leaseMs: number): Promise<void> {
   await manager.query(
     `INSERT INTO ${jobSchema}.live_workers (id, alive_until)
      SELECT id, now() + $2 * interval '1 millisecond' FROM unnest($1::text[]) id ORDER BY id
@@ -199,12 +195,12 @@ export async function keepAlive(
 }
 
 /** Says that these are gone, and have nothing in hand. */
-export async function removeWorkers(manager: EntityManager, ids: readonly string[]): Promise<void> {
+async function removeWorkers(manager: EntityManager, ids: readonly string[]): Promise<void> {
   await manager.query(`DELETE FROM ${jobSchema}.live_workers WHERE id = ANY($1)`, [[...ids]]);
 }
 
 /** Has jobs of workers that have died run again. One that has just begun may not have said yet that it lives. */
-export async function unlockDeadWorkers(manager: EntityManager, leaseMs: number): Promise<void> {
+async function unlockDeadWorkers(manager: EntityManager, leaseMs: number): Promise<void> {
   const dead = await query<{ id: string }>(
     manager,
     `SELECT DISTINCT locked_by AS id FROM ${jobSchema}.jobs job

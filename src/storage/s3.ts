@@ -132,7 +132,7 @@ class S3Storage implements Storage {
  * Passes on what the store sends. Fails with STORAGE_UNAVAILABLE where that breaks off, has another length than was said, or
  * does not go on for `silenceMs` while more is wanted; whoever reads it may pause for as long as they like.
  */
-export class S3Body extends Readable {
+class S3Body extends Readable {
   readonly #source: Readable;
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #silenceMs: number;

@@ -90,7 +90,7 @@ const statusBytes = 'HTTP/1.1 100 '.length;
  * Passes over what a receiver sends before its answer without being asked, such as `100 Continue`: the client's parser takes that
  * for a fault. A receiver that sends more than 20 of them is cut off.
  */
-export function skipInformational(socket: Socket): void {
+function skipInformational(socket: Socket): void {
   const read = socket.read.bind(socket);
   let head = Buffer.alloc(0);
   let skipped = 0;

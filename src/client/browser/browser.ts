@@ -15,7 +15,7 @@ export type * from '../schema-types.js';
 export type { UploadOptions, WatchOptions, WatchTarget } from '../upload.js';
 export { ClaimcheckError };
 
-export const browserPlatform: Platform = {
+const browserPlatform: Platform = {
   open: async (file) => {
     if (typeof file === 'string') throw new TypeError('A page has no paths: give it a File or a Blob.');
     return sourceOf(file);

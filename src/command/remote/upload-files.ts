@@ -143,7 +143,7 @@ const describe = ({ id, fileName }: Attachment) => `${id} ${fileName}`;
  * Uploads under way, in the user's own folder for what may be lost. A URL in it is good for its bytes, so nobody else may read it. Without
  * such a folder nothing is remembered.
  */
-export function createUploadStore(): ResumeStore {
+function createUploadStore(): ResumeStore {
   const { XDG_CACHE_HOME } = process.env;
   const folder = join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'claimcheck/uploads');
   const pathOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex'));
