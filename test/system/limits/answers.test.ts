@@ -97,6 +97,7 @@ describe('an answer', () => {
     const { attachments } = await service.client.ask<Listed>(
       '{ attachments(first: 5) { nodes { id a: downloadUrl b: downloadUrl c: downloadUrl(disposition: INLINE) } } }',
     );
+    expect(attachments.nodes).toHaveLength(5);
     for (const { a, b, c } of attachments.nodes) {
       expect(a).toBe(b);
       expect(a).not.toBe(c);

@@ -12,7 +12,7 @@ function drain(queue: FairQueue<string>, cost: (item: string) => number): string
   return order;
 }
 
-describe('the queue of descriptions', () => {
+describe('the fair queue', () => {
   test('keeps the order of one principal', () => {
     const queue = new FairQueue<string>(10);
     for (const item of ['1', '2', '3']) queue.add(owner('a'), item);
