@@ -82,14 +82,14 @@ function takerOf(viewer: Viewer | null, { ip: address }: FastifyRequest): Taker 
 }
 
 /** Headers of every answer, errors included: nothing is sniffed, run, stored or told to the next site. */
-export function setRefusalHeaders(reply: FastifyReply): void {
+export function setRefusalHeaders(reply: FastifyReply, variesBy = 'Authorization'): void {
   const vary = reply.getHeader('vary');
   reply.headers({
     'cache-control': 'no-store',
     'content-security-policy': "sandbox; default-src 'none'",
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
-    vary: vary === undefined ? 'Authorization' : `${vary}, Authorization`,
+    vary: vary === undefined ? variesBy : `${vary}, ${variesBy}`,
   });
 }
 

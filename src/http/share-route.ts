@@ -5,6 +5,7 @@ import type { NetworkRate } from '../limits/networks.js';
 import type { DownloadPlaces } from '../limits/places.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import { admitAnonymous } from './admit-request.js';
+import { setRefusalHeaders } from './download.js';
 import { type DownloadableFile, sendCurrent } from './send-file.js';
 
 /** The file that a token leads to. */
@@ -42,7 +43,9 @@ export function registerShareLinks(server: FastifyInstance, deps: ShareDependenc
     method: ['GET', 'HEAD'] satisfies HTTPMethods[],
     url: '/s/:token',
     handler: async (request, reply) => {
-      setHeaders(reply);
+      setRefusalHeaders(reply, 'Accept');
+      // No search engine keeps the token.
+      reply.header('x-robots-tag', 'noindex, nofollow');
       await admitAnonymous(deps.anonymous, request, reply);
       const wantsPage = !('download' in request.query) && /\btext\/html\b/.test(request.headers.accept ?? '');
       try {
@@ -56,19 +59,6 @@ export function registerShareLinks(server: FastifyInstance, deps: ShareDependenc
         return sendPage(reply, isOver ? 410 : error.status, noticePage(error.message));
       }
     },
-  });
-}
-
-/** Headers of every answer, errors included: the token is told to nobody, and no search engine keeps it. */
-function setHeaders(reply: FastifyReply): void {
-  const vary = reply.getHeader('vary');
-  reply.headers({
-    'cache-control': 'no-store',
-    'content-security-policy': "sandbox; default-src 'none'",
-    'referrer-policy': 'no-referrer',
-    'x-robots-tag': 'noindex, nofollow',
-    'x-content-type-options': 'nosniff',
-    vary: vary === undefined ? 'Accept' : `${vary}, Accept`,
   });
 }
 
