@@ -1,6 +1,5 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { OutcomeUnknown } from '../database/database-faults.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { AuditEventRow } from '../database/entities/organization.js';
@@ -8,7 +7,7 @@ import { insertRow } from '../database/insert-row.js';
 import type { FieldNames } from '../database/lock-order.js';
 import { type EntityManager, Not } from '../database/typeorm.js';
 import { fault } from '../errors.js';
-import { assertStillStored, type Intake } from '../intake/intake.js';
+import { assertStillStored, type Intake, keepIfUnknown } from '../intake/intake.js';
 import type { JobAsRow, Jobs } from '../jobs/jobs.js';
 import { changeLinks } from '../links/change-links.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
@@ -94,11 +93,7 @@ export async function insertAttachment(
     quota === null && isPlain(input, intake) && scan !== null
       ? create(deps.database, intake, rows, scan)
       : deps.database.write(work);
-  const { stored, isNew } = await writing.catch((error: unknown) => {
-    // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
-    if (error instanceof OutcomeUnknown) intake.used = true;
-    throw error;
-  });
+  const { stored, isNew } = await keepIfUnknown(intake, writing);
   if (!isNew) return { ...stored, isReplay: true };
   intake.used = true;
   intake.reservation?.settle();

@@ -1,6 +1,5 @@
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { OutcomeUnknown } from '../database/database-faults.js';
 import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { lockLateTargets } from '../database/lock-order.js';
@@ -8,7 +7,7 @@ import { lockRows } from '../database/row-locks.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
 import { measureUpload } from '../intake/hash-content.js';
-import { assertStillStored, type Intake } from '../intake/intake.js';
+import { assertStillStored, type Intake, keepIfUnknown } from '../intake/intake.js';
 import type { Change } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import {
@@ -100,11 +99,7 @@ async function insert(
   const replacing = deps.database.write((manager) =>
     replaceOnce(deps, manager, viewer, { ...content, id, quota }),
   );
-  const { changed, isNew, ...replaced } = await replacing.catch((error: unknown) => {
-    // Perhaps the row is there, or will be: then the bytes must be. Otherwise the sweep takes them, a day later.
-    if (error instanceof OutcomeUnknown) intake.used = true;
-    throw error;
-  });
+  const { changed, isNew, ...replaced } = await keepIfUnknown(intake, replacing);
   if (isNew) {
     intake.used = true;
     intake.reservation?.settle();

@@ -6,6 +6,7 @@ import { watchPace } from '../limits/pace.js';
 import type { Room } from '../quotas/quotas.js';
 import type { GrowingWriter } from '../storage/storage.js';
 import { Checkpoints, HeldUpload } from './held-upload.js';
+import { contentLost } from './intake.js';
 import { meterPart } from './meter-content.js';
 import {
   checkTerms,
@@ -13,7 +14,6 @@ import {
   gone,
   isExpired,
   isWhole,
-  lost,
   type ResumableDependencies,
   readUpload,
   startOver,
@@ -151,7 +151,7 @@ async function receive(deps: ResumableDependencies, receiving: Receiving): Promi
   const writer = await deps.storage.growing.append(documentKey, { size, place }, attempt.isContested);
   if (!writer) {
     await startOver(deps, held.row);
-    throw lost();
+    throw contentLost(['body']);
   }
   const digest = deps.digests.take(id, size);
   let isBroken = true;

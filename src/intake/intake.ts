@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { DetectedContent } from '../content-types/content-formats.js';
 import type { Database } from '../database/database.js';
+import { OutcomeUnknown } from '../database/database-faults.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/job.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
@@ -9,7 +10,7 @@ import { purgeRows } from '../database/purge-rows.js';
 import { lockTable } from '../database/row-locks.js';
 import { In } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
-import { type AttachmentError, fault } from '../errors.js';
+import { type AttachmentError, fault, type Loc } from '../errors.js';
 import type { Reservation } from '../quotas/reservations.js';
 import type { Storage } from '../storage/storage.js';
 import type { IntakeLeases } from './intake-leases.js';
@@ -107,7 +108,7 @@ export async function assertNotSwept(manager: EntityManager, documentKey: string
   const place = manager.connection.driver.createParameter('documentKey', 0);
   const sql = `SELECT 1 FROM swept_keys WHERE document_key = ${place}`;
   const swept: unknown[] = await manager.query(sql, [documentKey]);
-  if (swept.length > 0) throw contentLost();
+  if (swept.length > 0) throw contentLost(['input', 'content']);
 }
 
 /** An ordinary request has ended before; and clocks that disagree have been set. */
@@ -125,12 +126,26 @@ export async function assertStillStored(
   if (!begun || used) return;
   const elapsed = performance.now() - begun.tick;
   const isYoung = elapsed < youthMs && Math.abs(now.getTime() - begun.at.getTime() - elapsed) < youthMs;
-  if (!isYoung && (await storage.size(documentKey)) !== size) throw contentLost();
+  if (!isYoung && (await storage.size(documentKey)) !== size) throw contentLost(['input', 'content']);
 }
 
-function contentLost(): AttachmentError {
+/** The fault of bytes that are gone, for whatever reason: the sweep, a disk, a restored backup. */
+export function contentLost(loc: Loc): AttachmentError {
   const message = 'The content was lost on its way. Send it again.';
-  return fault('content_lost', ['input', 'content'], message, { message });
+  return fault('content_lost', loc, message, { message });
+}
+
+/**
+ * Waits for the commit of rows that name the bytes of an intake. While its outcome is not known the rows may be there, or will be: the
+ * bytes stay. If they are not, the sweep takes the bytes a day later.
+ */
+export async function keepIfUnknown<T>(intake: Intake, writing: Promise<T>): Promise<T> {
+  try {
+    return await writing;
+  } catch (error) {
+    if (error instanceof OutcomeUnknown) intake.used = true;
+    throw error;
+  }
 }
 
 /** Forgets keys that were swept long ago. */

@@ -13,7 +13,7 @@ import type { Quotas } from '../quotas/quotas.js';
 import type { Storage } from '../storage/storage.js';
 import { openObject } from './from-stream.js';
 import { type Digests, type Hasher, measure } from './hash-content.js';
-import { condemnKeys } from './intake.js';
+import { condemnKeys, contentLost } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { checkWritten, type RunningDigest, type RunningDigests } from './running-digests.js';
 import type { UnusedTargetLimits } from './unused-targets.js';
@@ -62,12 +62,6 @@ export async function readUpload(
 export function gone(): AttachmentError {
   const msg = 'This upload has ended: it was terminated, has expired, or its file was deleted.';
   return fault('upload_gone', [], msg, { message: msg });
-}
-
-/** The fault of an upload whose bytes are gone, for whatever reason: a disk, a restored backup. */
-export function lost(): AttachmentError {
-  const message = 'The content was lost on its way. Send it again.';
-  return fault('content_lost', ['body'], message, { message });
 }
 
 export const isExpired = ({ state, expiresAt }: UploadTargetRow, now: Date): boolean =>
@@ -192,7 +186,7 @@ async function makeObject(deps: FinishResumableDependencies, upload: UploadTarge
       (await deps.storage.size(documentKey)) === size || (await growing.holds(documentKey, { size, place }));
     if (isThere) throw error;
     await startOver(deps, upload);
-    throw lost();
+    throw contentLost(['body']);
   });
 }
 
