@@ -7,7 +7,7 @@ import { readRows } from '../database/read-rows.js';
 import type { Write } from '../database/write-queue.js';
 import { AttachmentError } from '../errors.js';
 import { readLinksOfAttachments } from '../links/read-fields.js';
-import type { RecordRef } from '../model/record.js';
+import { isSameRecord, maxPlaces, type RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { lockAttachment } from '../model/versions.js';
 
@@ -17,10 +17,7 @@ export interface Place {
   field: string | null;
 }
 
-/** More places than these are not looked at. */
-export const maxPlaces = 1_000;
-
-/** The first links of an attachment that are looked at. */
+/** The first links of an attachment: no more are looked at. */
 export const firstPlaces = { limit: maxPlaces, after: null, before: null, isBackward: false } as const;
 
 interface PlaceReader {
@@ -43,10 +40,9 @@ export async function placesOf(
     row ? [{ record: { type: row.recordType, id: row.recordId }, field: row.name }] : [],
   );
   if (recordType === null || recordId === null) return linked;
-  const isOwners = ({ record }: Place) => record.type === recordType && record.id === recordId;
-  return linked.some(isOwners)
-    ? linked
-    : [...linked, { record: { type: recordType, id: recordId }, field: null }];
+  const owner = { type: recordType, id: recordId };
+  const isOwners = ({ record }: Place) => isSameRecord(record, owner);
+  return linked.some(isOwners) ? linked : [...linked, { record: owner, field: null }];
 }
 
 /** Names of places. */

@@ -5,13 +5,12 @@ import { lockForMove, lockWithFields } from '../database/lock-order.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { errorTable, Faults, type Loc } from '../errors.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
-import { isSameRecord, type RecordRef } from '../model/record.js';
+import { isSameRecord, maxPlaces, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { anyOf, forbidden, throwUndecided, tooManyQuestions } from './answers.js';
 import type { AccessLoaders } from './loaders.js';
 import {
   firstPlaces,
-  maxPlaces,
   type Names,
   namesOf,
   type Place,
@@ -158,7 +157,7 @@ export class RecordAccess {
     if (!this.isActive || (await this.view(stored))) return;
     const places = await this.#placesOf(stored);
     const isPlace = (place: Place) =>
-      place.record.type === record?.type && place.record.id === record.id && place.field === field;
+      record !== null && isSameRecord(place.record, record) && place.field === field;
     if (!places.some(isPlace)) throw notFound(['input', 'idempotencyKey']);
   }
 

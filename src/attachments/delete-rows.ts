@@ -16,6 +16,7 @@ import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/link-attachments.js';
 import type { Changes } from '../model/changes.js';
+import { maxPlaces } from '../model/record.js';
 import {
   notFound,
   readTrashed,
@@ -149,9 +150,6 @@ export async function removeDueBytes(deps: RemoveBytesDependencies): Promise<num
   }
 }
 
-/** One that is in more is changed by nobody while a record authorizer decides. */
-const maxPlaces = 1_000;
-
 /** Places that attachments, by their ids, have left on their way into the trash. */
 export type PlacesLeft = ReadonlyMap<string, readonly StoredPlace[]>;
 
@@ -172,7 +170,7 @@ export async function putIntoTrash(
     const own = links.filter(({ attachmentId }) => attachmentId === attachment.id);
     const linked = own.map(({ fieldId }) => fields.get(fieldId)).filter((place) => place !== undefined);
     const earlier = left?.get(attachment.id) ?? [];
-    return { id: attachment.id, places: placesOf(attachment, [...earlier, ...linked]) };
+    return { id: attachment.id, places: placesToStore(attachment, [...earlier, ...linked]) };
   });
   const moved = await moveToTrash(manager, trashed, times);
   if (moved !== ids.length) throw new Error('Somebody else has deleted one of these attachments.');
@@ -194,7 +192,10 @@ async function readFieldsOf(
 }
 
 /** As the record authorizer is asked about them: the owner too, if no field of it holds the attachment. */
-function placesOf({ recordType, recordId }: AttachmentRow, linked: readonly StoredPlace[]): StoredPlace[] {
+function placesToStore(
+  { recordType, recordId }: AttachmentRow,
+  linked: readonly StoredPlace[],
+): StoredPlace[] {
   const places = linked.slice(0, maxPlaces);
   if (recordType === null || recordId === null) return places;
   const isOwners = ([type, id]: StoredPlace) => type === recordType && id === recordId;

@@ -2,7 +2,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { maxPageSize, toPageRequest } from '../database/page.js';
 import type { Change, Changes } from '../model/changes.js';
-import type { RecordRef } from '../model/record.js';
+import { isSameRecord, type RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { listAttachments, newestFirst } from './list-attachments.js';
 
@@ -130,8 +130,8 @@ export class AttachmentWatch implements AsyncIterableIterator<StoredAttachment> 
   /** Null where the change does not say. */
   #concerns({ attachmentId, records, isPartial }: Change): boolean | null {
     if ('attachmentId' in this.#target) return attachmentId === this.#target.attachmentId;
-    const { type, id } = this.#target.record;
-    const isNamed = records.some((record) => record.type === type && record.id === id);
+    const { record } = this.#target;
+    const isNamed = records.some((each) => isSameRecord(each, record));
     return isNamed || (isPartial ? null : false);
   }
 }

@@ -1,5 +1,8 @@
 import type { Faults } from '../errors.js';
 
+/** An attachment in more places is changed by nobody while a record authorizer decides. */
+export const maxPlaces = 1_000;
+
 /** A thing in the caller's own system, such as WorkPackage 1. */
 export interface RecordRef {
   type: string;
