@@ -101,6 +101,7 @@ async function findFormat(sample: ContentSample): Promise<FoundFormat> {
   if (signed === 'application/gzip') return sure(signed);
   const sound = await typeBehindTags(sample);
   if (sound !== null) return sure(sound);
+  // Content that the package fails on is of no format that it knows.
   const found = await new SignatureParser().fromBuffer(sample.head).catch(() => undefined);
   const format = found ? standardType(parseMediaType(found.mime) ?? unknownType) : null;
   const isRefined = signed !== null && format !== null && isSameFormat(signed, format);

@@ -120,6 +120,7 @@ export async function followClock(source: Pick<DataSource, 'query'>): Promise<Da
     isKnown = true;
   };
   for (let left = firstTries; left > 0 && !isKnown; left -= 1) await measure();
+  // The offset stays as it is while the database does not answer.
   const timer = setInterval(() => void measure().catch(() => undefined), intervalMs).unref();
   return {
     now: () => new Date(offsetMs + performance.now()),

@@ -113,6 +113,7 @@ export function createDescriptionLoader(
           // Whatever comes later belongs to another answer, such as the next event of a subscription.
           if (waiting === 0) length = 0;
         });
+      // The next ones are read whatever becomes of these.
       turn = mine.catch(() => undefined);
       return mine;
     },

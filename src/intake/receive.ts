@@ -111,6 +111,7 @@ async function fill(
     if (error instanceof StoredBefore) return repeatStored(deps, target, error.measured);
     const receiving = { id, organizationId, state: 'RECEIVING' as const, attempt: attempt.id };
     const open = { state: 'OPEN', attempt: null } as const;
+    // While the target is not open, the next request takes over from this attempt as from one that has died.
     await database.write((manager) => moveTarget(manager, receiving, open)).catch(() => undefined);
     throw error;
   }

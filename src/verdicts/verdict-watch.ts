@@ -60,6 +60,7 @@ export class VerdictWatch {
   }
 
   #watch(): () => void {
+    // A look that fails is made up for by the next one.
     const timer = setInterval(() => void this.#look(this.#allAwaited()).catch(() => undefined), lookMs);
     const stopListening = this.#changes.listen(this.#onChange);
     return () => {
