@@ -10,17 +10,19 @@ import {
 } from '../model/stored-attachment.js';
 import { readVersions, versionsOf, withContent } from '../model/versions.js';
 
-export interface Download {
+/** A file whose bytes may leave. Its bytes never change. `size` is in bytes, `sha256` in lowercase hexadecimal. */
+export interface DownloadableFile {
   id: string;
   organizationId: string;
   fileName: string;
   contentType: string;
   size: number;
   sha256: string;
+  /** The encoding of text; null where it is not known. */
   charset: string | null;
   documentKey: string;
   createdAt: Date;
-  /** Whether it has taken the place of other content. */
+  /** Whether it has taken the place of other content, perhaps in the second of `createdAt`. */
   isReplacement: boolean;
 }
 
@@ -32,7 +34,7 @@ export async function findDownload(
   manager: EntityManager,
   id: string,
   viewer: Viewer | null,
-): Promise<Download | null> {
+): Promise<DownloadableFile | null> {
   const stored = viewer ? await findAttachment(manager, viewer, id) : (await readStored(manager, [id]))[0];
   if (!stored) return null;
   const permitted = viewer ? mayDownload(viewer, stored) : stored.blob.verdict === 'APPROVED';
@@ -42,7 +44,7 @@ export async function findDownload(
 }
 
 /** The facts that bytes are sent by. Whether they may leave is the caller's to know. */
-export function toDownload({ attachment, blob }: StoredAttachment): Download {
+export function toDownload({ attachment, blob }: StoredAttachment): DownloadableFile {
   const { id, organizationId, fileName, contentType, size, version } = attachment;
   // A content that has replaced another one is newer than the attachment.
   const isReplacement = version > 1;
@@ -62,7 +64,7 @@ export async function findContent(
   manager: EntityManager,
   id: string,
   contentId: string,
-): Promise<Download | null> {
+): Promise<DownloadableFile | null> {
   const [stored] = await readStored(manager, [id]);
   if (!stored) return null;
   const versions = versionsOf(stored, await readVersions(manager, stored.attachment, [id]));

@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
 import { ZipFile } from 'yazl';
+import type { DownloadableFile } from '../attachments/find-download.js';
 import type { ArchivedPlace, ArchiveUrls } from '../auth/derived-urls.js';
 import { ArchiveNames, safeName } from '../content-types/zip-archive.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
@@ -12,7 +13,6 @@ import type { Storage } from '../storage/storage.js';
 import { acceptSignature, type DownloadDependencies, type LiveMaker, setRefusalHeaders } from './download.js';
 import { onceClosed } from './once-closed.js';
 import { openBody } from './open-body.js';
-import type { DownloadableFile } from './send-file.js';
 
 export interface ArchiveDependencies
   extends Pick<DownloadDependencies, 'countBadSignature' | 'findMaker' | 'onDownload'> {

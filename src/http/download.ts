@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { DownloadableFile } from '../attachments/find-download.js';
 import type { AttachmentUrls, SignedAccess, UrlMaker } from '../auth/attachment-urls.js';
 import type { Viewer } from '../auth/viewer.js';
 import { toId } from '../database/typeorm.js';
@@ -6,7 +7,7 @@ import { type AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 import type { DownloadPlaces, Taker } from '../limits/places.js';
 import { principalKey } from '../limits/places.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
-import { type DownloadableFile, type SendOptions, sendCurrent } from './send-file.js';
+import { type SendOptions, sendCurrent } from './send-file.js';
 
 export interface DownloadDependencies<File extends DownloadableFile = DownloadableFile> {
   storage: Pick<Storage, 'read'>;

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DownloadableFile } from '../attachments/find-download.js';
 import type { Disposition } from '../auth/attachment-urls.js';
 import { AttachmentError, fault } from '../errors.js';
 import { freeOnceSent } from '../free-memory.js';
@@ -16,22 +17,6 @@ import {
   readByteRange,
   type Validators,
 } from './open-body.js';
-
-/** A file whose bytes may leave. Its bytes never change. `size` is in bytes, `sha256` in lowercase hexadecimal. */
-export interface DownloadableFile {
-  id: string;
-  organizationId: string;
-  fileName: string;
-  contentType: string;
-  size: number;
-  sha256: string;
-  /** The encoding of text; null where it is not known. */
-  charset: string | null;
-  documentKey: string;
-  createdAt: Date;
-  /** Whether it has taken the place of other content, perhaps in the second of `createdAt`. */
-  isReplacement: boolean;
-}
 
 export interface SendOptions {
   disposition: Disposition;

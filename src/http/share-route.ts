@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { DownloadableFile } from '../attachments/find-download.js';
 import { AttachmentError } from '../errors.js';
 import type { NetworkRate } from '../limits/networks.js';
 import type { DownloadPlaces } from '../limits/places.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import { admitAnonymous } from './admit-request.js';
 import { setRefusalHeaders } from './download.js';
-import { type DownloadableFile, sendCurrent } from './send-file.js';
+import { sendCurrent } from './send-file.js';
 
 /** The file that a token leads to. */
 export interface SharedFile {

@@ -3,7 +3,13 @@ import { listArchived } from '../access/list-visible.js';
 import { beforeLists, createAccessLoaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
-import { findContent, findDownload, findPreviewed, toDownload } from '../attachments/find-download.js';
+import {
+  type DownloadableFile,
+  findContent,
+  findDownload,
+  findPreviewed,
+  toDownload,
+} from '../attachments/find-download.js';
 import type { DownloadLog } from '../audit/download-log.js';
 import type { KnownKeys } from '../auth/api-keys.js';
 import type { AttachmentUrls, UrlMaker } from '../auth/attachment-urls.js';
@@ -18,7 +24,6 @@ import { admitAnonymous, admitRequest } from '../http/admit-request.js';
 import { type LookUp, registerArchive } from '../http/archive-route.js';
 import { type LiveMaker, type Receiver, registerDownload } from '../http/download.js';
 import { registerPreviews } from '../http/preview-route.js';
-import type { DownloadableFile } from '../http/send-file.js';
 import { registerShareLinks } from '../http/share-route.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { NetworkRate } from '../limits/networks.js';

@@ -3,12 +3,12 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyRequest } from 'fastify';
+import type { DownloadableFile } from '../../../src/attachments/find-download.js';
 import { type AttachmentUrls, createAttachmentUrls } from '../../../src/auth/attachment-urls.js';
 import type { Viewer } from '../../../src/auth/viewer.js';
 import { AttachmentError } from '../../../src/errors.js';
 import { type DownloadDependencies, registerDownload } from '../../../src/http/download.js';
 import { registerErrorHandler } from '../../../src/http/error-handler.js';
-import type { DownloadableFile } from '../../../src/http/send-file.js';
 import { DownloadPlaces } from '../../../src/limits/places.js';
 import { sha256 } from '../../support/sha256.js';
 
