@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { describeWithProgram, findProgram } from './skip-without.js';
 
 const install = 'apt-get install chromium-headless-shell';
@@ -27,6 +27,16 @@ const flags = [
 /** Headless Chromium, with a profile of its own that goes with it. Without its sandbox, which root cannot have. */
 export function openBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, args: flags, chromiumSandbox: false });
+}
+
+/** The errors of a page's scripts, and those that its console shows, from now on. */
+export function keepFaults(page: Page): string[] {
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  return faults;
 }
 
 /** Somebody else's site: another host name and another port than the service's. */

@@ -1,5 +1,6 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { keepFaults } from './browser.js';
 import type { TestService } from './service.js';
 
 /** All of WCAG 2.2 AA that a program can tell, and what its authors advise. */
@@ -27,12 +28,8 @@ export async function openConsole(
   const viewport = { width: 1200, height: 800 };
   const context = await browser.newContext({ locale: 'en', viewport, timezoneId: 'UTC', ...options });
   const page = await context.newPage();
-  const faults: string[] = [];
+  const faults = keepFaults(page);
   const asked: string[] = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text());
-  });
   page.on('request', (request) => asked.push(request.url()));
   page.on('websocket', (socket) => asked.push(socket.url().replace(/^ws/, 'http')));
   return {

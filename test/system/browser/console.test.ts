@@ -2,8 +2,9 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
-import { describeWithBrowser, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, keepFaults, openBrowser } from '../../support/browser.js';
 import { Client } from '../../support/client.js';
+import { eventually } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { startService, type TestService } from '../../support/service.js';
 
@@ -36,12 +37,8 @@ describeWithBrowser((chromium) => {
   beforeEach(async () => {
     const context = await browser.newContext({ locale: 'en', viewport: { width: 1200, height: 800 } });
     page = await context.newPage();
-    faults = [];
+    faults = keepFaults(page);
     asked = [];
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
     await page.context().route(/./, async (route) => {
       asked.push(route.request().url());
       await route.continue();
@@ -94,7 +91,7 @@ describeWithBrowser((chromium) => {
     expect(await accessibilityFaults()).toEqual([]);
     // Chromium tells of the answer 401.
     expect(faults.filter((fault) => !fault.includes('401'))).toEqual([]);
-    faults = [];
+    faults.length = 0;
     await signIn();
     await row('picture.png').waitFor();
     await page.reload();
@@ -126,7 +123,8 @@ describeWithBrowser((chromium) => {
   test('files are shown with previews, searched and filtered by the address', async () => {
     await signIn();
     await row('notes.txt').waitFor();
-    await page.waitForFunction('document.querySelector(".row img")?.naturalWidth === 128');
+    // Not by waitForFunction: the page's policy lets it look once only.
+    await eventually(() => page.evaluate<number>('document.querySelector(".row img")?.naturalWidth'), 128);
     await page.getByLabel('Search by name').fill('note');
     await row('picture.png').waitFor({ state: 'detached' });
     expect(new URL(page.url()).search).toBe('?q=note');

@@ -1,5 +1,5 @@
 import type { Browser, Page, WebSocket } from 'playwright-core';
-import { describeWithBrowser, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, keepFaults, openBrowser } from '../../support/browser.js';
 import { startService, type TestService } from '../../support/service.js';
 
 describeWithBrowser((chromium) => {
@@ -21,13 +21,9 @@ describeWithBrowser((chromium) => {
 
   beforeEach(async () => {
     page = await browser.newPage();
-    faults = [];
+    faults = keepFaults(page);
     asked = [];
     sockets = [];
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
     page.on('response', (response) => {
       if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`);
     });

@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { describeWithBrowser, openBrowser } from '../../support/browser.js';
+import { describeWithBrowser, keepFaults, openBrowser } from '../../support/browser.js';
 import { startService, type TestService } from '../../support/service.js';
 
 const sandboxScript = 'https://embeddable-sandbox.cdn.apollographql.com/';
@@ -25,11 +25,7 @@ describeWithBrowser((chromium) => {
 
   beforeEach(async () => {
     page = await browser.newPage();
-    faults = [];
-    page.on('pageerror', (error) => faults.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
+    faults = keepFaults(page);
     page.on('response', (response) => {
       if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`);
     });
