@@ -52,7 +52,7 @@ async function send({ method, url, headers, body, signal, onSent }: Outgoing): P
       const header = (name: string) => request.getResponseHeader(name);
       resolve({ status: request.status, text: request.responseText, header });
     };
-    request.onerror = () => reject(unreachable(undefined));
+    request.onerror = () => void readFault(content).then((fault) => reject(fault ?? unreachable(undefined)));
     request.onloadend = () => signal?.removeEventListener('abort', abort);
     request.upload.onprogress = ({ loaded }) => onSent(loaded);
     signal?.addEventListener('abort', abort, { once: true });
@@ -60,6 +60,17 @@ async function send({ method, url, headers, body, signal, onSent }: Outgoing): P
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(content);
   });
+}
+
+/** A browser reads no file that has changed since it was chosen, and tells of it as of a connection that breaks. Null: it can be read. */
+async function readFault(content: FormData | Blob | null): Promise<unknown> {
+  const files = content instanceof FormData ? [...content.values()] : [content];
+  try {
+    for (const file of files) if (file instanceof Blob) await file.slice(0, 1).arrayBuffer();
+    return null;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** In a worker, so that the page stays quick; in the page itself if it may have none. */

@@ -130,6 +130,31 @@ describeWithBrowser((chromium) => {
     expect(await page.evaluate('Object.keys(localStorage)')).toEqual([]);
   });
 
+  test.each(['large.bin', 'small.txt'])(
+    '%s that has changed since it was chosen says so at once',
+    async (name) => {
+      await using site = await servePage(service);
+      const path = join(folder, `changed ${name}`);
+      await writeFile(path, name === 'large.bin' ? large : 'small');
+      let sent = 0;
+      const isContent = (method: string, text: string | null) =>
+        method === 'PATCH' || text?.includes('"map"');
+      await page.route(`${service.url}/**`, async (route) => {
+        const request = route.request();
+        if (!isContent(request.method(), request.postData())) return route.continue();
+        sent += 1;
+        // Its connection breaks, and somebody saves the file meanwhile.
+        await writeFile(path, 'saved again');
+        await route.abort();
+      });
+      await page.goto(site.url);
+      await choose(`changed ${name}`);
+      await upload(`changed ${name}`, 'failed').waitFor();
+      expect(await page.locator('.uploads').innerText()).toContain('could not be read');
+      expect(sent).toBe(1);
+    },
+  );
+
   test('a page that may have no worker hashes by itself', async () => {
     await using site = await servePage(service);
     await page.route('**/hash-worker.js', (route) => route.abort());
