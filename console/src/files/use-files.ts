@@ -43,7 +43,8 @@ function conditionsOfAge(age: string): AttachmentFilter {
   const before = (days: number) =>
     new Date(Math.floor(Date.now() / hour) * hour - days * 24 * hour).toISOString();
   if (age === 'older') return { createdBefore: before(ages['year'] ?? 0) };
-  const days = ages[age];
+  // An address may name anything, a member of all objects too.
+  const days = Object.hasOwn(ages, age) ? ages[age] : undefined;
   return days === undefined ? {} : { createdAfter: before(days) };
 }
 

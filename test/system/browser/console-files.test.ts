@@ -146,6 +146,16 @@ describeWithBrowser((chromium) => {
     expect(await list().getByRole('row').count()).toBe(1);
   });
 
+  test.each(['age', 'order', 'status', 'type', 'use'])(
+    'an address with an unknown %s shows all',
+    async (name) => {
+      await fill(`unknown ${name}.txt`);
+      await tab.signIn(`?q=unknown&${name}=constructor`);
+      await row(`unknown ${name}.txt`).waitFor();
+      expect(tab.faults).toEqual([]);
+    },
+  );
+
   test('a damaged file is found by a filter, and says so', async () => {
     const [id] = await fill('broken.txt', 'whole.txt');
     const database = await openTestDatabase(service.dataDirectory);
