@@ -1,6 +1,6 @@
 import sqlite3 from 'sqlite3';
 import { migrations } from './migrations/all.js';
-import { databaseFile } from './sqlite.js';
+import { databaseFile, withDatabaseFile } from './sqlite.js';
 
 /** A database as it is found: without our tables, with those of an older version, or with ours. */
 export type DatabaseState = 'missing' | 'older' | 'current';
@@ -12,7 +12,13 @@ export function stateOf(applied: readonly { name: string }[]): DatabaseState {
 }
 
 /** The state of the embedded database, which is there. Changes nothing, and waits for nobody who writes. */
-export async function sqliteState(dataDirectory: string): Promise<DatabaseState> {
+export function sqliteState(dataDirectory: string): Promise<DatabaseState> {
+  return readState(dataDirectory).catch((error: unknown) => {
+    throw withDatabaseFile(error, dataDirectory);
+  });
+}
+
+async function readState(dataDirectory: string): Promise<DatabaseState> {
   const connection = await openToRead(databaseFile(dataDirectory));
   connection.configure('busyTimeout', 5_000);
   try {

@@ -9,7 +9,14 @@ import { BlobRow } from './entities/blob.js';
 import { JobRow } from './entities/job.js';
 import { AuditEventRow } from './entities/organization.js';
 import { FairTurns } from './fair-turns.js';
-import { databaseFile, fixStatistics, openLog, shrinkFile, sqliteOptions } from './sqlite.js';
+import {
+  databaseFile,
+  fixStatistics,
+  openLog,
+  shrinkFile,
+  sqliteOptions,
+  withDatabaseFile,
+} from './sqlite.js';
 import { openReaders, type ReadLimits, readLimits, type SqliteReaders } from './sqlite-readers.js';
 import { DataSource } from './typeorm.js';
 import { CreationStatement, type Work, type Write, WriteQueue } from './write-queue.js';
@@ -64,8 +71,9 @@ export async function openDatabase(
   await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
   // SQLite gives the files beside it the mode of this one.
   await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
-  const writer = await new DataSource(sqliteOptions(dataDirectory, logger)).initialize();
+  const writer = new DataSource(sqliteOptions(dataDirectory, logger));
   try {
+    await writer.initialize();
     await migrate(writer);
     const allLimits = { ...readLimits, ...limits };
     const runner = writer.createQueryRunner();
@@ -74,8 +82,8 @@ export async function openDatabase(
     const queue = new WriteQueue(runner, creations);
     return connect(await openReaders(dataDirectory, logger, allLimits), { writer, queue }, allLimits);
   } catch (error) {
-    await writer.destroy();
-    throw error;
+    if (writer.isInitialized) await writer.destroy();
+    throw withDatabaseFile(error, dataDirectory);
   }
 }
 

@@ -108,6 +108,12 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger) {
   } satisfies DataSourceOptions;
 }
 
+/** SQLite does not say which file it cannot open. */
+export function withDatabaseFile(error: unknown, dataDirectory: string): unknown {
+  if (!(error instanceof Error) || !error.message.startsWith('SQLITE_')) return error;
+  return new Error(`${databaseFile(dataDirectory)} cannot be opened: ${error.message}`, { cause: error });
+}
+
 type Statistic = [table: string, index: string, figures: string];
 
 /**

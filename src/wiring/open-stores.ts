@@ -179,11 +179,10 @@ export async function stateOfDatabase({ postgres, dataDirectory }: Config): Prom
     const { postgresState } = await import('../database/postgres-state.js');
     return postgresState(postgres);
   }
-  const size = await stat(databaseFile(dataDirectory)).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size === 0) return 'missing';
+  const found = await stat(databaseFile(dataDirectory)).catch((error: NodeJS.ErrnoException) => {
+    if (!/^ENO(ENT|TDIR)$/.test(error.code ?? '')) throw error;
+  });
+  if (!found?.size) return 'missing';
   const { sqliteState } = await import('../database/database-state.js');
   return sqliteState(dataDirectory);
 }

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { startCommand } from '../../support/run-command.js';
@@ -73,5 +73,26 @@ describe('with an empty database of PostgreSQL', () => {
     expect(status).toBe(2);
     expect(stderr).toContain('DATA_DIR');
     expect(await readdir(directory)).toEqual([]);
+  });
+});
+
+describe('with a database that cannot be opened', () => {
+  test.each([['serve'], ['migrate'], ['jobs'], ['keys', 'list']])(
+    '%s %s names the file',
+    async (...words) => {
+      const path = join(directory, 'claimcheck.sqlite');
+      await writeFile(path, 'no database at all, but a text of more than a hundred bytes. '.repeat(20));
+      const env = { DATA_DIR: directory, DATABASE_URL: '', PORT: '0' };
+      const { status, stdout, stderr } = await startCommand(words.filter(Boolean), env).result;
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+      expect(stderr).toBe(`${path} cannot be opened: SQLITE_NOTADB: file is not a database\n`);
+    },
+  );
+
+  test('a folder that leads nowhere is not taken for one without a database', async () => {
+    await symlink('data', join(directory, 'data'));
+    const env = { DATA_DIR: join(directory, 'data'), DATABASE_URL: '' };
+    const { status, stderr } = await startCommand(['keys', 'list'], env).result;
+    expect([status, stderr]).toEqual([1, expect.stringContaining('ELOOP')]);
   });
 });
