@@ -130,6 +130,20 @@ describe('docs/operators.md', () => {
     });
   });
 
+  test('systemd and Docker wait longer for a stop than it takes at most', () => {
+    const { shutdownTimeoutMs } = loadConfig({});
+    const [, unit] = /^TimeoutStopSec=(\d+)$/m.exec(operators.text) ?? [];
+    const [, compose] = /^ {2}stop_grace_period: (\d+)s$/m.exec(readText('compose.yaml')) ?? [];
+    for (const seconds of [unit, compose]) expect(Number(seconds) * 1_000).toBeGreaterThan(shutdownTimeoutMs);
+  });
+
+  test('a volume that all processes of compose.yaml share holds what they keep in DATA_DIR', () => {
+    const [, folder = ''] = / DATA_DIR=(\S+)/.exec(readText('Dockerfile')) ?? [];
+    const [ofAll = '', rest = ''] = readText('compose.yaml').split('\nservices:\n');
+    expect(ofAll).toContain(`\n  volumes: ["data:${folder}"]\n`);
+    expect(rest).toMatch(/\nvolumes:\n(?: {2}\w+:\n)* {2}data:\n/);
+  });
+
   test('metrics and their labels', () => {
     const metric =
       /name: '(claimcheck_\w+)',\s+help: [^,]*(?:,[^,]*?)*?,\s+(?:labelNames: \[([^\]]*)\]|registers)/g;
