@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws';
 import type { Shares } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
+import { isAsked } from './read-in-turns.js';
 
 const shares: Shares = [1, 2, 4];
 
@@ -49,9 +50,10 @@ const unusedMs = 100;
 
 /**
  * Closes connections that have never brought a byte once the server stops. Node waits for them as if a request were under way.
- * Browsers and HTTP clients open some in reserve. The first bytes of a request may be on their way, so they have a moment.
+ * Browsers and HTTP clients open some in reserve. The first bytes of a request may be on their way, so they have a moment. Those
+ * that have brought a part of a head have the time for heads, by which Node itself goes no more once it stops.
  */
-export function closeUnusedAtStop(server: FastifyInstance): void {
+export function closeUnusedAtStop(server: FastifyInstance, headersTimeoutMs: number): void {
   const open = new Set<Socket>();
   server.server.on('connection', (socket) => {
     // A connection is announced again after an offer of another protocol.
@@ -64,6 +66,11 @@ export function closeUnusedAtStop(server: FastifyInstance): void {
     hasStopped = true;
   });
   server.addHook('preClose', async () => {
+    const unasked = [...open].filter((socket) => !isAsked(socket));
+    const closeUnasked = () => {
+      for (const socket of unasked) if (!isAsked(socket)) socket.destroy();
+    };
+    setTimeout(closeUnasked, headersTimeoutMs).unref();
     void (async () => {
       while (!hasStopped) {
         const unused = [...open].filter(({ bytesRead }) => bytesRead === 0);

@@ -51,6 +51,9 @@ export function readWholePieces(socket: Socket): void {
   inputs.get(socket)?.endHttp();
 }
 
+/** Whether a request has come over the connection whose answer has not ended. */
+export const isAsked = (socket: Socket): boolean => inputs.get(socket)?.isAsked ?? false;
+
 /** The bytes of one connection, between the network and its stream. */
 class SocketInput {
   readonly #socket: Socket;
@@ -71,6 +74,8 @@ class SocketInput {
   #sliceSize = 0;
   /** Requests whose answer comes after another. */
   #waiting = 0;
+  /** Requests whose answer has not ended. */
+  #unanswered = 0;
 
   constructor(socket: Socket, turns: Turns, key: TurnKey) {
     this.#socket = socket;
@@ -83,10 +88,18 @@ class SocketInput {
     socket.on('resume', () => this.#goOn());
   }
 
+  get isAsked(): boolean {
+    return this.#unanswered > 0;
+  }
+
   /** Handles a request once it is its turn. */
   handle(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
     // The bytes that are being parsed may have the beginning of it.
     this.#ofBody = Math.max(0, Number(request.headers['content-length'] ?? 0) - this.#sliceSize);
+    this.#unanswered += 1;
+    response.once('close', () => {
+      this.#unanswered -= 1;
+    });
     // Only the answer that is being sent has the connection.
     if (response.socket) {
       handle(request, response);

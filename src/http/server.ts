@@ -137,7 +137,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     trust,
     onRefused: (address) => server.log.warn({ address }, 'an address has too many connections'),
   });
-  closeUnusedAtStop(server);
+  closeUnusedAtStop(server, options.headersTimeoutMs);
   traceRequests(server);
   registerAnswerHooks(server);
   watchAnswers(server, options.stallTimeoutMs);

@@ -41,6 +41,24 @@ describe('at shutdown', () => {
     await Promise.all([closed, connection.closed()]);
   });
 
+  test('one whose headers never end is closed after HEADERS_TIMEOUT_SECONDS, and a request that takes longer is not', async () => {
+    const service = await startService({ SHUTDOWN_TIMEOUT_SECONDS: '3600', HEADERS_TIMEOUT_SECONDS: '1' });
+    const [endless, next, slow] = await Promise.all([
+      RawConnection.open(service.url),
+      RawConnection.open(service.url),
+      RawConnection.open(service.url),
+    ]);
+    await slow.send(json(typename).slice(0, -5));
+    await endless.send('GET /nothing HTTP/1.1\r\n');
+    await next.send('GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nothing HTTP/1.1\r\n');
+    await service.client.graphql('{ __typename }');
+    const closed = service.close();
+    await Promise.all([endless.closed(), next.closed()]);
+    await slow.send(typename.slice(-5));
+    expect((await slow.response()).status).toBe(200);
+    await closed;
+  });
+
   test('connections that have brought nothing are closed', async () => {
     const service = await startService({ SHUTDOWN_TIMEOUT_SECONDS: '3600' });
     const unused = await Promise.all(Array.from({ length: 5 }, () => RawConnection.open(service.url)));
