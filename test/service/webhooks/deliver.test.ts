@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
+import { fanOut, subscribe } from '../../../src/webhooks/fan-out.js';
 import { makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
 import { report } from '../../support/report.js';
 import { answer, type Behaviour, inTurn, startReceiver, verify } from './receiver.js';
-import { setStage } from './stage.js';
+import { approval, setStage, viewerOf, waitFor } from './stage.js';
 
 const hang: Behaviour = () => undefined;
 const reset: Behaviour = (response) => response.destroy();
@@ -195,6 +197,33 @@ test('a hanging receiver delays nobody else and gets few connections', async () 
   expect(took.toSorted((one, other) => one - other)[briskCount / 2]).toBeLessThan(2_000);
   expect(Math.max(...took)).toBeLessThan(webhookTimeoutMs / 3);
   expect(hanging.connections.most).toBeLessThanOrEqual(8);
+});
+
+test('many hanging receivers of one organization delay no other organization', async () => {
+  const webhookTimeoutMs = 15_000;
+  await using stage = await setStage({ webhookTimeoutMs });
+  const hanging = await Promise.all(Array.from({ length: 100 }, () => startReceiver(hang)));
+  await using brisk = await startReceiver();
+  const hung = () => hanging.filter(({ connections }) => connections.made > 0).length;
+  try {
+    for (const { uri } of hanging) await stage.approve(await stage.subscribed(uri));
+    await waitFor(() => (hung() >= 40 ? true : undefined));
+    const [other, id] = [viewerOf(uuidv7()), uuidv7()];
+    const webhooks = [{ uri: brisk.uri, interactions: ['ATTACHMENT_APPROVED'] as const }];
+    const start = Date.now();
+    await stage.database.write(async (manager) => {
+      await subscribe(manager, other, id, webhooks, new Date());
+      await fanOut(stage, manager, approval(other, id));
+    });
+    await stage.until(id, { state: 'DELIVERED' });
+    const took = Date.now() - start;
+    report(`${hung()} of ${hanging.length} hang; the delivery of another organization took ${took} ms`);
+    // Whoever waits for one that hangs waits for its whole time limit.
+    expect(took).toBeLessThan(webhookTimeoutMs / 3);
+    expect(hung()).toBeLessThan(50);
+  } finally {
+    await Promise.all(hanging.map((each) => each[Symbol.asyncDispose]()));
+  }
 });
 
 test('many deliveries to one brisk receiver take no detour', async () => {
