@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { allowedPorts, portOf, type WebhookPorts } from '../config/integration-settings.js';
+import { FairTurns } from '../database/fair-turns.js';
 import type { Faults, FaultTypeOf } from '../errors.js';
 import type { WebhookSubscription } from '../verdicts/record-verdict.js';
 
@@ -103,14 +104,17 @@ async function resolvesToForbidden(resolveName: ResolveName, hostname: string): 
   return addresses.some(({ address }) => !isPublicAddress(address));
 }
 
-/** None where the name is unknown or its server too slow. */
+/** Names that are looked up at once: each takes a thread of the process until its name server answers. */
+const lookups = new FairTurns({ seats: [1, 2, 3], seatsOfOneKey: 3, patienceMs: resolveTimeoutMs });
+
+/** None where the name is unknown or its server too slow, or too many others wait for theirs. */
 async function resolveInTime(resolveName: ResolveName, hostname: string) {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<[]>((resolve) => {
     timer = setTimeout(() => resolve([]), resolveTimeoutMs);
   });
   try {
-    return await Promise.race([resolveName(hostname).catch(() => []), late]);
+    return await Promise.race([lookups.run('', () => resolveName(hostname)).catch(() => []), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import { allowedPorts, type WebhookPorts } from '../config/integration-settings.js';
 import type { Database } from '../database/database.js';
 import { WebhookDeliveryRow, WebhookEndpointRow } from '../database/entities/webhook.js';
+import { FairTurns } from '../database/fair-turns.js';
 import type { JobHandler, Jobs } from '../jobs/jobs.js';
 import type { ResolveName } from './check-webhooks.js';
 import { DeliveryTurns } from './delivery-turns.js';
@@ -121,16 +123,24 @@ function createAttempt(deps: DeliverWebhookDependencies) {
   const { clock, webhookTimeoutMs: timeoutMs = usualTimeoutMs } = deps;
   let client: ReturnType<typeof loadClient> | undefined;
   return async (
-    { id, body }: WebhookDeliveryRow,
+    { id, organizationId, body }: WebhookDeliveryRow,
     { uri, secrets }: Receiver,
     signal: AbortSignal,
   ): Promise<Answer> => {
     client ??= loadClient(deps, timeoutMs);
-    const { postWebhook, connect } = await client;
+    const { postWebhook, connectorOf } = await client;
     const headers = createSign(secrets)(id, body, clock());
-    return postWebhook({ connect, uri, headers, body, timeoutMs, signal });
+    return postWebhook({ connect: connectorOf(organizationId), uri, headers, body, timeoutMs, signal });
   };
 }
+
+/**
+ * Names that are looked up at once, of all and of one organization. Each takes a thread of the process until its name server answers,
+ * or for ten seconds and more if that never does, and nothing can end it before.
+ */
+const lookups = { seats: [1, 2, 3, 4, 5], seatsOfOneKey: 3 };
+/** Organizations whose connector is kept, with its TLS sessions. */
+const maxConnectors = 100;
 
 /** Not before the first delivery: a service that sends none spares the memory. */
 async function loadClient(
@@ -141,5 +151,15 @@ async function loadClient(
   const { createGuardedConnector, createOpenConnector } = await import('./guarded-connector.js');
   const createConnector = webhookAllowPrivate ? createOpenConnector : createGuardedConnector;
   const ports = allowedPorts({ webhookPorts, webhookAllowPrivate });
-  return { postWebhook, connect: createConnector(resolveName, timeoutMs, ports) };
+  const turns = new FairTurns({ ...lookups, patienceMs: timeoutMs });
+  const connectors = new LRUCache<string, ReturnType<typeof createConnector>>({ max: maxConnectors });
+  const connectorOf = (organizationId: string) => {
+    const known = connectors.get(organizationId);
+    if (known) return known;
+    const resolve: ResolveName = (name) => turns.run(organizationId, () => resolveName(name));
+    const made = createConnector(resolve, timeoutMs, ports);
+    connectors.set(organizationId, made);
+    return made;
+  };
+  return { postWebhook, connectorOf };
 }

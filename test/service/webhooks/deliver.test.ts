@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook.js';
+import type { ResolveName } from '../../../src/webhooks/check-webhooks.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
 import { fanOut, subscribe } from '../../../src/webhooks/fan-out.js';
 import { makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
@@ -224,6 +225,32 @@ test('many hanging receivers of one organization delay no other organization', a
   } finally {
     await Promise.all(hanging.map((each) => each[Symbol.asyncDispose]()));
   }
+});
+
+test('names that no server answers for take few threads, and delay no other organization', async () => {
+  let silent = 0;
+  const resolveName: ResolveName = (name) => {
+    if (!name.startsWith('silent')) return Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    silent += 1;
+    return new Promise(() => undefined);
+  };
+  const webhookTimeoutMs = 15_000;
+  await using stage = await setStage({ resolveName, webhookTimeoutMs });
+  await using brisk = await startReceiver();
+  const named = (name: string) => brisk.uri.replace('127.0.0.1', name);
+  for (let index = 0; index < 30; index += 1)
+    await stage.approve(await stage.subscribed(named(`silent-${index}.example`)));
+  await waitFor(() => (silent >= 3 ? true : undefined));
+  const [other, id] = [viewerOf(uuidv7()), uuidv7()];
+  const webhooks = [{ uri: named('brisk.example'), interactions: ['ATTACHMENT_APPROVED'] as const }];
+  await stage.database.write(async (manager) => {
+    await subscribe(manager, other, id, webhooks, new Date());
+    await fanOut(stage, manager, approval(other, id));
+  });
+  const start = Date.now();
+  await stage.until(id, { state: 'DELIVERED' });
+  report(`${silent} lookups hang; the delivery of another organization took ${Date.now() - start} ms`);
+  expect(silent).toBe(3);
 });
 
 test('many deliveries to one brisk receiver take no detour', async () => {
