@@ -40,6 +40,8 @@ export async function postWebhook(post: Post): Promise<Answer> {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  // A request that has no connection yet does not look at its signal.
+  end.signal.addEventListener('abort', () => client.destroy(() => undefined));
   try {
     return await request(client, post, end.signal);
   } catch (error) {
