@@ -31,13 +31,16 @@ export class OpaClient {
    */
   async ask(inputs: readonly string[]): Promise<boolean[]> {
     const { batch, timeoutMs } = this.#options;
-    const { statusCode, body } = await this.#pool.request({
+    const signal = AbortSignal.timeout(timeoutMs);
+    const asking = this.#pool.request({
       method: 'POST',
       path: this.#path,
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       body: `{"input":${batch ? `[${inputs.join(',')}]` : inputs[0]}}`,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal,
     });
+    // A request that has no connection yet does not look at its signal.
+    const { statusCode, body } = await Promise.race([asking, rejectionBy(signal)]);
     const text = await readText(body);
     if (statusCode !== 200) throw new Error(`The record authorizer answered ${statusCode}.`);
     const result = parseResult(text);
@@ -54,6 +57,12 @@ export class OpaClient {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+function rejectionBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function parseResult(text: string): unknown {

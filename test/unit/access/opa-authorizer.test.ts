@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { OpaAuthorizer, type OpaAuthorizerOptions } from '../../../src/access/opa-authorizer.js';
 import type { QuestionOutcome, RecordQuestion } from '../../../src/access/record-authorizer.js';
 import type { Viewer } from '../../../src/auth/viewer.js';
@@ -138,6 +141,25 @@ describe('a reply that is no answer is an error, neither yes nor no, and is not 
     await reopen({ timeoutMs: 50 });
     policy.misbehave = misbehave;
     expect(await ask('1')).toBe('AUTHORIZER_UNAVAILABLE');
+  });
+
+  test('a connection that does not come about', async () => {
+    const script = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 },
+      function () { console.log(this.address().port); })`;
+    const halted = spawn(process.execPath, ['-e', script]);
+    const [port] = (await once(halted.stdout, 'data')) as [Buffer];
+    halted.kill('SIGSTOP');
+    // The system makes some for a process that takes none, and then no more.
+    const made = Array.from({ length: 8 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}));
+    await once(made[0] ?? halted, 'connect');
+    try {
+      await reopen({ url: `http://127.0.0.1:${Number(port)}/`, timeoutMs: 50 });
+      await expect(authorizer.may(viewer, question())).rejects.toThrow(AttachmentError);
+      expect(outages).toMatchObject([{ name: 'TimeoutError' }]);
+    } finally {
+      for (const each of made) each.destroy();
+      halted.kill('SIGKILL');
+    }
   });
 
   test('nobody listening', async () => {
