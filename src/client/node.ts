@@ -31,13 +31,14 @@ const nodePlatform: Platform = {
     return hash.digest('hex');
   },
   send: async ({ method, url, headers, body, signal, onSent }) => {
-    const content = !body || body instanceof FormData ? { body } : contentOf(body, { headers, onSent });
+    const content = body && !(body instanceof FormData) ? contentOf(body, { headers, onSent }) : null;
     try {
-      const response = await fetch(url, { method, headers, ...content, ...(signal ? { signal } : {}) });
+      const sent = content?.init ?? { headers, body: body as FormData | null };
+      const response = await fetch(url, { method, ...sent, ...(signal ? { signal } : {}) });
       return await read(response);
     } catch (error) {
       signal?.throwIfAborted();
-      throw unreachable(error);
+      throw content?.fault() ?? unreachable(error);
     }
   },
 };
@@ -64,19 +65,30 @@ function partOf(
   };
 }
 
-/** A body that is read as it goes out. Its length is said beforehand, since stores do not take it in chunks of HTTP. */
+/**
+ * A body that is read as it goes out. Its length is said beforehand, since stores do not take it in chunks of HTTP. `fault` tells why it
+ * could not be read to its end, which `fetch` tells as it tells of a connection that breaks.
+ */
 function contentOf(source: Source, { headers, onSent }: Pick<Outgoing, 'headers' | 'onSent'>) {
-  let sent = 0;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      sent += chunk.byteLength;
-      onSent(sent);
-      controller.enqueue(chunk);
-    },
-  });
-  return {
-    body: source.stream().pipeThrough(counter),
+  let fault: unknown;
+  const chunks = async function* () {
+    let sent = 0;
+    try {
+      for await (const chunk of chunksOf(source.stream())) {
+        sent += chunk.byteLength;
+        onSent(sent);
+        yield chunk;
+      }
+      if (sent < source.size) throw new Error(`${source.name} has changed: it is shorter than it was.`);
+    } catch (error) {
+      fault = error;
+      throw error;
+    }
+  };
+  const init = {
+    body: ReadableStream.from(chunks()),
     duplex: 'half' as const,
     headers: { ...headers, 'content-length': String(source.size) },
   };
+  return { init, fault: () => fault };
 }

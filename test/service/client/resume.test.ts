@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm, utimes, writeFile } from 'node:fs/promises';
+import { rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes } from '../../../src/client/upload.js';
@@ -155,6 +155,16 @@ test('a file whose attachment was made, but not heard of, goes to another record
   store.set(key, value);
   const other = connect().upload(path, { ...given, description: 'other' });
   await expect(other).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+});
+
+test('a file that is shorter than it was, or gone, says so at once', async () => {
+  let cause = () => truncate(path, 1_000_000);
+  const onProgress = ({ sent }: { sent: number }) => void (sent > 0 && cause());
+  await expect(connect().upload(path, { onProgress })).rejects.toThrow('it is shorter than it was');
+  await writeFile(path, content);
+  treatPatch = () => cut;
+  cause = () => rm(path, { force: true });
+  await expect(connect().upload(path, { onProgress })).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('two at a time of one file do not get in their way', async () => {
