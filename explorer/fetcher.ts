@@ -1,4 +1,5 @@
 import { createGraphiQLFetcher, type Fetcher, type FetcherOpts } from '@graphiql/toolkit';
+import { Kind, type OperationDefinitionNode, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { authorization, type ChosenFile, readSession } from './session';
 
@@ -7,6 +8,7 @@ const endpoint = new URL('../graphql', import.meta.url);
 
 interface Operation {
   query: string;
+  operationName?: string | null;
   variables?: Record<string, unknown>;
 }
 
@@ -37,16 +39,29 @@ const send: typeof fetch = (url, init = {}) => {
   if (credential !== null && !headers.has('authorization')) headers.set('authorization', credential);
   headers.set('apollo-require-preflight', 'true');
   const operation = JSON.parse(String(init.body)) as Operation;
-  const files = readSession().files.filter((file) => isFor(operation, file));
+  const declared = variablesOf(operation);
+  const files = readSession().files.filter((file) => isFor(declared, file));
   if (files.length === 0) return fetch(url, { ...init, headers });
   headers.delete('content-type');
   return fetch(url, { ...init, headers, body: formOf(operation, files) });
 };
 
 /** A file goes with the operations that declare its variable. */
-function isFor({ query }: Operation, { path, file }: ChosenFile): boolean {
+function isFor(declared: ReadonlySet<string>, { path, file }: ChosenFile): boolean {
   const [variable = ''] = path.split('.', 1);
-  return file !== null && /^\w+$/.test(variable) && new RegExp(`\\$${variable}\\s*:`).test(query);
+  return file !== null && declared.has(variable);
+}
+
+/** The variables of the operation that is run; a document may have several. None if it cannot be parsed, which the service tells. */
+function variablesOf({ query, operationName }: Operation): ReadonlySet<string> {
+  try {
+    const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+    const all = operations as OperationDefinitionNode[];
+    const chosen = all.find(({ name }) => name?.value === operationName) ?? all[0];
+    return new Set(chosen?.variableDefinitions?.map(({ variable }) => variable.name.value));
+  } catch {
+    return new Set();
+  }
 }
 
 /** The multipart request of an operation: each file's place in the variables is null and named in the map. */

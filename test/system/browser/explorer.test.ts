@@ -96,6 +96,22 @@ describeWithBrowser((chromium) => {
     expect(faults).toEqual([]);
   });
 
+  test('sends it with no other operation of the same document, which a key that may only read can run', async () => {
+    const mutation = 'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret } }';
+    const input = { name: 'reader', permissions: ['attachments:read'] };
+    const { createApiKey } = await service.client.ask<{ createApiKey: { secret: string } }>(mutation, {
+      input,
+    });
+    await open(createApiKey.secret);
+    await page.getByRole('button', { name: 'Add a file' }).click();
+    const file = { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('a') };
+    await page.getByLabel('File', { exact: true }).setInputFiles(file);
+    await execute();
+    await page.getByRole('menuitem', { name: 'Newest' }).click();
+    await shows('"nodes"');
+    expect(faults).toEqual([]);
+  });
+
   test('shows the events of a subscription, by WebSocket and with the same key', async () => {
     await open();
     const record = { type: 'Explorer', id: '1' };
