@@ -122,18 +122,15 @@ function parse(answer: Answer): Body {
   try {
     const body: unknown = JSON.parse(answer.text);
     if (typeof body === 'object' && body !== null) {
+      // Other services answer with errors, too, and have something else in it.
       const { data, errors }: { data?: unknown; errors?: unknown } = body;
-      return { data, errors: Array.isArray(errors) ? errors.filter(isFault) : [] };
+      const all: (Partial<Fault> | null)[] = Array.isArray(errors) ? errors : [];
+      return { data, errors: all.filter((one): one is Fault => one?.message !== undefined) };
     }
   } catch {
     // No JSON: told below.
   }
   throw unexpected(answer);
-}
-
-/** Other services answer with `errors`, too, and have something else in it. */
-function isFault(value: unknown): value is Fault {
-  return typeof value === 'object' && value !== null && 'message' in value;
 }
 
 function unexpected(answer: Answer): ClaimcheckError {
@@ -214,16 +211,21 @@ function isPassing(error: unknown): error is ClaimcheckError {
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const abort = () => {
+    const letGo = onAbort(signal, () => {
       clearTimeout(timer);
       reject(signal?.reason);
-    };
+    });
     const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
+      letGo();
       resolve();
     }, ms);
-    signal?.addEventListener('abort', abort, { once: true });
   });
+}
+
+/** Calls `run` once the signal is aborted, unless the result is called before. */
+export function onAbort(signal: AbortSignal | undefined, run: () => void): () => void {
+  signal?.addEventListener('abort', run, { once: true });
+  return () => signal?.removeEventListener('abort', run);
 }
 
 /** A signal that is aborted with another, for work that also ends by itself. `AbortSignal.any` is too new for browsers. */
@@ -231,11 +233,11 @@ export function abortWith(signal: AbortSignal | undefined): { signal: AbortSigna
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
   if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
+  const letGo = onAbort(signal, abort);
   return {
     signal: controller.signal,
     end: () => {
-      signal?.removeEventListener('abort', abort);
+      letGo();
       controller.abort();
     },
   };

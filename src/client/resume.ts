@@ -11,7 +11,7 @@ interface Begun {
 
 export interface LargeUpload {
   fileName: string;
-  policy: string | undefined;
+  policy?: string | undefined;
   idempotencyKey: string;
   signal: AbortSignal;
   onSent(bytes: number): void;
@@ -35,27 +35,29 @@ export async function sendLarge(connection: Connection, source: Source, options:
   const key = keyOf(connection, source, options);
   const isOwn = key !== null && !inUse.has(key);
   const store = isOwn ? connection.store : null;
+  const beginAndRemember = async () => {
+    const begun = await begin(connection, source, options);
+    if (isOwn) await store?.set(key, JSON.stringify(begun));
+    return begun;
+  };
   if (isOwn) inUse.add(key);
   try {
-    const earlier = store && key !== null ? read(await store.get(key)) : null;
-    let isResumed = earlier !== null;
-    let begun = earlier ?? (await begin(connection, source, options));
-    if (store && key !== null && !earlier) await store.set(key, JSON.stringify(begun));
+    const earlier = isOwn ? read((await store?.get(key)) ?? null) : null;
+    let begun = earlier ?? (await beginAndRemember());
     try {
       await sendAll(connection, source, begun, options);
     } catch (error) {
       if (!earlier || !isGone(error)) throw error;
-      isResumed = false;
-      begun = await begin(connection, source, options);
-      if (store && key !== null) await store.set(key, JSON.stringify(begun));
+      begun = await beginAndRemember();
       await sendAll(connection, source, begun, options);
     }
-    const { documentKey, idempotencyKey } = begun;
     return {
-      documentKey,
-      idempotencyKey,
-      isResumed,
-      forget: async () => void (key !== null && (await store?.remove(key))),
+      documentKey: begun.documentKey,
+      idempotencyKey: begun.idempotencyKey,
+      isResumed: begun === earlier,
+      forget: async () => {
+        if (isOwn) await store?.remove(key);
+      },
     };
   } finally {
     if (isOwn) inUse.delete(key);
@@ -88,12 +90,7 @@ async function begin(
   source: Source,
   { fileName, policy, idempotencyKey, signal }: LargeUpload,
 ): Promise<Begun> {
-  const input = {
-    fileName,
-    size: source.size,
-    protocol: 'TUS',
-    ...(policy === undefined ? {} : { policy }),
-  } as const;
+  const input = { fileName, size: source.size, protocol: 'TUS', policy } as const;
   const { url, documentKey } = (await connection.ask('CreateTarget', { input }, signal)).createUploadTarget
     .target;
   return { url, documentKey, idempotencyKey };

@@ -10,7 +10,7 @@ import {
 import { type Connection, read } from './connection.js';
 import { chunksOf, type Source } from './platform.js';
 import { randomKey } from './random-key.js';
-import { type Progress, type Sent, sendLarge } from './resume.js';
+import { type Progress, sendLarge } from './resume.js';
 import type {
   AttachmentFields,
   AttachmentMetadataInput,
@@ -83,11 +83,7 @@ async function uploadSmall(
 }
 
 /** An upload that an earlier run has begun for somebody else, of other bytes, or for another record ends with one of these. */
-const othersCodes: ReadonlySet<string> = new Set([
-  'DOCUMENT_KEY_UNKNOWN',
-  'DIGEST_MISMATCH',
-  'IDEMPOTENCY_CONFLICT',
-]);
+const othersCodes = /^(DOCUMENT_KEY_UNKNOWN|DIGEST_MISMATCH|IDEMPOTENCY_CONFLICT)$/;
 
 /** The bytes go by tus while they are hashed. */
 async function uploadLarge(
@@ -101,34 +97,28 @@ async function uploadLarge(
     const hashing = connection.platform.sha256(source, signal);
     // The transfer's own failure is told first, and ends the hashing.
     hashing.catch(() => undefined);
-    const send = async () => {
-      const { fileName, idempotencyKey } = describe(source, options, '');
+    /** Null: what an earlier run had begun is forgotten, and another attempt begins anew. */
+    const attempt = async (isFirst: boolean) => {
       tell(0);
-      const { policy } = options;
-      return sendLarge(connection, source, { fileName, policy, idempotencyKey, signal, onSent: tell });
+      const described = { ...describe(source, options, ''), signal, onSent: tell };
+      const sent = await sendLarge(connection, source, described);
+      const idempotencyKey = options.idempotencyKey ?? sent.idempotencyKey;
+      const content = { documentKey: sent.documentKey };
+      const input = { ...describe(source, { ...options, idempotencyKey }, await hashing), content };
+      try {
+        const { createAttachment } = await connection.ask('Create', { input }, options.signal);
+        await sent.forget();
+        return createAttachment.attachment;
+      } catch (error) {
+        if (!(error instanceof ClaimcheckError) || error.retryable) throw error;
+        await sent.forget();
+        const { code } = error;
+        const isOwnKey = code === 'IDEMPOTENCY_CONFLICT' && options.idempotencyKey;
+        if (isFirst && sent.isResumed && othersCodes.test(code) && !isOwnKey) return null;
+        throw error;
+      }
     };
-    const create = async ({ documentKey, idempotencyKey, forget }: Sent) => {
-      const key = options.idempotencyKey ?? idempotencyKey;
-      const described = describe(source, { ...options, idempotencyKey: key }, await hashing);
-      const input = { ...described, content: { documentKey } };
-      const created = await connection
-        .ask('Create', { input }, options.signal)
-        .catch(async (error: unknown) => {
-          if (error instanceof ClaimcheckError && !error.retryable) await forget();
-          throw error;
-        });
-      await forget();
-      return created.createAttachment.attachment;
-    };
-    const sent = await send();
-    try {
-      return await create(sent);
-    } catch (error) {
-      const isOthers = error instanceof ClaimcheckError && othersCodes.has(error.code);
-      const isOwnKey = isOthers && error.code === 'IDEMPOTENCY_CONFLICT' && options.idempotencyKey;
-      if (!sent.isResumed || !isOthers || isOwnKey) throw error;
-      return await create(await send());
-    }
+    return (await attempt(true)) ?? ((await attempt(false)) as AttachmentFields);
   } finally {
     end();
   }

@@ -1,5 +1,5 @@
 import { type Claimcheck, connect } from '../claimcheck.js';
-import { type Answer, ClaimcheckError, unreachable } from '../client-error.js';
+import { type Answer, ClaimcheckError, onAbort, unreachable } from '../client-error.js';
 import type { ClaimcheckOptions } from '../connection.js';
 import { type Outgoing, type Platform, type Source, sourceOf } from '../platform.js';
 
@@ -44,33 +44,26 @@ async function send({ method, url, headers, body, signal, onSent }: Outgoing): P
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const abort = () => {
-      request.abort();
-      reject(signal?.reason);
-    };
     request.onload = () => {
       const header = (name: string) => request.getResponseHeader(name);
       resolve({ status: request.status, text: request.responseText, header });
     };
-    request.onerror = () => void readFault(content).then((fault) => reject(fault ?? unreachable(undefined)));
-    request.onloadend = () => signal?.removeEventListener('abort', abort);
+    request.onerror = () => void assertReadable(content).then(() => reject(unreachable(undefined)), reject);
+    request.onloadend = onAbort(signal, () => {
+      request.abort();
+      reject(signal?.reason);
+    });
     request.upload.onprogress = ({ loaded }) => onSent(loaded);
-    signal?.addEventListener('abort', abort, { once: true });
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.send(content);
   });
 }
 
-/** A browser reads no file that has changed since it was chosen, and tells of it as of a connection that breaks. Null: it can be read. */
-async function readFault(content: FormData | Blob | null): Promise<unknown> {
-  const files = content instanceof FormData ? [...content.values()] : [content];
-  try {
-    for (const file of files) if (file instanceof Blob) await file.slice(0, 1).arrayBuffer();
-    return null;
-  } catch (error) {
-    return error;
-  }
+/** A browser reads no file that has changed since it was chosen, and tells of it as of a connection that breaks. */
+async function assertReadable(content: FormData | Blob | null): Promise<void> {
+  for (const part of content instanceof FormData ? content.values() : [content])
+    if (part instanceof Blob) await part.slice(0, 1).arrayBuffer();
 }
 
 /** In a worker, so that the page stays quick; in the page itself if it may have none. */
@@ -91,17 +84,16 @@ class NoWorker extends Error {}
 function askWorker(blob: Blob, signal: AbortSignal | undefined): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = startWorker();
-    const abort = () => end(() => reject(signal?.reason));
+    const letGo = onAbort(signal, () => end(() => reject(signal?.reason)));
     const end = (settle: () => void) => {
       worker.terminate();
-      signal?.removeEventListener('abort', abort);
+      letGo();
       settle();
     };
     // It could not be loaded.
     worker.onerror = () => end(() => reject(new NoWorker()));
     worker.onmessage = ({ data }: MessageEvent<{ hash: string } | { fault: string }>) =>
       end(() => ('hash' in data ? resolve(data.hash) : reject(new Error(data.fault))));
-    signal?.addEventListener('abort', abort, { once: true });
     worker.postMessage(blob);
   });
 }
