@@ -1,8 +1,8 @@
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow, type AttachmentVersionRow } from '../database/entities/attachment.js';
+import type { AttachmentRow, AttachmentVersionRow } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { lockLateTargets } from '../database/lock-order.js';
+import { lockAttachments, lockLateTargets } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { type AttachmentError, fault } from '../errors.js';
@@ -128,7 +128,7 @@ async function replaceOnce(
   const { idempotencyKey, ...rest } = input;
   const asked = { idempotencyKey, input: { replaceContent: rest, sha256: intake.sha256 } };
   const first = await beginSteps(manager, viewer, asked, { id, at: deps.clock() });
-  await lockRows(manager, AttachmentRow, [input.attachmentId], 'UPDATE');
+  await lockAttachments(manager, viewer, [input.attachmentId]);
   const stored = await findAttachment(manager, viewer, input.attachmentId);
   if (!stored) throw notFound(['input', 'attachmentId']);
   if (first.id !== id) {

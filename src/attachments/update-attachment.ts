@@ -5,7 +5,7 @@ import { chooseFileName } from '../content-types/names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, AttachmentVersionRow, type TextFormat } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockAttachments } from '../database/lock-order.js';
 import { nameForms } from '../database/stored-names.js';
 import { AttachmentError, Faults } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
@@ -62,7 +62,7 @@ export async function updateAttachment(
     descriptionFormat,
   });
   const { changed, ...updated } = await deps.database.write(async (manager) => {
-    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
+    await lockAttachments(manager, viewer, [attachmentId]);
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     const before = wordsOf(stored.attachment);

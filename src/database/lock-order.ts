@@ -44,7 +44,7 @@ export async function lockWithFields(
   attachmentIds: readonly string[],
 ): Promise<void> {
   await lockSelected(manager, RecordFieldRow, (sql) => holding(sql, viewer, attachmentIds));
-  await lockOwn(manager, viewer, attachmentIds);
+  await lockAttachments(manager, viewer, attachmentIds);
 }
 
 /** Keeps an attachment, the fields that hold it, and those that it goes into, from others until the transaction ends. */
@@ -59,7 +59,7 @@ export async function lockForMove(
     RecordFieldRow,
     (sql) => `${holding(sql, viewer, [attachmentId])} UNION ${named(sql, viewer, to)}`,
   );
-  await lockOwn(manager, viewer, [attachmentId]);
+  await lockAttachments(manager, viewer, [attachmentId]);
 }
 
 function named(sql: Parameters, { organizationId }: Organization, { record, names }: FieldNames): string {
@@ -73,8 +73,14 @@ const own = (sql: Parameters, { organizationId }: Organization, attachmentIds: r
 const holding = (sql: Parameters, viewer: Organization, attachmentIds: readonly string[]): string =>
   `SELECT field_id FROM links WHERE attachment_id IN (${own(sql, viewer, attachmentIds)})`;
 
-const lockOwn = (manager: EntityManager, viewer: Organization, attachmentIds: readonly string[]) =>
-  lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, attachmentIds));
+/** Keeps attachments of an organization that are in use from others until the transaction ends. */
+export async function lockAttachments(
+  manager: EntityManager,
+  viewer: Organization,
+  ids: readonly string[],
+): Promise<void> {
+  if (ids.length > 0) await lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, ids));
+}
 
 /**
  * Keeps all attachments in use that have these bytes, or would have them once they are approved, from others until the transaction

@@ -1,11 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import { type AuditAction, recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, type RecordFieldRow } from '../database/entities/record-field.js';
 import { insertRows } from '../database/insert-row.js';
+import { lockAttachments } from '../database/lock-order.js';
 import { changeRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
 import { Faults, fault } from '../errors.js';
 import type { RecordRef } from '../model/record.js';
 import { readWithVerdictsKept, type StoredAttachment } from '../model/stored-attachment.js';
@@ -85,7 +84,7 @@ export async function changeLinks(
     await uncountChange(manager, field);
     return { field: before, unlinked: [], placed: [], next: plan.next, added: [] };
   }
-  await holdAttachments(manager, plan, asked.made?.ids);
+  await holdAttachments(manager, viewer, plan, asked.made?.ids);
   const change = { ...asked, now: asked.clock() };
   const added = plan.added.length > 0 ? await addLinks(manager, viewer, change, plan) : [];
   await removeLinks(manager, field, plan.removed);
@@ -101,11 +100,12 @@ export async function changeLinks(
  */
 async function holdAttachments(
   manager: EntityManager,
+  viewer: Viewer,
   { added, removed }: LinkPlan,
   made: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const ids = [...added.filter((id) => !made.has(id)), ...removed];
-  await lockRows(manager, AttachmentRow, ids, 'UPDATE');
+  await lockAttachments(manager, viewer, ids);
 }
 
 async function recordLinks(

@@ -3,13 +3,12 @@ import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import { AttachmentRow } from '../database/entities/attachment.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { insertRow } from '../database/insert-row.js';
+import { lockAttachments } from '../database/lock-order.js';
 import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { Parameters, readRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
 import { before, IsNull } from '../database/typeorm.js';
 import { Faults, fault } from '../errors.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
@@ -64,7 +63,7 @@ export async function createShareLink(
   return database.write(async (manager) => {
     const { attachmentId, expiresAt, maxDownloads } = input;
     // A deletion comes first, or finds the link.
-    await lockRows(manager, AttachmentRow, [attachmentId], 'UPDATE');
+    await lockAttachments(manager, viewer, [attachmentId]);
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
     assertMayShare(viewer, stored, shareLinks);
