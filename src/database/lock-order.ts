@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { AttachmentRow } from './entities/attachment.js';
+import { BlobRow } from './entities/blob.js';
 import { RecordFieldRow } from './entities/record-field.js';
 import { Parameters } from './read-rows.js';
 import { hasRowLocks } from './row-locks.js';
@@ -82,6 +83,17 @@ export async function lockAttachments(
   if (ids.length > 0) await lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, ids));
 }
 
+/** Keeps the verdicts on the bytes of attachments that are locked, or made by this transaction, as they are until it ends. */
+export async function lockVerdicts(
+  manager: EntityManager,
+  viewer: Organization,
+  attachmentIds: readonly string[],
+): Promise<void> {
+  const bytes = (sql: Parameters) =>
+    `SELECT blob_id FROM attachments WHERE id IN (${own(sql, viewer, attachmentIds)})`;
+  if (attachmentIds.length > 0) await lockSelected(manager, BlobRow, bytes, 'SHARE');
+}
+
 /**
  * Keeps all attachments in use that have these bytes, or would have them once they are approved, from others until the transaction
  * ends; with `areLeaving` the fields of the former, too.
@@ -133,11 +145,12 @@ async function lockNow(
   await manager.query(`SELECT id FROM ${table} WHERE ${column} = ANY($1) FOR UPDATE NOWAIT`, [[...values]]);
 }
 
-/** `ids` is a statement that selects them. */
+/** `ids` is a statement that selects them. `SHARE` lets others keep them too. */
 async function lockSelected(
   manager: EntityManager,
-  entity: typeof AttachmentRow | typeof RecordFieldRow,
+  entity: typeof AttachmentRow | typeof RecordFieldRow | typeof BlobRow,
   ids: (sql: Parameters) => string,
+  strength: 'UPDATE' | 'SHARE' = 'UPDATE',
 ): Promise<void> {
   if (!hasRowLocks(manager)) return;
   const { tablePath } = manager.connection.getMetadata(entity);
@@ -145,7 +158,7 @@ async function lockSelected(
   const selected = ids(sql);
   // As an array PostgreSQL looks them up by the key, and does not walk the table.
   await manager.query(
-    `SELECT id FROM "${tablePath}" WHERE id = ANY(ARRAY(${selected})) ORDER BY id FOR UPDATE`,
+    `SELECT id FROM "${tablePath}" WHERE id = ANY(ARRAY(${selected})) ORDER BY id FOR ${strength}`,
     sql.values,
   );
 }

@@ -18,8 +18,8 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
+import { lockVerdicts } from '../database/lock-order.js';
 import { areReadAtOnce, Parameters, type ReadOptions, readByIds, readJoined } from '../database/read-rows.js';
-import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { type AttachmentError, errorTable, fault } from '../errors.js';
 
 /** An attachment together with the blob whose bytes it names. */
@@ -154,16 +154,13 @@ export async function readAttachmentsOfBlob(
   });
 }
 
-/** As `readAttachments`; the verdicts stay as they are read until the transaction ends. */
+/** As `readAttachments`, of attachments that are locked or new; the verdicts stay as they are read until the transaction ends. */
 export async function readWithVerdictsKept(
   manager: EntityManager,
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<StoredAttachment[]> {
-  const found = await readAttachments(manager, viewer, ids);
-  if (!hasRowLocks(manager)) return found;
-  const blobIds = found.map(({ blob }) => blob.id);
-  await lockRows(manager, BlobRow, blobIds, 'SHARE');
+  await lockVerdicts(manager, viewer, ids);
   return readAttachments(manager, viewer, ids);
 }
 
