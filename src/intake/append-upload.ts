@@ -178,7 +178,7 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
   const watched = part.isClients ? watchPace(part.content, deps.pace) : null;
   attempt.watch(part.content);
   const checkpoints = new Checkpoints(async () => {
-    await held.settle(writer, false);
+    await held.settle(writer, 'more to come');
     part.onDurable?.(held.row.received);
   });
   let isGood = true;
@@ -207,9 +207,9 @@ async function write(deps: ResumableDependencies, writing: Writing): Promise<voi
 
 /** Without an end that cannot be stored, if need be. */
 async function settleAll({ held, writer, part }: Writing, broken: unknown): Promise<void> {
-  const isEnd = part.isLast && broken === null;
-  await held.settle(writer, true, isEnd).catch(async (error: unknown) => {
-    await held.settle(writer, false).catch(() => undefined);
+  const moment = part.isLast && broken === null ? 'upload ends' : 'request ends';
+  await held.settle(writer, moment).catch(async (error: unknown) => {
+    await held.settle(writer, 'more to come').catch(() => undefined);
     throw broken ?? error;
   });
 }

@@ -10,6 +10,9 @@ type HeldDependencies = Pick<
   'database' | 'clock' | 'resumableMs' | 'resumableMaxMs' | 'quotas'
 >;
 
+/** Bytes are settled beside more of them, at the end of a request, or at the end of an upload whose length nobody knew before. */
+type Moment = 'more to come' | 'request ends' | 'upload ends';
+
 /** The row of an upload while one request has it in hand. Every change asks whether it still has. */
 export class HeldUpload {
   readonly #deps: HeldDependencies;
@@ -48,16 +51,17 @@ export class HeldUpload {
   }
 
   /**
-   * Has the row tell of what is durable by now. With `isLast` it is open for others then, unless it is whole. With `isEnd` that is all
-   * of an upload of unknown length. Throws NOT_FOUND of type `upload_gone` once its time is over, however steadily bytes come.
+   * Has the row tell of what is durable by now. At the end of the request or upload it is open for others then, unless
+   * it is whole. Throws NOT_FOUND of type `upload_gone` once its time is over, however steadily bytes come.
    */
-  async settle(writer: GrowingWriter, isLast: boolean, isEnd = false): Promise<void> {
+  async settle(writer: GrowingWriter, moment: Moment): Promise<void> {
+    const isLast = moment !== 'more to come';
     const { size: received, place } = await writer.settle(isLast);
     if (received === this.#row.received && !isLast) return;
     const now = this.#deps.clock();
     const later = laterExpiry(this.#deps, this.#row.createdAt, now);
     const expiresAt = received > this.#row.received ? later : this.#row.expiresAt;
-    const length = isEnd && this.#row.deferred ? { size: received, deferred: false } : {};
+    const length = moment === 'upload ends' && this.#row.deferred ? { size: received, deferred: false } : {};
     const grown = { received, place, expiresAt, ...length };
     const stays = !isLast || isWhole({ ...this.#row, ...grown });
     await this.#change(stays ? { state: 'RECEIVING', ...grown } : { state: 'OPEN', attempt: null, ...grown });
