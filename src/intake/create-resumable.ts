@@ -10,7 +10,7 @@ import { checkInput, insertTarget, type Places, type TargetFacts } from './creat
 import { openObject } from './from-stream.js';
 import { isExpired, type ResumableDependencies, terminateUpload } from './resumable.js';
 import type { Digest } from './running-digests.js';
-import { isPartial, moveTarget } from './upload-target.js';
+import { isPartial, shortenTarget } from './upload-target.js';
 
 /** An upload that its client makes itself. */
 export interface CreateResumable {
@@ -154,7 +154,6 @@ async function shortenLives(
 ): Promise<void> {
   const expiresAt = new Date(clock().getTime() + usedPartMs - 24 * 60 * 60 * 1_000);
   await database.write(async (manager) => {
-    for (const { id, organizationId } of parts)
-      await moveTarget(manager, { id, organizationId, state: 'FINISHED' }, { state: 'FINISHED', expiresAt });
+    for (const part of parts) await shortenTarget(manager, part, expiresAt);
   });
 }

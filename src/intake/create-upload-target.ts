@@ -19,7 +19,7 @@ import { laterExpiry } from './held-upload.js';
 import { terminateUpload } from './resumable.js';
 import { checkDigest, type Digest, writeDigest } from './running-digests.js';
 import { assertFewUnused, type UnusedTargetLimits } from './unused-targets.js';
-import { moveTarget } from './upload-target.js';
+import { nameParts } from './upload-target.js';
 
 export interface CreateUploadTargetDependencies {
   storage: Storage;
@@ -78,11 +78,9 @@ async function beginParts(
   deps: CreateUploadTargetDependencies,
   target: UploadTargetRow & { expiresAt: Date },
 ): Promise<UploadTargetRow & { expiresAt: Date }> {
-  const { id, organizationId, documentKey } = target;
   try {
-    const place = (await deps.storage.direct?.parts.begin(documentKey)) ?? null;
-    const open = { id, organizationId, state: 'OPEN' as const };
-    await deps.database.write((manager) => moveTarget(manager, open, { state: 'OPEN', place }));
+    const place = (await deps.storage.direct?.parts.begin(target.documentKey)) ?? null;
+    await deps.database.write((manager) => nameParts(manager, target, place));
     return Object.assign(target, { place });
   } catch (error) {
     await terminateUpload(deps, target).catch(() => undefined);

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Viewer } from '../auth/viewer.js';
-import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
@@ -8,9 +7,9 @@ import type { DirectAccess, IncomingPart, Storage } from '../storage/storage.js'
 import { condemnKeys } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { type FinishResumableDependencies, finishResumable, isExpired, isWhole } from './resumable.js';
-import { finishTarget, moveTarget, unchanged } from './upload-target.js';
+import { finishLeased, finishTarget, type LeasedTarget, leaseTarget, reopenLeased } from './upload-target.js';
 
-export interface FinishUploadDependencies extends FinishResumableDependencies {
+export interface FinishDependencies extends FinishResumableDependencies {
   storage: FinishResumableDependencies['storage'] & Pick<Storage, 'direct'>;
   leases: Pick<IntakeLeases, 'hold' | 'release'>;
   quotas: Pick<Quotas, 'of'>;
@@ -26,21 +25,53 @@ const pollMs = 100;
 const polls = 50;
 
 /**
- * Finishes a target whose bytes have been sent to the store itself, where they have come. One request at a time does so, for
- * not every store can be told to copy these bytes and no others: a copy that ran late could exchange what has been looked at.
- * The others wait a while for it, and one that has died is taken over from. Also finishes one whose bytes have come to us, where
- * that could not be written down. Throws STORAGE_UNAVAILABLE, and QUOTA_EXCEEDED for bytes that have come late.
+ * Finishes a target if all of its bytes have come and it does not say so yet: those that were sent to the store itself, and those that
+ * came to us while that could not be written down. Throws STORAGE_UNAVAILABLE, and QUOTA_EXCEEDED for bytes that have come late.
  */
-export async function finishUpload(
-  deps: FinishUploadDependencies,
+export async function finishIfWhole(
+  deps: FinishDependencies,
   { organizationId }: Pick<Viewer, 'organizationId'>,
   documentKey: string,
 ): Promise<void> {
   const { direct } = deps.storage;
   const resumable = { organizationId, documentKey, protocol: 'TUS' as const };
   const upload = await deps.database.read.findOneBy(UploadTargetRow, resumable);
-  if (upload) return finishWholeUpload(deps, upload);
-  if (direct === null) return finishWhole(deps, organizationId, documentKey);
+  if (upload) return finishResumableIfWhole(deps, upload);
+  if (direct === null) return finishPutIfWhole(deps, organizationId, documentKey);
+  return finishDirectIfWhole(deps, direct, { organizationId, documentKey });
+}
+
+/** Whoever has brought the last bytes may not have come to it. An upload that is gone by now is told of by whoever asks next. */
+async function finishResumableIfWhole(deps: FinishDependencies, upload: UploadTargetRow): Promise<void> {
+  if (upload.state === 'FINISHED' || !isWhole(upload)) return;
+  await finishResumable(deps, upload, null).catch((error: unknown) => {
+    if (!(error instanceof AttachmentError && error.code === 'NOT_FOUND')) throw error;
+  });
+}
+
+/** Bytes that were sent to us are at their key once they are whole, and stay as they are. The row may not say so yet. */
+async function finishPutIfWhole(
+  { database, storage, clock }: FinishDependencies,
+  organizationId: string,
+  documentKey: string,
+): Promise<void> {
+  const receiving = { organizationId, documentKey, state: 'RECEIVING' as const };
+  const target = await database.read.findOneBy(UploadTargetRow, receiving);
+  if (!target || (await storage.size(documentKey)) !== target.size) return;
+  await database.write((manager) => finishTarget(manager, target, clock()));
+}
+
+/**
+ * Bytes that were sent to the store. One request at a time finishes them, for not every store can be told to copy these bytes and no
+ * others: a copy that ran late could exchange what has been looked at. The others wait a while for it, and one that has died is taken
+ * over from.
+ */
+async function finishDirectIfWhole(
+  deps: FinishDependencies,
+  direct: DirectAccess,
+  key: Pick<UploadTargetRow, 'organizationId' | 'documentKey'>,
+): Promise<void> {
+  const { organizationId, documentKey } = key;
   for (let left = polls; left > 0; left -= 1) {
     const target = await deps.database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
     if (!target || !isUnfinished(target)) return;
@@ -50,9 +81,9 @@ export async function finishUpload(
     }
     const accept = await findSent(deps, direct, target);
     if (accept === null) return;
-    const lease = await take(deps, target);
-    if (lease === null) continue;
-    await finishHeld(deps, { ...target, ...lease }, accept);
+    const leased = await lease(deps, target);
+    if (leased === null) continue;
+    await acceptLeased(deps, leased, accept);
     return;
   }
 }
@@ -62,7 +93,7 @@ type Accept = (signal: AbortSignal) => Promise<boolean>;
 
 /** Null where the store does not have all of it. */
 async function findSent(
-  deps: FinishUploadDependencies,
+  deps: FinishDependencies,
   direct: DirectAccess,
   target: Unfinished,
 ): Promise<Accept | null> {
@@ -78,7 +109,7 @@ async function findSent(
 }
 
 async function findParts(
-  { storage, clock }: FinishUploadDependencies,
+  { storage, clock }: FinishDependencies,
   direct: DirectAccess,
   target: Unfinished,
 ): Promise<Accept | null> {
@@ -118,47 +149,11 @@ export function missingParts(
   }
 }
 
-/** Whoever has brought the last bytes may not have come to it. An upload that is gone by now is told of by whoever asks next. */
-async function finishWholeUpload(deps: FinishUploadDependencies, upload: UploadTargetRow): Promise<void> {
-  if (upload.state === 'FINISHED' || !isWhole(upload)) return;
-  await finishResumable(deps, upload, null).catch((error: unknown) => {
-    if (!(error instanceof AttachmentError && error.code === 'NOT_FOUND')) throw error;
-  });
-}
-
-/** However long the copy takes, no sweep touches it. If the target has gone meanwhile, the copy must go too. */
-async function finishHeld(
-  { database, leases, clock }: FinishUploadDependencies,
-  target: UploadTargetRow & Lease,
-  copy: (signal: AbortSignal) => Promise<boolean>,
-): Promise<void> {
-  leases.hold(target.documentKey);
-  const isSettled = await finish(database, target, copy).finally(() => leases.release(target.documentKey));
-  if (!isSettled) await condemnKeys(database.write, [target.documentKey], clock());
-}
-
-/** Bytes that were sent to us are at their key once they are whole, and stay as they are. The row may not say so yet. */
-async function finishWhole(
-  { database, storage, clock }: FinishUploadDependencies,
-  organizationId: string,
-  documentKey: string,
-): Promise<void> {
-  const receiving = { organizationId, documentKey, state: 'RECEIVING' as const };
-  const target = await database.read.findOneBy(UploadTargetRow, receiving);
-  if (!target || (await storage.size(documentKey)) !== target.size) return;
-  await database.write((manager) => finishTarget(manager, target, clock()));
-}
-
 /** In milliseconds. */
 const leaseOf = ({ size }: UploadTargetRow) => leaseMs + Math.ceil(size / bytesPerMs);
 
 const isInHand = ({ state, acceptingUntil }: UploadTargetRow, now: Date) =>
   state === 'RECEIVING' && acceptingUntil !== null && acceptingUntil > now;
-
-interface Lease {
-  state: 'RECEIVING';
-  acceptingUntil: Date;
-}
 
 /** One that is not finished yet. */
 type Unfinished = UploadTargetRow & { state: 'OPEN' | 'RECEIVING' };
@@ -168,35 +163,43 @@ function isUnfinished(target: UploadTargetRow): target is Unfinished {
 }
 
 /** Null where somebody else has been quicker. */
-async function take(
-  { database, clock, quotas }: FinishUploadDependencies,
+async function lease(
+  { database, clock, quotas }: FinishDependencies,
   target: Unfinished,
-): Promise<Lease | null> {
+): Promise<LeasedTarget | null> {
   const acceptingUntil = new Date(clock().getTime() + leaseOf(target));
-  const lease = { state: 'RECEIVING' as const, acceptingUntil };
   const { organizationId, size: bytes } = target;
   const quota = await quotas.of(organizationId);
-  const isTaken = await database.write(async (manager) => {
-    const isMoved = await moveTarget(manager, unchanged(target), lease);
+  const isLeased = await database.write(async (manager) => {
+    const isMine = await leaseTarget(manager, target, acceptingUntil);
     // Past its end the room for an open target is not held any more.
-    if (isMoved) await quota?.assertWithin(manager, { bytes }, ['input', 'content', 'documentKey']);
-    return isMoved;
+    if (isMine) await quota?.assertWithin(manager, { bytes }, ['input', 'content', 'documentKey']);
+    return isMine;
   });
-  return isTaken ? lease : null;
+  return isLeased ? { ...target, state: 'RECEIVING', acceptingUntil } : null;
 }
 
-/** With the lease in hand: after a failure the next may try at once. Returns whether the target was still there for it. */
-async function finish(
-  database: Database,
-  target: UploadTargetRow & Lease,
-  copy: (signal: AbortSignal) => Promise<boolean>,
-): Promise<boolean> {
-  const release = (state: 'OPEN' | 'FINISHED') =>
-    database.write((manager) => moveTarget(manager, unchanged(target), { state, acceptingUntil: null }));
+/**
+ * However long the store takes, no sweep touches the object. After a failure the next may try at once. If the target has gone
+ * meanwhile, the object must go too.
+ */
+async function acceptLeased(
+  { database, leases, clock }: FinishDependencies,
+  target: LeasedTarget,
+  accept: Accept,
+): Promise<void> {
+  const { documentKey } = target;
   const signal = AbortSignal.timeout(leaseOf(target) - reserveMs);
-  const isCopied = await copy(signal).catch(async (error: unknown) => {
-    await release('OPEN').catch(() => undefined);
-    throw error;
-  });
-  return release(isCopied ? 'FINISHED' : 'OPEN');
+  leases.hold(documentKey);
+  const isThere = await accept(signal)
+    .catch(async (error: unknown) => {
+      await database.write((manager) => reopenLeased(manager, target)).catch(() => undefined);
+      throw error;
+    })
+    .then((isAccepted) => {
+      const end = isAccepted ? finishLeased : reopenLeased;
+      return database.write((manager) => end(manager, target));
+    })
+    .finally(() => leases.release(documentKey));
+  if (!isThere) await condemnKeys(database.write, [documentKey], clock());
 }

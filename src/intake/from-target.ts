@@ -1,22 +1,25 @@
+import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { detectContentType } from '../content-types/detect-content-type.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import { Faults } from '../errors.js';
-import { assertWhole, type StoredAttachment } from '../model/stored-attachment.js';
+import { type AttachmentError, Faults, fault } from '../errors.js';
+import { assertWhole, readAttachmentsOfBlob, type StoredAttachment } from '../model/stored-attachment.js';
 import type { Quotas } from '../quotas/quotas.js';
 import { blobIdOf } from '../storage/document-key.js';
 import type { DirectAccess, Storage } from '../storage/storage.js';
 import { uploadTargetLifetimeMs } from './create-upload-target.js';
-import { finishUpload } from './finish.js';
+import { finishIfWhole } from './finish.js';
 import { openObject, readRange } from './from-stream.js';
 import { type Digests, type Hasher, measure } from './hash-content.js';
 import type { Intake } from './intake.js';
 import type { IntakeLeases } from './intake-leases.js';
 import { headSize } from './meter-content.js';
 import { checkWritten } from './running-digests.js';
-import { assertMayUse, findFinished } from './upload-target.js';
+import { isPartial, keepTarget } from './upload-target.js';
+
+const loc = ['input', 'content', 'documentKey'];
 
 export interface FromTargetDependencies {
   database: Database;
@@ -41,7 +44,7 @@ export async function intakeFromTarget(
 ): Promise<Intake> {
   const { database, storage, hasher } = deps;
   await assertMayUse(deps, viewer, documentKey);
-  await finishUpload(deps, viewer, documentKey);
+  await finishIfWhole(deps, viewer, documentKey);
   const target = await findFinished(database.read, viewer, documentKey);
   const { fileName, size } = target;
   const declaredType = target.contentType || null;
@@ -77,6 +80,40 @@ export async function intakeFromTarget(
     declaredType,
     ...bytesStay,
   };
+}
+
+/**
+ * Makes sure that the viewer may make an attachment of a target's bytes. Until a record claims or links an attachment of
+ * them, the target's own principal may; and whoever may see one of their attachments now. For anybody else the key is as
+ * unknown as one that never was: throws DOCUMENT_KEY_UNKNOWN.
+ */
+async function assertMayUse(
+  { database, seesAny }: Pick<FromTargetDependencies, 'database' | 'seesAny'>,
+  viewer: Viewer,
+  documentKey: string,
+): Promise<void> {
+  const { organizationId, principal } = viewer;
+  const target = await database.read.findOneBy(UploadTargetRow, { organizationId, documentKey });
+  if (!target) throw unknownKey();
+  const made = await readAttachmentsOfBlob(database.read, viewer, blobIdOf(documentKey));
+  const isShared = made.some(({ attachment }) => attachment.shared);
+  if (target.principalId === principal.id && !isShared) return;
+  if (!(await seesAny(made))) throw unknownKey();
+}
+
+/**
+ * The finished target that the viewer's organization has this key from. Throws DOCUMENT_KEY_UNKNOWN for whatever key
+ * is not from such a target, UPLOAD_NOT_FINISHED where its bytes have not all come yet.
+ */
+async function findFinished(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  documentKey: string,
+): Promise<UploadTargetRow> {
+  const target = await manager.findOneBy(UploadTargetRow, { organizationId, documentKey });
+  if (!target || isPartial(target)) throw unknownKey();
+  if (target.state === 'FINISHED') return target;
+  throw fault('upload_not_finished', loc, 'Its bytes have not all come yet.');
 }
 
 /** Null unless the bytes have come to us: then nothing can have changed them since. */
@@ -153,4 +190,20 @@ async function sizeSent(
   if (protocol === 'PUT') return (await direct.incoming(documentKey))?.size ?? null;
   const parts = place === null ? null : await direct.parts.list(documentKey, place);
   return parts?.reduce((sum, { size }) => sum + size, 0) ?? null;
+}
+
+/**
+ * Makes sure, in the transaction that comes to use the bytes, that they are still there: a deletion of the last attachment
+ * that used them takes the target along.
+ */
+export async function assertFinished(
+  manager: EntityManager,
+  { organizationId }: Pick<Viewer, 'organizationId'>,
+  documentKey: string,
+): Promise<void> {
+  if (!(await keepTarget(manager, { organizationId, documentKey }))) throw unknownKey();
+}
+
+function unknownKey(): AttachmentError {
+  return fault('document_key_unknown', loc, 'There is no such document key.');
 }

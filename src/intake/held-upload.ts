@@ -3,7 +3,7 @@ import { AttachmentError } from '../errors.js';
 import type { GrowingWriter, Growth } from '../storage/storage.js';
 import { gone, isWhole, type ResumableDependencies, readUpload } from './resumable.js';
 import type { UploadAttempt } from './upload-attempts.js';
-import { moveTarget, type TargetAfter } from './upload-target.js';
+import { growTarget, reopenTarget, type TargetGrowth } from './upload-target.js';
 
 type HeldDependencies = Pick<
   ResumableDependencies,
@@ -12,6 +12,8 @@ type HeldDependencies = Pick<
 
 /** Bytes are settled beside more of them, at the end of a request, or at the end of an upload whose length nobody knew before. */
 type Moment = 'more to come' | 'request ends' | 'upload ends';
+
+type Transition = typeof growTarget | typeof reopenTarget;
 
 /** The row of an upload while one request has it in hand. Every change asks whether it still has. */
 export class HeldUpload {
@@ -47,7 +49,7 @@ export class HeldUpload {
 
   /** Learns how many bytes the upload has. */
   async agreeLength(size: number): Promise<void> {
-    if (this.#row.deferred) await this.#change({ state: 'RECEIVING', size, deferred: false });
+    if (this.#row.deferred) await this.#change(growTarget, { size, deferred: false });
   }
 
   /**
@@ -64,18 +66,19 @@ export class HeldUpload {
     const length = moment === 'upload ends' && this.#row.deferred ? { size: received, deferred: false } : {};
     const grown = { received, place, expiresAt, ...length };
     const stays = !isLast || isWhole({ ...this.#row, ...grown });
-    await this.#change(stays ? { state: 'RECEIVING', ...grown } : { state: 'OPEN', attempt: null, ...grown });
+    await this.#change(stays ? growTarget : reopenTarget, grown);
     if (later <= now && !isWhole(this.#row)) throw gone();
   }
 
   /** Lets others have it. False: it has been let go, or another request has it. */
   letGo(): Promise<boolean> {
-    return this.#move({ state: 'OPEN', attempt: null });
+    return this.#move(reopenTarget, {});
   }
 
-  async #change(after: TargetAfter<'RECEIVING'>): Promise<void> {
-    if (await this.#move(after)) {
-      this.#row = Object.assign(this.#row, after);
+  async #change(transition: Transition, growth: TargetGrowth): Promise<void> {
+    if (await this.#move(transition, growth)) {
+      const opened = transition === reopenTarget ? { state: 'OPEN' as const, attempt: null } : {};
+      this.#row = Object.assign(this.#row, growth, opened);
       return;
     }
     await readUpload(this.#deps, this.#row);
@@ -84,14 +87,14 @@ export class HeldUpload {
   }
 
   /** Room for an upload of known length is held since its making; another one holds what has come. */
-  async #move(after: TargetAfter<'RECEIVING'>): Promise<boolean> {
+  async #move(transition: Transition, growth: TargetGrowth): Promise<boolean> {
     const { id, organizationId, received, deferred } = this.#row;
-    const mine = { id, organizationId, state: 'RECEIVING' as const, attempt: this.#attempt.id };
-    const bytes = deferred ? (after.size ?? after.received ?? received) - received : 0;
+    const mine = { id, organizationId, attempt: this.#attempt.id };
+    const bytes = deferred ? (growth.size ?? growth.received ?? received) - received : 0;
     const quota = bytes > 0 ? await this.#deps.quotas.of(organizationId) : null;
     this.#isCertain = false;
     const moved = this.#deps.database.write(async (manager) => {
-      const isMoved = await moveTarget(manager, mine, after);
+      const isMoved = await transition(manager, mine, growth);
       if (isMoved) await quota?.assertWithin(manager, { bytes }, ['body']);
       return isMoved;
     });

@@ -16,7 +16,7 @@ import type { IntakeLeases } from './intake-leases.js';
 import { meterContent } from './meter-content.js';
 import { checkDigest, checkWritten } from './running-digests.js';
 import type { UploadAttempt, UploadAttempts } from './upload-attempts.js';
-import { assertMakersKey, finishTarget, moveTarget } from './upload-target.js';
+import { assertMakersKey, finishTarget, reopenTarget } from './upload-target.js';
 
 export interface ReceiveUploadDependencies {
   database: Database;
@@ -109,10 +109,9 @@ async function fill(
     measured = await storeExactly(deps, upload, target, attempt);
   } catch (error) {
     if (error instanceof StoredBefore) return repeatStored(deps, target, error.measured);
-    const receiving = { id, organizationId, state: 'RECEIVING' as const, attempt: attempt.id };
-    const open = { state: 'OPEN', attempt: null } as const;
+    const taken = { id, organizationId, attempt: attempt.id };
     // While the target is not open, the next request takes over from this attempt as from one that has died.
-    await database.write((manager) => moveTarget(manager, receiving, open)).catch(() => undefined);
+    await database.write((manager) => reopenTarget(manager, taken)).catch(() => undefined);
     throw error;
   }
   // Never open again, now that the bytes are whole: where this fails, whoever makes an attachment of them does it.

@@ -18,7 +18,7 @@ import type { IntakeLeases } from './intake-leases.js';
 import { checkWritten, type RunningDigest, type RunningDigests } from './running-digests.js';
 import type { UnusedTargetLimits } from './unused-targets.js';
 import type { UploadAttempts } from './upload-attempts.js';
-import { finishTarget, isPartial, moveTarget } from './upload-target.js';
+import { finishTarget, isPartial, startTargetOver } from './upload-target.js';
 
 export interface ResumableDependencies {
   database: Database;
@@ -94,14 +94,9 @@ export function checkTerms(
 /** Begins an upload again whose bytes are lost or wrong. False: it is no longer as it was read. */
 export async function startOver(
   { database }: Pick<ResumableDependencies, 'database'>,
-  { id, organizationId, state, received }: UploadTargetRow,
+  upload: UploadTargetRow,
 ): Promise<boolean> {
-  const none = { state: 'OPEN', attempt: null, received: 0, place: null } as const;
-  return database.write((manager) => {
-    const before = { id, organizationId, received };
-    if (state === 'FINISHED') return Promise.resolve(false);
-    return moveTarget<'OPEN' | 'RECEIVING'>(manager, { ...before, state }, none);
-  });
+  return database.write((manager) => startTargetOver(manager, upload));
 }
 
 /**

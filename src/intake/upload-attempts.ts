@@ -3,10 +3,9 @@ import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
-import { IsNull } from '../database/typeorm.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { Quotas } from '../quotas/quotas.js';
-import { moveTarget } from './upload-target.js';
+import { beatTarget, isStillTaken, takeTarget } from './upload-target.js';
 
 export interface UploadAttemptTimes {
   /** A client that sends nothing for so long has stalled: another request may take over from it. */
@@ -134,17 +133,14 @@ export class UploadAttempts {
   }
 
   async #take(target: UploadTargetRow): Promise<UploadAttempt | null> {
-    const { id, organizationId, state, beat } = target;
+    const { id, organizationId, state } = target;
     const attempt = new UploadAttempt(state === 'RECEIVING');
-    const before = { id, organizationId, state, beat, attempt: target.attempt ?? IsNull() };
-    const after = { state: 'RECEIVING', attempt: attempt.id, beat: 0, acceptingUntil: null } as const;
     const quota = state === 'OPEN' ? await this.#quotas.of(organizationId) : null;
     const isTaken = await this.#database.write(async (manager) => {
-      if (state === 'FINISHED') return false;
-      const isMoved = await moveTarget<'OPEN' | 'RECEIVING'>(manager, { ...before, state }, after);
+      const isMine = await takeTarget(manager, target, attempt.id);
       // Perhaps its time has just ended, and its room is not held any more.
-      if (isMoved) await quota?.assertWithin(manager, { bytes: target.size }, ['body']);
-      return isMoved;
+      if (isMine) await quota?.assertWithin(manager, { bytes: target.size }, ['body']);
+      return isMine;
     });
     if (!isTaken) return null;
     this.#own.set(id, attempt);
@@ -172,17 +168,15 @@ export class UploadAttempts {
 
   /** Tells other processes of bytes that come, and learns from the row if one of them has taken over. */
   #keepTelling({ id, organizationId }: UploadTargetRow, attempt: UploadAttempt): void {
-    const receiving = { id, organizationId, state: 'RECEIVING' as const, attempt: attempt.id };
+    const taken = { id, organizationId, attempt: attempt.id };
     let told = 0;
     let beat = 0;
     const tell = async () => {
       const { bytes } = attempt;
       const isStill =
         bytes === told
-          ? await this.#database.read.existsBy(UploadTargetRow, receiving)
-          : await this.#database.write((manager) =>
-              moveTarget(manager, receiving, { state: 'RECEIVING', beat: beat + 1 }),
-            );
+          ? await isStillTaken(this.#database.read, taken)
+          : await this.#database.write((manager) => beatTarget(manager, taken, beat + 1));
       if (bytes !== told) beat += 1;
       told = bytes;
       if (!isStill && this.#own.get(id) === attempt) attempt.cutOff();

@@ -4,12 +4,12 @@ import { Faults, fault } from '../errors.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { DirectAccess, IncomingPart, Storage } from '../storage/storage.js';
 import { uploadTargetLifetimeMs } from './create-upload-target.js';
-import { type FinishUploadDependencies, finishUpload, missingParts, sizeOfPart } from './finish.js';
+import { type FinishDependencies, finishIfWhole, missingParts, sizeOfPart } from './finish.js';
 import { laterExpiry } from './held-upload.js';
 import { checkTerms, gone, isExpired, terminateUpload } from './resumable.js';
-import { moveTarget } from './upload-target.js';
+import { prolongTarget } from './upload-target.js';
 
-export interface UploadPartsDependencies extends FinishUploadDependencies {
+export interface UploadPartsDependencies extends FinishDependencies {
   storage: Storage;
   policies: PolicyBook;
   /** Bytes of any file. */
@@ -95,7 +95,7 @@ export async function completeUploadTarget(
   const { direct, target, place } = await findTarget(deps, viewer, documentKey, loc);
   if (target.state === 'FINISHED') return target;
   checkLives(deps, target);
-  await finishUpload(deps, viewer, documentKey);
+  await finishIfWhole(deps, viewer, documentKey);
   const { id, organizationId } = target;
   const now = await deps.database.read.findOneBy(UploadTargetRow, { id, organizationId });
   if (now?.state === 'FINISHED') return now;
@@ -168,17 +168,13 @@ function checkNumbers(
   return sizes;
 }
 
-async function prolong(
-  deps: UploadPartsDependencies,
-  { id, organizationId, size, createdAt }: UploadTargetRow,
-) {
-  const expiresAt = laterExpiry(deps, createdAt, deps.clock());
-  const quota = await deps.quotas.of(organizationId);
+async function prolong(deps: UploadPartsDependencies, target: UploadTargetRow) {
+  const expiresAt = laterExpiry(deps, target.createdAt, deps.clock());
+  const quota = await deps.quotas.of(target.organizationId);
   const isOpen = await deps.database.write(async (manager) => {
-    const open = { id, organizationId, state: 'OPEN' as const };
-    const isMoved = await moveTarget(manager, open, { state: 'OPEN', expiresAt });
-    if (isMoved) await quota?.assertWithin(manager, { bytes: size }, loc);
-    return isMoved;
+    const isProlonged = await prolongTarget(manager, target, expiresAt);
+    if (isProlonged) await quota?.assertWithin(manager, { bytes: target.size }, loc);
+    return isProlonged;
   });
   if (!isOpen) throw underWay();
 }

@@ -102,7 +102,7 @@ export const noHandBuiltFaults = forbidNodes(
   },
 );
 
-/** Two ways to write that are used in one place: `insertRow` for every new row, `moveTarget` for the state of a target. */
+/** Two ways to write that are used in one place: `insertRow` for every new row, the transitions of `upload-target.ts` for a target. */
 export const rowsAreWrittenOneWay = forbidNodes('writes a row past its one way', (node, { path }) => {
   if (!path.startsWith('src/') || !ts.isCallExpression(node)) return false;
   if (!ts.isPropertyAccessExpression(node.expression)) return false;
