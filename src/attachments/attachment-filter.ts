@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { parseMediaType, standardType } from '../content-types/names.js';
+import { parseMediaType, standardType } from '../content-types/media-types.js';
 import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import type { Verdict } from '../database/entities/blob.js';
 import type { Position } from '../database/page.js';

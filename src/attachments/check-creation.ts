@@ -5,7 +5,8 @@ import {
   invalidMediaType,
   readDeclared,
 } from '../content-types/agree-content-type.js';
-import { chooseFileName, isSameType, isVagueType, parseMediaType } from '../content-types/names.js';
+import { chooseFileName } from '../content-types/file-names.js';
+import { isSameType, isVagueType, parseMediaType } from '../content-types/media-types.js';
 import { Faults, type Loc } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';

@@ -1,6 +1,6 @@
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { chooseFileName } from '../content-types/names.js';
+import { chooseFileName } from '../content-types/file-names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { charactersIn } from '../content-types/names.js';
+import { charactersIn } from '../content-types/file-names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, type TextFormat } from '../database/entities/attachment.js';
 import { In } from '../database/typeorm.js';

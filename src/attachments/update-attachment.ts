@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { chooseFileName } from '../content-types/names.js';
+import { chooseFileName } from '../content-types/file-names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, AttachmentVersionRow, type TextFormat } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow } from '../database/entities/record-field.js';

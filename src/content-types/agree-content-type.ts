@@ -20,7 +20,7 @@ import {
   standardType,
   typesOfExtension,
   unknownType,
-} from './names.js';
+} from './media-types.js';
 
 /** How extension and content must agree: the extension is one of the found type's, or does not matter. */
 export type ExtensionRule = 'match' | 'any';

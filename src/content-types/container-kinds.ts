@@ -1,7 +1,7 @@
 import { compoundFile, isContainerOf, zip } from './content-formats.js';
 import type { ContentSample } from './content-sample.js';
 import { formats } from './formats.js';
-import { parseMediaType, standardType } from './names.js';
+import { parseMediaType, standardType } from './media-types.js';
 import { listEntries, readEntry, type ZipEntry } from './zip-archive.js';
 
 /** Sectors of the directory that are looked at: 256 entries in a usual file. */

@@ -2,7 +2,7 @@ import { supportedMimeTypes } from 'file-type';
 import mime from 'mime-types';
 import { formats } from './formats.js';
 import { type Container, wordsOf } from './media-formats.js';
-import { isTextType, plainText, standardType, unknownType } from './names.js';
+import { isTextType, plainText, standardType, unknownType } from './media-types.js';
 
 /** The result of looking at the bytes of a file. */
 export interface DetectedContent {

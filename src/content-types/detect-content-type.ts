@@ -8,7 +8,7 @@ import {
   recognizeText,
 } from './content-sample.js';
 import { formats } from './formats.js';
-import { parseMediaType, plainText, standardType, unknownType } from './names.js';
+import { parseMediaType, plainText, standardType, unknownType } from './media-types.js';
 import { SignatureParser } from './signature-parser.js';
 
 /** Formats known by so few bytes that chance, or other formats, bring them about. */

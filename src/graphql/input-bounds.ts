@@ -19,7 +19,7 @@ import { maxAttributesBytes } from '../attachments/check-creation.js';
 import { maxDescriptionLength } from '../attachments/descriptions.js';
 import { maxPermissions } from '../auth/manage-api-keys.js';
 import { assertPermitted, needOfOperation } from '../auth/viewer.js';
-import { maxFileNameLength } from '../content-types/names.js';
+import { maxFileNameLength } from '../content-types/file-names.js';
 import { checkCharacters, Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertPermitted, routeNeeds } from '../auth/viewer.js';
-import { unknownType } from '../content-types/names.js';
+import { unknownType } from '../content-types/media-types.js';
 import type { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { UploadPart } from '../intake/append-upload.js';

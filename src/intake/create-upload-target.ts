@@ -1,5 +1,6 @@
 import type { Viewer } from '../auth/viewer.js';
-import { chooseFileName, parseMediaType } from '../content-types/names.js';
+import { chooseFileName } from '../content-types/file-names.js';
+import { parseMediaType } from '../content-types/media-types.js';
 import type { Database } from '../database/database.js';
 import {
   type UploadProtocol,

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { agreeContentType } from '../content-types/agree-content-type.js';
-import { isSameType, parseMediaType, unknownType } from '../content-types/names.js';
+import { isSameType, parseMediaType, unknownType } from '../content-types/media-types.js';
 import type { Database } from '../database/database.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { AttachmentError, Faults, fault } from '../errors.js';

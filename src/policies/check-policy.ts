@@ -1,6 +1,6 @@
 import { type ExtensionRule, extensionAgrees, typesFor } from '../content-types/agree-content-type.js';
 import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
-import { type AcceptedTypes, extensionOf, isVagueType, standardType } from '../content-types/names.js';
+import { type AcceptedTypes, extensionOf, isVagueType, standardType } from '../content-types/media-types.js';
 import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
 
 /** May an attachment linked into a field be linked elsewhere too, or does linking claim it for the one record? */

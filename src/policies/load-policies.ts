@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ConfigError } from '../config/config.js';
-import { parseMediaType, standardType } from '../content-types/names.js';
+import { parseMediaType, standardType } from '../content-types/media-types.js';
 import { anyRecordType, builtInPolicies, defaultPolicyName, type Policy } from './check-policy.js';
 
 /** All policies, and where they hold. */

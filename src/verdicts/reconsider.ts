@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
-import { charactersIn } from '../content-types/names.js';
+import { charactersIn } from '../content-types/file-names.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, ReleaseRow } from '../database/entities/blob.js';
 import { lockOver } from '../database/lock-order.js';

@@ -1,4 +1,4 @@
-import type { AcceptedTypes } from '../../../src/content-types/names.js';
+import type { AcceptedTypes } from '../../../src/content-types/media-types.js';
 import { agree, agreeOn, byDeclaration, byName } from './agree.js';
 import * as real from './real-files.js';
 

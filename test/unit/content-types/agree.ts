@@ -1,7 +1,7 @@
 import { agreeContentType, type ContentTypeClaims } from '../../../src/content-types/agree-content-type.js';
 import type { DetectedContent } from '../../../src/content-types/content-formats.js';
 import { detectContentType } from '../../../src/content-types/detect-content-type.js';
-import type { AcceptedTypes } from '../../../src/content-types/names.js';
+import type { AcceptedTypes } from '../../../src/content-types/media-types.js';
 import { meterWhole } from '../../../src/intake/meter-content.js';
 
 export const byName = 'extension_mismatch';

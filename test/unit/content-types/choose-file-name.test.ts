@@ -1,4 +1,4 @@
-import { chooseFileName } from '../../../src/content-types/names.js';
+import { chooseFileName } from '../../../src/content-types/file-names.js';
 import { AttachmentError, Faults } from '../../../src/errors.js';
 
 function choose(given: string | null, ofPart: string | null) {

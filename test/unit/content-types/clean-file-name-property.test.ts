@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { cleanFileName } from '../../../src/content-types/names.js';
+import { cleanFileName } from '../../../src/content-types/file-names.js';
 import { report } from '../../support/report.js';
 
 const devices = ['CON', 'PRN', 'AUX', 'NUL', 'CONIN$', 'CONOUT$'].concat(

@@ -1,4 +1,4 @@
-import { cleanFileName, lastPathSegment } from '../../../src/content-types/names.js';
+import { cleanFileName, lastPathSegment } from '../../../src/content-types/file-names.js';
 
 /** The result for each kind of name: the same name, a cleaned one, or the kind of fault it is refused with. */
 const table: [string, string, { name: string } | { fault: string }][] = [

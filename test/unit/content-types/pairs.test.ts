@@ -1,5 +1,5 @@
 import { isSameFormat } from '../../../src/content-types/content-formats.js';
-import type { AcceptedTypes } from '../../../src/content-types/names.js';
+import type { AcceptedTypes } from '../../../src/content-types/media-types.js';
 import {
   builtInPolicies,
   checkDeclared,

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { parse, validate } from 'graphql';
 import { loadConfig } from '../../../src/config/config.js';
-import { cleanFileName } from '../../../src/content-types/names.js';
+import { cleanFileName } from '../../../src/content-types/file-names.js';
 import { createSchema } from '../../../src/graphql/schema.js';
 import { builtInPolicies } from '../../../src/policies/check-policy.js';
 import { resolvePolicy } from '../../../src/policies/choose-policy.js';

@@ -5,7 +5,7 @@ import { maxDescriptionLength } from '../../../src/attachments/descriptions.js';
 import { maxExpiresIn } from '../../../src/auth/attachment-urls.js';
 import { operationNeeds, permissions, routeNeeds } from '../../../src/auth/viewer.js';
 import { loadConfig, settingDescriptions } from '../../../src/config/config.js';
-import { maxFileNameLength } from '../../../src/content-types/names.js';
+import { maxFileNameLength } from '../../../src/content-types/file-names.js';
 import { maxPageSize } from '../../../src/database/page.js';
 import { errorCodes, errorTable, isRetryable } from '../../../src/errors.js';
 import { faultTypes } from '../../../src/fault-types.js';

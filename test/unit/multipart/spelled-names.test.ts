@@ -1,4 +1,4 @@
-import { chooseFileName } from '../../../src/content-types/names.js';
+import { chooseFileName } from '../../../src/content-types/file-names.js';
 import { AttachmentError, Faults } from '../../../src/errors.js';
 import { formBody, graphqlForm } from '../../support/raw-http.js';
 import { report } from '../../support/report.js';
