@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
 import { ZipFile } from 'yazl';
 import type { DownloadableFile } from '../attachments/find-download.js';
 import type { ArchivedPlace, ArchiveUrls } from '../auth/derived-urls.js';
-import { ArchiveNames, safeName } from '../content-types/zip-archive.js';
+import { ArchiveNames, safeName } from '../content-types/archive-names.js';
 import type { IntakeLeases } from '../intake/intake-leases.js';
 import type { DownloadPlaces } from '../limits/places.js';
 import type { Storage } from '../storage/storage.js';

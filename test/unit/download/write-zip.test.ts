@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ArchiveNames, safeName } from '../../../src/content-types/zip-archive.js';
+import { ArchiveNames, safeName } from '../../../src/content-types/archive-names.js';
 import { DigestCheck, writeZip, type ZipEntry } from '../../../src/http/archive-route.js';
 import { readZip } from '../../support/read-zip.js';
 import { sha256 } from '../../support/sha256.js';
