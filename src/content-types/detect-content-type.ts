@@ -1,15 +1,10 @@
 import { detectCompoundFile, detectZip } from './container-kinds.js';
 import { compoundFile, type DetectedContent, isSameFormat, zip } from './content-formats.js';
-import {
-  ContentSample,
-  type ContentSource,
-  type ReadText,
-  readText,
-  recognizeText,
-} from './content-sample.js';
+import { ContentSample, type ContentSource } from './content-sample.js';
 import { formats } from './formats.js';
 import { parseMediaType, plainText, standardType, unknownType } from './media-types.js';
 import { SignatureParser } from './signature-parser.js';
+import { type ReadText, readText, recognizeText } from './text-content.js';
 
 /** Formats known by so few bytes that chance, or other formats, bring them about. */
 const weakFormats = new Set(
