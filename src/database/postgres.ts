@@ -5,14 +5,9 @@ import { toDatabaseFault } from './database-faults.js';
 import { entities } from './entities/all.js';
 import { FairTurns } from './fair-turns.js';
 import { migrations } from './migrations/all.js';
+import { type DatabaseClock, followClock } from './postgres-clock.js';
 import { CreationGroups } from './postgres-creations.js';
-import {
-  applicationName,
-  type DatabaseClock,
-  followClock,
-  guardedDriver,
-  keepAlive,
-} from './postgres-pool.js';
+import { applicationName, guardedDriver, keepAlive } from './postgres-pool.js';
 import { commitStatement, writeUntilHeld } from './postgres-transactions.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
