@@ -8,8 +8,8 @@ import {
   type StoredPlace,
   TrashedAttachmentRow,
 } from '../database/entities/attachment.js';
-import { IntakeRow, RemovalRow } from '../database/entities/job.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
+import { IntakeRow, RemovalRow } from '../database/entities/stored-bytes.js';
 import { changeRows, readRows } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';

@@ -10,7 +10,7 @@ import { purgeEvents } from '../audit/audit-events.js';
 import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { IntakeRow, RemovalRow } from '../database/entities/job.js';
+import { IntakeRow, RemovalRow } from '../database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook.js';
 import { insertRow } from '../database/insert-row.js';

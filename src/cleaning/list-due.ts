@@ -1,9 +1,9 @@
 import { isOutlived } from '../attachments/idempotency.js';
 import { outlivedAt } from '../audit/audit-events.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { RemovalRow } from '../database/entities/job.js';
 import { AuditEventRow } from '../database/entities/organization.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
+import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { WebhookDeliveryRow } from '../database/entities/webhook.js';
 import { before, Raw } from '../database/typeorm.js';

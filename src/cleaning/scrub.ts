@@ -1,7 +1,7 @@
 import { firstIdOf } from '../audit/audit-events.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { ScrubRow } from '../database/entities/job.js';
+import { ScrubRow } from '../database/entities/stored-bytes.js';
 import { insertRow } from '../database/insert-row.js';
 import { changeRows } from '../database/read-rows.js';
 import { before, IsNull, LessThan, Not } from '../database/typeorm.js';

@@ -1,8 +1,8 @@
 import { removeBytes } from '../attachments/delete-rows.js';
 import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
-import { IntakeRow, SweepRow } from '../database/entities/job.js';
 import { OrganizationRow } from '../database/entities/organization.js';
+import { IntakeRow, SweepRow } from '../database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { In, Not } from '../database/typeorm.js';
 import { condemnDeadIntake, condemnKeys, withoutRow } from '../intake/intake.js';

@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { IntakeRow, RemovalRow } from '../database/entities/job.js';
+import { IntakeRow, RemovalRow } from '../database/entities/stored-bytes.js';
 import { insertRow } from '../database/insert-row.js';
 import { In } from '../database/typeorm.js';
 import { newId } from '../new-id.js';

@@ -3,7 +3,7 @@ import type { DetectedContent } from '../content-types/content-formats.js';
 import type { Database } from '../database/database.js';
 import { OutcomeUnknown } from '../database/database-faults.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/job.js';
+import { IntakeRow, RemovalRow, SweptKeyRow } from '../database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';

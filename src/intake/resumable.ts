@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { RemovalRow } from '../database/entities/job.js';
+import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { IsNull, Not } from '../database/typeorm.js';

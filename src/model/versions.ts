@@ -7,7 +7,7 @@ import {
   TrashedAttachmentRow,
 } from '../database/entities/attachment.js';
 import { BlobRow } from '../database/entities/blob.js';
-import { RemovalRow } from '../database/entities/job.js';
+import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
 import { lockLateTargets } from '../database/lock-order.js';
 import { changeRows, readJoined, readRows } from '../database/read-rows.js';

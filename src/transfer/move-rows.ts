@@ -3,8 +3,9 @@ import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { allBodies, readBodies, writeBody } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { entities } from '../database/entities/all.js';
-import { IntakeRow, JobRow } from '../database/entities/job.js';
+import { JobRow } from '../database/entities/job.js';
 import { ReservationRow } from '../database/entities/organization.js';
+import { IntakeRow } from '../database/entities/stored-bytes.js';
 import { addEvents, dropEvents, readEvents } from '../database/webhook-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../src/database/database.js';
 import { entities } from '../../src/database/entities/all.js';
+import { JobRow } from '../../src/database/entities/job.js';
+import { QuotaRow, ReservationRow } from '../../src/database/entities/organization.js';
 import {
   IntakeRow,
-  JobRow,
   RemovalRow,
   ScrubRow,
   SweepRow,
   SweptKeyRow,
-} from '../../src/database/entities/job.js';
-import { QuotaRow, ReservationRow } from '../../src/database/entities/organization.js';
+} from '../../src/database/entities/stored-bytes.js';
 import { eicarString } from '../../src/scanner/create-scanner.js';
 import { claim } from '../service/doors/links.js';
 import { share } from '../service/sharing/share-operations.js';

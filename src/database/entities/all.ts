@@ -1,6 +1,6 @@
 import { AttachmentRow, AttachmentVersionRow, TrashedAttachmentRow } from './attachment.js';
 import { BlobRow, PictureRow, RejectionRow, ReleaseRow } from './blob.js';
-import { IntakeRow, JobRow, RemovalRow, ScrubRow, SweepRow, SweptKeyRow } from './job.js';
+import { JobRow } from './job.js';
 import {
   ApiKeyRow,
   AuditEventRow,
@@ -10,6 +10,7 @@ import {
   ReservationRow,
 } from './organization.js';
 import { LinkRow, RecordFieldRow, ShareLinkRow } from './record-field.js';
+import { IntakeRow, RemovalRow, ScrubRow, SweepRow, SweptKeyRow } from './stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from './upload-target.js';
 import { WebhookDeliveryRow, WebhookEndpointRow, WebhookSubscriptionRow } from './webhook.js';
 

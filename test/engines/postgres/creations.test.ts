@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../../../src/database/database.js';
 import type { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
-import { SweptKeyRow } from '../../../src/database/entities/job.js';
+import { SweptKeyRow } from '../../../src/database/entities/stored-bytes.js';
 import { insertRow } from '../../../src/database/insert-row.js';
 import { openPostgres } from '../../../src/database/postgres.js';
 import { lockTable } from '../../../src/database/row-locks.js';

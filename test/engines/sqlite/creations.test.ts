@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { type Database, openDatabase } from '../../../src/database/database.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { SweptKeyRow } from '../../../src/database/entities/job.js';
+import { SweptKeyRow } from '../../../src/database/entities/stored-bytes.js';
 import { insertRow } from '../../../src/database/insert-row.js';
 import { describeCreations } from '../../support/creations-contract.js';
 import { createIn, insertOne, type Made, make, now } from '../../support/made-creations.js';

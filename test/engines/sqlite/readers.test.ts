@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { EntityManager } from 'typeorm';
 import { type Database, openDatabase } from '../../../src/database/database.js';
-import { SweepRow } from '../../../src/database/entities/job.js';
+import { SweepRow } from '../../../src/database/entities/stored-bytes.js';
 import { FairTurns } from '../../../src/database/fair-turns.js';
 import { inSnapshot } from '../../../src/database/snapshot.js';
 import { AttachmentError } from '../../../src/errors.js';

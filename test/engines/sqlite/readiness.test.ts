@@ -1,5 +1,5 @@
 import type { Database } from '../../../src/database/database.js';
-import { SweepRow } from '../../../src/database/entities/job.js';
+import { SweepRow } from '../../../src/database/entities/stored-bytes.js';
 import { startService, type TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';
 import { untilReadyIs } from '../../support/until-ready.js';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { RemovalRow } from '../../../src/database/entities/job.js';
+import { RemovalRow } from '../../../src/database/entities/stored-bytes.js';
 import { claim } from '../../service/doors/links.js';
 import { report } from '../../support/report.js';
 import { startCommand } from '../../support/run-command.js';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../../src/database/database.js';
-import { RemovalRow } from '../../../src/database/entities/job.js';
+import { RemovalRow } from '../../../src/database/entities/stored-bytes.js';
 import { report } from '../../support/report.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeDueBytes } from '../../../src/attachments/delete-rows.js';
-import { IntakeRow } from '../../../src/database/entities/job.js';
+import { IntakeRow } from '../../../src/database/entities/stored-bytes.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';

@@ -1,6 +1,6 @@
 import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { sweepStorage } from '../../../src/cleaning/sweep-storage.js';
-import { RemovalRow, SweepRow } from '../../../src/database/entities/job.js';
+import { RemovalRow, SweepRow } from '../../../src/database/entities/stored-bytes.js';
 import { IntakeLeases } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { hourPartition } from '../../../src/storage/document-key.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUp } from '../../../src/cleaning/clean-up.js';
 import { sweepStorage } from '../../../src/cleaning/sweep-storage.js';
-import { IntakeRow, SweptKeyRow } from '../../../src/database/entities/job.js';
+import { IntakeRow, SweptKeyRow } from '../../../src/database/entities/stored-bytes.js';
 import { IntakeLeases, type IntakeLeaseTimes } from '../../../src/intake/intake-leases.js';
 import { Changes } from '../../../src/model/changes.js';
 import { createLocalStorage } from '../../../src/storage/local.js';

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { entities } from '../../../src/database/entities/all.js';
 import { AttachmentRow } from '../../../src/database/entities/attachment.js';
-import { RemovalRow, SweepRow } from '../../../src/database/entities/job.js';
+import { RemovalRow, SweepRow } from '../../../src/database/entities/stored-bytes.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import { claim, faultsOf, link } from '../../service/doors/links.js';
 import type { AttachmentData, Client } from '../../support/client.js';

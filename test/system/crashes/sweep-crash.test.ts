@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { IntakeRow, RemovalRow, SweptKeyRow } from '../../../src/database/entities/job.js';
+import { IntakeRow, RemovalRow, SweptKeyRow } from '../../../src/database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../../../src/database/entities/upload-target.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import { bring, createFrom } from '../../service/doors/doors.js';

@@ -5,8 +5,8 @@ import {
   TrashedAttachmentRow,
 } from '../../../src/database/entities/attachment.js';
 import { BlobRow } from '../../../src/database/entities/blob.js';
-import { RemovalRow } from '../../../src/database/entities/job.js';
 import { LinkRow, RecordFieldRow } from '../../../src/database/entities/record-field.js';
+import { RemovalRow } from '../../../src/database/entities/stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../../../src/database/entities/upload-target.js';
 import { inlinedKeys, storedObjects } from '../../support/stored-files.js';
 import { openTestDatabase } from '../../support/test-database.js';
