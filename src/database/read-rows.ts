@@ -18,7 +18,7 @@ export class Parameters {
     this.#hasArrays = hasRowLocks(manager);
   }
 
-  add(value: string | number | boolean | null): string {
+  add(value: string | number | boolean | Uint8Array | null): string {
     return this.#place(value);
   }
 

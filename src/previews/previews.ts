@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
-import { readPreview, writePreview } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { BlobRow, PictureRow } from '../database/entities/blob.js';
 import { insertRows } from '../database/insert-row.js';
+import { readPreview, writePreview } from '../database/previews.js';
 import { lockRows } from '../database/row-locks.js';
 import { AttachmentError, fault } from '../errors.js';
 import type { Owner } from '../limits/fair-queue.js';

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
-import { dropPreviews } from '../database/blob-bodies.js';
 import type { Database } from '../database/database.js';
 import { QuotaRow } from '../database/entities/organization.js';
+import { dropPreviews } from '../database/previews.js';
 import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks } from '../database/row-locks.js';
 import { type AttachmentError, fault, type Loc } from '../errors.js';
