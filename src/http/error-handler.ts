@@ -1,4 +1,4 @@
-import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { toDatabaseFault } from '../database/database-faults.js';
@@ -13,6 +13,7 @@ import {
 } from '../errors.js';
 import { newId } from '../new-id.js';
 import { drainRequest, shortDrainBounds } from './admit-request.js';
+import { answerUnderWay } from './answer-under-way.js';
 
 /** Refusals of Fastify itself, by our codes. */
 const translations: Record<string, (error: FastifyError, limit: number) => AttachmentError> = {
@@ -130,22 +131,15 @@ export function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): Attachm
   return fault('headers_too_large', ['headers'], msg, { message: msg, limit });
 }
 
-/** The answer that Node is sending on a connection just now; Node's own handler of such faults asks for that, too. */
-type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null };
-
 /**
  * Answers what is no HTTP, or is too slow to become a request, and ends the connection. It is kept for a moment after the
  * answer: destroyed with bytes on their way in, it would be reset, and the answer lost. An answer under way is cut off, not
  * added to. What came is not logged: there may be a credential in it.
  */
-function answerClientError(
-  log: FastifyBaseLogger,
-  fault: NodeJS.ErrnoException,
-  socket: AnsweringSocket,
-): void {
+function answerClientError(log: FastifyBaseLogger, fault: NodeJS.ErrnoException, socket: Socket): void {
   if (ending.has(socket) || socket.destroyed) return;
   ending.add(socket);
-  if (socket._httpMessage?.headersSent) {
+  if (answerUnderWay(socket)?.headersSent) {
     socket.destroy();
     return;
   }

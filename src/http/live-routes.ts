@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertPermitted } from '../auth/viewer.js';
@@ -6,6 +6,7 @@ import { fault } from '../errors.js';
 import { EventStream, type StreamRequest } from '../graphql/subscriptions/event-stream.js';
 import { readAuthorization } from '../graphql/subscriptions/open-session.js';
 import type { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js';
+import { answerUnderWay } from './answer-under-way.js';
 import { type GraphqlRequestDependencies, isMultipart, readGraphqlRequests } from './graphql-requests.js';
 import { readWholePieces } from './read-in-turns.js';
 import { slashAfterGraphql } from './server.js';
@@ -64,16 +65,13 @@ function send(reply: FastifyReply, answer: Awaited<ReturnType<StreamProtocol['an
 
 export type AcceptUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
-/** The answer that Node is sending on a connection just now, of those to requests that came before. */
-type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null };
-
 /**
  * Hands WebSocket handshakes for `path` to `accept`. Node hands over every request with an Upgrade header once there is
  * somebody to take them, those of clients too that merely offer HTTP/2. These are answered as if they had not offered it
  * (RFC 9110, section 7.8). Either waits until all requests before it on the same connection have been answered.
  */
 export function onWebSocketHandshake(server: Server, path: string, accept: AcceptUpgrade): void {
-  server.on('upgrade', (request: IncomingMessage, socket: AnsweringSocket, head: Buffer) => {
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     onceAnswered(socket, () => {
       if (isHandshake(request, path)) {
         readWholePieces(socket);
@@ -89,8 +87,8 @@ function isHandshake({ method, url = '', headers }: IncomingMessage, path: strin
 }
 
 /** Calls `next` after the last answer under way, at once if there is none, and never if the connection ends before. */
-function onceAnswered(socket: AnsweringSocket, next: () => void): void {
-  const { _httpMessage: answer } = socket;
+function onceAnswered(socket: Socket, next: () => void): void {
+  const answer = answerUnderWay(socket);
   if (!answer) {
     next();
     return;
