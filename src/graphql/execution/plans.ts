@@ -22,7 +22,11 @@ const bytesPerField = 1_000;
 /** Selections that are left to graphql-js: a plan has no introspection, and a plain object no such member. */
 const unplanned = new Set(['__schema', '__type', '__proto__']);
 
-/** The plans of one document, made when they are first asked for. */
+/**
+ * The plans of one document, made when they are first asked for. By them a list of 100 takes 7.0 ms of the processor instead of 10 to
+ * 11, and a get 1.24 instead of 1.32 to 1.56 (docs/performance.md). `test/unit/api/execute-plan.test.ts` compares the answers with those
+ * of graphql-js on a schema whose resolvers do anything, and `test/service/api/planned-answers.test.ts` on the service's own.
+ */
 export class Plans {
   readonly #known = new Map<string, Plan>();
 

@@ -61,6 +61,11 @@ test('rows of every kind of column are read as TypeORM reads them', async () => 
       const rows = ids.map((id, index) => rowOf(manager, table, id, index === 1));
       await insertRows(manager, table, rows);
       const expected = await manager.find(table);
+      const read = manager.connection.getMetadata(table).columns.filter(({ isSelect }) => isSelect);
+      const written = rows.map((row) =>
+        Object.fromEntries(read.map(({ propertyName: name }) => [name, row[name]])),
+      );
+      expect(expected.map((row) => ({ ...row }))).toEqual(expect.arrayContaining(written));
       const found = await readRows(manager, table, () => 'true');
       expect(new Set(found.map((row) => JSON.stringify(row)))).toEqual(
         new Set(expected.map((row) => JSON.stringify(row))),
