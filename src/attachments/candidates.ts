@@ -25,7 +25,7 @@ export interface Candidates {
   filter: AttachmentFilter;
 }
 
-interface Place {
+interface Query {
   sql: Parameters;
   table: AttachmentTable;
   /**
@@ -39,7 +39,7 @@ interface Place {
 /** Rows that meet a condition. */
 interface Source {
   /** A query for the keys of all: it costs as much as it finds. */
-  select(place: Place): string;
+  select(query: Query): string;
   /** Whether it has to look at the rows themselves, not at an index alone. */
   readsRows?: boolean;
   /** The condition of the filter that all of them meet, if there is one. */
@@ -91,7 +91,7 @@ export async function findCandidates(
   // As an array, which PostgreSQL looks up key by key.
   const asSet = (query: string) => (hasRowLocks(manager) ? `= ANY(ARRAY(${query}))` : `IN (${query})`);
   return {
-    isCandidate: (place) => `a.${key} ${asSet(source.select({ sql: place, table, key, viewer }))}`,
+    isCandidate: (sql) => `a.${key} ${asSet(source.select({ sql, table, key, viewer }))}`,
     filter: source.name === undefined ? filter : { ...filter, [source.name]: undefined },
   };
 }
@@ -100,16 +100,16 @@ function sourcesOf(filter: AttachmentFilter, hasNames: boolean): Source[] {
   const { status, claimed, linked, damaged, record, contentType, fileNameContains, createdBy, sha256 } =
     filter;
   const sources: (Source | false | null | undefined)[] = [
-    record && { name: 'record', select: (place) => ofRecord(place, record) },
+    record && { name: 'record', select: (query) => ofRecord(query, record) },
     sha256 !== undefined && {
       name: 'sha256',
-      select: (place) => ofDigest(place, sha256),
+      select: (query) => ofDigest(query, sha256),
       readsRows: true,
     },
     status &&
       !status.includes('APPROVED') && {
         name: 'status',
-        select: (place) => ofVerdict(place, status),
+        select: (query) => ofVerdict(query, status),
         readsRows: true,
       },
     damaged === true && { name: 'damaged', select: damagedOnes, readsRows: true },
@@ -117,9 +117,9 @@ function sourcesOf(filter: AttachmentFilter, hasNames: boolean): Source[] {
     contentType &&
       !contentType.includes(anyType) && {
         name: 'contentType',
-        select: (place) => ofTypes(place, contentType),
+        select: (query) => ofTypes(query, contentType),
       },
-    createdBy !== undefined && { name: 'createdBy', select: (place) => ofCreator(place, createdBy) },
+    createdBy !== undefined && { name: 'createdBy', select: (query) => ofCreator(query, createdBy) },
     claimed === true && { name: 'claimed', select: claimedOnes },
     linked === true && { name: 'linked', select: linkedOnes },
   ];
@@ -129,7 +129,7 @@ function sourcesOf(filter: AttachmentFilter, hasNames: boolean): Source[] {
 function sourcesOfHalf(filter: AttachmentFilter, half: Half): Source[] {
   const { claimed, createdAfter, createdBefore } = filter;
   const sources: (Source | false)[] = [
-    (createdAfter ?? createdBefore) !== undefined && { select: (place) => ofTime(place, half, filter) },
+    (createdAfter ?? createdBefore) !== undefined && { select: (query) => ofTime(query, half, filter) },
     claimed === false && half === 'shared' && { name: 'claimed', select: unclaimedOnes },
     half === 'own' && { select: ownOnes },
   ];
@@ -137,32 +137,32 @@ function sourcesOfHalf(filter: AttachmentFilter, half: Half): Source[] {
 }
 
 /** The table, by one name whichever it is. */
-const rowsOf = ({ table }: Place) =>
+const rowsOf = ({ table }: Query) =>
   table === AttachmentRow ? 'attachments' : `${tableName(table)} attachments`;
 
-const ofOrganization = ({ sql, viewer }: Place, table = 'attachments') =>
+const ofOrganization = ({ sql, viewer }: Query, table = 'attachments') =>
   `${table}.organization_id = ${sql.add(viewer.organizationId)}`;
 
-function ofRecord(place: Place, { type, id }: NonNullable<AttachmentFilter['record']>): string {
-  const { key, sql } = place;
-  const isRecords = (table: string) => `${ofOrganization(place, table)}
+function ofRecord(query: Query, { type, id }: NonNullable<AttachmentFilter['record']>): string {
+  const { key, sql } = query;
+  const isRecords = (table: string) => `${ofOrganization(query, table)}
     AND ${table}.record_type = ${sql.add(type)} AND ${table}.record_id = ${sql.add(id)}`;
-  return `SELECT ${key} FROM ${rowsOf(place)} WHERE ${isRecords('attachments')}
+  return `SELECT ${key} FROM ${rowsOf(query)} WHERE ${isRecords('attachments')}
     UNION ALL SELECT attachments.${key} FROM record_fields JOIN links ON links.field_id = record_fields.id
-      JOIN ${rowsOf(place)} ON attachments.id = links.attachment_id WHERE ${isRecords('record_fields')}`;
+      JOIN ${rowsOf(query)} ON attachments.id = links.attachment_id WHERE ${isRecords('record_fields')}`;
 }
 
-const ofBlobs = (place: Place) =>
-  `SELECT attachments.${place.key} FROM blobs JOIN ${rowsOf(place)} ON attachments.blob_id = blobs.id
-   WHERE ${ofOrganization(place, 'blobs')}`;
+const ofBlobs = (query: Query) =>
+  `SELECT attachments.${query.key} FROM blobs JOIN ${rowsOf(query)} ON attachments.blob_id = blobs.id
+   WHERE ${ofOrganization(query, 'blobs')}`;
 
-const ofDigest = (place: Place, sha256: string) =>
-  `${ofBlobs(place)} AND blobs.sha256 = ${place.sql.add(sha256.toLowerCase())}`;
+const ofDigest = (query: Query, sha256: string) =>
+  `${ofBlobs(query)} AND blobs.sha256 = ${query.sql.add(sha256.toLowerCase())}`;
 
-const ofVerdict = (place: Place, status: NonNullable<AttachmentFilter['status']>) =>
-  `${ofBlobs(place)} AND blobs.verdict <> 'APPROVED' AND ${place.sql.isOneOf('blobs.verdict', status)}`;
+const ofVerdict = (query: Query, status: NonNullable<AttachmentFilter['status']>) =>
+  `${ofBlobs(query)} AND blobs.verdict <> 'APPROVED' AND ${query.sql.isOneOf('blobs.verdict', status)}`;
 
-const damagedOnes = (place: Place) => `${ofBlobs(place)} AND blobs.damaged_at IS NOT NULL`;
+const damagedOnes = (query: Query) => `${ofBlobs(query)} AND blobs.damaged_at IS NOT NULL`;
 
 /** More trigrams of a text would leave out few rows more. */
 const maxTrigrams = 20;
@@ -175,57 +175,57 @@ function ofName(text: string): Source | null {
   const terms = [...new Set(trigrams)].filter((one) => !one.includes('\0')).slice(0, maxTrigrams);
   if (terms.length === 0) return null;
   const expression = terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' AND ');
-  const select = (place: Place) => {
-    const { sql, key } = place;
+  const select = (query: Query) => {
+    const { sql, key } = query;
     if (key !== 'rowid')
-      return `SELECT ${key} FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(place)}`;
+      return `SELECT ${key} FROM attachments WHERE ${hasText(sql, 'search_name', text)} AND ${ofOrganization(query)}`;
     return `SELECT rowid FROM name_trigrams WHERE name_trigrams MATCH ${sql.add(expression)}
       UNION ALL SELECT row_id FROM name_changes WHERE is_new AND ${hasText(sql, 'name', text)}`;
   };
   return { select, readsRows: true };
 }
 
-function ofTime(place: Place, half: Half, { createdAfter, createdBefore }: AttachmentFilter): string {
-  const { key, sql } = place;
+function ofTime(query: Query, half: Half, { createdAfter, createdBefore }: AttachmentFilter): string {
+  const { key, sql } = query;
   const isThen = [
     ...(createdAfter ? [`created_at > ${sql.add(createdAfter.getTime())}`] : []),
     ...(createdBefore ? [`created_at < ${sql.add(createdBefore.getTime())}`] : []),
   ].join(' AND ');
-  if (half === 'own') return `${ownOnes(place)} AND ${isThen}`;
-  return `SELECT ${key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND shared AND ${isThen}`;
+  if (half === 'own') return `${ownOnes(query)} AND ${isThen}`;
+  return `SELECT ${key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)} AND shared AND ${isThen}`;
 }
 
-const ownOnes = (place: Place) =>
-  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)}
-   AND created_by_id = ${place.sql.add(place.viewer.principal.id)} AND shared = ${place.sql.add(false)}`;
+const ownOnes = (query: Query) =>
+  `SELECT ${query.key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)}
+   AND created_by_id = ${query.sql.add(query.viewer.principal.id)} AND shared = ${query.sql.add(false)}`;
 
-function ofTypes(place: Place, types: readonly string[]): string {
-  const { key, sql } = place;
+function ofTypes(query: Query, types: readonly string[]): string {
+  const { key, sql } = query;
   const queries = types.map(
     (
       type,
-    ) => `SELECT * FROM (SELECT ${key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND ${hasType(sql, type)}
+    ) => `SELECT * FROM (SELECT ${key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)} AND ${hasType(sql, type)}
       ORDER BY organization_id, content_type, id LIMIT ${maxCandidates + 1}) of_type`,
   );
-  return queries.join(' UNION ALL ') || `SELECT ${key} FROM ${rowsOf(place)} WHERE 1 = 0`;
+  return queries.join(' UNION ALL ') || `SELECT ${key} FROM ${rowsOf(query)} WHERE 1 = 0`;
 }
 
 // In the order of its index, for PostgreSQL would otherwise read the table until it has met enough rows.
-const ofCreator = (place: Place, createdBy: string) =>
-  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND created_by_id = ${place.sql.add(createdBy)}
+const ofCreator = (query: Query, createdBy: string) =>
+  `SELECT ${query.key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)} AND created_by_id = ${query.sql.add(createdBy)}
    ORDER BY organization_id, created_by_id, shared, created_at, id LIMIT ${maxCandidates + 1}`;
 
-const claimedOnes = (place: Place) =>
-  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND record_id IS NOT NULL
+const claimedOnes = (query: Query) =>
+  `SELECT ${query.key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)} AND record_id IS NOT NULL
    ORDER BY organization_id, record_type, record_id, created_at, id LIMIT ${maxCandidates + 1}`;
 
-const unclaimedOnes = (place: Place) =>
-  `SELECT ${place.key} FROM ${rowsOf(place)} WHERE ${ofOrganization(place)} AND shared AND record_id IS NULL`;
+const unclaimedOnes = (query: Query) =>
+  `SELECT ${query.key} FROM ${rowsOf(query)} WHERE ${ofOrganization(query)} AND shared AND record_id IS NULL`;
 
 /** Fields without links count too: there may be any number of them. */
-const linkedOnes = (place: Place) =>
-  `SELECT attachments.${place.key} FROM record_fields LEFT JOIN links ON links.field_id = record_fields.id
-   LEFT JOIN attachments ON attachments.id = links.attachment_id WHERE ${ofOrganization(place, 'record_fields')}`;
+const linkedOnes = (query: Query) =>
+  `SELECT attachments.${query.key} FROM record_fields LEFT JOIN links ON links.field_id = record_fields.id
+   LEFT JOIN attachments ON attachments.id = links.attachment_id WHERE ${ofOrganization(query, 'record_fields')}`;
 
 const lookUps: readonly string[] = [
   'damaged',

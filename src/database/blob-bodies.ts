@@ -13,21 +13,21 @@ export interface BlobBody {
   body: Uint8Array;
 }
 
-/** The bodies one after the other, and of each the id of its blob, its place, counted from 1, and its length. */
+/** The bodies one after the other, and of each the id of its blob, its start, counted from 1, and its length. */
 export function joinBodies(bodies: readonly BlobBody[]): {
   bytes: Buffer;
-  places: [string, number, number][];
+  spans: [string, number, number][];
 } {
   // Before them stands a byte: no bytes at all would be NULL.
   const parts: Uint8Array[] = [Buffer.alloc(1)];
   let end = 1;
-  const places = bodies.map(({ blobId, body }): [string, number, number] => {
+  const spans = bodies.map(({ blobId, body }): [string, number, number] => {
     const start = end + 1;
     parts.push(body);
     end += body.byteLength;
     return [blobId, start, body.byteLength];
   });
-  return { bytes: Buffer.concat(parts), places };
+  return { bytes: Buffer.concat(parts), spans };
 }
 
 /** Inserts the bytes of a blob that is there. Another body of the blob is replaced. */

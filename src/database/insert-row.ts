@@ -41,8 +41,8 @@ export async function insertRow<Row extends ObjectLiteral>(
 ): Promise<void> {
   const { driver } = manager.connection;
   const { names } = insertInto(manager, entity);
-  const places = names.map((name, index) => driver.createParameter(name, index));
-  const sql = `${insertIntoAll(manager, entity)} VALUES (${places.join(', ')})`;
+  const parameters = names.map((name, index) => driver.createParameter(name, index));
+  const sql = `${insertIntoAll(manager, entity)} VALUES (${parameters.join(', ')})`;
   const values = rowValuesOf(manager, entity).toCells(row);
   await manager.query(orIgnore ? `${sql} ON CONFLICT DO NOTHING` : sql, values);
 }
@@ -76,14 +76,14 @@ export function rowsAsJson<Row extends ObjectLiteral>(
   return JSON.stringify(rows.map(hasRowLocks(manager) ? toNamedCells : toCells));
 }
 
-/** The rows of such a value that stands at `place` of a statement on PostgreSQL. */
+/** The rows of such a value, given as `parameter` to a statement on PostgreSQL. */
 export function selectGiven(
   manager: EntityManager,
   entity: EntityTarget<ObjectLiteral>,
-  place: string,
+  parameter: string,
 ): string {
   const { table, names } = insertInto(manager, entity);
-  return `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, ${place}::json)`;
+  return `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, ${parameter}::json)`;
 }
 
 /** The beginning of a statement that inserts such rows. */

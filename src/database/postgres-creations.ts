@@ -102,10 +102,10 @@ export class CreationGroups {
         rows.flatMap(({ entity, row }) => (entity === table ? row : [])),
       ),
     );
-    const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
+    const { bytes, spans } = joinBodies(creations.flatMap(({ body }) => body ?? []));
     const keys = rows.flatMap(({ row }) => (row instanceof BlobRow ? row.documentKey : []));
     this.#sql ??= prepared(compose(manager, entities));
-    const values = [...tables, JSON.stringify(places), bytes, keys];
+    const values = [...tables, JSON.stringify(spans), bytes, keys];
     const [answer] = await manager.query<{ are_kept: boolean }[]>(this.#sql, values);
     return answer?.are_kept ?? false;
   }
@@ -116,14 +116,14 @@ const isLost = (error: unknown): boolean =>
   error instanceof OutcomeUnknown || (isUnavailable(error) && !isConflict(error));
 
 /**
- * The statement takes the rows of each table, the places of bodies, their bytes, and the keys of blobs. It inserts nothing if a key
+ * The statement takes the rows of each table, the spans of bodies, their bytes, and the keys of blobs. It inserts nothing if a key
  * has been swept: it has the lock of `blobs` when it looks, so the sweep has ended, or waits. That is so where each statement sees
  * what was committed before it; a server that isolates more by default has seen all of it before the lock. OFFSET has each key
  * looked up by itself, by the index: a plan made while no key was swept would go on to read all that have been since. Bytes are one
  * value, as an array of values would be sent as text.
  */
 function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectLiteral>[]): string {
-  const [places, bytes, keys] = [1, 2, 3].map((index) => `$${entities.length + index}`);
+  const [spans, bytes, keys] = [1, 2, 3].map((index) => `$${entities.length + index}`);
   const inserts = entities.map((entity, index) => {
     const given = selectGiven(manager, entity, `$${index + 1}`);
     return `rows_${index} AS (${insertIntoAll(manager, entity)} ${given} WHERE (SELECT are_kept FROM given))`;
@@ -134,6 +134,6 @@ function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectL
     ${inserts.join(',\n')},
     bodies AS (INSERT INTO blob_bodies (blob_id, body)
       SELECT value ->> 0, substring(${bytes}::bytea FROM (value ->> 1)::int FOR (value ->> 2)::int)
-      FROM json_array_elements(${places}::json) WHERE (SELECT are_kept FROM given))
+      FROM json_array_elements(${spans}::json) WHERE (SELECT are_kept FROM given))
     SELECT are_kept FROM given`;
 }

@@ -19,13 +19,13 @@ export class Parameters {
   }
 
   add(value: string | number | boolean | Uint8Array | null): string {
-    return this.#place(value);
+    return this.#parameter(value);
   }
 
   /** A condition: the column has one of these. */
   isOneOf(column: string, values: readonly string[]): string {
-    if (this.#hasArrays) return `${column} = ANY(${this.#place([...values])})`;
-    return `${column} IN (SELECT value FROM json_each(${this.#place(JSON.stringify(values))}))`;
+    if (this.#hasArrays) return `${column} = ANY(${this.#parameter([...values])})`;
+    return `${column} IN (SELECT value FROM json_each(${this.#parameter(JSON.stringify(values))}))`;
   }
 
   /** A condition: the columns together have the texts of one of these rows. */
@@ -36,11 +36,11 @@ export class Parameters {
 
   /** A table of these rows, each an array in the column `value`. */
   rowsOf(rows: readonly (readonly string[])[]): string {
-    const place = this.#place(JSON.stringify(rows));
-    return this.#hasArrays ? `json_array_elements(${place}::json)` : `json_each(${place})`;
+    const parameter = this.#parameter(JSON.stringify(rows));
+    return this.#hasArrays ? `json_array_elements(${parameter}::json)` : `json_each(${parameter})`;
   }
 
-  #place(value: unknown): string {
+  #parameter(value: unknown): string {
     const position = this.values.push(value);
     return this.#hasArrays ? `$${position}` : `?${position}`;
   }

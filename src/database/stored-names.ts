@@ -28,10 +28,10 @@ export async function fillNames(manager: EntityManager): Promise<void> {
 }
 
 function findUnnamed(manager: EntityManager, after: string): Promise<Named[]> {
-  const place = hasRowLocks(manager) ? '$1' : '?';
+  const parameter = hasRowLocks(manager) ? '$1' : '?';
   return manager.query<Named[]>(
     `SELECT id, file_name AS "fileName" FROM attachments
-     WHERE search_name = '' AND id > ${place} ORDER BY id LIMIT ${batchSize}`,
+     WHERE search_name = '' AND id > ${parameter} ORDER BY id LIMIT ${batchSize}`,
     [after],
   );
 }

@@ -51,9 +51,9 @@ export class WriteQueue {
     return this.#add(work, null, (waiting) => this.#waiting.unshift(waiting));
   }
 
-  #add<T>(work: Work<T>, creation: Creation | null, place: (waiting: Waiting) => void): Promise<T> {
+  #add<T>(work: Work<T>, creation: Creation | null, enqueue: (waiting: Waiting) => void): Promise<T> {
     const done = new Promise<T>((resolve, reject) => {
-      place({ work, creation, resolve: (value) => resolve(value as T), reject });
+      enqueue({ work, creation, resolve: (value) => resolve(value as T), reject });
     });
     this.#draining ??= this.#drain();
     return done;
@@ -188,12 +188,12 @@ export class CreationStatement {
 
   async run(creations: readonly Creation[]): Promise<void> {
     const rows = creations.flatMap((creation) => creation.rows);
-    const { bytes, places } = joinBodies(creations.flatMap(({ body }) => body ?? []));
+    const { bytes, spans } = joinBodies(creations.flatMap(({ body }) => body ?? []));
     const tables = this.#tables.map(({ target }) => {
       const { toCells } = rowValuesOf(this.#runner.manager, target);
       return rows.flatMap(({ entity, row }) => (entity === target ? [toCells(row)] : []));
     });
-    const json = JSON.stringify([...tables, places]);
+    const json = JSON.stringify([...tables, spans]);
     await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [json, bytes]);
   }
 }

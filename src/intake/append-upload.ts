@@ -23,7 +23,7 @@ import type { UploadAttempt } from './upload-attempts.js';
 
 /** A request that brings some bytes of an upload. */
 export interface UploadPart {
-  /** The place where they begin, as the client believes. */
+  /** The offset at which they begin, as the client believes. */
   offset: number;
   /** How many bytes the upload has; null where the request does not say. */
   length: number | null;

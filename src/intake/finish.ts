@@ -113,14 +113,15 @@ async function findParts(
   direct: DirectAccess,
   target: Unfinished,
 ): Promise<Accept | null> {
-  const { documentKey, size, place } = target;
-  if (place === null || isExpired(target, clock())) return null;
+  const { documentKey, size, place: uploadId } = target;
+  if (uploadId === null || isExpired(target, clock())) return null;
   const isComplete = async () => (await storage.size(documentKey)) === size;
-  const parts = await direct.parts.list(documentKey, place);
+  const parts = await direct.parts.list(documentKey, uploadId);
   // Whoever has died may have come as far as to complete it.
   if (parts === null) return (await isComplete()) ? async () => true : null;
   if (missingParts(direct, target, parts).length > 0) return null;
-  return async (signal) => (await direct.parts.complete(documentKey, place, parts, signal)) || isComplete();
+  return async (signal) =>
+    (await direct.parts.complete(documentKey, uploadId, parts, signal)) || isComplete();
 }
 
 /** Bytes of a part, numbered from 1; null for a number that no part of the target has. */

@@ -184,11 +184,11 @@ export async function findTarget(
 /** Bytes that the store has; null unless they are sent to the store itself, and on their way. */
 async function sizeSent(
   direct: DirectAccess,
-  { documentKey, protocol, state, place }: UploadTargetRow,
+  { documentKey, protocol, state, place: uploadId }: UploadTargetRow,
 ): Promise<number | null> {
   if (state === 'FINISHED' || protocol === 'TUS') return null;
   if (protocol === 'PUT') return (await direct.incoming(documentKey))?.size ?? null;
-  const parts = place === null ? null : await direct.parts.list(documentKey, place);
+  const parts = uploadId === null ? null : await direct.parts.list(documentKey, uploadId);
   return parts?.reduce((sum, { size }) => sum + size, 0) ?? null;
 }
 

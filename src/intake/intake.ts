@@ -105,8 +105,8 @@ async function condemn(manager: EntityManager, keys: readonly string[], now: Dat
  * `content_lost`, if the sweep has taken them: the transaction must then be undone, and the client may send them again.
  */
 export async function assertNotSwept(manager: EntityManager, documentKey: string): Promise<void> {
-  const place = manager.connection.driver.createParameter('documentKey', 0);
-  const sql = `SELECT 1 FROM swept_keys WHERE document_key = ${place}`;
+  const parameter = manager.connection.driver.createParameter('documentKey', 0);
+  const sql = `SELECT 1 FROM swept_keys WHERE document_key = ${parameter}`;
   const swept: unknown[] = await manager.query(sql, [documentKey]);
   if (swept.length > 0) throw contentLost(['input', 'content']);
 }

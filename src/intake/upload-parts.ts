@@ -46,7 +46,7 @@ export async function signUploadParts(
   viewer: Viewer,
   { documentKey, partNumbers }: { documentKey: string; partNumbers: readonly number[] },
 ): Promise<PartOffer[]> {
-  const { direct, target, place } = await findTarget(deps, viewer, documentKey, loc);
+  const { direct, target, uploadId } = await findTarget(deps, viewer, documentKey, loc);
   if (target.state === 'FINISHED') {
     const msg = 'All of its bytes have come.';
     throw fault('upload_finished', loc, msg, { message: msg });
@@ -59,7 +59,7 @@ export async function signUploadParts(
   const validity = { from, seconds: uploadTargetLifetimeMs / 1_000 };
   return Promise.all(
     sizes.map(async ({ number, size }) => {
-      const url = await direct.parts.partUrl(documentKey, place, { number, size, validity });
+      const url = await direct.parts.partUrl(documentKey, uploadId, { number, size, validity });
       return { partNumber: number, size, url, expiresAt };
     }),
   );
@@ -78,8 +78,8 @@ export async function listUploadParts(
     faults.add('out_of_range', ['first'], `Must be from 0 to ${maxListed}.`, { limit: maxListed });
   if (after < 0) faults.add('out_of_range', ['after'], 'Must not be negative.');
   faults.throwIfAny();
-  const { direct, place } = await findTarget(deps, viewer, documentKey, ['documentKey']);
-  const parts = (await direct.parts.list(documentKey, place)) ?? [];
+  const { direct, uploadId } = await findTarget(deps, viewer, documentKey, ['documentKey']);
+  const parts = (await direct.parts.list(documentKey, uploadId)) ?? [];
   return parts.filter(({ number }) => number > after).slice(0, first);
 }
 
@@ -92,7 +92,7 @@ export async function completeUploadTarget(
   viewer: Viewer,
   documentKey: string,
 ): Promise<UploadTargetRow> {
-  const { direct, target, place } = await findTarget(deps, viewer, documentKey, loc);
+  const { direct, target, uploadId } = await findTarget(deps, viewer, documentKey, loc);
   if (target.state === 'FINISHED') return target;
   checkLives(deps, target);
   await finishIfWhole(deps, viewer, documentKey);
@@ -100,7 +100,7 @@ export async function completeUploadTarget(
   const now = await deps.database.read.findOneBy(UploadTargetRow, { id, organizationId });
   if (now?.state === 'FINISHED') return now;
   if (now?.state === 'RECEIVING') throw underWay();
-  const parts = now ? await direct.parts.list(documentKey, place) : null;
+  const parts = now ? await direct.parts.list(documentKey, uploadId) : null;
   // The store has given it up, or the target was aborted meanwhile.
   if (parts === null) throw gone();
   throw incomplete(missingParts(direct, target, parts));
@@ -120,7 +120,7 @@ interface FoundTarget {
   direct: DirectAccess;
   target: UploadTargetRow;
   /** The store's name for what the parts make. */
-  place: string;
+  uploadId: string;
 }
 
 async function findTarget(
@@ -132,9 +132,9 @@ async function findTarget(
   const mine = { organizationId, principalId: principal.id, documentKey };
   const target = await database.read.findOneBy(UploadTargetRow, mine);
   if (!target) throw fault('document_key_unknown', [...at], 'There is no such document key.');
-  const { place, protocol } = target;
-  if (storage.direct && protocol === 'S3_MULTIPART' && place !== null)
-    return { direct: storage.direct, target, place };
+  const { place: uploadId, protocol } = target;
+  if (storage.direct && protocol === 'S3_MULTIPART' && uploadId !== null)
+    return { direct: storage.direct, target, uploadId };
   const msg = 'This target does not take its bytes in parts.';
   throw fault('no_parts', [...at], msg, { message: msg });
 }

@@ -138,9 +138,9 @@ async function openLimiter(options: PostgresLimits, attempt: number): Promise<Ra
 /** The library goes by this machine's clock; in the table, which others read too, is the database's time. */
 async function askInItsTime(pool: Pool, clock: () => Date, query: QueryConfig) {
   const aheadMs = clock().getTime() - Date.now();
-  const places = instantsOf[query.name?.split(':').at(-1) ?? ''] ?? [];
-  const values = query.values?.map((value: unknown, place) =>
-    places.includes(place) ? Number(value) + aheadMs : value,
+  const positions = instantsOf[query.name?.split(':').at(-1) ?? ''] ?? [];
+  const values = query.values?.map((value: unknown, position) =>
+    positions.includes(position) ? Number(value) + aheadMs : value,
   );
   const result = await pool.query<{ expire?: string | number }>({ ...query, ...(values && { values }) });
   for (const row of result.rows) if (row.expire) row.expire = Number(row.expire) - aheadMs;

@@ -40,11 +40,11 @@ export async function countChange(
   name: string,
 ): Promise<RecordFieldRow> {
   const sql = new Parameters(manager);
-  const places = [newId(), organizationId, recordType, recordId, name, 1].map((value) => sql.add(value));
+  const parameters = [newId(), organizationId, recordType, recordId, name, 1].map((value) => sql.add(value));
   // TypeORM hands over no rows of a statement on SQLite that begins with INSERT; this one begins with a space.
   const [counted] = await manager.query<Pick<RecordFieldRow, 'id' | 'version'>[]>(
     ` INSERT INTO record_fields (id, organization_id, record_type, record_id, name, version)
-      VALUES (${places.join(', ')})
+      VALUES (${parameters.join(', ')})
       ON CONFLICT (organization_id, record_type, record_id, name) DO UPDATE SET version = record_fields.version + 1
       RETURNING id, version`,
     sql.values,
