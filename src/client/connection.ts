@@ -95,24 +95,22 @@ export class Connection {
   }
 
   async headers(): Promise<Record<string, string>> {
-    const credential = await this.#readCredential();
-    const authorization = /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
+    const given = this.#credential;
     try {
+      const credential = typeof given === 'string' ? given : await given();
+      const authorization = /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
       new Headers({ authorization });
+      return { authorization, 'apollo-require-preflight': 'true' };
     } catch (cause) {
-      throw new ClaimcheckError({ message: 'The credential is no header.', code: 'UNAUTHENTICATED', cause });
-    }
-    return { authorization, 'apollo-require-preflight': 'true' };
-  }
-
-  /** The function usually asks a server, which can be away as the service can be. */
-  async #readCredential(): Promise<string> {
-    if (typeof this.#credential === 'string') return this.#credential;
-    try {
-      return await this.#credential();
-    } catch (error) {
-      // `fetch` throws it if nothing answers.
-      throw error instanceof TypeError ? unreachable(error) : error;
+      if (typeof given === 'string')
+        throw new ClaimcheckError({
+          message: 'The credential is no header.',
+          code: 'UNAUTHENTICATED',
+          cause,
+        });
+      // The function usually asks a server, which can be away as the service can be: `fetch` throws a TypeError if nothing answers, and
+      // `Headers` if the page of a proxy did.
+      throw cause instanceof TypeError ? unreachable(cause) : cause;
     }
   }
 

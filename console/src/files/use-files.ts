@@ -38,13 +38,16 @@ export const ages: Readonly<Record<string, number>> = { day: 1, week: 7, month: 
 
 const hour = 3_600_000;
 
+/** An address may name anything, a member of all objects too. */
+const memberOf = <T>(members: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(members, name) ? members[name] : undefined;
+
 /** The conditions of an age. They change once in an hour, so that a list stays one. */
 function conditionsOfAge(age: string): AttachmentFilter {
   const before = (days: number) =>
     new Date(Math.floor(Date.now() / hour) * hour - days * 24 * hour).toISOString();
   if (age === 'older') return { createdBefore: before(ages['year'] ?? 0) };
-  // An address may name anything, a member of all objects too.
-  const days = Object.hasOwn(ages, age) ? ages[age] : undefined;
+  const days = memberOf(ages, age);
   return days === undefined ? {} : { createdAfter: before(days) };
 }
 
@@ -61,14 +64,15 @@ function filterOf(place: Place): AttachmentFilter {
   const { q = '', status = '', type = '', creator = '', age = '', use = '', trash } = place;
   const found = statuses.find((one) => one === status);
   const record = refOf(place);
+  const contentType = memberOf(types, type);
   return {
     ...(q === '' ? {} : { fileNameContains: q }),
     ...(found ? { status: [found] } : {}),
-    ...(types[type] ? { contentType: types[type] } : {}),
+    ...(contentType ? { contentType } : {}),
     ...(record ? { record } : {}),
     ...(creator === '' ? {} : { createdBy: creator }),
     ...conditionsOfAge(age),
-    ...uses[use],
+    ...memberOf(uses, use),
     ...(trash === undefined ? {} : { deleted: true }),
   };
 }
@@ -77,7 +81,7 @@ function filterOf(place: Place): AttachmentFilter {
 export function variablesOf(place: Place): FilesQueryVariables & { filter: AttachmentFilter } {
   return {
     filter: filterOf(place),
-    orderBy: orders[place['order'] ?? 'newest'] ?? null,
+    orderBy: memberOf(orders, place['order'] ?? 'newest') ?? null,
     first: 50,
     size: place['view'] === 'grid' ? 256 : 128,
   };

@@ -18,34 +18,68 @@ export function useVerdicts(
   onVerdict: () => void,
 ): ReadonlyMap<string, Status> {
   const [verdicts, setVerdicts] = useState<ReadonlyMap<string, Status>>(new Map());
-  const telling = useRef(onVerdict);
-  telling.current = onVerdict;
-  const waiting = stored.filter(({ id, status }) => (verdicts.get(id) ?? status) === 'PENDING');
-  const key = waiting.map(({ id }) => id).join();
+  /** Deleted meanwhile, or hidden: they get no verdict here. */
+  const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
+  const waiting = stored.filter(
+    ({ id, status }) => !gone.has(id) && (verdicts.get(id) ?? status) === 'PENDING',
+  );
+  const latest = useRef({ onVerdict, ids: [''] });
+  latest.current = { onVerdict, ids: waiting.map(({ id }) => id) };
+  const isWaiting = waiting.length > 0;
+  const hurry = useRef(() => {});
   useEffect(() => {
-    if (key === '') return undefined;
-    const ids = key.split(',');
+    if (!isWaiting) return undefined;
     const stop = new AbortController();
     const { signal } = stop;
-    let timer: ReturnType<typeof setTimeout>;
-    const look = async (pause: number) => {
-      const { nodes } = await api.claimcheck
-        .list({ filter: { ids }, first: ids.length, signal })
-        .catch(() => ({ nodes: [] }));
-      if (signal.aborted) return;
+    const look = async (): Promise<boolean> => {
+      const { ids } = latest.current;
+      const { nodes } = await api.claimcheck.list({ filter: { ids }, first: ids.length, signal });
       const found = nodes.filter(({ status }) => status !== 'PENDING');
-      if (found.length === 0) return wait(Math.min(longestPause, pause * 1.5));
+      const left = new Set(nodes.map(({ id }) => id));
+      if (signal.aborted) return false;
+      if (left.size < ids.length) setGone((last) => new Set([...last, ...ids.filter((id) => !left.has(id))]));
+      if (found.length === 0) return false;
       setVerdicts((last) => new Map([...last, ...found.map(({ id, status }) => [id, status] as const)]));
-      telling.current();
+      latest.current.onVerdict();
+      return true;
     };
-    const wait = (pause: number) => {
-      timer = setTimeout(() => void look(pause), pause);
-    };
-    wait(firstPause);
+    hurry.current = repeat(look, signal);
     return () => {
-      clearTimeout(timer);
+      hurry.current = () => {};
       stop.abort();
     };
-  }, [api, key]);
+  }, [api, isWaiting]);
+  // A new one need not wait as long as those that have waited for long.
+  const count = useRef(0);
+  useEffect(() => {
+    if (waiting.length > count.current) hurry.current();
+    count.current = waiting.length;
+  });
   return verdicts;
+}
+
+/** Looks now and then until the signal is aborted, ever more seldom while nothing is found. Returns what makes the next look soon. */
+function repeat(look: () => Promise<boolean>, signal: AbortSignal): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let pause = firstPause;
+  const wait = () => {
+    timer = setTimeout(() => {
+      timer = undefined;
+      const grown = Math.min(longestPause, pause * 1.5);
+      void (async () => {
+        const isFound = await look().catch(() => false);
+        pause = isFound ? firstPause : grown;
+        if (!signal.aborted) wait();
+      })();
+    }, pause);
+  };
+  signal.addEventListener('abort', () => clearTimeout(timer));
+  wait();
+  return () => {
+    if (pause === firstPause) return;
+    pause = firstPause;
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    wait();
+  };
 }

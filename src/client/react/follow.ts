@@ -28,13 +28,14 @@ export function follow(
 ): Following {
   let connection: AbortController | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
   const end = () => {
     clearTimeout(timer);
     connection?.abort();
     connection = null;
   };
   const begin = () => {
-    if (connection !== null || isHidden()) return;
+    if (isOver || connection !== null || isHidden()) return;
     clearTimeout(timer);
     const own = new AbortController();
     connection = own;
@@ -59,6 +60,7 @@ export function follow(
   return {
     again: begin,
     stop: () => {
+      isOver = true;
       page?.removeEventListener('visibilitychange', look);
       end();
     },

@@ -31,6 +31,7 @@ export interface UseUploadOptions
 export type UploadPlace = Pick<UploadOptions, 'record' | 'field'>;
 
 interface Entry {
+  claimcheck: Claimcheck;
   item: UploadItem;
   stop: AbortController;
   /** As they were when it was chosen. It goes where the page showed it, also if the page shows another record meanwhile. */
@@ -55,7 +56,7 @@ export class UploadQueue {
     this.#options = options;
   }
 
-  /** For the files that are chosen from then on. */
+  /** For the files that are chosen from then on; how many go at the same time, and who is told, for all. */
   configure(claimcheck: Claimcheck, options: UseUploadOptions): void {
     this.#claimcheck = claimcheck;
     this.#options = options;
@@ -71,11 +72,11 @@ export class UploadQueue {
   readonly upload = (
     files: Iterable<File | Blob>,
     keys: readonly string[] = [],
-    given: UploadPlace = {},
+    { record, field }: UploadPlace = this.#options,
   ): void => {
     const { parallel: _, onDone: __, ...usual } = this.#options;
-    const options = { ...usual, ...given };
-    const { record, field } = options;
+    const options = { ...usual, record, field };
+    const claimcheck = this.#claimcheck;
     for (const [index, file] of [...files].entries()) {
       this.#lastId += 1;
       const item = {
@@ -86,7 +87,7 @@ export class UploadQueue {
         place: { record, field },
         total: file.size,
       };
-      this.#entries.push({ item, options, stop: new AbortController() });
+      this.#entries.push({ claimcheck, item, options, stop: new AbortController() });
     }
     this.#show();
     this.#fill();
@@ -131,13 +132,13 @@ export class UploadQueue {
 
   /** The item has the outcome. Rejects with what `onDone` throws, so that the page hears of it. */
   async #send(entry: Entry): Promise<void> {
-    const { stop, item, options } = entry;
+    const { claimcheck, stop, item, options } = entry;
     this.#change(entry, { state: 'uploading' });
     let attachment: Attachment;
     try {
       const onProgress = (progress: { sent: number; total: number }) => this.#change(entry, progress);
       const own = { idempotencyKey: item.key, onProgress, signal: stop.signal };
-      attachment = await this.#claimcheck.upload(item.file, { ...options, ...own });
+      attachment = await claimcheck.upload(item.file, { ...options, ...own });
     } catch (error) {
       this.#change(entry, stop.signal.aborted ? { state: 'aborted' } : { state: 'failed', error });
       return;
