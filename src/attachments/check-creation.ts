@@ -126,7 +126,7 @@ async function examineWords(
   checkMetadata(faults, metadata);
   checkPlace(faults, input);
   if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
-  if (webhooks.length > 0) await deps.webhooks.check(faults, webhooks, ['input', 'webhooks']);
+  if (webhooks.length > 0) await deps.webhooks.check(faults, viewer, webhooks, ['input', 'webhooks']);
   return { applicable: choosePolicies(faults, deps.policies, input), descriptionHtml };
 }
 

@@ -193,6 +193,7 @@ export interface VerdictWebhooks {
   /** Notes what is wrong with subscriptions that a client has sent. */
   check(
     faults: Faults,
+    viewer: Viewer,
     subscriptions: readonly WebhookSubscription[],
     loc: (string | number)[],
   ): Promise<void>;

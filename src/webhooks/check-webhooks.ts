@@ -21,6 +21,11 @@ export const maxUriLength = 2_048;
 
 const resolveTimeoutMs = 2_000;
 
+/** The viewer, or the organization whose name servers are asked. */
+interface Asking {
+  organizationId: string;
+}
+
 /**
  * Adds to `faults` what is wrong with the subscriptions that stand at `loc` in the input: BAD_USER_INPUT for their number and
  * their interactions, WEBHOOK_URI_NOT_ALLOWED for where they lead. Asks name servers, for two seconds at most, so it is to be
@@ -29,6 +34,7 @@ const resolveTimeoutMs = 2_000;
 export async function checkWebhooks(
   faults: Faults,
   deps: CheckWebhooksDependencies,
+  asking: Asking,
   webhooks: readonly WebhookSubscription[],
   loc: Location,
 ): Promise<void> {
@@ -36,7 +42,7 @@ export async function checkWebhooks(
     faults.add('too_many', [...loc], `At most ${maxWebhooks} are allowed.`, { limit: maxWebhooks });
     return;
   }
-  const uriFaults = await Promise.all(webhooks.map(({ uri }) => findUriFault(deps, uri)));
+  const uriFaults = await Promise.all(webhooks.map(({ uri }) => findUriFault(deps, asking, uri)));
   for (const [index, { interactions }] of webhooks.entries()) {
     addUriFault(faults, uriFaults[index] ?? null, [...loc, index, 'uri']);
     if (interactions.length === 0) {
@@ -50,10 +56,11 @@ export async function checkWebhooks(
 export async function checkWebhookUri(
   faults: Faults,
   deps: CheckWebhooksDependencies,
+  asking: Asking,
   uri: string,
   loc: Location,
 ): Promise<void> {
-  addUriFault(faults, await findUriFault(deps, uri), loc);
+  addUriFault(faults, await findUriFault(deps, asking, uri), loc);
 }
 
 function addUriFault(faults: Faults, fault: UriFault | null, loc: Location): void {
@@ -68,7 +75,11 @@ interface UriFault {
 
 const notPublic: UriFault = { type: 'address_not_public', msg: 'Must lead to a public address.' };
 
-async function findUriFault(deps: CheckWebhooksDependencies, uri: string): Promise<UriFault | null> {
+async function findUriFault(
+  deps: CheckWebhooksDependencies,
+  { organizationId }: Asking,
+  uri: string,
+): Promise<UriFault | null> {
   if (uri.length > maxUriLength || !URL.canParse(uri)) {
     return {
       type: 'invalid_url',
@@ -95,7 +106,8 @@ async function findUriFault(deps: CheckWebhooksDependencies, uri: string): Promi
     return { type: 'port_not_allowed', msg };
   }
   if (deps.webhookAllowPrivate) return null;
-  return (await resolvesToForbidden(deps.resolveName, url.hostname)) ? notPublic : null;
+  const resolve: ResolveName = (name) => lookups.run(organizationId, () => deps.resolveName(name));
+  return (await resolvesToForbidden(resolve, url.hostname)) ? notPublic : null;
 }
 
 async function resolvesToForbidden(resolveName: ResolveName, hostname: string): Promise<boolean> {
@@ -104,8 +116,11 @@ async function resolvesToForbidden(resolveName: ResolveName, hostname: string): 
   return addresses.some(({ address }) => !isPublicAddress(address));
 }
 
-/** Names that are looked up at once: each takes a thread of the process until its name server answers. */
-const lookups = new FairTurns({ seats: [1, 2, 3], seatsOfOneKey: 3, patienceMs: resolveTimeoutMs });
+/**
+ * Names that are looked up at the same time: each takes a thread of the process until its name server answers. An organization whose
+ * name servers hang leaves one to the others.
+ */
+const lookups = new FairTurns({ seats: [1, 2, 3], seatsOfOneKey: 2, patienceMs: resolveTimeoutMs });
 
 /** None where the name is unknown or its server too slow, or too many others wait for theirs. */
 async function resolveInTime(resolveName: ResolveName, hostname: string) {
@@ -114,7 +129,7 @@ async function resolveInTime(resolveName: ResolveName, hostname: string) {
     timer = setTimeout(() => resolve([]), resolveTimeoutMs);
   });
   try {
-    return await Promise.race([lookups.run('', () => resolveName(hostname)).catch(() => []), late]);
+    return await Promise.race([resolveName(hostname).catch(() => []), late]);
   } finally {
     clearTimeout(timer);
   }

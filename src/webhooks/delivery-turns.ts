@@ -34,7 +34,7 @@ const originBounds: Bounds = {
 
 /** The others of the process's 50 are free for the webhooks of other organizations, however many slow receivers this one has. */
 const organizationBounds: Bounds = {
-  ...{ share: 40, slowShare: 40, patienceMs: 0, shortestBookingMs: 1 },
+  ...{ share: 46, slowShare: 40, patienceMs: 250, shortestBookingMs: 1 },
   ageOf: (startedAt, now) => {
     const sum = startedAt.reduce((total, each) => total + now - each, 0);
     return startedAt.length === 0 ? 0 : sum / startedAt.length;
@@ -130,7 +130,7 @@ class Shares {
   /** Null if none is free in time, or will not be. */
   #waitForTurn(sharers: Sharers): Promise<Attempt | null> {
     const { patienceMs } = this.#bounds;
-    if (patienceMs === 0 || this.#paceOf(sharers) >= slowMs) return Promise.resolve(null);
+    if (this.#paceOf(sharers) >= slowMs) return Promise.resolve(null);
     return new Promise((resolve) => {
       const take = (attempt: Attempt) => {
         clearTimeout(timer);

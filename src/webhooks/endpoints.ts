@@ -57,7 +57,7 @@ export async function createWebhookEndpoint(
   viewer: Viewer,
   input: CreateWebhookEndpoint,
 ): Promise<EndpointWithSecret> {
-  await checkInput(deps, input);
+  await checkInput(deps, viewer, input);
   const { organizationId } = viewer;
   const now = deps.clock();
   const secret = makeWebhookSecret();
@@ -83,14 +83,13 @@ function tooMany() {
   return fault('too_many', ['input'], msg, { code: 'BAD_USER_INPUT', limit: maxEndpoints });
 }
 
-interface Checked {
-  uri?: string | undefined;
-  events?: readonly WebhookEventName[] | undefined;
-}
-
-async function checkInput(deps: CheckWebhooksDependencies, { uri, events }: Checked): Promise<void> {
+async function checkInput(
+  deps: CheckWebhooksDependencies,
+  viewer: Viewer,
+  { uri, events }: Omit<UpdateWebhookEndpoint, 'id'>,
+): Promise<void> {
   const faults = new Faults();
-  if (uri !== undefined) await checkWebhookUri(faults, deps, uri, ['input', 'uri']);
+  if (uri !== undefined) await checkWebhookUri(faults, deps, viewer, uri, ['input', 'uri']);
   if (events?.length === 0) faults.add('empty', ['input', 'events'], 'Must name at least one event.');
   faults.throwIfAny();
 }
@@ -101,8 +100,10 @@ const toColumns = ({ uri, events }: Pick<CreateWebhookEndpoint, 'uri' | 'events'
 });
 
 /** Members that are left out stay as they are. */
-export interface UpdateWebhookEndpoint extends Checked {
+export interface UpdateWebhookEndpoint {
   id: string;
+  uri?: string | undefined;
+  events?: readonly WebhookEventName[] | undefined;
   description?: string | null | undefined;
 }
 
@@ -112,7 +113,7 @@ export async function updateWebhookEndpoint(
   viewer: Viewer,
   { id, ...input }: UpdateWebhookEndpoint,
 ): Promise<WebhookEndpointRow> {
-  await checkInput(deps, input);
+  await checkInput(deps, viewer, input);
   return change(deps, viewer, id, async (manager, endpoint, now) => {
     const { uri = endpoint.uri, events = endpoint.events, description = endpoint.description } = input;
     const changed = { ...toColumns({ uri, events }), description };

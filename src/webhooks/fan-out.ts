@@ -126,8 +126,12 @@ interface Judged {
 /** Tells receivers outside of verdicts, by deliveries that are written with them. */
 export function createWebhooks(deps: WebhooksDependencies) {
   return {
-    check: (faults: Faults, webhooks: readonly WebhookSubscription[], loc: (string | number)[]) =>
-      checkWebhooks(faults, deps, webhooks, loc),
+    check: (
+      faults: Faults,
+      viewer: Viewer,
+      webhooks: readonly WebhookSubscription[],
+      loc: (string | number)[],
+    ) => checkWebhooks(faults, deps, viewer, webhooks, loc),
     subscribe,
     announce: (manager: EntityManager, judged: Judged, now: Date) =>
       fanOut(deps, manager, toEvent(judged, now)),

@@ -19,7 +19,7 @@ const to = (uri: string): WebhookSubscription => ({ uri, interactions: ['ATTACHM
 
 async function faultsOf(deps: CheckWebhooksDependencies, webhooks: WebhookSubscription[]) {
   const faults = new Faults();
-  await checkWebhooks(faults, deps, webhooks, ['input', 'webhooks']);
+  await checkWebhooks(faults, deps, { organizationId: 'acme' }, webhooks, ['input', 'webhooks']);
   try {
     faults.throwIfAny();
     return null;
