@@ -4,7 +4,7 @@ import { chooseFileName } from '../content-types/file-names.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockRows } from '../database/row-locks.js';
+import { lockAttachments } from '../database/lock-order.js';
 import { nameForms } from '../database/stored-names.js';
 import { errorTable, Faults } from '../errors.js';
 import {
@@ -64,7 +64,7 @@ export async function copyAttachment(
       idempotencyKey === null ? null : await findCreation(manager, viewer, { idempotencyKey, ...creation });
     if (earlier) return { ...earlier, isReplay: true };
     // A verdict that comes meanwhile waits, and then finds the copy.
-    await lockRows(manager, AttachmentRow, [attachmentId], 'SHARE');
+    await lockAttachments(manager, viewer, [attachmentId], 'SHARE');
     const [source] = await readWithVerdictsKept(manager, viewer, [attachmentId]);
     if (!source) throw notFound(['input', 'attachmentId']);
     const { attachment: original, blob } = source;

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
-import { AttachmentRow, type StoredPlace, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { lockFields, lockWithFields } from '../database/lock-order.js';
-import { lockRows } from '../database/row-locks.js';
+import { AttachmentRow, type StoredPlace } from '../database/entities/attachment.js';
+import { lockAttachments, lockFields, lockTrashed, lockWithFields } from '../database/lock-order.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords, readLinksOfFields } from '../links/read-fields.js';
@@ -64,8 +63,10 @@ export async function deleteAttachment(
   const { documentKeys, changed, deletion } = await deps.database.write(async (manager) => {
     await lockWithFields(manager, viewer, [attachmentId]);
     // It may be on its way into the trash, or out of it: whoever moves it is waited for.
-    for (const table of permanently ? [TrashedAttachmentRow, AttachmentRow] : [])
-      await lockRows(manager, table, [attachmentId], 'UPDATE');
+    if (permanently) {
+      await lockTrashed(manager, viewer, attachmentId);
+      await lockAttachments(manager, viewer, [attachmentId]);
+    }
     const find = permanently ? findAnywhere : findAttachment;
     const stored = await find(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
@@ -159,7 +160,7 @@ async function emptyFields(
     fields.map(({ id }) => id),
   );
   const linked = [...new Set(links.map(({ attachmentId }) => attachmentId))];
-  await lockRows(manager, AttachmentRow, linked, 'UPDATE');
+  await lockAttachments(manager, viewer, linked);
   const changed: Change[] = [];
   const left = new Map<string, StoredPlace[]>();
   for (const { id, name } of fields) {

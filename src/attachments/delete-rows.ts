@@ -10,8 +10,8 @@ import {
 } from '../database/entities/attachment.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
 import { IntakeRow, RemovalRow } from '../database/entities/stored-bytes.js';
+import { lockTrashed } from '../database/lock-order.js';
 import { changeRows, readRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
 import { In, MoreThan } from '../database/typeorm.js';
 import type { Write } from '../database/write-queue.js';
 import { unlinkEverywhere } from '../links/link-attachments.js';
@@ -223,7 +223,7 @@ export async function restoreAttachment(
   attachmentId: string,
 ): Promise<StoredAttachment> {
   const { changed, ...restored } = await deps.database.write(async (manager) => {
-    await lockRows(manager, TrashedAttachmentRow, [attachmentId], 'UPDATE');
+    await lockTrashed(manager, viewer, attachmentId);
     const [found] = await readTrashed(manager, viewer, [attachmentId]);
     if (!(found?.attachment instanceof TrashedAttachmentRow)) throw notFound(['input', 'attachmentId']);
     const now = deps.clock();

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { AttachmentRow } from './entities/attachment.js';
+import { AttachmentRow, TrashedAttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
 import { RecordFieldRow } from './entities/record-field.js';
 import { Parameters } from './read-rows.js';
@@ -17,6 +17,8 @@ import { hasRowLocks } from './row-locks.js';
  * Whatever changes a row has locked it, and one that refers to another has locked that against deletion. A lock that turns out to be
  * needed later is not waited for.
  */
+
+type Strength = 'UPDATE' | 'SHARE';
 
 /** A viewer, or a row of the organization. */
 interface Organization {
@@ -68,19 +70,30 @@ function named(sql: Parameters, { organizationId }: Organization, { record, name
     AND record_type = ${sql.add(record.type)} AND record_id = ${sql.add(record.id)} AND ${sql.isOneOf('name', names)}`;
 }
 
-const own = (sql: Parameters, { organizationId }: Organization, attachmentIds: readonly string[]): string =>
-  `SELECT id FROM attachments WHERE ${sql.isOneOf('id', attachmentIds)} AND organization_id = ${sql.add(organizationId)}`;
+const own = (
+  sql: Parameters,
+  { organizationId }: Organization,
+  ids: readonly string[],
+  table: 'attachments' | 'trashed_attachments' = 'attachments',
+): string =>
+  `SELECT id FROM ${table} WHERE ${sql.isOneOf('id', ids)} AND organization_id = ${sql.add(organizationId)}`;
 
 const holding = (sql: Parameters, viewer: Organization, attachmentIds: readonly string[]): string =>
   `SELECT field_id FROM links WHERE attachment_id IN (${own(sql, viewer, attachmentIds)})`;
 
-/** Keeps attachments of an organization that are in use from others until the transaction ends. */
+/** Keeps attachments of an organization that are in use from others until the transaction ends; `SHARE` lets others keep them too. */
 export async function lockAttachments(
   manager: EntityManager,
   viewer: Organization,
   ids: readonly string[],
+  strength: Strength = 'UPDATE',
 ): Promise<void> {
-  if (ids.length > 0) await lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, ids));
+  if (ids.length > 0) await lockSelected(manager, AttachmentRow, (sql) => own(sql, viewer, ids), strength);
+}
+
+/** Keeps one that is in the trash from others. */
+export async function lockTrashed(manager: EntityManager, viewer: Organization, id: string): Promise<void> {
+  await lockSelected(manager, TrashedAttachmentRow, (sql) => own(sql, viewer, [id], 'trashed_attachments'));
 }
 
 /** Keeps the verdicts on the bytes of attachments that are locked, or made by this transaction, as they are until it ends. */
@@ -145,12 +158,12 @@ async function lockNow(
   await manager.query(`SELECT id FROM ${table} WHERE ${column} = ANY($1) FOR UPDATE NOWAIT`, [[...values]]);
 }
 
-/** `ids` is a statement that selects them. `SHARE` lets others keep them too. */
+/** `ids` is a statement that selects them. */
 async function lockSelected(
   manager: EntityManager,
-  entity: typeof AttachmentRow | typeof RecordFieldRow | typeof BlobRow,
+  entity: typeof AttachmentRow | typeof TrashedAttachmentRow | typeof RecordFieldRow | typeof BlobRow,
   ids: (sql: Parameters) => string,
-  strength: 'UPDATE' | 'SHARE' = 'UPDATE',
+  strength: Strength = 'UPDATE',
 ): Promise<void> {
   if (!hasRowLocks(manager)) return;
   const { tablePath } = manager.connection.getMetadata(entity);
