@@ -13,7 +13,6 @@ import { findOrganization } from '../auth/identify.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { assertOwnUser } from '../config/files.js';
-import { databaseFile } from '../database/sqlite.js';
 import { AttachmentError } from '../errors.js';
 import { intakeFromStream } from '../intake/from-stream.js';
 import { limitFileSize } from '../policies/choose-policy.js';
@@ -54,7 +53,7 @@ export async function importList(
   options: ImportOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (config.postgres === null && !options.dryRun) await assertOwnUser(databaseFile(config.dataDirectory));
+  if (typeof config.storage === 'string' && !options.dryRun) await assertOwnUser(config.dataDirectory);
   return withImportDependencies(config, options.dryRun, async (deps) => {
     const bar = await createProgressBar(async () => (await stat(options.from)).size);
     try {

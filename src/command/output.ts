@@ -79,7 +79,10 @@ const notRunStatus: Readonly<Record<string, number>> = { import: 2, verify: 2 };
 export function outliveReaders(command: string): void {
   const isService = ['serve', 'work'].includes(command);
   process.stderr.on('error', () => {});
-  process.stdout.on('error', () => {
-    if (!isService) process.exit(notRunStatus[command] ?? 1);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isService) return;
+    // EPIPE is a reader who has had enough.
+    if (error.code !== 'EPIPE') process.stderr.write(`${describeFault(error)}\n`);
+    process.exit(notRunStatus[command] ?? 1);
   });
 }

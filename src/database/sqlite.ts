@@ -110,7 +110,8 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger) {
 
 /** SQLite does not say which file it cannot open. */
 export function withDatabaseFile(error: unknown, dataDirectory: string): unknown {
-  if (!(error instanceof Error) || !error.message.startsWith('SQLITE_')) return error;
+  if (!(error instanceof Error) || !/^SQLITE_(NOTADB|CANTOPEN|READONLY|CORRUPT|PERM)\b/.test(error.message))
+    return error;
   return new Error(`${databaseFile(dataDirectory)} cannot be opened: ${error.message}`, { cause: error });
 }
 

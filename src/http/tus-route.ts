@@ -121,7 +121,7 @@ function create(deps: ResumableRouteDependencies): Handler {
     const hasBody = bodyLength(request) !== 0;
     if (hasBody) assertContentType(request, contentType);
     // A request whose headers are wrong leaves no upload.
-    const part = hasBody ? partOf(request, 0) : null;
+    const part = partOf(request, 0);
     const concat = readConcat(headers, (token) => deps.tokens.verify(token));
     const metadata = readMetadata(headers);
     const upload = await deps.create(viewer, {
@@ -137,7 +137,7 @@ function create(deps: ResumableRouteDependencies): Handler {
     });
     reply.headers({ location: deps.uploadUrl(upload.id), ...describeUpload(upload) });
     const isAppended = concat?.kind !== 'final' && (hasBody || upload.size === 0);
-    const now = isAppended ? await deps.append(upload, part ?? partOf(request, 0)) : upload;
+    const now = isAppended ? await deps.append(upload, part) : upload;
     return reply.code(201).headers(describeUpload(now)).send();
   };
 }
