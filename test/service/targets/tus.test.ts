@@ -272,6 +272,8 @@ describe('creation', () => {
     expect([wrong.status, wrong.fault]).toEqual([415, 'BAD_USER_INPUT offset_stream']);
     const unknown = await tus.post({ 'upload-length': '4', 'upload-checksum': 'crc32 AAAA' }, 'abcd');
     expect([unknown.status, unknown.headers.has('location')]).toEqual([400, false]);
+    const empty = await tus.post({ 'upload-length': '0', 'upload-checksum': 'crc32 AAAA' });
+    expect([empty.status, empty.headers.has('location')]).toEqual([400, false]);
   });
 
   test('with no bytes at all is finished at once', async () => {

@@ -150,8 +150,10 @@ describeWithBrowser((chromium) => {
     'an address with an unknown %s shows all',
     async (name) => {
       await fill(`unknown ${name}.txt`);
-      await tab.signIn(`?q=unknown&${name}=constructor`);
-      await row(`unknown ${name}.txt`).waitFor();
+      for (const value of ['constructor', '__proto__']) {
+        await tab.signIn(`?q=unknown&${name}=${value}`);
+        await row(`unknown ${name}.txt`).waitFor();
+      }
       expect(tab.faults).toEqual([]);
     },
   );

@@ -24,7 +24,8 @@ const script = `
       if (id === '2') throw new Error('told of ' + fileName);
     };
     const { items, upload, retry } = useUpload(claimcheck, { ...place, parallel: 1, onDone });
-    const { attachments, error } = useAttachments(claimcheck, place);
+    const { attachments, error, refresh } = useAttachments(claimcheck, place);
+    globalThis.refresh = refresh;
     return (
       <>
         <input type="file" multiple onChange={({ target }) => upload(target.files)} />
@@ -39,7 +40,11 @@ const script = `
       </>
     );
   }
-  createRoot(main).render(<StrictMode><Page /></StrictMode>);
+  function App() {
+    const [isShown, setShown] = useState(true);
+    return isShown && <><Page /><button type="button" onClick={() => setShown(false)}>Close</button></>;
+  }
+  createRoot(main).render(<StrictMode><App /></StrictMode>);
 `;
 
 describeWithBrowser((chromium) => {
@@ -80,6 +85,18 @@ describeWithBrowser((chromium) => {
       { content: name, name },
       { record: { type: 'WorkPackage', id: '1' }, field: 'files' },
     );
+
+  const countStreams = () => {
+    const streams = { begun: 0, ended: 0 };
+    const isStream = (url: string) => url.endsWith('/graphql/stream');
+    page.on('request', (request) => {
+      if (isStream(request.url()) && request.method() === 'POST') streams.begun += 1;
+    });
+    page.on('requestfailed', (request) => {
+      if (isStream(request.url())) streams.ended += 1;
+    });
+    return streams;
+  };
 
   test('a file goes where it was chosen for, and its end is told to the page as it is then', async () => {
     await using site = await servePage(service, { script });
@@ -135,14 +152,7 @@ describeWithBrowser((chromium) => {
 
   test('a page that is hidden holds no connection, and is up to date once it is seen', async () => {
     await using site = await servePage(service, { script });
-    const streams = { begun: 0, ended: 0 };
-    const isStream = (url: string) => url.endsWith('/graphql/stream');
-    page.on('request', (request) => {
-      if (isStream(request.url()) && request.method() === 'POST') streams.begun += 1;
-    });
-    page.on('requestfailed', (request) => {
-      if (isStream(request.url())) streams.ended += 1;
-    });
+    const streams = countStreams();
     await page.goto(site.url);
     await store('before.txt');
     await listed('before.txt').waitFor();
@@ -155,6 +165,23 @@ describeWithBrowser((chromium) => {
     await show('visible');
     await listed('meanwhile.txt').waitFor();
     expect(streams.begun).toBe(streams.ended + 1);
+    expect(faults).toEqual([]);
+  });
+
+  test('a list that has gone is not followed any more, whoever asks for it again', async () => {
+    await using site = await servePage(service, { script });
+    const streams = countStreams();
+    await page.goto(site.url);
+    await store('before.txt');
+    await listed('before.txt').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    while (streams.ended < streams.begun) await page.waitForTimeout(20);
+    const { begun } = streams;
+    await page.evaluate('refresh()');
+    // As many requests as it takes to follow a list.
+    for (let count = 0; count < 3; count += 1)
+      await page.evaluate("fetch('/token').then((answer) => answer.text())");
+    expect(streams).toEqual({ begun, ended: begun });
     expect(faults).toEqual([]);
   });
 });

@@ -17,9 +17,13 @@ const lenient: CheckWebhooksDependencies = { webhookAllowPrivate: true, resolveN
 
 const to = (uri: string): WebhookSubscription => ({ uri, interactions: ['ATTACHMENT_APPROVED'] });
 
-async function faultsOf(deps: CheckWebhooksDependencies, webhooks: WebhookSubscription[]) {
+async function faultsOf(
+  deps: CheckWebhooksDependencies,
+  webhooks: WebhookSubscription[],
+  organizationId = 'acme',
+) {
   const faults = new Faults();
-  await checkWebhooks(faults, deps, { organizationId: 'acme' }, webhooks, ['input', 'webhooks']);
+  await checkWebhooks(faults, deps, { organizationId }, webhooks, ['input', 'webhooks']);
   try {
     faults.throwIfAny();
     return null;
@@ -75,6 +79,21 @@ test('a name is refused where any of its addresses is, and passes while nobody k
   const outside = { ...strict, resolveName: resolving('8.8.8.8', '2606:4700::1111') };
   expect(await faultsOf(outside, [to('https://example.com/')])).toBeNull();
   expect(await faultsOf(strict, [to('https://example.com/')])).toBeNull();
+});
+
+test('name servers of one organization that hang leave those of others a lookup', async () => {
+  let answer = () => {};
+  const hanging = new Promise<never[]>((resolve) => {
+    answer = () => resolve([]);
+  });
+  const ten = Array.from({ length: 10 }, (_, index) => to(`https://${index}.example.com/`));
+  const held = faultsOf({ ...strict, resolveName: () => hanging }, ten, 'hanging');
+  const inside = { ...strict, resolveName: resolving('10.0.0.1') };
+  expect(await faultsOf(inside, [to('https://example.com/')], 'another')).toMatchObject({
+    code: 'WEBHOOK_URI_NOT_ALLOWED',
+  });
+  answer();
+  expect(await held).toBeNull();
 });
 
 test('a name server that does not answer holds up for two seconds', async () => {
