@@ -13,6 +13,7 @@ import { findOrganization } from '../auth/identify.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
 import { assertOwnUser } from '../config/files.js';
+import { databaseFile } from '../database/sqlite.js';
 import { AttachmentError } from '../errors.js';
 import { intakeFromStream } from '../intake/from-stream.js';
 import { limitFileSize } from '../policies/choose-policy.js';
@@ -53,7 +54,8 @@ export async function importList(
   options: ImportOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (typeof config.storage === 'string' && !options.dryRun) await assertOwnUser(config.dataDirectory);
+  if (typeof config.storage === 'string' && !options.dryRun)
+    await assertOwnUser(config.postgres ? config.dataDirectory : databaseFile(config.dataDirectory));
   return withImportDependencies(config, options.dryRun, async (deps) => {
     const bar = await createProgressBar(async () => (await stat(options.from)).size);
     try {
