@@ -3,6 +3,8 @@ import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema } from 'graphql';
@@ -111,6 +113,9 @@ export function createApollo(
       ApolloServerPluginCacheControlDisabled(),
       // A subgraph would tell gateways, and whoever says to be one, of its resolvers and their errors.
       ApolloServerPluginInlineTraceDisabled(),
+      // Nothing is told to Apollo, although the environment may have a key of another service.
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
       reuseDocument,
       placeVariableFaults(introspection),
       answerAlike,

@@ -48,6 +48,20 @@ describe('the command', () => {
     expect(files.stdout).toBe('');
   });
 
+  test('tells Apollo nothing, whatever key the environment has', async () => {
+    const ofAnother = {
+      APOLLO_KEY: 'service:graph:abcdefgh',
+      APOLLO_GRAPH_REF: 'graph@current',
+      APOLLO_SCHEMA_REPORTING: 'true',
+    };
+    const service = await spawnService({ DATA_DIR: directory, LOG_LEVEL: 'info', ...ofAnother });
+    expect(await service.client.ask('{ __typename }')).toEqual({ __typename: 'Query' });
+    expect(await service.end('SIGTERM')).toBe(0);
+    const { stdout, stderr } = service.output();
+    expect(stdout + stderr).toContain(`Claimcheck listens on ${service.url}`);
+    expect(stdout + stderr).not.toMatch(/apollo.*report|apollographql/i);
+  });
+
   test('prints no explorer that is off', async () => {
     const off = { SANDBOX: 'false', EXPLORER: 'false' };
     const service = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '', ...off });
