@@ -56,13 +56,25 @@ const ownSourcesOnly = {
     }),
 };
 
-/** Leaves out drivers of databases that the service does not speak to: TypeORM names them all in one place. */
-const ownDriversOnly = {
-  name: 'own-drivers-only',
+/** Modules that libraries load at their start for uses that the service has none of, by paths in `node_modules`. */
+const unused = [
+  // Drivers of other databases; entities by the names of files, settings in files, and statements in colours.
+  /^typeorm\/driver\/(?!(postgres|sqlite|sqlite-abstract|types)\/)[^/]+\//,
+  /^(ansis|app-root-path|dotenv|glob|sql-highlight|@sqltools\/formatter)\//,
+  // A schema that is given as text, and reports to Apollo.
+  /^@(graphql-tools\/schema|apollo\/usage-reporting-protobuf)\//,
+  // Limits that are counted elsewhere than in memory and in PostgreSQL.
+  /^rate-limiter-flexible\/lib\/(?!component\/|constants|helper|RateLimiter(Abstract|Insured|Memory|Postgres|Res|Store))/,
+];
+
+/** Leaves that out: each of its modules is empty. */
+const usedOnly = {
+  name: 'used-only',
   setup: ({ onLoad }) =>
-    onLoad({ filter: /[\\/]typeorm[\\/]driver[\\/][^\\/]+[\\/].*\.js$/ }, ({ path }) =>
-      /driver[\\/](postgres|sqlite|sqlite-abstract|types)[\\/]/.test(path) ? undefined : { contents: '' },
-    ),
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/ }, ({ path }) => {
+      const [name] = path.replaceAll('\\', '/').split('/node_modules/').slice(-1);
+      return unused.some((each) => each.test(name)) ? { contents: '', loader: 'js' } : undefined;
+    }),
 };
 
 /**
@@ -90,7 +102,7 @@ const common = {
   minifyWhitespace: true,
   sourcemap: true,
   sourcesContent: false,
-  plugins: [graphqlAsModule, ownDriversOnly, ownSourcesOnly],
+  plugins: [graphqlAsModule, usedOnly, ownSourcesOnly],
   external,
   logLevel: 'warning',
 };

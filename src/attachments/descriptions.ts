@@ -6,8 +6,7 @@ import { AttachmentRow, type TextFormat } from '../database/entities/attachment.
 import { In } from '../database/typeorm.js';
 import { characterFault, type FaultDetail, type Faults } from '../errors.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
-import { plainHtml } from '../markdown/render-markdown.js';
-import { renderingFaults } from '../markdown/rendering.js';
+import { plainHtml, renderingFaults } from '../markdown/rendering.js';
 import { type AttachmentTable, tableOf } from '../model/stored-attachment.js';
 
 export interface RenderStoredDependencies {

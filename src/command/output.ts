@@ -1,4 +1,3 @@
-import { SingleBar } from 'cli-progress';
 import { ConfigError } from '../config/config.js';
 import { AttachmentError } from '../errors.js';
 
@@ -50,7 +49,8 @@ export interface ProgressBar {
 export async function createProgressBar(total: () => Promise<number>): Promise<ProgressBar> {
   const writeLine = (line: string) => process.stdout.write(`${line}\n`);
   if (!process.stderr.isTTY) return { advance: () => {}, print: writeLine, end: () => {} };
-  const bar = new SingleBar({
+  const { default: progress } = await import('cli-progress');
+  const bar = new progress.SingleBar({
     format: '{bar} {percentage}% | {value} of {total} MiB | {eta_formatted} left',
     formatValue: (value, _options, type) =>
       type === 'value' || type === 'total' ? (value / mebibyte).toFixed(1) : String(value),

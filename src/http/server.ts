@@ -106,6 +106,12 @@ const undecodablePath = '/%25';
 /** Some clients add it to the address that they are given. */
 export const slashAfterGraphql = /(?<=^\/graphql)\/(?=$|\?)/;
 
+/** No route has a schema. Fastify would load what compiles them, which is 2 MiB. */
+const compile = () => {
+  throw new Error('Routes have no schemas.');
+};
+const withoutSchemas = { buildValidator: () => compile, buildSerializer: () => compile };
+
 /** The HTTP server without routes: request ids, log lines, errors, CORS, and early answers that leave connections usable. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const trust = trustProxies(options.trustedProxies);
@@ -129,6 +135,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // The router refuses paths that it cannot decode, and long parameters, before any hook has run.
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url.replace(slashAfterGraphql, '') : undecodablePath),
     routerOptions: { maxParamLength: maxHeaderSize },
+    schemaController: { compilersFactory: withoutSchemas },
   });
   readInTurns(server.server, options.turns);
   gatherChunks(server.server);

@@ -106,12 +106,6 @@ function faultOf(error: unknown): RenderingFault {
   return error instanceof RangeError && /call stack/.test(error.message) ? 'too_deep' : 'not_renderable';
 }
 
-/** Text as HTML that shows it as it was typed: escaped, in one paragraph, with its line breaks. At most five times as long. */
-export function plainHtml(text: string): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `<p>${escaped.replaceAll(/\r\n?|\n/g, '<br>\n')}</p>`;
-}
-
 /** As much of a node as is looked at here, of Markdown or of HTML. */
 export interface TreeNode {
   type: string;

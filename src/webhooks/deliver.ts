@@ -8,8 +8,9 @@ import type { ResolveName } from './check-webhooks.js';
 import { DeliveryTurns } from './delivery-turns.js';
 import { giveUpQueue, type PausedEndpoint, type Plan, planNext, readDeliveryJob } from './endpoint-queue.js';
 import { secretsAt } from './endpoints.js';
-import { type Answer, createSign } from './post-webhook.js';
+import type { Answer } from './post-webhook.js';
 import { giveUpDelivery, postponeDelivery, settleDelivery } from './settle-delivery.js';
+import { createSign } from './sign-webhook.js';
 
 export interface DeliverWebhookDependencies {
   database: Database;

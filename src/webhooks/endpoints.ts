@@ -16,7 +16,7 @@ import { notFound } from '../model/stored-attachment.js';
 import { newId } from '../new-id.js';
 import { type CheckWebhooksDependencies, checkWebhookUri } from './check-webhooks.js';
 import { deliveryJob, giveUpQueue } from './endpoint-queue.js';
-import { makeWebhookSecret } from './post-webhook.js';
+import { makeWebhookSecret } from './sign-webhook.js';
 import { composePing, toDelivery } from './tell-endpoints.js';
 
 export interface EndpointsDependencies extends CheckWebhooksDependencies {

@@ -21,7 +21,7 @@ import { type InlinedBodies, withInlined } from '../storage/document-key.js';
 import { createLocalStorage } from '../storage/local.js';
 import { ReservedSpace, usualReserve } from '../storage/local-disk.js';
 import type { Storage } from '../storage/storage.js';
-import { makeWebhookSecret } from '../webhooks/post-webhook.js';
+import { makeWebhookSecret } from '../webhooks/sign-webhook.js';
 import type { Metrics } from './metrics.js';
 
 export interface DatabaseObservers extends PostgresObservers {

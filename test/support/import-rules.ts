@@ -38,6 +38,8 @@ interface Import {
   /** The path of the imported file, or the name of the package. */
   target: string;
   isPackage: boolean;
+  /** With its file: it is no import of types, and no call of `import()`. */
+  isLoadedAtOnce: boolean;
 }
 
 export const importsPointDown: Rule = (files) => [
@@ -61,6 +63,30 @@ export const noImportCycles: Rule = (files) => {
   };
   for (const path of targets.keys()) visit(path, []);
   return cycles;
+};
+
+/** Packages that a service does without until somebody sends webhooks, writes Markdown or has a terminal: 7 MiB at rest. */
+const packagesOnDemand =
+  /^(@aws-sdk\/.+|@hyzyla\/pdfium|cli-progress|graphile-worker|pg|rehype-.+|remark-.+|sharp|undici|unified)$/;
+
+/** Files that a service loads at its start, with all that these import. */
+const starts = ['src/main.ts', 'src/command/serve.ts'];
+
+export const packagesAreLoadedOnDemand: Rule = (files) => {
+  const imports = new Map(
+    files.map((file) => [file.path, importsOf(file).filter(({ isLoadedAtOnce }) => isLoadedAtOnce)]),
+  );
+  const loaded = new Set<string>();
+  const visit = (path: string): void => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    for (const { target } of imports.get(path) ?? []) visit(target);
+  };
+  for (const path of starts) visit(path);
+  return [...loaded]
+    .flatMap((path) => imports.get(path) ?? [])
+    .filter(({ target, isPackage }) => isPackage && packagesOnDemand.test(target))
+    .map(({ file, position, target }) => fault(file, position, `loads ${target} at the start`));
 };
 
 /** A file in no level is a fault of its own, told once and not again with each import. */
@@ -91,7 +117,10 @@ function importsOf(file: SourceFile): Import[] {
     if (specifier === null) return [];
     const isPackage = !specifier.startsWith('.');
     const target = isPackage ? specifier : resolveImport(file.path, specifier);
-    return [{ file, position: node.getStart(file.tree), target, isPackage }];
+    const isLoadedAtOnce =
+      (ts.isImportDeclaration(node) && !node.importClause?.isTypeOnly) ||
+      (ts.isExportDeclaration(node) && !node.isTypeOnly);
+    return [{ file, position: node.getStart(file.tree), target, isPackage, isLoadedAtOnce }];
   });
 }
 

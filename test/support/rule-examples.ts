@@ -52,6 +52,17 @@ export const examples = {
     },
     faults: ['src/jobs/a.ts -> src/jobs/b.ts -> src/jobs/c.ts -> src/jobs/a.ts is a cycle'],
   },
+  packagesAreLoadedOnDemand: {
+    files: {
+      'src/main.ts': "import './command/a.js';\nconst b = await import('./command/b.js');",
+      'src/command/a.ts': "import type { C } from './c.js';\nimport pg from 'pg';",
+      'src/command/b.ts': "import 'undici';",
+      'src/command/c.ts': "import 'unified';",
+      'src/command/serve.ts': "export { d } from './d.js';\nconst bar = await import('cli-progress');",
+      'src/command/d.ts': "import remarkGfm from 'remark-gfm';\nimport type { Client } from 'undici';",
+    },
+    faults: ['src/command/a.ts:2 loads pg at the start', 'src/command/d.ts:1 loads remark-gfm at the start'],
+  },
   filesAreShort: {
     files: { 'src/a.ts': 'step();\n'.repeat(250), 'src/b.ts': 'step();\n'.repeat(251) },
     faults: ['src/b.ts:1 has 251 lines, 250 are allowed'],

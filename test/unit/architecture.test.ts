@@ -18,7 +18,7 @@ import {
   rowsAreWrittenOneWay,
   titlesNameTheirSubject,
 } from '../support/code-rules.js';
-import { importsPointDown, noImportCycles } from '../support/import-rules.js';
+import { importsPointDown, noImportCycles, packagesAreLoadedOnDemand } from '../support/import-rules.js';
 import { report } from '../support/report.js';
 import { type Example, examples } from '../support/rule-examples.js';
 import { queriesAreScoped } from '../support/scope-rule.js';
@@ -28,6 +28,7 @@ import { measureFunctions, type Rule } from '../support/syntax.js';
 const rulesOfSources = {
   importsPointDown,
   noImportCycles,
+  packagesAreLoadedOnDemand,
   filesAreShort,
   functionsAreShort,
   noAny,

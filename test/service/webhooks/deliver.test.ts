@@ -4,7 +4,7 @@ import { WebhookSubscriptionRow } from '../../../src/database/entities/webhook.j
 import type { ResolveName } from '../../../src/webhooks/check-webhooks.js';
 import { createDeliverWebhook } from '../../../src/webhooks/deliver.js';
 import { fanOut, subscribe } from '../../../src/webhooks/fan-out.js';
-import { makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
+import { makeWebhookSecret } from '../../../src/webhooks/sign-webhook.js';
 import { report } from '../../support/report.js';
 import { answer, type Behaviour, inTurn, startReceiver, verify } from './receiver.js';
 import { approval, setStage, viewerOf, waitFor } from './stage.js';

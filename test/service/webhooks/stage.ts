@@ -8,7 +8,7 @@ import { resolveName } from '../../../src/webhooks/check-webhooks.js';
 import { createDeliverWebhook, type DeliverWebhookDependencies } from '../../../src/webhooks/deliver.js';
 import { deliverWebhookKind } from '../../../src/webhooks/endpoint-queue.js';
 import { fanOut, subscribe, type WebhookEvent } from '../../../src/webhooks/fan-out.js';
-import { makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
+import { makeWebhookSecret } from '../../../src/webhooks/sign-webhook.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestDatabase } from '../../support/test-database.js';
 import { RecordedJobs } from './recorded-jobs.js';

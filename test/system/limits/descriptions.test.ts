@@ -1,6 +1,5 @@
 import { MarkdownRenderer } from '../../../src/markdown/markdown-renderer.js';
-import { plainHtml } from '../../../src/markdown/render-markdown.js';
-import { renderingLimits } from '../../../src/markdown/rendering.js';
+import { plainHtml, renderingLimits } from '../../../src/markdown/rendering.js';
 import type { AttachmentData } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';

@@ -5,7 +5,7 @@ import { AttachmentRow } from '../../../src/database/entities/attachment.js';
 import { insertRow } from '../../../src/database/insert-row.js';
 import { nameForms } from '../../../src/database/stored-names.js';
 import { MarkdownRenderer } from '../../../src/markdown/markdown-renderer.js';
-import { plainHtml } from '../../../src/markdown/render-markdown.js';
+import { plainHtml } from '../../../src/markdown/rendering.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { startService } from '../../support/service.js';
 import { StatementCounter } from '../../support/statement-counter.js';

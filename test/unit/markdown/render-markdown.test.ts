@@ -1,5 +1,5 @@
-import { plainHtml, renderMarkdown } from '../../../src/markdown/render-markdown.js';
-import { renderingLimits } from '../../../src/markdown/rendering.js';
+import { renderMarkdown } from '../../../src/markdown/render-markdown.js';
+import { plainHtml, renderingLimits } from '../../../src/markdown/rendering.js';
 
 function htmlOf(markdown: string): string {
   const rendering = renderMarkdown(markdown);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { keepSecret } from '../../../src/auth/secrets.js';
 import { ConfigError, loadConfig } from '../../../src/config/config.js';
 import { isWebhookSecret } from '../../../src/config/setting-formats.js';
-import { createSign, makeWebhookSecret } from '../../../src/webhooks/post-webhook.js';
+import { createSign, makeWebhookSecret } from '../../../src/webhooks/sign-webhook.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
 const secretOf = (bytes: number) => `whsec_${randomBytes(bytes).toString('base64')}`;
