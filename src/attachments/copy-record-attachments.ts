@@ -4,7 +4,7 @@ import { recordEvents } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { copyAttachmentRows } from '../database/attachment-rows.js';
 import type { RecordFieldRow } from '../database/entities/record-field.js';
-import { lockFields } from '../database/lock-order.js';
+import { dropUnchanged, lockFieldsToFill } from '../database/lock-order.js';
 import { Faults } from '../errors.js';
 import { changeLinks } from '../links/change-links.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
@@ -15,7 +15,14 @@ import { type Policy, recheckPolicy } from '../policies/check-policy.js';
 import { choosePolicyOfPlace } from '../policies/choose-policy.js';
 import type { Quota } from '../quotas/quotas.js';
 import type { CopyAttachmentDependencies } from './copy-attachment.js';
-import { type CopySource, countLinks, findCopies, readCopySources, readOwners } from './copy-sources.js';
+import {
+  type CopySource,
+  chooseFields,
+  countLinks,
+  findCopies,
+  readCopySources,
+  readOwners,
+} from './copy-sources.js';
 import { beginSteps, checkIdempotencyKey, endSteps, type Steps } from './idempotency.js';
 
 export interface CopyRecordDependencies extends CopyAttachmentDependencies {
@@ -37,9 +44,6 @@ export interface CopyRecordRequest {
     assertMayEdit(record: RecordRef, field: string | null, loc: (string | number)[]): Promise<void>;
   };
 }
-
-/** Copies made in one transaction: others need not wait long. A field has no more. */
-const maxAtOnce = 1_000;
 
 /**
  * Copies all that the fields of a record hold into the same fields of another one, behind what those hold: in one transaction, or
@@ -108,7 +112,6 @@ async function copyFields(
   const { from, to, idempotencyKey } = input;
   const asked = { idempotencyKey, input: { copyRecordAttachments: { from, to } } };
   const operation = await beginSteps(manager, viewer, asked, own);
-  await lockFields(manager, viewer, { record: to, names: left.map(({ name }) => name) });
   const counts = await countLinks(
     manager,
     left.map(({ id }) => id),
@@ -116,32 +119,30 @@ async function copyFields(
   // A repetition has made some of them before.
   if (isFirst && operation.id === own.id)
     await quota?.assertAttachments(manager, counts.distinct, ['input', 'from']);
+  const { now, later } = operation.isOver ? { now: [], later: [] } : chooseFields(left, counts.ofField);
+  await lockFieldsToFill(manager, viewer, { record: to, names: now.map(({ name }) => name) });
+  const held = await readCopySources(
+    manager,
+    viewer,
+    now.map(({ id }) => id),
+  );
   const copies: string[] = [];
-  let count = 0;
-  for (const [index, field] of operation.isOver ? [] : left.entries()) {
-    const links = counts.ofField.get(field.id) ?? 0;
-    if (count > 0 && count + links > maxAtOnce)
-      return { left: left.slice(index), changed: await describe(deps, manager, viewer, copies) };
-    count += links;
-    if (links > 0) copies.push(...(await copyField(deps, manager, viewer, { to, field, operation })));
+  for (const { id, name } of now) {
+    const sources = held.get(id) ?? [];
+    copies.push(...(await copyField(deps, manager, viewer, { to, name, sources, operation })));
   }
-  await endSteps(manager, viewer, asked);
-  return { left: [], changed: await describe(deps, manager, viewer, copies) };
-}
-
-/** The changes of copies, by what they belong to now. */
-async function describe(
-  { changes }: Pick<CopyRecordDependencies, 'changes'>,
-  manager: EntityManager,
-  viewer: Viewer,
-  ids: readonly string[],
-): Promise<Change[]> {
-  return changes.describe(manager, await readOwners(manager, viewer, ids));
+  await dropUnchanged(manager, viewer, to);
+  if (later.length === 0) await endSteps(manager, viewer, asked);
+  // Each is told of by what it belongs to now.
+  const changed = await deps.changes.describe(manager, await readOwners(manager, viewer, copies));
+  return { left: later, changed };
 }
 
 interface FieldCopy {
   to: RecordRef;
-  field: RecordFieldRow;
+  /** The field, here and there. */
+  name: string;
+  sources: readonly CopySource[];
   operation: Operation;
 }
 
@@ -156,10 +157,9 @@ async function copyField(
   deps: CopyRecordDependencies,
   manager: EntityManager,
   viewer: Viewer,
-  { to, field: { id: fieldId, name }, operation }: FieldCopy,
+  { to, name, sources, operation }: FieldCopy,
 ): Promise<string[]> {
   const policy = policyOf(deps, to, name);
-  const sources = await readCopySources(manager, viewer, fieldId);
   const pairs = sources.map((source): Pair => [source, idOfCopy(operation, source.id)]);
   const known = await findCopies(
     manager,

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow } from '../database/entities/attachment.js';
 import { BlobRow, type Verdict } from '../database/entities/blob.js';
+import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { Parameters } from '../database/read-rows.js';
 import { hasRowLocks, lockRows } from '../database/row-locks.js';
 import { fault } from '../errors.js';
@@ -17,6 +18,7 @@ export interface CopySource {
 
 interface SourceRow {
   id: string;
+  field_id: string;
   blob_id: string;
   file_name: string;
   content_type: string;
@@ -26,35 +28,71 @@ interface SourceRow {
   damaged_at: number | string | null;
 }
 
+/** Copies made in one transaction: others need not wait long. A field has no more. */
+const maxAtOnce = 1_000;
+
+/** Those fields that hold something, given their links: the ones to copy in this transaction, and in later ones. */
+export function chooseFields(
+  fields: readonly RecordFieldRow[],
+  links: ReadonlyMap<string, number>,
+): { now: RecordFieldRow[]; later: RecordFieldRow[] } {
+  const filled = fields.filter(({ id }) => links.has(id));
+  let count = 0;
+  const end = filled.findIndex(({ id }, index) => {
+    count += links.get(id) ?? 0;
+    return index > 0 && count > maxAtOnce;
+  });
+  return end === -1 ? { now: filled, later: [] } : { now: filled.slice(0, end), later: filled.slice(end) };
+}
+
 /**
- * All that a field holds, in order, kept as it is until the transaction ends, verdicts too. Rejected ones are left out: they are
- * leaving the field just now. Throws NOT_APPROVED, DAMAGED.
+ * All that these fields hold, in order, kept as it is until the transaction ends, verdicts too. Rejected ones are left out: they are
+ * leaving the field just now. All are locked at once, by the order of locks. Throws NOT_APPROVED, DAMAGED.
  */
 export async function readCopySources(
   manager: EntityManager,
   viewer: Viewer,
-  fieldId: string,
-): Promise<CopySource[]> {
+  fieldIds: readonly string[],
+): Promise<ReadonlyMap<string, CopySource[]>> {
   const found = hasRowLocks(manager)
-    ? await lockSources(manager, viewer, fieldId)
-    : await readSourceRows(manager, viewer, fieldId);
+    ? await lockSources(manager, viewer, fieldIds)
+    : await readSourceRows(manager, viewer, fieldIds);
   const sources = found.filter(({ verdict }) => verdict !== 'REJECTED');
-  const waiting = sources.filter((row) => !mayCopy(viewer, row.verdict, row.created_by_id));
-  const damaged = sources.filter((row) => row.damaged_at !== null);
-  if (damaged.length > 0)
-    throw fault('damaged', ['input', 'from'], `${damaged.length} of its attachments are damaged.`);
-  if (waiting.length === 0) return sources.map(toSource);
-  const msg = `${waiting.length} of its attachments have not been approved yet.`;
-  throw fault('not_approved', ['input', 'from'], msg);
+  assertEach(sources, 'damaged', 'are damaged', ({ damaged_at }) => damaged_at === null);
+  assertEach(sources, 'not_approved', 'have not been approved yet', ({ verdict, created_by_id }) =>
+    mayCopy(viewer, verdict, created_by_id),
+  );
+  const ofField = new Map<string, CopySource[]>();
+  for (const row of sources) {
+    const held = ofField.get(row.field_id) ?? [];
+    held.push(toSource(row));
+    ofField.set(row.field_id, held);
+  }
+  return ofField;
 }
 
-/** Those that come into the field meanwhile are not among them. */
-async function lockSources(manager: EntityManager, viewer: Viewer, fieldId: string): Promise<SourceRow[]> {
-  const ids = (await readSourceRows(manager, viewer, fieldId)).map(({ id }) => id);
+/** Throws where some are not as they must be, saying how many. */
+function assertEach(
+  sources: readonly SourceRow[],
+  type: 'damaged' | 'not_approved',
+  what: string,
+  isGood: (source: SourceRow) => boolean,
+): void {
+  const others = new Set(sources.filter((source) => !isGood(source)).map(({ id }) => id));
+  if (others.size > 0) throw fault(type, ['input', 'from'], `${others.size} of its attachments ${what}.`);
+}
+
+/** Those that come into a field meanwhile are not among them. */
+async function lockSources(
+  manager: EntityManager,
+  viewer: Viewer,
+  fieldIds: readonly string[],
+): Promise<SourceRow[]> {
+  const ids = (await readSourceRows(manager, viewer, fieldIds)).map(({ id }) => id);
   await lockRows(manager, AttachmentRow, ids, 'SHARE');
   const locked = new Set(ids);
   const read = async () =>
-    (await readSourceRows(manager, viewer, fieldId)).filter(({ id }) => locked.has(id));
+    (await readSourceRows(manager, viewer, fieldIds)).filter(({ id }) => locked.has(id));
   const blobIds = (await read()).map((row) => row.blob_id);
   await lockRows(manager, BlobRow, blobIds, 'SHARE');
   return read();
@@ -70,16 +108,16 @@ const toSource = ({ id, file_name, content_type, size }: SourceRow): CopySource 
 async function readSourceRows(
   manager: EntityManager,
   { organizationId, principal }: Viewer,
-  fieldId: string,
+  fieldIds: readonly string[],
 ): Promise<SourceRow[]> {
   const sql = new Parameters(manager);
-  const text = `SELECT a.id AS id, a.blob_id AS blob_id, a.file_name AS file_name, a.content_type AS content_type,
+  const text = `SELECT a.id AS id, l.field_id AS field_id, a.blob_id AS blob_id, a.file_name AS file_name, a.content_type AS content_type,
       a.size AS size, a.created_by_id AS created_by_id, b.verdict AS verdict,
       b.damaged_at AS damaged_at
     FROM links l JOIN attachments a ON a.id = l.attachment_id JOIN blobs b ON b.id = a.blob_id
-    WHERE l.field_id = ${sql.add(fieldId)} AND a.organization_id = ${sql.add(organizationId)}
+    WHERE ${sql.isOneOf('l.field_id', fieldIds)} AND a.organization_id = ${sql.add(organizationId)}
       AND (a.shared OR a.created_by_id = ${sql.add(principal.id)})
-    ORDER BY l.position`;
+    ORDER BY l.field_id, l.position`;
   return manager.query<SourceRow[]>(text, sql.values);
 }
 

@@ -1,8 +1,11 @@
 import type { EntityManager } from 'typeorm';
+import { newId } from '../new-id.js';
 import { AttachmentRow, TrashedAttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
 import { RecordFieldRow } from './entities/record-field.js';
-import { Parameters } from './read-rows.js';
+import { insertRows } from './insert-row.js';
+import { compareTexts } from './page.js';
+import { changeRows, Parameters } from './read-rows.js';
 import { hasRowLocks } from './row-locks.js';
 
 /*
@@ -40,6 +43,47 @@ export async function lockFields(
   await lockSelected(manager, RecordFieldRow, (sql) => named(sql, viewer, fields));
 }
 
+/**
+ * As `lockFields`, for fields that are about to hold attachments which the transaction locks next: those that are not there yet are
+ * made, at version 0. The first change of one counts it, or takes it away; `dropUnchanged` takes those without any.
+ */
+export async function lockFieldsToFill(
+  manager: EntityManager,
+  viewer: Organization,
+  fields: FieldNames,
+): Promise<void> {
+  await makeFields(manager, viewer, fields);
+  await lockFields(manager, viewer, fields);
+}
+
+/** By name: two who make the same ones wait for each other, and do not block each other. */
+async function makeFields(
+  manager: EntityManager,
+  { organizationId }: Organization,
+  { record, names }: FieldNames,
+): Promise<void> {
+  if (!hasRowLocks(manager)) return;
+  const rows = names.toSorted(compareTexts).map((name) => {
+    const place = { organizationId, recordType: record.type, recordId: record.id, name };
+    return Object.assign(new RecordFieldRow(), { id: newId(), ...place, version: 0 });
+  });
+  await insertRows(manager, RecordFieldRow, rows, { orIgnore: true });
+}
+
+/** Takes fields of a record away that this transaction has made and not changed. */
+export async function dropUnchanged(
+  manager: EntityManager,
+  { organizationId }: Organization,
+  { type, id }: FieldNames['record'],
+): Promise<void> {
+  if (!hasRowLocks(manager)) return;
+  await changeRows(
+    manager,
+    (sql) => `DELETE FROM record_fields WHERE organization_id = ${sql.add(organizationId)}
+      AND record_type = ${sql.add(type)} AND record_id = ${sql.add(id)} AND version = 0`,
+  );
+}
+
 /** Keeps attachments of an organization that are in use, and all fields that hold them, from others until the transaction ends. */
 export async function lockWithFields(
   manager: EntityManager,
@@ -50,13 +94,14 @@ export async function lockWithFields(
   await lockAttachments(manager, viewer, attachmentIds);
 }
 
-/** Keeps an attachment, the fields that hold it, and those that it goes into, from others until the transaction ends. */
+/** Keeps an attachment, the fields that hold it, and those that it goes into, as `lockFieldsToFill` has it, from others until the transaction ends. */
 export async function lockForMove(
   manager: EntityManager,
   viewer: Organization,
   attachmentId: string,
   to: FieldNames,
 ): Promise<void> {
+  await makeFields(manager, viewer, to);
   await lockSelected(
     manager,
     RecordFieldRow,

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { idsIn, link, type RecordRef } from '../../service/doors/links.js';
 import { codeOf, tally } from '../../service/quotas/quota-stage.js';
 import type { Answer, Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
 import { roundsOf } from '../../support/seeded-random.js';
 import { Cluster } from './cluster.js';
+import { holdLocks, untilBlocked } from './held-locks.js';
 
 const rounds = roundsOf(24);
 let cluster: Cluster;
@@ -118,4 +120,64 @@ test('transfers between two records, there and back, do not block each other', a
     ];
   });
   expect(codes).toEqual({ ok: 2 * rounds });
+});
+
+describe('one that waits for a third beside another that wants the same', () => {
+  /** Both, in this order, while somebody holds what the first one comes to at last. Returns the codes of their answers. */
+  async function whileHeld(held: string, run: readonly (() => Promise<Answer<unknown>>)[]) {
+    const scans = `SELECT 1 FROM blobs WHERE verdict = 'PENDING'`;
+    while ((await cluster.query(scans)).length > 0) await sleep(20);
+    const release = await holdLocks(cluster, `${held} FOR UPDATE`);
+    const answers: Promise<Answer<unknown>>[] = [];
+    for (const one of run) {
+      answers.push(one());
+      await untilBlocked(cluster, /./, answers.length);
+    }
+    await release();
+    return (await Promise.all(answers)).map(codeOf);
+  }
+
+  test('a copy into fields that are not there yet, beside a link into one of them', async () => {
+    const [from, to] = [newRecord(), newRecord()];
+    const [one, other] = (await uploadSome(2, { record: from, field: 'first' })).toSorted();
+    await uploadSome(1, { record: from, field: 'second' });
+    const codes = await whileHeld(`SELECT 1 FROM attachments WHERE id = '${other}'`, [
+      () => mutate(clients[0], 'copyRecordAttachments', { from, to }),
+      () => link(clients[1], { record: to, field: 'second', mode: 'ADD', attachmentIds: [one ?? ''] }),
+    ]);
+    expect(codes).toEqual(['ok', 'ALREADY_CLAIMED']);
+    const lengths = ['first', 'second'].map(async (field) => (await idsIn(clients[0], to, field)).length);
+    expect(await Promise.all(lengths)).toEqual([2, 1]);
+  });
+
+  test('a copy beside the deletion of all that it copies', async () => {
+    const [from, to] = [newRecord(), newRecord()];
+    await uploadSome(1, { record: from, field: 'second' });
+    const [newer] = await uploadSome(1, { record: from, field: 'first' });
+    const bytes = `SELECT 1 FROM blobs WHERE id = (SELECT blob_id FROM attachments WHERE id = '${newer}')`;
+    const codes = await whileHeld(bytes, [
+      () => mutate(clients[0], 'copyRecordAttachments', { from, to }),
+      () => mutate(clients[1], 'deleteRecordAttachments', { record: from }),
+    ]);
+    expect(codes).toEqual(['ok', 'ok']);
+    const lengths = ['first', 'second'].map(async (field) => (await idsIn(clients[0], to, field)).length);
+    expect(await Promise.all(lengths)).toEqual([1, 1]);
+  });
+
+  test('a transfer into a field that is not there yet, beside a link into it', async () => {
+    const [from, to] = [newRecord(), newRecord()];
+    const [attachmentId = ''] = await uploadSome(1, { record: from });
+    await mutate(clients[0], 'createShareLink', { attachmentId });
+    const links = `SELECT 1 FROM share_links WHERE attachment_id = '${attachmentId}'`;
+    const codes = await whileHeld(links, [
+      () =>
+        mutate(clients[0], 'transferAttachment', {
+          ...{ attachmentId, from, to, field: 'files' },
+          revokeShareLinks: true,
+        }),
+      () => link(clients[1], { record: to, field: 'files', mode: 'ADD', attachmentIds: [attachmentId] }),
+    ]);
+    expect(codes).toEqual(['ok', 'ok']);
+    expect(await idsIn(clients[0], to, 'files')).toEqual([attachmentId]);
+  });
 });
