@@ -13,7 +13,7 @@ import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import type { Changes } from '../model/changes.js';
 import { findAttachment, notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import { readNamesakes } from '../model/versions.js';
+import { readNamesakes, type StoredVersion } from '../model/versions.js';
 import {
   checkExtension,
   checkType,
@@ -88,7 +88,7 @@ export async function updateAttachment(
     faults.throwIfAny();
     const { organizationId } = viewer;
     await manager.update(AttachmentRow, { id: attachmentId, organizationId }, { ...changes, ...described });
-    for (const { id } of waiting)
+    for (const { id } of waiting.map(({ version }) => version))
       await manager.update(AttachmentVersionRow, { id, organizationId }, { fileName: newName });
     const attachment = Object.assign(stored.attachment, changes, described);
     const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
@@ -121,13 +121,13 @@ function describeUpdate(given: object, before: object, after: object) {
 interface Renamed {
   attachment: AttachmentRow;
   /** Contents that will have the new name, too. */
-  waiting: readonly AttachmentVersionRow[];
+  waiting: readonly StoredVersion[];
   newName: string;
 }
 
 /**
  * Notes where a new name is not accepted that an attachment shall have: by its record, or in a field that links to it. Without
- * either, the extension is held to `default`.
+ * either, the extension is held to `default`. Content that was rejected is not held against it.
  */
 async function recheckName(
   policies: PolicyBook,
@@ -136,7 +136,8 @@ async function recheckName(
   { attachment, waiting, newName: fileName }: Renamed,
 ): Promise<void> {
   const applicable = await policiesOf(manager, policies, attachment);
-  const found = [attachment, ...waiting].map(({ contentType }) =>
+  const mayCome = waiting.filter(({ blob }) => blob.verdict !== 'REJECTED').map(({ version }) => version);
+  const found = [attachment, ...mayCome].map(({ contentType }) =>
     applicable.length > 0
       ? applicable.flatMap((policy) => checkType(policy, { contentType, fileName }))
       : checkExtension(findPolicy(policies, {}), { contentType, fileName }),

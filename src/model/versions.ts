@@ -52,13 +52,17 @@ export function readVersionRows(
   return readRows(manager, AttachmentVersionRow, (sql) => sql.isOneOf('attachment_id', attachmentIds));
 }
 
-/** The contents of an attachment that are no version yet and were brought under its name: they take a new one along. */
+/**
+ * The contents of an attachment that are no version yet and were brought under its name: they take a new one along. Those that were
+ * rejected, too: a release must not bring the former name back.
+ */
 export async function readNamesakes(
   manager: EntityManager,
-  { id, fileName }: AttachmentRow,
-): Promise<AttachmentVersionRow[]> {
-  const rows = await readVersionRows(manager, [id]);
-  return rows.filter((row) => row.approvedAt === null && row.fileName === fileName);
+  attachment: AttachmentRow,
+): Promise<StoredVersion[]> {
+  const { id, fileName } = attachment;
+  const found = await readVersions(manager, attachment, [id]);
+  return found.filter(({ version }) => version.approvedAt === null && version.fileName === fileName);
 }
 
 /** The contents of an attachment, given those that have rows. */

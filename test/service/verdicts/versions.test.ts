@@ -181,6 +181,23 @@ test('a new name must suit content that waits and will have it', async () => {
   expect([await rename('b.pdf'), await rename('b.ai')]).toEqual(['CONTENT_TYPE_NOT_ALLOWED', undefined]);
 });
 
+test('content that was rejected keeps no new name away, and its release does not bring the former one back', async () => {
+  const { id } = await owner.upload(
+    { content: '%PDF-1.7\n', name: 'a.ai' },
+    { record: { type: 'Art', id: 'b' } },
+  );
+  await until(id, ({ status }) => status === 'APPROVED');
+  await replace(id, `%!PS-Adobe-3.0\n${eicar}`);
+  await until(id, (seen) => states(seen)[0] === '2 REJECTED');
+  expect(faultsOf(await change('updateAttachment', { attachmentId: id, fileName: 'b.pdf' }))).toBeUndefined();
+  await replace(id, `%PDF-1.7\n${eicar}`);
+  await until(id, (seen) => states(seen)[0] === '2 REJECTED' && seen.versions.nodes.length === 3);
+  expect(faultsOf(await change('updateAttachment', { attachmentId: id, fileName: 'c.pdf' }))).toBeUndefined();
+  await change('releaseAttachment', { attachmentId: id, reason: 'A false alarm.' });
+  const { url } = await until(id, ({ version }) => version === 2);
+  expect(new URL(url).pathname.split('/').at(-1)).toBe('c.pdf');
+});
+
 test('in the trash a content is judged too', async () => {
   await using kept = await Stage.open(policies, { SCANNER: 'eicar', TRASH_DAYS: '1' }, () => ({ scanner }));
   const client = kept.owner;
