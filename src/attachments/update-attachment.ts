@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -46,7 +47,7 @@ export interface UpdateAttachment {
 }
 
 /**
- * Changes what is said about an attachment, never its bytes. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
+ * Changes what is said about an attachment, never its bytes. If it was said already, nothing happens. Throws NOT_FOUND, INVALID_FILE_NAME, CONTENT_TYPE_MISMATCH,
  * CONTENT_TYPE_NOT_ALLOWED, BAD_USER_INPUT.
  *
  * @example
@@ -86,13 +87,15 @@ export async function updateAttachment(
       description === undefined ? {} : { description, descriptionFormat: format, descriptionHtml };
     checkMetadata(faults, metadata ?? null);
     faults.throwIfAny();
+    const after = wordsOf({ ...stored.attachment, ...changes, ...described });
+    if (isDeepStrictEqual(after, before)) return { ...stored, changed: [] };
     const { organizationId } = viewer;
     await manager.update(AttachmentRow, { id: attachmentId, organizationId }, { ...changes, ...described });
     for (const { id } of waiting.map(({ version }) => version))
       await manager.update(AttachmentVersionRow, { id, organizationId }, { fileName: newName });
     const attachment = Object.assign(stored.attachment, changes, described);
     const update = { action: 'ATTACHMENT_UPDATED', subjectId: attachmentId } as const;
-    const details = describeUpdate({ fileName, description, metadata }, before, wordsOf(attachment));
+    const details = describeUpdate({ fileName, description, metadata }, before, after);
     await recordEvent(manager, viewer, { ...update, at: changes.updatedAt, details });
     return { ...stored, attachment, changed: await deps.changes.describe(manager, [attachment]) };
   });
@@ -100,14 +103,11 @@ export async function updateAttachment(
   return updated;
 }
 
-/** The words about an attachment that an update can change. */
-function wordsOf({
-  fileName,
-  description,
-  metadataType: type,
-  metadataAttributes: attributes,
-}: AttachmentRow) {
-  return { fileName, description, metadata: type === null ? null : { type, attributes } };
+/** The words about an attachment that an update can change, as JSON keeps them. */
+function wordsOf({ fileName, description, descriptionFormat, ...row }: AttachmentRow) {
+  const { metadataType: type, metadataAttributes } = row;
+  const attributes: unknown = JSON.parse(JSON.stringify(metadataAttributes));
+  return { fileName, description, descriptionFormat, metadata: type === null ? null : { type, attributes } };
 }
 
 /** The details of the event: the members that were given, before and after. */

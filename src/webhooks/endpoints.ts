@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from 'typeorm';
 import { type AuditEvent, recordEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
@@ -107,7 +108,7 @@ export interface UpdateWebhookEndpoint {
   description?: string | null | undefined;
 }
 
-/** Changes an endpoint. Deliveries that wait go to the new address. Throws NOT_FOUND, BAD_USER_INPUT, WEBHOOK_URI_NOT_ALLOWED. */
+/** Changes an endpoint, unless it is so already. Deliveries that wait go to the new address. Throws NOT_FOUND, BAD_USER_INPUT, WEBHOOK_URI_NOT_ALLOWED. */
 export async function updateWebhookEndpoint(
   deps: EndpointsDependencies,
   viewer: Viewer,
@@ -117,6 +118,7 @@ export async function updateWebhookEndpoint(
   return change(deps, viewer, id, async (manager, endpoint, now) => {
     const { uri = endpoint.uri, events = endpoint.events, description = endpoint.description } = input;
     const changed = { ...toColumns({ uri, events }), description };
+    if (isDeepStrictEqual({ ...endpoint, ...changed }, { ...endpoint })) return null;
     await record(manager, viewer, endpoint, 'UPDATED', now, { uri: changed.uri, events: changed.events });
     return changed;
   });
@@ -236,13 +238,11 @@ function change(
   });
 }
 
-type Verb = 'CREATED' | 'UPDATED' | 'SECRET_ROTATED' | 'ENABLED' | 'DELETED';
-
 async function record(
   manager: EntityManager,
   viewer: Viewer,
   { id: subjectId }: Pick<WebhookEndpointRow, 'id'>,
-  verb: Verb,
+  verb: 'CREATED' | 'UPDATED' | 'SECRET_ROTATED' | 'ENABLED' | 'DELETED',
   at: Date,
   details: AuditEvent['details'] & object,
 ): Promise<void> {

@@ -222,6 +222,39 @@ describe('updateAttachment', () => {
     expect((await service.client.download(attachment.url)).status).toBe(200);
   });
 
+  test('that says what is said already changes nothing, and is told to nobody', async () => {
+    const said = {
+      fileName: 'a.txt',
+      description: 'old',
+      metadata: { type: 'AR', attributes: { b: { d: [1, 'x'], c: null }, a: 1.5 } },
+    };
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' }, said);
+    const before = await service.client.ask<{ attachment: AttachmentData }>(
+      'query ($id: ID!) { attachment(id: $id) { updatedAt } }',
+      { id },
+    );
+    const others = { ...said.metadata, attributes: { a: 1.5, b: { c: null, d: [1, 'x'] } } };
+    for (const input of [{}, said, { fileName: ' a.txt' }, { description: 'old' }, { metadata: others }]) {
+      const { data } = await change(id, input);
+      expect(data?.updateAttachment.attachment).toMatchObject({
+        updatedAt: before.attachment.updatedAt,
+        fileName: 'a.txt',
+        description: { raw: 'old', html: '<p>old</p>' },
+        metadata: said.metadata,
+      });
+    }
+    const events = async () =>
+      (
+        await service.client.ask<{ auditLog: { nodes: { action: string }[] } }>(
+          'query ($id: ID!) { auditLog(filter: { attachmentId: $id }) { nodes { action } } }',
+          { id },
+        )
+      ).auditLog.nodes.filter(({ action }) => action === 'ATTACHMENT_UPDATED').length;
+    expect(await events()).toBe(0);
+    await change(id, { description: 'old', descriptionFormat: 'PLAIN' });
+    expect(await events()).toBe(1);
+  });
+
   test('refuses a bad input whole', async () => {
     const { id } = await service.client.upload({ content: 'x', name: 'a.txt' }, { description: 'old' });
     const { errors } = await change(id, { fileName: 'con', description: 'y'.repeat(10_001) });

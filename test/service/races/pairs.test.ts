@@ -11,6 +11,13 @@ afterAll(() => races[Symbol.asyncDispose]());
 const mutation = (client: Client, name: string, type: string, input: object, fields: string) =>
   client.graphql<object>(`mutation ($input: ${type}!) { ${name}(input: $input) { ${fields} } }`, { input });
 
+let descriptions = 0;
+/** One that nothing has said yet: an update to what is said already changes nothing. */
+const newDescription = () => {
+  descriptions += 1;
+  return String(descriptions);
+};
+
 /** Operations on one attachment, with the event that each success leaves. Null: more than one answer may do without. */
 const operations: Record<string, { event: string | null; run: (id: string) => Operation }> = {
   claim: { event: null, run: (id) => (client) => claim(client, id, { type: 'Task', id }) },
@@ -31,7 +38,7 @@ const operations: Record<string, { event: string | null; run: (id: string) => Op
         client,
         'updateAttachment',
         'UpdateAttachmentInput',
-        { attachmentId: id, description: 'x' },
+        { attachmentId: id, description: newDescription() },
         'attachment { id description { raw } links(first: 5) { nodes { attachment { id } } } }',
       ),
   },

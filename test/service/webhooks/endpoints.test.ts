@@ -142,6 +142,23 @@ test('secrets are shown once, and rotate with an overlap', async () => {
   for (const each of [secret, second.secret]) expect(() => verify(next, each)).toThrow();
 });
 
+test('an update to what an endpoint is already changes nothing', async () => {
+  await using receiver = await startReceiver();
+  const { id } = await open(receiver, ['ATTACHMENT_CREATED']);
+  const seen = async () =>
+    service.client.ask<object>(
+      `{ webhookEndpoints { nodes { id updatedAt } }
+        auditLog(filter: { action: [WEBHOOK_ENDPOINT_UPDATED] }) { nodes { id } } }`,
+    );
+  const before = await seen();
+  const same = { uri: receiver.uri, events: ['ATTACHMENT_CREATED', 'ATTACHMENT_CREATED'], description: null };
+  for (const input of [{}, same, { description: null }])
+    await endpoint(service.client, 'update', { id, ...input });
+  expect(await seen()).toEqual(before);
+  await endpoint(service.client, 'update', { id, description: 'x' });
+  expect(await seen()).not.toEqual(before);
+});
+
 test('deliveries that wait go to the new address; a deleted endpoint is told nothing, and its deliveries can be read', async () => {
   await using old = await startReceiver(answer(500));
   await using moved = await startReceiver();
