@@ -9,6 +9,7 @@ import type { RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { isForCalendar, limitFileSize } from '../policies/choose-policy.js';
 import { type CheckCreationDependencies, type CreationInput, findOtherFaults } from './check-creation.js';
+import { isAnyKnown } from './idempotency.js';
 import { type InsertAttachmentDependencies, insertAttachment } from './insert-attachment.js';
 
 export type CreateAttachmentDependencies = InsertAttachmentDependencies & ReceiveContentDependencies;
@@ -53,6 +54,22 @@ export async function createAttachment(
   });
   if (stored.isReplay) await access.assertMayReplay(stored, creation);
   return stored;
+}
+
+/**
+ * For requests whose content is still to come: throws QUOTA_EXCEEDED if there may be no attachment more, and none of the creations is
+ * a repetition by its idempotency key.
+ */
+export async function assertCreatable(
+  { database: { read }, quotas }: Pick<CreateAttachmentDependencies, 'database' | 'quotas'>,
+  viewer: Viewer,
+  keys: readonly (string | null)[],
+): Promise<void> {
+  const quota = await quotas.of(viewer.organizationId);
+  await quota?.assertAttachments(read, 1, ['input', 'content']).catch(async (error: unknown) => {
+    // Looked for last: whoever has taken the last place has committed its key with it.
+    if (!(await isAnyKnown(read, viewer, keys))) throw error;
+  });
 }
 
 /** The source of the bytes of a new attachment; exactly one is given. */

@@ -7,7 +7,7 @@ import { IdempotencyKeyRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { lockRows } from '../database/row-locks.js';
-import { before } from '../database/typeorm.js';
+import { before, In } from '../database/typeorm.js';
 import { type AttachmentError, checkCharacters, type Faults, fault } from '../errors.js';
 import { findAttachment, type StoredAttachment } from '../model/stored-attachment.js';
 
@@ -57,6 +57,17 @@ export async function findCreation(
   if (earlier === null)
     await manager.update(IdempotencyKeyRow, { ...key, organizationId }, { attachmentId, createdAt: now });
   return earlier;
+}
+
+/** Whether something has been created, or is remembered to have been, under one of these keys. */
+export async function isAnyKnown(
+  manager: EntityManager,
+  { organizationId, principal }: Viewer,
+  keys: readonly (string | null)[],
+): Promise<boolean> {
+  const given = keys.filter((key) => key !== null);
+  if (given.length === 0) return false;
+  return manager.existsBy(IdempotencyKeyRow, { organizationId, principalId: principal.id, key: In(given) });
 }
 
 /** An operation that takes several transactions. */

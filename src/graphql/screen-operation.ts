@@ -4,11 +4,15 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  Kind,
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
+  OperationTypeNode,
+  type SelectionNode,
   specifiedRules,
   type ValidationRule,
   validate,
+  valueFromASTUntyped,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
@@ -164,6 +168,36 @@ function assertAffordable(
   if (!(cost.values - cost.introspection.values <= limits.cost)) throw tooComplex(limits, 'cost');
   if (affordable.size < maxAffordable && key.length < maxKeyLength) affordable.set(key, cost);
   return cost;
+}
+
+/**
+ * The idempotency key, or null, of each attachment that an operation asks to create, if it asks for nothing else: then nothing can
+ * happen before that decides about them. Null if it may ask for something else.
+ */
+export function creationsOf(
+  { operation }: Pick<ScreenedOperation, 'operation'>,
+  variables: Operation['variables'],
+): (string | null)[] | null {
+  const { variableDefinitions = [], selectionSet } = operation;
+  // A default may have a key in it.
+  const isPlain = variableDefinitions.every(({ defaultValue }) => defaultValue === undefined);
+  if (!isPlain || operation.operation !== OperationTypeNode.MUTATION) return null;
+  const keys = selectionSet.selections.map((selection) => readCreation(selection, variables));
+  return keys.every((key) => key !== undefined) ? keys : null;
+}
+
+/** Undefined for what is, or may be, no creation. */
+function readCreation(
+  selection: SelectionNode,
+  variables: Operation['variables'],
+): string | null | undefined {
+  if (selection.kind !== Kind.FIELD || selection.name.value !== 'createAttachment') return undefined;
+  const [argument] = selection.arguments ?? [];
+  if (!argument || (selection.directives ?? []).length > 0) return undefined;
+  const input = valueFromASTUntyped(argument.value, variables);
+  const key: unknown =
+    typeof input === 'object' && input !== null ? Reflect.get(input, 'idempotencyKey') : '';
+  return typeof key === 'string' ? key : (key ?? null) === null ? null : undefined;
 }
 
 /**

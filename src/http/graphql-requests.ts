@@ -6,7 +6,7 @@ import { assertPermitted, contentNeed, isPermitted, type Viewer } from '../auth/
 import { AttachmentError, fault } from '../errors.js';
 import type { RequestFacts } from '../graphql/context.js';
 import type { ReadMultipart } from '../graphql/multipart/process-multipart.js';
-import type { ScreenedOperation } from '../graphql/screen-operation.js';
+import { creationsOf, type ScreenedOperation } from '../graphql/screen-operation.js';
 import type { Intake } from '../intake/intake.js';
 import type { NetworkRate } from '../limits/networks.js';
 import type { BodyMemory, UploadConcurrency } from '../limits/places.js';
@@ -24,6 +24,8 @@ export interface GraphqlRequestDependencies {
   limits: ArrivalLimits;
   /** Throws QUOTA_EXCEEDED if the organization may not store so many bytes more. */
   assertRoom(organizationId: string, bytes: number): Promise<void>;
+  /** Throws QUOTA_EXCEEDED if none of these attachments, each with its idempotency key or null, can be created. */
+  assertCreatable(viewer: Viewer, keys: readonly (string | null)[]): Promise<void>;
   /** Whether the API key of this id is still good. */
   isKeyGood(keyId: string): Promise<boolean>;
   /** Null for what cannot be executed. Throws for what must not be. The parameters come from the body or the URL. */
@@ -162,6 +164,8 @@ async function readForm(
   const viewer = facts.viewer ?? assertPermitted(null, contentNeed);
   const { body, taken } = await deps.readMultipart(request, viewer, async (operation) => {
     facts.screened = await deps.screen(operation, viewer);
+    const keys = facts.screened && creationsOf(facts.screened, operation.variables);
+    if (keys) await deps.assertCreatable(viewer, keys);
     return facts.screened !== null;
   });
   facts.taken = taken;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ApolloServer } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
+import { assertCreatable } from '../attachments/create-attachment.js';
 import type { KnownKeys } from '../auth/api-keys.js';
 import type { Admit, Authenticate } from '../auth/authenticate.js';
 import type { UploadTokens } from '../auth/secrets.js';
@@ -130,6 +131,8 @@ async function addGraphql(server: FastifyInstance, config: Config, services: Rou
     limits: { ...config, minBytesPerSecond, maxSize: maxJsonBody(config.maxInlineSize) },
     assertRoom: async (organizationId, bytes) =>
       (await deps.quotas.of(organizationId))?.assertRoom(bytes, ['input', 'content']),
+    assertCreatable: (viewer, keys) =>
+      measureFailure(deps.uploadMeter, 'multipart', () => assertCreatable(deps, viewer, keys)),
     isKeyGood: deps.keys.isKeyGood,
     // A document that nobody has sent before is work, too; and so is saying all that is wrong with one.
     screen: async (parameters, viewer) => {

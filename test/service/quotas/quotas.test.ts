@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { permissions } from '../../../src/auth/viewer.js';
 import { correctUsage, foldUsage, recountUsage } from '../../../src/quotas/usage.js';
 import { beginUpload } from '../../support/begin-upload.js';
 import type { Client } from '../../support/client.js';
+import { newClient } from '../../support/keys.js';
 import {
   chunked,
   formBody,
@@ -276,6 +278,69 @@ describe('at the bound on attachments', () => {
         details: [{ type: 'quota_bytes' }],
       });
     expect(await usageOf(client)).toMatchObject({ bytes: 950, attachments: 1 });
+  });
+});
+
+describe('a file is not read at the bound on attachments', () => {
+  /** The status and the codes that answer the beginning of a form; null if the rest of it is waited for. */
+  async function begin(client: Client, operation: object, isWhole = false) {
+    const form = formBody(graphqlForm(operation, { 0: ['variables.file'] }, [{ content: bytes(300_000) }]));
+    const connection = await RawConnection.open(client.url);
+    const common = { ...client.headers, 'Apollo-Require-Preflight': 'true' };
+    await connection.send(requestHead('/graphql', { ...common, ...formHeaders(form.length) }));
+    await connection.send(form.subarray(0, 2_000));
+    try {
+      if (isWhole) await connection.send(form.subarray(2_000));
+      const { status, body } = await connection.response(isWhole ? 10_000 : 500);
+      const { errors = [] } = JSON.parse(body) as { errors?: { extensions: { code: string } }[] };
+      return [status, ...errors.map(({ extensions }) => extensions.code)];
+    } catch {
+      return null;
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  const variables = { file: null };
+  const create = (input = '', more = '') =>
+    `createAttachment(input: { fileName: "a.bin", content: { upload: $file }${input} })${more} { attachment { id } }`;
+  const operationOf = (fields: string, variable = '') => ({
+    query: `mutation ($file: Upload!${variable}) { ${fields} }`,
+    variables,
+  });
+
+  test('that can only become one more', async () => {
+    const client = await newTenant(service, { attachments: 1 });
+    const { id } = await client.upload({ content: bytes(10) });
+    const refused = [413, 'QUOTA_EXCEEDED'];
+    expect(await begin(client, operationOf(create()))).toEqual(refused);
+    expect(await begin(client, operationOf(`a: ${create()} b: ${create(', idempotencyKey: null')}`))).toEqual(
+      refused,
+    );
+    expect(await begin(client, operationOf(create(', idempotencyKey: "new"')))).toEqual(refused);
+    expect(await actualUsage(service, client.organizationId)).toEqual({ bytes: 10, attachments: 1 });
+    const mayDo = [
+      `replaceContent(input: { attachmentId: "${id}", content: { upload: $file } }) { attachment { id } }`,
+      `${create()} replaceContent(input: { attachmentId: "${id}", content: { upload: $file } }) { attachment { id } }`,
+      `deleteAttachment(input: { attachmentId: "${id}" }) { deletedAttachmentId } ${create()}`,
+      create('', ' @skip(if: true)'),
+      `...F } fragment F on Mutation { ${create()}`,
+    ].map((fields) => operationOf(fields));
+    for (const operation of [...mayDo, operationOf(create(', idempotencyKey: $key'), ', $key: String = "x"')])
+      expect([operation.query, await begin(client, operation)]).toEqual([operation.query, null]);
+  });
+
+  test('but is if it may be there already, by its idempotency key', async () => {
+    const client = await newTenant(service, { attachments: 1 });
+    const inline = operationOf(create(', idempotencyKey: "once"'));
+    expect(await begin(client, inline, true)).toEqual([200]);
+    expect(await begin(client, inline, true)).toEqual([200]);
+    const other = await newClient(service, {
+      permissions: [...permissions],
+      organizationId: client.organizationId,
+    });
+    expect(await begin(other, inline)).toEqual([413, 'QUOTA_EXCEEDED']);
+    expect(await actualUsage(service, client.organizationId)).toEqual({ bytes: 300_000, attachments: 1 });
   });
 });
 
