@@ -107,11 +107,16 @@ async function runToEnd(verification: Verification): Promise<void> {
     await readBlobs(verification);
     await lookForOrphans(verification);
   } catch (error) {
-    await save().catch(() => undefined);
+    const unkept = await save().then(
+      () => null,
+      (fault: Error) => fault.message,
+    );
     if (!signal.aborted) throw error;
-    throw new Error('Stopped before the end; claimcheck verify --resume goes on from here.', {
-      cause: error,
-    });
+    const stopped = 'Stopped before the end';
+    const msg = unkept
+      ? `${stopped}, but this place cannot be kept (${unkept}): --resume goes on from an earlier one.`
+      : `${stopped}; claimcheck verify --resume goes on from here.`;
+    throw new Error(msg, { cause: error });
   } finally {
     bar.end();
   }

@@ -200,6 +200,23 @@ describe('how it runs', () => {
     expect((await verify('--resume')).lines.at(-1)).toContain('0 missing, 5 damaged');
   });
 
+  test('and says so where its place cannot be kept any more', async () => {
+    await upload(2, 4 * mebibyte);
+    const running = startCommand(['verify', '--rate', '1'], { DATA_DIR: service.dataDirectory });
+    await untilVerified(null);
+    // As on a full disk: no new state can be written.
+    const unfinished = join(service.dataDirectory, 'verify-state.json.part');
+    await mkdir(unfinished);
+    running.process.kill('SIGTERM');
+    const { status, stderr } = await running.result;
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^Stopped before the end, but this place cannot be kept \(EISDIR.*\): --resume/);
+    await rm(unfinished, { recursive: true });
+    expect((await verify('--resume')).lines).toEqual([
+      'Verified 2 files of 8388608 bytes: 0 missing, 0 damaged, 0 orphaned.',
+    ]);
+  });
+
   test('in the memory of a few rows, whatever their number', async () => {
     const few = await peakOf(service, 1_000);
     const many = await peakOf(service, 10_000);
