@@ -1,12 +1,9 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import type { EntityManager } from 'typeorm';
-import * as z from 'zod';
 import { VerifiedNotes } from '../cleaning/note-verified.js';
 import { comeOfAge, findOrphans, hourMs, hoursBetween, startOfHour } from '../cleaning/sweep-storage.js';
 import { createPace, verifyBlobs } from '../cleaning/verify-blobs.js';
 import type { Config } from '../config/config.js';
-import { privateFile } from '../config/files.js';
 import type { Database } from '../database/database.js';
 import { BlobRow } from '../database/entities/blob.js';
 import { OrganizationRow } from '../database/entities/organization.js';
@@ -16,6 +13,7 @@ import { hourPartition } from '../storage/document-key.js';
 import type { Storage } from '../storage/storage.js';
 import { openConfiguredDatabase, openConfiguredStorage } from '../wiring/open-stores.js';
 import { createProgressBar, type ProgressBar } from './output.js';
+import { type VerifyState, VerifyStateFile } from './verify-state.js';
 
 export interface VerifyOptions {
   /** Bytes a second; 0 is without a bound. */
@@ -57,8 +55,17 @@ const saveIntervalMs = 500;
  */
 export async function verify(config: Config, options: VerifyOptions, signal: AbortSignal): Promise<boolean> {
   await assertFolder(config.dataDirectory);
-  const database = await openConfiguredDatabase(config);
   const file = new VerifyStateFile(config.dataDirectory);
+  return file.whileOwn(() => verifyInto(file, config, options, signal));
+}
+
+async function verifyInto(
+  file: VerifyStateFile,
+  config: Config,
+  options: VerifyOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const database = await openConfiguredDatabase(config);
   try {
     const state = (options.resume ? await file.load() : null) ?? (await begin(database, options));
     await file.save(state);
@@ -189,58 +196,4 @@ const summaryOf = ({ files, bytes, missing, damaged, orphaned }: VerifyState) =>
 
 function summarize({ files, bytes, missing, damaged, orphaned }: VerifyState): string {
   return `Verified ${files} files of ${bytes} bytes: ${missing} missing, ${damaged} damaged, ${orphaned} orphaned.`;
-}
-
-const count = z.int().min(0);
-
-const stateSchema = z.object({
-  /** Blobs up to this id have been verified. */
-  afterBlobId: z.string(),
-  /** Those that came later are none of this run's business. */
-  lastBlobId: z.string(),
-  /** Hours before this have been looked through for orphans; RFC 3339, as is `orphansUntil`. */
-  orphansFrom: z.coerce.date(),
-  orphansUntil: z.coerce.date(),
-  files: count,
-  bytes: count,
-  missing: count,
-  damaged: count,
-  orphaned: count,
-});
-
-/** How far a verification has come, and what it has found so far. */
-export type VerifyState = z.infer<typeof stateSchema>;
-
-/** A verification's state as a file of its own, so that it goes on after Ctrl-C, a kill or a crash. */
-class VerifyStateFile {
-  readonly #path: string;
-
-  constructor(dataDirectory: string) {
-    this.#path = join(dataDirectory, 'verify-state.json');
-  }
-
-  /** Null where none is left over. Throws where the file is not what `save` has written. */
-  async load(): Promise<VerifyState | null> {
-    const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    if (text === null) return null;
-    try {
-      return stateSchema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new Error(`${this.#path} cannot be read; start without --resume.`, { cause });
-    }
-  }
-
-  /** Replaces the file as a whole: a kill leaves the old or the new one. */
-  async save(state: VerifyState): Promise<void> {
-    const unfinished = `${this.#path}.part`;
-    await writeFile(unfinished, JSON.stringify(state), { mode: privateFile });
-    await rename(unfinished, this.#path);
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.#path, { force: true });
-  }
 }

@@ -1,11 +1,10 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sqlite3 from 'sqlite3';
 import * as z from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
 import { ConfigError } from '../config/config.js';
-import { privateFile } from '../config/files.js';
+import { whileLocked } from '../database/file-lock.js';
 
 /** The name of the file in DATA_DIR. */
 export const receiptKeysFile = 'receipt-keys.json';
@@ -78,31 +77,13 @@ export async function readReceiptKeys(path: string): Promise<ReceiptKeys> {
  * once, in any number of processes, come one after the other. Resolves with the new key's name.
  */
 export async function rotateReceiptKeys(dataDirectory: string): Promise<string> {
-  return locked(join(dataDirectory, `${receiptKeysFile}.lock`), async () => {
+  const busy = 'Another rotation does not come to its end.';
+  return whileLocked(join(dataDirectory, `${receiptKeysFile}.lock`), { waitMs: 60_000, busy }, async () => {
     const { known } = await keepReceiptKeys(dataDirectory);
     const key = createKey();
     await replaceSecret(dataDirectory, receiptKeysFile, JSON.stringify({ keys: [key, ...known] }));
     return thumbprint(key);
   });
-}
-
-const lockWaitMs = 60_000;
-
-/** Does work while no other process does work under this lock: SQLite locks the file, and the system frees it if the process dies. */
-async function locked<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
-  await (await open(path, 'a', privateFile)).close();
-  const file = await new Promise<sqlite3.Database>((resolve, reject) => {
-    const opened = new sqlite3.Database(path, (error) => (error ? reject(error) : resolve(opened)));
-  });
-  try {
-    file.configure('busyTimeout', lockWaitMs);
-    await new Promise<void>((resolve, reject) =>
-      file.exec('BEGIN EXCLUSIVE', (error) => (error ? reject(error) : resolve())),
-    );
-    return await work();
-  } finally {
-    await new Promise<void>((resolve) => file.close(() => resolve()));
-  }
 }
 
 function isGood(text: string): boolean {

@@ -217,6 +217,25 @@ describe('how it runs', () => {
     ]);
   });
 
+  test('alone: another one is refused, and changes nothing of its state', async () => {
+    await upload(2, mebibyte);
+    const running = startCommand(['verify', '--rate', '1'], { DATA_DIR: service.dataDirectory });
+    await untilVerified(null);
+    for (const words of [[], ['--resume']]) {
+      const { status, stdout, stderr } = await verify(...words);
+      expect({ status, stdout, stderr }).toEqual({
+        status: 2,
+        stdout: '',
+        stderr: expect.stringContaining('Another claimcheck verify is running'),
+      });
+    }
+    running.process.kill('SIGKILL');
+    await running.result;
+    expect((await verify('--resume')).lines).toEqual([
+      'Verified 2 files of 2097152 bytes: 0 missing, 0 damaged, 0 orphaned.',
+    ]);
+  });
+
   test('in the memory of a few rows, whatever their number', async () => {
     const few = await peakOf(service, 1_000);
     const many = await peakOf(service, 10_000);
