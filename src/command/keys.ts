@@ -55,7 +55,7 @@ export async function createKey(
   const createdAt = clock();
   const input = {
     name: options.name,
-    permissions: splitList(options.permissions),
+    permissions: parsePermissions(options.permissions),
     expiresAt: options.expiresAt === undefined ? null : parseInstant(options.expiresAt),
   };
   checkNewApiKey(input, new Set(permissions), createdAt);
@@ -85,14 +85,13 @@ async function organizationFor(
   return found ?? createOrganization(manager, given ?? 'default', createdAt);
 }
 
-const splitList = (list: string): string[] => [
-  ...new Set(
-    list
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== ''),
-  ),
-];
+/** Throws if none is named, as by a variable of a script that is not set: such a key would open nothing. */
+function parsePermissions(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const given = new Set(names.filter((name) => name !== ''));
+  if (given.size > 0) return [...given];
+  throw new Error(`--permissions must name at least one of ${permissions.join(', ')}.`);
+}
 
 function parseInstant(text: string): Date {
   const parsed = new Date(instant.test(text) ? text : Number.NaN);

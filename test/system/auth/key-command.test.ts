@@ -13,6 +13,8 @@ const run = promisify(execFile);
 
 const faults = [
   ['create', '--permissions', 'attachments:read,everything'],
+  ['create', '--permissions', ''],
+  ['create', '--permissions', ' , '],
   ['create', '--expires-at', '2020-01-01'],
   ['create', '--expires-at', 'tomorrow'],
   ['create', '--name', ''],
