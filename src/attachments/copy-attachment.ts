@@ -56,10 +56,9 @@ export async function copyAttachment(
   keyFaults.throwIfAny();
   const quota = await deps.quotas.of(viewer.organizationId);
   return deps.database.write(async (manager) => {
-    const now = deps.clock();
     const id = newId();
     const asked = { copyAttachment: { attachmentId, fileName } };
-    const creation = { input: asked, attachmentId: id, now };
+    const creation = { input: asked, attachmentId: id, now: deps.clock() };
     const earlier =
       idempotencyKey === null ? null : await findCreation(manager, viewer, { idempotencyKey, ...creation });
     if (earlier) return { ...earlier, isReplay: true };
@@ -67,6 +66,7 @@ export async function copyAttachment(
     await lockAttachments(manager, viewer, [attachmentId], 'SHARE');
     const [source] = await readWithVerdictsKept(manager, viewer, [attachmentId]);
     if (!source) throw notFound(['input', 'attachmentId']);
+    const now = deps.clock();
     const { attachment: original, blob } = source;
     const name = checkCopy(deps, viewer, source, fileName);
     const description = (await readDescriptions(manager, viewer, [attachmentId])).get(attachmentId);

@@ -158,11 +158,11 @@ async function replace(
   { id, checked, intake, quota, stored }: Replacement & { stored: StoredAttachment },
 ): Promise<void> {
   const { attachment } = stored;
-  const now = deps.clock();
   await recheckPlaces(deps.policies, manager, attachment, { ...checked, size: intake.size });
   await intake.reservation?.consume(manager);
   if (intake.fromUploadTarget) await lockLateTargets(manager, [intake.documentKey]);
   const blob = await keepBlob(deps, manager, viewer, intake);
+  const now = deps.clock();
   const { fileName, contentType } = checked;
   const version = await addVersion(manager, stored, {
     ...{ id, blobId: blob.id, fileName, contentType, size: blob.size },

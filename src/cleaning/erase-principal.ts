@@ -10,6 +10,7 @@ import { ShareLinkRow } from '../database/entities/record-field.js';
 import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
+import { lockShareLink } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
@@ -109,9 +110,10 @@ async function endShareLinks(
   for (;;) {
     const links = await database.read.find(ShareLinkRow, { where, take: deletedAtOnce });
     if (links.length === 0) return;
-    const at = clock();
     await database.write(async (manager) => {
       for (const { id: shareLinkId, attachmentId: subjectId } of links) {
+        await lockShareLink(manager, { organizationId }, shareLinkId);
+        const at = clock();
         const key = { organizationId, id: shareLinkId, revokedAt: IsNull() };
         const { affected } = await manager.update(ShareLinkRow, key, { revokedAt: at });
         if (affected !== 1) continue;
@@ -198,8 +200,8 @@ async function deleteSome(
   principal: Principal,
   { table, ids, pseudonym }: { table: AttachmentTable; ids: readonly string[]; pseudonym: string },
 ) {
-  const at = deps.clock();
   await lockRows(manager, table, ids, 'UPDATE');
+  const at = deps.clock();
   const unowned = new Set(await findUnowned(manager, principal, { table, ids }));
   const stored = (await readStored(manager, ids, table)).filter(({ attachment }) =>
     unowned.has(attachment.id),

@@ -1,8 +1,8 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, EntityTarget } from 'typeorm';
 import { newId } from '../new-id.js';
 import { AttachmentRow, TrashedAttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
-import { RecordFieldRow } from './entities/record-field.js';
+import { RecordFieldRow, ShareLinkRow } from './entities/record-field.js';
 import { insertRows } from './insert-row.js';
 import { compareTexts } from './page.js';
 import { changeRows, Parameters } from './read-rows.js';
@@ -141,6 +141,20 @@ export async function lockTrashed(manager: EntityManager, viewer: Organization, 
   await lockSelected(manager, TrashedAttachmentRow, (sql) => own(sql, viewer, [id], 'trashed_attachments'));
 }
 
+/** Keeps a link that shares an attachment from others. One that locks attachments has done so before. */
+export async function lockShareLink(
+  manager: EntityManager,
+  { organizationId }: Organization,
+  id: string,
+): Promise<void> {
+  await lockSelected(
+    manager,
+    ShareLinkRow,
+    (sql) =>
+      `SELECT id FROM share_links WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
+  );
+}
+
 /** Keeps the verdicts on the bytes of attachments that are locked, or made by this transaction, as they are until it ends. */
 export async function lockVerdicts(
   manager: EntityManager,
@@ -206,7 +220,7 @@ async function lockNow(
 /** `ids` is a statement that selects them. */
 async function lockSelected(
   manager: EntityManager,
-  entity: typeof AttachmentRow | typeof TrashedAttachmentRow | typeof RecordFieldRow | typeof BlobRow,
+  entity: EntityTarget<{ id: string }>,
   ids: (sql: Parameters) => string,
   strength: Strength = 'UPDATE',
 ): Promise<void> {

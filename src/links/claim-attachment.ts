@@ -4,7 +4,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import type { AttachmentRow } from '../database/entities/attachment.js';
 import { LinkRow, RecordFieldRow, ShareLinkRow } from '../database/entities/record-field.js';
-import { lockForMove } from '../database/lock-order.js';
+import { lockAttachments, lockForMove } from '../database/lock-order.js';
 import { changeRows, readJoined } from '../database/read-rows.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull } from '../database/typeorm.js';
@@ -48,6 +48,8 @@ export async function claimAttachment(
   const policy = choosePolicy(faults, policies, { record });
   faults.throwIfAny();
   const { changed, ...claimed } = await database.write(async (manager) => {
+    // With it locked: a claim that has waited for another change has the later instant.
+    await lockAttachments(manager, viewer, [attachmentId]);
     const now = clock();
     const locOf = () => ['input', 'attachmentId'];
     const alreadyClaimed = !(await claimOne(manager, viewer, { record, attachmentId, now, locOf }));

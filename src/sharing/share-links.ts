@@ -5,7 +5,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockAttachments } from '../database/lock-order.js';
+import { lockAttachments, lockShareLink } from '../database/lock-order.js';
 import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { Parameters, readRows } from '../database/read-rows.js';
@@ -57,8 +57,7 @@ export async function createShareLink(
   viewer: Viewer,
   input: CreateShareLink,
 ): Promise<StoredShareLink & { token: string }> {
-  const now = clock();
-  checkInput(input, now);
+  checkInput(input, clock());
   const token = newToken();
   return database.write(async (manager) => {
     const { attachmentId, expiresAt, maxDownloads } = input;
@@ -66,6 +65,7 @@ export async function createShareLink(
     await lockAttachments(manager, viewer, [attachmentId]);
     const stored = await findAttachment(manager, viewer, attachmentId);
     if (!stored) throw notFound(['input', 'attachmentId']);
+    const now = clock();
     assertMayShare(viewer, stored, shareLinks);
     const { organizationId } = viewer;
     if ((await manager.countBy(ShareLinkRow, { organizationId, attachmentId })) >= maxShareLinks) {
@@ -134,8 +134,9 @@ export async function revokeShareLink(
   id: string,
 ): Promise<StoredShareLink> {
   const key = { organizationId: viewer.organizationId, id };
-  const revokedAt = clock();
   return database.write(async (manager) => {
+    await lockShareLink(manager, viewer, id);
+    const revokedAt = clock();
     const { affected } = await manager.update(ShareLinkRow, { ...key, revokedAt: IsNull() }, { revokedAt });
     const link = await manager.findOneBy(ShareLinkRow, key);
     const stored = link && (await findAttachment(manager, viewer, link.attachmentId));

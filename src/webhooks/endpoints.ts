@@ -193,9 +193,9 @@ export function testWebhookEndpoint(
   viewer: Viewer,
   id: string,
 ): Promise<WebhookDeliveryRow> {
-  const now = clock();
   return database.write(async (manager) => {
     const endpoint = await lock(manager, viewer, id);
+    const now = clock();
     const waiting = { attachmentId: '', createdAt: now.getTime() };
     const ping = { endpoint, event: 'PING', body: composePing(id, now), waiting } as const;
     const delivery = toDelivery(ping, { id: newId(), isFirst: true, now });

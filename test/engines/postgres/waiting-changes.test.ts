@@ -59,6 +59,33 @@ test('a transfer is told to have been made once others have let go of the attach
   expect(logged).toBeGreaterThanOrEqual(waiting);
 });
 
+test('a claim is told to have been made once others have let go of the attachment', async () => {
+  const { id: attachmentId } = await client.upload({ content: 'x', name: 'a.txt' });
+  const claim = () => mutate('claimAttachment', { attachmentId, record: from });
+  const { logged, waiting } = await waitFor('attachments', claim, 'ATTACHMENT_CLAIMED');
+  expect(logged).toBeGreaterThanOrEqual(waiting);
+});
+
+test('a copy is told to have been made once others have let go of the attachment', async () => {
+  const { id: attachmentId } = await client.upload({ content: 'x', name: 'a.txt' }, { record: from });
+  const copy = () => mutate('copyAttachment', { attachmentId });
+  const { logged, waiting } = await waitFor('attachments', copy, 'ATTACHMENT_CREATED');
+  expect(logged).toBeGreaterThanOrEqual(waiting);
+});
+
+test('share links are told to have been made, and revoked, once others have let go', async () => {
+  const { id: attachmentId } = await client.upload({ content: 'x', name: 'a.txt' }, { record: from });
+  let id = '';
+  const create = async () => {
+    const made = await mutate('createShareLink', { attachmentId }, 'shareLink { id }');
+    ({ id } = (made['createShareLink'] as { shareLink: { id: string } }).shareLink);
+  };
+  const made = await waitFor('attachments', create, 'SHARE_LINK_CREATED');
+  expect(made.logged).toBeGreaterThanOrEqual(made.waiting);
+  const revoked = await waitFor('share_links', () => mutate('revokeShareLink', { id }), 'SHARE_LINK_REVOKED');
+  expect(revoked.logged).toBeGreaterThanOrEqual(revoked.waiting);
+});
+
 test('a webhook endpoint is told to have changed once others have let go of it', async () => {
   const uri = 'http://127.0.0.1:9/';
   const made = await mutate(
