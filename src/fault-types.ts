@@ -173,7 +173,7 @@ export const faultTypes = {
   SIZE_MISMATCH: { size_mismatch: 'The PUT does not have as many bytes as the target announced.' },
   CONTENT_TYPE_NOT_ALLOWED: {
     content_type_not_allowed: "The type is not in the policy's table.",
-    extension_not_allowed: 'The type is, but not with this extension.',
+    extension_not_allowed: 'The type is, but not with this extension; or nothing is with this one.',
   },
   CONTENT_TYPE_MISMATCH: {
     extension_mismatch: 'The bytes do not fit the extension of the name.',

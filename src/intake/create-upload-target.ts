@@ -166,7 +166,7 @@ export function checkInput(
   const policy = choosePolicy(faults, policies, { policy: input.policy }, places.root);
   if (policy) {
     const file = { size: input.size, contentType, fileName };
-    for (const { type, msg, limit, loc } of checkAnnounced(policy, file)) {
+    for (const { type, msg, limit, loc } of checkAnnounced(policy, file, input.policy !== null)) {
       const ofFile = loc[0] === 'fileName' ? places.fileName : places.contentType;
       faults.add(type, type === 'file_too_large' ? places.size : ofFile, msg, { limit });
     }

@@ -100,10 +100,23 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
   return [...checkSize(policy, file), ...checkType(policy, file)];
 }
 
-/** The same of a file whose bytes are to come. A type that claims nothing is found in them, and is looked at then. */
-export function checkAnnounced(policy: Policy, file: CheckedFile): PolicyFault[] {
+/**
+ * The same of a file whose bytes are to come. A type that claims nothing is found in them, and is looked at then. The name alone is
+ * held against a policy only if the client has named that: another one may hold for the record that the file is for.
+ */
+export function checkAnnounced(policy: Policy, file: CheckedFile, isNamed = false): PolicyFault[] {
   const isClaimed = file.contentType !== '' && !isVagueType(file.contentType);
-  return isClaimed ? checkPolicy(policy, file) : checkSize(policy, file);
+  if (isClaimed) return checkPolicy(policy, file);
+  return [...checkSize(policy, file), ...(isNamed ? checkNameAlone(policy, file) : [])];
+}
+
+/** Notes a name under which no content would be accepted. */
+function checkNameAlone({ acceptedTypes, extensions }: Policy, { fileName }: CheckedFile): PolicyFault[] {
+  if (acceptedTypes === null || extensions === 'any' || fileName === '') return [];
+  const extension = extensionOf(fileName);
+  if ([...acceptedTypes.values()].some((accepted) => accepted.has(extension))) return [];
+  const found = extension === '' ? 'without an extension' : `named ${extension}`;
+  return [{ ...ofContentType(found, acceptedTypes), loc: ['fileName'], type: 'extension_not_allowed' }];
 }
 
 /** The part that needs no content type. */

@@ -147,6 +147,21 @@ describe('direct upload', () => {
     expect(refused.errors?.[0]?.extensions.code).toBe('CONTENT_TYPE_MISMATCH');
   });
 
+  test('refuses a name at once under which a policy that is named accepts nothing', async () => {
+    for (const fileName of ['a.exe', 'a']) {
+      const { errors } = await service.client.graphql(createTarget, {
+        input: { fileName, size: 4, policy: 'calendar' },
+      });
+      expect(errors?.[0]?.extensions).toMatchObject({
+        code: 'CONTENT_TYPE_NOT_ALLOWED',
+        details: [{ loc: ['input', 'fileName'], type: 'extension_not_allowed' }],
+      });
+    }
+    // The bytes may be of a type that has this extension.
+    await newTarget(4, { fileName: 'a.AI', policy: 'calendar', contentType: 'application/octet-stream' });
+    await newTarget(4, { fileName: 'a.exe' });
+  });
+
   test('refuses a chunked body that is longer or shorter, and one that breaks off, and can be tried again', async () => {
     const target = await newTarget(4 * 2 ** 20);
     const chunked = async (bytes: number, breakOff = false) => {
