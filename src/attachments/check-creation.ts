@@ -12,7 +12,13 @@ import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';
 import type { MarkdownRenderer } from '../markdown/markdown-renderer.js';
 import { checkName, checkRecord, type RecordRef } from '../model/record.js';
-import { checkDeclared, checkSize, checkType, type Policy } from '../policies/check-policy.js';
+import {
+  checkDeclared,
+  checkNameAlone,
+  checkSize,
+  checkType,
+  type Policy,
+} from '../policies/check-policy.js';
 import { choosePolicies } from '../policies/choose-policy.js';
 import type { PolicyBook } from '../policies/load-policies.js';
 import type { VerdictWebhooks, WebhookSubscription } from '../verdicts/record-verdict.js';
@@ -104,11 +110,13 @@ export async function findOtherFaults(
   return faults;
 }
 
-/** Notes a fault if the policy refuses the declared type, whichever accepted type the bytes were of. */
+/** Notes a fault if the policy refuses the declared type or, without one, the name, whichever accepted type the bytes were of. */
 function checkWithoutBytes(faults: Faults, policy: Policy, claim: Claim, fileName: string): void {
   const found = [...(policy.acceptedTypes?.keys() ?? [])].map((contentType) =>
     checkDeclared(policy, claim.type, { contentType, fileName }),
   );
+  const ofName = claim.type === null ? checkNameAlone(policy, { fileName }) : [];
+  for (const { type, msg } of ofName) faults.add(type, ['input', 'fileName'], msg);
   if (fileName === '' || found.some((fault) => fault.length === 0)) return;
   for (const { type, msg } of found[0] ?? []) faults.add(type, claim.loc, msg);
 }

@@ -110,8 +110,11 @@ export function checkAnnounced(policy: Policy, file: CheckedFile, isNamed = fals
   return [...checkSize(policy, file), ...(isNamed ? checkNameAlone(policy, file) : [])];
 }
 
-/** Notes a name under which no content would be accepted. */
-function checkNameAlone({ acceptedTypes, extensions }: Policy, { fileName }: CheckedFile): PolicyFault[] {
+/** The fault of a name under which no content would be accepted. */
+export function checkNameAlone(
+  { acceptedTypes, extensions }: Policy,
+  { fileName }: Pick<CheckedFile, 'fileName'>,
+): PolicyFault[] {
   if (acceptedTypes === null || extensions === 'any' || fileName === '') return [];
   const extension = extensionOf(fileName);
   if ([...acceptedTypes.values()].some((accepted) => accepted.has(extension))) return [];

@@ -278,6 +278,17 @@ describe('createAttachment', () => {
     ]);
   });
 
+  test('nor that the policy takes no file of that name', async () => {
+    const { errors } = await service.client.graphql(
+      'mutation ($input: CreateAttachmentInput!) { createAttachment(input: $input) { attachment { id } } }',
+      { input: { content: { base64: 'e!' }, fileName: 'a.exe', policy: 'calendar' } },
+    );
+    expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
+      ['input.content.base64.1', 'base64_invalid'],
+      ['input.fileName', 'extension_not_allowed'],
+    ]);
+  });
+
   test('a file of another type than it says is told to be too large too', async () => {
     const { errors } = await service.client.tryUpload(
       { content: Buffer.alloc(2_097_153, 'x'), name: 'a.png', type: 'image/png' },
