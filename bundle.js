@@ -30,9 +30,18 @@ const folder = join(import.meta.dirname, 'dist');
 const bundle = join(folder, 'main.cjs');
 const compiled = join(folder, 'main.cache');
 
-/** Loaded from node_modules when needed: native code, what only other engines need, and drivers that are not installed. */
+/** Loaded from node_modules when needed: native code, what only other engines and webhooks need, and drivers that are not installed. */
 const external = [
-  ...['sqlite3', 'pg', 'sharp', '@hyzyla/pdfium', 'graphile-worker', '@aws-sdk/*', 'class-validator'],
+  ...[
+    'sqlite3',
+    'pg',
+    'sharp',
+    '@hyzyla/pdfium',
+    'graphile-worker',
+    '@aws-sdk/*',
+    'undici',
+    'class-validator',
+  ],
   ...[
     '@google-cloud/spanner',
     '@sap/hana-client',
@@ -61,8 +70,10 @@ const unused = [
   // Drivers of other databases; entities by the names of files, settings in files, and statements in colours.
   /^typeorm\/driver\/(?!(postgres|sqlite|sqlite-abstract|types)\/)[^/]+\//,
   /^(ansis|app-root-path|dotenv|glob|sql-highlight|@sqltools\/formatter)\//,
+  // Schemas of routes, and requests that tests make up.
+  /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler)|light-my-request)\//,
   // A schema that is given as text, and reports to Apollo.
-  /^@(graphql-tools\/schema|apollo\/usage-reporting-protobuf)\//,
+  /^@(graphql-tools\/schema|apollo\/(usage-reporting-protobuf|utils\.usagereporting))\//,
   // Limits that are counted elsewhere than in memory and in PostgreSQL.
   /^rate-limiter-flexible\/lib\/(?!component\/|constants|helper|RateLimiter(Abstract|Insured|Memory|Postgres|Res|Store))/,
 ];
