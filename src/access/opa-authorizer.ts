@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Viewer } from '../auth/viewer.js';
+import { createBoundedCache } from '../bounded-cache.js';
 import { AttachmentError } from '../errors.js';
 import { Places, takeAll } from '../limits/places.js';
 import { OpaClient, Outage, type OutageListener } from './opa-client.js';
@@ -64,7 +64,7 @@ export class OpaAuthorizer implements RecordAuthorizer {
   readonly #outage: Outage;
   readonly #queue = new QuestionQueue<Question>(queueBounds);
   /** By the question as JSON. */
-  readonly #answers = new LRUCache<string, boolean>({ max: maxAnswers });
+  readonly #answers = createBoundedCache<boolean>(maxAnswers);
   readonly #pending = new Map<string, Promise<boolean>>();
   readonly #trials = [new Places(maxTrials), new Places(1)] as const;
   /** Requests under way, by organization. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { createBoundedCache } from '../bounded-cache.js';
 import type { Database } from '../database/database.js';
 import { type Actor, type AuditEvent, recordEvents } from './audit-events.js';
 
@@ -48,8 +48,7 @@ export function createDownloadLog({
   clock,
   onDownloadsLost,
 }: DownloadLogDependencies): DownloadLog {
-  // By size, for `max` would reserve the memory of all of them at once.
-  const known = new LRUCache<string, true>({ maxSize: maxRemembered, sizeCalculation: () => 1 });
+  const known = createBoundedCache<true>(maxRemembered);
   let waiting: [Actor, AuditEvent][] = [];
   let writing: Promise<void> = Promise.resolve();
   const flush = () => {

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
 import { recordEvent } from '../audit/audit-events.js';
+import { createBoundedCache } from '../bounded-cache.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
@@ -85,7 +85,7 @@ interface KeyDependencies {
 }
 
 export function createKnownKeys({ database: { read }, clock, revocations }: KeyDependencies): KnownKeys {
-  const cache = new LRUCache<string, KnownKey>({ max: 20_000, ttl: cacheMs });
+  const cache = createBoundedCache<KnownKey>(20_000, { ttl: cacheMs });
   const isGood = ({ id, expiresAt }: KnownKey) =>
     !revocations.has(id) && (expiresAt === null || expiresAt > clock());
   const find = async (cacheKey: string, where: { hash: string } | { id: string }) => {
@@ -141,7 +141,7 @@ type Listener = (keyId: string) => void;
  * calls `deliver` with what it receives.
  */
 export class KeyRevocations {
-  readonly #revoked = new LRUCache<string, true>({ max: 10_000 });
+  readonly #revoked = createBoundedCache<true>(10_000);
   readonly #listeners = new Set<Listener>();
   #relay: Listener = () => {};
 
@@ -193,7 +193,7 @@ const intervalMs = 60_000;
 const maxKeys = 10_000;
 
 export function createKeyUsage({ database, clock, onUsageLost }: KeyUsageDependencies): KeyUsage {
-  const writtenAt = new LRUCache<string, Date>({ max: maxKeys });
+  const writtenAt = createBoundedCache<Date>(maxKeys);
   const unwritten = new Map<string, Date>();
   let writing: Promise<void> = Promise.resolve();
 

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { parse, stringify } from 'uuid';
+import { createBoundedCache } from '../bounded-cache.js';
 import { fault } from '../errors.js';
 import type { Viewer } from './viewer.js';
 
@@ -80,7 +80,7 @@ const needsNoEncoding = /^[\w.-]*$/;
 const encoded = (part: string): string => (needsNoEncoding.test(part) ? part : encodeURIComponent(part));
 
 export function createAttachmentUrls({ publicUrl, secrets, clock }: SignedUrlsOptions): AttachmentUrls {
-  const made = new LRUCache<string, string>({ max: maxRemembered });
+  const made = createBoundedCache<string>(maxRemembered);
   const base = () => withoutSlash(publicUrl());
   const address = (id: string, names: readonly string[]) =>
     names.reduce((path, name) => `${path}/${encoded(name)}`, `${base()}/attachments/${encoded(id)}`);

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { createBoundedCache } from '../bounded-cache.js';
 import {
   assertExpiresIn,
   findMaker,
@@ -124,7 +124,7 @@ export interface PreviewUrls {
 }
 
 export function createPreviewUrls({ publicUrl, secrets, clock }: SignedUrlsOptions): PreviewUrls {
-  const made = new LRUCache<string, string>({ max: maxRemembered });
+  const made = createBoundedCache<string>(maxRemembered);
   return {
     signedUrl(preview, { expiresIn, maker }) {
       assertExpiresIn(expiresIn);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { JWTPayload } from 'jose';
-import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
+import { createBoundedCache } from '../bounded-cache.js';
 import type { Database } from '../database/database.js';
 import { OrganizationRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
@@ -28,7 +28,7 @@ interface IdentityDependencies {
 
 /** The viewer of a JSON Web Token. Throws TokenRefusal for one that is no good. */
 export function createIdentifyToken({ verify, ensureUser, clock }: IdentityDependencies): Identify {
-  const cache = new LRUCache<string, KnownToken>({ max: 10_000, ttl: cacheMs });
+  const cache = createBoundedCache<KnownToken>(10_000, { ttl: cacheMs });
   return async (token) => {
     const hash = createHash('sha256').update(token).digest('base64url');
     const known = cache.get(hash);
@@ -91,7 +91,7 @@ export type EnsureUser = (viewer: Viewer) => Promise<void>;
 
 /** Those met lately are remembered, so that meeting them again costs nothing. */
 export function createEnsureUser(deps: EnsureUserDependencies): EnsureUser {
-  const met = new LRUCache<string, { name: string | null }>({ max: 10_000 });
+  const met = createBoundedCache<{ name: string | null }>(10_000);
   return async (viewer) => {
     const { organizationId, principal } = viewer;
     const who = JSON.stringify([organizationId, principal.id]);

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Pool, QueryConfig } from 'pg';
 import {
   type RateLimiterAbstract,
@@ -7,6 +6,7 @@ import {
   RateLimiterPostgres,
   type RateLimiterRes,
 } from 'rate-limiter-flexible';
+import { createBoundedCache } from '../bounded-cache.js';
 import { type AttachmentError, type FaultTypeOf, fault } from '../errors.js';
 
 /** How much of its limit a key has used up in its current window. */
@@ -69,10 +69,7 @@ export interface MemoryLimits {
 /** Counts within this process, for the `maxKeys` keys that came last. */
 export function createMemoryRateLimiter({ limit, windowSeconds, ...bounds }: MemoryLimits): RateLimiter {
   const limiter = new RateLimiterMemory({ points: limit, duration: windowSeconds });
-  const keys = new LRUCache<string, true>({
-    // By size, for `max` would reserve the memory of all of them at once.
-    maxSize: bounds.maxKeys ?? maxKeys,
-    sizeCalculation: () => 1,
+  const keys = createBoundedCache<true>(bounds.maxKeys ?? maxKeys, {
     dispose: (_, key) => void limiter.delete(key),
   });
   const { count, look } = adaptRateLimiter(limiter, () => new Date());

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
+import { createBoundedCache } from '../bounded-cache.js';
 import type { Database } from '../database/database.js';
 import { QuotaRow } from '../database/entities/organization.js';
 import { dropPreviews } from '../database/previews.js';
@@ -45,7 +45,7 @@ export interface QuotaDependencies {
 export class Quotas {
   readonly #deps: QuotaDependencies;
   /** Organizations that were found to have no bound. */
-  readonly #unbounded = new LRUCache<string, true>({ max: 20_000, ttl: cacheMs });
+  readonly #unbounded = createBoundedCache<true>(20_000, { ttl: cacheMs });
 
   constructor(deps: QuotaDependencies) {
     this.#deps = deps;

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { LRUCache } from 'lru-cache';
+import { createBoundedCache } from '../bounded-cache.js';
 import { privateFolder } from '../config/files.js';
 import { AttachmentError } from '../errors.js';
 import { systemCode, toStorageFault } from './storage.js';
@@ -9,7 +9,7 @@ import { systemCode, toStorageFault } from './storage.js';
 export class Directories {
   readonly #root: string;
   /** Those made or found, and known to be durable, since the start. */
-  readonly #known = new LRUCache<string, Promise<void>>({ max: 4096 });
+  readonly #known = createBoundedCache<Promise<void>>(4096);
 
   constructor(root: string) {
     this.#root = root;

@@ -5,7 +5,15 @@ import { fault, nodesOf, type Rule } from './syntax.js';
 
 /** The folders of src, lowest level first: a file imports its own folder and lower levels, never a neighbour. */
 const levels: readonly (readonly string[])[] = [
-  ['client', 'fault-types.ts', 'free-memory.ts', 'new-id.ts', 'original-lines.ts', 'tracing.ts'],
+  [
+    'bounded-cache.ts',
+    'client',
+    'fault-types.ts',
+    'free-memory.ts',
+    'new-id.ts',
+    'original-lines.ts',
+    'tracing.ts',
+  ],
   ['errors.ts'],
   ['config'],
   ['storage', 'scanner', 'database'],
