@@ -1,11 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import busboy from 'busboy';
 import type { AttachmentError } from '../../errors.js';
 import { PaceWatch } from '../../limits/pace.js';
 import {
-  DelimiterScan,
-  decodePartName,
   type MultipartLimits,
   maxPartHeaderSize,
   multipartFault,
@@ -13,6 +10,8 @@ import {
   requestTooLarge,
   tooManyFiles,
 } from './multipart-syntax.js';
+import { PartScan, type PartSink } from './part-scan.js';
+import { type PartHead, readFieldText, readPartHead } from './read-part.js';
 
 /** A file part on its way in. */
 export interface IncomingFile {
@@ -35,34 +34,44 @@ export type Part =
 /** Bytes for the preamble and the headers of the first two parts, which count as neither operations nor map. */
 const framingAllowance = 64 * 1024;
 const fileBufferSize = 256 * 1024;
+/** One above the two there should be, so that the third can be named. */
+const maxFields = 3;
+
+/** The part whose content is being read. */
+interface OpenPart {
+  take(bytes: Buffer): void;
+  end(): void;
+}
 
 /**
- * Feeds the body of a request to the parser, no faster than the parts are read, and hands the parts out in the order of the
- * wire. Whatever goes wrong on the way ends in `fail`, which stops everything at once.
+ * Reads the body of a request no faster than the parts are read, and hands the parts out in the order of the wire. Whatever goes
+ * wrong on the way ends in `fail`, which stops everything at once.
  */
 export class FormReader {
   /** Why the form as such failed; null while it has not. */
   failure: AttachmentError | null = null;
   readonly #request: IncomingMessage;
   readonly #limits: MultipartLimits;
-  readonly #delimiters: DelimiterScan;
-  readonly #parser: busboy.Busboy;
+  readonly #boundary: string;
+  readonly #scan: PartScan;
   readonly #pace: PaceWatch;
   readonly #operationsTimer: NodeJS.Timeout;
-  /** Holds a few parts at most: the parser bounds their number. */
+  /** Holds a few parts at most: their number is bounded. */
   readonly #parts = new Readable({ objectMode: true, read() {} }).on('error', ignore);
   readonly #nextParts: AsyncIterator<Part> = this.#parts[Symbol.asyncIterator]();
   readonly #files: Readable[] = [];
+  #open: OpenPart | null = null;
   #fieldCount = 0;
   #byteCount = 0;
+  /** The file that has as much as it takes for now. */
+  #full: Readable | null = null;
   #closed = false;
 
   constructor(request: IncomingMessage, limits: MultipartLimits) {
-    const boundary = readBoundary(request.headers['content-type']);
     this.#request = request;
     this.#limits = limits;
-    this.#delimiters = new DelimiterScan(boundary);
-    this.#parser = createParser(boundary, limits);
+    this.#boundary = readBoundary(request.headers['content-type']);
+    this.#scan = new PartScan(this.#boundary, this.#sink);
     this.#pace = new PaceWatch(limits, this.#onTooSlow);
     this.#operationsTimer = setTimeout(this.#onTooSlow, limits.operationsTimeoutMs);
     this.#listen();
@@ -87,7 +96,6 @@ export class FormReader {
     const error = this.failure ?? undefined;
     for (const file of this.#files) file.destroy(error);
     this.#parts.destroy(error);
-    this.#parser.removeAllListeners().on('error', ignore).destroy(error);
   }
 
   #fail(error: AttachmentError): void {
@@ -97,13 +105,6 @@ export class FormReader {
   }
 
   #listen(): void {
-    this.#parser
-      .on('field', this.#onField)
-      .on('file', this.#onFile)
-      .on('finish', () => this.#parts.push(null))
-      .on('error', () => this.#fail(brokenHeaders()))
-      .on('filesLimit', () => this.#fail(tooManyFiles(this.#limits.maxFiles)))
-      .on('fieldsLimit', () => this.#fail(tooManyFields()));
     if (this.#request.destroyed || this.#request.readableEnded) this.#fail(incompleteBody());
     else
       this.#request
@@ -118,26 +119,11 @@ export class FormReader {
     this.#pace.count(chunk.length);
     const { maxRequestSize } = this.#limits;
     if (this.#byteCount > maxRequestSize) this.#fail(requestTooLarge(null, maxRequestSize));
-    else this.#parse(this.#delimiters.push(chunk));
+    else this.#scan.push(chunk);
     this.#checkFieldSize();
   };
 
-  #parse(bytes: Buffer | null): void {
-    if (bytes === null) this.#fail(brokenDelimiter());
-    else if (bytes.length > 0 && !this.#parser.write(bytes)) this.#waitForParser();
-  }
-
-  #waitForParser(): void {
-    if (this.#closed) return;
-    this.#request.pause();
-    this.#pace.pause();
-    this.#parser.once('drain', () => {
-      this.#pace.resume();
-      this.#request.resume();
-    });
-  }
-
-  /** Does not wait for the end of an endless field: the parser reports a field only once it is over. */
+  /** Does not wait for the end of an endless field. */
   #checkFieldSize(): void {
     const { maxOperationsSize, maxMapSize } = this.#limits;
     const size = this.#byteCount - framingAllowance;
@@ -147,41 +133,83 @@ export class FormReader {
       this.#fail(requestTooLarge('map', maxMapSize));
   }
 
-  readonly #onField = (name: string | undefined, text: string, info: busboy.FieldInfo): void => {
-    this.#fieldCount += 1;
-    if (this.#fieldCount === 2) clearTimeout(this.#operationsTimer);
-    if (name === undefined) this.#fail(namelessPart());
-    else {
-      const part = { kind: 'field', name: decodePartName(name), text, cut: info.valueTruncated } as const;
-      this.#parts.push(part satisfies Part);
-    }
+  readonly #sink: PartSink = {
+    onHead: (head, contentStart) => {
+      if (this.#closed) return;
+      const part = readPartHead(this.#boundary, head);
+      const { name = null } = part ?? {};
+      if (part === null) this.#fail(brokenHeaders());
+      else if (name === null) this.#fail(namelessPart());
+      else if (part.kind === 'field') this.#open = this.#openField(name, head);
+      else this.#open = this.#openFile(name, part, contentStart);
+    },
+    onContent: (bytes) => {
+      if (!this.#closed) this.#open?.take(bytes);
+    },
+    onEnd: () => {
+      if (!this.#closed) this.#open?.end();
+    },
+    onFault: (fault) => this.#fail(fault === 'boundary' ? brokenDelimiter() : brokenHeaders()),
   };
 
-  readonly #onFile = (name: string | undefined, stream: Readable, info: busboy.FileInfo): void => {
-    stream.on('error', ignore);
-    const number = this.#fieldCount + this.#files.length;
-    this.#files.push(stream);
-    const length = Number(this.#request.headers['content-length'] ?? Number.NaN);
-    const rest = Number.isNaN(length) ? null : this.#delimiters.restOf(number, length);
-    const file = { stream, rest, fileName: this.#nameOf(info, number), declaredType: info.mimeType };
-    if (name === undefined) this.#fail(namelessPart());
-    else this.#parts.push({ kind: 'file', name: decodePartName(name), file } satisfies Part);
-  };
-
-  #nameOf({ filename }: Partial<busboy.FileInfo>, part: number): string | null {
-    if (filename === undefined || this.#delimiters.hasExtendedName(part)) return filename ?? null;
-    return decodePartName(filename);
+  #openField(name: string, head: Buffer): OpenPart | null {
+    if (this.#fieldCount === maxFields) this.#fail(tooManyFields());
+    const maxSize = Math.max(this.#limits.maxOperationsSize, this.#limits.maxMapSize);
+    const pieces: Buffer[] = [];
+    let size = 0;
+    return {
+      take: (bytes) => {
+        size += bytes.length;
+        if (size <= maxSize) pieces.push(bytes);
+      },
+      end: () => {
+        this.#fieldCount += 1;
+        if (this.#fieldCount === 2) clearTimeout(this.#operationsTimer);
+        const cut = size > maxSize;
+        const text = cut ? '' : readFieldText(this.#boundary, head, Buffer.concat(pieces));
+        this.#parts.push({ kind: 'field', name, text, cut } satisfies Part);
+      },
+    };
   }
 
-  /** The parser has seen every byte by now, but files may still be on their way to their reader. */
+  #openFile(name: string, { fileName, declaredType }: PartHead, contentStart: number): OpenPart | null {
+    if (this.#files.length === this.#limits.maxFiles) this.#fail(tooManyFiles(this.#limits.maxFiles));
+    if (this.#closed) return null;
+    const goOn = () => this.#goOn(stream);
+    // Once it is at its end, it is not asked for more.
+    const stream = new Readable({ highWaterMark: fileBufferSize, read: goOn })
+      .on('end', goOn)
+      .on('error', ignore);
+    this.#files.push(stream);
+    const length = Number(this.#request.headers['content-length'] ?? Number.NaN);
+    const rest = Number.isNaN(length) ? null : this.#scan.restOf(contentStart, length);
+    const file = { stream, rest, fileName, declaredType };
+    this.#parts.push({ kind: 'file', name, file } satisfies Part);
+    const take = (bytes: Buffer) => {
+      if (!stream.push(bytes)) this.#waitFor(stream);
+    };
+    return { take, end: () => stream.push(null) };
+  }
+
+  #waitFor(file: Readable): void {
+    if (this.#full) return;
+    this.#full = file;
+    this.#request.pause();
+    this.#pace.pause();
+  }
+
+  #goOn(file: Readable): void {
+    if (this.#full !== file || this.#closed) return;
+    this.#full = null;
+    this.#pace.resume();
+    this.#request.resume();
+  }
+
+  /** Files may still be on their way to their reader. */
   readonly #onEnd = (): void => {
     this.#pace.stop();
-    const seen = this.#fieldCount + this.#files.length;
-    if (!this.#delimiters.closed)
-      this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
-    // A parser that has lost a part may have lost the end of a file too, and would never finish.
-    else if (seen !== this.#delimiters.partCount) this.#fail(brokenHeaders());
-    else this.#parser.end();
+    if (this.#scan.isClosed) this.#parts.push(null);
+    else this.#fail(multipartFault([], 'body_truncated', 'The closing boundary is missing.'));
   };
 
   readonly #onAbort = (): void => {
@@ -191,23 +219,6 @@ export class FormReader {
   readonly #onTooSlow = (): void => {
     this.#fail(multipartFault([], 'timeout', 'The request arrives too slowly.'));
   };
-}
-
-function createParser(boundary: string, limits: MultipartLimits): busboy.Busboy {
-  return busboy({
-    headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
-    // Each byte as a character, for `decodePartName`.
-    defParamCharset: 'latin1',
-    preservePath: true,
-    fileHwm: fileBufferSize,
-    limits: {
-      // One above what is allowed: the parser calls a field cut that just fills its limit.
-      fieldSize: Math.max(limits.maxOperationsSize, limits.maxMapSize) + 1,
-      // One above the two there should be, so that the third can be named.
-      fields: 3,
-      files: limits.maxFiles,
-    },
-  });
 }
 
 function brokenHeaders(): AttachmentError {

@@ -166,7 +166,7 @@ export type ReadMultipart = (
 /** Room in a multipart request for what is not file content: operations, map, and the headers of parts. */
 const framing = 4 * 1024 * 1024;
 
-/** The parser's content type for a part without one of its own. */
+/** The content type of a part without one of its own. */
 const undeclared = 'text/plain';
 
 export function createMultipartReader(deps: ReadRequestDependencies, limits: RequestLimits): ReadMultipart {

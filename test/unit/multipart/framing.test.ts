@@ -1,54 +1,93 @@
 import { AttachmentError } from '../../../src/errors.js';
-import { DelimiterScan, readBoundary } from '../../../src/graphql/multipart/multipart-syntax.js';
+import { readBoundary } from '../../../src/graphql/multipart/multipart-syntax.js';
+import { PartScan } from '../../../src/graphql/multipart/part-scan.js';
 import { formBody } from '../../support/raw-http.js';
 
-describe('DelimiterScan', () => {
-  const parts = [
-    { name: 'operations', content: '{}' },
-    { name: '0', content: 'a\r\n--\r\n--boundar\r\r\n-\r\n' },
-    { name: '1', content: '' },
-  ];
+/** All that a scan tells of a body that comes in these pieces. */
+function scan(bytes: Buffer, cuts: readonly number[], boundary = 'boundary') {
+  const parts: { head: string; at: number; content: string; isWhole: boolean }[] = [];
+  const faults: string[] = [];
+  const last = () => parts.at(-1) ?? fail('No part has been opened.');
+  const scanned = new PartScan(boundary, {
+    onHead: (head, at) => parts.push({ head: head.toString(), at, content: '', isWhole: false }),
+    onContent: (piece) => (last().content += piece.toString()),
+    onEnd: () => (last().isWhole = true),
+    onFault: (fault) => faults.push(fault),
+  });
+  const ends = [...cuts, bytes.length];
+  for (const [index, end] of ends.entries()) scanned.push(bytes.subarray(ends[index - 1] ?? 0, end));
+  return { parts, faults, isClosed: scanned.isClosed };
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+describe('PartScan', () => {
+  const contents = ['{}', 'a\r\n--\r\n--boundar\r\r\n-\r\n', '', '\r\n\r\n', 'long '.repeat(40)];
+  const parts = contents.map((content, index) => ({ name: `${index}`, content }));
   const body = formBody(parts, 'boundary');
+  const whole = {
+    parts: contents.map((content, index) => {
+      const head = `Content-Disposition: form-data; name="${index}"`;
+      return { head, at: body.indexOf(head) + head.length + 4, content, isWhole: true };
+    }),
+    faults: [],
+    isClosed: true,
+  };
 
-  const formLength = body.length - 2;
-
-  function scan(bytes: Buffer, cuts: number[], boundary = 'boundary') {
-    const delimiters = new DelimiterScan(boundary);
-    const ends = [...cuts, bytes.length];
-    const passed = ends.map((end, index) => delimiters.push(bytes.subarray(ends[index - 1] ?? 0, end)));
-    const form = passed.includes(null)
-      ? null
-      : Buffer.concat(passed.filter((piece) => piece !== null)).length;
-    return { form, partCount: delimiters.partCount, closed: delimiters.closed };
-  }
-
-  test('counts the parts, wherever the body is cut into chunks', () => {
+  test('finds the parts, wherever the body is cut into chunks', () => {
     for (let first = 0; first <= body.length; first++) {
-      for (const second of [first, first + 1, first + 2, first + 9]) {
-        const cuts = [first, Math.min(second, body.length)];
-        expect(scan(body, cuts)).toEqual({ form: formLength, partCount: 3, closed: true });
-      }
+      for (const second of [first, first + 1, first + 2, first + 9, first + 40])
+        expect(scan(body, [first, Math.min(second, body.length)])).toEqual(whole);
     }
   });
 
-  test('counts the parts byte by byte, and with a boundary of one character', () => {
-    const everywhere = Array.from(body.keys());
-    expect(scan(body, everywhere)).toEqual({ form: formLength, partCount: 3, closed: true });
-    expect(scan(formBody(parts, '?'), [], '?')).toMatchObject({ partCount: 3, closed: true });
+  test('finds the parts byte by byte, and with a boundary of one character', () => {
+    expect(scan(body, Array.from(body.keys()))).toEqual(whole);
+    const short = scan(formBody(parts, '?'), [], '?');
+    expect(short.parts.map(({ content }) => content)).toEqual(contents);
   });
 
   test('is not closed without the closing delimiter', () => {
-    expect(scan(body.subarray(0, -4), [])).toEqual({ form: body.length - 4, partCount: 3, closed: false });
+    expect(scan(body.subarray(0, -4), [])).toMatchObject({ faults: [], isClosed: false });
   });
 
   test.each(['x', ' \r\n', '-\r\n', '\n', '\r\r\n'])('refuses a delimiter followed by %j', (suffix) => {
-    const bytes = Buffer.from(`--boundary\r\n\r\ncontent\r\n--boundary${suffix}more`);
-    for (let cut = 0; cut <= bytes.length; cut++) expect(scan(bytes, [cut]).form).toBeNull();
+    const bytes = Buffer.from(`--boundary\r\nA: b\r\n\r\ncontent\r\n--boundary${suffix}more`);
+    for (let cut = 0; cut <= bytes.length; cut++)
+      expect(scan(bytes, [cut])).toMatchObject({
+        parts: [{ content: 'content', isWhole: false }],
+        faults: ['boundary'],
+        isClosed: false,
+      });
   });
 
-  test('does not care what follows the closing delimiter', () => {
-    const bytes = Buffer.concat([body, Buffer.from('\r\n--boundaryx\r\n--boundary\r\n')]);
-    expect(scan(bytes, [])).toEqual({ form: formLength, partCount: 3, closed: true });
+  test.each([
+    ['end in the next delimiter', '--boundary\r\nA: b\r\n--boundary\r\n\r\n'],
+    ['end in the closing delimiter', '--boundary\r\n--boundary--\r\n'],
+    ['have no end', `--boundary\r\nA: ${'b'.repeat(16_400)}`],
+  ])('refuses headers that %s', (_what, text) => {
+    const bytes = Buffer.from(text);
+    for (let cut = 0; cut <= bytes.length; cut += text.length > 1_000 ? 97 : 1)
+      expect(scan(bytes, [cut])).toEqual({ parts: [], faults: ['part_headers'], isClosed: false });
+  });
+
+  test('takes headers of 16 KiB, and an empty one', () => {
+    const head = `A: ${'b'.repeat(16 * 1024 - 7)}`;
+    for (const text of [head, '']) {
+      const found = scan(Buffer.from(`--boundary\r\n${text}\r\n\r\nx\r\n--boundary--`), []);
+      expect(found.parts).toMatchObject([{ head: text, content: text === '' ? '\r\nx' : 'x' }]);
+    }
+  });
+
+  test('does not care what comes before the first delimiter, and behind the closing one', () => {
+    const around = Buffer.concat([Buffer.from('--boundar\r\n'), body, Buffer.from('\r\n--boundaryx\r\n')]);
+    for (let cut = 0; cut <= 20; cut++) {
+      const found = scan(around, [cut]);
+      expect(found.parts.map(({ content }) => content)).toEqual(contents);
+      expect(found).toMatchObject({ faults: [], isClosed: true });
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { chunked, formBody, formHeaders, graphqlForm, requestHead } from '../../support/raw-http.js';
 import { sha256 } from '../../support/sha256.js';
 import { answerOf, FormSession, megabyte, oneFile, oneFileMap, query } from './form-session.js';
@@ -110,6 +110,28 @@ describe('a well-formed request', () => {
     expect(await response.json()).toMatchObject({
       variables: { file: { fileName: 'ü.csv', declaredType: 'text/csv', sha256: sha256('content') } },
     });
+  });
+});
+
+describe('files that are read late', () => {
+  test('come whole, also if they end just where their reader has enough for now', async () => {
+    const enough = 256 * 1024;
+    session = await FormSession.start({
+      receive: async (file) => {
+        while (file.stream.readableLength < enough) await nextTurn();
+        return hashFile(file);
+      },
+    });
+    for (const more of [0, 1, 100, 1_000, 60_000, 70_000]) {
+      const contents = [0, 1].map((index) => Buffer.alloc(enough + more, `file ${index}`));
+      const form = graphqlForm(
+        { query, variables: { files: [null, null] } },
+        { 0: ['variables.files.0'], 1: ['variables.files.1'] },
+        contents.map((content) => ({ content })),
+      );
+      const { taken = [] } = answerOf(await session.post(form));
+      expect(taken.map((file) => file.sha256)).toEqual(contents.map((content) => sha256(content)));
+    }
   });
 });
 

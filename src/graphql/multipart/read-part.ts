@@ -1,0 +1,76 @@
+import busboy from 'busboy';
+import { decodeHeader, unescapePartName } from './multipart-syntax.js';
+
+/** A part as its headers have it. */
+export interface PartHead {
+  kind: 'file' | 'field';
+  /** Null where it has none. */
+  name: string | null;
+  /** As sent, path and all; null where the part names none. */
+  fileName: string | null;
+  /** The Content-Type without parameters; `text/plain` (RFC 7578, 4.4) where it has none. */
+  declaredType: string;
+}
+
+/** Null for headers that are no form-data, or cannot be read. */
+export function readPartHead(boundary: string, head: Buffer): PartHead | null {
+  const found = parse(boundary, head, Buffer.alloc(0));
+  if (!found) return null;
+  const name = found.name === undefined ? null : decodePartName(found.name);
+  const { fileName = null, kind, declaredType } = found;
+  const isAsSent = fileName === null || hasExtendedName(head.toString('latin1'));
+  return { kind, name, declaredType, fileName: isAsSent ? fileName : decodePartName(fileName) };
+}
+
+/** The text of a field, in the character set that its headers name. */
+export function readFieldText(boundary: string, head: Buffer, content: Buffer): string {
+  return parse(boundary, head, content)?.text ?? '';
+}
+
+interface Parsed {
+  kind: 'file' | 'field';
+  name: string | undefined;
+  fileName?: string | undefined;
+  declaredType: string;
+  text?: string;
+}
+
+/** A form of this part alone, by busboy, which tells of it before `write` returns. */
+function parse(boundary: string, head: Buffer, content: Buffer): Parsed | null {
+  const found: Parsed[] = [];
+  const parser = busboy({
+    headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
+    // Each byte as a character, for `decodePartName`.
+    defParamCharset: 'latin1',
+    preservePath: true,
+    limits: { fieldSize: content.length + 1 },
+  });
+  parser
+    .on('error', ignore)
+    .on('field', (name: string | undefined, text, { mimeType: declaredType }) =>
+      found.push({ kind: 'field', name, text, declaredType }),
+    )
+    .on('file', (name: string | undefined, stream, { filename: fileName, mimeType: declaredType }) => {
+      stream.on('error', ignore).resume();
+      found.push({ kind: 'file', name, fileName, declaredType });
+    });
+  const [first, last] = [`--${boundary}\r\n`, `\r\n--${boundary}--`].map((text) =>
+    Buffer.from(text, 'latin1'),
+  );
+  parser.write(Buffer.concat([first, head, Buffer.from('\r\n\r\n'), content, last] as Buffer[]));
+  parser.destroy();
+  return found[0] ?? null;
+}
+
+/** The text of a parameter of a part's header, with each byte of it as a character. */
+function decodePartName(bytes: string): string {
+  return unescapePartName(decodeHeader(bytes));
+}
+
+/** Whether the name in a part's headers has the form that says its character set and is escaped on its own (RFC 8187). */
+function hasExtendedName(headers: string): boolean {
+  const [disposition = ''] = /^content-disposition:(?:[^\r]|\r\n[ \t])*/im.exec(headers) ?? [];
+  return /;\s*filename\*=/i.test(disposition.replace(/"(?:[^"\\]|\\.)*"/g, '""'));
+}
+
+function ignore(): void {}
