@@ -162,12 +162,15 @@ export async function createOrganization(
   name: string,
   createdAt: Date,
 ): Promise<OrganizationRow> {
-  if (!isCleanText(name)) {
-    throw new Error("An organization's name must be 1 to 255 characters, without control characters.");
-  }
+  assertOrganizationName(name);
   const organization = { id: toOrganizationId(name) ?? newId(), name, createdAt };
   await insertRow(manager, OrganizationRow, organization);
   return organization;
+}
+
+export function assertOrganizationName(name: string): void {
+  if (isCleanText(name)) return;
+  throw new Error("An organization's name must be 1 to 255 characters, without control characters.");
 }
 
 export const maxTextLength = 255;

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { generateApiKey, storeApiKey } from '../auth/api-keys.js';
-import { createOrganization, findOrganization } from '../auth/identify.js';
+import { assertOrganizationName, createOrganization, findOrganization } from '../auth/identify.js';
 import { checkNewApiKey, revokeApiKey } from '../auth/manage-api-keys.js';
 import { permissions } from '../auth/viewer.js';
 import { type Config, loadConfig } from '../config/config.js';
@@ -16,6 +16,8 @@ const remark = (line: string): void => void process.stderr.write(`${line}\n`);
 export async function create(options: NewKeyOptions): Promise<void> {
   const config = loadConfig(process.env);
   const isThere = (await stateOfDatabase(config)) !== 'missing';
+  // A refused one leaves none behind.
+  if (!isThere) readNewKey(options, new Date());
   await onDatabase(await openConfiguredDatabase(config), (deps) => createKey(deps, options));
   if (isThere) return;
   const place = config.postgres ? 'DATABASE_URL' : `${config.dataDirectory} (DATA_DIR)`;
@@ -53,12 +55,7 @@ export async function createKey(
   options: NewKeyOptions,
 ): Promise<void> {
   const createdAt = clock();
-  const input = {
-    name: options.name,
-    permissions: parsePermissions(options.permissions),
-    expiresAt: options.expiresAt === undefined ? null : parseInstant(options.expiresAt),
-  };
-  checkNewApiKey(input, new Set(permissions), createdAt);
+  const input = readNewKey(options, createdAt);
   const key = generateApiKey();
   const made = await database.write(async (manager) => {
     const organization = await organizationFor(manager, options.organization, createdAt);
@@ -74,6 +71,18 @@ export async function createKey(
   print(key);
   const { organization, row } = made;
   remark(`Shown this once. Its id is ${row.id}; organization ${organization.name} (${organization.id}).`);
+}
+
+/** Throws BAD_USER_INPUT, and Error for texts that say nothing. */
+function readNewKey({ name, permissions: list, expiresAt, organization }: NewKeyOptions, now: Date) {
+  if (organization !== undefined) assertOrganizationName(organization);
+  const input = {
+    name,
+    permissions: parsePermissions(list),
+    expiresAt: expiresAt === undefined ? null : parseInstant(expiresAt),
+  };
+  checkNewApiKey(input, new Set(permissions), now);
+  return input;
 }
 
 async function organizationFor(

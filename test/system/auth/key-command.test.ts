@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { listKeys, statusOf, whoAmI } from '../../service/auth/key-operations.js';
@@ -141,4 +141,15 @@ describe('claimcheck keys, while the service runs', () => {
     );
     expect(new Set(organizations)).toEqual(new Set(['burst']));
   });
+});
+
+test('a key that is refused leaves no database in an empty folder', async () => {
+  const directory = await makeTemporaryDirectory();
+  for (const options of faults.filter(([command]) => command === 'create')) {
+    const env = { PATH: process.env['PATH'], DATA_DIR: directory };
+    const made = run(process.execPath, ['dist/claimcheck.cjs', 'keys', ...options], { env });
+    await expect(made).rejects.toMatchObject({ code: 1 });
+    expect({ options, left: await readdir(directory) }).toEqual({ options, left: [] });
+  }
+  await rm(directory, { recursive: true });
 });
