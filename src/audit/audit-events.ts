@@ -136,7 +136,15 @@ export interface AuditFilter {
   before?: Date | null | undefined;
 }
 
-const order = 'AUDIT_EVENTS';
+const order = 'AUDIT_LOG';
+/** The instant of an event is the beginning of its id. Those of one attachment are indexed by the instant alone, which is shorter. */
+const columnsOf = ({ attachmentId }: AuditFilter): [string, string][] =>
+  attachmentId
+    ? [
+        ['e.createdAt', 'e.created_at'],
+        ['e.id', 'e.id'],
+      ]
+    : [['e.id', 'e.id']];
 
 /** One page of an organization's events, the newest first. Throws BAD_USER_INPUT for a bad cursor. */
 export async function listEvents(
@@ -145,9 +153,10 @@ export async function listEvents(
   filter: AuditFilter,
   request: PageRequest,
 ): Promise<Page<AuditEventRow>> {
-  return readPage(request, { order, positionOf: ({ id }) => ({ value: 0, id }) }, (stretch) =>
+  const positionOf = ({ id, createdAt }: AuditEventRow) => ({ value: createdAt.getTime(), id });
+  return readPage(request, { order, positionOf }, (stretch) =>
     findNewestFirst(read, AuditEventRow, select(read, organizationId, filter), {
-      columns: [['e.id', 'e.id']],
+      columns: columnsOf(filter),
       stretch,
     }),
   );
@@ -172,7 +181,14 @@ function select(
   if (action) query.andWhere('e.action IN (:...action)', { action: action.length > 0 ? action : [''] });
   if (attachmentId) query.andWhere('e.subject_id = :attachmentId', { attachmentId });
   if (principalId) query.andWhere('e.principal_id = :principalId', { principalId });
-  if (after) query.andWhere('e.id >= :afterInstant', { afterInstant: firstIdOf(after.getTime() + 1) });
-  if (before) query.andWhere('e.id < :beforeInstant', { beforeInstant: firstIdOf(before.getTime()) });
+  // Both ways, for either index.
+  if (after) {
+    query.andWhere('e.id >= :afterInstant', { afterInstant: firstIdOf(after.getTime() + 1) });
+    query.andWhere('e.created_at > :afterMs', { afterMs: after.getTime() });
+  }
+  if (before) {
+    query.andWhere('e.id < :beforeInstant', { beforeInstant: firstIdOf(before.getTime()) });
+    query.andWhere('e.created_at < :beforeMs', { beforeMs: before.getTime() });
+  }
   return query;
 }

@@ -39,6 +39,7 @@ import {
   WebhookEndpoints1763700000141,
 } from './1763700000141-endpoints-to-scrubs.js';
 import { IntakeLeases1763700000171 } from './1763700000171-intake-leases.js';
+import { NarrowIndexes1763700000181 } from './1763700000181-narrow-indexes.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -71,4 +72,5 @@ export const migrations = [
   UnusedTargets1763700000152,
   Scrubs1763700000161,
   IntakeLeases1763700000171,
+  NarrowIndexes1763700000181,
 ];

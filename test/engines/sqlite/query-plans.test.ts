@@ -121,3 +121,37 @@ describe('a database that began empty finds rows among a million as one that has
     expect(indexes).toEqual(['ix_attachments_created_at']);
   });
 });
+
+/** As `planOf`, all that is said of the statement that finds the page of a log. */
+async function planOfLog(filter: string): Promise<string[]> {
+  const from = recorder.statements.length;
+  await service.client.ask(`{ auditLog(first: 10, filter: ${filter}) { nodes { id } } }`);
+  const index = recorder.statements.findIndex(
+    (sql, at) => at >= from && /^SELECT .* FROM "audit_events" .*ORDER BY/s.test(sql),
+  );
+  const database = await openTestDatabase(service.dataDirectory);
+  const rows = await database.read.query<{ detail: string }[]>(
+    `EXPLAIN QUERY PLAN ${recorder.statements[index]}`,
+    recorder.parameters[index],
+  );
+  await database.close();
+  return rows.map(({ detail }) => detail);
+}
+
+describe('a page of the audit log is read in the order of an index', () => {
+  const times = 'after: "2026-01-01T00:00:00Z", before: "2027-01-01T00:00:00Z"';
+
+  test.each(['{}', '{ action: [ATTACHMENT_LINKED] }', `{ ${times} }`])('of all: %s', async (filter) => {
+    const plan = await planOfLog(filter);
+    expect(plan).toHaveLength(1);
+    expect(plan[0]).toMatch(/^SEARCH e USING .*INDEX ix_audit_events_organization/);
+  });
+
+  test.each(['', 'action: [ATTACHMENT_LINKED], ', `${times}, `])('of one attachment: %s', async (more) => {
+    const plan = await planOfLog(`{ ${more}attachmentId: "00000000-0000-7000-8000-000000000000" }`);
+    expect(plan).toHaveLength(2);
+    expect(plan[0]).toMatch(/^SEARCH e USING .*INDEX ix_audit_events_subject/);
+    // Those of one millisecond alone are sorted.
+    expect(plan[1]).toMatch(/^USE TEMP B-TREE FOR (LAST TERM|RIGHT PART) OF ORDER BY$/);
+  });
+});

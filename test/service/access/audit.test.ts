@@ -380,6 +380,13 @@ test('pages turn without a gap, and filters narrow', async () => {
     (await log(filter, { first: 1_000 })).nodes.map(({ createdAt }) => createdAt);
   expect(await isoOf({ after: at })).toEqual(all.map((one) => one.createdAt).filter((one) => one > at));
   expect(await isoOf({ before: at })).toEqual(all.map((one) => one.createdAt).filter((one) => one < at));
+  const oldest = all.findLast(({ attachmentId }) => attachmentId !== null);
+  const { createdAt: first = '', attachmentId } = oldest ?? {};
+  const ofOne = all.filter((one) => one.attachmentId === attachmentId);
+  expect(await isoOf({ attachmentId, after: first })).toEqual(
+    ofOne.map((one) => one.createdAt).filter((one) => one > first),
+  );
+  expect(await isoOf({ attachmentId, before: first })).toEqual([]);
   const { principal } = await whoAmI(admin);
   const mine = await log({ principalId: principal.id }, { first: 1_000 });
   expect(mine.totalCount).toBe(all.filter((one) => one.principal?.id === principal.id).length);

@@ -330,7 +330,7 @@ async function pairOf({ name }: Operation, kind: Kind): Promise<Pair> {
     apiKeys: 'API_KEYS',
     webhookDeliveries: 'DELIVERIES',
     webhookEndpoints: 'WEBHOOK_ENDPOINTS',
-    auditLog: 'AUDIT_EVENTS',
+    auditLog: 'AUDIT_LOG',
   };
   const order = orders[name];
   if (order === undefined) throw new Error(`Which order do the cursors of ${name} have?`);

@@ -64,6 +64,10 @@ const lists: Record<string, [query: string, path: string[]]> = {
     `auditLog(${page}, filter: { action: [ATTACHMENT_CREATED] }) { ${fields} }`,
     ['auditLog'],
   ],
+  'the audit log of an attachment': [
+    `auditLog(${page}, filter: { attachmentId: $id, after: "2020-01-01T00:00:00Z", before: "2999-01-01T00:00:00Z" }) { ${fields} }`,
+    ['auditLog'],
+  ],
 };
 
 let service: TestService;
@@ -98,10 +102,7 @@ afterAll(() => service.close());
 
 async function read(name: string, variables: object): Promise<PageOf> {
   const [query, path] = lists[name] ?? ['', []];
-  const more = [
-    query.includes('$ids') ? ', $ids: [ID!]' : '',
-    query.includes('$id)') || query.includes('$id,') ? ', $id: ID!' : '',
-  ];
+  const more = [query.includes('$ids') ? ', $ids: [ID!]' : '', /\$id[),]/.test(query) ? ', $id: ID!' : ''];
   const data = await client.ask<unknown>(`query (${declared}${more.join('')}) { ${query} }`, {
     ...variables,
     ids,

@@ -39,7 +39,7 @@ const orders = [
   'FILE_NAME DESC',
   'SIZE DESC',
   'SIZE ASC',
-  'AUDIT_EVENTS',
+  'AUDIT_LOG',
   'API_KEYS',
   'LINKS',
 ];
