@@ -44,16 +44,16 @@ const indexes = [
 const columns = `organization_id varchar(36) NOT NULL, attachment_id varchar(36) NOT NULL,
   action varchar(32) NOT NULL, event text NOT NULL, created_at bigint NOT NULL`;
 
-/** The attachment as it is just now, in use or in the trash. */
-function attachmentNow(object: string): string {
+/** The attachment of an event as it is just now, in use or in the trash; `event` is the event's row. */
+export function attachmentNow(object: string, event = 'new'): string {
   const facts = `id, blob_id, file_name, content_type, size, version, record_type, record_id, created_by_id, created_at`;
   const values = `'fileName', a.file_name, 'contentType', a.content_type, 'size', a.size, 'version', a.version,
     'recordType', a.record_type, 'recordId', a.record_id, 'createdById', a.created_by_id, 'createdAt', a.created_at,
     'md5', b.md5, 'sha256', b.sha256, 'status', b.verdict,
     'reason', r.reason, 'message', r.message, 'signature', r.signature`;
   return `(SELECT ${object}(${values}) FROM (
-      SELECT ${facts} FROM attachments WHERE id = new.subject_id
-      UNION ALL SELECT ${facts} FROM trashed_attachments WHERE id = new.subject_id) a
+      SELECT ${facts} FROM attachments WHERE id = ${event}.subject_id
+      UNION ALL SELECT ${facts} FROM trashed_attachments WHERE id = ${event}.subject_id) a
     JOIN blobs b ON b.id = a.blob_id LEFT JOIN rejections r ON r.blob_id = b.id LIMIT 1)`;
 }
 

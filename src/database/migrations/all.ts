@@ -40,6 +40,7 @@ import {
 } from './1763700000141-endpoints-to-scrubs.js';
 import { IntakeLeases1763700000171 } from './1763700000171-intake-leases.js';
 import { NarrowIndexes1763700000181 } from './1763700000181-narrow-indexes.js';
+import { StatementTriggers1763700000182 } from './1763700000182-statement-triggers.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -73,4 +74,5 @@ export const migrations = [
   Scrubs1763700000161,
   IntakeLeases1763700000171,
   NarrowIndexes1763700000181,
+  StatementTriggers1763700000182,
 ];

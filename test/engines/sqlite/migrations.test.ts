@@ -13,13 +13,29 @@ async function drift(source: DataSource): Promise<string[]> {
   return upQueries.map(({ query }) => query);
 }
 
-/** Prefixes after the migration, by those that older versions stored. */
-async function prefixesAfterMigration(source: DataSource, older: Record<string, string>): Promise<string[]> {
-  const applied = await source.query('SELECT name FROM migrations ORDER BY id DESC');
+/** Undoes migrations down to the one of this name, and that one too. */
+async function undoDownTo(source: DataSource, migration: string): Promise<void> {
+  const applied: { name: string }[] = await source.query('SELECT name FROM migrations ORDER BY id DESC');
   for (const { name } of applied) {
     await source.undoLastMigration();
-    if (String(name).startsWith('KeyPrefixes')) break;
+    if (name.startsWith(migration)) break;
   }
+}
+
+/** The changes of usage that two statements leave, of which one makes three previews and the other removes them. */
+async function changesByPreviews(source: DataSource): Promise<string[]> {
+  await source.query(`INSERT INTO previews (blob_id, variant, organization_id, size, made_at)
+    SELECT 'b', 'v' || size, CASE WHEN size = 3 THEN 'other' ELSE 'one' END, size, 0 FROM generate_series(1, 3) size`);
+  await source.query('DELETE FROM previews');
+  const changes: { of: string; previews: string }[] = await source.query(
+    'WITH gone AS (DELETE FROM usage_changes RETURNING organization_id AS of, previews) SELECT * FROM gone',
+  );
+  return changes.map(({ of, previews }) => `${of} ${previews}`).toSorted();
+}
+
+/** Prefixes after the migration, by those that older versions stored. */
+async function prefixesAfterMigration(source: DataSource, older: Record<string, string>): Promise<string[]> {
+  await undoDownTo(source, 'KeyPrefixes');
   for (const [name, prefix] of Object.entries(older)) {
     await source.query(
       `INSERT INTO api_keys (id, organization_id, principal_id, name, prefix, hash, permissions, created_at)
@@ -67,6 +83,21 @@ describe('migrating from nothing gives exactly the tables of the entities, there
       await source.initialize();
       await migrateAndBack(source);
       expect(await prefixesAfterMigration(source, olderKeys)).toEqual(prefixesShown);
+      await source.destroy();
+    });
+
+    test('changes of usage are counted by statements, and in an older database by rows', async () => {
+      const options = { type: 'postgres', url: postgres?.url ?? '', entities, migrations } as const;
+      const source = await new DataSource(options).initialize();
+      await source.runMigrations();
+      await source.query('ALTER TABLE previews DROP CONSTRAINT fk_previews_blob');
+      const byStatement = ['one -3', 'one 3', 'other -3', 'other 3'];
+      expect(await changesByPreviews(source)).toEqual(byStatement);
+      await undoDownTo(source, 'StatementTriggers');
+      const byRow = ['one -1', 'one -2', 'one 1', 'one 2', 'other -3', 'other 3'];
+      expect(await changesByPreviews(source)).toEqual(byRow);
+      await source.runMigrations();
+      expect(await changesByPreviews(source)).toEqual(byStatement);
       await source.destroy();
     });
   });

@@ -141,13 +141,13 @@ async function planOfLog(filter: string): Promise<string[]> {
 describe('a page of the audit log is read in the order of an index', () => {
   const times = 'after: "2026-01-01T00:00:00Z", before: "2027-01-01T00:00:00Z"';
 
-  test.each(['{}', '{ action: [ATTACHMENT_LINKED] }', `{ ${times} }`])('of all: %s', async (filter) => {
+  test.each(['{}', '{ action: [ATTACHMENT_LINKED] }', `{ ${times} }`])('all events: %s', async (filter) => {
     const plan = await planOfLog(filter);
     expect(plan).toHaveLength(1);
     expect(plan[0]).toMatch(/^SEARCH e USING .*INDEX ix_audit_events_organization/);
   });
 
-  test.each(['', 'action: [ATTACHMENT_LINKED], ', `${times}, `])('of one attachment: %s', async (more) => {
+  test.each(['', 'action: [ATTACHMENT_LINKED], ', `${times}, `])('one attachment: %s', async (more) => {
     const plan = await planOfLog(`{ ${more}attachmentId: "00000000-0000-7000-8000-000000000000" }`);
     expect(plan).toHaveLength(2);
     expect(plan[0]).toMatch(/^SEARCH e USING .*INDEX ix_audit_events_subject/);
