@@ -62,7 +62,10 @@ export async function spawnService(
     exited.then(() => Promise.reject(new Error(`The service ended at once: ${written.stderr}`))),
   ])) as [string];
   const url = /http:\/\/\S+/.exec(line)?.[0];
-  if (!url) throw new Error(`No address in: ${line}`);
+  if (!url) {
+    child.kill('SIGKILL');
+    throw new Error(`No address in: ${line}`);
+  }
   return {
     url,
     client: new Client(url, key),
