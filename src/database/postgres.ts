@@ -12,7 +12,7 @@ import { commitStatement, writeUntilHeld } from './postgres-transactions.js';
 import { Replica } from './replica.js';
 import { readLimits } from './sqlite-readers.js';
 import { indexTrigrams } from './stored-names.js';
-import { DataSource } from './typeorm.js';
+import { DataSource, silentLogger } from './typeorm.js';
 import type { Write } from './write-queue.js';
 
 export interface PostgresOptions {
@@ -62,7 +62,7 @@ export function postgresOptions(options: PostgresOptions, logger?: Logger): Data
       ...keepAlive,
       query_timeout: longestAnswerMs(options.statementTimeoutMs),
     },
-    ...(logger ? { logger, logging: true } : {}),
+    ...(logger ? { logger, logging: true } : { logger: silentLogger }),
   };
 }
 

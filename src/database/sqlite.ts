@@ -3,6 +3,7 @@ import sqlite3 from 'sqlite3';
 import type { DataSource, DataSourceOptions, EntityManager, Logger } from 'typeorm';
 import { entities } from './entities/all.js';
 import { migrations } from './migrations/all.js';
+import { silentLogger } from './typeorm.js';
 import type { Write } from './write-queue.js';
 
 /** As many as one connection keeps; lists of changing length make new ones all the time. */
@@ -104,7 +105,7 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger) {
     entities,
     migrations,
     migrationsTransactionMode: 'each',
-    ...(logger ? { logger, logging: true } : {}),
+    ...(logger ? { logger, logging: true } : { logger: silentLogger }),
   } satisfies DataSourceOptions;
 }
 

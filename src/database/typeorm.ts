@@ -1,4 +1,4 @@
-import type { FindOperator, ValueTransformer } from 'typeorm';
+import type { FindOperator, Logger, ValueTransformer } from 'typeorm';
 
 /*
  * TypeORM's values, for all of src/. `import` would read and parse its 400 CommonJS files for their names before it loads them:
@@ -29,6 +29,18 @@ export import Table = typeorm.Table;
 export import TableColumn = typeorm.TableColumn;
 export import TableForeignKey = typeorm.TableForeignKey;
 export import TableIndex = typeorm.TableIndex;
+
+const ignore = () => undefined;
+
+/** Prints nothing: all that fails is thrown. TypeORM's own logger prints a failed migration in colours, which the bundle leaves out. */
+export const silentLogger: Logger = {
+  logQuery: ignore,
+  logQueryError: ignore,
+  logQuerySlow: ignore,
+  logSchemaBuild: ignore,
+  logMigration: ignore,
+  log: ignore,
+};
 
 /** Instants are stored as whole milliseconds since 1970: the same, and in order, on every engine. */
 const instant: ValueTransformer = {

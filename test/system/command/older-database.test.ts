@@ -62,3 +62,25 @@ test('the tables of a database on PostgreSQL are neither', async () => {
   const source = new Source(postgresOptions({ url, poolSize: 2, statementTimeoutMs: 30_000 }));
   await expectLeftAlone({ DATA_DIR: directory, DATABASE_URL: url }, source);
 }, 120_000);
+
+/** As if the database had tables of its own by these names: the first migration fails. */
+async function expectFaultOfMigration(env: Record<string, string>, source: DataSource): Promise<void> {
+  expect((await startCommand(['migrate'], env).result).status).toBe(0);
+  await source.initialize();
+  await source.query('DELETE FROM migrations');
+  await source.destroy();
+  const { status, stdout, stderr } = await startCommand(['migrate'], env).result;
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/already exists/);
+}
+
+test('a migration that fails on SQLite is told by the error of the database', async () => {
+  const env = { DATA_DIR: directory, DATABASE_URL: '' };
+  await expectFaultOfMigration(env, new Source(sqliteOptions(directory)));
+}, 60_000);
+
+test('a migration that fails on PostgreSQL is, too', async () => {
+  const url = (await postgres?.createDatabase()) ?? '';
+  const source = new Source(postgresOptions({ url, poolSize: 2, statementTimeoutMs: 30_000 }));
+  await expectFaultOfMigration({ DATA_DIR: directory, DATABASE_URL: url }, source);
+}, 60_000);
