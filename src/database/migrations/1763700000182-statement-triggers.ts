@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { attachmentNow } from './1763700000141-endpoints-to-scrubs.js';
+import { tableByTable } from './table-by-table.js';
 
 interface Trigger {
   name: string;
@@ -52,15 +53,19 @@ const triggers: readonly Trigger[] = [
 /** On PostgreSQL a function of a trigger runs once for a statement, however many rows that changes. SQLite has no such triggers. */
 export class StatementTriggers1763700000182 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    for (const trigger of triggers) {
+    const changes = triggers.map((trigger) => () => {
       const rows = trigger.event === 'INSERT' ? 'NEW' : 'OLD';
       const each = `REFERENCING ${rows} TABLE AS changed FOR EACH STATEMENT`;
-      await replaceTrigger(runner, trigger, trigger.ofStatement, each);
-    }
+      return replaceTrigger(runner, trigger, trigger.ofStatement, each);
+    });
+    await tableByTable(runner, changes);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const trigger of triggers) await replaceTrigger(runner, trigger, trigger.ofRow, 'FOR EACH ROW');
+    const changes = triggers.map(
+      (trigger) => () => replaceTrigger(runner, trigger, trigger.ofRow, 'FOR EACH ROW'),
+    );
+    await tableByTable(runner, changes);
   }
 }
 
