@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { privateFile } from '../config/files.js';
+import { giveToOwner, privateFile } from '../config/files.js';
 import { whileLocked } from '../database/file-lock.js';
 
 const count = z.int().min(0);
@@ -56,6 +56,7 @@ export class VerifyStateFile {
   async save(state: VerifyState): Promise<void> {
     const unfinished = `${this.#path}.part`;
     await writeFile(unfinished, JSON.stringify(state), { mode: privateFile });
+    await giveToOwner(unfinished);
     await rename(unfinished, this.#path);
   }
 

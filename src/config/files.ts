@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, chown, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -72,4 +72,11 @@ export async function assertOwnUser(path: string): Promise<void> {
   throw new Error(
     `${path} belongs to the user ${owner}: run this as that user. The service cannot read what root makes.`,
   );
+}
+
+/** Gives a file that root has made to the user whose folder it is in, who could not open it otherwise. */
+export async function giveToOwner(path: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(dirname(path));
+  if (uid !== 0) await chown(path, uid, gid);
 }

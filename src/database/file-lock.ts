@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import sqlite3 from 'sqlite3';
-import { privateFile } from '../config/files.js';
+import { giveToOwner, privateFile } from '../config/files.js';
 
 interface LockOptions {
   /** How long to wait for another process. */
@@ -19,6 +19,7 @@ export async function whileLocked<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   await (await open(path, 'a', privateFile)).close();
+  await giveToOwner(path);
   const file = await new Promise<sqlite3.Database>((resolve, reject) => {
     const opened = new sqlite3.Database(path, (error) => (error ? reject(error) : resolve(opened)));
   });

@@ -1,6 +1,7 @@
-import { chown, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '../../support/run-command.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCommand, startCommand } from '../../support/run-command.js';
 import { startService } from '../../support/service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
@@ -13,7 +14,9 @@ let env: Record<string, string>;
 beforeAll(async () => {
   directory = await makeTemporaryDirectory();
   env = { DATA_DIR: join(directory, 'data'), DATABASE_URL: '', STORAGE_URL: '' };
-  await (await startService(env)).close();
+  const service = await startService(env);
+  await service.client.upload({ content: Buffer.alloc(2 ** 22), name: 'b.bin' });
+  await service.close();
   await writeFile(join(directory, 'a.txt'), 'a');
   const line = {
     ...{ id: '0190d8a4-5c1e-7b1f-9d43-3f0a52c1e7aa', organizationId: 'default', createdBy: 'anna' },
@@ -48,4 +51,22 @@ test('root counts what would be imported all the same, and lists keys', async ()
   const [words = []] = commands().map((command) => command.words);
   expect((await runCommand([...words, '--dry-run'], env)).status).toBe(0);
   expect((await runCommand(['keys', 'list'], env)).status).toBe(0);
+});
+
+test('root keeps the place of a verification in files that the user of the folder can open', async () => {
+  if (isRoot) await chown(join(directory, 'data'), other, other);
+  const running = startCommand(['verify', '--rate', '1'], env);
+  const owners = async () =>
+    Promise.all(
+      ['verify-state.json.lock', 'verify-state.json'].map((name) =>
+        stat(join(directory, 'data', name)).then(
+          ({ uid }) => uid,
+          () => null,
+        ),
+      ),
+    );
+  while ((await owners()).includes(null)) await sleep(10);
+  expect(new Set(await owners())).toEqual(new Set([isRoot ? other : process.getuid?.()]));
+  running.process.kill('SIGKILL');
+  await running.result;
 });
