@@ -98,6 +98,8 @@ export function createApollo(
 ): ApolloServer<GraphqlContext> {
   return new ApolloServer<GraphqlContext>({
     schema,
+    // Apollo Server would take what is left out from the environment, and not start with some of it.
+    apollo: { key: 'none', graphId: '', graphVariant: '' },
     formatError: introspection ? formatError : formatWithoutSuggestions,
     introspection,
     // Documents are remembered by the screen, within bounds.

@@ -62,6 +62,19 @@ describe('the command', () => {
     expect(stdout + stderr).not.toMatch(/apollo.*report|apollographql/i);
   });
 
+  test('starts with settings of Apollo that are no good', async () => {
+    const ofAnother = {
+      APOLLO_KEY: ' service:graph:ключ',
+      APOLLO_GRAPH_REF: 'graph@current',
+      APOLLO_GRAPH_ID: 'graph',
+      APOLLO_GRAPH_VARIANT: 'current',
+    };
+    const service = await spawnService({ DATA_DIR: directory, ...ofAnother });
+    expect(await service.client.ask('{ __typename }')).toEqual({ __typename: 'Query' });
+    expect(await service.end('SIGTERM')).toBe(0);
+    expect(service.output().stderr).toBe('');
+  });
+
   test('prints no explorer that is off', async () => {
     const off = { SANDBOX: 'false', EXPLORER: 'false' };
     const service = await spawnService({ DATA_DIR: directory, BOOTSTRAP_API_KEY: '', ...off });
