@@ -14,17 +14,17 @@ export interface PartHead {
 
 /** Null for headers that are no form-data, or cannot be read. */
 export function readPartHead(boundary: string, head: Buffer): PartHead | null {
-  const found = parse(boundary, head, Buffer.alloc(0));
+  const found = parse(boundary, head);
   if (!found) return null;
   const name = found.name === undefined ? null : decodePartName(found.name);
   const { fileName = null, kind, declaredType } = found;
-  const isAsSent = fileName === null || hasExtendedName(head.toString('latin1'));
+  const isAsSent = fileName === null || isExtendedName(boundary, head, fileName);
   return { kind, name, declaredType, fileName: isAsSent ? fileName : decodePartName(fileName) };
 }
 
 /** The text of a field, in the character set that its headers name. */
 export function readFieldText(boundary: string, head: Buffer, content: Buffer): string {
-  return parse(boundary, head, content)?.text ?? '';
+  return parse(boundary, head, { content })?.text ?? '';
 }
 
 interface Parsed {
@@ -35,13 +35,19 @@ interface Parsed {
   text?: string;
 }
 
+const noContent: Buffer = Buffer.alloc(0);
+
 /** A form of this part alone, by busboy, which tells of it before `write` returns. */
-function parse(boundary: string, head: Buffer, content: Buffer): Parsed | null {
+function parse(
+  boundary: string,
+  head: Buffer,
+  { content = noContent, charset = 'latin1' } = {},
+): Parsed | null {
   const found: Parsed[] = [];
   const parser = busboy({
     headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
-    // Each byte as a character, for `decodePartName`.
-    defParamCharset: 'latin1',
+    // Latin-1 has each byte as a character, for `decodePartName`.
+    defParamCharset: charset,
     preservePath: true,
     limits: { fieldSize: content.length + 1 },
   });
@@ -67,10 +73,13 @@ function decodePartName(bytes: string): string {
   return unescapePartName(decodeHeader(bytes));
 }
 
-/** Whether the name in a part's headers has the form that says its character set and is escaped on its own (RFC 8187). */
-function hasExtendedName(headers: string): boolean {
-  const [disposition = ''] = /^content-disposition:(?:[^\r]|\r\n[ \t])*/im.exec(headers) ?? [];
-  return /;\s*filename\*=/i.test(disposition.replace(/"(?:[^"\\]|\\.)*"/g, '""'));
+/**
+ * Whether the file name that busboy has read has the form which says its character set and is escaped on its own (RFC 8187). Such a
+ * name is the same if the others are read in another way, and no other is: as base64 it is longer.
+ */
+function isExtendedName(boundary: string, head: Buffer, fileName: string): boolean {
+  if (!/filename\*=/i.test(head.toString('latin1'))) return false;
+  return parse(boundary, head, { charset: 'base64' })?.fileName === fileName;
 }
 
 function ignore(): void {}

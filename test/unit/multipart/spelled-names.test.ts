@@ -85,6 +85,16 @@ const forms: [string, string, { name: string } | { fault: string }][] = [
     quoted("; filename*=UTF-8''x%22.txt"),
     { name: `; filename*=UTF-8''x".txt` },
   ],
+  [
+    'a plain one behind what only looks like it, and a fold behind a backslash',
+    `; x="\\\r\n "; y="; filename*=b"${quoted(utf8('é%22.txt'))}`,
+    { name: 'é".txt' },
+  ],
+  [
+    'a plain one behind what only looks like it, and a quotation mark in a language',
+    `; x*=utf-8'"'a; y="; filename*=b"${quoted(utf8('é%22.txt'))}`,
+    { name: 'é".txt' },
+  ],
   ['no character set', extended('a.txt'), { fault: 'part_headers' }],
   ['a wrong escape', extended("UTF-8''%zz"), { fault: 'part_headers' }],
 
