@@ -33,6 +33,7 @@ export type Part =
 
 /** Bytes for the preamble and the headers of the first two parts, which count as neither operations nor map. */
 const framingAllowance = 64 * 1024;
+/** Bytes of files that are held until they are read. */
 const fileBufferSize = 256 * 1024;
 /** One above the two there should be, so that the third can be named. */
 const maxFields = 3;
@@ -63,7 +64,7 @@ export class FormReader {
   #open: OpenPart | null = null;
   #fieldCount = 0;
   #byteCount = 0;
-  /** The file that has as much as it takes for now. */
+  /** The file that is waited for: those that have come hold as much as they may for now. */
   #full: Readable | null = null;
   #closed = false;
 
@@ -121,6 +122,7 @@ export class FormReader {
     if (this.#byteCount > maxRequestSize) this.#fail(requestTooLarge(null, maxRequestSize));
     else this.#scan.push(chunk);
     this.#checkFieldSize();
+    this.#checkRoom();
   };
 
   /** Does not wait for the end of an endless field. */
@@ -185,15 +187,16 @@ export class FormReader {
     const rest = Number.isNaN(length) ? null : this.#scan.restOf(contentStart, length);
     const file = { stream, rest, fileName, declaredType };
     this.#parts.push({ kind: 'file', name, file } satisfies Part);
-    const take = (bytes: Buffer) => {
-      if (!stream.push(bytes)) this.#waitFor(stream);
-    };
-    return { take, end: () => stream.push(null) };
+    return { take: (bytes) => stream.push(bytes), end: () => stream.push(null) };
   }
 
-  #waitFor(file: Readable): void {
-    if (this.#full) return;
-    this.#full = file;
+  /** The files that wait are read in turn: the first one makes room. */
+  #checkRoom(): void {
+    if (this.#full || this.#closed) return;
+    const waiting = this.#files.filter(({ readableLength }) => readableLength > 0);
+    const size = waiting.reduce((sum, { readableLength }) => sum + readableLength, 0);
+    if (size < fileBufferSize) return;
+    this.#full = waiting[0] ?? null;
     this.#request.pause();
     this.#pace.pause();
   }

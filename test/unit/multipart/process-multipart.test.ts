@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { chunked, formBody, formHeaders, graphqlForm, requestHead } from '../../support/raw-http.js';
 import { sha256 } from '../../support/sha256.js';
@@ -132,6 +133,35 @@ describe('files that are read late', () => {
       const { taken = [] } = answerOf(await session.post(form));
       expect(taken.map((file) => file.sha256)).toEqual(contents.map((content) => sha256(content)));
     }
+  });
+
+  test('are not all read into memory, though each of them has room there', async () => {
+    let answer = () => {};
+    const storageAnswers = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    session = await FormSession.start({
+      limits: { maxFiles: 40 },
+      receive: (file) => storageAnswers.then(() => hashFile(file)),
+    });
+    const contents = Array.from({ length: 40 }, (_, index) => Buffer.alloc(200 * 1024, `file ${index}`));
+    const form = graphqlForm(
+      { query, variables: { files: contents.map(() => null) } },
+      Object.fromEntries(contents.map((_, index) => [index, [`variables.files.${index}`]])),
+      contents.map((content) => ({ content })),
+    );
+    let socket: Socket | undefined;
+    session.server.server.on('request', (request) => {
+      socket = request.socket;
+    });
+    const response = session.post(form);
+    await sleep(300);
+    const read = socket?.bytesRead;
+    answer();
+    const { taken = [] } = answerOf(await response);
+    expect(taken.map((file) => file.sha256)).toEqual(contents.map((content) => sha256(content)));
+    expect(read).toBeGreaterThan(200 * 1024);
+    expect(read).toBeLessThan(megabyte);
   });
 });
 
