@@ -50,6 +50,11 @@ describe('a malformed request is refused, and its connection carries on', () => 
     ['a field where a file is due', 'file_expected', [operations, map, { name: '0', content: 'text' }]],
     ['operations as a file', 'field_expected', [{ ...operations, fileName: 'blob' }, map, file]],
     ['map as a file', 'field_expected', [operations, { ...map, fileName: 'blob' }, file]],
+    [
+      'operations in a character set that nobody knows',
+      'json_invalid',
+      [{ ...operations, type: 'application/json; charset=none' }, map, file],
+    ],
     ['a nameless field', 'name_missing', [{ content: 'x' }, operations, map, file]],
     ['a nameless file', 'name_missing', [operations, map, { fileName: 'a', content: 'x' }]],
     [
