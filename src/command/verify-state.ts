@@ -1,8 +1,9 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { giveToOwner, privateFile } from '../config/files.js';
 import { whileLocked } from '../database/file-lock.js';
+import { nullWhereMissing } from '../storage/local-growing.js';
 
 const count = z.int().min(0);
 
@@ -55,7 +56,9 @@ export class VerifyStateFile {
   /** Replaces the file as a whole: a kill leaves the old or the new one. */
   async save(state: VerifyState): Promise<void> {
     const unfinished = `${this.#path}.part`;
-    await writeFile(unfinished, JSON.stringify(state), { mode: privateFile });
+    // As a new file: what another user of the folder has linked there is not written to.
+    await unlink(unfinished).catch(nullWhereMissing);
+    await writeFile(unfinished, JSON.stringify(state), { mode: privateFile, flag: 'wx' });
     await giveToOwner(unfinished);
     await rename(unfinished, this.#path);
   }

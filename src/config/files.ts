@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, stat } from 'node:fs/promises';
+import { chmod, lchown, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -74,9 +74,12 @@ export async function assertOwnUser(path: string): Promise<void> {
   );
 }
 
-/** Gives a file that root has made to the user whose folder it is in, who could not open it otherwise. */
+/**
+ * Gives a file that root has made to the user whose folder it is in, who could not open it otherwise. A link is not followed: that user
+ * may have made it, and would get a file of root's.
+ */
 export async function giveToOwner(path: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(dirname(path));
-  if (uid !== 0) await chown(path, uid, gid);
+  if (uid !== 0) await lchown(path, uid, gid);
 }

@@ -1,4 +1,4 @@
-import { chown, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand, startCommand } from '../../support/run-command.js';
@@ -69,4 +69,19 @@ test('root keeps the place of a verification in files that the user of the folde
   expect(new Set(await owners())).toEqual(new Set([isRoot ? other : process.getuid?.()]));
   running.process.kill('SIGKILL');
   await running.result;
+});
+
+test('root neither gives away nor writes to what is linked from that folder', async () => {
+  const names = ['verify-state.json.lock', 'verify-state.json.part'];
+  const targets = names.map((_, index) => join(directory, `of-root-${index}`));
+  await writeFile(targets[0] ?? '', '');
+  await writeFile(targets[1] ?? '', 'kept');
+  for (const [index, name] of names.entries()) {
+    await rm(join(directory, 'data', name), { force: true });
+    await symlink(targets[index] ?? '', join(directory, 'data', name));
+  }
+  expect((await startCommand(['verify'], env).result).status).toBe(0);
+  const owners = await Promise.all(targets.map(async (path) => (await stat(path)).uid));
+  expect(new Set(owners)).toEqual(new Set([process.getuid?.()]));
+  expect(await readFile(targets[1] ?? '', 'utf8')).toBe('kept');
 });
