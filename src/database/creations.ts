@@ -25,12 +25,16 @@ const groupSize = 64;
 /** Characters of texts and bytes of bodies in a group: as JSON they hold the event loop for a few milliseconds. */
 const groupLength = 2 * 1024 * 1024;
 
-/** Takes those that wait longest from all that do, at least one. */
-export function takeGroup<Waiting extends { creation: Creation | null }>(waiting: Waiting[]): Waiting[] {
+/** Takes those that wait longest from all that do, at least one, and at most `most`. */
+export function takeGroup<Waiting extends { creation: Creation | null }>(
+  waiting: Waiting[],
+  most = groupSize,
+): Waiting[] {
+  const size = Math.min(most, groupSize);
   let length = 0;
   const end = waiting.findIndex(({ creation }, index) => {
     if (creation) length += lengthOf(creation);
-    return index === groupSize || (index > 0 && length > groupLength);
+    return index === size || (index > 0 && length > groupLength);
   });
   return waiting.splice(0, end < 0 ? waiting.length : end);
 }

@@ -21,6 +21,13 @@ interface Waiting {
  */
 const enoughAtOnce = 4;
 
+/**
+ * Of more than so many that wait, a third is left for the next statement: were all taken, the event loop would have nothing to do
+ * until they are made, and then all their answers at once.
+ */
+const mostTakenWhole = 8;
+const shareTaken = 2 / 3;
+
 /** Milliseconds from which on a group counts as one creation: its connection may be dead, and others need not wait for that. */
 const overdueMs = 250;
 
@@ -59,7 +66,8 @@ export class CreationGroups {
 
   #next(): void {
     if (this.#waiting.length === 0 || this.#running >= enoughAtOnce) return;
-    const group = takeGroup(this.#waiting);
+    const share = Math.ceil(this.#waiting.length * shareTaken);
+    const group = takeGroup(this.#waiting, Math.max(share, mostTakenWhole));
     let counted = 0;
     const countAs = (count: number) => {
       this.#running += count - counted;
