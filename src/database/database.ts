@@ -9,6 +9,7 @@ import { BlobRow } from './entities/blob.js';
 import { JobRow } from './entities/job.js';
 import { AuditEventRow } from './entities/organization.js';
 import { FairTurns } from './fair-turns.js';
+import { whileLocked } from './file-lock.js';
 import {
   databaseFile,
   fixStatistics,
@@ -73,8 +74,11 @@ export async function openDatabase(
   await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
   const writer = new DataSource(sqliteOptions(dataDirectory, logger));
   try {
-    await writer.initialize();
-    await migrate(writer);
+    // Of several that find a new folder, or a database of an earlier version, one makes the tables.
+    await whileLocked(`${databaseFile(dataDirectory)}.lock`, migrationTurn, async () => {
+      await writer.initialize();
+      await migrate(writer);
+    });
     const allLimits = { ...readLimits, ...limits };
     const runner = writer.createQueryRunner();
     // Jobs are rows here, such as that of a scan.
@@ -86,6 +90,11 @@ export async function openDatabase(
     throw withDatabaseFile(error, dataDirectory);
   }
 }
+
+const migrationTurn = {
+  waitMs: 60_000,
+  busy: 'Another process has been preparing the database for more than a minute.',
+};
 
 async function migrate(writer: DataSource): Promise<void> {
   await openLog(writer);

@@ -44,6 +44,18 @@ describe('in the wrong folder', () => {
     expect(made.stderr).toContain(`There was no database in ${directory} (DATA_DIR)`);
     expect((await startCommand(['keys', 'create'], env).result).stderr).not.toContain('There was no');
   });
+
+  test('five commands that find no database at the same time make one', async () => {
+    const env = { DATA_DIR: directory, DATABASE_URL: '' };
+    const create = ['keys', 'create', '--organization', 'acme', '--name'];
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const made = await Promise.all(names.map((name) => startCommand([...create, name], env).result));
+    expect(made.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
+      names.map(() => ({ status: 0, stderr: expect.stringContaining('Shown this once.') })),
+    );
+    const { stdout } = await startCommand(['keys', 'list'], env).result;
+    expect(stdout.match(/cck_/g)).toHaveLength(names.length);
+  });
 });
 
 describe('with an empty database of PostgreSQL', () => {
