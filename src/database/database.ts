@@ -74,7 +74,7 @@ export async function openDatabase(
   await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
   const writer = new DataSource(sqliteOptions(dataDirectory, logger));
   try {
-    // Of several that find a new folder, or a database of an earlier version, one makes the tables.
+    // One makes the tables where several find a new folder, or a database of an earlier version.
     await whileLocked(`${databaseFile(dataDirectory)}.lock`, migrationTurn, async () => {
       await writer.initialize();
       await migrate(writer);

@@ -22,8 +22,8 @@ interface Waiting {
 const enoughAtOnce = 4;
 
 /**
- * Of more than so many that wait, a third is left for the next statement: were all taken, the event loop would have nothing to do
- * until they are made, and then all their answers at once.
+ * A third is left for the next statement where more than so many wait: were all taken, the event loop would have nothing to do until
+ * they are made, and then all their answers at once.
  */
 const mostTakenWhole = 8;
 const shareTaken = 2 / 3;
