@@ -18,10 +18,14 @@ export async function whileLocked<Result>(
   { waitMs, busy }: LockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await (await open(path, 'a', privateFile)).close();
+  await makeFile(path);
   await giveToOwner(path);
   const file = await new Promise<sqlite3.Database>((resolve, reject) => {
-    const opened = new sqlite3.Database(path, (error) => (error ? reject(error) : resolve(opened)));
+    const opened = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
+      error
+        ? reject(new Error(`${path} cannot be opened: ${error.message}`, { cause: error }))
+        : resolve(opened),
+    );
   });
   try {
     file.configure('busyTimeout', waitMs);
@@ -32,6 +36,15 @@ export async function whileLocked<Result>(
   } finally {
     await new Promise<void>((resolve) => file.close(() => resolve()));
   }
+}
+
+/** Makes an empty file, unless there is one. It is not made where a link leads, which another user's folder may have. */
+async function makeFile(path: string): Promise<void> {
+  const file = await open(path, 'wx', privateFile).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return null;
+    throw error;
+  });
+  await file?.close();
 }
 
 const explain = (error: Error & { code?: string }, busy: string): Error =>

@@ -85,3 +85,16 @@ test('root neither gives away nor writes to what is linked from that folder', as
   expect(new Set(owners)).toEqual(new Set([process.getuid?.()]));
   expect(await readFile(targets[1] ?? '', 'utf8')).toBe('kept');
 });
+
+test('no file is made where a link in the folder leads', async () => {
+  const target = join(directory, 'elsewhere');
+  const lock = join(directory, 'data/claimcheck.sqlite.lock');
+  await rm(lock);
+  await symlink(target, lock);
+  const { status, stderr } = await runCommand(['keys', 'list'], env);
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^.*claimcheck\.sqlite\.lock cannot be opened: .*\n$/),
+  ]);
+  await expect(stat(target)).rejects.toThrow('ENOENT');
+});
