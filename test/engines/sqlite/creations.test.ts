@@ -25,7 +25,7 @@ describe('creations on the embedded database', () => {
 
   const create = (made: Made, onAlone?: () => void) => createIn(database, made, onAlone);
 
-  describeCreations(() => ({ database, statements }), /^INSERT INTO creations /);
+  describeCreations(() => ({ database, statements }), { together: /^INSERT INTO creations /, groups: 1 });
 
   /** Every cell of the tables, with its type, but for what is of no interest to `like`. */
   async function cells(like: string): Promise<unknown[]> {
