@@ -58,7 +58,7 @@ export async function insertRows<Row extends ObjectLiteral>(
   const { names } = insertInto(manager, entity);
   const source = hasRowLocks(manager)
     ? selectGiven(manager, entity, '$1')
-    : `SELECT ${names.map((_, index) => `value ->> ${index}`).join(', ')} FROM json_each(?1)`;
+    : `SELECT ${names.map((_, index) => `value ->> ${index}`).join(', ')} FROM jsonb_each(?1)`;
   // Without a condition SQLite would take ON for the beginning of a join.
   const sql = `${insertIntoAll(manager, entity)} ${source} WHERE true`;
   await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [

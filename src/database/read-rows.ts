@@ -34,10 +34,10 @@ export class Parameters {
     return `(${columns.join(', ')}) IN (SELECT ${cells} FROM ${this.rowsOf(rows)})`;
   }
 
-  /** A table of these rows, each an array in the column `value`. */
+  /** A table of these rows, each an array in the column `value`. SQLite's `json_each` would make a text of each, to be parsed again. */
   rowsOf(rows: readonly (readonly string[])[]): string {
     const parameter = this.#parameter(JSON.stringify(rows));
-    return this.#hasArrays ? `json_array_elements(${parameter}::json)` : `json_each(${parameter})`;
+    return this.#hasArrays ? `json_array_elements(${parameter}::json)` : `jsonb_each(${parameter})`;
   }
 
   #parameter(value: unknown): string {

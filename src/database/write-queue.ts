@@ -194,11 +194,11 @@ export class CreationStatement {
       return rows.flatMap(({ entity, row }) => (entity === target ? [toCells(row)] : []));
     });
     const json = JSON.stringify([...tables, spans]);
-    await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (?, ?)', [json, bytes]);
+    await this.#runner.query('INSERT INTO creations (tables, bodies) VALUES (jsonb(?), ?)', [json, bytes]);
   }
 }
 
-const eachOf = (index: number) => `json_each(new.tables, '$[${index}]')`;
+const eachOf = (index: number) => `jsonb_each(new.tables, '$[${index}]')`;
 
 function insertAll({ tableName, columns }: EntityMetadata, index: number): string {
   const names = columns.map(({ databaseName }) => `"${databaseName}"`).join();
