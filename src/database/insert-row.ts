@@ -1,6 +1,6 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import { hasRowLocks } from './row-locks.js';
-import { rowValuesOf } from './row-values.js';
+import { toCellsOf } from './row-values.js';
 
 /*
  * Ways to a row, the first that fits:
@@ -18,6 +18,8 @@ import { rowValuesOf } from './row-values.js';
 interface Insert {
   table: string;
   names: string[];
+  /** The value of each column, taken from a row that is an array of JSON. */
+  cells: string[];
 }
 
 const inserts = new WeakMap<object, Insert>();
@@ -43,7 +45,7 @@ export async function insertRow<Row extends ObjectLiteral>(
   const { names } = insertInto(manager, entity);
   const parameters = names.map((name, index) => driver.createParameter(name, index));
   const sql = `${insertIntoAll(manager, entity)} VALUES (${parameters.join(', ')})`;
-  const values = rowValuesOf(manager, entity).toCells(row);
+  const values = toCellsOf(manager, entity)(row);
   await manager.query(orIgnore ? `${sql} ON CONFLICT DO NOTHING` : sql, values);
 }
 
@@ -55,10 +57,7 @@ export async function insertRows<Row extends ObjectLiteral>(
   { orIgnore = false, orUpdate = [] }: InsertOptions<Row> = {},
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { names } = insertInto(manager, entity);
-  const source = hasRowLocks(manager)
-    ? selectGiven(manager, entity, '$1')
-    : `SELECT ${names.map((_, index) => `value ->> ${index}`).join(', ')} FROM jsonb_each(?1)`;
+  const source = selectGiven(manager, entity, hasRowLocks(manager) ? '$1' : '?1');
   // Without a condition SQLite would take ON for the beginning of a join.
   const sql = `${insertIntoAll(manager, entity)} ${source} WHERE true`;
   await manager.query(`${sql}${onConflict(manager, entity, orIgnore, orUpdate)}`, [
@@ -66,24 +65,26 @@ export async function insertRows<Row extends ObjectLiteral>(
   ]);
 }
 
-/** Rows as one value of a statement: an array of objects on PostgreSQL, which has a function for those, and else of arrays. */
+/** Rows as one value of a statement: an array of arrays, in the order of the columns. */
 export function rowsAsJson<Row extends ObjectLiteral>(
   manager: EntityManager,
   entity: EntityTarget<Row>,
   rows: readonly Row[],
 ): string {
-  const { toCells, toNamedCells } = rowValuesOf(manager, entity);
-  return JSON.stringify(rows.map(hasRowLocks(manager) ? toNamedCells : toCells));
+  return JSON.stringify(rows.map(toCellsOf(manager, entity)));
 }
 
-/** The rows of such a value, given as `parameter` to a statement on PostgreSQL. */
+/** The rows of such a value, given as `parameter` to a statement, which parses it once. */
 export function selectGiven(
   manager: EntityManager,
   entity: EntityTarget<ObjectLiteral>,
   parameter: string,
 ): string {
-  const { table, names } = insertInto(manager, entity);
-  return `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${table}, ${parameter}::json)`;
+  const { cells } = insertInto(manager, entity);
+  const source = hasRowLocks(manager)
+    ? `jsonb_array_elements(${parameter}::jsonb)`
+    : `jsonb_each(${parameter})`;
+  return `SELECT ${cells.join(', ')} FROM ${source}`;
 }
 
 /** The beginning of a statement that inserts such rows. */
@@ -108,15 +109,17 @@ function onConflict<Row extends ObjectLiteral>(
   return ` ON CONFLICT (${key}) DO UPDATE SET ${changes.join(', ')}`;
 }
 
-function insertInto<Row extends ObjectLiteral>(
-  { connection }: EntityManager,
-  entity: EntityTarget<Row>,
-): Insert {
-  const metadata = connection.getMetadata(entity);
+function insertInto<Row extends ObjectLiteral>(manager: EntityManager, entity: EntityTarget<Row>): Insert {
+  const { driver } = manager.connection;
+  const metadata = manager.connection.getMetadata(entity);
   const { columns, tableName } = metadata;
   const known = inserts.get(metadata) ?? {
-    table: connection.driver.escape(tableName),
-    names: columns.map(({ databaseName }) => connection.driver.escape(databaseName)),
+    table: driver.escape(tableName),
+    names: columns.map(({ databaseName }) => driver.escape(databaseName)),
+    // SQLite's columns take a text for what it says.
+    cells: columns.map((column, index) =>
+      hasRowLocks(manager) ? `(value ->> ${index})::${driver.normalizeType(column)}` : `value ->> ${index}`,
+    ),
   };
   inserts.set(metadata, known);
   return known;

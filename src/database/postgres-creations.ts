@@ -142,6 +142,6 @@ function compose(manager: EntityManager, entities: readonly EntityTarget<ObjectL
     ${inserts.join(',\n')},
     bodies AS (INSERT INTO blob_bodies (blob_id, body)
       SELECT value ->> 0, substring(${bytes}::bytea FROM (value ->> 1)::int FOR (value ->> 2)::int)
-      FROM json_array_elements(${spans}::json) WHERE (SELECT are_kept FROM given))
+      FROM jsonb_array_elements(${spans}::jsonb) WHERE (SELECT are_kept FROM given))
     SELECT are_kept FROM given`;
 }

@@ -37,7 +37,7 @@ export class Parameters {
   /** A table of these rows, each an array in the column `value`. SQLite's `json_each` would make a text of each, to be parsed again. */
   rowsOf(rows: readonly (readonly string[])[]): string {
     const parameter = this.#parameter(JSON.stringify(rows));
-    return this.#hasArrays ? `json_array_elements(${parameter}::json)` : `jsonb_each(${parameter})`;
+    return this.#hasArrays ? `jsonb_array_elements(${parameter}::jsonb)` : `jsonb_each(${parameter})`;
   }
 
   #parameter(value: unknown): string {

@@ -2,21 +2,16 @@ import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import { isPlain } from './row-selection.js';
 
-/** Values of a whole row as its table stores them. */
-export interface RowValues {
-  /** In the order of the columns. */
-  toCells(row: ObjectLiteral): unknown[];
-  /** By the names of the columns. */
-  toNamedCells(row: ObjectLiteral): ObjectLiteral;
-}
+/** The values of a whole row as its table stores them, in the order of the columns. */
+export type ToCells = (row: ObjectLiteral) => unknown[];
 
-const known = new WeakMap<EntityMetadata, RowValues>();
+const known = new WeakMap<EntityMetadata, ToCells>();
 
 /**
- * The functions that take the rows of a table apart. They name the properties one by one: a loop would look each up. Uploads reach 1.05
- * of the rate by them (docs/performance.md). `test/service/api/rows.test.ts` has TypeORM read what they have written.
+ * The function that takes the rows of a table apart. It names the properties one by one: a loop would look each up. Uploads reach 1.05
+ * of the rate by it (docs/performance.md). `test/service/api/rows.test.ts` has TypeORM read what they have written.
  */
-export function rowValuesOf(manager: EntityManager, table: EntityTarget<ObjectLiteral>): RowValues {
+export function toCellsOf(manager: EntityManager, table: EntityTarget<ObjectLiteral>): ToCells {
   const metadata = manager.connection.getMetadata(table);
   const before = known.get(metadata);
   if (before) return before;
@@ -26,14 +21,9 @@ export function rowValuesOf(manager: EntityManager, table: EntityTarget<ObjectLi
     const value = `row.${propertyName}`;
     return stores[index] ? `stores[${index}](${value})` : value;
   });
-  const named = cells.map((cell, index) => `${JSON.stringify(columns[index]?.databaseName)}: ${cell}`);
-  const source = `return {
-    toCells: (row) => [${cells.join(', ')}],
-    toNamedCells: (row) => ({ ${named.join(', ')} }),
-  };`;
-  const values = new Function('stores', source)(stores) as RowValues;
-  known.set(metadata, values);
-  return values;
+  const toCells = new Function('stores', `return (row) => [${cells.join(', ')}]`)(stores) as ToCells;
+  known.set(metadata, toCells);
+  return toCells;
 }
 
 /** Null where a value is stored as it is. */

@@ -43,7 +43,7 @@ async function storeForms(manager: EntityManager, rows: readonly Named[]): Promi
     const { searchName, sortName } = nameForms(fileName);
     return [id, fileName, searchName, sortName];
   });
-  const source = hasRowLocks(manager) ? 'json_array_elements($1::json)' : 'jsonb_each(?)';
+  const source = hasRowLocks(manager) ? 'jsonb_array_elements($1::jsonb)' : 'jsonb_each(?)';
   await manager.query(
     `UPDATE attachments SET search_name = forms.search_name, sort_name = forms.sort_name
      FROM (SELECT value ->> 0 AS id, value ->> 1 AS file_name, value ->> 2 AS search_name, value ->> 3 AS sort_name

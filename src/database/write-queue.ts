@@ -2,7 +2,7 @@ import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral, QueryR
 import { joinBodies } from './blob-bodies.js';
 import { type Creation, fitsJson, takeGroup } from './creations.js';
 import { BlobRow } from './entities/blob.js';
-import { rowValuesOf } from './row-values.js';
+import { toCellsOf } from './row-values.js';
 
 /**
  * A piece of work inside a transaction. It must await every statement it starts, do no other I/O, and change nothing but
@@ -190,7 +190,7 @@ export class CreationStatement {
     const rows = creations.flatMap((creation) => creation.rows);
     const { bytes, spans } = joinBodies(creations.flatMap(({ body }) => body ?? []));
     const tables = this.#tables.map(({ target }) => {
-      const { toCells } = rowValuesOf(this.#runner.manager, target);
+      const toCells = toCellsOf(this.#runner.manager, target);
       return rows.flatMap(({ entity, row }) => (entity === target ? [toCells(row)] : []));
     });
     const json = JSON.stringify([...tables, spans]);
