@@ -73,8 +73,7 @@ export async function createWebhookEndpoint(
     await lockRows(manager, OrganizationRow, [organizationId], 'UPDATE');
     if ((await manager.countBy(WebhookEndpointRow, { organizationId })) >= maxEndpoints) throw tooMany();
     await insertRow(manager, WebhookEndpointRow, endpoint);
-    const { uri, events } = endpoint;
-    await record(manager, viewer, endpoint, 'CREATED', now, { uri, events });
+    await record(manager, viewer, endpoint, 'CREATED', now, toColumns(input));
   });
   return { endpoint, secret };
 }
@@ -118,7 +117,8 @@ export async function updateWebhookEndpoint(
   return change(deps, viewer, id, async (manager, endpoint, now) => {
     const { uri = endpoint.uri, events = endpoint.events, description = endpoint.description } = input;
     const changed = { ...toColumns({ uri, events }), description };
-    if (isDeepStrictEqual({ ...endpoint, ...changed }, { ...endpoint })) return null;
+    const unordered = (row: WebhookEndpointRow) => ({ ...row, events: new Set(row.events) });
+    if (isDeepStrictEqual(unordered({ ...endpoint, ...changed }), unordered(endpoint))) return null;
     await record(manager, viewer, endpoint, 'UPDATED', now, { uri: changed.uri, events: changed.events });
     return changed;
   });

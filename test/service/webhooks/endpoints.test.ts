@@ -144,14 +144,15 @@ test('secrets are shown once, and rotate with an overlap', async () => {
 
 test('an update to what an endpoint is already changes nothing', async () => {
   await using receiver = await startReceiver();
-  const { id } = await open(receiver, ['ATTACHMENT_CREATED']);
+  const events = ['ATTACHMENT_CREATED', 'ATTACHMENT_DELETED'];
+  const { id } = await open(receiver, events);
   const seen = async () =>
     service.client.ask<object>(
       `{ webhookEndpoints { nodes { id updatedAt } }
         auditLog(filter: { action: [WEBHOOK_ENDPOINT_UPDATED] }) { nodes { id } } }`,
     );
   const before = await seen();
-  const same = { uri: receiver.uri, events: ['ATTACHMENT_CREATED', 'ATTACHMENT_CREATED'], description: null };
+  const same = { uri: receiver.uri, events: [...events, ...events].reverse(), description: null };
   for (const input of [{}, same, { description: null }])
     await endpoint(service.client, 'update', { id, ...input });
   expect(await seen()).toEqual(before);
