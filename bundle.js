@@ -18,6 +18,7 @@ import {
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { build } from 'esbuild';
@@ -238,8 +239,7 @@ function isCurrent({ made, sources }) {
   }
 }
 
-if (process.argv[2] === 'serve') serveOnce();
-else {
+async function makeParts() {
   mkdirSync(folder, { recursive: true });
   for (const part of parts) {
     if (isCurrent(part)) continue;
@@ -248,3 +248,16 @@ else {
     await part.make(folder);
   }
 }
+
+/** Does work while no other process does any: two builds at once would mix what they make. The system frees the lock of one that dies. */
+async function whileAlone(work) {
+  const { default: sqlite3 } = await import('sqlite3');
+  const lock = new sqlite3.Database(join(import.meta.dirname, 'node_modules', '.build-lock'));
+  lock.configure('busyTimeout', 600_000);
+  await promisify(lock.exec.bind(lock))('BEGIN EXCLUSIVE');
+  await work();
+  await promisify(lock.close.bind(lock))();
+}
+
+if (process.argv[2] === 'serve') serveOnce();
+else await whileAlone(makeParts);
