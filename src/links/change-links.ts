@@ -136,12 +136,14 @@ async function addLinks(
   faults.throwIfAny();
   await made?.make();
   const ids = made ? added.filter((id) => !made.ids.has(id)) : added;
-  const locOfAdded: LocOf = (index) => locOf(attachmentIds.indexOf(ids[index] ?? ''));
+  const places = new Map(attachmentIds.map((id, index) => [id, index]));
+  const locOfId = (id = '') => locOf(places.get(id) ?? -1);
+  const locOfAdded: LocOf = (index) => locOfId(ids[index]);
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
   await take(manager, viewer, { record, ids, now, locOf: locOfAdded });
   // A verdict that comes meanwhile waits, and then finds the links.
   const found = await readWithVerdictsKept(manager, viewer, ids);
-  const locOfFound: LocOf = (index) => locOfAdded(ids.indexOf(found[index]?.attachment.id ?? ''));
+  const locOfFound: LocOf = (index) => locOfId(found[index]?.attachment.id);
   for (const [index, { blob }] of found.entries())
     if (blob.verdict === 'REJECTED') faults.add('rejected', locOfFound(index), 'It has been rejected.');
   const attachments = found.map(({ attachment }) => attachment);

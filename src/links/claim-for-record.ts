@@ -188,8 +188,9 @@ export async function recheckContents(
   for (const [index, attachment] of attachments.entries())
     recheckPolicy(faults, policy, attachment, locOf(index));
   const ids = attachments.map(({ id }) => id);
+  const indexes = new Map(ids.map((id, index) => [id, index]));
   for (const { version, blob } of await readVersions(manager, viewer, ids)) {
-    const index = ids.indexOf(version.attachmentId);
+    const index = indexes.get(version.attachmentId) ?? -1;
     const attachment = attachments[index];
     if (!attachment || version.approvedAt !== null || blob.verdict === 'REJECTED') continue;
     recheckPolicy(faults, policy, withContent(attachment, version), locOf(index));

@@ -123,6 +123,22 @@ test('the events of an attachment tell what somebody does with it, in order, wit
   expect(nodes[0]?.createdAt).toBe(new Date(now).toISOString());
 });
 
+test('an attachment whose id differs at its end alone has events of its own', async () => {
+  const { id } = await admin.upload(file());
+  await settled();
+  const neighbour = id.slice(0, -1) + (id.endsWith('0') ? '1' : '0');
+  const { nodes } = await log({ attachmentId: id });
+  const [latest] = nodes;
+  const database = await openTestDatabase(service.dataDirectory);
+  const write = (sql: string) => database.write((manager) => manager.query(sql));
+  await write(`INSERT INTO audit_events (id, organization_id, action, subject_id, created_at)
+    SELECT '${neighbour}', organization_id, action, '${neighbour}', created_at FROM audit_events WHERE id = '${latest?.id}'`);
+  expect((await log({ attachmentId: id })).nodes).toEqual(nodes);
+  expect((await log({ attachmentId: neighbour })).nodes).toMatchObject([{ id: neighbour }]);
+  await write(`DELETE FROM audit_events WHERE id = '${neighbour}'`);
+  await database.close();
+});
+
 test('the events of one request stay in order while others are made at another instant', async () => {
   instants = [0, 1];
   const uploads = Array.from({ length: 40 }, (_, index) =>
