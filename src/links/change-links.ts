@@ -138,9 +138,8 @@ async function addLinks(
   const ids = made ? added.filter((id) => !made.ids.has(id)) : added;
   const places = new Map(attachmentIds.map((id, index) => [id, index]));
   const locOfId = (id = '') => locOf(places.get(id) ?? -1);
-  const locOfAdded: LocOf = (index) => locOfId(ids[index]);
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
-  await take(manager, viewer, { record, ids, now, locOf: locOfAdded });
+  await take(manager, viewer, { record, ids, now, locOf: (index) => locOfId(ids[index]) });
   // A verdict that comes meanwhile waits, and then finds the links.
   const found = await readWithVerdictsKept(manager, viewer, ids);
   const locOfFound: LocOf = (index) => locOfId(found[index]?.attachment.id);
