@@ -1,6 +1,6 @@
 import type { EntityManager, EntityTarget, ObjectLiteral } from 'typeorm';
 import { hasRowLocks } from './row-locks.js';
-import { toCellsOf } from './row-values.js';
+import { tableOfGiven, toCellsOf } from './row-values.js';
 
 /*
  * Ways to a row, the first that fits:
@@ -81,10 +81,7 @@ export function selectGiven(
   parameter: string,
 ): string {
   const { cells } = insertInto(manager, entity);
-  const source = hasRowLocks(manager)
-    ? `jsonb_array_elements(${parameter}::jsonb)`
-    : `jsonb_each(${parameter})`;
-  return `SELECT ${cells.join(', ')} FROM ${source}`;
+  return `SELECT ${cells.join(', ')} FROM ${tableOfGiven(manager, parameter)}`;
 }
 
 /** The beginning of a statement that inserts such rows. */
@@ -116,7 +113,7 @@ function insertInto<Row extends ObjectLiteral>(manager: EntityManager, entity: E
   const known = inserts.get(metadata) ?? {
     table: driver.escape(tableName),
     names: columns.map(({ databaseName }) => driver.escape(databaseName)),
-    // SQLite's columns take a text for what it says.
+    // JSON has texts and numbers. PostgreSQL asks for a column's own type; SQLite's columns turn them into theirs.
     cells: columns.map((column, index) =>
       hasRowLocks(manager) ? `(value ->> ${index})::${driver.normalizeType(column)}` : `value ->> ${index}`,
     ),

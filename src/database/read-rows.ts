@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import { hasRowLocks } from './row-locks.js';
 import { type Selection, selectionOf, type Table } from './row-selection.js';
+import { tableOfGiven } from './row-values.js';
 import { readShared } from './shared-reads.js';
 
 /** Tables by the names that a statement gives them. */
@@ -12,9 +13,11 @@ type RowsOf<Named extends Tables> = { [Name in keyof Named]: InstanceType<Named[
 /** The values of one statement. Each method returns the SQL that stands for them, of the same text however many there are. */
 export class Parameters {
   readonly values: unknown[] = [];
+  readonly #manager: EntityManager;
   readonly #hasArrays: boolean;
 
   constructor(manager: EntityManager) {
+    this.#manager = manager;
     this.#hasArrays = hasRowLocks(manager);
   }
 
@@ -34,10 +37,9 @@ export class Parameters {
     return `(${columns.join(', ')}) IN (SELECT ${cells} FROM ${this.rowsOf(rows)})`;
   }
 
-  /** A table of these rows, each an array in the column `value`. SQLite's `json_each` would make a text of each, to be parsed again. */
+  /** A table of these rows, each an array in the column `value`. */
   rowsOf(rows: readonly (readonly string[])[]): string {
-    const parameter = this.#parameter(JSON.stringify(rows));
-    return this.#hasArrays ? `jsonb_array_elements(${parameter}::jsonb)` : `jsonb_each(${parameter})`;
+    return tableOfGiven(this.#manager, this.#parameter(JSON.stringify(rows)));
   }
 
   #parameter(value: unknown): string {

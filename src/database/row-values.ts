@@ -1,5 +1,6 @@
 import type { EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { hasRowLocks } from './row-locks.js';
 import { isPlain } from './row-selection.js';
 
 /** The values of a whole row as its table stores them, in the order of the columns. */
@@ -24,6 +25,14 @@ export function toCellsOf(manager: EntityManager, table: EntityTarget<ObjectLite
   const toCells = new Function('stores', `return (row) => [${cells.join(', ')}]`)(stores) as ToCells;
   known.set(metadata, toCells);
   return toCells;
+}
+
+/**
+ * A table of the rows that a statement is given as one value, JSON's array of arrays: each is the column `value`. SQLite's `json_each`
+ * would make a text of each, to be parsed again.
+ */
+export function tableOfGiven(manager: EntityManager, parameter: string): string {
+  return hasRowLocks(manager) ? `jsonb_array_elements(${parameter}::jsonb)` : `jsonb_each(${parameter})`;
 }
 
 /** Null where a value is stored as it is. */

@@ -1,4 +1,5 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
+import { changeRows } from './read-rows.js';
 import { hasRowLocks } from './row-locks.js';
 import type { Write } from './write-queue.js';
 
@@ -43,13 +44,12 @@ async function storeForms(manager: EntityManager, rows: readonly Named[]): Promi
     const { searchName, sortName } = nameForms(fileName);
     return [id, fileName, searchName, sortName];
   });
-  const source = hasRowLocks(manager) ? 'jsonb_array_elements($1::jsonb)' : 'jsonb_each(?)';
-  await manager.query(
-    `UPDATE attachments SET search_name = forms.search_name, sort_name = forms.sort_name
-     FROM (SELECT value ->> 0 AS id, value ->> 1 AS file_name, value ->> 2 AS search_name, value ->> 3 AS sort_name
-           FROM ${source}) AS forms
-     WHERE attachments.id = forms.id AND attachments.file_name = forms.file_name`,
-    [JSON.stringify(forms)],
+  await changeRows(
+    manager,
+    (sql) => `UPDATE attachments SET search_name = forms.search_name, sort_name = forms.sort_name
+      FROM (SELECT value ->> 0 AS id, value ->> 1 AS file_name, value ->> 2 AS search_name, value ->> 3 AS sort_name
+            FROM ${sql.rowsOf(forms)}) AS forms
+      WHERE attachments.id = forms.id AND attachments.file_name = forms.file_name`,
   );
 }
 
