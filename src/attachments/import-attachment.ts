@@ -1,10 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { hasEvent } from '../audit/audit-events.js';
 import type { Viewer } from '../auth/viewer.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { PrincipalRow } from '../database/entities/organization.js';
+import { AuditEventRow, PrincipalRow } from '../database/entities/organization.js';
 import { insertRow } from '../database/insert-row.js';
-import { IsNull } from '../database/typeorm.js';
+import { In, IsNull } from '../database/typeorm.js';
 import { Faults } from '../errors.js';
 import { type DiscardIntakeDependencies, discardIntake, type Intake } from '../intake/intake.js';
 import { type CreationInput, checkCreation } from './check-creation.js';
@@ -40,8 +39,8 @@ export async function findImported(
       found.organizationId === organizationId && found.createdAt.getTime() === createdAt.getTime();
     return isSame ? 'present' : 'taken';
   }
-  const action = ['ATTACHMENT_DELETED', 'ATTACHMENT_PURGED'] as const;
-  const wasDeleted = await hasEvent(read, organizationId, { action, attachmentId: id });
+  const action = In(['ATTACHMENT_DELETED', 'ATTACHMENT_PURGED']);
+  const wasDeleted = await read.existsBy(AuditEventRow, { organizationId, subjectId: id, action });
   return wasDeleted ? 'deleted' : 'absent';
 }
 

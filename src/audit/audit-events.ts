@@ -1,4 +1,4 @@
-import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Database } from '../database/database.js';
 import { AuditEventRow } from '../database/entities/organization.js';
 import { insertRow, insertRows } from '../database/insert-row.js';
@@ -11,7 +11,6 @@ import {
   type Total,
 } from '../database/page.js';
 import { purgeRows } from '../database/purge-rows.js';
-import { hasRowLocks } from '../database/row-locks.js';
 import { LessThan } from '../database/typeorm.js';
 import { idAt } from '../new-id.js';
 
@@ -127,20 +126,6 @@ export async function purgeEvents(database: Database, now: Date, retentionMs: nu
   await purgeRows(database, AuditEventRow, 'id', firstIdOf(now.getTime() - retentionMs));
 }
 
-/**
- * For `where`: the events of a subject. SQLite has them indexed by 13 of its id's 36 characters, so that more entries are in a page:
- * the millisecond of a uuid of version 7, less what is the same for 34 years, and the end of its number in that millisecond.
- */
-function isOfSubject(read: EntityManager, id: string): [string, ObjectLiteral] {
-  const isSame = 'e.subject_id = :subject';
-  if (hasRowLocks(read)) return [isSame, { subject: id }];
-  const key = id.slice(2, 13) + id.slice(24, 26);
-  return [
-    `substr(e.subject_id, 3, 11) || substr(e.subject_id, 25, 2) = :key AND ${isSame}`,
-    { subject: id, key },
-  ];
-}
-
 /** Every condition that is given must hold. */
 export interface AuditFilter {
   action?: readonly AuditAction[] | null | undefined;
@@ -185,10 +170,6 @@ export function countEvents(
   return countRows(read, select(read, organizationId, filter));
 }
 
-export function hasEvent(read: EntityManager, organizationId: string, filter: AuditFilter): Promise<boolean> {
-  return select(read, organizationId, filter).getExists();
-}
-
 function select(
   read: EntityManager,
   organizationId: string,
@@ -198,7 +179,7 @@ function select(
     .createQueryBuilder(AuditEventRow, 'e')
     .where('e.organization_id = :organizationId', { organizationId });
   if (action) query.andWhere('e.action IN (:...action)', { action: action.length > 0 ? action : [''] });
-  if (attachmentId) query.andWhere(...isOfSubject(read, attachmentId));
+  if (attachmentId) query.andWhere('e.subject_id = :attachmentId', { attachmentId });
   if (principalId) query.andWhere('e.principal_id = :principalId', { principalId });
   // Both ways, for either index.
   if (after) {

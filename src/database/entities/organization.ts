@@ -120,8 +120,7 @@ export class ApiKeyRow {
  */
 @Entity('audit_events')
 @Index('ix_audit_events_organization', ['organizationId', 'id'])
-// On SQLite it is of an expression. See `isOfSubject`.
-@Index('ix_audit_events_subject', { synchronize: false })
+@Index('ix_audit_events_subject', ['subjectId', 'createdAt'])
 @Index('ix_audit_events_once', ['onceKey'], { unique: true, where: 'once_key IS NOT NULL' })
 export class AuditEventRow {
   /** A uuid of version 7 that begins with `createdAt`, so that ids are in the order of time. */

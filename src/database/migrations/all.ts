@@ -41,7 +41,6 @@ import {
 import { IntakeLeases1763700000171 } from './1763700000171-intake-leases.js';
 import { NarrowIndexes1763700000181 } from './1763700000181-narrow-indexes.js';
 import { StatementTriggers1763700000182 } from './1763700000182-statement-triggers.js';
-import { SubjectKeys1763700000191 } from './1763700000191-subject-keys.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -76,5 +75,4 @@ export const migrations = [
   IntakeLeases1763700000171,
   NarrowIndexes1763700000181,
   StatementTriggers1763700000182,
-  SubjectKeys1763700000191,
 ];
