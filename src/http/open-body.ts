@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
 import fresh from 'fresh';
 import { AttachmentError, fault } from '../errors.js';
-import type { ByteRange, Storage } from '../storage/storage.js';
+import type { ByteRange, ReadOptions, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
 const restMs = 1_000;
@@ -12,7 +12,7 @@ const smallSize = 64 * 1024;
 /** Whoever takes the bytes, and is closed in the end. */
 type Client = Pick<Writable, 'destroyed' | 'once'>;
 
-interface OpenOptions {
+interface OpenOptions extends ReadOptions {
   /** Asked before the object is closed for a client that rests: whether it can be opened again then. */
   mayRest?: () => Promise<boolean>;
 }
@@ -28,10 +28,10 @@ export async function openBody(
   documentKey: string,
   range: ByteRange,
   client: Client,
-  { mayRest = async () => true }: OpenOptions = {},
+  { mayRest = async () => true, ...options }: OpenOptions = {},
 ): Promise<Readable | Buffer> {
   const open = async (rest: ByteRange) => {
-    const stream = await storage.read(documentKey, rest);
+    const stream = await storage.read(documentKey, rest, options);
     if (stream === null) throw unreadable(new Error('The storage has no such object.'));
     return stream;
   };
@@ -77,7 +77,10 @@ class StoredRange extends Readable {
   #reads = 0;
 
   constructor(
-    { open, mayRest }: { open: (rest: ByteRange) => Promise<Readable> } & Required<OpenOptions>,
+    {
+      open,
+      mayRest,
+    }: { open: (rest: ByteRange) => Promise<Readable> } & Required<Pick<OpenOptions, 'mayRest'>>,
     { start, end }: ByteRange,
     first: Readable,
   ) {

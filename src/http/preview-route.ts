@@ -9,7 +9,7 @@ import type { Previews } from '../previews/previews.js';
 import { acceptSignature, type DownloadDependencies, endOf, setRefusalHeaders } from './download.js';
 import { onceClosed } from './once-closed.js';
 import { evaluatePreconditions } from './open-body.js';
-import { mediaPolicy } from './send-file.js';
+import { mediaPolicy } from './presentation.js';
 
 export interface PreviewDependencies extends Pick<DownloadDependencies, 'findMaker' | 'countBadSignature'> {
   previewUrls: Pick<PreviewUrls, 'verify'>;

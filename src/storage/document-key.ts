@@ -124,10 +124,10 @@ export function withInlined(store: Storage, bodies: InlinedBodies): Storage {
     direct: store.direct,
     growing: store.growing,
     create: (key, options) => store.create(key, options),
-    read: async (key, range) => {
+    read: async (key, range, options) => {
       assertDocumentKey(key);
       const body = mayBeInlined(key) ? await bodies.read(blobIdOf(key)) : null;
-      return body === null ? store.read(key, range) : streamOf(body, range);
+      return body === null ? store.read(key, range, options) : streamOf(body, range);
     },
     size: async (key) => {
       assertDocumentKey(key);

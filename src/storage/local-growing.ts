@@ -12,6 +12,7 @@ import {
   type GrowingObjects,
   type GrowingWriter,
   type Growth,
+  type ReadOptions,
   systemCode,
   toStorageFault,
 } from './storage.js';
@@ -208,15 +209,16 @@ export function nullWhereMissing(error: unknown): null {
   throw error;
 }
 
-/**
- * Large chunks are the fastest, as long as a socket takes them whole: one of 768 KiB costs twice the processor time. The first ones
- * are small, so that a client that takes none of them costs little memory.
- */
+/** The first chunks are small, so that a client that takes none of them costs little memory. */
 const firstChunkSize = 64 * 1024;
-const maxChunkSize = 512 * 1024;
+const usualChunkSize = 512 * 1024;
 
 /** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
-export function readFileRange(file: FileHandle, { start, end }: ByteRange): Readable {
+export function readFileRange(
+  file: FileHandle,
+  { start, end }: ByteRange,
+  { maxChunkSize = usualChunkSize }: ReadOptions = {},
+): Readable {
   let position = start;
   let chunkSize = firstChunkSize;
 

@@ -16,6 +16,7 @@ import {
   type ByteRange,
   type CreateOptions,
   type ObjectWriter,
+  type ReadOptions,
   type Storage,
   systemCode,
   toStorageFault,
@@ -55,13 +56,13 @@ class LocalStorage implements Storage {
     return onMedium(() => openLocalWriter(deps, path, once));
   }
 
-  async read(key: string, range?: ByteRange): Promise<Readable | null> {
+  async read(key: string, range?: ByteRange, options?: ReadOptions): Promise<Readable | null> {
     const path = this.#pathOf(key);
     return onMedium(async () => {
       const file = await open(path, 'r').catch(nullWhereMissing);
       if (file === null) return null;
       try {
-        return readFileRange(file, range ?? { start: 0, end: (await file.stat()).size - 1 });
+        return readFileRange(file, range ?? { start: 0, end: (await file.stat()).size - 1 }, options);
       } catch (error) {
         await file.close();
         throw error;

@@ -27,7 +27,7 @@ export interface Storage {
    * The object's bytes, or those of an inclusive range of them; null where there is no object. Destroying the stream closes it. Its
    * chunks are the reader's own, who may let them go.
    */
-  read(key: string, range?: ByteRange): Promise<Readable | null>;
+  read(key: string, range?: ByteRange, options?: ReadOptions): Promise<Readable | null>;
 
   /** The object's size in bytes; null where there is no object. */
   size(key: string): Promise<number | null>;
@@ -57,6 +57,11 @@ export interface Storage {
 
 export interface CreateOptions {
   once?: boolean;
+}
+
+export interface ReadOptions {
+  /** In bytes, 512 KiB by default. A chunk that comes over the network is as large as it came. */
+  maxChunkSize?: number;
 }
 
 /** An object that was to be stored once is there already, whole. */
