@@ -91,7 +91,8 @@ export const scenarios: readonly Scenario[] = [
     against: { nginx: 1, developer: null },
     prepare: prepareDownload(256 * mebibyte),
   },
-  { name: 'link-100', concurrency: 1, against: {}, maxCpuMs: 5, prepare: prepareLinks },
+  { name: 'link-100', concurrency: 1, against: {}, maxCpuMs: 5, prepare: prepareLinks(20_000) },
+  { name: 'link-100-shared', concurrency: 1, against: {}, prepare: prepareLinks(2_000) },
 ];
 
 /** Text of `size` bytes, as one buffer over and over. */
@@ -141,18 +142,23 @@ async function prepareLinkedList(side: Side): Promise<LoadRequest> {
   return queryRequest(side, linkedList);
 }
 
-/** Links a hundred into a new field of one record each time. Twenty hundreds take turns, so that none is in hundreds of fields. */
-async function prepareLinks(side: Side): Promise<() => LoadRequest> {
-  const ids = await uploadSome(side, 2_000, (index) => ({ fileName: `ticket-${index}.txt` }));
-  const record = { type: 'WorkPackage', id: '1' };
-  let fields = 0;
-  return () => {
-    fields += 1;
-    const from = (fields % 20) * 100;
-    const attachmentIds = ids.slice(from, from + 100);
-    return queryRequest(side, add, {
-      input: { record, field: `field${fields}`, attachmentIds, mode: 'ADD' },
-    });
+/**
+ * Links a hundred of so many attachments into a new field of one record each time. The hundreds take turns: the fewer there are, the
+ * more fields each is in, and the more pages of SQLite an ADD changes.
+ */
+function prepareLinks(count: number): Prepare {
+  return async (side) => {
+    const ids = await uploadSome(side, count, (index) => ({ fileName: `ticket-${index}.txt` }));
+    const record = { type: 'WorkPackage', id: '1' };
+    let fields = 0;
+    return () => {
+      const from = (fields * 100) % count;
+      fields += 1;
+      const attachmentIds = ids.slice(from, from + 100);
+      return queryRequest(side, add, {
+        input: { record, field: `field${fields}`, attachmentIds, mode: 'ADD' },
+      });
+    };
   };
 }
 
@@ -165,8 +171,10 @@ async function uploadSome(
 ): Promise<string[]> {
   const ids: string[] = [];
   const content = textContent(kibibyte);
-  for (let index = 0; index < count; index += 1) {
-    ids.push((await upload(side, { content, ...name(index) })).id);
+  while (ids.length < count) {
+    const next = Array.from({ length: Math.min(8, count - ids.length) }, (_, at) => name(ids.length + at));
+    const uploaded = await Promise.all(next.map((named) => upload(side, { content, ...named })));
+    ids.push(...uploaded.map(({ id }) => id));
   }
   return ids;
 }
