@@ -10,7 +10,7 @@ import { ShareLinkRow } from '../database/entities/record-field.js';
 import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockShareLink } from '../database/lock-order.js';
+import { lockOwn } from '../database/lock-order.js';
 import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
@@ -112,7 +112,7 @@ async function endShareLinks(
     if (links.length === 0) return;
     await database.write(async (manager) => {
       for (const { id: shareLinkId, attachmentId: subjectId } of links) {
-        await lockShareLink(manager, { organizationId }, shareLinkId);
+        await lockOwn(manager, ShareLinkRow, { organizationId }, shareLinkId);
         const at = clock();
         const key = { organizationId, id: shareLinkId, revokedAt: IsNull() };
         const { affected } = await manager.update(ShareLinkRow, key, { revokedAt: at });

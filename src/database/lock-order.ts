@@ -2,7 +2,8 @@ import type { EntityManager, EntityTarget } from 'typeorm';
 import { newId } from '../new-id.js';
 import { AttachmentRow, TrashedAttachmentRow } from './entities/attachment.js';
 import { BlobRow } from './entities/blob.js';
-import { RecordFieldRow, ShareLinkRow } from './entities/record-field.js';
+import { RecordFieldRow, type ShareLinkRow } from './entities/record-field.js';
+import type { WebhookEndpointRow } from './entities/webhook.js';
 import { insertRows } from './insert-row.js';
 import { compareTexts } from './page.js';
 import { changeRows, Parameters } from './read-rows.js';
@@ -141,17 +142,22 @@ export async function lockTrashed(manager: EntityManager, viewer: Organization, 
   await lockSelected(manager, TrashedAttachmentRow, (sql) => own(sql, viewer, [id], 'trashed_attachments'));
 }
 
-/** Keeps a link that shares an attachment from others. One that locks attachments has done so before. */
-export async function lockShareLink(
+/**
+ * Keeps a row of the organization from others: one of another organization, whose id may be named too, is not touched. Whoever locks
+ * attachments has done so before.
+ */
+export async function lockOwn(
   manager: EntityManager,
+  table: typeof ShareLinkRow | typeof WebhookEndpointRow,
   { organizationId }: Organization,
   id: string,
 ): Promise<void> {
+  const { tablePath } = manager.connection.getMetadata(table);
   await lockSelected(
     manager,
-    ShareLinkRow,
+    table,
     (sql) =>
-      `SELECT id FROM share_links WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
+      `SELECT id FROM ${tablePath} WHERE id = ${sql.add(id)} AND organization_id = ${sql.add(organizationId)}`,
   );
 }
 

@@ -5,7 +5,7 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { insertRow } from '../database/insert-row.js';
-import { lockAttachments, lockShareLink } from '../database/lock-order.js';
+import { lockAttachments, lockOwn } from '../database/lock-order.js';
 import { compareTexts, maxTotal, type Stretch, type Total, toTotal } from '../database/page.js';
 import { purgeRows } from '../database/purge-rows.js';
 import { Parameters, readRows } from '../database/read-rows.js';
@@ -135,7 +135,7 @@ export async function revokeShareLink(
 ): Promise<StoredShareLink> {
   const key = { organizationId: viewer.organizationId, id };
   return database.write(async (manager) => {
-    await lockShareLink(manager, viewer, id);
+    await lockOwn(manager, ShareLinkRow, viewer, id);
     const revokedAt = clock();
     const { affected } = await manager.update(ShareLinkRow, { ...key, revokedAt: IsNull() }, { revokedAt });
     const link = await manager.findOneBy(ShareLinkRow, key);

@@ -8,8 +8,8 @@ import {
   WebhookEndpointRow,
   type WebhookPauseReason,
 } from '../database/entities/webhook.js';
+import { lockOwn } from '../database/lock-order.js';
 import { changeRows } from '../database/read-rows.js';
-import { lockRows } from '../database/row-locks.js';
 import { IsNull, Not } from '../database/typeorm.js';
 import type { Jobs, NewJob } from '../jobs/jobs.js';
 import type { Answer } from './post-webhook.js';
@@ -34,7 +34,7 @@ export async function lockEndpoint(
   { organizationId, endpointId }: Pick<WebhookDeliveryRow, 'organizationId' | 'endpointId'>,
 ): Promise<WebhookEndpointRow | null> {
   if (endpointId === null) return null;
-  await lockRows(manager, WebhookEndpointRow, [endpointId], 'UPDATE');
+  await lockOwn(manager, WebhookEndpointRow, { organizationId }, endpointId);
   return manager.findOneBy(WebhookEndpointRow, { id: endpointId, organizationId });
 }
 

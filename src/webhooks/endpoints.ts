@@ -16,7 +16,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';
 import { newId } from '../new-id.js';
 import { type CheckWebhooksDependencies, checkWebhookUri } from './check-webhooks.js';
-import { deliveryJob, giveUpQueue } from './endpoint-queue.js';
+import { deliveryJob, giveUpQueue, lockEndpoint } from './endpoint-queue.js';
 import { makeWebhookSecret } from './sign-webhook.js';
 import { composePing, toDelivery } from './tell-endpoints.js';
 
@@ -210,8 +210,7 @@ async function lock(
   { organizationId }: Viewer,
   id: string,
 ): Promise<WebhookEndpointRow> {
-  await lockRows(manager, WebhookEndpointRow, [id], 'UPDATE');
-  const endpoint = await manager.findOneBy(WebhookEndpointRow, { id, organizationId });
+  const endpoint = await lockEndpoint(manager, { organizationId, endpointId: id });
   if (!endpoint) throw notFound(['input', 'id']);
   return endpoint;
 }

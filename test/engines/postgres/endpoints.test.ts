@@ -1,8 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { bodyOf, deliveriesOf, endpoint } from '../../service/webhooks/endpoint-operations.js';
+import {
+  bodyOf,
+  deliveriesOf,
+  endpoint,
+  endpointOf,
+  tryEndpoint,
+} from '../../service/webhooks/endpoint-operations.js';
 import { answer, startReceiver, verify } from '../../service/webhooks/receiver.js';
 import { waitFor } from '../../service/webhooks/stage.js';
+import { Client } from '../../support/client.js';
 import { report } from '../../support/report.js';
+import { runCommand } from '../../support/run-command.js';
 import { roundsOf } from '../../support/seeded-random.js';
 import type { SpawnedService } from '../../support/spawned-service.js';
 import { Cluster } from './cluster.js';
@@ -122,4 +130,21 @@ test('an endpoint that is enabled while events are told goes on with the next on
     ['1.txt', '3.txt'],
     ['1.txt', '2.txt', '3.txt'],
   ]);
+});
+
+test('whoever names an endpoint of another organization does not wait for it, and keeps nobody from it', async () => {
+  const service = await cluster.serve({ SCANNER: 'none' }, ['--no-work']);
+  const input = { uri: 'http://127.0.0.1:9/hook', events: ['ATTACHMENT_UPDATED'] };
+  const { id } = (await endpoint(service.client, 'create', input)).webhookEndpoint;
+  const made = await runCommand(
+    ['keys', 'create', '--organization', 'another', '--permissions', 'attachments:admin'],
+    cluster.env(),
+  );
+  const other = new Client(service.url, made.lines.at(-1) ?? '');
+  const release = await holdLocks(cluster, `SELECT 1 FROM webhook_endpoints WHERE id = '${id}' FOR UPDATE`);
+  const verbs = ['update', 'enable', 'test', 'delete'] as const;
+  const answers = await Promise.all(verbs.map((verb) => tryEndpoint(other, verb, { id }))).finally(release);
+  const codes = answers.map(({ errors }) => errors?.map(({ extensions }) => extensions.code));
+  expect(codes).toEqual(verbs.map(() => ['NOT_FOUND']));
+  expect((await endpointOf(service.client, id))?.state).toBe('ENABLED');
 });
