@@ -169,12 +169,12 @@ async function sendBytes(
 }
 
 /**
- * A chunk of 2 MiB costs two thirds of the processor time that four of 512 KiB do. A client that takes no more of it leaves it in our
- * memory, so as many downloads at once get such chunks. To sixteen at once they would be no faster.
+ * A chunk of 2 MiB costs two thirds of the processor time that four of 512 KiB do. A client that rests leaves one in our memory,
+ * so only four downloads at once get such chunks. To sixteen at once they would be no faster.
  */
 const largeChunkSize = 2 * 1024 * 1024;
 const largeChunks = new Places(4);
-/** In bytes. What is smaller is sent before its chunks have grown. */
+/** In bytes. A smaller one would have three such chunks at most. */
 export const largeDownloadSize = 4 * largeChunkSize;
 
 async function openToSend(

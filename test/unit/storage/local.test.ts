@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withInlined } from '../../../src/storage/document-key.js';
 import { createLocalStorage } from '../../../src/storage/local.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { describeStorage } from '../../support/storage-contract.js';
@@ -117,6 +118,24 @@ describe('descriptors', () => {
     await aborted.write([randomBytes(1000)]);
     await aborted.abort();
     expect(await openDescriptors()).toBe(0);
+  });
+
+  test('are read in chunks that grow: to 512 KiB, or to as much as the reader says, beside inlined bytes too', async () => {
+    const [key, kibibyte] = [newKey(), 1024];
+    const content = randomBytes(9 * kibibyte * kibibyte);
+    await put(storage, key, content);
+    const store = withInlined(storage, { read: async () => null, size: async () => null });
+    for (const [options, largest] of [
+      [undefined, 512],
+      [{ maxChunkSize: 2048 * kibibyte }, 2048],
+    ] as const) {
+      const chunks: Buffer[] = [];
+      const stream = (await store.read(key, undefined, options)) as AsyncIterable<Buffer> | null;
+      for await (const chunk of stream ?? []) chunks.push(chunk);
+      const lengths = chunks.map(({ length }) => length);
+      expect([lengths[0], Math.max(...lengths)]).toEqual([64 * kibibyte, largest * kibibyte]);
+      expect(Buffer.concat(chunks).equals(content)).toBe(true);
+    }
   });
 
   test('are closed however a stream ends', async () => {
