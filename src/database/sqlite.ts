@@ -144,7 +144,6 @@ const statistics: readonly Statistic[] = [
   ['blobs', 'ix_blobs_verified_at', '1000000 1000 1'],
   ['blobs', 'sqlite_autoindex_blobs_1', '1000000 1'],
   ['links', 'ix_links_attachment', '950000 1'],
-  ['links', 'ix_links_position', '950000 10 1'],
   ['links', 'sqlite_autoindex_links_1', '950000 10 1'],
   ['record_fields', 'ix_record_fields_record', '100000 100000 100000 1 1'],
   ['record_fields', 'sqlite_autoindex_record_fields_1', '100000 1'],

@@ -37,7 +37,6 @@ export class RecordFieldRow {
 
 /** An attachment at a position in a record's field. */
 @Entity('links')
-@Index('ix_links_position', ['fieldId', 'position'])
 @Index('ix_links_attachment', ['attachmentId'])
 export class LinkRow {
   @ForeignKey(() => RecordFieldRow, { name: 'fk_links_field' })

@@ -41,6 +41,7 @@ import {
 import { IntakeLeases1763700000171 } from './1763700000171-intake-leases.js';
 import { NarrowIndexes1763700000181 } from './1763700000181-narrow-indexes.js';
 import { StatementTriggers1763700000182 } from './1763700000182-statement-triggers.js';
+import { NoLinkPositions1763700000183 } from './1763700000183-no-link-positions.js';
 
 /** How the tables came to be, on every engine. */
 export const migrations = [
@@ -75,4 +76,5 @@ export const migrations = [
   IntakeLeases1763700000171,
   NarrowIndexes1763700000181,
   StatementTriggers1763700000182,
+  NoLinkPositions1763700000183,
 ];
