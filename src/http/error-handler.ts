@@ -34,7 +34,7 @@ function badBody(msg: string, type: FaultTypeOf<'BAD_USER_INPUT'>): AttachmentEr
 
 const contentType = 'application/json; charset=utf-8';
 
-/** Headers a request may have. Node drops those past its own bound without a word, be it the credential. */
+/** Headers a request may have. */
 export const maxHeaderCount = 1000;
 
 /** Retry-After for what is unavailable now. */
@@ -49,7 +49,8 @@ const ending = new WeakSet<Socket>();
  * are there that mark every answer.
  */
 export function registerErrorHandler(server: FastifyInstance): void {
-  server.server.maxHeadersCount = maxHeaderCount + 1;
+  // By a bound of its own Node drops headers without a word, be it the credential; later versions say that they are too long.
+  server.server.maxHeadersCount = 0;
   server.server
     .removeAllListeners('clientError')
     .on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) =>
