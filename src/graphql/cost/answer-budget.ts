@@ -80,10 +80,15 @@ export class AnswerBudget {
     this.values = 0;
     this.bytes = 0;
     this.fault = null;
+    this.forget();
+  }
+
+  /** For a change: nothing that was made of the rows before it holds for those after it. */
+  forget(): void {
     this.#made.clear();
   }
 
-  /** The result of `make`, which is called once in an answer for each name. */
+  /** The result of `make`, which is called once in an answer for each name, or once in each field of a mutation. */
   once<Value>(name: string, make: () => Value): Value {
     if (!this.#made.has(name)) this.#made.set(name, make());
     return this.#made.get(name) as Value;

@@ -39,10 +39,18 @@ export const framing = 12;
 export function meterFields(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue;
-    const isSubscription = type === schema.getSubscriptionType();
-    for (const field of Object.values(type.getFields())) meterField(field, type.name, isSubscription);
+    const begin = beginnings.get(type.name) ?? null;
+    for (const field of Object.values(type.getFields())) meterField(field, type.name, begin);
   }
 }
+
+type Begin = (budget: AnswerBudget) => void;
+
+/** Called before a root field, by the name of its type: each is about the rows as they are by then. */
+const beginnings: ReadonlyMap<string, Begin> = new Map([
+  ['Mutation', (budget) => budget.forget()],
+  ['Subscription', (budget) => budget.restart()],
+]);
 
 /** Weights of fields that had no resolver: they are members of their objects. */
 const memberWeights = new WeakMap<object, number>();
@@ -50,7 +58,7 @@ const memberWeights = new WeakMap<object, number>();
 /** The weight of a metered field that is a member of its object; null for one with a resolver of its own. */
 export const weightOfMember = (field: object): number | null => memberWeights.get(field) ?? null;
 
-function meterField(field: Field, typeName: string, isSubscription: boolean): void {
+function meterField(field: Field, typeName: string, begin: Begin | null): void {
   const inner: Resolve = field.resolve ?? defaultFieldResolver;
   const weight = weightOf(typeName, field.name);
   if (!field.resolve) memberWeights.set(field, weight);
@@ -66,7 +74,7 @@ function meterField(field: Field, typeName: string, isSubscription: boolean): vo
   };
   field.resolve = (source, args, context, info) => {
     const { budget } = context;
-    if (isSubscription) budget.restart();
+    begin?.(budget);
     if (!budget.spend(weight, framing + info.fieldName.length)) return stop(budget);
     const go = (value: unknown) => (budget.fault ? stop(budget) : settle(value, budget, info));
     try {

@@ -12,6 +12,13 @@ const remove =
 const clear =
   'mutation ($record: RecordInput!) { deleteRecordAttachments(input: { record: $record }) { deletedAttachmentIds } }';
 
+interface Shown {
+  sha256: { hash: string };
+  fileName: string;
+  receipt: string;
+  downloadUrl: string;
+}
+
 let service: TestService;
 beforeAll(async () => {
   service = await startService();
@@ -220,6 +227,27 @@ describe('updateAttachment', () => {
     expect(attachment).toEqual(cleared.data?.updateAttachment.attachment);
     expect((await service.client.download(before.url)).status).toBe(200);
     expect((await service.client.download(attachment.url)).status).toBe(200);
+  });
+
+  test('beside other changes in one request proves, and links to, what each of them has left', async () => {
+    const { id } = await service.client.upload({ content: 'old', name: 'a.txt' });
+    const shown = 'attachment { sha256: digest { hash } fileName receipt downloadUrl }';
+    const { first, second, third } = await service.client.ask<Record<string, { attachment: Shown }>>(
+      `mutation ($id: ID!) {
+        first: updateAttachment(input: { attachmentId: $id, fileName: "b.txt" }) { ${shown} }
+        second: updateAttachment(input: { attachmentId: $id, fileName: "c.txt" }) { ${shown} }
+        third: replaceContent(input: { attachmentId: $id, content: { base64: "bmV3" } }) { ${shown} }
+      }`,
+      { id },
+    );
+    const found = [first, second, third].map((answer) => {
+      const { sha256, fileName, receipt = '', downloadUrl = '' } = answer?.attachment ?? {};
+      const payload = Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString();
+      const proven = (JSON.parse(payload) as { attachment: { fileName: string; sha256: string } }).attachment;
+      expect(proven).toMatchObject({ fileName, sha256: sha256?.hash });
+      return new URL(downloadUrl).pathname.replace(`/attachments/${id}/`, '');
+    });
+    expect(found).toEqual(['b.txt', 'c.txt', '2/c.txt']);
   });
 
   test('that says what is said already changes nothing, and is told to nobody', async () => {
