@@ -136,10 +136,13 @@ export interface AuditFilter {
   before?: Date | null | undefined;
 }
 
+/** Also an empty text: nothing has it as its id. */
+const isGiven = (id: string | null | undefined): id is string => typeof id === 'string';
+
 const order = 'AUDIT_LOG';
 /** The instant of an event is the beginning of its id. Those of one attachment are indexed by the instant alone, which is shorter. */
 const columnsOf = ({ attachmentId }: AuditFilter): [string, string][] =>
-  attachmentId
+  isGiven(attachmentId)
     ? [
         ['e.createdAt', 'e.created_at'],
         ['e.id', 'e.id'],
@@ -179,8 +182,8 @@ function select(
     .createQueryBuilder(AuditEventRow, 'e')
     .where('e.organization_id = :organizationId', { organizationId });
   if (action) query.andWhere('e.action IN (:...action)', { action: action.length > 0 ? action : [''] });
-  if (attachmentId) query.andWhere('e.subject_id = :attachmentId', { attachmentId });
-  if (principalId) query.andWhere('e.principal_id = :principalId', { principalId });
+  if (isGiven(attachmentId)) query.andWhere('e.subject_id = :attachmentId', { attachmentId });
+  if (isGiven(principalId)) query.andWhere('e.principal_id = :principalId', { principalId });
   // Both ways, for either index.
   if (after) {
     query.andWhere('e.id >= :afterInstant', { afterInstant: firstIdOf(after.getTime() + 1) });

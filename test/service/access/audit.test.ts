@@ -139,6 +139,12 @@ test('an attachment whose id differs at its end alone has events of its own', as
   await database.close();
 });
 
+test('a condition on an id that nothing can have is met by no event', async () => {
+  await admin.upload(file());
+  for (const filter of [{ attachmentId: '' }, { attachmentId: 'x\0' }, { principalId: '' }])
+    expect([filter, (await log(filter)).totalCount]).toEqual([filter, 0]);
+});
+
 test('the events of one request stay in order while others are made at another instant', async () => {
   instants = [0, 1];
   const uploads = Array.from({ length: 40 }, (_, index) =>
