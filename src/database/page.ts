@@ -1,5 +1,5 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { Faults, fault } from '../errors.js';
+import { Faults } from '../errors.js';
 import { inParts, readRows } from './read-rows.js';
 
 /** A page of a list: so many items from one end of the stretch between two cursors. */
@@ -33,19 +33,26 @@ interface PageArguments {
 }
 
 /**
- * The first 50 if no size is given. Throws BAD_USER_INPUT for a size that is not from 0 to 1,000, and for two sizes.
+ * The first 50 if no size is given. Throws BAD_USER_INPUT for a size that is not from 0 to 1,000, and for two sizes, together with
+ * the faults that the caller has found before, and with texts that are no cursors of any list.
  *
  * @example
  * toPageRequest({ last: 10, before: cursor });
  */
-export function toPageRequest({ first, last, after, before }: PageArguments): PageRequest {
-  const faults = new Faults();
+export function toPageRequest(
+  { first, last, after, before }: PageArguments,
+  faults = new Faults(),
+): PageRequest {
   const sizes = Object.entries({ first, last }).filter(([, size]) => typeof size === 'number');
   for (const [name, size] of sizes) {
     if (!(Number(size) >= 0 && Number(size) <= maxPageSize))
       faults.add('out_of_range', [name], `Must be from 0 to ${maxPageSize}.`, { limit: maxPageSize });
     if (sizes.length > 1) faults.add('first_and_last', [name], 'Give either first or last.');
   }
+  // A cursor of another list is found once the list is known.
+  if (faults.details.length > 0)
+    for (const [name, cursor] of Object.entries({ after, before }))
+      if (typeof cursor === 'string' && parse(cursor).length === 0) addInvalid(faults, name);
   faults.throwIfAny();
   return {
     size: first ?? last ?? usualPageSize,
@@ -80,12 +87,14 @@ export async function readPage<Item>(
   { order, kind, positionOf }: Cursors<Item>,
   read: (stretch: Stretch) => Promise<Item[]>,
 ): Promise<Page<Item>> {
+  const faults = new Faults();
   const stretch = {
-    after: after === null ? null : decodeCursor(order, after, 'after', kind),
-    before: before === null ? null : decodeCursor(order, before, 'before', kind),
+    after: after === null ? null : decodeCursor(faults, order, after, { name: 'after', kind }),
+    before: before === null ? null : decodeCursor(faults, order, before, { name: 'before', kind }),
     isBackward: isLast,
     limit: size + 1,
   };
+  faults.throwIfAny();
   if (size === 0) return { edges: [], hasMore: false };
   const found = await read(stretch);
   const items = found.slice(0, size);
@@ -177,19 +186,28 @@ export function encodeCursor(order: string, { value, id }: Position): string {
 const textual = /^[^\0\p{Cs}]*$/u;
 const isStorable = (value: unknown): value is string => typeof value === 'string' && textual.test(value);
 
-/** Throws BAD_USER_INPUT, for the argument `name`, if `encodeCursor` has not made it for this order, of values of this kind. */
+interface CursorArgument {
+  name: 'after' | 'before';
+  kind?: 'number' | 'string' | undefined;
+}
+
+/** Notes a fault of the argument `name`, and returns null, if `encodeCursor` has not made it for this order, of values of this kind. */
 function decodeCursor(
+  faults: Faults,
   order: string,
   cursor: string,
-  name: 'after' | 'before',
-  kind: 'number' | 'string' = 'number',
-): Position {
+  { name, kind = 'number' }: CursorArgument,
+): Position | null {
   const [madeFor, value, id, ...rest] = parse(cursor);
   const isOfKind = kind === 'string' ? isStorable(value) : Number.isSafeInteger(value);
-  if (madeFor !== order || !isOfKind || !isStorable(id) || rest.length > 0) {
-    throw fault('invalid_cursor', [name], 'Not a cursor of this list in this order.');
-  }
-  return { value: value as string | number, id };
+  if (madeFor === order && isOfKind && isStorable(id) && rest.length === 0)
+    return { value: value as string | number, id };
+  addInvalid(faults, name);
+  return null;
+}
+
+function addInvalid(faults: Faults, name: string): void {
+  faults.add('invalid_cursor', [name], 'Not a cursor of this list in this order.');
 }
 
 function parse(cursor: string): unknown[] {

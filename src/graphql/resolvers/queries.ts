@@ -88,7 +88,10 @@ export class Queries {
     orderBy: AttachmentOrderInput | null | undefined,
     @Ctx() context: GraphqlContext,
   ): Promise<ConnectionOf<Attachment>> {
-    return connectAttachments(context, toPageRequest(page), {
+    const faults = new Faults();
+    if (filter?.record) checkRecord(faults, filter.record, ['filter', 'record']);
+    const request = toPageRequest(page, faults);
+    return connectAttachments(context, request, {
       filter: await toFilter(context, filter ?? {}),
       orderBy: orderBy ?? newestFirst,
       isTrash: filter?.deleted ?? false,
@@ -153,14 +156,11 @@ export class ViewerFields {
   }
 }
 
-/** A condition given as null is none. Throws BAD_USER_INPUT for a record that cannot be. */
+/** A condition given as null is none. */
 async function toFilter(
   { reader, viewer }: GraphqlContext,
   { deleted: _, ...input }: Partial<AttachmentFilterInput>,
 ): Promise<AttachmentFilter> {
-  const faults = new Faults();
-  if (input.record) checkRecord(faults, input.record, ['filter', 'record']);
-  faults.throwIfAny();
   const createdBy = input.createdBy && (await toPrincipalId(reader, viewer.organizationId, input.createdBy));
   const conditions = { ...input, createdBy: createdBy ?? null };
   return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== null));

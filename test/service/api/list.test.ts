@@ -155,6 +155,16 @@ describe('attachments', () => {
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', details: [{ loc, type }] });
   });
 
+  test('names faults of the page and of the filter at once', async () => {
+    const filter = { record: { type: '', id: 'x' } };
+    const { errors } = await service.client.graphql(query, { first: 1_001, after: 'nonsense', filter });
+    expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc, type])).toEqual([
+      [['filter', 'record', 'type'], 'empty'],
+      [['first'], 'out_of_range'],
+      [['after'], 'invalid_cursor'],
+    ]);
+  });
+
   test.each([
     ['ASC', 'createdAfter'],
     ['DESC', 'createdBefore'],

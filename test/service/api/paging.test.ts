@@ -190,6 +190,16 @@ describe.each(Object.keys(lists))('%s', (name) => {
     [{ before: 'nonsense' }, 'before: invalid_cursor', undefined],
     [{ last: 0, before: 'nonsense' }, 'before: invalid_cursor', undefined],
     [{ before: Buffer.from('["OTHERS",1,"x"]').toString('base64url') }, 'before: invalid_cursor', undefined],
+    [
+      { after: Buffer.from('["OTHERS",1,"x"]').toString('base64url'), before: 'nonsense' },
+      'after: invalid_cursor, before: invalid_cursor',
+      undefined,
+    ],
+    [
+      { first: -1, after: 'nonsense', before: 'nonsense' },
+      'first: out_of_range, after: invalid_cursor, before: invalid_cursor',
+      1_000,
+    ],
   ])('refuses %j', async (variables, faults, limit) => {
     const error = await read(name, variables).catch(({ message }: Error) => message);
     const [{ extensions }] = JSON.parse(String(error).slice(String(error).indexOf('['))) as [
