@@ -51,9 +51,7 @@ export async function copyAttachment(
   input: CopyAttachment,
 ): Promise<StoredAttachment & { isReplay: boolean }> {
   const { idempotencyKey, attachmentId, fileName } = input;
-  const keyFaults = new Faults();
-  if (idempotencyKey !== null) checkIdempotencyKey(keyFaults, idempotencyKey);
-  keyFaults.throwIfAny();
+  checkInput(input);
   const quota = await deps.quotas.of(viewer.organizationId);
   return deps.database.write(async (manager) => {
     const id = newId();
@@ -78,6 +76,14 @@ export async function copyAttachment(
     await quota?.assertWithin(manager, { attachments: 1 }, ['input', 'attachmentId']);
     return { attachment, blob, isReplay: false };
   });
+}
+
+/** Throws every fault of the input if its key is none. Without one, those of the name come with those of the source. */
+function checkInput({ idempotencyKey, fileName }: CopyAttachment): void {
+  const faults = new Faults();
+  if (idempotencyKey !== null) checkIdempotencyKey(faults, idempotencyKey);
+  if (faults.details.length > 0 && fileName !== null) chooseFileName(faults, fileName, null);
+  faults.throwIfAny();
 }
 
 /** The name of the copy. Throws everything that is wrong with it, or with copying. */

@@ -121,6 +121,17 @@ describe('a plain description', () => {
 describe('copyAttachment', () => {
   const record = { type: 'Page', id: '1' };
 
+  test('is refused with every fault of its input', async () => {
+    const { id } = await service.client.upload({ content: 'x', name: 'a.txt' });
+    const { errors } = await service.client.graphql(copy, {
+      input: { attachmentId: id, fileName: 'a/b.txt', idempotencyKey: '' },
+    });
+    expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc, type])).toEqual([
+      [['input', 'idempotencyKey'], 'out_of_range'],
+      [['input', 'fileName'], 'path'],
+    ]);
+  });
+
   test('gives the caller an unclaimed attachment over the same bytes', async () => {
     const content = randomBytes(3.5 * 2 ** 20);
     const original = await service.client.upload({ content, name: 'a.bin' }, { record, description: 'kept' });
