@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readApiKeys } from '../auth/manage-api-keys.js';
 import { Faults } from '../errors.js';
 import { readLinkedAttachments } from '../links/read-fields.js';
-import { checkRecord, maxNameLength } from '../model/record.js';
+import { checkName, checkRecord } from '../model/record.js';
 import { readAnywhere, readAttachments } from '../model/stored-attachment.js';
 import { readShareLinksOf } from '../sharing/share-links.js';
 import { isSubscribed, readDeliveriesOf, readEndpoints } from '../webhooks/list-deliveries.js';
@@ -116,9 +116,9 @@ function toNamed({ type, key: [recordType = '', recordId = '', name = ''] }: Nod
   const record = { type: recordType, id: recordId };
   const faults = new Faults();
   checkRecord(faults, record, []);
-  if (faults.details.length > 0 || name.length > maxNameLength) return null;
-  if (type === 'HostRecord') return toHostRecord(record);
-  return name === '' ? null : toRecordField(record, name);
+  if (type === 'RecordField') checkName(faults, name, []);
+  if (faults.details.length > 0) return null;
+  return type === 'HostRecord' ? toHostRecord(record) : toRecordField(record, name);
 }
 
 async function findLinks(

@@ -4,7 +4,7 @@ import { newestFirst } from '../../attachments/list-attachments.js';
 import { toPrincipalId } from '../../auth/identify.js';
 import { toPageRequest } from '../../database/page.js';
 import { errorCodes, errorTable, Faults, isRetryable } from '../../errors.js';
-import { checkRecord } from '../../model/record.js';
+import { checkName, checkRecord } from '../../model/record.js';
 import { findAnywhere } from '../../model/stored-attachment.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { readUsage } from '../../quotas/usage.js';
@@ -142,6 +142,10 @@ export class Queries {
     @Ctx() { deps }: GraphqlContext,
   ): UploadPolicy {
     const query = { policy: policy ?? null, recordType: recordType ?? null, field: field ?? null };
+    const faults = new Faults();
+    if (query.recordType !== null) checkName(faults, query.recordType, ['recordType']);
+    if (query.field !== null) checkName(faults, query.field, ['field']);
+    faults.throwIfAny();
     return toUploadPolicy(deps, findPolicy(deps.policies, query));
   }
 }

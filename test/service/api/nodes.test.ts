@@ -100,6 +100,35 @@ test('finds a record, or a field, that nothing was ever attached to', async () =
   ]);
 });
 
+test.each([
+  ['', ['empty']],
+  [' ', ['empty']],
+  ['a\u0001b', ['control_character']],
+])('refuses %j, which no field can be called, instead of handing an id of it out', async (name, types) => {
+  const asked = {
+    field: ['field(name: $name) { id version }', 'name'],
+    archive: ['archiveUrl(field: $name)', 'field'],
+  };
+  for (const [selection, argument] of Object.values(asked)) {
+    const { data, errors } = await client.graphql(
+      `query ($name: String!) { record(type: "Page", id: "1") { ${selection} } }`,
+      { name },
+    );
+    expect(data).toBeNull();
+    expect(errors?.[0]?.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      details: types.map((type) => ({ loc: [argument], type })),
+    });
+  }
+  const { errors } = await client.graphql(
+    'query ($name: String!) { uploadPolicy(recordType: $name, field: $name) { name } }',
+    { name },
+  );
+  expect(errors?.[0]?.extensions.details).toMatchObject(
+    ['recordType', 'field'].flatMap((argument) => types.map((type) => ({ loc: [argument], type }))),
+  );
+});
+
 test('answers null for ids that are forged, malformed or of what is gone, among others', async () => {
   const [first] = all;
   const { organizationId } = (
