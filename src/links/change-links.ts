@@ -139,9 +139,9 @@ async function addLinks(
   const places = new Map(attachmentIds.map((id, index) => [id, index]));
   const locOfId = (id = '') => locOf(places.get(id) ?? -1);
   const take = policy.sharing === 'SHARED' ? shareWithRecord : claimForRecord;
-  await take(manager, viewer, { record, ids, now, locOf: (index) => locOfId(ids[index]) });
+  const taking = { record, ids, now, locOf: (index: number) => locOfId(ids[index]) };
   // A verdict that comes meanwhile waits, and then finds the links.
-  const found = await readWithVerdictsKept(manager, viewer, ids);
+  const found = await readWithVerdictsKept(manager, viewer, await take(manager, viewer, faults, taking));
   const locOfFound: LocOf = (index) => locOfId(found[index]?.attachment.id);
   for (const [index, { blob }] of found.entries())
     if (blob.verdict === 'REJECTED') faults.add('rejected', locOfFound(index), 'It has been rejected.');

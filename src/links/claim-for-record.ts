@@ -24,21 +24,25 @@ export interface Taking {
 export const isRecords = (sql: Parameters, { type, id }: RecordRef): string =>
   `(record_type = ${sql.add(type)} AND record_id = ${sql.add(id)})`;
 
+/** Takes attachments for a record. Returns the ids of those that it can take, and notes a fault of each other one. */
+type Take = (manager: EntityManager, viewer: Viewer, faults: Faults, taking: Taking) => Promise<string[]>;
+
 /**
  * Makes a record the owner of all these attachments, in one conditional update: of those that are unclaimed and the
- * viewer's own, and of those that are the record's already. Where that is not all of them it throws NOT_FOUND or
- * ALREADY_CLAIMED, naming each of the others; the surrounding transaction must then be undone.
+ * viewer's own, and of those that are the record's already. Where that is not all of them it notes NOT_FOUND or
+ * ALREADY_CLAIMED of each of the others; the surrounding transaction must then be undone.
  */
-export async function claimForRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+export const claimForRecord: Take = async (manager, viewer, faults, taking) => {
   const updated = await updateAll(manager, viewer, taking, {
     set: (sql) => owned(sql, taking),
     where: (sql) => `((record_id IS NULL AND ${isOwn(sql, viewer)}) OR ${isRecords(sql, taking.record)})`,
     isSet: (sql) =>
       `${isRecords(sql, taking.record)} AND shared AND expires_at IS NULL AND claimed_at IS NOT NULL`,
   });
-  if (updated) return;
-  await refuse(manager, viewer, taking, ({ createdById }) => createdById === viewer.principal.id);
-}
+  if (updated) return [...taking.ids];
+  const isFree = ({ createdById }: AttachmentRow) => createdById === viewer.principal.id;
+  return noteRefused(manager, viewer, faults, { ...taking, isFree });
+};
 
 /**
  * Makes a record the owner of one attachment. False: it was the record's before, and nothing has changed. Throws NOT_FOUND or
@@ -55,15 +59,17 @@ export async function claimOne(
     set: (sql) => owned(sql, one),
     where: (sql) => `record_id IS NULL AND ${isOwn(sql, viewer)}`,
   });
-  if (!isNew) await refuse(manager, viewer, one, () => false);
+  const faults = new Faults();
+  if (!isNew) await noteRefused(manager, viewer, faults, { ...one, isFree: () => false });
+  faults.throwIfAny();
   return isNew;
 }
 
 /**
  * Lets a record link to all these attachments without owning them: to the viewer's own and to those that are already shared, unless
- * another record owns them. Throws as `claimOne` does.
+ * another record owns them. Notes faults as `claimForRecord` does.
  */
-export async function shareWithRecord(manager: EntityManager, viewer: Viewer, taking: Taking): Promise<void> {
+export const shareWithRecord: Take = async (manager, viewer, faults, taking) => {
   const updated = await updateAll(manager, viewer, taking, {
     set: (sql) => shared(sql, taking),
     where: (sql) =>
@@ -71,8 +77,9 @@ export async function shareWithRecord(manager: EntityManager, viewer: Viewer, ta
     isSet: (sql) =>
       `(record_id IS NULL OR ${isRecords(sql, taking.record)}) AND shared AND expires_at IS NULL`,
   });
-  if (!updated) await refuse(manager, viewer, taking, () => true);
-}
+  if (updated) return [...taking.ids];
+  return noteRefused(manager, viewer, faults, { ...taking, isFree: () => true });
+};
 
 /**
  * Makes another record the owner of an attachment that `from` owns. Throws NOT_FOUND, or ALREADY_CLAIMED if `from` does not own it;
@@ -150,29 +157,27 @@ async function updateAll(
 }
 
 /**
- * Says of each attachment that could not be taken why: another record's, or as good as not there for this viewer. `isFree`
- * is asked of those that the viewer sees and no record owns.
+ * Notes of each attachment that could not be taken why: another record's, or as good as not there for this viewer. `isFree`
+ * is asked of those that the viewer sees and no record owns. Returns the ids of the others.
  */
-async function refuse(
+async function noteRefused(
   manager: EntityManager,
   viewer: Viewer,
-  { record, ids, locOf }: Taking,
-  isFree: (attachment: AttachmentRow) => boolean,
-): Promise<void> {
+  faults: Faults,
+  { record, ids, locOf, isFree }: Taking & { isFree(attachment: AttachmentRow): boolean },
+): Promise<string[]> {
   const visible = new Map(
     (await readAttachments(manager, viewer, ids)).map(({ attachment }) => [attachment.id, attachment]),
   );
-  const faults = new Faults();
-  for (const [index, id] of ids.entries()) {
+  return ids.filter((id, index) => {
     const attachment = visible.get(id);
-    if (attachment?.recordId === record.id && attachment.recordType === record.type) continue;
-    if (attachment && attachment.recordId !== null) {
-      faults.add('already_claimed', locOf(index), errorTable.ALREADY_CLAIMED.message);
-    } else if (!attachment || !isFree(attachment)) {
-      faults.add('not_found', locOf(index), errorTable.NOT_FOUND.message);
-    }
-  }
-  faults.throwIfAny();
+    if (attachment?.recordId === record.id && attachment.recordType === record.type) return true;
+    const isClaimed = attachment !== undefined && attachment.recordId !== null;
+    if (attachment && !isClaimed && isFree(attachment)) return true;
+    const type = isClaimed ? 'already_claimed' : 'not_found';
+    faults.add(type, locOf(index), errorTable[isClaimed ? 'ALREADY_CLAIMED' : 'NOT_FOUND'].message);
+    return false;
+  });
 }
 
 /**

@@ -44,6 +44,21 @@ describe('the policy', () => {
     expect(faultsOf(accepted)).toEqual(type === 'Nothing' ? ineligible : undefined);
   });
 
+  test('is told of beside attachments that are gone, or claimed elsewhere', async () => {
+    const [good, bad, taken] = [await owner.upload(png), await owner.upload(large), await owner.upload(png)];
+    await claim(owner, taken.id, newRecord('Task'));
+    const record = newRecord('Event');
+    const attachmentIds = [good.id, bad.id, 'never-was', taken.id];
+    expect(faultsOf(await link(owner, { record, field: 'small', attachmentIds }))).toEqual({
+      code: 'NOT_FOUND',
+      faults: ['input.attachmentIds.2: not_found', 'input.attachmentIds.3: already_claimed', oversize],
+      limit: 100,
+    });
+    expect(await idsIn(owner, record, 'small')).toEqual([]);
+    for (const { id, expiresAt } of [good, bad])
+      expect(await see(owner, id)).toMatchObject({ expiresAt, links: { totalCount: 0 } });
+  });
+
   test.each([
     [
       'Picture',
