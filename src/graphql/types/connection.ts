@@ -24,12 +24,23 @@ function refuseNames(literal: ValueNode): void {
   visit(literal, { EnumValue: refuse });
 }
 
+/** RFC 3339 has years of four digits. Near their ends an offset leads to another one, which could not be told in UTC. */
+function withinYears(instant: Date): Date {
+  const year = instant.getUTCFullYear();
+  if (year >= 0 && year <= 9_999) return instant;
+  throw new GraphQLError(
+    'DateTime cannot represent an instant that is not in the years 0000 to 9999 in UTC.',
+  );
+}
+
 /** Serialized to text, not to a Date that `JSON.stringify` would have to ask for its text. */
 export const DateTime = new GraphQLScalarType({
   ...GraphQLDateTime.toConfig(),
   description: 'RFC 3339 instant, UTC, millisecond precision.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => instantText(GraphQLDateTime.serialize(value)),
+  parseValue: (value) => withinYears(GraphQLDateTime.parseValue(value)),
+  parseLiteral: (node, variables) => withinYears(GraphQLDateTime.parseLiteral(node, variables)),
 });
 export const SafeInt = described(GraphQLSafeInt, 'Integer in ±(2^53-1). Every size is in bytes.');
 /** All that are given were made here or were parsed when they came: to parse them once more is a thirtieth of a list. */

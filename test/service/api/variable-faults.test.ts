@@ -65,6 +65,25 @@ test('variables that are absent, or wrong one by one, are each named', async () 
   expect(placesOf(answer)).toEqual(['id bad_user_input', 'first bad_user_input']);
 });
 
+test('an instant whose year would have five digits in UTC, or none, is refused, and the last and the first ones are not', async () => {
+  const beyond = ['9999-12-31T23:59:59.999-00:01', '0000-01-01T00:00:00.000+00:01'];
+  const count = (filter: string) => `attachments(filter: ${filter}) { totalCount }`;
+  const inVariables = `query ($filter: AttachmentFilter!) { ${count('$filter')} }`;
+  for (const createdAfter of beyond) {
+    const answer = await service.client.graphql(inVariables, { filter: { createdAfter } });
+    expect([answer.status, placesOf(answer)]).toEqual([400, ['filter.createdAfter bad_user_input']]);
+    const literal = await service.client.graphql(`{ ${count(`{ createdAfter: "${createdAfter}" }`)} }`);
+    expect([literal.status, literal.errors?.[0]?.extensions.code]).toEqual([400, 'BAD_USER_INPUT']);
+  }
+  const key = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { expiresAt } } }`;
+  const last = { name: 'last', permissions: [], expiresAt: '9999-12-31T23:59:59.999Z' };
+  expect(await service.client.ask(key, { input: last })).toEqual({
+    createApiKey: { apiKey: { expiresAt: last.expiresAt } },
+  });
+  const first = { createdAfter: '0000-01-01T00:00:00.000Z', createdBefore: '0000-01-01T00:00:00.001Z' };
+  expect((await service.client.graphql(inVariables, { filter: first })).errors).toBeUndefined();
+});
+
 test('the place is the same in a form, in long variables and without a name to suggest', async () => {
   const form = await service.client.tryUpload({ content: 'x' }, { description: 7 });
   expect(placesOf(form)).toEqual(['input.description bad_user_input']);
