@@ -104,7 +104,8 @@ function parsePermissions(list: string): string[] {
 
 function parseInstant(text: string): Date {
   const parsed = new Date(instant.test(text) ? text : Number.NaN);
-  if (Number.isNaN(parsed.getTime())) {
+  // An offset can lead to the year 10000, which RFC 3339 does not have.
+  if (Number.isNaN(parsed.getTime()) || parsed.getUTCFullYear() > 9_999) {
     throw new Error('--expires-at must be an RFC 3339 instant, such as 2027-01-31T00:00:00Z.');
   }
   return parsed;
