@@ -55,15 +55,23 @@ export class VerifyStateFile {
 
   /** Replaces the file as a whole: a kill leaves the old or the new one. */
   async save(state: VerifyState): Promise<void> {
-    const unfinished = `${this.#path}.part`;
-    // As a new file: what another user of the folder has linked there is not written to.
-    await unlink(unfinished).catch(nullWhereMissing);
-    await writeFile(unfinished, JSON.stringify(state), { mode: privateFile, flag: 'wx' });
-    await giveToOwner(unfinished);
-    await rename(unfinished, this.#path);
+    await this.#replace(JSON.stringify(state)).catch(this.#explain('written'));
   }
 
   async remove(): Promise<void> {
-    await rm(this.#path, { force: true });
+    await rm(this.#path, { force: true }).catch(this.#explain('removed'));
+  }
+
+  readonly #explain = (verb: string) => (cause: Error) => {
+    throw new Error(`${this.#path} cannot be ${verb}: ${cause.message}`, { cause });
+  };
+
+  async #replace(text: string): Promise<void> {
+    const unfinished = `${this.#path}.part`;
+    // As a new file: what another user of the folder has linked there is not written to.
+    await unlink(unfinished).catch(nullWhereMissing);
+    await writeFile(unfinished, text, { mode: privateFile, flag: 'wx' });
+    await giveToOwner(unfinished);
+    await rename(unfinished, this.#path);
   }
 }

@@ -118,7 +118,7 @@ async function runToEnd(verification: Verification): Promise<void> {
       () => null,
       (fault: Error) => fault.message,
     );
-    if (!signal.aborted) throw error;
+    if (unkept === null && !signal.aborted) throw error;
     const stopped = 'Stopped before the end';
     const msg = unkept
       ? `${stopped}, but this place cannot be kept (${unkept}): --resume goes on from an earlier one.`

@@ -200,22 +200,30 @@ describe('how it runs', () => {
     expect((await verify('--resume')).lines.at(-1)).toContain('0 missing, 5 damaged');
   });
 
-  test('and says so where its place cannot be kept any more', async () => {
-    await upload(2, 4 * mebibyte);
-    const running = startCommand(['verify', '--rate', '1'], { DATA_DIR: service.dataDirectory });
-    await untilVerified(null);
-    // As on a full disk: no new state can be written.
-    const unfinished = join(service.dataDirectory, 'verify-state.json.part');
-    await mkdir(unfinished);
-    running.process.kill('SIGTERM');
-    const { status, stderr } = await running.result;
-    expect(status).toBe(2);
-    expect(stderr).toMatch(/^Stopped before the end, but this place cannot be kept \(EISDIR.*\): --resume/);
-    await rm(unfinished, { recursive: true });
-    expect((await verify('--resume')).lines).toEqual([
-      'Verified 2 files of 8388608 bytes: 0 missing, 0 damaged, 0 orphaned.',
-    ]);
-  });
+  test.each([
+    ['while it is stopped', 'SIGTERM', 2, 4 * mebibyte],
+    ['between two files', null, 40, mebibyte / 4],
+  ] as const)(
+    'and says so where its place cannot be kept any more, %s',
+    async (_when, signal, count, size) => {
+      await upload(count, size);
+      const running = startCommand(['verify', '--rate', '2'], { DATA_DIR: service.dataDirectory });
+      await untilVerified(null);
+      // As on a full disk: no new state can be written.
+      const unfinished = join(service.dataDirectory, 'verify-state.json.part');
+      await mkdir(unfinished);
+      if (signal) running.process.kill(signal);
+      const { status, stderr } = await running.result;
+      expect(status).toBe(2);
+      expect(stderr).toMatch(
+        /^Stopped before the end, but this place cannot be kept \(\S+verify-state.json cannot be written: EISDIR.*\): --resume/,
+      );
+      await rm(unfinished, { recursive: true });
+      expect((await verify('--resume')).lines).toEqual([
+        `Verified ${count} files of ${count * size} bytes: 0 missing, 0 damaged, 0 orphaned.`,
+      ]);
+    },
+  );
 
   test('alone: another one is refused, and changes nothing of its state', async () => {
     await upload(2, mebibyte);
