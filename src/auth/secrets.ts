@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { privateFile, privateFolder } from '../config/files.js';
+import { privateFile } from '../config/files.js';
+import { makeFolder } from '../config/folders.js';
 import { systemCode } from '../storage/storage.js';
 
 const randomSecret = () => randomBytes(32).toString('base64url');
@@ -25,7 +26,7 @@ export async function keepSecret(
   const path = join(dataDirectory, name);
   const kept = await readKept(path);
   if (kept === null) {
-    await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
+    await makeFolder(dataDirectory);
     await createWhole(dataDirectory, path, make());
   }
   const secret = kept ?? (await readKept(path)) ?? '';

@@ -1,6 +1,7 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { EntityManager, Logger } from 'typeorm';
-import { privateFile, privateFolder } from '../config/files.js';
+import { privateFile } from '../config/files.js';
+import { makeFolder } from '../config/folders.js';
 import { BackgroundWrites } from './background-writes.js';
 import type { Creation } from './creations.js';
 import { isTimeLimit, toDatabaseFault, tookTooLong } from './database-faults.js';
@@ -69,7 +70,7 @@ export async function openDatabase(
   logger?: Logger,
   limits: Partial<ReadLimits> = {},
 ): Promise<Database> {
-  await mkdir(dataDirectory, { recursive: true, mode: privateFolder });
+  await makeFolder(dataDirectory);
   // SQLite gives the files beside it the mode of this one.
   await (await open(databaseFile(dataDirectory), 'a', privateFile)).close();
   const writer = new DataSource(sqliteOptions(dataDirectory, logger));

@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createBoundedCache } from '../bounded-cache.js';
 import { privateFolder } from '../config/files.js';
+import { makeFolder } from '../config/folders.js';
 import { AttachmentError } from '../errors.js';
 import { systemCode, toStorageFault } from './storage.js';
 
@@ -61,7 +62,7 @@ export class Directories {
 
   /** Folders above the root are the operator's and perhaps closed to us. Only those made here are synced. */
   async #makeRoot(): Promise<void> {
-    const topmost = await mkdir(this.#root, { recursive: true, mode: privateFolder });
+    const topmost = await makeFolder(this.#root);
     if (topmost === undefined) return;
     const above = dirname(topmost);
     for (let parent = dirname(this.#root); ; parent = dirname(parent)) {

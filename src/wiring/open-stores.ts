@@ -6,6 +6,7 @@ import type { Logger } from 'typeorm';
 import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
 import { keepSecret, type SecretKind } from '../auth/secrets.js';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
+import { makeFolderOf } from '../config/folders.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
@@ -36,7 +37,10 @@ export async function openConfiguredDatabase(
   config: Config,
   { statementLogger, readLimits, ...observers }: DatabaseObservers = {},
 ): Promise<Database> {
-  if (config.postgres === null) return openDatabase(config.dataDirectory, statementLogger, readLimits);
+  if (config.postgres === null) {
+    await makeFolderOf('DATA_DIR', config.dataDirectory);
+    return openDatabase(config.dataDirectory, statementLogger, readLimits);
+  }
   const { openPostgres } = await import('../database/postgres.js');
   return openPostgres(config.postgres, statementLogger, observers);
 }

@@ -1,7 +1,8 @@
-import { mkdir, opendir, readdir } from 'node:fs/promises';
+import { opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { type Config, ConfigError } from '../config/config.js';
-import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers, privateFolder } from '../config/files.js';
+import type { Config } from '../config/config.js';
+import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../config/files.js';
+import { makeFolderOf } from '../config/folders.js';
 import { systemCode } from '../storage/storage.js';
 import type { Log } from './open-stores.js';
 
@@ -11,14 +12,6 @@ const dayFolder = /^\d{4}-\d{2}-\d{2}$/;
 /** The most stored files and folders that are looked at before the start; the rest follow while the service runs. */
 const lookedAtFirst = 1_000;
 
-/** The setting's fault for each error of making its folder. */
-const folderFaults: Readonly<Record<string, (path: string) => string>> = {
-  EEXIST: (path) => `${path} is a file, and must be a folder`,
-  ENOTDIR: (path) => `a part of ${path} is a file, and must be a folder`,
-  EACCES: (path) => `this user may not make or open ${path}`,
-  EROFS: (path) => `${path} is on a volume that cannot be written`,
-};
-
 /** Makes the folders of the settings. Throws ConfigError, naming the setting, if one cannot be made. */
 export async function assertFolders({ dataDirectory, storage }: Pick<Config, 'dataDirectory' | 'storage'>) {
   const folders = {
@@ -26,10 +19,7 @@ export async function assertFolders({ dataDirectory, storage }: Pick<Config, 'da
     ...(typeof storage === 'string' ? { STORAGE_URL: storage } : {}),
   };
   for (const [setting, path] of Object.entries(folders)) {
-    await mkdir(path, { recursive: true, mode: privateFolder }).catch((error: unknown) => {
-      const fault = folderFaults[systemCode(error) ?? '']?.(path);
-      throw fault === undefined ? error : new ConfigError([`${setting}: ${fault}`]);
-    });
+    await makeFolderOf(setting, path);
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -9,6 +9,7 @@ import type { Attachment, Claimcheck } from '../../client/claimcheck.js';
 import { ClaimcheckError } from '../../client/client-error.js';
 import type { ResumeStore } from '../../client/platform.js';
 import type { RecordInput } from '../../client/schema-types.js';
+import { makeFolder } from '../../config/folders.js';
 import { createProgressBar, onOneLine, type ProgressBar } from '../output.js';
 import {
   type ExitStatus,
@@ -151,7 +152,7 @@ function createUploadStore(): ResumeStore {
     get: (key) => readFile(pathOf(key), 'utf8').catch(() => null),
     set: async (key, value) => {
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await makeFolder(folder);
         await writeFile(pathOf(key), value, { mode: 0o600 });
       } catch {
         // The upload goes on, and another run would begin it again.

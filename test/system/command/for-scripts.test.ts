@@ -37,7 +37,7 @@ test('a folder that is a file is refused by the name of its setting', async () =
   await writeFile(path, '');
   const ofData = await runCommand(['serve'], { DATA_DIR: path, PORT: '0' });
   expect(ofData).toMatchObject({ status: 1, stdout: '' });
-  expect(ofData.stderr).toContain(`DATA_DIR: ${path} is a file, and must be a folder`);
+  expect(ofData.stderr).toContain(`DATA_DIR: ${path} is there, and is no folder`);
   const ofStorage = await runCommand(['serve'], {
     DATA_DIR: join(directory, 'data'),
     STORAGE_URL: `file://${path}/below`,
@@ -46,6 +46,17 @@ test('a folder that is a file is refused by the name of its setting', async () =
   expect(ofStorage).toMatchObject({ status: 1, stdout: '' });
   expect(ofStorage.stderr).toContain(`STORAGE_URL: a part of ${path}/below is a file, and must be a folder`);
 });
+
+test.each(['serve', 'work', 'migrate', 'keys create'])(
+  '%s ends where no folder can be made, by the name of the setting',
+  async (words) => {
+    const { status, stdout, stderr } = await runCommand(words.split(' '), {
+      ...{ DATA_DIR: '/proc/claimcheck/data', DATABASE_URL: '', STORAGE_URL: '', PORT: '0' },
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^ {2}DATA_DIR: .*\/proc/m);
+  },
+);
 
 test('a place to move to that is none is refused by the name of its option', async () => {
   const words = ['move', '--to-database', 'zz', '--to-storage', 's3://'];
