@@ -183,11 +183,14 @@ async function addAll(zip: ZipFile, output: PassThrough, entries: AsyncIterable<
     if (output.destroyed) content.destroy();
     const end = finished(content, { writable: false });
     const level = isCompressible ? compressionLevel : 0;
-    zip.addReadStream(content, name, { size, mtime: date, compressionLevel: level });
+    zip.addReadStream(content, name, { size, mtime: sinceEpoch(date), compressionLevel: level });
     await end;
   }
   zip.end();
 }
+
+/** yazl throws for an earlier one, and imported files may be older. */
+const sinceEpoch = (date: Date): Date => new Date(Math.max(0, date.getTime()));
 
 const toError = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error('A file cannot be put into the archive.', { cause: thrown });

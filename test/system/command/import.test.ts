@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { readZip } from '../../support/read-zip.js';
 import { report } from '../../support/report.js';
 import { runCommand, startCommand } from '../../support/run-command.js';
 import { roundsOf } from '../../support/seeded-random.js';
@@ -211,6 +212,19 @@ test('a dry run checks everything and writes nothing', async () => {
     1,
   ]);
   expect(await world()).toEqual(before);
+});
+
+test('brings files from before 1970, which a ZIP of their record has too', async () => {
+  const record = { type: 'Task', id: 'ancient' };
+  const dates = ['0001-01-01T00:00:00Z', '1955-11-05T06:00:00Z', '1969-12-31T23:59:59Z'];
+  const lines = await Promise.all(dates.map((createdAt) => newFile({ record, createdAt })));
+  expect((await run(await writeList(lines))).status).toBe(0);
+  const asked = await service.client.ask<{ record: { archiveUrl: string } }>(
+    '{ record(type: "Task", id: "ancient") { archiveUrl } }',
+  );
+  const response = await fetch(asked.record.archiveUrl);
+  const entries = readZip(Buffer.from(await response.arrayBuffer()));
+  expect(entries.map(({ name }) => name).toSorted()).toEqual(lines.map(({ path }) => path).toSorted());
 });
 
 test('takes files from a tar archive on standard input, and from addresses', async () => {
