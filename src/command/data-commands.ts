@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
+import { isDay } from '../config/setting-formats.js';
 import { loadCurrentConfig } from '../wiring/open-stores.js';
 import { describeFault, jsonOption } from './output.js';
 
@@ -163,8 +164,7 @@ function parseRate(text: string): number {
 }
 
 function parseDay(text: string): Date {
-  const day = new Date(/^\d{4}-\d{2}-\d{2}$/.test(text) ? text : Number.NaN);
-  if (!Number.isNaN(day.getTime())) return day;
+  if (isDay(text)) return new Date(text);
   throw new InvalidArgumentError('It must be a day, such as 2026-01-31.');
 }
 

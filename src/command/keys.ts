@@ -4,6 +4,7 @@ import { assertOrganizationName, createOrganization, findOrganization } from '..
 import { checkNewApiKey, revokeApiKey } from '../auth/manage-api-keys.js';
 import { permissions } from '../auth/viewer.js';
 import { type Config, loadConfig } from '../config/config.js';
+import { isDay } from '../config/setting-formats.js';
 import type { Database } from '../database/database.js';
 import { ApiKeyRow, OrganizationRow } from '../database/entities/organization.js';
 import { AttachmentError } from '../errors.js';
@@ -103,7 +104,7 @@ function parsePermissions(list: string): string[] {
 }
 
 function parseInstant(text: string): Date {
-  const parsed = new Date(instant.test(text) ? text : Number.NaN);
+  const parsed = new Date(instant.test(text) && isDay(text.slice(0, 10)) ? text : Number.NaN);
   // An offset can lead to the year 10000, which RFC 3339 does not have.
   if (Number.isNaN(parsed.getTime()) || parsed.getUTCFullYear() > 9_999) {
     throw new Error('--expires-at must be an RFC 3339 instant, such as 2027-01-31T00:00:00Z.');

@@ -37,6 +37,9 @@ export const isWebhookSecret = (secret: string): boolean => {
   return bytes.length >= 24 && bytes.length <= 64 && bytes.toString('base64') === base64;
 };
 
+/** A day of the calendar, such as 2026-01-31. Date takes 2026-02-31 for one too, and means March. */
+export const isDay = (text: string): boolean => z.iso.date().safeParse(text).success;
+
 const anyHttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 const withoutSlash = (url: string) => new URL(url).href.replace(/\/+$/, '');
 

@@ -18,6 +18,7 @@ const faults = [
   ['create', '--expires-at', '2020-01-01'],
   ['create', '--expires-at', 'tomorrow'],
   ['create', '--expires-at', '9999-12-31T23:59:59-00:01'],
+  ['create', '--expires-at', '2999-02-29T00:00:00Z'],
   ['create', '--name', ''],
   ['create', '--name', 'a\tb'],
   ['create', '--organization', ''],

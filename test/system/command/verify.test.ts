@@ -255,6 +255,7 @@ describe('how it runs', () => {
 test.each([
   ['a rate that is none', ['--rate', 'fast'], {}, 'must be a number'],
   ['a day that is none', ['--since', 'yesterday'], {}, 'must be a day'],
+  ['a day that no month has', ['--since', '2026-02-31'], {}, 'must be a day'],
   ['an unknown option', ['--nonsense'], {}, 'unknown option'],
   ['a bad setting', [], { PORT: 'many' }, 'PORT: '],
   ['another folder than the service’s', [], { DATA_DIR: 'empty' }, 'DATA_DIR'],
