@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Attachment, type Claimcheck, notFound } from '../../client/claimcheck.js';
 import { ClaimcheckError, pause, unreachable } from '../../client/client-error.js';
@@ -21,15 +21,24 @@ export async function getFile(id: string, options: GetCommandOptions): Promise<v
   const claimcheck = await openSession(options, { retries: 2 });
   const attachment = await claimcheck.get(id);
   if (!attachment) throw notFound(id);
+  if (options.output === '') throw new UsageError('--output names no file.');
   if (options.output === '-') return writeToOutput(claimcheck, attachment);
   const { path, isChosen } = await choosePath(attachment, options);
-  const isThere = !isChosen && !options.force && (await stat(path).catch(() => null)) !== null;
+  const facts = await stat(path).catch(() => null);
+  // A device or a pipe would be replaced by a file.
+  if (facts && !facts.isFile()) {
+    throw new UsageError(
+      `${path} is there, and is no ordinary file: name another --output, or - for the standard output.`,
+    );
+  }
+  const isThere = !isChosen && !options.force && facts !== null;
   if (isThere && (await hashOf(path)) !== attachment.sha256) {
     throw new UsageError(
       `${path} is there already, with other content: say --force, or name another --output.`,
     );
   }
-  if (!isThere) await writeToFile(claimcheck, attachment, path);
+  // A link that the user has named stays, such as /dev/stdout: the file that it leads to is replaced.
+  if (!isThere) await writeToFile(claimcheck, attachment, isChosen && facts ? await realpath(path) : path);
   printer(options.json)(path, { ...attachment, path });
 }
 

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer, startFront, type Treatment } from '../../support/front.js';
 import { runRemote } from '../../support/run-remote.js';
@@ -59,6 +60,33 @@ test('writes to another place, into a folder, or to the standard output', async 
   const { id: short } = await service.client.upload({ content: 'short', name: 'short.txt' });
   expect(await run(['get', short, '-o', '-'])).toMatchObject({ status: 0, stdout: 'short', stderr: '' });
   expect(await run(['get', id, '-o', 'nowhere/x'])).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('leaves pipes, devices, folders and links as they are', async () => {
+  await mkdir(join(folder, 'data.bin'));
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  await symlink('pipe', join(folder, 'to-pipe'));
+  await symlink('below', join(folder, 'to-file'));
+  await writeFile(join(folder, 'below'), 'mine');
+  for (const words of [[], ['--force'], ['-o', 'pipe'], ['-o', 'to-pipe'], ['-o', '.', '--force']]) {
+    const stderr = expect.stringMatching(/is there, and is no ordinary file: .* - for the standard output/);
+    expect({ words, ...(await run(['get', id, ...words])) }).toMatchObject({ words, status: 2, stderr });
+  }
+  expect(await run(['get', id, '-o', ''])).toMatchObject({ status: 2, stdout: '' });
+  expect(await run(['get', id, '-o', 'to-file'])).toMatchObject({ status: 0, lines: ['to-file'] });
+  expect(await readFile(join(folder, 'below'))).toEqual(content);
+  const kinds = (await readdir(folder, { withFileTypes: true })).map((entry) => [
+    entry.name,
+    entry.isFile(),
+    entry.isSymbolicLink(),
+  ]);
+  expect(kinds.toSorted()).toEqual([
+    ['below', true, false],
+    ['data.bin', false, false],
+    ['pipe', false, false],
+    ['to-file', false, true],
+    ['to-pipe', false, true],
+  ]);
 });
 
 test('goes on where an earlier run broke off', async () => {
