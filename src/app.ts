@@ -104,8 +104,11 @@ async function bind(server: FastifyInstance, { host, port }: Config): Promise<st
   try {
     return await server.listen({ host, port });
   } catch (error) {
-    const fault = bindFaults[systemCode(error) ?? '']?.(`${host}:${port}`);
-    throw fault === undefined ? error : new ConfigError([fault]);
+    const code = systemCode(error);
+    if (code === null) throw error;
+    const address = `${host}:${port}`;
+    const fault = bindFaults[code]?.(address) ?? `HOST: the system does not listen on ${address} (${code})`;
+    throw new ConfigError([fault], { cause: error });
   }
 }
 

@@ -58,6 +58,14 @@ test.each(['serve', 'work', 'migrate', 'keys create'])(
   },
 );
 
+test('an address that cannot be listened on is refused by the name of its setting, whatever the reason', async () => {
+  // One of a link needs its interface: fe80::1%eth0.
+  const settings = { DATA_DIR: join(directory, 'data'), PORT: '0', HOST: 'fe80::1' };
+  const { status, stderr } = await runCommand(['serve'], settings);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^ {2}HOST: .*fe80::1:0/m);
+});
+
 test('a place to move to that is none is refused by the name of its option', async () => {
   const words = ['move', '--to-database', 'zz', '--to-storage', 's3://'];
   const { status, stderr } = await runCommand(words, {
