@@ -21,7 +21,7 @@ type StorageSettings = z.infer<z.ZodObject<typeof storageSettings>>;
 /** A folder, or a bucket of an S3-compatible store. */
 export function shapeStorage(env: StorageSettings, dataDirectory: string): string | S3Location {
   if (env.STORAGE_URL === undefined) return resolve(dataDirectory, 'files');
-  if (env.STORAGE_URL.startsWith('file:')) return fileURLToPath(env.STORAGE_URL);
+  if (env.STORAGE_URL.startsWith('file:')) return parseFileUrl(env.STORAGE_URL);
   const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = env;
   return { ...parseS3Url(env.STORAGE_URL), accessKeyId, secretAccessKey };
 }
@@ -35,11 +35,18 @@ export function storageFaults(env: Readonly<Record<string, string | undefined>>)
   );
   try {
     if (isOnS3) parseS3Url(url);
-    if (url.startsWith('file:')) fileURLToPath(url);
+    if (url.startsWith('file:')) parseFileUrl(url);
   } catch (error) {
     faults.push(`STORAGE_URL: ${error instanceof Error ? error.message : 'is not valid'}`);
   }
   return faults;
+}
+
+/** The folder of `file:///folder`. Throws an Error that says what is wrong with it: the rest of a name would be left out in silence. */
+function parseFileUrl(text: string): string {
+  if (/[?#]/.test(text))
+    throw new Error('must be file:///folder only, with ? and # of its name as %3F and %23');
+  return fileURLToPath(text);
 }
 
 /** A bucket of an S3-compatible store, and the part of it that is ours. */

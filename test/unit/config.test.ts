@@ -36,6 +36,20 @@ describe('HOST', () => {
   );
 });
 
+describe('STORAGE_URL', () => {
+  test.each(['file:///srv/files?x', 'file:///srv/files?', 'file:///srv/files#2'])(
+    'refuses %s, whose end would be left out',
+    (url) => {
+      const msg = 'must be file:///folder only, with ? and # of its name as %3F and %23';
+      expect(faultsOf({ STORAGE_URL: url })).toEqual([`STORAGE_URL: ${msg}`]);
+    },
+  );
+
+  test('takes a folder of any name', () => {
+    expect(loadConfig({ STORAGE_URL: 'file:///srv/a%3Fb%23c%20d' }).storage).toBe('/srv/a?b#c d');
+  });
+});
+
 describe.each(['DATABASE_URL', 'DATABASE_READ_URL'])('%s', (name) => {
   const others = name === 'DATABASE_URL' ? {} : { DATABASE_URL: 'postgres://host/database' };
 
