@@ -120,6 +120,7 @@ export const faultTypes = {
     client_aborted: 'The request ended before its body was complete.',
     timeout: 'The request arrived too slowly: HTTP 408, and the connection ends.',
     part_headers: 'The headers of a part are too long or not well formed.',
+    part_encoding: 'A part comes in an encoding, such as base64 or gzip.',
     name_missing: 'A part has no name.',
     part_missing: 'A field, or a file that the map names, is missing.',
     part_duplicate: 'There are two parts of one name.',
@@ -226,8 +227,7 @@ export const faultTypes = {
     too_many_descriptions: 'More than limit descriptions wait to be rendered.',
     previews_waiting: 'The preview has waited for limit seconds.',
     too_many_previews: 'More than limit pictures of the organization wait for their previews.',
-    too_many_connections:
-      'The principal, the organization or the process has too many sockets and event streams.',
+    too_many_connections: 'The principal, organization or process has too many sockets and event streams.',
     lists_waiting: "The organization's own lists keep this one waiting.",
   },
   QUOTA_EXCEEDED: {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { AttachmentError } from '../../errors.js';
 import { PaceWatch } from '../../limits/pace.js';
 import {
+  encodedPart,
   type MultipartLimits,
   maxPartHeaderSize,
   multipartFault,
@@ -142,6 +143,7 @@ export class FormReader {
       const { name = null } = part ?? {};
       if (part === null) this.#fail(brokenHeaders());
       else if (name === null) this.#fail(namelessPart());
+      else if (part.encoding !== null) this.#fail(encodedPart(name, part.encoding));
       else if (part.kind === 'field') this.#open = this.#openField(name, head);
       else this.#open = this.#openFile(name, part, contentStart);
     },

@@ -42,6 +42,12 @@ export function multipartFault(
   return fault(type, loc, msg, { code: 'INVALID_MULTIPART', message: msg, limit });
 }
 
+/** INVALID_MULTIPART for a part whose bytes are not those of its file: stored as they come, they would be another file. */
+export function encodedPart(name: string, encoding: string): AttachmentError {
+  const msg = `The part is encoded as ${encoding}. Parts come without an encoding.`;
+  return multipartFault([shortName(name)], 'part_encoding', msg);
+}
+
 /** REQUEST_TOO_LARGE: the body as a whole, or the part at `loc`, has more than `limit` bytes. */
 export function requestTooLarge(loc: 'operations' | 'map' | null, limit: number): AttachmentError {
   const msg = `${loc === null ? 'The request' : `"${loc}"`} may have at most ${limit} bytes.`;

@@ -10,6 +10,8 @@ export interface PartHead {
   fileName: string | null;
   /** The Content-Type without parameters; `text/plain` (RFC 7578, 4.4) where it has none. */
   declaredType: string;
+  /** The encoding that its bytes are written in, in lower case; null where they come as they are. */
+  encoding: string | null;
 }
 
 /** Null for headers that are no form-data, or cannot be read. */
@@ -19,12 +21,23 @@ export function readPartHead(boundary: string, head: Buffer): PartHead | null {
   const name = found.name === undefined ? null : decodePartName(found.name);
   const { fileName = null, kind, declaredType } = found;
   const isAsSent = fileName === null || isExtendedName(boundary, head, fileName);
-  return { kind, name, declaredType, fileName: isAsSent ? fileName : decodePartName(fileName) };
+  const encoding = encodingOf(head);
+  return { kind, name, declaredType, encoding, fileName: isAsSent ? fileName : decodePartName(fileName) };
 }
 
 /** The text of a field, in the character set that its headers name. */
 export function readFieldText(boundary: string, head: Buffer, content: Buffer): string {
   return parse(boundary, head, { content })?.text ?? '';
+}
+
+/** Encodings of mail and of HTTP behind which other bytes are meant. */
+const encoded =
+  /^content-(?:transfer-)?encoding:[ \t]*"?(base64|quoted-printable|x-uuencode|uuencode|x-gzip|gzip|deflate|br|zstd|compress)\b/im;
+
+/** Mail's encodings have no place in a form (RFC 7578, 4.7), but curl writes them if it is told to. */
+function encodingOf(head: Buffer): string | null {
+  const unfolded = head.toString('latin1').replace(/\r\n[ \t]+/g, ' ');
+  return encoded.exec(unfolded)?.[1]?.toLowerCase() ?? null;
 }
 
 interface Parsed {

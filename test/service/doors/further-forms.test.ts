@@ -136,6 +136,18 @@ test.each([
   expect(await send(form)).toBe(type);
 });
 
+test.each([
+  ['base64, as curl writes it', withHeader('Content-Transfer-Encoding: base64')],
+  ['quoted-printable on two lines', withHeader('Content-Transfer-Encoding:\r\n Quoted-Printable')],
+  ['gzip', withHeader('Content-Encoding: gzip')],
+  [
+    'base64 of operations',
+    { operations: `${disposition}name="operations"\r\nContent-Transfer-Encoding: base64` },
+  ],
+] as const)('bytes that stand for others are not taken for a file: %s', async (_what, form) => {
+  expect(await send(form)).toBe('part_encoding');
+});
+
 test('they are counted', () => {
   report(`${taken.length} further forms taken`);
   expect(taken.length).toBeGreaterThan(40);
