@@ -42,11 +42,14 @@ export interface ContentTypeFault extends FaultDetail {
   type: 'extension_mismatch' | 'declared_type_mismatch' | 'invalid_media_type';
 }
 
-/** Types that browsers give files with these extensions, whatever is in them. */
+/** Types that browsers give files with these extensions, whatever is in them: keys are no talks, and drawings are mostly PDF. */
 const habitualTypes: ReadonlyMap<string, string> = new Map([
+  ['.ai', 'application/postscript'],
   ['.csv', 'application/vnd.ms-excel'],
+  ['.key', 'application/vnd.apple.keynote'],
   ['.m2ts', 'video/mp2t'],
   ['.mts', 'video/mp2t'],
+  ['.pub', 'application/x-mspublisher'],
   ['.rtf', 'application/msword'],
   ['.ts', 'video/mp2t'],
 ]);

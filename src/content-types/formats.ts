@@ -61,6 +61,10 @@ const documents: readonly Format[] = [
   { type: 'application/vnd.oasis.opendocument.presentation-flat-xml', ext: '.fodp' },
   { type: 'application/vnd.oasis.opendocument.graphics-flat-xml', ext: '.fodg' },
   { type: 'application/vnd.oasis.opendocument.chart-template', ext: '.otc' },
+  {
+    type: 'application/vnd.oasis.opendocument.database',
+    names: 'application/vnd.oasis.opendocument.base',
+  },
   { type: 'application/vnd.wordperfect', names: 'application/wordperfect', begins: ['\xffWPC'] },
   { type: 'application/onenote', names: 'application/msonenote' },
   { type: 'application/onenote', begins: ['\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d'] },

@@ -1,6 +1,6 @@
 export const mediaFormats: readonly Format[] = [
   { type: 'audio/wav', names: 'audio/vnd.wave audio/wave' },
-  { type: 'audio/wav', begins: ['RF64????WAVE', 'BW64????WAVE', 'riff\x2e\x91\xcf\x11'] },
+  { type: 'audio/wav', begins: ['RIFX????WAVE', 'RF64????WAVE', 'BW64????WAVE', 'riff\x2e\x91\xcf\x11'] },
   { type: 'audio/aac', names: 'audio/aacp audio/hx-aac-adts audio/vnd.dlna.adts audio/adts' },
   { type: 'audio/aac', ext: '.aac .adts' },
   { type: 'audio/aiff', names: 'audio/aif audio/aifc', ext: '.aiff .aif .aifc' },

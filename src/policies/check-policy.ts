@@ -1,6 +1,11 @@
-import { type ExtensionRule, extensionAgrees, typesFor } from '../content-types/agree-content-type.js';
+import {
+  type ExtensionRule,
+  extensionAgrees,
+  readDeclared,
+  typesFor,
+} from '../content-types/agree-content-type.js';
 import { isContainerOf, isSameFormat } from '../content-types/content-formats.js';
-import { type AcceptedTypes, extensionOf, isVagueType, standardType } from '../content-types/media-types.js';
+import { type AcceptedTypes, extensionOf, standardType } from '../content-types/media-types.js';
 import type { FaultDetail, Faults, FaultTypeOf } from '../errors.js';
 
 /** May an attachment linked into a field be linked elsewhere too, or does linking claim it for the one record? */
@@ -105,8 +110,7 @@ export function checkPolicy(policy: Policy, file: CheckedFile): PolicyFault[] {
  * held against a policy only if the client has named that: another one may hold for the record that the file is for.
  */
 export function checkAnnounced(policy: Policy, file: CheckedFile, isNamed = false): PolicyFault[] {
-  const isClaimed = file.contentType !== '' && !isVagueType(file.contentType);
-  if (isClaimed) return checkPolicy(policy, file);
+  if (readDeclared(file.contentType, file.fileName) !== null) return checkPolicy(policy, file);
   return [...checkSize(policy, file), ...(isNamed ? checkNameAlone(policy, file) : [])];
 }
 

@@ -185,6 +185,56 @@ async function urlOf(name: string, content: Buffer): Promise<{ downloadUrl: stri
   return attachment;
 }
 
+describe('a type that browsers give by the extension alone is no claim', () => {
+  test.each([
+    ['logo.ai', 'application/postscript', real.pdf, 'application/pdf'],
+    ['logo.ai', 'application/postscript', real.postScript, 'application/postscript'],
+    ['id_ed25519.pub', 'application/vnd.ms-publisher', real.utf8('ssh-ed25519 AAAA me\n'), 'text/plain'],
+    ['tls.key', 'application/vnd.apple.keynote', real.utf8('-----BEGIN PRIVATE KEY-----\n'), 'text/plain'],
+  ])('%s as %s', async (name, type, content, expected) => {
+    expect(outcomeOf(await documentKey.create(service.client, { content, name, type }))).toBe(expected);
+  });
+
+  test.each([
+    ['table.csv', 'application/vnd.ms-excel', real.csv, 'text/csv'],
+    ['letter.rtf', 'application/msword', real.rtf, 'application/rtf'],
+    ['logo.ai', 'application/postscript', real.pdf, 'application/pdf'],
+  ])('%s as %s under a policy that a target names', async (fileName, contentType, content, expected) => {
+    const input = { fileName, contentType, size: content.byteLength, policy: 'calendar' };
+    const { createUploadTarget } = await service.client.ask<{
+      createUploadTarget: { target: { url: string; documentKey: string } };
+    }>(
+      'mutation ($input: CreateUploadTargetInput!) { createUploadTarget(input: $input) { target { url documentKey } } }',
+      { input },
+    );
+    const { url, documentKey: key } = createUploadTarget.target;
+    const headers = { 'content-type': contentType };
+    expect((await fetch(url, { method: 'PUT', headers, body: new Uint8Array(content) })).status).toBe(201);
+    const made = await service.client.graphql<{ createAttachment: { attachment: AttachmentData } }>(
+      createMutation,
+      { input: { content: { documentKey: key }, policy: 'calendar' } },
+    );
+    expect(outcomeOf(made)).toBe(expected);
+  });
+
+  test('a database of LibreOffice and a big-endian WAVE file may be claimed by their usual names', async () => {
+    const database = real.zipFile([
+      { name: 'mimetype', content: 'application/vnd.oasis.opendocument.base' },
+      entry('content.xml'),
+    ]);
+    const odb = 'application/vnd.oasis.opendocument.database';
+    const kept = await documentKey.create(service.client, { content: database, name: 'a.odb', type: odb });
+    expect(outcomeOf(kept)).toBe(odb);
+    const wave = real.bytes('RIFX\0\0\x20\x24WAVEfmt ', real.noise(200));
+    const heard = await documentKey.create(service.client, {
+      content: wave,
+      name: 'a.wav',
+      type: 'audio/x-wav',
+    });
+    expect(outcomeOf(heard)).toBe('audio/wav');
+  });
+});
+
 describe('the encoding of text is told where it is known', () => {
   const line = 'Grüße aus Köln\r\n';
   test.each([

@@ -75,6 +75,7 @@ const media: readonly Sample[] = [
   ),
   sample('.oga', 'audio/ogg', 'application/ogg', bytes('OggS\0\x02', Buffer.alloc(22), '\x7fFLAC')),
   sample('.wav .WAV', 'audio/wav', 'audio/x-wav audio/wave', bytes('RIFF\x24\x20\0\0WAVEfmt ')),
+  sample('.wav', 'audio/wav', 'audio/x-wav', bytes('RIFX\0\0\x20\x24WAVEfmt ')),
   sample('.caf', 'audio/x-caf', '', bytes('caff\0\x01\0\0desc')),
   sample('.au', 'audio/basic', 'audio/x-au', bytes('.snd\0\0\0\x18')),
   sample('.ac3', 'audio/vnd.dolby.dd-raw', 'audio/ac3', bytes('\x0b\x77\x1a\x2b\x1c\x40')),
@@ -135,6 +136,12 @@ const documents: readonly Sample[] = [
     'application/vnd.oasis.opendocument.database',
     '',
     mimetype('application/vnd.oasis.opendocument.database'),
+  ),
+  sample(
+    '.odb',
+    'application/vnd.oasis.opendocument.database',
+    'application/vnd.oasis.opendocument.base',
+    mimetype('application/vnd.oasis.opendocument.base'),
   ),
   sample(
     '.fodt',

@@ -132,7 +132,8 @@ describe('content that is not what it is called is refused, or stored as what it
     ['gzip named .tgz', real.gzip, 'a.tgz', 'application/x-gzip', 'application/gzip'],
     ['gzip named .zip', real.gzip, 'a.zip', null, byName],
     ['PostScript named .ai', real.postScript, 'a.ai', null, 'application/postscript'],
-    ['PDF named .ai', real.pdf, 'a.ai', 'application/illustrator', byDeclaration],
+    ['PDF named .ai', real.pdf, 'a.ai', 'application/illustrator', 'application/pdf'],
+    ['a PNG named .ai', real.png, 'a.ai', 'application/illustrator', byName],
     ['PDF named .ai, declared PDF', real.pdf, 'a.ai', 'application/pdf', 'application/pdf'],
     [
       'TeX that begins like PostScript',
