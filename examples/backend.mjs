@@ -13,8 +13,7 @@ const create = `mutation ($input: CreateAttachmentInput!) {
 
 // Check your user's rights here, and remember who has asked for which documentKey. The page does not choose the record.
 const routes = {
-  'POST /targets': ({ fileName, contentType, size }) =>
-    ask(createTarget, { input: { fileName, contentType, size } }),
+  'POST /targets': ({ fileName, size }) => ask(createTarget, { input: { fileName, size } }),
   'POST /attachments': ({ documentKey }) =>
     ask(create, { input: { content: { documentKey }, record: { type: 'WorkPackage', id: '1' } } }),
 };

@@ -105,12 +105,27 @@ describe('examples', () => {
         record: { type: 'WorkPackage', id: '1' },
       });
       expect(await contentOf(id)).toBe(content);
+
+      // Systems call every .doc a document of Word, although many are RTF.
+      const letter = {
+        name: 'letter.doc',
+        mimeType: 'application/msword',
+        buffer: Buffer.from('{\\rtf1 a}'),
+      };
+      await page.setInputFiles('input', letter);
+      await page.waitForFunction(`document.querySelector('output').value !== '${id}'`);
+      const kept = await page.locator('output').innerText();
+      expect(await find(kept)).toMatchObject({ fileName: 'letter.doc', contentType: 'application/rtf' });
+
+      await page.setInputFiles('input', { ...letter, name: 'con.txt' });
+      await page.waitForFunction(`document.querySelector('output').value !== '${kept}'`);
+      expect(await page.locator('output').innerText()).toContain('reserved by an operating system');
     });
   });
 
   test('the backend tells the page why an upload is refused', async () => {
     const backend = await start('examples/backend.mjs');
-    const body = JSON.stringify({ fileName: 'con.txt', contentType: 'text/plain', size: 1 });
+    const body = JSON.stringify({ fileName: 'con.txt', size: 1 });
     const refused = await fetch(`${backend.url}/targets`, { method: 'POST', body });
     expect([refused.status, await refused.json()]).toEqual([
       400,
