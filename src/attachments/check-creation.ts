@@ -6,7 +6,7 @@ import {
   readDeclared,
 } from '../content-types/agree-content-type.js';
 import { chooseFileName } from '../content-types/file-names.js';
-import { isSameType, isVagueType, parseMediaType } from '../content-types/media-types.js';
+import { isSameType, parseMediaType } from '../content-types/media-types.js';
 import { Faults, type Loc } from '../errors.js';
 import type { Intake } from '../intake/intake.js';
 import { checkDigest, type Digest } from '../intake/running-digests.js';
@@ -98,7 +98,7 @@ export async function findOtherFaults(
   if (input.digest) checkDigest(faults, input.digest, null);
   const { applicable } = await examineWords(faults, deps, viewer, input);
   const content = { declaredType: urlType, fromDataUrl: urlType === null ? null : ('dataUrl' as const) };
-  const claim = chooseClaim(faults, input.contentType, content);
+  const claim = chooseClaim(faults, input.contentType, fileName, content);
   const declared = readDeclared(claim.type, fileName);
   if (declared === 'invalid') {
     const { type, msg } = invalidMediaType();
@@ -158,7 +158,7 @@ export function checkContent(
   { intake, fileName }: { intake: Intake; fileName: string },
 ): string | null {
   const { content, declaredType: hint, size } = intake;
-  const claim = chooseClaim(faults, given, intake);
+  const claim = chooseClaim(faults, given, fileName, intake);
   const contentType = agreeOnType(faults, applicable, { content, fileName, claim, hint });
   for (const policy of applicable) {
     const found = [
@@ -195,12 +195,13 @@ interface Claim {
 }
 
 /**
- * The input's type, else that of the data URL or the target; not that of a file part. What the input and a data URL say must be the
- * same, whichever the bytes bear out.
+ * The input's type, else that of the data URL or the target; not that of a file part. What the input and a data URL claim must be
+ * the same, whichever the bytes bear out.
  */
 function chooseClaim(
   faults: Faults,
   given: string | null,
+  fileName: string,
   {
     declaredType,
     fromDataUrl,
@@ -213,8 +214,8 @@ function chooseClaim(
   const ofContent = { type: own, loc: ['input', 'content', fromDataUrl ?? 'documentKey'] };
   if (type === null || own === null || !fromDataUrl)
     return given === null && own !== null ? ofContent : ofInput;
-  if (isVagueType(type)) return ofContent;
-  if (!isVagueType(own) && !isSameType(type, own)) {
+  if (readDeclared(type, fileName) === null) return ofContent;
+  if (readDeclared(own, fileName) !== null && !isSameType(type, own)) {
     const msg = `The content is declared to be ${type}, but its data URL says ${own}.`;
     faults.add('data_url_mismatch', ofInput.loc, msg);
   }

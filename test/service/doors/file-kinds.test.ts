@@ -217,6 +217,15 @@ describe('a type that browsers give by the extension alone is no claim', () => {
     expect(outcomeOf(made)).toBe(expected);
   });
 
+  test('nor is that of a data URL, beside what the input says', async () => {
+    const file = { content: real.csv, name: 'table.csv', type: 'application/vnd.ms-excel' };
+    const said = await dataUrlShort.create(service.client, file, { contentType: 'text/csv' });
+    expect(outcomeOf(said)).toBe('text/csv');
+    const other = { ...file, name: 'table.txt' };
+    const refused = await dataUrlShort.create(service.client, other, { contentType: 'text/csv' });
+    expect(outcomeOf(refused)).toBe('CONTENT_TYPE_MISMATCH');
+  });
+
   test('a database of LibreOffice and a big-endian WAVE file may be claimed by their usual names', async () => {
     const database = real.zipFile([
       { name: 'mimetype', content: 'application/vnd.oasis.opendocument.base' },
