@@ -123,6 +123,7 @@ function create(deps: ResumableRouteDependencies): Handler {
     // A request whose headers are wrong leaves no upload.
     const part = partOf(request, 0);
     const concat = readConcat(headers, (token) => deps.tokens.verify(token));
+    if (hasBody && concat?.kind === 'final') refuseBytes();
     const metadata = readMetadata(headers);
     const upload = await deps.create(viewer, {
       fileName: metadata.get('filename') ?? null,
@@ -147,10 +148,7 @@ function append(deps: ResumableRouteDependencies): Handler {
     const upload = await openUpload(deps, request, reply);
     assertContentType(request, contentType);
     const part = partOf(request, readOffset(request.headers));
-    if (upload.terms?.concat?.startsWith('final')) {
-      const msg = 'This upload is made of others, and takes no bytes itself.';
-      throw fault('upload_is_final', [], msg, { message: msg });
-    }
+    if (upload.terms?.concat?.startsWith('final')) refuseBytes();
     const appended = await deps.append(upload, part).catch(async (error: unknown) => {
       // The client goes on from there.
       const now = await deps.find(upload.id).catch(() => null);
@@ -159,6 +157,11 @@ function append(deps: ResumableRouteDependencies): Handler {
     });
     return reply.code(204).headers(describeUpload(appended)).send();
   };
+}
+
+function refuseBytes(): never {
+  const msg = 'This upload is made of others, and takes no bytes itself.';
+  throw fault('upload_is_final', [], msg, { message: msg });
 }
 
 function inspect(deps: ResumableRouteDependencies): Handler {

@@ -412,6 +412,8 @@ describe('concatenation', () => {
     });
     const patched = await tus.patch(headers.get('location') ?? '', 8, '');
     expect([patched.status, patched.fault]).toEqual([403, 'FORBIDDEN upload_is_final']);
+    const brought = await tus.post({ 'upload-concat': concat }, 'more');
+    expect([brought.status, brought.fault]).toEqual([403, 'FORBIDDEN upload_is_final']);
     expect(await attach(service, one.key)).toBe('DOCUMENT_KEY_UNKNOWN');
   });
 
