@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import busboy from 'busboy';
 import { decodeHeader, unescapePartName } from './multipart-syntax.js';
 
@@ -25,9 +26,13 @@ export function readPartHead(boundary: string, head: Buffer): PartHead | null {
   return { kind, name, declaredType, encoding, fileName: isAsSent ? fileName : decodePartName(fileName) };
 }
 
-/** The text of a field, in the character set that its headers name. */
+/**
+ * The text of a field, in the character set that its headers name, or UTF-8. Empty for bytes that are not of it: they would be
+ * replaced, and a name stored that nobody sent.
+ */
 export function readFieldText(boundary: string, head: Buffer, content: Buffer): string {
-  return parse(boundary, head, { content })?.text ?? '';
+  const text = parse(boundary, head, { content })?.text ?? '';
+  return text.includes('\ufffd') && !isUtf8(content) ? '' : text;
 }
 
 /** Encodings of mail and of HTTP behind which other bytes are meant. */

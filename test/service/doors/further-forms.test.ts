@@ -40,14 +40,21 @@ async function send(form: Form): Promise<unknown> {
     part(form.file ?? usual, 'hello'),
     `--${boundary}--${epilogue}`,
   ].join('');
+  return sendBytes(Buffer.from(text, 'latin1'), form.contentType);
+}
+
+async function sendBytes(
+  body: Buffer<ArrayBuffer>,
+  contentType = `multipart/form-data; boundary=${boundary}`,
+): Promise<unknown> {
   const response = await fetch(`${service.url}/graphql`, {
     method: 'POST',
     headers: {
       ...service.client.headers,
       'apollo-require-preflight': 'true',
-      'content-type': form.contentType ?? `multipart/form-data; boundary=${boundary}`,
+      'content-type': contentType,
     },
-    body: Buffer.from(text, 'latin1'),
+    body,
   });
   const { data, errors } = (await response.json()) as {
     data?: { createAttachment: { attachment: unknown } | null } | null;
@@ -146,6 +153,25 @@ test.each([
   ],
 ] as const)('bytes that stand for others are not taken for a file: %s', async (_what, form) => {
   expect(await send(form)).toBe('part_encoding');
+});
+
+test('operations in bytes that are no UTF-8 are refused, not changed, unless they say their character set', async () => {
+  const named = operations.replace('upload: $file }', 'upload: $file }, fileName: \\"caf\xe9.txt\\"');
+  const sent = (headers: string) =>
+    sendBytes(
+      Buffer.from(
+        [
+          `--${boundary}\r\n${disposition}name="operations"${headers}\r\n\r\n${named}\r\n`,
+          `--${boundary}\r\n${disposition}name="map"\r\n\r\n{"0":["variables.file"]}\r\n`,
+          `--${boundary}\r\n${usual}\r\n\r\nhello\r\n--${boundary}--\r\n`,
+        ].join(''),
+        'latin1',
+      ),
+    );
+  expect(await sent('')).toBe('json_invalid');
+  expect(await sent('\r\nContent-Type: application/json; charset=iso-8859-1')).toMatchObject({
+    fileName: 'caf\xe9.txt',
+  });
 });
 
 test('they are counted', () => {
