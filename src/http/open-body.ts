@@ -1,7 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Readable, type Writable } from 'node:stream';
-import fresh from 'fresh';
-import { AttachmentError, fault } from '../errors.js';
+import { AttachmentError } from '../errors.js';
 import type { ByteRange, ReadOptions, Storage } from '../storage/storage.js';
 
 /** A client that takes nothing for so long keeps no stored object open. */
@@ -165,56 +163,6 @@ function firstBytes(body: Readable): Promise<void> {
 
 function unreadable(cause: unknown): AttachmentError {
   return new AttachmentError('STORAGE_UNAVAILABLE', { cause });
-}
-
-/** Validators of a file: a strong entity tag, quotes included, and an HTTP date. */
-export interface Validators {
-  etag: string;
-  lastModified: string;
-  /** Whether other content has had the date too, as a replacement within the same second leaves it. A date counts seconds. */
-  isDateShared: boolean;
-}
-
-/**
- * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. Cache-Control is none of them: `no-cache`
- * asks caches to go to the origin, which this is. Throws BAD_USER_INPUT of type `precondition_failed`, which is 412.
- */
-export function evaluatePreconditions(
-  headers: IncomingHttpHeaders,
-  validators: Validators,
-): 'PROCEED' | 'NOT_MODIFIED' {
-  assertAsExpected(headers, validators);
-  const latest = new Date(latestChange(validators)).toUTCString();
-  const { 'cache-control': _, ...conditions } = headers;
-  return fresh(conditions, { etag: validators.etag, 'last-modified': latest }) ? 'NOT_MODIFIED' : 'PROCEED';
-}
-
-/** The end of the second that a shared date says, in milliseconds since 1970: whoever has that date may have the other content. */
-const latestChange = ({ lastModified, isDateShared }: Validators): number =>
-  Date.parse(lastModified) + (isDateShared ? 1_000 : 0);
-
-/**
- * Whether a Range may be honoured: If-Range is absent, or names exactly this state of the file. A shared date names none, for parts
- * of two contents would be taken for one file.
- */
-export function isRangeCurrent(headers: IncomingHttpHeaders, validators: Validators): boolean {
-  const ifRange = headers['if-range'];
-  if (ifRange === undefined || ifRange === validators.etag) return true;
-  return !validators.isDateShared && Date.parse(String(ifRange)) === Date.parse(validators.lastModified);
-}
-
-/** By If-Match, or If-Unmodified-Since where there is none. */
-function assertAsExpected(headers: IncomingHttpHeaders, validators: Validators): void {
-  const ifMatch = headers['if-match'];
-  const tags = ifMatch?.split(',').map((tag) => tag.trim());
-  const limit = Date.parse(headers['if-unmodified-since'] ?? '');
-  const isExpected = tags
-    ? ifMatch?.trim() === '*' || tags.includes(validators.etag)
-    : Number.isNaN(limit) || latestChange(validators) <= limit;
-  if (isExpected) return;
-  const message = 'The file is not, or no longer, the one that the request names.';
-  const loc = ['headers', tags ? 'if-match' : 'if-unmodified-since'];
-  throw fault('precondition_failed', loc, message, { message });
 }
 
 const singleRange = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;

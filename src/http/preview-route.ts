@@ -8,7 +8,7 @@ import { type PreviewFormat, readVariant } from '../previews/preview.js';
 import type { Previews } from '../previews/previews.js';
 import { acceptSignature, type DownloadDependencies, endOf, setRefusalHeaders } from './download.js';
 import { onceClosed } from './once-closed.js';
-import { evaluatePreconditions } from './open-body.js';
+import { evaluatePreconditions } from './preconditions.js';
 import { mediaPolicy } from './presentation.js';
 
 export interface PreviewDependencies extends Pick<DownloadDependencies, 'findMaker' | 'countBadSignature'> {

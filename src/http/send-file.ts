@@ -10,13 +10,8 @@ import { Places, type Release } from '../limits/places.js';
 import { mayBeInlined } from '../storage/document-key.js';
 import type { ByteRange, DirectAccess, Storage } from '../storage/storage.js';
 import { onceClosed } from './once-closed.js';
-import {
-  evaluatePreconditions,
-  isRangeCurrent,
-  openBody,
-  readByteRange,
-  type Validators,
-} from './open-body.js';
+import { openBody, readByteRange } from './open-body.js';
+import { evaluatePreconditions, isRangeCurrent, type Validators } from './preconditions.js';
 import { presentationOf } from './presentation.js';
 
 export interface SendOptions {

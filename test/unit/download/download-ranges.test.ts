@@ -157,6 +157,8 @@ describe('preconditions', () => {
     [{ 'if-modified-since': later }, 304],
     [{ 'if-modified-since': 'Thu, 20 Nov 2025 09:59:59 GMT' }, 200],
     [{ 'if-modified-since': 'nonsense' }, 200],
+    [{ 'if-modified-since': '2030-01-01' }, 200],
+    [{ 'if-modified-since': 'Thu, 20 Nov 2025 10:00:00 -0500' }, 200],
     [{ 'if-none-match': etag, 'cache-control': 'no-cache' }, 304],
     [{ 'if-modified-since': later, 'cache-control': 'no-cache, no-store', pragma: 'no-cache' }, 304],
     [{ 'if-none-match': '"other"', 'cache-control': 'no-cache' }, 200],
@@ -168,6 +170,7 @@ describe('preconditions', () => {
     [{ 'if-unmodified-since': lastModified }, 200],
     [{ 'if-unmodified-since': 'Thu, 20 Nov 2025 09:59:59 GMT' }, 412],
     [{ 'if-unmodified-since': 'nonsense' }, 200],
+    [{ 'if-unmodified-since': '1' }, 200],
     [{ 'if-range': etag, range }, 206],
     [{ 'if-range': lastModified, range }, 206],
     [{ 'if-range': `W/${etag}`, range }, 200],
@@ -186,6 +189,29 @@ describe('preconditions', () => {
     if (refusals[status]) expect(errorOf(answer)).toEqual(refusals[status]);
     else expect(answer.body.toString()).toBe(bodies[status] ?? '');
   });
+
+  it.each(['America/New_York', 'UTC', 'Asia/Tokyo'])(
+    'takes dates of every form as UTC, in %s',
+    async (zone) => {
+      const before = process.env['TZ'];
+      process.env['TZ'] = zone;
+      try {
+        for (const [same, earlier] of [
+          ['Thu Nov 20 10:00:00 2025', 'Thu Nov 20 09:59:59 2025'],
+          ['Thursday, 20-Nov-25 10:00:00 GMT', 'Thursday, 20-Nov-25 09:59:59 GMT'],
+        ] as const) {
+          expect(await get(small, { 'if-modified-since': same })).toMatchObject({ status: 304 });
+          expect(await get(small, { 'if-modified-since': earlier })).toMatchObject({ status: 200 });
+          expect(await get(small, { 'if-unmodified-since': same })).toMatchObject({ status: 200 });
+          expect(await get(small, { 'if-unmodified-since': earlier })).toMatchObject({ status: 412 });
+          expect(await get(small, { 'if-range': same, range })).toMatchObject({ status: 206 });
+        }
+      } finally {
+        if (before === undefined) delete process.env['TZ'];
+        else process.env['TZ'] = before;
+      }
+    },
+  );
 
   // The date may be that of the content before it, too.
   it.each<[Record<string, string>, number]>([
