@@ -2,6 +2,7 @@ import { type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:h
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import helmet, { type HelmetOptions } from 'helmet';
+import { type AttachmentError, fault } from '../errors.js';
 import { AnswerPace, minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
 import {
@@ -122,7 +123,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     childLoggerFactory: (logger, bindings, childOptions, request) =>
       logger.child({ ...bindings, ...traceOf(request) }, childOptions),
     // An upload may take as long as it moves, and Node's own limit would be shorter than headersTimeout may be.
-    http: { headersTimeout: options.headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 1_000 },
+    http: {
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: 0,
+      connectionsCheckingInterval: 1_000,
+      // Node's own refusal has no body and no request id.
+      requireHostHeader: false,
+    },
     logController: new RequestLog(),
     logger: {
       level: options.logLevel,
@@ -157,6 +164,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   registerErrorHandler(server);
   refuseUnfit(server);
+  // Nobody has to meet an expectation that is not known (RFC 9110, section 10.1.1). Node refuses it without a word.
+  server.server.on('checkExpectation', (...exchange) => server.server.emit('request', ...exchange));
   return server;
 }
 
@@ -187,11 +196,17 @@ function registerAnswerHooks(server: FastifyInstance): void {
 function refuseUnfit(server: FastifyInstance): void {
   const refuseUnrouted = collectRoutes(server);
   server.addHook('onRequest', (request, reply, done) => {
-    const { rawHeaders, headers } = request.raw;
+    const { rawHeaders, headers, httpVersion } = request.raw;
     if (rawHeaders.length > 2 * maxHeaderCount) return done(headersTooLarge(maxHeaderCount, 'lines'));
+    if (headers.host === undefined && httpVersion === '1.1') return done(withoutHost());
     if (request.is404) return done(refuseUnrouted(request, reply));
     return done(headers['content-encoding'] === undefined ? undefined : refuseEncoding(request, reply));
   });
+}
+
+function withoutHost(): AttachmentError {
+  const msg = 'A request by HTTP/1.1 must have a Host header.';
+  return fault('bad_request', ['headers', 'host'], msg, { message: msg });
 }
 
 /** Clients that do not read would hold on to their answers' memory, and downloads to the store. */

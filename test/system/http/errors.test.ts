@@ -45,6 +45,13 @@ describe('a refusal', () => {
     await connection.closed();
   });
 
+  test('is not the answer to an expectation that is not known, or to HTTP/1.0 without a host', async () => {
+    await connection.send(query('{ __typename }').replace('\r\n\r\n', '\r\nExpect: a-miracle\r\n\r\n'));
+    expect((await connection.response()).body).toContain('"data":{"__typename":"Query"}');
+    await connection.send('GET /health/live HTTP/1.0\r\n\r\n');
+    expect((await connection.response()).status).toBe(200);
+  });
+
   test('reaches a client that reads only once it has sent all, even where the connection ends with it', async () => {
     const { hostname, port } = new URL(service.url);
     const socket = connect(Number(port), hostname).pause();

@@ -52,6 +52,16 @@ export const refusals: Record<string, Refusal> = {
     ...invalid,
     type: 'bad_request',
   },
+  'no host': {
+    request: get('/health/live').replace('Host: localhost\r\n', ''),
+    ...invalid,
+    type: 'bad_request',
+  },
+  'a body, and no host': {
+    request: query('{ __typename }').replace('Host: localhost\r\n', ''),
+    ...invalid,
+    type: 'bad_request',
+  },
   'DELETE on GraphQL': { request: get('/graphql', '', 'DELETE'), ...wrongMethod },
   'POST on a file': { request: post('{}', 'application/json', `/attachments/${id}/x`), ...wrongMethod },
   'POST of a type unknown to a route unknown': { request: post('<x/>', 'a/b', '/nothing'), ...notFound },
