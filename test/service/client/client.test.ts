@@ -61,6 +61,11 @@ test('a URL that is none, or of another protocol, is refused at once', () => {
   expect(() => connect('ftp://127.0.0.1')).toThrow('is no http or https URL');
 });
 
+test.each([undefined, null, 7, {}])('%p in the place of a credential is refused at once', (credential) => {
+  const options = { url: service.url, credential: credential as unknown as string };
+  expect(() => createClaimcheck(options)).toThrow(new TypeError('credential must be a text or a function.'));
+});
+
 test('a claim says whether it was one, and of another record it is refused', async () => {
   const { id } = await upload('claimed.txt');
   const record = recordOf('claimed');
