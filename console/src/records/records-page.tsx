@@ -66,7 +66,7 @@ function LinkedLately({ api }: PageProps) {
   const variables = { first: newest };
   const { data, error, isLoading, refresh } = useAnswer(api, NewestLinksDocument, variables);
   const records = useMemo(
-    () => (data?.auditLog.nodes ?? []).flatMap(({ details }) => recordIn(details?.['record'])),
+    () => data?.auditLog.nodes.flatMap(({ details }) => recordIn(details?.['record'])),
     [data],
   );
   return (
@@ -89,7 +89,7 @@ function NewestLinked({ api }: PageProps) {
   const { data, error, isLoading, refresh } = useAnswer(api, NewestLinkedDocument, variables);
   const records = useMemo(
     () =>
-      (data?.attachments.nodes ?? []).flatMap(({ links }) =>
+      data?.attachments.nodes.flatMap(({ links }) =>
         links.nodes.map(({ record: { type, recordId } }) => ({ type, id: recordId })),
       ),
     [data],
@@ -103,9 +103,16 @@ function NewestLinked({ api }: PageProps) {
   );
 }
 
-function Records({ records, isLoading }: { records: readonly RecordRef[]; isLoading: boolean }) {
+interface RecordsProps {
+  /** Undefined until there is an answer: of a refusal nothing is known. */
+  records: readonly RecordRef[] | undefined;
+  isLoading: boolean;
+}
+
+function Records({ records, isLoading }: RecordsProps) {
   const { say } = useRecordWords();
   if (isLoading) return <p className="notice">{say('loading')}</p>;
+  if (!records) return null;
   const distinct = new Map(records.map((record) => [refText(record), record]));
   if (distinct.size === 0) return <p className="notice">{say('noRecords')}</p>;
   return (

@@ -55,6 +55,25 @@ describeWithBrowser((chromium) => {
     return found.field.links.map(({ attachment }) => attachment.fileName);
   };
 
+  test.each([[['attachments:read']], [['attachments:read', 'attachments:admin']]])(
+    'the newest records are not called none if a key with %j has ended',
+    async (permissions) => {
+      const { createApiKey } = await service.client.ask<{
+        createApiKey: { secret: string; apiKey: { id: string } };
+      }>('mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret apiKey { id } } }', {
+        input: { name: 'ends', permissions },
+      });
+      await tab.signIn('', createApiKey.secret);
+      await service.client.ask(
+        'mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { apiKey { id } } }',
+        createApiKey.apiKey,
+      );
+      await tab.page.getByRole('link', { name: 'Records' }).click();
+      await tab.page.getByText('A valid credential is needed.').waitFor();
+      expect(await tab.page.getByText('No record links to a file yet.').count()).toBe(0);
+    },
+  );
+
   const link = (ids: readonly string[], mode: string) =>
     service.client.ask(
       'mutation ($input: LinkAttachmentsInput!) { linkAttachments(input: $input) { field { version } } }',
