@@ -208,7 +208,8 @@ async function* readEvents({ body }: Response): AsyncGenerator<{ event: string; 
     const messages = text.split('\n\n');
     text = messages.pop() ?? '';
     for (const message of messages) {
-      const lines = message.split('\n').map((line) => /^(\w*): ?(.*)$/.exec(line) ?? []);
+      // A text may have separators of Unicode, which end no line here.
+      const lines = message.split('\n').map((line) => /^(\w*): ?(.*)$/s.exec(line) ?? []);
       const textOf = (name: string) =>
         lines.flatMap(([, key, rest]) => (key === name ? [rest] : [])).join('\n');
       yield { event: textOf('event'), data: textOf('data') };

@@ -162,6 +162,17 @@ describe('watch', () => {
     expect(front.requests).toEqual(Array(2).fill('POST /graphql/stream'));
   });
 
+  test('tells texts with every kind of line break', async () => {
+    const raw = 'a\nb\rc\r\nd\u0085e\u2028f\u2029g';
+    const content = new Blob(['broken']);
+    const { id } = await connect().upload(content, { description: raw, descriptionFormat: 'PLAIN' });
+    const onConnect = () => void connect().claim(id, recordOf('lines'));
+    for await (const change of connect().watch({ attachmentId: id }, { onConnect })) {
+      expect(change.description?.raw).toBe(raw);
+      if (change.record) break;
+    }
+  });
+
   test('ends with its attachment', async () => {
     const { id } = await upload('gone.txt');
     const onConnect = () => void connect().delete(id);
