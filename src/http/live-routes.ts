@@ -71,6 +71,9 @@ export type AcceptUpgrade = (request: IncomingMessage, socket: Socket, head: Buf
  * (RFC 9110, section 7.8). Either waits until all requests before it on the same connection have been answered.
  */
 export function onWebSocketHandshake(server: Server, path: string, accept: AcceptUpgrade): void {
+  const isHandedOver = (request: IncomingMessage) =>
+    isHandshake(request, path) || !readsBodies || !hasBody(request);
+  Object.assign(server, { shouldUpgradeCallback: isHandedOver });
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     onceAnswered(socket, () => {
       if (isHandshake(request, path)) {
@@ -80,6 +83,15 @@ export function onWebSocketHandshake(server: Server, path: string, accept: Accep
     });
   });
 }
+
+/**
+ * From version 26 on Node has read the body of a request that it hands over, so it could not be read anew. It keeps such a request, and
+ * loses what is pipelined behind it.
+ */
+const readsBodies = Number.parseInt(process.versions.node, 10) >= 26;
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 function isHandshake({ method, url = '', headers }: IncomingMessage, path: string): boolean {
   const [target] = url.replace(slashAfterGraphql, '').split('?', 1);

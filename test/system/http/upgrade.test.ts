@@ -36,6 +36,15 @@ describe('requests that offer HTTP/2', () => {
     expect(await answers(6)).toEqual(['200 a', '200 b', '404 NOT_FOUND', '200 c', '200 d', '200 e']);
   });
 
+  test('are answered one after the other', async () => {
+    const seen: string[] = [];
+    for (const request of [post('a', offer), get('/nothing', offer), post('b', offer), post('c')]) {
+      await connection.send(request);
+      seen.push(...(await answers(1)));
+    }
+    expect(seen).toEqual(['200 a', '404 NOT_FOUND', '200 b', '200 c']);
+  });
+
   test('wait for an answer that takes its time', async () => {
     const [head = '', body = ''] = post('slow').split('\r\n\r\n');
     await connection.send(`${head}\r\n\r\n${body.slice(0, 5)}`);
