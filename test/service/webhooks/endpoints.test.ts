@@ -69,6 +69,8 @@ test('an endpoint is told of all that happens to an attachment, in order, signed
     ...['transferred', 'unlinked', 'deleted', 'restored'],
   ]);
   for (const each of received) verify(each, secret);
+  const beginning = received.slice(0, 2).map((each) => bodyOf(each));
+  expect(beginning.map(({ data }) => data['details'])).toEqual([{ record: one }, { record: one }]);
   const { id: me } = (
     await service.client.ask<{ viewer: { principal: { id: string } } }>('{ viewer { principal { id } } }')
   ).viewer.principal;
