@@ -24,8 +24,7 @@ export class Connection {
   constructor({ url, credential, retries = 5, store }: ClaimcheckOptions, platform: Platform) {
     const base = new URL(url);
     if (!/^https?:$/.test(base.protocol)) throw new TypeError(`${url} is no http or https URL.`);
-    if (typeof credential !== 'string' && typeof credential !== 'function')
-      throw new TypeError('credential must be a text or a function.');
+    if (!['string', 'function'].includes(typeof credential)) throw new TypeError('No credential.');
     this.platform = platform;
     this.retries = retries;
     this.store = store === undefined ? platform.store : store;

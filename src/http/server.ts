@@ -164,8 +164,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   registerErrorHandler(server);
   refuseUnfit(server);
-  // Nobody has to meet an expectation that is not known (RFC 9110, section 10.1.1). Node refuses it without a word.
-  server.server.on('checkExpectation', (...exchange) => server.server.emit('request', ...exchange));
   return server;
 }
 

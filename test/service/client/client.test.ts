@@ -63,7 +63,7 @@ test('a URL that is none, or of another protocol, is refused at once', () => {
 
 test.each([undefined, null, 7, {}])('%p in the place of a credential is refused at once', (credential) => {
   const options = { url: service.url, credential: credential as unknown as string };
-  expect(() => createClaimcheck(options)).toThrow(new TypeError('credential must be a text or a function.'));
+  expect(() => createClaimcheck(options)).toThrow(new TypeError('No credential.'));
 });
 
 test('a claim says whether it was one, and of another record it is refused', async () => {
