@@ -1,4 +1,5 @@
 import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { parseClamdReply } from './clamd-reply.js';
 import type { ScanOutcome } from './scanner.js';
 
 /** The address of clamd: TCP, or a socket in the file system. */
@@ -38,9 +39,11 @@ export class ClamdConnection {
 
   constructor(address: ClamdAddress, timeouts: ClamdTimeouts) {
     this.#timeouts = timeouts;
-    this.#socket = new PatientSocket((bytes) => this.#receive(bytes));
+    this.#socket = new PatientSocket({
+      receive: (bytes) => this.#receive(bytes),
+      end: () => this.#finish(null),
+    });
     this.#socket.on('error', (error) => this.#finish(describe(error)));
-    this.#socket.on('end', () => this.#finish(null));
     this.#socket.on('close', () => this.#finish(null));
     this.#limit(timeouts.connect, 'clamd could not be reached in time');
     this.#socket.connect(address);
@@ -162,12 +165,21 @@ export class ClamdConnection {
   }
 }
 
+/** Called for all that comes, and once nothing more will. */
+interface Reading {
+  receive(bytes: Uint8Array): void;
+  end(): void;
+}
+
 /**
  * Goes on reading when writing has failed: an answer may lie unread in the system's buffer. A plain socket would be
- * destroyed with it, and its stream, unlike the callback here, takes no bytes after a failure. Whoever uses it must destroy it.
+ * destroyed with it. Its stream takes no bytes after a failure, and tells no end, unlike the callbacks here. Whoever uses it must
+ * destroy it.
  */
 class PatientSocket extends Socket {
-  constructor(receive: (bytes: Uint8Array) => void) {
+  readonly #end: () => void;
+
+  constructor({ receive, end }: Reading) {
     const callback = (length: number, buffer: Uint8Array) => {
       receive(buffer.slice(0, length));
       return true;
@@ -176,6 +188,13 @@ class PatientSocket extends Socket {
       onread: { buffer: new Uint8Array(maxReplyBytes), callback },
     };
     super(options);
+    this.#end = end;
+  }
+
+  /** Node pushes null, and nothing else, at the end. */
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk === null) this.#end();
+    return super.push(chunk, encoding);
   }
 
   override destroy(error?: Error): this {
@@ -197,49 +216,4 @@ function describe(error: Error): string {
   return 'syscall' in error && error.syscall === 'connect'
     ? `clamd could not be reached (${code})`
     : `the connection to clamd failed (${code})`;
-}
-
-/**
- * Reads clamd's whole reply to `zINSTREAM`, up to the end of the connection. Only `stream: OK` is clean and only
- * `stream: <name> FOUND` is infected, each with its one terminating NUL; all else is no verdict.
- */
-export function parseClamdReply(reply: Uint8Array): ScanOutcome {
-  if (reply.length === 0) return noVerdict('clamd closed the connection without an answer');
-  const end = reply.indexOf(0);
-  if (end < 0) return noVerdict('clamd closed the connection within its answer');
-  if (end !== reply.length - 1) return noVerdict('clamd answered more than once');
-  const text = decode(reply.subarray(0, end));
-  if (text === 'stream: OK') return { outcome: 'clean' };
-  const signature = text === null ? undefined : foundSignature.exec(text)?.[1];
-  if (signature === undefined) return noVerdict(`clamd answered "${printable(reply.subarray(0, end))}"`);
-  if (limitSignature.test(signature))
-    return noVerdict(`clamd could not look through all of it: ${signature}`);
-  return { outcome: 'infected', signature };
-}
-
-/** A name may hold colons and spaces, but nothing invisible. */
-const foundSignature = /^stream: ((?! )[^\p{C}\p{Zl}\p{Zp}]{1,500}(?<! )) FOUND$/u;
-
-/**
- * With `AlertExceedsMax yes` clamd "finds" this in what exceeds its limits. That is not malware, and not clean either:
- * nobody has looked.
- */
-const limitSignature = /^Heuristics\.Limits\.Exceeded(\.|$)/;
-
-const noVerdict = (reason: string): ScanOutcome => ({ outcome: 'no verdict', reason });
-
-/** Null where the bytes are not UTF-8. A byte order mark is kept: no exact answer begins with one. */
-function decode(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
-/** The beginning of an answer as it may stand in a log. */
-function printable(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, 100))
-    .toString('latin1')
-    .replace(/[^\x20-\x7e]/g, '?');
 }

@@ -1,4 +1,4 @@
-import { parseClamdReply } from '../../../src/scanner/clamd-connection.js';
+import { parseClamdReply } from '../../../src/scanner/clamd-reply.js';
 import { report } from '../../support/report.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { noVerdict } from './content.js';
