@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { allowedPorts, portOf, type WebhookPorts } from '../config/integration-settings.js';
 import { FairTurns } from '../database/fair-turns.js';
-import type { Faults, FaultTypeOf } from '../errors.js';
+import { checkCharacters, Faults, type FaultTypeOf, type Loc } from '../errors.js';
 import type { WebhookSubscription } from '../verdicts/record-verdict.js';
 
 export interface CheckWebhooksDependencies {
@@ -52,15 +52,36 @@ export async function checkWebhooks(
   }
 }
 
-/** Adds to `faults` what is wrong with the address of an endpoint: WEBHOOK_URI_NOT_ALLOWED. Asks name servers as `checkWebhooks` does. */
-export async function checkWebhookUri(
-  faults: Faults,
+const maxDescriptionLength = 255;
+
+interface EndpointInput {
+  uri?: string | undefined;
+  events?: readonly unknown[] | undefined;
+  description?: string | null | undefined;
+}
+
+/**
+ * Throws BAD_USER_INPUT and WEBHOOK_URI_NOT_ALLOWED for what is wrong with an endpoint's input, all of it at once. Asks name servers
+ * as `checkWebhooks` does.
+ */
+export async function checkEndpoint(
   deps: CheckWebhooksDependencies,
   asking: Asking,
-  uri: string,
-  loc: Location,
+  { uri, events, description }: EndpointInput,
 ): Promise<void> {
-  addUriFault(faults, await findUriFault(deps, asking, uri), loc);
+  const faults = new Faults();
+  if (uri !== undefined) addUriFault(faults, await findUriFault(deps, asking, uri), ['input', 'uri']);
+  if (events?.length === 0) faults.add('empty', ['input', 'events'], 'Must name at least one event.');
+  if (typeof description === 'string') checkDescription(faults, description, ['input', 'description']);
+  faults.throwIfAny();
+}
+
+function checkDescription(faults: Faults, description: string, loc: Loc): void {
+  if (description.length > maxDescriptionLength) {
+    const msg = `Must have at most ${maxDescriptionLength} characters.`;
+    faults.add('too_long', loc, msg, { limit: maxDescriptionLength });
+  }
+  checkCharacters(faults, description, loc);
 }
 
 function addUriFault(faults: Faults, fault: UriFault | null, loc: Location): void {

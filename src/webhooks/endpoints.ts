@@ -15,7 +15,7 @@ import { Faults, fault } from '../errors.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { notFound } from '../model/stored-attachment.js';
 import { newId } from '../new-id.js';
-import { type CheckWebhooksDependencies, checkWebhookUri } from './check-webhooks.js';
+import { type CheckWebhooksDependencies, checkEndpoint } from './check-webhooks.js';
 import { deliveryJob, giveUpQueue, lockEndpoint } from './endpoint-queue.js';
 import { makeWebhookSecret } from './sign-webhook.js';
 import { composePing, toDelivery } from './tell-endpoints.js';
@@ -58,7 +58,7 @@ export async function createWebhookEndpoint(
   viewer: Viewer,
   input: CreateWebhookEndpoint,
 ): Promise<EndpointWithSecret> {
-  await checkInput(deps, viewer, input);
+  await checkEndpoint(deps, viewer, input);
   const { organizationId } = viewer;
   const now = deps.clock();
   const secret = makeWebhookSecret();
@@ -83,17 +83,6 @@ function tooMany() {
   return fault('too_many', ['input'], msg, { code: 'BAD_USER_INPUT', limit: maxEndpoints });
 }
 
-async function checkInput(
-  deps: CheckWebhooksDependencies,
-  viewer: Viewer,
-  { uri, events }: Omit<UpdateWebhookEndpoint, 'id'>,
-): Promise<void> {
-  const faults = new Faults();
-  if (uri !== undefined) await checkWebhookUri(faults, deps, viewer, uri, ['input', 'uri']);
-  if (events?.length === 0) faults.add('empty', ['input', 'events'], 'Must name at least one event.');
-  faults.throwIfAny();
-}
-
 const toColumns = ({ uri, events }: Pick<CreateWebhookEndpoint, 'uri' | 'events'>) => ({
   uri: new URL(uri).href,
   events: [...new Set(events)],
@@ -113,7 +102,7 @@ export async function updateWebhookEndpoint(
   viewer: Viewer,
   { id, ...input }: UpdateWebhookEndpoint,
 ): Promise<WebhookEndpointRow> {
-  await checkInput(deps, viewer, input);
+  await checkEndpoint(deps, viewer, input);
   return change(deps, viewer, id, async (manager, endpoint, now) => {
     const { uri = endpoint.uri, events = endpoint.events, description = endpoint.description } = input;
     const changed = { ...toColumns({ uri, events }), description };

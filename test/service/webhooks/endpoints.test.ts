@@ -1,5 +1,6 @@
 import { recordEvent } from '../../../src/audit/audit-events.js';
 import { WebhookEndpointRow } from '../../../src/database/entities/webhook.js';
+import { newId } from '../../../src/new-id.js';
 import { newClient } from '../../support/keys.js';
 import { startService, type TestService } from '../../support/service.js';
 import { openTestDatabase } from '../../support/test-database.js';
@@ -281,13 +282,19 @@ test('410 pauses an endpoint at once', async () => {
 describe('refused', () => {
   const events = ['ATTACHMENT_CREATED'];
 
-  test('are bad addresses, and no events', async () => {
-    const { errors } = await tryEndpoint(service.client, 'create', { uri: 'ftp://example.org/', events: [] });
-    expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
-      ['input.uri', 'invalid_scheme'],
-      ['input.events', 'empty'],
-    ]);
-  });
+  test.each(['create', 'update'] as const)(
+    'by %s are bad addresses, no events and long descriptions, together',
+    async (verb) => {
+      const id = verb === 'update' ? { id: newId() } : {};
+      const input = { ...id, uri: 'ftp://example.org/', events: [], description: 'x'.repeat(256) };
+      const { errors } = await tryEndpoint(service.client, verb, input);
+      expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
+        ['input.uri', 'invalid_scheme'],
+        ['input.events', 'empty'],
+        ['input.description', 'too_long'],
+      ]);
+    },
+  );
 
   test('is more than 20, of several at once too', async () => {
     const tries = await Promise.all(
