@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { parse, stringify } from 'uuid';
 import { createBoundedCache } from '../bounded-cache.js';
-import { fault } from '../errors.js';
+import { Faults, type Loc } from '../errors.js';
 import type { Viewer } from './viewer.js';
 
 /** Longest life of a signed URL, in seconds: a week. */
@@ -129,11 +129,18 @@ export function roundedEnd(now: Date, expiresIn: number): number {
   return Math.ceil((now.getTime() / 1000 + expiresIn) / window) * window;
 }
 
-/** Throws BAD_USER_INPUT for a life that no URL can have. */
-export function assertExpiresIn(expiresIn: number): void {
+/** Notes a life that no URL can have. */
+export function checkExpiresIn(faults: Faults, expiresIn: number, loc: Loc): void {
   if (Number.isInteger(expiresIn) && expiresIn >= 1 && expiresIn <= maxExpiresIn) return;
   const msg = `expiresIn must be a whole number of seconds from 1 to ${maxExpiresIn}.`;
-  throw fault('out_of_bounds', ['expiresIn'], msg, { limit: maxExpiresIn });
+  faults.add('out_of_bounds', loc, msg, { limit: maxExpiresIn });
+}
+
+/** Throws BAD_USER_INPUT for a life that no URL can have. */
+export function assertExpiresIn(expiresIn: number): void {
+  const faults = new Faults();
+  checkExpiresIn(faults, expiresIn, ['expiresIn']);
+  faults.throwIfAny();
 }
 
 /** The parameters of a signed URL; null unless exactly these are there, once each. `expires` is in seconds since 1970. */

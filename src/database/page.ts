@@ -25,7 +25,7 @@ export const maxPageSize = 1_000;
 const usualPageSize = 50;
 
 /** A page as clients ask for it. */
-interface PageArguments {
+export interface PageArguments {
   first?: number | null;
   last?: number | null;
   after?: string | null;
@@ -33,27 +33,36 @@ interface PageArguments {
 }
 
 /**
- * The first 50 if no size is given. Throws BAD_USER_INPUT for a size that is not from 0 to 1,000, and for two sizes, together with
- * the faults that the caller has found before, and with texts that are no cursors of any list.
+ * Notes a size that is not from 0 to 1,000, two sizes, and texts that are no cursors of any list: one of another list is found once
+ * the list is known.
+ */
+export function checkPage(
+  faults: Faults,
+  { first, last, after, before }: PageArguments,
+  loc: readonly (string | number)[] = [],
+): void {
+  const sizes = Object.entries({ first, last }).filter(([, size]) => typeof size === 'number');
+  for (const [name, size] of sizes) {
+    const at = [...loc, name];
+    if (!(Number(size) >= 0 && Number(size) <= maxPageSize))
+      faults.add('out_of_range', at, `Must be from 0 to ${maxPageSize}.`, { limit: maxPageSize });
+    if (sizes.length > 1) faults.add('first_and_last', at, 'Give either first or last.');
+  }
+  for (const [name, cursor] of Object.entries({ after, before }))
+    if (typeof cursor === 'string' && parse(cursor).length === 0) addInvalid(faults, [...loc, name]);
+}
+
+/**
+ * The first 50 if no size is given. Throws BAD_USER_INPUT for the faults of `checkPage`, together with those that the caller has found
+ * before.
  *
  * @example
  * toPageRequest({ last: 10, before: cursor });
  */
-export function toPageRequest(
-  { first, last, after, before }: PageArguments,
-  faults = new Faults(),
-): PageRequest {
-  const sizes = Object.entries({ first, last }).filter(([, size]) => typeof size === 'number');
-  for (const [name, size] of sizes) {
-    if (!(Number(size) >= 0 && Number(size) <= maxPageSize))
-      faults.add('out_of_range', [name], `Must be from 0 to ${maxPageSize}.`, { limit: maxPageSize });
-    if (sizes.length > 1) faults.add('first_and_last', [name], 'Give either first or last.');
-  }
-  // A cursor of another list is found once the list is known.
-  if (faults.details.length > 0)
-    for (const [name, cursor] of Object.entries({ after, before }))
-      if (typeof cursor === 'string' && parse(cursor).length === 0) addInvalid(faults, name);
+export function toPageRequest(page: PageArguments, faults = new Faults()): PageRequest {
+  checkPage(faults, page);
   faults.throwIfAny();
+  const { first, last, after, before } = page;
   return {
     size: first ?? last ?? usualPageSize,
     isLast: typeof last === 'number',
@@ -202,12 +211,12 @@ function decodeCursor(
   const isOfKind = kind === 'string' ? isStorable(value) : Number.isSafeInteger(value);
   if (madeFor === order && isOfKind && isStorable(id) && rest.length === 0)
     return { value: value as string | number, id };
-  addInvalid(faults, name);
+  addInvalid(faults, [name]);
   return null;
 }
 
-function addInvalid(faults: Faults, name: string): void {
-  faults.add('invalid_cursor', [name], 'Not a cursor of this list in this order.');
+function addInvalid(faults: Faults, loc: (string | number)[]): void {
+  faults.add('invalid_cursor', loc, 'Not a cursor of this list in this order.');
 }
 
 function parse(cursor: string): unknown[] {

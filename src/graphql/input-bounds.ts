@@ -1,12 +1,9 @@
 import {
-  defaultFieldResolver,
   type GraphQLArgument,
   type GraphQLField,
-  type GraphQLFieldResolver,
   GraphQLID,
   type GraphQLInputField,
   type GraphQLInputType,
-  type GraphQLObjectType,
   type GraphQLSchema,
   GraphQLString,
   getNamedType,
@@ -18,15 +15,10 @@ import {
 import { maxAttributesBytes } from '../attachments/check-creation.js';
 import { maxDescriptionLength } from '../attachments/descriptions.js';
 import { maxPermissions } from '../auth/manage-api-keys.js';
-import { assertPermitted, needOfOperation } from '../auth/viewer.js';
 import { maxFileNameLength } from '../content-types/file-names.js';
-import { checkCharacters, Faults } from '../errors.js';
 import { maxLinks } from '../links/change-links.js';
 import { maxReasonLength } from '../verdicts/reconsider.js';
 import { maxUriLength, maxWebhooks } from '../webhooks/check-webhooks.js';
-import type { GraphqlContext } from './context.js';
-import { isForeignId } from './input-ids.js';
-import { findLongTexts, textTooLong } from './long-texts.js';
 
 /** How much one input may hold. */
 export interface InputBound {
@@ -82,6 +74,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'CreateAttachmentInput.webhooks': { items: maxWebhooks, ...byVerb },
   'CreateUploadTargetInput.contentType': { size: 1_024 },
   'CreateUploadTargetInput.fileName': fileName,
+  'CreateWebhookEndpointInput.description': byVerb,
   'CreateWebhookEndpointInput.uri': { size: maxUriLength, ...byVerb },
   'LinkAttachmentsInput.attachmentIds': { items: maxLinks, tooMany: 'TOO_MANY_ATTACHMENTS' },
   'LinkAttachmentsInput.field': byVerb,
@@ -98,6 +91,7 @@ const bounds: Readonly<Record<string, Partial<InputBound>>> = {
   'ReplaceContentInput.idempotencyKey': byVerb,
   'UpdateAttachmentInput.description': description,
   'UpdateAttachmentInput.fileName': fileName,
+  'UpdateWebhookEndpointInput.description': byVerb,
   'UpdateWebhookEndpointInput.uri': { size: maxUriLength, ...byVerb },
   'WebhookSubscriptionInput.uri': { size: maxUriLength, ...byVerb },
 };
@@ -117,18 +111,12 @@ export function boundOf(place: string): InputBound {
   return bound;
 }
 
-type AnyField = GraphQLField<unknown, GraphqlContext>;
-type Resolve = GraphQLFieldResolver<unknown, GraphqlContext>;
-
-/**
- * Has every field refuse arguments that hold more than their bounds, with BAD_USER_INPUT or TOO_MANY_ATTACHMENTS that names each of
- * them, before it does anything; and has the descriptions tell the bounds. Throws if there is a bound of what is no input.
- */
-export function boundInputs(schema: GraphQLSchema): void {
+/** Has the descriptions of all inputs tell their bounds. Throws if there is a bound of what is no input. */
+export function describeBounds(schema: GraphQLSchema): void {
   const stale = new Set(Object.keys(bounds));
   for (const type of Object.values(schema.getTypeMap())) {
     if (type.name.startsWith('__') || !(isInputObjectType(type) || isObjectType(type))) continue;
-    for (const field of Object.values<GraphQLInputField | AnyField>(type.getFields())) {
+    for (const field of Object.values<GraphQLInputField | GraphQLField<unknown, unknown>>(type.getFields())) {
       const inputs = 'args' in field ? field.args : [field];
       for (const input of inputs) {
         const place =
@@ -136,14 +124,13 @@ export function boundInputs(schema: GraphQLSchema): void {
         describeBound(input, place);
         stale.delete(place);
       }
-      if ('args' in field) guardArguments(field, type.name);
     }
   }
   if (stale.size > 0) throw new Error(`These bounds are of no input: ${[...stale].join(', ')}.`);
 }
 
 const count = (number: number) => number.toLocaleString('en');
-const isText = (type: GraphQLInputType) => type === GraphQLString || type === GraphQLID;
+export const isText = (type: GraphQLInputType) => type === GraphQLString || type === GraphQLID;
 
 function describeBound(input: GraphQLInputField | GraphQLArgument, place: string): void {
   const { items, size, unit } = boundOf(place);
@@ -157,92 +144,3 @@ function describeBound(input: GraphQLInputField | GraphQLArgument, place: string
   const bound = `At most ${parts.join(' of ')}.`;
   input.description = input.description ? `${input.description} ${bound}` : bound;
 }
-
-function guardArguments(field: AnyField, typeName: string): void {
-  const bounded = field.args.filter(({ type }) => mayHoldMuch(type));
-  if (bounded.length === 0) return;
-  const guard =
-    (inner: Resolve): Resolve =>
-    (source, args, context, info) => {
-      const faults = new Faults();
-      for (const { name, type } of bounded) {
-        checkValue(faults, { type, place: `${typeName}.${field.name}.${name}`, loc: [name] }, args[name]);
-      }
-      faults.throwIfAny();
-      return inner(source, args, context, info);
-    };
-  if (field.subscribe) field.subscribe = guard(field.subscribe);
-  else field.resolve = guard(field.resolve ?? defaultFieldResolver);
-}
-
-function mayHoldMuch(type: GraphQLInputType): boolean {
-  const inner = getNullableType(type);
-  return isListType(inner) || isInputObjectType(inner) || isText(inner);
-}
-
-/** Members that verbs check together with other faults are refused at once from this many times the bound. */
-const verbSlack = 10;
-
-interface Place {
-  type: GraphQLInputType;
-  place: string;
-  loc: (string | number)[];
-}
-
-function checkValue(faults: Faults, { type: given, place, loc }: Place, value: unknown): void {
-  if (value === null || value === undefined) return;
-  const type = getNullableType(given);
-  const { items, size, isCheckedByVerb, tooMany: code } = boundOf(place);
-  const allowed = isCheckedByVerb ? verbSlack : 1;
-  if (isListType(type) && Array.isArray(value)) {
-    if (value.length > items * allowed)
-      faults.add('too_many', loc, `At most ${items} are allowed.`, { code, limit: items });
-    else {
-      for (const [index, item] of value.entries())
-        checkValue(faults, { type: type.ofType, place, loc: [...loc, index] }, item);
-    }
-  } else if (isInputObjectType(type) && typeof value === 'object') {
-    for (const { name, type: inner } of Object.values(type.getFields())) {
-      const member: unknown = Reflect.get(value, name);
-      if (member === null || member === undefined) continue;
-      checkValue(faults, { type: inner, place: `${type.name}.${name}`, loc: [...loc, name] }, member);
-    }
-  } else if (isText(type) && typeof value === 'string' && size !== null) {
-    if (value.length > size * allowed)
-      faults.add('too_long', loc, `Must have at most ${size} characters.`, { limit: size });
-    else if (!isCheckedByVerb && (type !== GraphQLID || isForeignId(place)))
-      checkCharacters(faults, value, loc);
-  }
-}
-
-/** Puts the table of permissions in front of every operation. Throws where the table lacks one. */
-export function guardRootFields(schema: GraphQLSchema): void {
-  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
-    if (type) for (const field of Object.values(type.getFields())) guardField(type, field);
-  }
-}
-
-function guardField(type: GraphQLObjectType, field: AnyField): void {
-  const need = needOfOperation(type.name, field.name);
-  const guard =
-    (inner: Resolve): Resolve =>
-    (source, args, context, info) => {
-      if (need && need !== context.metNeed) assertPermitted(context.viewer, need);
-      assertNoStrayText(args, field.name);
-      return inner(source, args, context, info);
-    };
-  if (field.subscribe) field.subscribe = guard(field.subscribe);
-  field.resolve = guard(field.resolve ?? defaultFieldResolver);
-}
-
-/** A long text is content of a file and nothing else. */
-function assertNoStrayText(args: unknown, fieldName: string): void {
-  for (const path of findLongTexts(args)) {
-    if (contentFields.has(fieldName) && contentPaths.has(path.join('.'))) continue;
-    throw textTooLong(path);
-  }
-}
-
-const contentFields = new Set(['createAttachment', 'replaceContent']);
-
-const contentPaths = new Set(['input.content.base64', 'input.content.dataUrl']);

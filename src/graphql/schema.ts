@@ -1,10 +1,10 @@
-import { guardRootFields } from './input-bounds.js';
 import 'reflect-metadata';
 import { type GraphQLSchema, getNullableType, isInputObjectType, isObjectType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { guardArguments, guardRootFields } from './argument-guards.js';
 import type { GraphqlContext } from './context.js';
 import { meterFields } from './cost/meter-fields.js';
-import { boundInputs } from './input-bounds.js';
+import { describeBounds } from './input-bounds.js';
 import { unifyIds } from './input-ids.js';
 import { AttachmentFields, FormattedTextFields, PictureFields } from './resolvers/attachment-fields.js';
 import { ApiKeys, SharedAttachments, ShareLinks } from './resolvers/credentials.js';
@@ -68,7 +68,8 @@ export function createSchema({ federation }: SchemaOptions = { federation: false
   describeRoots(schema);
   resolveAtOnce(schema);
   unifyIds(schema);
-  boundInputs(schema);
+  describeBounds(schema);
+  guardArguments(schema);
   guardRootFields(schema);
   meterFields(schema);
   return schema;

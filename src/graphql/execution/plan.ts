@@ -125,7 +125,7 @@ export class Plan {
     spread: Set<string>,
   ): void {
     for (const selection of selections) {
-      if (!this.#isIncluded(selection)) continue;
+      if (!isIncluded(selection, this.conditions)) continue;
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value;
         collected.set(name, [...(collected.get(name) ?? []), selection]);
@@ -143,17 +143,18 @@ export class Plan {
     }
   }
 
-  #isIncluded(selection: SelectionNode): boolean {
-    if (!selection.directives?.length) return true;
-    const skip = getDirectiveValues(GraphQLSkipDirective, selection, this.conditions);
-    const include = getDirectiveValues(GraphQLIncludeDirective, selection, this.conditions);
-    return skip?.['if'] !== true && include?.['if'] !== false;
-  }
-
   #applies({ typeCondition }: InlineFragmentNode | FragmentDefinitionNode, type: GraphQLObjectType): boolean {
     const named = typeCondition && typeFromAST(this.schema, typeCondition);
     return !named || named === type || (isAbstractType(named) && this.schema.isSubType(named, type));
   }
+}
+
+/** Whether `@skip` and `@include` leave a selection in, with coerced variables. */
+export function isIncluded(selection: SelectionNode, variables: Variables): boolean {
+  if (!selection.directives?.length) return true;
+  const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
+  const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
+  return skip?.['if'] !== true && include?.['if'] !== false;
 }
 
 /** Nothing for a field that does not exist. */

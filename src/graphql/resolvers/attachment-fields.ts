@@ -2,13 +2,12 @@ import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql
 import { makerOf } from '../../auth/attachment-urls.js';
 import type { BlobRow } from '../../database/entities/blob.js';
 import { toPageRequest } from '../../database/page.js';
-import { fault } from '../../errors.js';
 import { isServed, type StoredAttachment } from '../../model/stored-attachment.js';
 import {
   hasPreview,
   isPicture,
   type PictureSize,
-  previewSizes,
+  type PreviewSize,
   variantName,
 } from '../../previews/preview.js';
 import { connectLinks } from '../connect-attachments.js';
@@ -94,13 +93,6 @@ export class AttachmentFields extends contentFields({
   }
 }
 
-const sizeOf = (size: number) => previewSizes.find((one) => one === size);
-
-function unknownSize(): Error {
-  const msg = `size must be one of ${previewSizes.join(', ')}.`;
-  return fault('out_of_range', ['size'], msg, { message: msg, limit: Math.max(...previewSizes) });
-}
-
 @Resolver(() => Attachment)
 export class PictureFields {
   @FieldResolver(() => ImageInfo, {
@@ -144,11 +136,9 @@ export class PictureFields {
       description: 'Pixels of the side of the square: 64, 128, 256, 512, 1024 or 2048.',
       defaultValue: 256,
     })
-    given: number,
+    size: PreviewSize,
     @Ctx() { deps, viewer, access, budget }: GraphqlContext,
   ): Promise<string | null> {
-    const size = sizeOf(given);
-    if (size === undefined) throw unknownSize();
     const { attachment, blob } = stored;
     const name = variantName({ size, fit, format });
     return budget.once(`${attachment.id} ${expiresIn} ${name}`, async () => {

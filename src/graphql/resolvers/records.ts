@@ -4,9 +4,7 @@ import { copyRecordAttachments } from '../../attachments/copy-record-attachments
 import { makerOf } from '../../auth/attachment-urls.js';
 import { assertPermitted } from '../../auth/viewer.js';
 import { toPageRequest } from '../../database/page.js';
-import { Faults, type Loc } from '../../errors.js';
 import { transferAttachment } from '../../links/claim-attachment.js';
-import { checkName } from '../../model/record.js';
 import { findPolicy } from '../../policies/choose-policy.js';
 import { connectRecord, decideLinks, readField, readLinks } from '../connect-attachments.js';
 import type { GraphqlContext } from '../context.js';
@@ -21,13 +19,6 @@ import { toUploadPolicy, UploadPolicy } from '../types/upload.js';
 
 const opaque = 'Opaque and unique among all nodes.';
 
-/** Throws BAD_USER_INPUT for a name that no field can have. */
-function assertName(name: string, loc: Loc): void {
-  const faults = new Faults();
-  checkName(faults, name, loc);
-  faults.throwIfAny();
-}
-
 @Resolver(() => HostRecord)
 export class RecordFields {
   @FieldResolver(() => ID, { description: opaque })
@@ -41,7 +32,6 @@ export class RecordFields {
     @Arg('name', () => String, { description: "The field's name.", defaultValue: 'attachments' })
     name: string,
   ): RecordField {
-    assertName(name, ['name']);
     return toRecordField(ref, name);
   }
 
@@ -77,7 +67,6 @@ export class RecordFields {
     @Ctx() { deps, viewer }: GraphqlContext,
   ): string {
     const { organizationId } = assertPermitted(viewer, ['attachments:read']);
-    if (typeof field === 'string') assertName(field, ['field']);
     const place = { organizationId, record, field: field ?? null };
     return deps.urls.archiveUrl(place, { expiresIn, maker: makerOf(viewer) });
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { operationNeeds, type Permission, permissions, routeNeeds } from '../../../src/auth/viewer.js';
 import type { Database } from '../../../src/database/database.js';
-import { guardRootFields } from '../../../src/graphql/input-bounds.js';
+import { guardRootFields } from '../../../src/graphql/argument-guards.js';
 import { createSchema } from '../../../src/graphql/schema.js';
 import { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
