@@ -70,9 +70,9 @@ export async function checkEndpoint(
   { uri, events, description }: EndpointInput,
 ): Promise<void> {
   const faults = new Faults();
+  if (typeof description === 'string') checkDescription(faults, description, ['input', 'description']);
   if (uri !== undefined) addUriFault(faults, await findUriFault(deps, asking, uri), ['input', 'uri']);
   if (events?.length === 0) faults.add('empty', ['input', 'events'], 'Must name at least one event.');
-  if (typeof description === 'string') checkDescription(faults, description, ['input', 'description']);
   faults.throwIfAny();
 }
 

@@ -283,15 +283,15 @@ describe('refused', () => {
   const events = ['ATTACHMENT_CREATED'];
 
   test.each(['create', 'update'] as const)(
-    'by %s are bad addresses, no events and long descriptions, together',
+    'by %s are long descriptions, bad addresses and no events, together',
     async (verb) => {
       const id = verb === 'update' ? { id: newId() } : {};
       const input = { ...id, uri: 'ftp://example.org/', events: [], description: 'x'.repeat(256) };
       const { errors } = await tryEndpoint(service.client, verb, input);
       expect(errors?.[0]?.extensions.details.map(({ loc, type }) => [loc.join('.'), type])).toEqual([
+        ['input.description', 'too_long'],
         ['input.uri', 'invalid_scheme'],
         ['input.events', 'empty'],
-        ['input.description', 'too_long'],
       ]);
     },
   );
