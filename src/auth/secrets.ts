@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { privateFile } from '../config/files.js';
+import { findSmallFile, privateFile } from '../config/files.js';
 import { makeFolder } from '../config/folders.js';
 import { systemCode } from '../storage/storage.js';
 
@@ -37,12 +37,7 @@ export async function keepSecret(
 }
 
 async function readKept(path: string): Promise<string | null> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
-  }
+  return (await findSmallFile(path))?.trim() ?? null;
 }
 
 /** A crash leaves no half of it, and of processes that start together, on any machine, one makes it and all use it. */

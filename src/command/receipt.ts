@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { ConfigError, loadConfig } from '../config/config.js';
-import { assertOwnUser } from '../config/files.js';
+import { assertOwnUser, readSmall, readSmallFile, unreadable } from '../config/files.js';
 import { type ErasureContents, type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
 import {
   type PublicKey,
-  parsePublicKeys,
   type ReceiptKeys,
+  readPublicKeys,
   receiptKeysFile,
   rotateReceiptKeys,
 } from '../receipts/receipt-keys.js';
@@ -28,7 +26,9 @@ const exitStatus = { genuine: 0, tampered: 1, notRun: 2, unknownKey: 3 } as cons
 /** Resolves with the exit code. */
 export async function verify(file: string, options: VerifyReceiptOptions): Promise<number> {
   try {
-    const receipt = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
+    const receipt = (
+      file === '-' ? await readSmall(process.stdin, 'The standard input') : await readSmallFile(file)
+    ).trim();
     const found = await verifyReceipt(receipt, await readKeys(options.keys));
     if (found.verdict === 'unknown') {
       return refuse(
@@ -67,7 +67,7 @@ export async function rotate(): Promise<void> {
 }
 
 async function readKeys(path: string | undefined): Promise<readonly PublicKey[]> {
-  if (path !== undefined) return parsePublicKeys(await readFile(path, 'utf8'));
+  if (path !== undefined) return readPublicKeys(path);
   return (await readExistingKeys()).known;
 }
 
@@ -119,9 +119,13 @@ async function isContent(path: string, contents: ReceiptContents | ErasureConten
   const { attachment } = contents;
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of createReadStream(path)) {
-    hash.update(chunk as Buffer);
-    size += (chunk as Buffer).length;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
   }
   return size === attachment.size && hash.digest('hex') === attachment.sha256;
 }

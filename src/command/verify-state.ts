@@ -1,7 +1,7 @@
-import { readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { giveToOwner, privateFile } from '../config/files.js';
+import { findSmallFile, giveToOwner, privateFile } from '../config/files.js';
 import { whileLocked } from '../database/file-lock.js';
 import { nullWhereMissing } from '../storage/local-growing.js';
 
@@ -41,10 +41,7 @@ export class VerifyStateFile {
 
   /** Null where none is left over. Throws where the file is not what `save` has written. */
   async load(): Promise<VerifyState | null> {
-    const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const text = await findSmallFile(this.#path);
     if (text === null) return null;
     try {
       return stateSchema.parse(JSON.parse(text));

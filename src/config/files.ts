@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { chmod, lchown, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,43 @@ export function packageRoot(folder = dirname(fileURLToPath(import.meta.url))): s
 export function readVersion(): string {
   const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+/** Bytes of settings, keys or a receipt. A device such as /dev/zero has no end. */
+const maxSmallFile = 16 * 1024 * 1024;
+
+/** The text of a small file such as one of settings. Throws an Error that names the file and says what is wrong with it. */
+export const readSmallFile = (path: string): Promise<string> => readSmall(createReadStream(path), path);
+
+/** As `readSmallFile`, from a source that is called `name`. */
+export async function readSmall(source: AsyncIterable<Uint8Array>, name: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of source) {
+      size += chunk.byteLength;
+      if (size > maxSmallFile) break;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+  if (size > maxSmallFile) throw new Error(`${name} has more than ${maxSmallFile} bytes`);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** As `readSmallFile`; null if there is no such file. */
+export async function findSmallFile(path: string): Promise<string | null> {
+  return readSmallFile(path).catch((error: Error) => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return null;
+    throw error;
+  });
+}
+
+/** The error for a file that the system does not read, which does not always name it itself. */
+export function unreadable(name: string, cause: unknown): Error {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new Error(`${name} cannot be read (${code ?? message})`, { cause });
 }
 
 /** Modes of what is made here: nobody but the service's own user gets at it. */

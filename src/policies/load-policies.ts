@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ConfigError } from '../config/config.js';
+import { readSmallFile } from '../config/files.js';
 import { parseMediaType, standardType } from '../content-types/media-types.js';
 import { anyRecordType, builtInPolicies, defaultPolicyName, type Policy } from './check-policy.js';
 
@@ -141,8 +141,8 @@ function toBook(file: PoliciesFile, builtIn: Map<string, Policy>, maxFileSize: n
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ConfigError([`POLICIES_FILE: ${path} cannot be read (${error.code})`]);
+  const text = await readSmallFile(path).catch((cause: Error) => {
+    throw new ConfigError([`POLICIES_FILE: ${cause.message}`], { cause });
   });
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));

@@ -1,9 +1,9 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { keepSecret, replaceSecret } from '../auth/secrets.js';
 import { ConfigError } from '../config/config.js';
+import { readSmallFile } from '../config/files.js';
 import { whileLocked } from '../database/file-lock.js';
 
 /** The name of the file in DATA_DIR. */
@@ -51,9 +51,14 @@ function parseReceiptKeys(text: string): ReceiptKeys {
   return { current: { kid: thumbprint(key), key: privateKey }, known: keys.map(toPublic) };
 }
 
-/** The public keys of a JWK set, as this service or another one shows it. Throws for anything else. */
-export function parsePublicKeys(text: string): PublicKey[] {
-  return keySet.parse(JSON.parse(text)).keys.map(toPublic);
+/** The public keys in a file with a JWK set, as this service or another one shows it. Throws an Error that names the file. */
+export async function readPublicKeys(path: string): Promise<PublicKey[]> {
+  const text = await readSmallFile(path);
+  try {
+    return keySet.parse(JSON.parse(text)).keys.map(toPublic);
+  } catch (cause) {
+    throw new Error(`${path} is no JWK set of Ed25519 keys`, { cause });
+  }
 }
 
 /** The keys kept in the data directory; made the first time. Throws, naming the file, for one that is damaged. */
@@ -64,8 +69,11 @@ export async function keepReceiptKeys(dataDirectory: string): Promise<ReceiptKey
 
 /** The keys in a file of the operator's. Throws ConfigError, naming the file. */
 export async function readReceiptKeys(path: string): Promise<ReceiptKeys> {
+  const text = await readSmallFile(path).catch((cause: Error) => {
+    throw new ConfigError([`RECEIPT_KEYS_FILE: ${cause.message}`], { cause });
+  });
   try {
-    return parseReceiptKeys(await readFile(path, 'utf8'));
+    return parseReceiptKeys(text);
   } catch (cause) {
     const fault = 'is no JWK set of Ed25519 keys whose first one has its private part';
     throw new ConfigError([`RECEIPT_KEYS_FILE: ${path} ${fault}`], { cause });

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Claimcheck } from '../../client/claimcheck.js';
 import { ClaimcheckError } from '../../client/client-error.js';
 import { createClaimcheck } from '../../client/node.js';
 import type { ResumeStore } from '../../client/platform.js';
+import { readSmallFile } from '../../config/files.js';
 import { onOneLine } from '../output.js';
 
 /** Exit codes. */
@@ -40,9 +40,9 @@ export async function openSession(
 
 async function readKey(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readSmallFile(path);
   } catch (error) {
-    throw new UsageError(`The key file cannot be read: ${messageOf(error)}`);
+    throw new UsageError(`--key-file: ${messageOf(error)}`);
   }
 }
 

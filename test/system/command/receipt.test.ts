@@ -118,6 +118,31 @@ test('receipts that are changed, of an unknown key, or no file at all are told a
   expect((await receipt('verify')).status).toBe(statuses.notRun);
 });
 
+test('files that cannot be read, or are no keys, are told by their names', async () => {
+  const folder = service.dataDirectory;
+  const other = join(folder, 'no-keys.json');
+  await writeFile(other, '{}');
+  const cases: [string[], string][] = [
+    [['verify', folder], `${folder} cannot be read (EISDIR)`],
+    [['verify', '/dev/zero'], '/dev/zero has more than 16777216 bytes'],
+    [['verify', receiptFile, '--keys', folder], `${folder} cannot be read (EISDIR)`],
+    [['verify', receiptFile, '--keys', other], `${other} is no JWK set of Ed25519 keys`],
+    [['verify', receiptFile, '--content', folder], `${folder} cannot be read (EISDIR)`],
+  ];
+  for (const [words, message] of cases) {
+    const { status, stderr } = await receipt(...words);
+    expect({ words, status, stderr }).toEqual({ words, status: statuses.notRun, stderr: `${message}\n` });
+  }
+  for (const [file, fault] of [
+    [join(folder, 'none.json'), 'cannot be read (ENOENT)'],
+    [folder, 'cannot be read (EISDIR)'],
+    ['/dev/zero', 'has more than 16777216 bytes'],
+  ] as const) {
+    const { stderr } = await runCommand(['receipt', 'keys'], { DATA_DIR: folder, RECEIPT_KEYS_FILE: file });
+    expect(stderr).toContain(`  RECEIPT_KEYS_FILE: ${file} ${fault}\n`);
+  }
+});
+
 test('without keys nothing is verified or rotated, and no keys are made', async () => {
   const DATA_DIR = join(service.dataDirectory, 'elsewhere');
   for (const words of [['verify', receiptFile], ['keys'], ['rotate']]) {

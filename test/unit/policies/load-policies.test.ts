@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../../../src/config/config.js';
 import { resolvePolicy } from '../../../src/policies/choose-policy.js';
@@ -263,5 +263,13 @@ describe('every fault is told at once', () => {
       'policies.json cannot be read (EISDIR)',
     ]);
     await rm(path, { recursive: true });
+  });
+
+  test('a file without an end', async () => {
+    await symlink('/dev/zero', path);
+    expect(await faultsOfLoading(loadPolicies(path, maxFileSize))).toEqual([
+      'policies.json has more than 16777216 bytes',
+    ]);
+    await rm(path);
   });
 });
