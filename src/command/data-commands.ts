@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
 import { isDay } from '../config/setting-formats.js';
 import { loadCurrentConfig } from '../wiring/open-stores.js';
@@ -33,6 +33,11 @@ or were deleted since, stay as they are.
 
 Exit status: 0 all is there, 1 lines were refused, 2 it could not run to its end.`;
 
+const filesOption = new Option(
+  '--files <folder>',
+  'paths are relative to it; default: the folder of the list',
+).conflicts('tar');
+
 interface GivenImport {
   from: string;
   files?: string;
@@ -46,7 +51,7 @@ export function importCommand(): Command {
   return new Command('import')
     .description('Bring attachments of another system, with their ids, dates, creators and places.')
     .requiredOption('--from <list>', 'the list, a JSON object a line')
-    .option('--files <folder>', 'paths are relative to it; default: the folder of the list')
+    .addOption(filesOption)
     .option('--tar', 'paths are those of a tar archive on standard input')
     .option('--dry-run', 'read and check everything, and write nothing')
     .option(...jsonOption)

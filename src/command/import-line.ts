@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import type { ImportAttachmentDependencies, ImportedAttachment } from '../attachments/import-attachment.js';
 import { isCleanText } from '../auth/identify.js';
 import type { Viewer } from '../auth/viewer.js';
 import type { Config } from '../config/config.js';
+import { unreadable } from '../config/files.js';
 import { toId } from '../database/typeorm.js';
 import type { IntakeDependencies } from '../intake/from-stream.js';
 import { createHasher } from '../intake/hash-content.js';
@@ -73,8 +73,12 @@ const line = z
 /** A line of a list to import. */
 export type ImportLine = z.infer<typeof line>;
 
+/** Characters. The longest description and metadata take less, also if each character is escaped. */
+const maxLine = 1_048_576;
+
 /** The line, or the reason why it is none. */
 export function readLine(text: string): { line: ImportLine } | { reason: string } {
+  if (text.length > maxLine) return { reason: `it has more than ${maxLine} characters` };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -133,11 +137,29 @@ export interface Item {
   content?: Readable;
 }
 
+/** Lines end at a line feed alone: readline takes U+2028 for an end too from Node.js 24 on, and JSON may have it in a text. */
+async function* readLines(path: string): AsyncGenerator<string> {
+  let line = '';
+  try {
+    for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
+      const [rest = '', ...others] = chunk.split('\n');
+      // The rest of a line that is too long is left out.
+      line += rest.slice(0, Math.max(0, maxLine + 1 - line.length));
+      for (const other of others) {
+        yield line;
+        line = other;
+      }
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  yield line;
+}
+
 /** The lines of a list, but for empty ones. */
 export async function* readItems(path: string): AsyncGenerator<Item> {
   let number = 0;
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) {
+  for await (const line of readLines(path)) {
     number += 1;
     // Windows puts a mark of the byte order before a list.
     const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { runCommand } from '../../support/run-command.js';
@@ -38,6 +38,44 @@ test('a list that begins with a byte order mark, as Windows writes it, is read',
   expect(await run()).toMatchObject({
     status: 0,
     stdout: '1 imported, 0 there before, 0 deleted since, 0 refused.\n',
+  });
+});
+
+test('a text with U+2028 or U+2029 does not end its line', async () => {
+  await writeFile(
+    list,
+    textOf([{ ...lineOf('anna'), description: 'one\u2028two\u2029three' }, lineOf('anna')]),
+  );
+  expect(await run()).toMatchObject({
+    status: 0,
+    stdout: '2 imported, 0 there before, 0 deleted since, 0 refused.\n',
+  });
+});
+
+test('a line that is too long is refused, however long, and the others go on', async () => {
+  const [before, after] = [lineOf('anna'), lineOf('anna')];
+  await writeFile(list, `${textOf([before])}\n`);
+  // More than a text can have: one JSON array in place of lines.
+  const part = Buffer.alloc(2 ** 24, '[[[[');
+  for (let size = 0; size < 2 ** 29; size += part.length) await appendFile(list, part);
+  await appendFile(list, `\n${textOf([after])}`);
+  const { status, stdout, stderr } = await run();
+  await rm(list);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+  expect(stdout).toBe(
+    'line 2: it has more than 1048576 characters\n2 imported, 0 there before, 0 deleted since, 1 refused.\n',
+  );
+});
+
+test('a list that is a folder is told by its name, and --tar takes no --files', async () => {
+  const env = { DATA_DIR: service.dataDirectory };
+  expect(await runCommand(['import', '--from', folder], env)).toMatchObject({
+    status: 2,
+    stderr: `${folder} cannot be read (EISDIR)\n`,
+  });
+  expect(await run('--tar', '--files', folder)).toMatchObject({
+    status: 2,
+    stderr: "error: option '--files <folder>' cannot be used with option '--tar'\n",
   });
 });
 
