@@ -77,6 +77,8 @@ async function writeDurably(path: string, secret: string): Promise<void> {
   try {
     await file.writeFile(`${secret}\n`);
     await file.sync();
+  } catch (cause) {
+    throw new Error(`${path} cannot be written (${systemCode(cause)})`, { cause });
   } finally {
     await file.close();
   }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, loadConfig } from '../config/config.js';
-import { assertOwnUser, readSmall, readSmallFile, unreadable } from '../config/files.js';
+import { assertOwnUser, findSmallFile, readSmall, readSmallFile, unreadable } from '../config/files.js';
 import { type ErasureContents, type ReceiptContents, verifyReceipt } from '../receipts/receipt.js';
 import {
   type PublicKey,
@@ -75,7 +75,7 @@ async function readKeys(path: string | undefined): Promise<readonly PublicKey[]>
 async function readExistingKeys(): Promise<ReceiptKeys> {
   const config = loadConfig(process.env);
   const path = join(config.dataDirectory, receiptKeysFile);
-  if (config.receiptKeysFile === null && !existsSync(path)) {
+  if (config.receiptKeysFile === null && (await findSmallFile(path)) === null) {
     throw new ConfigError([`DATA_DIR: there are no keys of receipts in ${config.dataDirectory}`]);
   }
   return configuredReceiptKeys(config);

@@ -18,10 +18,13 @@ export const storageSettings = {
 
 type StorageSettings = z.infer<z.ZodObject<typeof storageSettings>>;
 
+/** The folder of files where STORAGE_URL is not set. */
+export const usualStorage = (dataDirectory: string): string => resolve(dataDirectory, 'files');
+
 /** A folder, or a bucket of an S3-compatible store. */
 export function shapeStorage(env: StorageSettings, dataDirectory: string): string | S3Location {
-  if (env.STORAGE_URL === undefined) return resolve(dataDirectory, 'files');
-  if (env.STORAGE_URL.startsWith('file:')) return parseFileUrl(env.STORAGE_URL);
+  if (env.STORAGE_URL === undefined) return usualStorage(dataDirectory);
+  if (env.STORAGE_URL.startsWith('file:')) return resolve(parseFileUrl(env.STORAGE_URL));
   const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = env;
   return { ...parseS3Url(env.STORAGE_URL), accessKeyId, secretAccessKey };
 }

@@ -109,10 +109,11 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger) {
   } satisfies DataSourceOptions;
 }
 
+const faultsOfFile = /^SQLITE_(NOTADB|CANTOPEN|READONLY|CORRUPT|PERM|FULL|IOERR)\b/;
+
 /** SQLite does not say which file it cannot open. */
 export function withDatabaseFile(error: unknown, dataDirectory: string): unknown {
-  if (!(error instanceof Error) || !/^SQLITE_(NOTADB|CANTOPEN|READONLY|CORRUPT|PERM)\b/.test(error.message))
-    return error;
+  if (!(error instanceof Error) || !faultsOfFile.test(error.message)) return error;
   return new Error(`${databaseFile(dataDirectory)} cannot be opened: ${error.message}`, { cause: error });
 }
 

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from 'prom-client';
@@ -6,7 +5,7 @@ import type { Logger } from 'typeorm';
 import { allowAll, type RecordAuthorizer } from '../access/record-authorizer.js';
 import { keepSecret, type SecretKind } from '../auth/secrets.js';
 import { type Config, ConfigError, loadConfig } from '../config/config.js';
-import { makeFolderOf } from '../config/folders.js';
+import { inFolderOf, sizeInFolderOf } from '../config/folders.js';
 import { isWebhookSecret } from '../config/setting-formats.js';
 import { bodySize, readBody } from '../database/blob-bodies.js';
 import { type Database, openDatabase } from '../database/database.js';
@@ -38,8 +37,10 @@ export async function openConfiguredDatabase(
   { statementLogger, readLimits, ...observers }: DatabaseObservers = {},
 ): Promise<Database> {
   if (config.postgres === null) {
-    await makeFolderOf('DATA_DIR', config.dataDirectory);
-    return openDatabase(config.dataDirectory, statementLogger, readLimits);
+    const { dataDirectory } = config;
+    return inFolderOf('DATA_DIR', dataDirectory, () =>
+      openDatabase(dataDirectory, statementLogger, readLimits),
+    );
   }
   const { openPostgres } = await import('../database/postgres.js');
   return openPostgres(config.postgres, statementLogger, observers);
@@ -183,10 +184,7 @@ export async function stateOfDatabase({ postgres, dataDirectory }: Config): Prom
     const { postgresState } = await import('../database/postgres-state.js');
     return postgresState(postgres);
   }
-  const found = await stat(databaseFile(dataDirectory)).catch((error: NodeJS.ErrnoException) => {
-    if (!/^ENO(ENT|TDIR)$/.test(error.code ?? '')) throw error;
-  });
-  if (!found?.size) return 'missing';
+  if (!(await sizeInFolderOf('DATA_DIR', databaseFile(dataDirectory)))) return 'missing';
   const { sqliteState } = await import('../database/database-state.js');
   return sqliteState(dataDirectory);
 }

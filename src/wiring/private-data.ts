@@ -3,6 +3,7 @@ import { join, sep } from 'node:path';
 import type { Config } from '../config/config.js';
 import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../config/files.js';
 import { makeFolderOf } from '../config/folders.js';
+import { usualStorage } from '../config/integration-settings.js';
 import { systemCode } from '../storage/storage.js';
 import type { Log } from './open-stores.js';
 
@@ -14,13 +15,10 @@ const lookedAtFirst = 1_000;
 
 /** Makes the folders of the settings. Throws ConfigError, naming the setting, if one cannot be made. */
 export async function assertFolders({ dataDirectory, storage }: Pick<Config, 'dataDirectory' | 'storage'>) {
-  const folders = {
-    DATA_DIR: dataDirectory,
-    ...(typeof storage === 'string' ? { STORAGE_URL: storage } : {}),
-  };
-  for (const [setting, path] of Object.entries(folders)) {
-    await makeFolderOf(setting, path);
-  }
+  await makeFolderOf('DATA_DIR', dataDirectory);
+  if (typeof storage !== 'string') return;
+  const isUsual = storage === usualStorage(dataDirectory);
+  await makeFolderOf(isUsual ? 'DATA_DIR' : 'STORAGE_URL', storage);
 }
 
 /**

@@ -1,7 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { settingDescriptions } from '../../../src/config/config.js';
-import { runCommand } from '../../support/run-command.js';
+import { runCommand, startCommand } from '../../support/run-command.js';
 import { randomKey } from '../../support/service.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -45,6 +45,16 @@ test('a folder that is a file is refused by the name of its setting', async () =
   });
   expect(ofStorage).toMatchObject({ status: 1, stdout: '' });
   expect(ofStorage.stderr).toContain(`STORAGE_URL: a part of ${path}/below is a file, and must be a folder`);
+});
+
+test('the folder of files is that of DATA_DIR where STORAGE_URL is not set', async () => {
+  const data = join(directory, 'without-folder');
+  await mkdir(data);
+  await writeFile(join(data, 'files'), '');
+  const env = { DATA_DIR: data, DATABASE_URL: '', STORAGE_URL: '', PORT: '0' };
+  const { status, stderr } = await startCommand(['serve'], env).result;
+  expect(status).toBe(1);
+  expect(stderr).toContain(`  DATA_DIR: ${data}/files is there, and is no folder\n`);
 });
 
 test.each(['serve', 'work', 'migrate', 'keys create'])(

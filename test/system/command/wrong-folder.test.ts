@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { startCommand } from '../../support/run-command.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -101,10 +103,19 @@ describe('with a database that cannot be opened', () => {
     },
   );
 
+  test('a file that cannot grow is told by its path', async () => {
+    const command = ['-c', 'ulimit -f 100; exec "$0" dist/claimcheck.cjs migrate', process.execPath];
+    const env = { PATH: process.env['PATH'], DATA_DIR: directory };
+    await expect(promisify(execFile)('sh', command, { env })).rejects.toMatchObject({
+      stderr: `${directory}/claimcheck.sqlite cannot be opened: SQLITE_IOERR: disk I/O error\n`,
+    });
+  });
+
   test('a folder that leads nowhere is not taken for one without a database', async () => {
     await symlink('data', join(directory, 'data'));
     const env = { DATA_DIR: join(directory, 'data'), DATABASE_URL: '' };
     const { status, stderr } = await startCommand(['keys', 'list'], env).result;
-    expect([status, stderr]).toEqual([1, expect.stringContaining('ELOOP')]);
+    const fault = `  DATA_DIR: the system does not make or open ${env.DATA_DIR}/claimcheck.sqlite (ELOOP)\n`;
+    expect([status, stderr]).toEqual([1, expect.stringContaining(fault)]);
   });
 });
