@@ -69,7 +69,10 @@ function isSameStorage(from: Config, to: Config): boolean {
 }
 
 async function moveStorage(source: Database, { from, to }: Move, assertUnused: Check): Promise<boolean> {
-  if (isSameStorage(from, to)) return true;
+  if (isSameStorage(from, to)) {
+    process.stdout.write('Files: all stay where they are, which is the storage to move to.\n');
+    return true;
+  }
   const bar = await createProgressBar(() => countBytes(source.read));
   try {
     const { copied, present, missing, damaged } = await moveBytes({

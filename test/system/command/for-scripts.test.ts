@@ -102,6 +102,16 @@ test('a place to move to that is none is refused by the name of its option', asy
   expect(stderr).not.toMatch(/DATABASE_URL:|STORAGE_URL:/);
 });
 
+test('a move to the storage that is there says that files stay', async () => {
+  const env = { DATA_DIR: join(directory, 'moved'), DATABASE_URL: '', STORAGE_URL: '' };
+  await startCommand(['migrate'], env).result;
+  const words = ['move', '--to-storage', `file://${env.DATA_DIR}/files/`];
+  expect(await startCommand(words, env).result).toMatchObject({
+    ...{ status: 0, stderr: '' },
+    stdout: 'Files: all stay where they are, which is the storage to move to.\n',
+  });
+});
+
 test('--json prints an object a line instead of tables', async () => {
   const env = {
     DATA_DIR: directory,
