@@ -222,7 +222,9 @@ async function insertLinked(
   viewer: Viewer,
   { input: { record, field }, examined, rows: { attachment, event }, origin, isFirst }: ToInsert,
 ): Promise<void> {
+  let isInserted = false;
   const insert = async () => {
+    isInserted = true;
     await insertRow(manager, AttachmentRow, attachment);
     await insertRow(manager, AuditEventRow, event);
   };
@@ -242,4 +244,6 @@ async function insertLinked(
     ...(isFirst ? { made: { ids: new Set([attachment.id]), make: insert } } : {}),
     ...(origin ? { arrange: origin.order, isUnrecorded: true } : {}),
   });
+  // A field that holds it already has it of another import: this fails then, as any second row of an id.
+  if (!isInserted) await insert();
 }

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { runCommand } from '../../support/run-command.js';
@@ -32,6 +34,14 @@ const lineOf = (createdBy: string | object) => ({
 });
 
 const textOf = (lines: readonly object[]) => lines.map((line) => JSON.stringify(line)).join('\n');
+
+async function usage() {
+  const query = '{ viewer { usage { bytes attachments } } }';
+  const { viewer } = await service.client.ask<{
+    viewer: { usage: { bytes: number; attachments: number } };
+  }>(query);
+  return viewer.usage;
+}
 
 test('a list that begins with a byte order mark, as Windows writes it, is read', async () => {
   await writeFile(list, `\uFEFF${textOf([lineOf('anna')])}\r\n`);
@@ -77,6 +87,31 @@ test('a list that is a folder is told by its name, and --tar takes no --files', 
     status: 2,
     stderr: "error: option '--files <folder>' cannot be used with option '--tar'\n",
   });
+});
+
+test('two runs that bring the same file to a field at the same moment keep its bytes once', async () => {
+  const asked: ServerResponse[] = [];
+  const server = createServer((_request, response) => {
+    asked.push(response);
+    // Both have looked by now, and found that it is not there.
+    if (asked.length === 2) for (const one of asked) one.end('twelve bytes');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const { path: _, ...line } = lineOf('anna');
+    const before = await usage();
+    await writeFile(list, textOf([{ ...line, url: `http://127.0.0.1:${port}/`, field: 'files' }]));
+    const env = { DATA_DIR: service.dataDirectory, WEBHOOK_ALLOW_PRIVATE: 'true' };
+    const both = await Promise.all([1, 2].map(() => runCommand(['import', '--from', list], env)));
+    expect(both.map(({ stdout }) => stdout).sort()).toEqual([
+      '0 imported, 1 there before, 0 deleted since, 0 refused.\n',
+      '1 imported, 0 there before, 0 deleted since, 0 refused.\n',
+    ]);
+    expect(await usage()).toEqual({ bytes: before.bytes + 12, attachments: before.attachments + 1 });
+  } finally {
+    server.close();
+  }
 });
 
 test('a creator has the name of the first line that says one, and keeps it', async () => {
