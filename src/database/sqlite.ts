@@ -111,9 +111,14 @@ export function sqliteOptions(dataDirectory: string, logger?: Logger) {
 
 const faultsOfFile = /^SQLITE_(NOTADB|CANTOPEN|READONLY|CORRUPT|PERM|FULL|IOERR)\b/;
 
-/** SQLite does not say which file it cannot open. */
+/** SQLite does not say which file it cannot open, nor that another process writes to it. */
 export function withDatabaseFile(error: unknown, dataDirectory: string): unknown {
-  if (!(error instanceof Error) || !faultsOfFile.test(error.message)) return error;
+  if (!(error instanceof Error)) return error;
+  if (error.message.startsWith('SQLITE_BUSY')) {
+    const reason = 'another process, such as claimcheck move, goes on writing to it';
+    return new Error(`${databaseFile(dataDirectory)} cannot be opened: ${reason}.`, { cause: error });
+  }
+  if (!faultsOfFile.test(error.message)) return error;
   return new Error(`${databaseFile(dataDirectory)} cannot be opened: ${error.message}`, { cause: error });
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sqlite3 from 'sqlite3';
 import { type Postgres, startPostgres } from '../../support/postgres.js';
 import { startCommand } from '../../support/run-command.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -102,6 +103,22 @@ describe('with a database that cannot be opened', () => {
       expect(stderr).toBe(`${path} cannot be opened: SQLITE_NOTADB: file is not a database\n`);
     },
   );
+
+  test('a file that another process writes to is told by its path, with the reason', async () => {
+    const env = { DATA_DIR: directory, DATABASE_URL: '' };
+    await startCommand(['migrate'], env).result;
+    const path = join(directory, 'claimcheck.sqlite');
+    const other = new sqlite3.Database(path);
+    const run = promisify((sql: string, done: (error: Error | null) => void) => other.exec(sql, done));
+    await run('BEGIN IMMEDIATE');
+    const { status, stderr } = await startCommand(['keys', 'list'], env).result;
+    await run('ROLLBACK');
+    other.close();
+    expect([status, stderr]).toEqual([
+      1,
+      `${path} cannot be opened: another process, such as claimcheck move, goes on writing to it.\n`,
+    ]);
+  });
 
   test('a file that cannot grow is told by its path', async () => {
     const command = ['-c', 'ulimit -f 100; exec "$0" dist/claimcheck.cjs migrate', process.execPath];
