@@ -1,6 +1,7 @@
 import { type Config, ConfigError } from '../config/config.js';
 import { assertOwnUser } from '../config/files.js';
 import type { Database } from '../database/database.js';
+import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { OrganizationRow } from '../database/entities/organization.js';
 import { databaseFile } from '../database/sqlite.js';
 import { countBytes, moveBytes } from '../transfer/move-object.js';
@@ -109,8 +110,19 @@ async function moveDatabase(source: Database, { config, target, assertUnused }: 
 
 /** A move removes rows that it does not bring, so the database of another service is no target. */
 async function assertOurs(source: Database, target: Database): Promise<void> {
-  for (const { id } of await target.read.find(OrganizationRow, { take: 100 })) {
-    if (await source.read.existsBy(OrganizationRow, { id })) continue;
-    throw new Error('The database to move to is in use: it has organizations that are not here.');
+  const inUse = 'The database to move to is in use';
+  for (const { id, name, createdAt } of await target.read.find(OrganizationRow, { take: 100 })) {
+    const here = await source.read.findOneBy(OrganizationRow, { id });
+    if (!here) throw new Error(`${inUse}: it has organizations that are not here.`);
+    // Commands and tokens name organizations by their ids, in other services too. One that was moved is as old as here.
+    if (here.createdAt.getTime() === createdAt.getTime() || !(await hasAttachments(target, id))) continue;
+    throw new Error(`${inUse}: its organization ${name} is that of another service.`);
   }
+}
+
+/** An organization without any is one that nobody has used. */
+async function hasAttachments({ read }: Database, organizationId: string): Promise<boolean> {
+  const tables = [AttachmentRow, TrashedAttachmentRow];
+  const found = await Promise.all(tables.map((table) => read.existsBy(table, { organizationId })));
+  return found.includes(true);
 }

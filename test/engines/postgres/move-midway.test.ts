@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { openDatabase } from '../../../src/database/database.js';
@@ -72,3 +73,32 @@ test('a service that is started on the target midway is noticed before the next 
   expect(await ask('SELECT count(*) FROM attachments')).toBe(count);
   await client.end();
 }, 120_000);
+
+describe('a database with an organization of the same id', () => {
+  /** Makes the organization by a command, so that its id is its name, and uses it. */
+  const fillAcme = async (env: Record<string, string>, fileName: string | null) => {
+    const { stdout } = await startCommand(['keys', 'create', '--organization', 'acme'], env).result;
+    if (fileName === null) return;
+    const service = await spawnService({ ...env, BOOTSTRAP_API_KEY: stdout.trim() });
+    await service.client.upload({ content: fileName, name: fileName });
+    await service.end('SIGTERM');
+  };
+
+  test.each([
+    ['is left alone if that is of another service', 'theirs.txt'],
+    ['is moved to if nobody has used it', null],
+  ])('%s', async (_, theirs) => {
+    const url = (await postgres?.createDatabase()) ?? '';
+    const own = { DATA_DIR: join(directory, 'own'), DATABASE_URL: '', STORAGE_URL: '' };
+    await fillAcme(own, 'ours.txt');
+    await fillAcme({ ...own, DATA_DIR: join(directory, 'other'), DATABASE_URL: url }, theirs);
+    const { status, stderr } = await startCommand(['move', '--to-database', url], own).result;
+    const refusal = 'The database to move to is in use: its organization acme is that of another service.\n';
+    expect([status, stderr]).toEqual(theirs === null ? [0, ''] : [1, refusal]);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query('SELECT file_name FROM attachments');
+    await client.end();
+    expect(rows).toEqual([{ file_name: theirs ?? 'ours.txt' }]);
+  });
+});
