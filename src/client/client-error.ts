@@ -25,6 +25,9 @@ const notSoon: ReadonlySet<string> = new Set(['NOT_APPROVED', 'INTERNAL_SERVER_E
 /** Statuses of proxies and of requests that came too slowly. */
 const passingStatuses: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
+/** A service that asks for more than this is not waited for. */
+const longestRetryAfterSeconds = 60;
+
 interface ErrorOptions {
   message: string;
   code: ClaimcheckErrorCode;
@@ -62,7 +65,8 @@ export class ClaimcheckError extends Error {
 
   /** Whether the client tries again by itself. */
   get isPassing(): boolean {
-    return this.retryable && !notSoon.has(this.code);
+    const isSoon = (this.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
+    return this.retryable && isSoon && !notSoon.has(this.code);
   }
 }
 
@@ -166,8 +170,6 @@ export interface RetryOptions {
 
 const firstPauseMs = 250;
 const longestPauseMs = 10_000;
-/** A service that asks for more than this is not waited for. */
-const longestRetryAfterSeconds = 60;
 
 /**
  * Repeats what fails for a passing reason: no answer, too many requests, a service that is not ready. Waits as long as the service
@@ -183,7 +185,7 @@ export async function withRetries<T>(
       return await attempt(failures);
     } catch (error) {
       signal?.throwIfAborted();
-      if (failures >= retries || !isPassing(error)) throw error;
+      if (!(error instanceof ClaimcheckError) || !error.isPassing || failures >= retries) throw error;
       await pause(error.retryAfterSeconds, failures, signal);
     }
   }
@@ -199,14 +201,6 @@ export async function pause(
   // Clients that failed together do not come back together.
   const [random = 0] = crypto.getRandomValues(new Uint8Array(1));
   await sleep((retryAfterSeconds ?? 0) * 1_000 + longest * (0.5 + random / 512), signal);
-}
-
-function isPassing(error: unknown): error is ClaimcheckError {
-  return (
-    error instanceof ClaimcheckError &&
-    error.isPassing &&
-    (error.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds
-  );
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -181,6 +181,13 @@ describe('watch', () => {
     expect(await connect().get(id)).toBeNull();
   });
 
+  test('does not wait for a service that asks for an hour', async () => {
+    await using front = await startFront(service.url, () => answer(503, { 'retry-after': '3600' }));
+    const watching = connect(front.url).watch({ record: recordOf('away') });
+    await expect(watching.next()).rejects.toMatchObject({ status: 503, retryAfterSeconds: 3600 });
+    expect(front.requests).toHaveLength(1);
+  });
+
   test('is refused for a wrong credential, and for no such attachment', async () => {
     const unknown = createClaimcheck({ url: service.url, credential: 'cck_unknown' });
     await expect(unknown.watch({ record: recordOf('1') }).next()).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes } from '../../../src/client/upload.js';
 import { freePort } from '../../support/free-port.js';
-import { type Front, startFront, type Treatment } from '../../support/front.js';
+import { answer, type Front, startFront, type Treatment } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -76,6 +76,12 @@ test('goes on from what is durable when its connection breaks, time and again', 
   expect(offsets().at(-1)).toBeGreaterThan(0);
   expect(told.at(-1)).toBe(content.length);
   expect(store.size).toBe(0);
+});
+
+test('a service that asks for an hour is not waited for', async () => {
+  treatPatch = () => answer(503, { 'retry-after': '3600' });
+  await expect(connect().upload(path)).rejects.toMatchObject({ status: 503, retryAfterSeconds: 3600 });
+  expect(patches()).toHaveLength(1);
 });
 
 test('goes on in another run, and makes one attachment', async () => {
