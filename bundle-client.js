@@ -30,7 +30,7 @@ export async function bundleClient(folder) {
     platform: 'browser',
     target: ['chrome109', 'firefox115', 'safari16.4'],
     // Names within the client alone. Whoever uses it sees none of them.
-    mangleProps: /^(askOnce|forget|header|isResumed|onOffset|onSent|platform|postFile)$/,
+    mangleProps: /^(ask|askOnce|base|forget|header|isResumed|onOffset|onSent|platform|post|postFile)$/,
   };
   await build({
     ...browser,

@@ -62,12 +62,16 @@ export class ClaimcheckError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
     this.retryable = retryableCodes.has(code) || passingStatuses.has(status ?? 0);
   }
+}
 
-  /** Whether the client tries again by itself. */
-  get isPassing(): boolean {
-    const isSoon = (this.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds;
-    return this.retryable && isSoon && !notSoon.has(this.code);
-  }
+/** Whether the client tries again by itself. */
+export function isPassing(error: unknown): error is ClaimcheckError {
+  return (
+    error instanceof ClaimcheckError &&
+    error.retryable &&
+    !notSoon.has(error.code) &&
+    (error.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds
+  );
 }
 
 /** An HTTP answer, read to its end. */
@@ -185,7 +189,7 @@ export async function withRetries<T>(
       return await attempt(failures);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof ClaimcheckError) || !error.isPassing || failures >= retries) throw error;
+      if (failures >= retries || !isPassing(error)) throw error;
       await pause(error.retryAfterSeconds, failures, signal);
     }
   }

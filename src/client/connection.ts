@@ -131,7 +131,7 @@ export async function read(response: Response): Promise<Answer> {
   try {
     return { status, text: await response.text(), header: (name) => headers.get(name) };
   } catch (error) {
-    throw error instanceof ClaimcheckError ? error : unreachable(error);
+    throw unreachable(error);
   }
 }
 
@@ -162,6 +162,7 @@ const documents: Record<keyof Operations, string> = {
   DownloadUrl: `query DownloadUrl($id: ID!, $disposition: Disposition!, $expiresIn: Int!) { attachment(id: $id) { status downloadUrl(disposition: $disposition, expiresIn: $expiresIn) } }`,
   List: `query List($filter: AttachmentFilter, $orderBy: AttachmentOrder, $first: Int, $after: String) { attachments(filter: $filter, orderBy: $orderBy, first: $first, after: $after) { nodes ${attachments} pageInfo { hasNextPage endCursor } } }`,
   Field: `query Field($type: String!, $id: ID!, $field: String!) { record(type: $type, id: $id) { field(name: $field) { name version ${links.replace(' ', '(includePending: true) ')} } } }`,
+  Policy: `query Policy($recordType: String, $field: String) { uploadPolicy(recordType: $recordType, field: $field) { name } }`,
   Viewer: `query Viewer { viewer { organizationId permissions principal { id kind name } } }`,
   Changes: `subscription Changes($attachmentId: ID, $record: RecordInput) { attachmentChanged(attachmentId: $attachmentId, record: $record) ${attachments} }`,
 };

@@ -1,6 +1,7 @@
-import { type Answer, ClaimcheckError, errorOf, pause } from './client-error.js';
+import { type Answer, ClaimcheckError, errorOf, isPassing, pause } from './client-error.js';
 import type { Connection } from './connection.js';
 import type { Platform, Source } from './platform.js';
+import type { RecordInput } from './schema-types.js';
 
 /** An upload at the service. Its URL is a credential for its bytes. */
 interface Begun {
@@ -11,6 +12,9 @@ interface Begun {
 
 export interface LargeUpload {
   fileName: string;
+  record?: RecordInput | undefined;
+  recordType?: string | undefined;
+  field?: string | undefined;
   policy?: string | undefined;
   idempotencyKey: string;
   signal: AbortSignal;
@@ -77,23 +81,35 @@ function keyOf(
 /** Null for anything else than an upload: others may write to the store too. */
 function read(text: string | null): Begun | null {
   try {
-    const { url, documentKey, idempotencyKey } = JSON.parse(text ?? '') as Partial<Begun>;
-    const isWhole = [url, documentKey, idempotencyKey].every((value) => typeof value === 'string');
-    return isWhole ? ({ url, documentKey, idempotencyKey } as Begun) : null;
+    const begun = JSON.parse(text ?? '') as Begun;
+    const all: unknown[] = [begun.url, begun.documentKey, begun.idempotencyKey];
+    return all.every((value) => typeof value === 'string') ? begun : null;
   } catch {
     return null;
   }
 }
 
-async function begin(
-  connection: Connection,
-  source: Source,
-  { fileName, policy, idempotencyKey, signal }: LargeUpload,
-): Promise<Begun> {
+async function begin(connection: Connection, source: Source, options: LargeUpload): Promise<Begun> {
+  const { fileName, idempotencyKey, signal } = options;
+  const policy = await policyOf(connection, options);
   const input = { fileName, size: source.size, protocol: 'TUS', policy } as const;
-  const { url, documentKey } = (await connection.ask('CreateTarget', { input }, signal)).createUploadTarget
-    .target;
-  return { url, documentKey, idempotencyKey };
+  const { createUploadTarget } = await connection.ask('CreateTarget', { input }, signal);
+  return { ...createUploadTarget.target, idempotencyKey };
+}
+
+/** The name of the policy that the attachment will have to satisfy. Bytes that are announced without one have to satisfy the default. */
+async function policyOf(
+  connection: Connection,
+  { policy, record, recordType = record?.type, field, signal }: LargeUpload,
+): Promise<string | undefined> {
+  if (policy !== undefined || recordType === undefined) return policy;
+  try {
+    return (await connection.ask('Policy', { recordType, field }, signal)).uploadPolicy.name;
+  } catch (error) {
+    // To ask takes a permission that uploads do not need.
+    if (error instanceof ClaimcheckError && error.code === 'FORBIDDEN') return undefined;
+    throw error;
+  }
 }
 
 /** Attempts that bring the upload further do not count. */
@@ -114,9 +130,7 @@ async function sendAll(
     } catch (error) {
       signal.throwIfAborted();
       // Another request brings its bytes, or has brought them meanwhile.
-      const isTaken = error instanceof ClaimcheckError && [409, 460].includes(error.status ?? 0);
-      if (!(error instanceof ClaimcheckError) || failures >= retries) throw error;
-      if (!error.isPassing && !isTaken) throw error;
+      if (failures >= retries || !(isPassing(error) || hasStatus(error, 409, 460))) throw error;
       await pause(error.retryAfterSeconds, failures, signal);
     }
   }
@@ -169,6 +183,10 @@ function failureOf(answer: Answer): unknown {
 }
 
 /** Whether the upload itself has ended, so that another one has to be made. */
-export function isGone(error: unknown): boolean {
-  return error instanceof ClaimcheckError && [403, 404, 410].includes(error.status ?? 0);
+function isGone(error: unknown): boolean {
+  return hasStatus(error, 403, 404, 410);
+}
+
+function hasStatus(error: unknown, ...statuses: number[]): error is ClaimcheckError {
+  return error instanceof ClaimcheckError && statuses.includes(error.status ?? 0);
 }

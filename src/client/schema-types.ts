@@ -218,6 +218,10 @@ export interface Operations {
       };
     };
   };
+  Policy: {
+    variables: { recordType?: string | null | undefined; field?: string | null | undefined };
+    data: { uploadPolicy: { name: string } };
+  };
   Viewer: {
     variables: Record<string, never>;
     data: {

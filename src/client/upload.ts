@@ -3,6 +3,7 @@ import {
   ClaimcheckError,
   dataOf,
   errorOf,
+  isPassing,
   pause,
   unreachable,
   withRetries,
@@ -183,8 +184,7 @@ export async function* watchChanges(
         throw unreachable(new Error('the stream has ended'));
       } catch (error) {
         signal?.throwIfAborted();
-        if (!(error instanceof ClaimcheckError) || !error.isPassing || failures >= connection.retries)
-          throw error;
+        if (failures >= connection.retries || !isPassing(error)) throw error;
         await pause(error.retryAfterSeconds, failures, signal);
       }
     }

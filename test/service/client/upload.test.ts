@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClaimcheck } from '../../../src/client/node.js';
-import { oneRequestBytes } from '../../../src/client/upload.js';
+import { oneRequestBytes, type UploadOptions } from '../../../src/client/upload.js';
 import { answer, startFront, type Treatment } from '../../support/front.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
@@ -159,6 +159,47 @@ test('a service that does not answer is UNREACHABLE after the last attempt', asy
     retryable: true,
   });
   expect(front.requests).toHaveLength(2);
+});
+
+describe('a large file goes by the policy of its place', () => {
+  const policies = {
+    policies: { default: { maxFileSize: 1_000_000 }, video: { maxFileSize: 50_000_000 } },
+    recordTypes: { Lesson: { policy: 'default', fields: { film: { policy: 'video' } } } },
+  };
+  let strict: TestService;
+  beforeAll(async () => {
+    const POLICIES_FILE = await fileOf('policies.json', JSON.stringify(policies));
+    strict = await startService({ POLICIES_FILE });
+  });
+  afterAll(() => strict.close());
+  const lesson = { type: 'Lesson', id: '1' };
+  const upload = async (options: UploadOptions, credential = strict.key) =>
+    createClaimcheck({ url: strict.url, credential }).upload(await fileOf('film.bin', large), options);
+
+  test.each([
+    ['record', { record: lesson, field: 'film' }],
+    ['type of record', { recordType: 'Lesson', field: 'film' }],
+  ])('that of its %s and field', async (_name, place) => {
+    expect(await upload(place)).toMatchObject({ size: large.length });
+  });
+
+  test('which refuses it before its bytes go', async () => {
+    const limit = { code: 'FILE_TOO_LARGE', limit: 1_000_000 };
+    await expect(upload({ record: lesson, field: 'other' })).rejects.toMatchObject(limit);
+    const refusal = { code: 'BAD_USER_INPUT', details: [{ type: 'record_type_not_eligible' }] };
+    await expect(upload({ recordType: 'Nothing' })).rejects.toMatchObject(refusal);
+  });
+
+  test('that of the service, if the credential may not ask for another', async () => {
+    const create = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret } }`;
+    const input = { name: 'writes only', permissions: ['attachments:write'] };
+    const { createApiKey } = await service.client.ask<{ createApiKey: { secret: string } }>(create, {
+      input,
+    });
+    const claimcheck = createClaimcheck({ url: service.url, credential: createApiKey.secret });
+    const path = await fileOf('written.bin', large);
+    expect(await claimcheck.upload(path, { record })).toMatchObject({ size: large.length });
+  });
 });
 
 describe('an abort rejects with its reason', () => {
