@@ -216,7 +216,7 @@ function changesOf(
     share: async (id, { expiresAt, maxDownloads, signal } = {}) => {
       const input = { attachmentId: id, expiresAt: expiresAt?.toISOString(), maxDownloads };
       // Asked once: an answer that is lost would leave a link that nobody knows of.
-      const { url, shareLink } = (await connection.askOnce('Share', { input }, signal)).createShareLink;
+      const { url, shareLink } = (await connection.ask('Share', { input }, signal, 0)).createShareLink;
       return { ...shareLink, url };
     },
   };

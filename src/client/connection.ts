@@ -1,4 +1,12 @@
-import { type Answer, ClaimcheckError, dataOf, errorOf, unreachable, withRetries } from './client-error.js';
+import {
+  type Answer,
+  ClaimcheckError,
+  dataOf,
+  errorOf,
+  onAbort,
+  unreachable,
+  withRetries,
+} from './client-error.js';
 import type { Outgoing, Platform, ResumeStore } from './platform.js';
 import type { Operations } from './schema-types.js';
 
@@ -42,8 +50,9 @@ export class Connection {
     name: Name,
     variables: Operations[Name]['variables'],
     signal?: AbortSignal,
+    retries = this.retries,
   ): Promise<Operations[Name]['data']> {
-    return withRetries({ retries: this.retries, signal }, () => this.askOnce(name, variables, signal));
+    return withRetries({ retries, signal }, () => this.askOnce(name, variables, signal));
   }
 
   async askOnce<Name extends keyof Operations>(
@@ -63,7 +72,7 @@ export class Connection {
     accept: string,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
-    const headers = { ...(await this.headers()), accept, 'content-type': 'application/json' };
+    const headers = { ...(await this.#headers(signal)), accept, 'content-type': 'application/json' };
     const body = JSON.stringify({ query: documentOf(name), variables });
     return this.#fetch(path, { method: 'POST', headers, body, signal: signal ?? null });
   }
@@ -79,7 +88,7 @@ export class Connection {
     body.set('operations', JSON.stringify({ query: documentOf(name), variables }));
     body.set('map', JSON.stringify({ 0: [`variables.${file.path}`] }));
     body.set('0', file.content, file.name);
-    const headers = { ...(await this.headers()), accept: 'application/json' };
+    const headers = { ...(await this.#headers(signal)), accept: 'application/json' };
     const url = `${this.#base}graphql`;
     const answer = await this.platform.send({ method: 'POST', url, headers, body, signal, onSent });
     return dataOf(answer) as Operations[Name]['data'];
@@ -88,17 +97,17 @@ export class Connection {
   /** The answer to a GET. Throws ClaimcheckError for a refusal. */
   async get(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
     return withRetries({ retries: this.retries, signal }, async () => {
-      const all = { ...(await this.headers()), ...headers };
+      const all = { ...(await this.#headers(signal)), ...headers };
       const response = await this.#fetch(path, { headers: all, signal: signal ?? null });
       if (!response.ok) throw errorOf(await read(response));
       return response;
     });
   }
 
-  async headers(): Promise<Record<string, string>> {
+  async #headers(signal: AbortSignal | undefined): Promise<Record<string, string>> {
     const given = this.#credential;
     try {
-      const credential = typeof given === 'string' ? given : await given();
+      const credential = typeof given === 'string' ? given : await unlessAborted(given(), signal);
       const authorization = /^(basic|bearer) /i.test(credential) ? credential : `Bearer ${credential}`;
       new Headers({ authorization });
       return { authorization, 'apollo-require-preflight': 'true' };
@@ -123,6 +132,16 @@ export class Connection {
       throw unreachable(error);
     }
   }
+}
+
+/** The outcome of the work. Rejects with the signal's reason once that is aborted, whatever becomes of the work. */
+async function unlessAborted<T>(work: Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  let letGo = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    letGo = onAbort(signal, () => reject(signal?.reason));
+  });
+  return Promise.race([work, aborted]).finally(letGo);
 }
 
 /** An answer, read to its end. Throws ClaimcheckError if it breaks off. */

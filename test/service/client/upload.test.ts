@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Claimcheck } from '../../../src/client/claimcheck.js';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes, type UploadOptions } from '../../../src/client/upload.js';
 import { answer, startFront, type Treatment } from '../../support/front.js';
@@ -210,6 +211,26 @@ describe('an abort rejects with its reason', () => {
     const upload = connect(front.url).upload(new Blob(['x']), { signal: AbortSignal.abort(reason) });
     await expect(upload).rejects.toBe(reason);
     expect(front.requests).toEqual([]);
+  });
+
+  test('while a credential is waited for', async () => {
+    const path = await fileOf('waiting.bin', large);
+    const doAll = [
+      (claimcheck: Claimcheck, signal: AbortSignal) => claimcheck.upload(new Blob(['x']), { signal }),
+      (claimcheck: Claimcheck, signal: AbortSignal) => claimcheck.upload(path, { signal }),
+      (claimcheck: Claimcheck, signal: AbortSignal) => claimcheck.viewer({ signal }),
+      (claimcheck: Claimcheck, signal: AbortSignal) => claimcheck.share('x', { signal }),
+      (claimcheck: Claimcheck, signal: AbortSignal) => claimcheck.watch({ record }, { signal }).next(),
+    ];
+    for (const act of doAll) {
+      const stop = new AbortController();
+      const credential = () => {
+        setImmediate(() => stop.abort(reason));
+        return new Promise<string>(() => {});
+      };
+      const claimcheck = createClaimcheck({ url: service.url, credential });
+      await expect(act(claimcheck, stop.signal)).rejects.toBe(reason);
+    }
   });
 
   test.each([
