@@ -29,7 +29,7 @@ export interface Uploads {
 export function useUpload(claimcheck: Claimcheck, options: UseUploadOptions = {}): Uploads {
   const [queue] = useState(() => new UploadQueue(claimcheck, options));
   useEffect(() => queue.configure(claimcheck, options));
-  useEffect(() => queue.abortAll, [queue]);
+  useEffect(() => queue.open(), [queue]);
   const items = useSyncExternalStore(queue.subscribe, queue.items, queue.items);
   const isUploading = items.some(({ state }) => state === 'waiting' || state === 'uploading');
   const { upload, abort, retry, remove, clear } = queue;

@@ -49,6 +49,7 @@ export class UploadQueue {
   #entries: Entry[] = [];
   #items: readonly UploadItem[] = [];
   #lastId = 0;
+  #isOpen = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(claimcheck: Claimcheck, options: UseUploadOptions) {
@@ -60,6 +61,17 @@ export class UploadQueue {
   configure(claimcheck: Claimcheck, options: UseUploadOptions): void {
     this.#claimcheck = claimcheck;
     this.#options = options;
+    this.#fill();
+  }
+
+  /** Nothing goes before. The result aborts all, and nothing goes any more unless it is opened again. */
+  open(): () => void {
+    this.#isOpen = true;
+    this.#fill();
+    return () => {
+      this.#isOpen = false;
+      for (const entry of this.#entries.filter(isUnderWay)) this.abort(entry.item.id);
+    };
   }
 
   readonly items = (): readonly UploadItem[] => this.#items;
@@ -118,11 +130,8 @@ export class UploadQueue {
     this.#show();
   };
 
-  readonly abortAll = (): void => {
-    for (const entry of this.#entries.filter(isUnderWay)) this.abort(entry.item.id);
-  };
-
   #fill(): void {
+    if (!this.#isOpen) return;
     const { parallel = 3 } = this.#options;
     const running = this.#entries.filter(({ item }) => item.state === 'uploading').length;
     const waiting = this.#entries.filter(({ item }) => item.state === 'waiting');

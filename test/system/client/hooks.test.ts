@@ -19,17 +19,19 @@ const script = `
 
   function Page() {
     const [id, setId] = useState('1');
+    const [parallel, setParallel] = useState(1);
     const place = { record: { type: 'WorkPackage', id }, field: 'files' };
     const onDone = ({ fileName }) => {
       if (id === '2') throw new Error('told of ' + fileName);
     };
-    const { items, upload, retry } = useUpload(claimcheck, { ...place, parallel: 1, onDone });
+    const { items, upload, retry } = useUpload(claimcheck, { ...place, parallel, onDone });
     const { attachments, error, refresh } = useAttachments(claimcheck, place);
-    globalThis.refresh = refresh;
+    Object.assign(globalThis, { claimcheck, refresh, upload });
     return (
       <>
         <input type="file" multiple onChange={({ target }) => upload(target.files)} />
         <button type="button" onClick={() => setId('2')}>Other record</button>
+        <button type="button" onClick={() => setParallel(2)}>More at once</button>
         <ul className="uploads">
           {items.map((item) => (
             <li key={item.id} data-state={item.state} onClick={() => retry(item.id)}>{item.file.name}</li>
@@ -131,6 +133,35 @@ describeWithBrowser((chromium) => {
     expect(faults.sort()).toEqual(
       ['held.txt', 'refused.txt', 'second.txt', 'waits.txt'].map((name) => `told of ${name}`),
     );
+  });
+
+  test('a file that waits goes once more may go at the same time', async () => {
+    await using site = await servePage(service, { script });
+    await page.goto(site.url);
+    await page.route(`${service.url}/graphql`, (route) =>
+      route.request().postData()?.includes('held.txt') ? undefined : route.continue(),
+    );
+    await choose('held.txt', 'waits.txt');
+    await upload('waits.txt', 'waiting').waitFor();
+    await page.getByRole('button', { name: 'More at once' }).click();
+    await upload('waits.txt', 'done').waitFor();
+    expect(await upload('held.txt', 'uploading').count()).toBe(1);
+    expect(faults).toEqual([]);
+  });
+
+  test('a file that is given to a component that has gone goes nowhere', async () => {
+    await using site = await servePage(service, { script });
+    await page.goto(site.url);
+    await choose('before.txt');
+    await listed('before.txt').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.evaluate("upload([new File(['late'], 'late.txt')])");
+    // It would have come by then.
+    for (const name of ['after-1.txt', 'after-2.txt'])
+      await page.evaluate(`claimcheck.upload(new File(['after'], '${name}')).then(({ id }) => id)`);
+    const query = '{ attachments(filter: { fileNameContains: "late" }) { nodes { fileName } } }';
+    expect(await service.client.ask(query)).toEqual({ attachments: { nodes: [] } });
+    expect(faults).toEqual([]);
   });
 
   test('a list is followed on after an outage that outlasts the retries', async () => {
