@@ -100,9 +100,8 @@ export async function handOver(
   const stored = await findAttachment(manager, viewer, attachmentId);
   if (!stored) throw notFound(['input', 'attachmentId']);
   const isClaimed = stored.attachment.recordId !== null;
-  throw isClaimed
-    ? fault('already_claimed', ['input', 'from'], errorTable.ALREADY_CLAIMED.message)
-    : fault('not_claimed', ['input', 'from'], 'No record has claimed the attachment.');
+  const message = isClaimed ? errorTable.ALREADY_CLAIMED.message : 'No record has claimed the attachment.';
+  throw fault(isClaimed ? 'already_claimed' : 'not_claimed', ['input', 'from'], message, { message });
 }
 
 const isOwn = (sql: Parameters, { principal }: Viewer): string => `created_by_id = ${sql.add(principal.id)}`;

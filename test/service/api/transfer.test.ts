@@ -204,6 +204,7 @@ describe('is refused, and changes nothing', () => {
     const { id } = await client.upload({ content: 'x', name: 'x.txt' });
     const answer = await transfer({ attachmentId: id, from: other, to: { type: 'Invoice', id: '1' } });
     expect(faultsOf(answer)).toEqual({ code: 'ALREADY_CLAIMED', faults: ['input.from: not_claimed'] });
+    expect(answer.errors?.[0]?.message).toBe('No record has claimed the attachment.');
   });
 
   test('by whoever cannot see it, or may only read', async () => {
