@@ -55,12 +55,17 @@ export interface Attachments {
 }
 
 interface State {
-  /** Tells whether the attachments are those of the record and field asked for now. */
+  /** These two tell whether the attachments are those asked for now: whom they are shown to, and the record and field. */
+  claimcheck: Claimcheck;
   key: string;
   attachments: readonly Attachment[];
   isLoading: boolean;
   error: unknown;
 }
+
+type Asked = Pick<State, 'claimcheck' | 'key'>;
+
+const isOf = (state: Asked, asked: Asked) => state.claimcheck === asked.claimcheck && state.key === asked.key;
 
 const nothing = { attachments: [], isLoading: true, error: null };
 
@@ -70,7 +75,7 @@ export function useAttachments(
   { record: { type, id }, field, first }: UseAttachmentsOptions,
 ): Attachments {
   const key = JSON.stringify([type, id, field, first]);
-  const [state, setState] = useState<State>({ ...nothing, key });
+  const [state, setState] = useState<State>({ ...nothing, claimcheck, key });
   const refreshing = useRef(() => {});
 
   const read = useCallback(
@@ -87,11 +92,12 @@ export function useAttachments(
     const { signal } = stop;
     const tellFault = (error: unknown) => {
       if (signal.aborted) return;
-      setState((last) => ({ ...(last.key === key ? last : nothing), key, isLoading: false, error }));
+      const asked = { claimcheck, key };
+      setState((last) => ({ ...(isOf(last, asked) ? last : nothing), ...asked, isLoading: false, error }));
     };
     const refresh = readInTurn(async () => {
       const attachments = await read(signal);
-      if (!signal.aborted) setState({ key, attachments, isLoading: false, error: null });
+      if (!signal.aborted) setState({ claimcheck, key, attachments, isLoading: false, error: null });
     }, tellFault);
     refresh();
     const following = follow(claimcheck, { record: { type, id } }, { onChange: refresh, onFault: tellFault });
@@ -105,7 +111,7 @@ export function useAttachments(
     };
   }, [claimcheck, read, type, id, key]);
 
-  const { attachments, isLoading, error } = state.key === key ? state : nothing;
+  const { attachments, isLoading, error } = isOf(state, { claimcheck, key }) ? state : nothing;
   return { attachments, isLoading, error, refresh: useCallback(() => refreshing.current(), []) };
 }
 

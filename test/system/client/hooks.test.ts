@@ -15,11 +15,13 @@ const script = `
 
   const main = document.querySelector('main');
   const credential = async () => (await fetch('/token')).text();
-  const claimcheck = createClaimcheck({ url: main.dataset.claimcheck, credential, retries: 1 });
+  const url = main.dataset.claimcheck;
+  const users = [credential, 'nobody'].map((each) => createClaimcheck({ url, credential: each, retries: 1 }));
 
   function Page() {
     const [id, setId] = useState('1');
     const [parallel, setParallel] = useState(1);
+    const [claimcheck, setClaimcheck] = useState(users[0]);
     const place = { record: { type: 'WorkPackage', id }, field: 'files' };
     const onDone = ({ fileName }) => {
       if (id === '2') throw new Error('told of ' + fileName);
@@ -31,6 +33,7 @@ const script = `
       <>
         <input type="file" multiple onChange={({ target }) => upload(target.files)} />
         <button type="button" onClick={() => setId('2')}>Other record</button>
+        <button type="button" onClick={() => setClaimcheck(users[1])}>Other user</button>
         <button type="button" onClick={() => setParallel(2)}>More at once</button>
         <ul className="uploads">
           {items.map((item) => (
@@ -196,6 +199,17 @@ describeWithBrowser((chromium) => {
     await show('visible');
     await listed('meanwhile.txt').waitFor();
     expect(streams.begun).toBe(streams.ended + 1);
+    expect(faults).toEqual([]);
+  });
+
+  test('a user who may not see a list is not shown that of the one before', async () => {
+    await using site = await servePage(service, { script });
+    await page.goto(site.url);
+    await store('before.txt');
+    await listed('before.txt').waitFor();
+    await page.getByRole('button', { name: 'Other user' }).click();
+    await page.locator('output', { hasText: 'UNAUTHENTICATED' }).waitFor();
+    expect(await listed('before.txt').count()).toBe(0);
     expect(faults).toEqual([]);
   });
 
