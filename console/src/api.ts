@@ -2,7 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { type AnyVariables, Client, type CombinedError, fetchExchange } from '@urql/core';
 import { type Claimcheck, createClaimcheck } from 'claimcheck/client';
 import { noteLost, noteReached } from './reach';
-import { authorizationOf } from './session';
+import { authorizationOf, refuseCredential } from './session';
 
 /** The service's base: the page's own address, without its query. */
 const base = () => new URL('.', location.href).href;
@@ -17,14 +17,20 @@ export class RefusedError extends Error {
   }
 }
 
+/** The code of a credential that is not good, or not any more. */
+export const unauthenticated = 'UNAUTHENTICATED';
+
 /** The service as one credential sees it. */
 export interface Api {
-  /** Reads. Parts of the answer that were refused are null. */
+  /** Reads. Parts of the answer that were refused are null. A credential that is not good any more is asked for anew. */
   ask<Data, Variables extends AnyVariables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data>;
-  /** Changes something. An answer that was refused in part is refused. A `File` among the variables is sent along. */
+  /**
+   * Changes something. An answer that was refused in part is refused. A `File` among the variables is sent along. The page stays
+   * even if the credential has ended, with all that was typed.
+   */
   change<Data, Variables extends AnyVariables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
@@ -45,6 +51,10 @@ export function createApi(credential: string): Api {
     ask: async (document, variables) => {
       const { data, error } = await client.query(document, variables).toPromise();
       note(error);
+      if (error?.graphQLErrors.some(isUnauthenticated)) {
+        refuseCredential(credential);
+        throw new RefusedError('', unauthenticated);
+      }
       if (data === undefined || data === null) throw refusalOf(error);
       return data;
     },
@@ -56,6 +66,9 @@ export function createApi(credential: string): Api {
     },
   };
 }
+
+const isUnauthenticated = ({ extensions }: CombinedError['graphQLErrors'][number]) =>
+  extensions?.['code'] === unauthenticated;
 
 /** Tells whether the service has answered, whatever it said. */
 function note(error: CombinedError | undefined): void {

@@ -1,15 +1,24 @@
 import { Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { I18nProvider } from 'react-aria-components';
-import { type Api, createApi, RefusedError } from './api';
+import { type Api, createApi, RefusedError, unauthenticated } from './api';
 import { ViewerDocument, type ViewerQuery } from './graphql';
 import { usePlace } from './location';
-import { pagesOf } from './pages';
+import { pageOf } from './pages';
 import { useLanguage, useTheme } from './preferences';
 import { useReach } from './reach';
-import { authorizationOf, isHeader, readCredential, setCredential, subscribe } from './session';
+import {
+  authorizationOf,
+  isHeader,
+  readCredential,
+  readRefused,
+  refuseCredential,
+  setCredential,
+  subscribe,
+} from './session';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
 import { UploadsProvider } from './uploads/uploads-provider';
+import { refusalFrom } from './use-answer';
 import { LanguageContext, useWords } from './words';
 
 export type Viewer = ViewerQuery['viewer'];
@@ -43,8 +52,11 @@ export interface Preferences {
 
 type Entered = { credential: string; viewer: Viewer | null; error: RefusedError | null };
 
+const notAccepted = new RefusedError('', unauthenticated);
+
 function Session({ preferences }: { preferences: Preferences }) {
   const credential = useSyncExternalStore(subscribe, readCredential);
+  const wasRefused = useSyncExternalStore(subscribe, readRefused);
   const api = useMemo(() => createApi(credential), [credential]);
   const [entered, setEntered] = useState<Entered | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -62,11 +74,10 @@ function Session({ preferences }: { preferences: Preferences }) {
     // The same one, too, is tried again.
     setAttempt((last) => last + 1);
   };
-  if (credential === '' || state?.error)
-    return <SignIn refused={state?.error ?? null} {...{ preferences, signIn }} />;
+  const refused = wasRefused ? notAccepted : (state?.error ?? null);
+  if (credential === '' || refused) return <SignIn {...{ refused, preferences, signIn }} />;
   if (!state?.viewer) return <p className="notice">{say('loading')}</p>;
-  const allowed = pagesOf(state.viewer);
-  const page = place['page'] ? allowed.find(({ name }) => name === place['page']) : allowed[0];
+  const page = pageOf(state.viewer, place);
   return (
     <Shell viewer={state.viewer} place={place} preferences={preferences}>
       <UploadsProvider api={api} viewer={state.viewer}>
@@ -84,32 +95,22 @@ function Session({ preferences }: { preferences: Preferences }) {
 
 /** Whether a page is shown already, which stays while the service cannot be reached. */
 const isKnown = (last: Entered | null, { credential, error }: Entered) =>
-  error !== null &&
-  error.code !== 'UNAUTHENTICATED' &&
-  last?.credential === credential &&
-  last.viewer !== null;
+  error !== null && error.code !== unauthenticated && last?.credential === credential && last.viewer !== null;
 
-/** Asks who the credential is; one that is not accepted is forgotten. The result ends it. */
+/** Asks who the credential is. The result ends it. */
 function enter(api: Api, credential: string, tell: (entered: Entered) => void): (() => void) | undefined {
   if (credential === '') return undefined;
+  if (!isHeader(authorizationOf(credential))) {
+    refuseCredential(credential);
+    return undefined;
+  }
   let isOver = false;
-  const asking = isHeader(authorizationOf(credential))
-    ? api.ask(ViewerDocument, {})
-    : Promise.reject(new RefusedError('', 'UNAUTHENTICATED'));
-  asking.then(
-    ({ viewer }) => {
-      if (!isOver) tell({ credential, viewer, error: null });
-    },
-    (error: unknown) => {
-      if (isOver) return;
-      const refusal = error instanceof RefusedError ? error : new RefusedError(String(error), null);
-      if (refusal.code === 'UNAUTHENTICATED') setCredential('');
-      tell({
-        credential: refusal.code === 'UNAUTHENTICATED' ? '' : credential,
-        viewer: null,
-        error: refusal,
-      });
-    },
+  const tellUnlessOver = (entered: Omit<Entered, 'credential'>) => {
+    if (!isOver) tell({ credential, ...entered });
+  };
+  api.ask(ViewerDocument, {}).then(
+    ({ viewer }) => tellUnlessOver({ viewer, error: null }),
+    (error: unknown) => tellUnlessOver({ viewer: null, error: refusalFrom(error) }),
   );
   return () => {
     isOver = true;

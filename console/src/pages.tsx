@@ -26,7 +26,7 @@ const AdministrationPage = late(
   async () => (await import('./administration/administration-page')).AdministrationPage,
 );
 
-/** All pages, in the order of their links. The first one is shown if the address names none. */
+/** All pages, in the order of their links. */
 export const pages: readonly Page[] = [
   { name: 'files', needs: ['attachments:read'], Content: FilesPage },
   { name: 'records', needs: ['attachments:read'], Content: RecordsPage },
@@ -41,3 +41,10 @@ export const pages: readonly Page[] = [
 /** The pages that a credential may see. */
 export const pagesOf = ({ permissions }: Viewer): readonly Page[] =>
   pages.filter(({ needs }) => needs.some((need) => permissions.includes(need)));
+
+/** The page that the address names, or the first one if it names none that there is. Undefined if the viewer may not see it. */
+export function pageOf(viewer: Viewer, place: Place): Page | undefined {
+  const allowed = pagesOf(viewer);
+  const named = pages.find(({ name }) => name === place['page']);
+  return named ? allowed.find((page) => page === named) : allowed[0];
+}

@@ -3,6 +3,7 @@ import { forgetTab } from './uploads/kept-files';
 /** The explorer has the same key, so that one sign-in is enough for both. */
 const storageKey = 'claimcheck:credential';
 const listeners = new Set<() => void>();
+let wasRefused = false;
 
 /** The credential, as it was typed; empty if nobody is signed in. The tab alone remembers it, until it is closed. */
 export const readCredential = (): string => sessionStorage.getItem(storageKey) ?? '';
@@ -13,11 +14,24 @@ export function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** Whether the last credential was refused, and none was typed since. */
+export const readRefused = (): boolean => wasRefused;
+
+/** An empty one signs out. */
 export function setCredential(credential: string): void {
-  if (credential === '') {
-    sessionStorage.removeItem(storageKey);
-    void forgetTab();
-  } else sessionStorage.setItem(storageKey, credential);
+  if (credential === '') void forgetTab();
+  keep(credential, false);
+}
+
+/** Asks for another one. Uploads that the tab has kept go on once their owner has signed in again. */
+export function refuseCredential(credential: string): void {
+  if (credential === readCredential()) keep('', true);
+}
+
+function keep(credential: string, isRefused: boolean): void {
+  wasRefused = isRefused;
+  if (credential === '') sessionStorage.removeItem(storageKey);
+  else sessionStorage.setItem(storageKey, credential);
   for (const listener of listeners) listener();
 }
 

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Button, ToggleButton } from 'react-aria-components';
 import type { Preferences, Viewer } from './app';
 import { nothingOf, type Place } from './location';
-import { pages, pagesOf } from './pages';
+import { pageOf, pagesOf } from './pages';
 import { PlaceLink } from './place-link';
 import { useReach } from './reach';
 import { setCredential } from './session';
@@ -20,7 +20,7 @@ export function Shell({ viewer, place, preferences, children }: ShellProps) {
   const { say } = useWords();
   const { isLost } = useReach();
   const { name, id } = viewer.principal;
-  const current = place['page'] ?? pages[0]?.name;
+  const current = pageOf(viewer, place);
   return (
     <>
       <header className="bar">
@@ -30,7 +30,7 @@ export function Shell({ viewer, place, preferences, children }: ShellProps) {
             <PlaceLink
               key={page.name}
               to={{ ...nothingOf(place), page: index === 0 ? null : page.name }}
-              isCurrent={page.name === current}
+              isCurrent={page === current}
             >
               {say(page.name)}
             </PlaceLink>

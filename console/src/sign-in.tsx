@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { Button, FieldError, Form, Input, Label, Text, TextField } from 'react-aria-components';
-import type { RefusedError } from './api';
+import { type RefusedError, unauthenticated } from './api';
 import type { Preferences } from './app';
 import { readCredential } from './session';
 import { PreferenceButtons } from './shell';
@@ -20,7 +20,7 @@ export function SignIn({ refused, preferences, signIn }: SignInProps) {
     event.preventDefault();
     if (typed.trim() !== '') signIn(typed.trim());
   };
-  const words = refused?.code === 'UNAUTHENTICATED' ? say('refused') : refused?.message;
+  const words = refused?.code === unauthenticated ? say('refused') : refused?.message;
   const fault = refused && (refused.code === null ? say('unreachable') : words);
   return (
     <main className="sign-in">

@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import type { Browser, Download, Page } from 'playwright-core';
 import { describeWithBrowser, openBrowser } from '../../support/browser.js';
-import { type ConsolePage, countKept, openConsole } from '../../support/console-page.js';
+import { type ConsolePage, countKept, eventually, openConsole } from '../../support/console-page.js';
 import { png } from '../../support/hostile-pictures.js';
 import { readZip } from '../../support/read-zip.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -201,6 +201,30 @@ describeWithBrowser((chromium) => {
     await row('kept film.bin').waitFor();
     expect(await uploads().count()).toBe(0);
     expect(await list().getByRole('row').count()).toBe(1);
+  });
+
+  test('an upload goes on once its owner has signed in again', async () => {
+    await tab.signIn('?q=again');
+    let hasEnded = false;
+    const errors = [{ message: 'No.', extensions: { code: 'UNAUTHENTICATED' } }];
+    await page.route(/\/graphql$/, async (route) => {
+      if (hasEnded) await route.fulfill({ status: 401, json: { errors } });
+      else if (route.request().headers()['content-type']?.startsWith('multipart/') !== true)
+        await route.continue();
+    });
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles({ name: 'again.txt', mimeType: 'text/plain', buffer: Buffer.from('again') });
+    await eventually(() => page.evaluate(countKept), 1);
+    hasEnded = true;
+    await page.getByRole('button', { name: 'Trash' }).click();
+    await page.getByText('This credential is not accepted.').waitFor();
+    expect(await page.evaluate('sessionStorage.getItem("claimcheck:credential")')).toBeNull();
+    await page.unroute(/\/graphql$/);
+    await page.getByLabel('API key or token').fill(service.key);
+    await page.keyboard.press('Enter');
+    await uploads().getByText('Approved').waitFor();
   });
 
   test('files are pasted, and one is cancelled', async () => {

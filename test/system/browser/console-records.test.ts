@@ -56,7 +56,7 @@ describeWithBrowser((chromium) => {
   };
 
   test.each([[['attachments:read']], [['attachments:read', 'attachments:admin']]])(
-    'the newest records are not called none if a key with %j has ended',
+    'a credential is asked for once a key with %j has ended',
     async (permissions) => {
       const { createApiKey } = await service.client.ask<{
         createApiKey: { secret: string; apiKey: { id: string } };
@@ -69,8 +69,10 @@ describeWithBrowser((chromium) => {
         createApiKey.apiKey,
       );
       await tab.page.getByRole('link', { name: 'Records' }).click();
-      await tab.page.getByText('A valid credential is needed.').waitFor();
-      expect(await tab.page.getByText('No record links to a file yet.').count()).toBe(0);
+      await tab.page.getByText('This credential is not accepted.').waitFor();
+      await tab.page.getByLabel('API key or token').fill(service.key);
+      await tab.page.keyboard.press('Enter');
+      await tab.page.getByText('Newest records').waitFor();
     },
   );
 

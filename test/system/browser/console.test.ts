@@ -120,6 +120,12 @@ describeWithBrowser((chromium) => {
     await row('picture.png').waitFor();
   });
 
+  test('an address with a page that there is none of shows the files', async () => {
+    await signIn('?page=nonsense');
+    await row('picture.png').waitFor();
+    expect(await page.getByRole('link', { name: 'Files' }).getAttribute('aria-current')).toBe('page');
+  });
+
   test('files are shown with previews, searched and filtered by the address', async () => {
     await signIn();
     await row('notes.txt').waitFor();
