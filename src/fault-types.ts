@@ -100,8 +100,8 @@ export const faultTypes = {
     content_range: 'A PUT brings all bytes of its target, without a Content-Range.',
     bad_request: 'The request is not valid, or lacks its operation.',
     http_invalid: 'This is no HTTP.',
-    method_not_allowed:
-      'The path does not answer this method: HTTP 405, and Allow names those that it answers.',
+    method_not_allowed: 'The path does not answer this method: HTTP 405. Allow names those that it answers.',
+    expectation: 'Expect asks for something other than 100-continue: HTTP 417.',
     content_encoding: 'The body has a Content-Encoding that is not taken here: HTTP 415.',
     encoding_invalid: 'The body is not of its Content-Encoding, or is cut off.',
     transport: 'This kind of operation does not go this way; msg says which one it goes.',

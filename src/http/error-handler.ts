@@ -1,5 +1,6 @@
 import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { toDatabaseFault } from '../database/database-faults.js';
 import {
@@ -91,6 +92,7 @@ const ownStatuses: Readonly<Record<string, number>> = {
   tus_version: 412,
   precondition_failed: 412,
   range_not_satisfiable: 416,
+  expectation: 417,
   offset_mismatch: 409,
   offset_stream: 415,
   checksum_mismatch: 460,
@@ -133,9 +135,8 @@ export function headersTooLarge(limit: number, unit: 'bytes' | 'lines'): Attachm
 }
 
 /**
- * Answers what is no HTTP, or is too slow to become a request, and ends the connection. It is kept for a moment after the
- * answer: destroyed with bytes on their way in, it would be reset, and the answer lost. An answer under way is cut off, not
- * added to. What came is not logged: there may be a credential in it.
+ * Answers what is no HTTP, or is too slow to become a request, and ends the connection. An answer under way is cut off, not added to.
+ * What came is not logged: there may be a credential in it.
  */
 function answerClientError(log: FastifyBaseLogger, fault: NodeJS.ErrnoException, socket: Socket): void {
   if (ending.has(socket) || socket.destroyed) return;
@@ -147,7 +148,20 @@ function answerClientError(log: FastifyBaseLogger, fault: NodeJS.ErrnoException,
   const reqId = newId();
   const error = toProtocolError(fault);
   log.info({ reqId, status: statusOf(error), fault: fault.code }, 'answered what is no request');
-  if (socket.writable) socket.end(rawAnswer(error, reqId));
+  endWith(socket, error, reqId);
+}
+
+/**
+ * Answers a fault on a connection that Fastify has no answer for, and ends it. It is kept for a moment: destroyed with bytes on their way
+ * in, it would be reset, and the answer lost.
+ */
+export function endWith(
+  socket: Duplex,
+  error: AttachmentError,
+  reqId: string,
+  headers: readonly string[] = [],
+): void {
+  if (socket.writable) socket.end(rawAnswer(error, reqId, headers));
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
 }
@@ -161,7 +175,7 @@ function toProtocolError({ code }: NodeJS.ErrnoException): AttachmentError {
     : fault('http_invalid', ['request'], message, { message });
 }
 
-function rawAnswer(error: AttachmentError, reqId: string): string {
+function rawAnswer(error: AttachmentError, reqId: string, headers: readonly string[]): string {
   const status = statusOf(error);
   const body = JSON.stringify(bodyOf(error));
   return [
@@ -171,6 +185,7 @@ function rawAnswer(error: AttachmentError, reqId: string): string {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'X-Content-Type-Options: nosniff',
     `X-Request-Id: ${reqId}`,
+    ...headers,
     '',
     body,
   ].join('\r\n');

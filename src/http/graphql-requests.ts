@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import type { Admit } from '../auth/authenticate.js';
 import { assertPermitted, contentNeed, isPermitted, type Viewer } from '../auth/viewer.js';
-import { AttachmentError, fault } from '../errors.js';
+import { AttachmentError } from '../errors.js';
 import type { RequestFacts } from '../graphql/context.js';
 import type { ReadMultipart } from '../graphql/multipart/process-multipart.js';
 import { creationsOf, type ScreenedOperation } from '../graphql/screen-operation.js';
@@ -13,6 +12,7 @@ import type { BodyMemory, UploadConcurrency } from '../limits/places.js';
 import { admitAnonymous, admitRequest, assertPreflighted, encodingOf } from './admit-request.js';
 import { type ArrivalLimits, ArrivingBody, maxOperation, maxSmallBody } from './arriving-body.js';
 import { onceClosed } from './once-closed.js';
+import { assertHost } from './refuse-unfit.js';
 
 export interface GraphqlRequestDependencies {
   admit: Admit;
@@ -100,7 +100,7 @@ async function admitInto(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  assertHost(request);
+  assertHost(request.hostname);
   assertPreflighted(request);
   if (request.headers.authorization === undefined) {
     await admitAnonymous(deps.anonymous, request, reply);
@@ -118,22 +118,6 @@ function permitContent(facts: RequestFacts): void {
   if (facts.metNeed === contentNeed) return;
   assertPermitted(facts.viewer, contentNeed);
   facts.metNeed = contentNeed;
-}
-
-/** Hosts that are remembered, and characters of one: those by which a service is called. */
-const maxHosts = 100;
-const maxHostLength = 255;
-const goodHosts = new LRUCache<string, true>({ max: maxHosts });
-
-/** The GraphQL server's adapter makes a URL of the host, and HTTP/1.0 needs none. */
-function assertHost({ hostname }: FastifyRequest): void {
-  if (goodHosts.has(hostname)) return;
-  if (URL.canParse(`http://${hostname}/`)) {
-    if (hostname.length <= maxHostLength) goodHosts.set(hostname, true);
-    return;
-  }
-  const msg = 'The Host header must name a host.';
-  throw fault('bad_request', ['headers', 'host'], msg, { message: msg });
 }
 
 /** Whether a short body is here as a whole, as nearly all are: nothing is left to watch. */

@@ -9,6 +9,7 @@ import type { StreamProtocol } from '../graphql/subscriptions/stream-protocol.js
 import { answerUnderWay } from './answer-under-way.js';
 import { type GraphqlRequestDependencies, isMultipart, readGraphqlRequests } from './graphql-requests.js';
 import { readWholePieces } from './read-in-turns.js';
+import { faultOfHead } from './refuse-unfit.js';
 import { slashAfterGraphql } from './server.js';
 
 /** Nothing between us and the client may keep, change or hold back what is told. */
@@ -93,9 +94,12 @@ const readsBodies = Number.parseInt(process.versions.node, 10) >= 26;
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-function isHandshake({ method, url = '', headers }: IncomingMessage, path: string): boolean {
+/** A handshake whose headers are not fit is refused as any other request. By HTTP/1.0 there is none. */
+function isHandshake(request: IncomingMessage, path: string): boolean {
+  const { method, url = '', httpVersion, headers } = request;
   const [target] = url.replace(slashAfterGraphql, '').split('?', 1);
-  return method === 'GET' && target === path && headers.upgrade?.toLowerCase() === 'websocket';
+  const isOffered = method === 'GET' && target === path && headers.upgrade?.toLowerCase() === 'websocket';
+  return isOffered && httpVersion === '1.1' && faultOfHead(request) === null;
 }
 
 /** Calls `next` after the last answer under way, at once if there is none, and never if the connection ends before. */

@@ -2,22 +2,20 @@ import { type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:h
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import helmet, { type HelmetOptions } from 'helmet';
-import { type AttachmentError, fault } from '../errors.js';
 import { AnswerPace, minBytesPerSecond } from '../limits/pace.js';
 import type { Turns } from '../limits/turns.js';
 import {
-  collectRoutes,
   createRequestIds,
   drainRequest,
   dropEmptyCredential,
   traceOf,
   trustProxies,
 } from './admit-request.js';
-import { refuseEncoding } from './arriving-body.js';
 import { boundConnections, closeUnusedAtStop } from './bound-connections.js';
-import { headersTooLarge, maxHeaderCount, registerErrorHandler } from './error-handler.js';
+import { registerErrorHandler } from './error-handler.js';
 import { loggedError, loggedRequest, RequestLog, traceRequests } from './observe-requests.js';
 import { gatherChunks, readInTurns } from './read-in-turns.js';
+import { refuseUnfit } from './refuse-unfit.js';
 
 export interface ServerOptions {
   corsOrigins: readonly string[];
@@ -188,23 +186,6 @@ function registerAnswerHooks(server: FastifyInstance): void {
   server.addHook('preClose', async () => {
     isStopping = true;
   });
-}
-
-/** Refuses what no route takes, before its body is read. One hook: each is a turn of every request. */
-function refuseUnfit(server: FastifyInstance): void {
-  const refuseUnrouted = collectRoutes(server);
-  server.addHook('onRequest', (request, reply, done) => {
-    const { rawHeaders, headers, httpVersion } = request.raw;
-    if (rawHeaders.length > 2 * maxHeaderCount) return done(headersTooLarge(maxHeaderCount, 'lines'));
-    if (headers.host === undefined && httpVersion === '1.1') return done(withoutHost());
-    if (request.is404) return done(refuseUnrouted(request, reply));
-    return done(headers['content-encoding'] === undefined ? undefined : refuseEncoding(request, reply));
-  });
-}
-
-function withoutHost(): AttachmentError {
-  const msg = 'A request by HTTP/1.1 must have a Host header.';
-  return fault('bad_request', ['headers', 'host'], msg, { message: msg });
 }
 
 /** Clients that do not read would hold on to their answers' memory, and downloads to the store. */

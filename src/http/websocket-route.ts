@@ -2,6 +2,7 @@ import proxyAddr from '@fastify/proxy-addr';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { CloseCode, handleProtocols, type Server } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { type AttachmentError, fault } from '../errors.js';
 import type { Connection } from '../graphql/subscriptions/open-session.js';
 import { networksOf, type Shares } from '../limits/networks.js';
 import { NetworkPlaces } from '../limits/places.js';
@@ -17,6 +18,7 @@ import {
   type PieceSender,
   tryAgainLater,
 } from './bound-connections.js';
+import { endWith } from './error-handler.js';
 import { onWebSocketHandshake } from './live-routes.js';
 import { traceHandshake } from './observe-requests.js';
 
@@ -70,6 +72,9 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
   const unidentified = new NetworkPlaces(maxUnidentified, sharesOfUnidentified);
   const { turns } = deps;
   let count = 0;
+  sockets.on('wsClientError', ({ message }, socket, request) => {
+    endWith(socket, badHandshake(`${message}.`), requestId(request), versions);
+  });
   onWebSocketHandshake(server.server, '/graphql', (request, socket, head) => {
     const address = proxyAddr(request, trust);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
@@ -93,6 +98,13 @@ export function registerWebSockets(server: FastifyInstance, deps: WebSocketDepen
   });
   server.addHook('preClose', () => closeAll(sockets));
   return () => sockets.clients.size;
+}
+
+/** The versions of the protocol that are spoken: RFC 6455 has a refusal tell. */
+const versions = ['Sec-WebSocket-Version: 13, 8'];
+
+function badHandshake(msg: string): AttachmentError {
+  return fault('bad_request', ['headers'], msg, { message: msg });
 }
 
 function refuse(socket: WebSocket): void {

@@ -26,6 +26,10 @@ const anonymous = { status: 401, code: 'UNAUTHENTICATED' };
 const tooLarge = { status: 413, code: 'REQUEST_TOO_LARGE', type: 'too_large', limit: megabyte };
 const id = '01980000-0000-7000-8000-000000000000';
 
+/** Headers of a WebSocket's handshake. */
+const handshake =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
 export const refusals: Record<string, Refusal> = {
   'an unknown route': { request: get('/nothing'), ...notFound },
   'a route below a known one': { request: get('/graphql/x'), ...notFound },
@@ -51,6 +55,32 @@ export const refusals: Record<string, Refusal> = {
     request: query('{ __typename }').replace('Host: localhost', 'Host: ['),
     ...invalid,
     type: 'bad_request',
+  },
+  'a host that is none, outside of GraphQL': {
+    request: get('/health/live').replace('Host: localhost', 'Host: a/b'),
+    ...invalid,
+    type: 'bad_request',
+  },
+  'two hosts': {
+    request: get('/health/live', 'hOst: localhost\r\n'),
+    ...invalid,
+    type: 'bad_request',
+  },
+  'a handshake without a host': {
+    request: get('/graphql', handshake).replace('Host: localhost\r\n', ''),
+    ...invalid,
+    type: 'bad_request',
+  },
+  'a handshake with two hosts': {
+    request: get('/graphql/', `${handshake}Host: other\r\n`),
+    ...invalid,
+    type: 'bad_request',
+  },
+  'an expectation': {
+    request: get('/health/live', 'Expect: tea\r\n'),
+    status: 417,
+    code: 'BAD_USER_INPUT',
+    type: 'expectation',
   },
   'no host': {
     request: get('/health/live').replace('Host: localhost\r\n', ''),
@@ -153,6 +183,11 @@ export const refusals: Record<string, Refusal> = {
 
 /** Bytes that Node cannot read as a request: they get an answer of the same form, and their connection ends. */
 export const unreadable: Record<string, Refusal> = {
+  'a handshake of another version': {
+    request: get('/graphql', handshake.replace('Version: 13', 'Version: 99')),
+    ...invalid,
+    type: 'bad_request',
+  },
   'no HTTP at all': { request: 'hello?\r\n\r\n', ...invalid, type: 'http_invalid' },
   'an unknown method': { request: get('/graphql', '', 'FETCH'), ...invalid, type: 'http_invalid' },
   'a target that is no path': { request: get('graphql'), ...invalid, type: 'http_invalid' },
