@@ -200,11 +200,13 @@ function watchAnswers(server: FastifyInstance, stallTimeoutMs: number): void {
   });
 }
 
+/** As proxies are sent it. The router takes none without a host, or with a fragment. */
+const wholeAddress = /^https?:\/\/[^/?#][^#]*$/i;
+
 function isDecodable(url: string): boolean {
   try {
     decodeURI(url.split('?', 1)[0] ?? '');
-    // Proxies are sent whole addresses.
-    return !/^[a-z]+:/i.test(url) || URL.canParse(url);
+    return !/^[a-z]+:/i.test(url) || (wholeAddress.test(url) && URL.canParse(url));
   } catch {
     return false;
   }

@@ -44,6 +44,8 @@ export const refusals: Record<string, Refusal> = {
   'a path with a NUL': { request: get(`/attachments/${id}/a%00b`), ...anonymous },
   'an over-long id': { request: get(`/attachments/${'a'.repeat(5_000)}/x`), ...anonymous },
   'no id': { request: get('/attachments//x'), ...anonymous },
+  'a whole address without a host': { request: get('http:///health/live'), ...notFound },
+  'a whole address with a fragment': { request: get('http://localhost/health/live#x'), ...notFound },
   'a target of one star': { request: get('*'), ...notFound },
   'headers beyond number': {
     request: get('/health/live', 'X: y\r\n'.repeat(1_001)),
