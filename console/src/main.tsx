@@ -1,6 +1,10 @@
 import { createRoot } from 'react-dom/client';
 import { App } from './app';
+import { keepFocus } from './keep-focus';
 import './styles.css';
 
 const element = document.getElementById('console');
-if (element) createRoot(element).render(<App />);
+if (element) {
+  keepFocus(element);
+  createRoot(element).render(<App />);
+}

@@ -1,10 +1,11 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { Button, ToggleButton } from 'react-aria-components';
 import type { Preferences, Viewer } from './app';
 import { nothingOf, type Place } from './location';
 import { pageOf, pagesOf } from './pages';
 import { PlaceLink } from './place-link';
 import { useReach } from './reach';
+import { refOf } from './record-ref';
 import { setCredential } from './session';
 import { useWords } from './words';
 
@@ -21,6 +22,7 @@ export function Shell({ viewer, place, preferences, children }: ShellProps) {
   const { isLost } = useReach();
   const { name, id } = viewer.principal;
   const current = pageOf(viewer, place);
+  useTitle(current ? say(current.name) : '', place);
   return (
     <>
       <header className="bar">
@@ -49,6 +51,18 @@ export function Shell({ viewer, place, preferences, children }: ShellProps) {
       <main>{children}</main>
     </>
   );
+}
+
+/** Names the page in the tab, in the history, and to screen readers. */
+function useTitle(page: string, place: Place): void {
+  const record = page === '' ? null : refOf(place);
+  const title = [record && `${record.type} ${record.id}`, page, 'Claimcheck'].filter(Boolean).join(' · ');
+  useEffect(() => {
+    document.title = title;
+    return () => {
+      document.title = 'Claimcheck';
+    };
+  }, [title]);
 }
 
 export function PreferenceButtons({ isDark, toggleTheme, toggleLanguage }: Preferences) {

@@ -10,8 +10,8 @@ import type { FilePartProps } from './file-panel';
 import { DeleteDocument, DownloadDocument, ReceiptDocument, RestoreDocument } from './graphql';
 import { useFileWords } from './words';
 
-/** Download, receipt, trash. */
-export function Actions({ api, file, mayWrite, onChanged }: FilePartProps) {
+/** Download, receipt, trash. Without a trash a file is gone once it is deleted. */
+export function Actions({ api, file, mayWrite, onChanged, onGone }: FilePartProps) {
   const { say } = useFileWords();
   const [error, setError] = useState<RefusedError | null>(null);
   const { id, fileName, deletedAt } = file;
@@ -35,7 +35,9 @@ export function Actions({ api, file, mayWrite, onChanged }: FilePartProps) {
   };
   const erase = (permanently: boolean) => async () => {
     await api.change(DeleteDocument, { id, permanently });
-    onChanged();
+    const left = await api.ask(DownloadDocument, { id }).catch(() => null);
+    if (left && !left.attachment) onGone();
+    else onChanged();
   };
   return (
     <>

@@ -18,6 +18,8 @@ export interface FilePartProps extends PageProps {
   mayWrite: boolean;
   /** After something has changed. */
   onChanged: () => void;
+  /** After the file was deleted for good. */
+  onGone: () => void;
 }
 
 interface Part {
@@ -68,7 +70,14 @@ export function FilePanel({ id, onChanged, onClose, ...page }: FilePanelProps) {
       {isLoading && <p className="notice">{say('loading')}</p>}
       {data && !file && <p className="notice">{say('notFound')}</p>}
       <Fault error={error} onRetry={refresh} />
-      {file && <Parts {...page} file={file} onChanged={() => [refresh(), onChanged()]} />}
+      {file && (
+        <Parts
+          {...page}
+          file={file}
+          onChanged={() => [refresh(), onChanged()]}
+          onGone={() => [onClose(), onChanged()]}
+        />
+      )}
     </aside>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { ToggleButton } from 'react-aria-components';
 import { FilePanel } from '../file/file-panel';
 import { go } from '../location';
@@ -26,6 +26,8 @@ export function FilesPage({ api, viewer, place }: PageProps) {
   const mayWrite = viewer.permissions.includes('attachments:write');
   const open = place['file'];
   const isTrash = place['trash'] !== undefined;
+  const list = useRef<HTMLElement>(null);
+  useFocusAfterClose(list, open);
   const { refresh: readFiles } = files;
   const { refresh: readCount } = count;
   const refresh = () => {
@@ -39,7 +41,7 @@ export function FilesPage({ api, viewer, place }: PageProps) {
   }, [settled, readFiles, readCount]);
   return (
     <div className={open ? 'files open' : 'files'}>
-      <section className="list" aria-label={say('files')}>
+      <section className="list" aria-label={say('files')} ref={list}>
         <div className="tools">
           <Filters place={place} viewer={viewer} />
           <div className="buttons">
@@ -75,6 +77,18 @@ export function FilesPage({ api, viewer, place }: PageProps) {
       )}
     </div>
   );
+}
+
+/** Takes the focus to the row of the file that was open, or to the list if that row is gone: it would be lost with the panel. */
+function useFocusAfterClose(list: RefObject<HTMLElement | null>, open: string | undefined): void {
+  const last = useRef(open);
+  useEffect(() => {
+    const closed = last.current;
+    last.current = open;
+    if (closed === undefined || open !== undefined || document.activeElement !== document.body) return;
+    const find = (selector: string) => list.current?.querySelector<HTMLElement>(selector);
+    (find(`[data-key="${CSS.escape(closed)}"]`) ?? find('[role=grid]'))?.focus({ preventScroll: true });
+  }, [list, open]);
 }
 
 function Count({ answer }: { answer: { totalCount: number; totalCountIsExact: boolean } | undefined }) {

@@ -288,6 +288,39 @@ describeWithBrowser((chromium) => {
     expect(tab.faults).toEqual([]);
   });
 
+  test('the focus stays near what had it, and the title tells the page', async () => {
+    await fill('focus 1.txt', 'focus 2.txt');
+    await tab.signIn('?q=focus&order=byName');
+    const isFocused = (name: RegExp | string, role: 'button' | 'row' | 'textbox') =>
+      page.getByRole(role, { name }).and(page.locator(':focus')).waitFor();
+    const enter = async (name: string) => {
+      await page.getByRole('button', { name, exact: true }).focus();
+      await page.keyboard.press('Enter');
+    };
+    await row('focus 2.txt').focus();
+    await page.keyboard.press('Enter');
+    await panel().getByText('It is neither claimed nor linked.').waitFor();
+    await enter('Close');
+    await isFocused('focus 2.txt', 'row');
+    await page.keyboard.press('Enter');
+    await enter('Edit name and description');
+    await isFocused('Name', 'textbox');
+    await enter('Cancel');
+    await isFocused('Edit name and description', 'button');
+    for (const label of ['Delete', 'Delete for good']) {
+      await enter(label);
+      await dialog().getByRole('button', { name: label }).focus();
+      await page.keyboard.press('Enter');
+      if (label === 'Delete') await panel().getByText('It is in the trash.').waitFor();
+    }
+    await panel().waitFor({ state: 'detached' });
+    await isFocused('focus 1.txt', 'row');
+    expect(await page.title()).toBe('Files · Claimcheck');
+    await page.goto(`${service.url}/?page=records&record=WorkPackage/7`);
+    await eventually(() => page.title(), 'WorkPackage 7 · Records · Claimcheck');
+    expect(tab.faults).toEqual([]);
+  });
+
   test('a share link is made, shown once with its code, and revoked', async () => {
     const [id = ''] = await fill('shared.txt');
     await tab.signIn(`?q=shared&file=${id}&tab=shares`);
