@@ -4,6 +4,7 @@ import { createRoot } from 'react-dom/client';
 import 'graphiql/style.css';
 import { fetcher } from './fetcher';
 import { keyAndFiles } from './key-and-files';
+import { storage } from './storage';
 import './explorer.css';
 
 declare global {
@@ -58,6 +59,7 @@ if (element) {
     <GraphiQL
       {...givenOperation()}
       fetcher={fetcher}
+      storage={storage}
       plugins={[keyAndFiles, HISTORY_PLUGIN]}
       defaultQuery={startingQuery}
       defaultHeaders={presetHeaders}

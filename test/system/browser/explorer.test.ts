@@ -1,5 +1,6 @@
 import type { Browser, Page, WebSocket } from 'playwright-core';
 import { describeWithBrowser, keepFaults, openBrowser } from '../../support/browser.js';
+import { eventually } from '../../support/console-page.js';
 import { startService, type TestService } from '../../support/service.js';
 
 describeWithBrowser((chromium) => {
@@ -147,6 +148,22 @@ describeWithBrowser((chromium) => {
     await another.goto(`${service.url}/explorer`);
     expect(await another.evaluate('sessionStorage.length')).toBe(0);
     await another.close();
+  });
+
+  test('keeps headers that were typed out of the history that outlives the tab', async () => {
+    await open(null);
+    await page.getByRole('button', { name: 'Headers', exact: true }).click();
+    await page.locator('.graphiql-editor-tool .view-lines:visible').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.press('Delete');
+    await page.keyboard.insertText(JSON.stringify({ Authorization: `Bearer ${service.key}` }));
+    await type('query Mine { viewer { organizationId } }');
+    await execute();
+    await shows('"organizationId"');
+    const history = () => page.evaluate<string>("localStorage.getItem('graphiql:queries') ?? ''");
+    await eventually(async () => (await history()).includes('query Mine'), true);
+    expect(await page.evaluate('JSON.stringify({ ...localStorage })')).not.toContain(service.key);
+    expect(faults).toEqual([]);
   });
 
   test('asks nobody else for a byte, and its policy holds', async () => {
