@@ -1,5 +1,4 @@
 import {
-  Button,
   Checkbox,
   Collection,
   GridLayout,
@@ -11,6 +10,7 @@ import {
   Size,
   Virtualizer,
 } from 'react-aria-components';
+import { Fault } from '../answer-state';
 import { go, type Place } from '../location';
 import type { Pages } from '../use-pages';
 import { filterNames, type ListedFile } from './use-files';
@@ -37,14 +37,8 @@ export function FileList({ files, place, selected, onSelect }: FileListProps) {
   const kind: Kind = place['view'] === 'grid' ? 'grid' : 'stack';
   const select = (keys: Selection) =>
     onSelect(new Set(keys === 'all' ? files.items.map(({ id }) => id) : [...keys].map(String)));
-  if (files.error !== null && files.items.length === 0) {
-    return (
-      <div className="notice" role="alert">
-        <p>{files.error.message}</p>
-        <Button onPress={files.refresh}>{say('retry')}</Button>
-      </div>
-    );
-  }
+  const { error } = files;
+  if (error !== null && files.items.length === 0) return <Fault error={error} onRetry={files.refresh} />;
   const list = (
     <GridList
       aria-label={say('files')}
@@ -61,21 +55,27 @@ export function FileList({ files, place, selected, onSelect }: FileListProps) {
       <Collection items={files.items}>
         {(file) => <Row file={file} isOpen={file.id === place['file']} kind={kind} />}
       </Collection>
-      {files.hasMore && (
+      {files.hasMore && error === null && (
         <GridListLoadMoreItem className="notice" isLoading={files.isLoading} onLoadMore={files.more}>
           {say('more')}
         </GridListLoadMoreItem>
       )}
     </GridList>
   );
-  return kind === 'grid' ? (
-    <Virtualizer key={kind} layout={GridLayout} layoutOptions={tiles}>
-      {list}
-    </Virtualizer>
-  ) : (
-    <Virtualizer key={kind} layout={ListLayout} layoutOptions={rows}>
-      {list}
-    </Virtualizer>
+  return (
+    <>
+      {kind === 'grid' ? (
+        <Virtualizer key={kind} layout={GridLayout} layoutOptions={tiles}>
+          {list}
+        </Virtualizer>
+      ) : (
+        <Virtualizer key={kind} layout={ListLayout} layoutOptions={rows}>
+          {list}
+        </Virtualizer>
+      )}
+      {/* Whoever scrolls to the end asks for more: after a refusal that would be for ever, as fast as it is refused. */}
+      <Fault error={error} onRetry={files.more} />
+    </>
   );
 }
 

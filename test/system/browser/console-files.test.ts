@@ -158,6 +158,35 @@ describeWithBrowser((chromium) => {
     },
   );
 
+  test('a page that is refused is asked for again by a button alone', async () => {
+    await fill(...Array.from({ length: 60 }, (_, index) => `paged ${String(index).padStart(2, '0')}.txt`));
+    let asked = 0;
+    let isRefused = true;
+    const errors = [{ message: 'Too many requests.', extensions: { code: 'RATE_LIMITED' } }];
+    await page.route(/\/graphql$/, async (route) => {
+      const { variables } = route.request().postDataJSON() as { variables?: { after?: string | null } };
+      if (typeof variables?.after === 'string') asked += 1;
+      if (typeof variables?.after === 'string' && isRefused)
+        await route.fulfill({ status: 429, json: { errors } });
+      else await route.continue();
+    });
+    await tab.signIn('?q=paged&order=byName');
+    await row('paged 00.txt').waitFor();
+    await list().focus();
+    await page.keyboard.press('End');
+    await page.getByText('Too many requests.').waitFor();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(asked).toBe(1);
+    expect(await tab.accessibilityFaults()).toEqual([]);
+    isRefused = false;
+    await press('Try again');
+    await page.getByText('Too many requests.').waitFor({ state: 'detached' });
+    await list().focus();
+    await page.keyboard.press('End');
+    await row('paged 59.txt').waitFor();
+    expect(asked).toBe(2);
+  });
+
   test('a damaged file is found by a filter, and says so', async () => {
     const [id] = await fill('broken.txt', 'whole.txt');
     const database = await openTestDatabase(service.dataDirectory);
