@@ -68,9 +68,12 @@ export class SmallForm {
 async function readSoon(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let turns = 0; ; turns += 1) {
-    // Makes room in the request, which takes no more than 64 KiB otherwise.
-    const piece: Buffer | null = request.read();
-    if (piece) pieces.push(piece);
+    // Makes room in the request, which takes no more than 64 KiB otherwise. From version 26 on Node reads one piece at a time.
+    let piece: Buffer | null;
+    do {
+      piece = request.read();
+      if (piece) pieces.push(piece);
+    } while (piece && request.readableLength > 0);
     // Once all is taken, the next turn would end the stream, and nothing could be put back.
     if (request.complete || turns === maxTurns || request.destroyed) break;
     await nextTurn();
