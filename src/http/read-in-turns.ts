@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { freeMemory } from '../free-memory.js';
+import { freeRead } from '../free-memory.js';
 import { networksOf } from '../limits/networks.js';
 import type { TurnKey, Turns } from '../limits/turns.js';
 
@@ -156,10 +156,11 @@ class SocketInput {
   #handOn(): void {
     if (!this.#mayHandOn()) return;
     const isOfBody = this.#isHttp && this.#ofBody > 0;
+    const [piece] = this.#pieces;
     const slice = this.#nextSlice();
     if (slice) this.#push(slice);
     // Node's parser has copied it; those of other protocols keep what they are given.
-    if (slice && isOfBody && this.#socket.readableLength === 0) freeMemory(slice);
+    if (slice && slice === piece && isOfBody && this.#socket.readableLength === 0) freeRead(slice);
     if (this.#pieces.length > 0) this.#goOn();
     else if (this.#isEnded) {
       this.#isEnded = false;
