@@ -182,9 +182,11 @@ function compileBundle() {
   }
 }
 
-/** As `claimcheck serve` does it, to its first line, with the flags of V8 that it has: what is compiled by others is rejected. */
+/** Those of `claimcheck serve` at its start: what is compiled under others is rejected. */
+const setFlags = () => setFlagsFromString('--semi-space-growth-factor=1');
+
+/** As `claimcheck serve` does it, to its first line. */
 function serveOnce() {
-  const setFlags = () => setFlagsFromString('--semi-space-growth-factor=1');
   setFlags();
   const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle });
   process.stdout.write = (text) => {
@@ -201,9 +203,22 @@ function serveOnce() {
   script.runInThisContext()(createRequire(bundle), {}, bundle, folder);
 }
 
+/** Whether a start would use what has been compiled. That of another version of Node is rejected, and each start compiles by itself. */
+function isCompiled() {
+  setFlags();
+  const cachedData = readFileSync(compiled);
+  return !new Script(readFileSync(bundle, 'latin1'), { filename: bundle, cachedData }).cachedDataRejected;
+}
+
 /** Each with the files in `dist/` that are its own, the last one made, and the sources that it is made from. */
 const parts = [
-  { make: bundleService, own: /^[^/]+\.[^/]+$/, made: 'main.cache', sources: ['src', 'bundle-for-v8.js'] },
+  {
+    make: bundleService,
+    own: /^[^/]+\.[^/]+$/,
+    made: 'main.cache',
+    sources: ['src', 'bundle-for-v8.js'],
+    isUsable: isCompiled,
+  },
   {
     make: bundleExplorer,
     own: /^explorer$/,
@@ -224,7 +239,7 @@ const parts = [
   },
 ];
 
-function isCurrent({ made, sources }) {
+function isCurrent({ made, sources, isUsable = () => true }) {
   try {
     const files = [...sources, 'bundle.js', 'package-lock.json', 'tsconfig.json'].flatMap((name) => {
       const path = join(import.meta.dirname, name);
@@ -233,7 +248,7 @@ function isCurrent({ made, sources }) {
         : [path];
     });
     const { mtimeMs } = statSync(join(folder, made));
-    return files.every((path) => statSync(path).mtimeMs < mtimeMs);
+    return files.every((path) => statSync(path).mtimeMs < mtimeMs) && isUsable();
   } catch {
     return false;
   }
