@@ -73,8 +73,10 @@ class SocketInput {
   #isWanted = false;
   /** Bytes that are sure to be of a body: parsing them costs nothing. */
   #ofBody = 0;
-  /** Bytes that are being parsed. */
-  #sliceSize = 0;
+  /** Bytes that are being parsed and may be of a body: those behind the first head of a request. */
+  #behindHead = 0;
+  /** A request has offered another protocol. */
+  #hasOffer = false;
   /** Requests whose answer comes after another. */
   #waiting = 0;
   /** Requests whose answer has not ended. */
@@ -98,7 +100,7 @@ class SocketInput {
   /** Handles a request once it is its turn. */
   handle(request: IncomingMessage, response: ServerResponse, handle: Handle): void {
     // The bytes that are being parsed may have the beginning of it.
-    this.#ofBody = Math.max(0, Number(request.headers['content-length'] ?? 0) - this.#sliceSize);
+    this.#ofBody = Math.max(0, Number(request.headers['content-length'] ?? 0) - this.#behindHead);
     this.#unanswered += 1;
     response.once('close', () => {
       this.#unanswered -= 1;
@@ -174,9 +176,11 @@ class SocketInput {
   #nextSlice(): Uint8Array | null {
     const [piece] = this.#pieces;
     if (!piece) return null;
-    const size = Math.min(piece.length, this.#ofBody > 0 ? this.#ofBody : sizeOfSlice(piece));
-    if (this.#ofBody > 0) this.#ofBody -= size;
-    this.#sliceSize = size;
+    const size = Math.min(piece.length, this.#ofBody > 0 ? this.#ofBody : this.#sizeOfSlice(piece));
+    if (this.#ofBody > 0) {
+      this.#ofBody -= size;
+      this.#behindHead = size;
+    }
     if (size === piece.length) {
       this.#pieces.shift();
       return piece;
@@ -184,21 +188,32 @@ class SocketInput {
     this.#pieces[0] = piece.subarray(size);
     return piece.subarray(0, size);
   }
+
+  /**
+   * Bytes up to the last line, or the last head of a request, that is parsed in one go. Node's parser stops at the end of a request that
+   * offers another protocol, and loses what is behind it in one piece: from then on a head, or the end of chunks, is the end of a piece.
+   */
+  #sizeOfSlice(piece: Uint8Array): number {
+    const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+    this.#behindHead = 0;
+    if (this.#hasOffer && bytes[0] === 0x0a) return 1;
+    let [end, heads, firstHead] = [0, 0, 0];
+    for (let lines = 0; lines < maxLines && end < bytes.length; lines += 1) {
+      if (heads >= (this.#hasOffer ? 1 : maxRequests)) break;
+      this.#hasOffer ||= isOffer(bytes, end);
+      const at = bytes.indexOf(endOfLine, end);
+      if (at === end && ++heads === 1) firstHead = at + endOfLine.length;
+      end = at === -1 ? bytes.length : at + endOfLine.length;
+    }
+    this.#behindHead = this.#hasOffer ? end - firstHead : end;
+    return end;
+  }
 }
 
-/** Bytes up to the last line, or the last head of a request, that is parsed in one go. */
-function sizeOfSlice(piece: Uint8Array): number {
-  const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-  let end = 0;
-  let heads = 0;
-  for (let lines = 0; lines < maxLines && heads < maxRequests; lines += 1) {
-    const at = bytes.indexOf(endOfLine, end);
-    if (at === -1) return bytes.length;
-    if (at === end) heads += 1;
-    end = at + endOfLine.length;
-  }
-  return end;
-}
+/** Whether a line is an Upgrade header. */
+const isOffer = (bytes: Buffer, start: number): boolean =>
+  (bytes[start] === 0x55 || bytes[start] === 0x75) &&
+  bytes.toString('latin1', start, start + 8).toLowerCase() === 'upgrade:';
 
 /**
  * Hands the chunks of a chunked body on together, as many as come in one piece from the network. A client can send a chunk for
