@@ -72,8 +72,7 @@ export type AcceptUpgrade = (request: IncomingMessage, socket: Socket, head: Buf
  * (RFC 9110, section 7.8). Either waits until all requests before it on the same connection have been answered.
  */
 export function onWebSocketHandshake(server: Server, path: string, accept: AcceptUpgrade): void {
-  const isHandedOver = (request: IncomingMessage) =>
-    isHandshake(request, path) || !readsBodies || !hasBody(request);
+  const isHandedOver = (request: IncomingMessage) => !readsBodies || !hasBody(request);
   Object.assign(server, { shouldUpgradeCallback: isHandedOver });
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     onceAnswered(socket, () => {
@@ -85,21 +84,21 @@ export function onWebSocketHandshake(server: Server, path: string, accept: Accep
   });
 }
 
-/**
- * From version 26 on Node has read the body of a request that it hands over, so it could not be read anew. It keeps such a request, and
- * loses what is pipelined behind it.
- */
+/** From version 26 on Node reads the body of a request that it hands over, so it could not be read anew. It keeps such a request. */
 const readsBodies = Number.parseInt(process.versions.node, 10) >= 26;
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** A handshake whose headers are not fit is refused as any other request. By HTTP/1.0 there is none. */
+/**
+ * A handshake whose headers are not fit is refused as any other request, and so is one with a body: its bytes would be taken for
+ * messages, or those for its bytes. By HTTP/1.0 there is none.
+ */
 function isHandshake(request: IncomingMessage, path: string): boolean {
   const { method, url = '', httpVersion, headers } = request;
   const [target] = url.replace(slashAfterGraphql, '').split('?', 1);
   const isOffered = method === 'GET' && target === path && headers.upgrade?.toLowerCase() === 'websocket';
-  return isOffered && httpVersion === '1.1' && faultOfHead(request) === null;
+  return isOffered && httpVersion === '1.1' && !hasBody(request) && faultOfHead(request) === null;
 }
 
 /** Calls `next` after the last answer under way, at once if there is none, and never if the connection ends before. */

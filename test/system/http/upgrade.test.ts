@@ -71,19 +71,32 @@ describe('requests that offer HTTP/2', () => {
   });
 });
 
+const handshake = (headers = '') =>
+  `GET /graphql HTTP/1.1
+Host: localhost
+Connection: Upgrade
+Upgrade: websocket
+Sec-WebSocket-Version: 13
+Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}
+Sec-WebSocket-Protocol: graphql-transport-ws
+${headers}
+`.replaceAll('\n', '\r\n');
+
 test('a WebSocket handshake behind other requests is accepted after their answers', async () => {
-  const handshake = [
-    'GET /graphql HTTP/1.1',
-    'Host: localhost',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
-    'Sec-WebSocket-Protocol: graphql-transport-ws',
-  ];
-  await connection.send(`${post('a')}${post('b')}${handshake.join('\r\n')}\r\n\r\n`);
+  await connection.send(`${post('a')}${post('b')}${handshake()}`);
   expect(await answers(2)).toEqual(['200 a', '200 b']);
   expect(connection.isOpen).toBe(true);
+});
+
+test.each([
+  ['a length', 'Content-Length: 5\n', 'hello'],
+  ['chunks', 'Transfer-Encoding: chunked\n', '5\r\nhello\r\n0\r\n\r\n'],
+])('a WebSocket handshake with a body of %s is a request like any other', async (_, headers, body) => {
+  await connection.send(post('a') + handshake(headers));
+  expect(await answers(1)).toEqual(['200 a']);
+  await connection.send(body + post('b'));
+  expect((await connection.response()).status).not.toBe(101);
+  expect(await answers(1)).toEqual(['200 b']);
 });
 
 test.each([
