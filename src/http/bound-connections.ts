@@ -61,6 +61,7 @@ export function closeUnusedAtStop(server: FastifyInstance, headersTimeoutMs: num
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });
+  keepUnasked(server.server, open);
   let hasStopped = false;
   server.addHook('onClose', async () => {
     hasStopped = true;
@@ -79,6 +80,23 @@ export function closeUnusedAtStop(server: FastifyInstance, headersTimeoutMs: num
       }
     })();
   });
+}
+
+/**
+ * Keeps connections without a request from being closed with the idle ones. From version 26 on Node counts them so from their start,
+ * and the bytes of a request may be on their way, or wait for their turn.
+ */
+function keepUnasked(server: Server, open: ReadonlySet<Socket>): void {
+  const asked = new WeakSet<Socket>();
+  server.on('request', ({ socket }) => asked.add(socket));
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    const unasked = [...open].filter((socket) => !asked.has(socket));
+    for (const socket of unasked) socket.destroy = () => socket;
+    closeIdle();
+    // The method of its class is there again.
+    for (const socket of unasked) Reflect.deleteProperty(socket, 'destroy');
+  };
 }
 
 /** How many frames (messages, pings, pongs) are read of one client. */

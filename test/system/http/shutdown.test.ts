@@ -59,6 +59,17 @@ describe('at shutdown', () => {
     await closed;
   });
 
+  test('a first request that arrives just then is answered', async () => {
+    const service = await startService();
+    const connection = await RawConnection.open(service.url);
+    await service.client.graphql('{ __typename }');
+    const closed = service.close();
+    await connection.send(json(typename));
+    const { status, headers } = await connection.response();
+    expect({ status, connection: headers.get('connection') }).toEqual({ status: 200, connection: 'close' });
+    await Promise.all([closed, connection.closed()]);
+  });
+
   test('connections that have brought nothing are closed', async () => {
     const service = await startService({ SHUTDOWN_TIMEOUT_SECONDS: '3600' });
     const unused = await Promise.all(Array.from({ length: 5 }, () => RawConnection.open(service.url)));
