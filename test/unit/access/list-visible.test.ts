@@ -1,18 +1,25 @@
 import { listVisible } from '../../../src/access/list-visible.js';
-import { type Page, type ReadPage, toPageRequest } from '../../../src/database/page.js';
+import { encodeCursor, type Page, type ReadPage, toPageRequest } from '../../../src/database/page.js';
 import { AttachmentError } from '../../../src/errors.js';
+
+const cursorOf = (value: number): string => encodeCursor('NUMBERS', { value, id: String(value) });
+
+function numberAt(cursor: string): number {
+  const [, value] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, number];
+  return value;
+}
 
 /** Numbers from 0 on, as many as are asked for. */
 function numbers(total: number) {
   let read = 0;
   const readPage: ReadPage<number> = async ({ size, isLast, after, before }) => {
-    const begin = after === null ? 0 : Number(after) + 1;
-    const end = before === null ? total : Number(before);
+    const begin = after === null ? 0 : numberAt(after) + 1;
+    const end = before === null ? total : numberAt(before);
     const length = Math.max(0, Math.min(size, end - begin));
     const from = isLast ? end - length : begin;
     const nodes = Array.from({ length }, (_, index) => from + index);
     read += nodes.length;
-    const edges = nodes.map((node) => ({ cursor: String(node), node }));
+    const edges = nodes.map((node) => ({ cursor: cursorOf(node), node }));
     return { edges, hasMore: length < end - begin };
   };
   return { readPage, read: () => read };
