@@ -27,9 +27,11 @@ export interface Sent {
   idempotencyKey: string;
   /** Whether an earlier run has begun it. */
   isResumed: boolean;
-  /** Once the attachment has been made or refused. */
-  forget(): Promise<void>;
+  /** Once the attachment has been made, or refused: then the bytes go too, unless another attachment has them. */
+  forget(isRefused: boolean): Promise<void>;
 }
+
+const tusHeaders = { 'tus-resumable': '1.0.0' };
 
 /** Two uploads of one file at a time do not share one at the service. */
 const inUse = new Set<string>();
@@ -55,14 +57,13 @@ export async function sendLarge(connection: Connection, source: Source, options:
       begun = await beginAndRemember();
       await sendAll(connection, source, begun, options);
     }
-    return {
-      documentKey: begun.documentKey,
-      idempotencyKey: begun.idempotencyKey,
-      isResumed: begun === earlier,
-      forget: async () => {
-        if (isOwn) await store?.remove(key);
-      },
+    const { url, documentKey, idempotencyKey } = begun;
+    const forget = async (isRefused: boolean) => {
+      if (isOwn) await store?.remove(key);
+      const request = { method: 'DELETE', headers: tusHeaders, signal: options.signal };
+      if (isRefused) await fetch(url, request).catch(() => undefined);
     };
+    return { documentKey, idempotencyKey, isResumed: begun === earlier, forget };
   } finally {
     if (isOwn) inUse.delete(key);
   }
@@ -159,7 +160,7 @@ export interface Transfer {
  */
 async function sendRest({ platform, source, url, signal, onSent, onOffset }: Transfer): Promise<void> {
   const ask = async (method: string, given: Record<string, string>, body: Source | null, from: number) => {
-    const headers = { 'tus-resumable': '1.0.0', ...given };
+    const headers = { ...tusHeaders, ...given };
     const request = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(from + bytes) };
     const answer = await platform.send(request);
     if (answer.status >= 300) throw failureOf(answer);

@@ -108,11 +108,11 @@ async function uploadLarge(
       const input = { ...describe(source, { ...options, idempotencyKey }, await hashing), content };
       try {
         const { createAttachment } = await connection.ask('Create', { input }, options.signal);
-        await sent.forget();
+        await sent.forget(false);
         return createAttachment.attachment;
       } catch (error) {
         if (!(error instanceof ClaimcheckError) || error.retryable) throw error;
-        await sent.forget();
+        await sent.forget(true);
         const { code } = error;
         const isOwnKey = code === 'IDEMPOTENCY_CONFLICT' && options.idempotencyKey;
         if (isFirst && sent.isResumed && othersCodes.test(code) && !isOwnKey) return null;

@@ -203,6 +203,15 @@ describe('a large file goes by the policy of its place', () => {
   });
 });
 
+test('a large file that is refused takes no room', async () => {
+  await using strict = await startService({ QUOTA_BYTES: String(large.length + 1_000_000) });
+  const claimcheck = createClaimcheck({ url: strict.url, credential: strict.key });
+  const path = await fileOf('refused.bin', large);
+  const metadata = { type: '' };
+  await expect(claimcheck.upload(path, { metadata })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+  expect(await claimcheck.upload(path)).toMatchObject({ size: large.length });
+});
+
 describe('an abort rejects with its reason', () => {
   const reason = new Error('enough');
 
