@@ -1,4 +1,4 @@
-import { type Answer, ClaimcheckError, errorOf, isPassing, pause } from './client-error.js';
+import { ClaimcheckError, errorOf, isPassing, pause } from './client-error.js';
 import type { Connection } from './connection.js';
 import type { Platform, Source } from './platform.js';
 import type { RecordInput } from './schema-types.js';
@@ -53,20 +53,27 @@ export async function sendLarge(connection: Connection, source: Source, options:
     try {
       await sendAll(connection, source, begun, options);
     } catch (error) {
+      // Nobody can go on with it. Whoever has aborted it does not wait for that.
+      if (!store) void discard(begun, null);
       if (!earlier || !isGone(error)) throw error;
       begun = await beginAndRemember();
       await sendAll(connection, source, begun, options);
     }
-    const { url, documentKey, idempotencyKey } = begun;
+    const sent = begun;
     const forget = async (isRefused: boolean) => {
       if (isOwn) await store?.remove(key);
-      const request = { method: 'DELETE', headers: tusHeaders, signal: options.signal };
-      if (isRefused) await fetch(url, request).catch(() => undefined);
+      if (isRefused) await discard(sent, options.signal);
     };
-    return { documentKey, idempotencyKey, isResumed: begun === earlier, forget };
+    const { documentKey, idempotencyKey } = sent;
+    return { documentKey, idempotencyKey, isResumed: sent === earlier, forget };
   } finally {
     if (isOwn) inUse.delete(key);
   }
+}
+
+/** Ends an upload, so that its bytes take no room. Those that an attachment has stay. */
+async function discard({ url }: Begun, signal: AbortSignal | null): Promise<void> {
+  await fetch(url, { method: 'DELETE', headers: tusHeaders, signal }).catch(() => undefined);
 }
 
 /** Null for bytes without a name or an age: others could have the same. */
@@ -163,7 +170,7 @@ async function sendRest({ platform, source, url, signal, onSent, onOffset }: Tra
     const headers = { ...tusHeaders, ...given };
     const request = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(from + bytes) };
     const answer = await platform.send(request);
-    if (answer.status >= 300) throw failureOf(answer);
+    if (answer.status >= 300) throw errorOf(answer);
     return Number(answer.header('upload-offset') ?? 0);
   };
   const offset = await ask('HEAD', {}, null, 0);
@@ -172,15 +179,6 @@ async function sendRest({ platform, source, url, signal, onSent, onOffset }: Tra
   if (offset >= source.size) return;
   const headers = { 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' };
   await ask('PATCH', headers, source.slice(offset, source.size), offset);
-}
-
-/** Answers to HEAD have no body. */
-function failureOf(answer: Answer): unknown {
-  try {
-    return errorOf(answer);
-  } catch (error) {
-    return error;
-  }
 }
 
 /** Whether the upload itself has ended, so that another one has to be made. */

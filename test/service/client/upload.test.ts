@@ -5,6 +5,7 @@ import type { Claimcheck } from '../../../src/client/claimcheck.js';
 import { createClaimcheck } from '../../../src/client/node.js';
 import { oneRequestBytes, type UploadOptions } from '../../../src/client/upload.js';
 import { answer, startFront, type Treatment } from '../../support/front.js';
+import { until } from '../../support/jobs-contract.js';
 import { startService, type TestService } from '../../support/service.js';
 import { sha256 } from '../../support/sha256.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
@@ -201,6 +202,18 @@ describe('a large file goes by the policy of its place', () => {
     const path = await fileOf('written.bin', large);
     expect(await claimcheck.upload(path, { record })).toMatchObject({ size: large.length });
   });
+});
+
+test('a large file that is aborted takes no room if nothing remembers it', async () => {
+  await using strict = await startService({ QUOTA_BYTES: String(large.length + 1_000_000) });
+  const claimcheck = createClaimcheck({ url: strict.url, credential: strict.key });
+  const path = await fileOf('stopped.bin', large);
+  const stop = new AbortController();
+  const onProgress = ({ sent }: { sent: number }) => {
+    if (sent > 1_000_000) stop.abort(new Error('enough'));
+  };
+  await expect(claimcheck.upload(path, { onProgress, signal: stop.signal })).rejects.toThrow('enough');
+  await until(async () => (await claimcheck.upload(path).catch(() => null))?.size === large.length);
 });
 
 test('a large file that is refused takes no room', async () => {
