@@ -16,6 +16,8 @@ const read = (path: string) => fetch(new URL(path, document.baseURI), { cache: '
 async function readHealth(): Promise<Health> {
   const [ready, metrics] = await Promise.all([read('health/ready'), read('metrics')]);
   const { failing = [] } = (await ready.json()) as { failing?: string[] };
+  // A proxy may refuse in the service's place.
+  if (!ready.ok && failing.length === 0) throw new Error(`The answer is ${ready.status}.`);
   return { failing, metrics: metrics.ok ? await metrics.text() : null };
 }
 

@@ -190,6 +190,9 @@ describeWithBrowser((chromium) => {
     await tab.page.getByRole('rowheader', { name: 'scan' }).first().waitFor();
     expect(await tab.accessibilityFaults()).toEqual([]);
     expect(tab.faults).toEqual([]);
+    await tab.page.route(/\/health\/ready$/, (route) => route.fulfill({ status: 403, json: {} }));
+    await tab.page.getByRole('button', { name: 'Read again' }).click();
+    await tab.page.getByText('The service cannot be reached.').waitFor();
   });
 
   test('a key that may only read sees no button that it may not use', async () => {
