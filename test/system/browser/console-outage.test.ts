@@ -57,6 +57,21 @@ describeWithBrowser((chromium) => {
     await tab.page.getByText(fileName).first().waitFor();
   });
 
+  test('a script that stays away does not have the page loaded again and again', async () => {
+    await tab.signIn();
+    let loads = 0;
+    tab.page.on('framenavigated', () => {
+      loads += 1;
+    });
+    await tab.page.route(/records-page.*\.js$/, (route) => route.fulfill({ status: 429, body: '' }));
+    await tab.page.getByRole('link', { name: 'Records' }).click();
+    await eventually(async () => loads > 1, true);
+    await tab.page.getByRole('link', { name: 'Files' }).waitFor();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // The link, and the page once more.
+    expect(loads).toBe(2);
+  });
+
   test('uploads go on, and their verdicts are shown, however long the scanner takes', async () => {
     await tab.signIn();
     scanner.shut();
