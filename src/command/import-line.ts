@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import type { ImportAttachmentDependencies, ImportedAttachment } from '../attachments/import-attachment.js';
@@ -167,8 +168,12 @@ export async function* readItems(path: string): AsyncGenerator<Item> {
   }
 }
 
-/** All positions that a list gives. */
+/** All positions that a list gives. Throws if the list cannot be read a second time, as from a pipe. */
 export async function readPositions(path: string): Promise<Positions> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  if (!found.isFile()) throw new Error(`${path} is no file: the list is read twice.`);
   const positions = new Map<string, number>();
   for await (const { text } of readItems(path)) {
     const read = readLine(text);

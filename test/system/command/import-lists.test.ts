@@ -77,12 +77,16 @@ test('a line that is too long is refused, however long, and the others go on', a
   );
 });
 
-test('a list that is a folder is told by its name, and --tar takes no --files', async () => {
+test('a list that cannot be read twice is told by its name, and --tar takes no --files', async () => {
   const env = { DATA_DIR: service.dataDirectory };
-  expect(await runCommand(['import', '--from', folder], env)).toMatchObject({
-    status: 2,
-    stderr: `${folder} cannot be read (EISDIR)\n`,
-  });
+  for (const path of [folder, '/dev/stdin'])
+    expect(await runCommand(['import', '--from', path], env)).toMatchObject({
+      ...{ status: 2, stdout: '' },
+      stderr: `${path} is no file: the list is read twice.\n`,
+    });
+  expect((await runCommand(['import', '--from', join(folder, 'none')], env)).stderr).toBe(
+    `${join(folder, 'none')} cannot be read (ENOENT)\n`,
+  );
   expect(await run('--tar', '--files', folder)).toMatchObject({
     status: 2,
     stderr: "error: option '--files <folder>' cannot be used with option '--tar'\n",
