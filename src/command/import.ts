@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import {
   checkImported,
   ensureCreator,
@@ -130,7 +130,7 @@ class ImportRun {
       if (path == null || items.has(path)) yield item;
       else items.set(path, item);
     }
-    for await (const { path, content } of readTar(process.stdin)) {
+    for await (const { path, content } of readTar(addAbortSignal(this.#around.signal, process.stdin))) {
       const item = items.get(path) ?? items.get(path.replace(/^\.\//, ''));
       if (!item) continue;
       items.delete(path);

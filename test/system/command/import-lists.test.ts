@@ -1,9 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { runCommand } from '../../support/run-command.js';
 import { startService, type TestService } from '../../support/service.js';
@@ -75,6 +78,29 @@ test('a line that is too long is refused, however long, and the others go on', a
   expect(stdout).toBe(
     'line 2: it has more than 1048576 characters\n2 imported, 0 there before, 0 deleted since, 1 refused.\n',
   );
+});
+
+test('a stop is heeded while an archive brings nothing more', async () => {
+  const [line, other] = [lineOf('anna'), { ...lineOf('anna'), path: 'b.txt' }];
+  await writeFile(list, textOf([line, other]));
+  const { stdout: archive } = await promisify(execFile)('tar', ['-c', '-C', folder, 'a.txt'], {
+    encoding: 'buffer',
+  });
+  const env = {
+    ...{ ...process.env, DATA_DIR: service.dataDirectory },
+    ...(await databaseEnvironment(service.dataDirectory)),
+    ...storageSettings(service.dataDirectory),
+  };
+  const child = spawn(process.execPath, ['dist/claimcheck.cjs', 'import', '--tar', '--from', list], { env });
+  const [told, ended] = [text(child.stderr), once(child, 'close')];
+  // The header of the first file and its block, but not what says that there are no more.
+  child.stdin.write(archive.subarray(0, 1_024));
+  const query = 'query ($id: ID!) { attachment(id: $id) { id } }';
+  const find = () => service.client.ask<{ attachment: object | null }>(query, { id: line.id });
+  while ((await find()).attachment === null) await pause(50);
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([2, null]);
+  expect(await told).toBe('Stopped before the end; the same command goes on from here.\n');
 });
 
 test('a list that cannot be read twice is told by its name, and --tar takes no --files', async () => {
