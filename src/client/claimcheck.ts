@@ -204,7 +204,7 @@ function changesOf(
     link,
     unlink: (ids, options) => link(ids, { ...options, mode: 'REMOVE' }),
     delete: (id, { signal } = {}) =>
-      withRetries({ retries: connection.retries, signal }, async (failures) => {
+      withRetries({ repeats: connection.repeats, signal }, async (failures) => {
         try {
           await connection.askOnce('Delete', { input: { attachmentId: id } }, signal);
         } catch (error) {

@@ -20,10 +20,10 @@ export const retryableCodes: ReadonlySet<string> = new Set([
 ]);
 
 /** Time, or a change by somebody, has to come first. */
-const notSoon: ReadonlySet<string> = new Set(['NOT_APPROVED', 'INTERNAL_SERVER_ERROR']);
+const notSoon: readonly string[] = ['NOT_APPROVED', 'INTERNAL_SERVER_ERROR'];
 
 /** Statuses of proxies and of requests that came too slowly. */
-const passingStatuses: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
+const passingStatuses: readonly number[] = [408, 429, 502, 503, 504];
 
 /** A service that asks for more than this is not waited for. */
 const longestRetryAfterSeconds = 60;
@@ -60,7 +60,7 @@ export class ClaimcheckError extends Error {
     this.status = status;
     this.limit = limit;
     this.retryAfterSeconds = retryAfterSeconds;
-    this.retryable = retryableCodes.has(code) || passingStatuses.has(status ?? 0);
+    this.retryable = retryableCodes.has(code) || passingStatuses.includes(status ?? 0);
   }
 }
 
@@ -69,7 +69,7 @@ export function isPassing(error: unknown): error is ClaimcheckError {
   return (
     error instanceof ClaimcheckError &&
     error.retryable &&
-    !notSoon.has(error.code) &&
+    !notSoon.includes(error.code) &&
     (error.retryAfterSeconds ?? 0) <= longestRetryAfterSeconds
   );
 }
@@ -168,7 +168,7 @@ export function unreachable(cause: unknown): ClaimcheckError {
 
 export interface RetryOptions {
   /** How often a failed attempt is repeated. */
-  retries: number;
+  repeats: number;
   signal: AbortSignal | undefined;
 }
 
@@ -180,7 +180,7 @@ const longestPauseMs = 10_000;
  * asks for, else longer each time. Rejects with the signal's reason once that is aborted.
  */
 export async function withRetries<T>(
-  { retries, signal }: RetryOptions,
+  { repeats, signal }: RetryOptions,
   attempt: (failures: number) => Promise<T>,
 ): Promise<T> {
   for (let failures = 0; ; failures += 1) {
@@ -189,7 +189,7 @@ export async function withRetries<T>(
       return await attempt(failures);
     } catch (error) {
       signal?.throwIfAborted();
-      if (failures >= retries || !isPassing(error)) throw error;
+      if (failures >= repeats || !isPassing(error)) throw error;
       await pause(error.retryAfterSeconds, failures, signal);
     }
   }

@@ -7,6 +7,7 @@ import {
   unreachable,
   withRetries,
 } from './client-error.js';
+import { documentOf } from './documents.js';
 import type { Outgoing, Platform, ResumeStore } from './platform.js';
 import type { Operations } from './schema-types.js';
 
@@ -24,7 +25,7 @@ export interface ClaimcheckOptions {
 /** Requests to one service, with the credential and the retries of its client. */
 export class Connection {
   readonly platform: Platform;
-  readonly retries: number;
+  readonly repeats: number;
   readonly store: ResumeStore | null;
   readonly #base: string;
   readonly #credential: ClaimcheckOptions['credential'];
@@ -34,7 +35,7 @@ export class Connection {
     if (!/^https?:$/.test(base.protocol)) throw new TypeError(`${url} is no http or https URL.`);
     if (!['string', 'function'].includes(typeof credential)) throw new TypeError('No credential.');
     this.platform = platform;
-    this.retries = retries;
+    this.repeats = retries;
     this.store = store === undefined ? platform.store : store;
     this.#base = `${base.origin}${base.pathname.replace(/\/*$/, '/')}`;
     this.#credential = credential;
@@ -50,9 +51,9 @@ export class Connection {
     name: Name,
     variables: Operations[Name]['variables'],
     signal?: AbortSignal,
-    retries = this.retries,
+    repeats = this.repeats,
   ): Promise<Operations[Name]['data']> {
-    return withRetries({ retries, signal }, () => this.askOnce(name, variables, signal));
+    return withRetries({ repeats, signal }, () => this.askOnce(name, variables, signal));
   }
 
   async askOnce<Name extends keyof Operations>(
@@ -77,16 +78,16 @@ export class Connection {
     return this.#fetch(path, { method: 'POST', headers, body, signal: signal ?? null });
   }
 
-  /** One attempt of an operation whose variable at `path` is the file of the form. */
+  /** One attempt of an operation whose content is the file of a form. */
   async postFile<Name extends keyof Operations>(
     name: Name,
     variables: Operations[Name]['variables'],
-    file: { path: string; name: string; content: Blob },
+    file: { name: string; content: Blob },
     { signal, onSent }: Pick<Outgoing, 'signal' | 'onSent'>,
   ): Promise<Operations[Name]['data']> {
     const body = new FormData();
     body.set('operations', JSON.stringify({ query: documentOf(name), variables }));
-    body.set('map', JSON.stringify({ 0: [`variables.${file.path}`] }));
+    body.set('map', '{"0":["variables.input.content.upload"]}');
     body.set('0', file.content, file.name);
     const headers = { ...(await this.#headers(signal)), accept: 'application/json' };
     const url = `${this.#base}graphql`;
@@ -96,7 +97,7 @@ export class Connection {
 
   /** The answer to a GET. Throws ClaimcheckError for a refusal. */
   async get(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
-    return withRetries({ retries: this.retries, signal }, async () => {
+    return withRetries({ repeats: this.repeats, signal }, async () => {
       const all = { ...(await this.#headers(signal)), ...headers };
       const response = await this.#fetch(path, { headers: all, signal: signal ?? null });
       if (!response.ok) throw errorOf(await read(response));
@@ -153,43 +154,3 @@ export async function read(response: Response): Promise<Answer> {
     throw unreachable(error);
   }
 }
-
-/** All that is read of an attachment, wherever one is. */
-const attachment = `fragment Attachment on Attachment {id organizationId documentKey fileName contentType size status createdAt updatedAt claimedAt expiresAt url description{format raw html} metadata{type attributes} createdBy{id kind name} record{type id:recordId} rejection{reason message signature rejectedAt} digest{hash}}`;
-
-/** A mutation whose one argument has the type that all such have. */
-function change(name: string, field: string, selection: string): string {
-  const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input!`;
-  return `mutation ${name}($input: ${type}) {${field}(input: $input) {${selection}}}`;
-}
-
-const attachments = '{...Attachment}';
-const links = `links { position state attachment ${attachments} }`;
-
-const documents: Record<keyof Operations, string> = {
-  Create: change('Create', 'createAttachment', `attachment ${attachments}`),
-  CreateTarget: change('CreateTarget', 'createUploadTarget', 'target { documentKey url }'),
-  Claim: change('Claim', 'claimAttachment', `alreadyClaimed attachment ${attachments}`),
-  Link: change(
-    'Link',
-    'linkAttachments',
-    `field { name version } ${links} rejected ${attachments} unlinked ${attachments}`,
-  ),
-  Delete: change('Delete', 'deleteAttachment', 'deletedAttachmentId'),
-  Share: change('Share', 'createShareLink', 'url shareLink { id expiresAt maxDownloads }'),
-  Get: `query Get($id: ID!) {attachment(id: $id) ${attachments}}`,
-  DownloadUrl: `query DownloadUrl($id: ID!, $disposition: Disposition!, $expiresIn: Int!) {attachment(id: $id) {status downloadUrl(disposition: $disposition, expiresIn: $expiresIn)}}`,
-  List: `query List($filter: AttachmentFilter, $orderBy: AttachmentOrder, $first: Int, $after: String) {attachments(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {nodes ${attachments} pageInfo {hasNextPage endCursor}}}`,
-  Field: `query Field($type: String!, $id: ID!, $field: String!) { record(type: $type, id: $id) { field(name: $field) { name version ${links.replace(' ', '(includePending: true) ')} } } }`,
-  Policy: `query Policy($recordType: String, $field: String) {uploadPolicy(recordType: $recordType, field: $field) {name}}`,
-  Viewer: `query Viewer {viewer {organizationId permissions principal {id kind name}}}`,
-  Changes: `subscription Changes($attachmentId: ID, $record: RecordInput) {attachmentChanged(attachmentId: $attachmentId, record: $record) ${attachments}}`,
-};
-
-/** The document of an operation, with the fragment if it has use for it. */
-export function documentOf(name: keyof Operations): string {
-  const document = documents[name];
-  return document.includes('...Attachment') ? `${document}\n${attachment}` : document;
-}
-
-export const operationNames = /* @__PURE__ */ Object.keys(documents) as (keyof Operations)[];

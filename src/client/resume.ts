@@ -64,8 +64,7 @@ export async function sendLarge(connection: Connection, source: Source, options:
       if (isOwn) await store?.remove(key);
       if (isRefused) await discard(sent, options.signal);
     };
-    const { documentKey, idempotencyKey } = sent;
-    return { documentKey, idempotencyKey, isResumed: sent === earlier, forget };
+    return { ...sent, isResumed: sent === earlier, forget };
   } finally {
     if (isOwn) inUse.delete(key);
   }
@@ -122,7 +121,7 @@ async function policyOf(
 
 /** Attempts that bring the upload further do not count. */
 async function sendAll(
-  { platform, retries }: Connection,
+  { platform, repeats }: Connection,
   source: Source,
   { url }: Begun,
   { signal, onSent }: LargeUpload,
@@ -138,7 +137,7 @@ async function sendAll(
     } catch (error) {
       signal.throwIfAborted();
       // Another request brings its bytes, or has brought them meanwhile.
-      if (failures >= retries || !(isPassing(error) || hasStatus(error, 409, 460))) throw error;
+      if (failures >= repeats || !(isPassing(error) || hasStatus(error, 409, 460))) throw error;
       await pause(error.retryAfterSeconds, failures, signal);
     }
   }

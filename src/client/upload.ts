@@ -72,8 +72,8 @@ async function uploadSmall(
   const content = await source.blob();
   const hash = await connection.platform.sha256(source, signal);
   const input = { ...describe(source, options, hash), content: { upload: null } };
-  const file = { path: 'input.content.upload', name: input.fileName, content };
-  return withRetries({ retries: connection.retries, signal }, async () => {
+  const file = { name: input.fileName, content };
+  return withRetries({ repeats: connection.repeats, signal }, async () => {
     tell(0);
     const { createAttachment } = await connection.postFile('Create', { input }, file, {
       signal,
@@ -184,7 +184,7 @@ export async function* watchChanges(
         throw unreachable(new Error('the stream has ended'));
       } catch (error) {
         signal?.throwIfAborted();
-        if (failures >= connection.retries || !isPassing(error)) throw error;
+        if (failures >= connection.repeats || !isPassing(error)) throw error;
         await pause(error.retryAfterSeconds, failures, signal);
       }
     }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { documentOf, operationNames } from '../../src/client/connection.js';
+import { documentOf, operationNames } from '../../src/client/documents.js';
 import { settingDescriptions } from '../../src/config/config.js';
 import { printSorted, printSubgraph } from '../../src/graphql/print-schema.js';
 import { createSchema } from '../../src/graphql/schema.js';

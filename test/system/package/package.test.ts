@@ -136,7 +136,7 @@ test('npx claimcheck says its version and serves', async () => {
   await ended;
 });
 
-test('the client for browsers has less than 15 KiB, with the code for large files', async () => {
+test('the client for browsers has less than 15 KB, with the code for large files', async () => {
   const client = join(folder, 'node_modules/claimcheck/dist/client');
   const sizes = new Map<string, number>();
   const load = async (name: string): Promise<void> => {
@@ -150,5 +150,5 @@ test('the client for browsers has less than 15 KiB, with the code for large file
   await load('browser.js');
   const loaded = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   expect(loaded).toBeGreaterThan(5_000);
-  expect(loaded).toBeLessThan(15 * 1024);
+  expect(loaded).toBeLessThan(15_000);
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, validate } from 'graphql';
 import { retryableCodes } from '../../../src/client/client-error.js';
-import { documentOf, operationNames } from '../../../src/client/connection.js';
+import { documentOf, operationNames } from '../../../src/client/documents.js';
 import { errorCodes, isRetryable } from '../../../src/errors.js';
 import { createSchema } from '../../../src/graphql/schema.js';
 import { writeClientTypes } from '../../support/client-types.js';
