@@ -78,15 +78,6 @@ program
 for (const command of remoteCommands(umask)) program.addCommand(command);
 program.addCommand(completionCommand(program));
 
-const wrongUsage = 2;
-
-/** Ends with an exit code of its own for words that no command takes. The parser's is 1, which is that of findings and refusals. */
-function endOnWrongUsage(command: Command): void {
-  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : wrongUsage));
-  for (const below of command.commands) endOnWrongUsage(below);
-}
-endOnWrongUsage(program);
-
 // Node.js prints it and ends the process.
 process.on('uncaughtExceptionMonitor', (error) => {
   error.stack = withOriginalLines(error.stack ?? '');

@@ -56,6 +56,7 @@ export function importCommand(): Command {
     .option('--dry-run', 'read and check everything, and write nothing')
     .option(...jsonOption)
     .addHelpText('after', importHelp)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.notRun))
     .action(async ({ from, files, tar = false, dryRun = false, json = false }: GivenImport) => {
       // Stopped, it ends the lines under way.
       process.exitCode = await runStoppably(async (config, signal) => {
@@ -144,6 +145,7 @@ export function verifyCommand(): Command {
     .option(...jsonOption)
     .option('--since <date>', 'look for orphans from this day (UTC) on; default: the first start', parseDay)
     .addHelpText('after', verifyHelp)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.notRun))
     .action(async (given: GivenVerify) => {
       const options = {
         bytesPerSecond: given.rate * mebibyte,

@@ -99,6 +99,7 @@ export function receiptCommand(): Command {
     .option('--content <file>', 'compare this file with what the receipt says')
     .option(...jsonOption)
     .addHelpText('after', receiptHelp)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .action(async (file: string, options: VerifyReceiptOptions) => {
       process.exitCode = await (await loadReceipt()).verify(file, options);
     });

@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { RecordInput } from '../../client/schema-types.js';
 import { jsonOption } from '../output.js';
-import { runRemote, type SessionOptions } from './session.js';
+import { exitStatus, runRemote, type SessionOptions } from './session.js';
 import type {
   LinkCommandOptions,
   ListCommandOptions,
@@ -108,7 +108,8 @@ function remote(nameAndArguments: string): Command {
     .option('--url <url>', 'the service; default: CLAIMCHECK_URL, else http://127.0.0.1:4000')
     .addOption(new Option('--key-file <path>', 'a file with the key; default: CLAIMCHECK_KEY'))
     .option(...jsonOption)
-    .addHelpText('after', explanation);
+    .addHelpText('after', explanation)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitStatus.done : exitStatus.wrongUsage));
 }
 
 function parseRecord(text: string): RecordInput {
@@ -135,6 +136,7 @@ export function completionCommand(program: Command): Command {
   return new Command('completion')
     .description('Print what completes commands: eval "$(claimcheck completion bash)"')
     .addArgument(new Argument('<shell>').choices(Object.keys(shells)))
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitStatus.done : exitStatus.wrongUsage))
     .action((shell: keyof typeof shells) => void process.stdout.write(shells[shell](program)));
 }
 

@@ -57,19 +57,6 @@ test('the folder of files is that of DATA_DIR where STORAGE_URL is not set', asy
   expect(stderr).toContain(`  DATA_DIR: ${data}/files is there, and is no folder\n`);
 });
 
-test.each([
-  'serv',
-  '--jsn',
-  '--jsn upload a.txt',
-  'keys create --nam x',
-  'keys rotate',
-  'move --from x',
-  'receipt rotate --x',
-])('%s is wrong usage, with the exit code of that', async (words) => {
-  const { status, stderr } = await startCommand(words.split(' '), { DATA_DIR: directory }).result;
-  expect([status, stderr]).toEqual([2, expect.stringMatching(/^error: unknown (option|command) /)]);
-});
-
 test.each(['serve', 'work', 'migrate', 'keys create'])(
   '%s ends where no folder can be made, by the name of the setting',
   async (words) => {
