@@ -33,8 +33,8 @@ export interface PageArguments {
 }
 
 /**
- * Notes a size that is not from 0 to 1,000, two sizes, and texts that are no cursors of any list: one of another list is found once
- * the list is known.
+ * Notes a size that is not from 0 to 1,000, and two sizes. Texts that are no cursors of any list are noted beside other faults, and of a
+ * page at `loc`, which is not read next: else they are found once the list is known, together with cursors of another one.
  */
 export function checkPage(
   faults: Faults,
@@ -48,6 +48,7 @@ export function checkPage(
       faults.add('out_of_range', at, `Must be from 0 to ${maxPageSize}.`, { limit: maxPageSize });
     if (sizes.length > 1) faults.add('first_and_last', at, 'Give either first or last.');
   }
+  if (faults.details.length === 0 && loc.length === 0) return;
   for (const [name, cursor] of Object.entries({ after, before }))
     if (typeof cursor === 'string' && parse(cursor).length === 0) addInvalid(faults, [...loc, name]);
 }
