@@ -17,11 +17,12 @@ const readSize = 64 * 1024;
 
 /**
  * Frees the memory of what one read from a connection has brought. From version 26 on Node leaves a read that fills more than half of its
- * memory as it is, so the rest of it is nobody's.
+ * memory as it is, so the rest of it is nobody's. Short buffers share a pool, which has as many bytes from version 24 on.
  */
 export function freeRead(piece: Uint8Array): void {
-  const { buffer, byteOffset } = piece;
-  freeMemory(byteOffset === 0 && buffer.byteLength === readSize ? new Uint8Array(buffer) : piece);
+  const { buffer, byteOffset, byteLength } = piece;
+  const isRead = byteOffset === 0 && buffer.byteLength === readSize && byteLength > readSize / 2;
+  freeMemory(isRead ? new Uint8Array(buffer) : piece);
 }
 
 /** Frees what is written to a stream by itself, as `pipe` writes it, once it has been sent. */

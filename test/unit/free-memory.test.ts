@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { freeMemory } from '../../src/free-memory.js';
+import { freeMemory, freeRead } from '../../src/free-memory.js';
 import { readInTurns } from '../../src/http/read-in-turns.js';
 import { Turns } from '../../src/limits/turns.js';
 import { createFile, startDownloadServer } from './download/download-server.js';
@@ -27,6 +27,13 @@ test('bytes that are freed have no memory any more, unless others have a part of
   freeMemory(part);
   freeMemory(new Uint8Array(new SharedArrayBuffer(8)));
   expect([whole.byteLength, whole.buffer.byteLength, part.byteLength]).toEqual([0, 0, chunkSize - 1]);
+});
+
+test('a read is freed with what is behind it, and a short buffer of a pool leaves the others theirs', () => {
+  const [read, pool] = [new ArrayBuffer(chunkSize), new ArrayBuffer(chunkSize)];
+  freeRead(new Uint8Array(read, 0, chunkSize - 1));
+  freeRead(new Uint8Array(pool, 0, 100));
+  expect([read.byteLength, pool.byteLength]).toEqual([0, chunkSize]);
 });
 
 test('content that is being stored keeps two batches in memory at most', async () => {
