@@ -1,11 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { deleteRows } from '../attachments/delete-rows.js';
 import { recordEvent, recordEvents } from '../audit/audit-events.js';
 import { revokeApiKey } from '../auth/manage-api-keys.js';
 import type { Database } from '../database/database.js';
 import { AttachmentRow, TrashedAttachmentRow } from '../database/entities/attachment.js';
-import { ApiKeyRow, PrincipalRow } from '../database/entities/organization.js';
+import { ApiKeyRow } from '../database/entities/organization.js';
 import { ShareLinkRow } from '../database/entities/record-field.js';
 import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { IdempotencyKeyRow, UploadTargetRow } from '../database/entities/upload-target.js';
@@ -16,6 +15,7 @@ import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
+import { choosePseudonym } from './choose-pseudonym.js';
 import { findUnowned, hasAnythingToEnd, isAnythingLeft, type Principal } from './erasure-survey.js';
 import { rename } from './rename-principal.js';
 
@@ -27,8 +27,6 @@ export interface ErasePrincipalDependencies {
   /** Called after the commit. */
   onKeyRevoked(keyId: string): void;
 }
-
-const pseudonymForm = /^erased-[0-9a-f]{20}$/;
 
 /** Attachments deleted in one transaction. */
 const deletedAtOnce = 100;
@@ -73,28 +71,6 @@ async function endAll(
   for (const table of [AttachmentRow, TrashedAttachmentRow])
     await deleteUnowned(deps, principal, table, pseudonym);
 }
-
-/** Kept in place of its name until it is erased, so that every run and process has the same. */
-function choosePseudonym(database: Database, { organizationId, id }: Principal): Promise<string> {
-  const fresh = `erased-${randomBytes(10).toString('hex')}`;
-  return database.write(async (manager) => {
-    const key = { organizationId, id };
-    const row = { ...key, kind: 'USER', name: fresh } as const;
-    // The update takes the row's lock on every engine. Another erasure that ends before has deleted the row.
-    do await insertRow(manager, PrincipalRow, row, { orIgnore: true });
-    while ((await manager.update(PrincipalRow, key, { kind: () => 'kind' })).affected === 0);
-    const { name } = await manager.findOneByOrFail(PrincipalRow, key);
-    // Users choose their names: none may take over the pseudonym of somebody who has been erased.
-    const isOwn =
-      name !== null && pseudonymForm.test(name) && !(await isTaken(manager, organizationId, name));
-    if (isOwn) return name;
-    await manager.update(PrincipalRow, key, { name: fresh });
-    return fresh;
-  });
-}
-
-const isTaken = (manager: EntityManager, organizationId: string, id: string): Promise<boolean> =>
-  manager.existsBy(PrincipalRow, { organizationId, id });
 
 async function endKeys(deps: ErasePrincipalDependencies, { organizationId, id }: Principal): Promise<void> {
   const own = { organizationId, principalId: id, revokedAt: IsNull() };
@@ -220,27 +196,4 @@ async function deleteSome(
   await recordEvents(manager, events);
   await deleteRows(deps, manager, stored, at);
   return changes;
-}
-
-/**
- * Ends an erasure: nothing leads from the principal to its pseudonym any more, so whoever needs a statement has it by now. `by` is
- * who wanted it, for the audit log.
- */
-export async function forgetPrincipal(
-  { database, clock }: ErasePrincipalDependencies,
-  { organizationId, id }: Principal,
-  pseudonym: string,
-  by: string | null,
-): Promise<void> {
-  const actor = { organizationId, principal: null };
-  const onceKey = createHash('sha256').update(`erasure ${organizationId} ${pseudonym}`).digest('hex');
-  const details = { principalId: pseudonym, ...(by === null ? {} : { by }) };
-  const event = { action: 'PRINCIPAL_ERASED', subjectId: pseudonym, at: clock(), details, onceKey } as const;
-  await database.write(async (manager) => {
-    const known = await manager.findOneBy(PrincipalRow, { organizationId, id });
-    await manager.delete(PrincipalRow, { organizationId, id });
-    const row = { organizationId, id: pseudonym, kind: known?.kind ?? 'USER', name: null };
-    await insertRow(manager, PrincipalRow, row, { orIgnore: true });
-    await recordEvent(manager, actor, event);
-  });
 }

@@ -1,6 +1,7 @@
 import { KeyRevocations } from '../auth/api-keys.js';
 import { findOrganization, isCleanText, toPrincipalId } from '../auth/identify.js';
-import { erasePrincipal, forgetPrincipal } from '../cleaning/erase-principal.js';
+import { forgetPrincipal } from '../cleaning/choose-pseudonym.js';
+import { erasePrincipal } from '../cleaning/erase-principal.js';
 import {
   countOf,
   type ErasureCounts,

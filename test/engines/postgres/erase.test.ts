@@ -68,3 +68,22 @@ test('an erasure goes on after another one of the same principal has ended', asy
   expect([status, stderr]).toEqual([0, '']);
   expect(await cluster.query(`SELECT id FROM principals WHERE id = '${id}'`)).toEqual([]);
 });
+
+test('an erasure that another one has overtaken says so, and states nothing', async () => {
+  const { id } = await newAnna();
+  const begins = await holdLocks(cluster, 'LOCK TABLE principals IN SHARE ROW EXCLUSIVE MODE');
+  const late = startCommand(['erase', '--principal', id, '--json'], cluster.env());
+  await untilBlocked(cluster, /INSERT INTO "principals"/);
+  late.process.kill('SIGSTOP');
+  await begins();
+  const { status, stdout } = await erase(id);
+  const { pseudonym } = JSON.parse(stdout) as { pseudonym: string };
+  late.process.kill('SIGCONT');
+  const overtaken = await late.result;
+  expect([status, overtaken.status, overtaken.stdout]).toEqual([0, 1, '']);
+  expect(overtaken.stderr).toContain('Another run has erased the principal');
+  expect(await cluster.query(`SELECT id FROM principals WHERE id = '${id}'`)).toEqual([]);
+  expect(await cluster.query("SELECT subject_id FROM audit_events WHERE action = 'PRINCIPAL_ERASED'")).toContainEqual({
+    subject_id: pseudonym,
+  });
+});
