@@ -22,7 +22,8 @@ export async function choosePseudonym(database: Database, principal: Principal):
   const { pseudonym, isUnknown } = await choose(database, principal);
   // Another run that has ended since has told of all, under a pseudonym that nobody can find any more.
   if (isUnknown && !(await isAnythingLeft(database.read, principal))) {
-    await database.write((manager) => manager.delete(PrincipalRow, { ...principal, name: pseudonym }));
+    const { organizationId, id } = principal;
+    await database.write((manager) => manager.delete(PrincipalRow, { organizationId, id, name: pseudonym }));
     throw new Error('Another run has erased the principal meanwhile: its statement tells of all that went.');
   }
   return pseudonym;

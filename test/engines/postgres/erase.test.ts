@@ -83,7 +83,9 @@ test('an erasure that another one has overtaken says so, and states nothing', as
   expect([status, overtaken.status, overtaken.stdout]).toEqual([0, 1, '']);
   expect(overtaken.stderr).toContain('Another run has erased the principal');
   expect(await cluster.query(`SELECT id FROM principals WHERE id = '${id}'`)).toEqual([]);
-  expect(await cluster.query("SELECT subject_id FROM audit_events WHERE action = 'PRINCIPAL_ERASED'")).toContainEqual({
+  expect(
+    await cluster.query("SELECT subject_id FROM audit_events WHERE action = 'PRINCIPAL_ERASED'"),
+  ).toContainEqual({
     subject_id: pseudonym,
   });
 });
