@@ -15,8 +15,8 @@ import { IsNull, Not } from '../database/typeorm.js';
 import type { Changes } from '../model/changes.js';
 import { type AttachmentTable, readStored } from '../model/stored-attachment.js';
 import type { VerdictWebhooks } from '../verdicts/record-verdict.js';
-import { choosePseudonym } from './choose-pseudonym.js';
 import { findUnowned, hasAnythingToEnd, isAnythingLeft, type Principal } from './erasure-survey.js';
+import { choosePseudonym } from './pseudonym.js';
 import { rename } from './rename-principal.js';
 
 export interface ErasePrincipalDependencies {

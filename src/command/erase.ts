@@ -1,6 +1,5 @@
 import { KeyRevocations } from '../auth/api-keys.js';
 import { findOrganization, isCleanText, toPrincipalId } from '../auth/identify.js';
-import { forgetPrincipal } from '../cleaning/choose-pseudonym.js';
 import { erasePrincipal } from '../cleaning/erase-principal.js';
 import {
   countOf,
@@ -9,6 +8,7 @@ import {
   listGone,
   type Principal,
 } from '../cleaning/erasure-survey.js';
+import { forgetPrincipal } from '../cleaning/pseudonym.js';
 import type { Config } from '../config/config.js';
 import type { Database } from '../database/database.js';
 import { type OrganizationRow, PrincipalRow } from '../database/entities/organization.js';

@@ -16,15 +16,17 @@ interface Chosen {
 
 /**
  * The pseudonym that an erasure puts in place of the principal's id. It is kept in place of its name until it is erased, so that
- * every run and process has the same.
+ * every run and process has the same. Throws if nothing names the principal any more, since another run has ended its erasure.
  */
 export async function choosePseudonym(database: Database, principal: Principal): Promise<string> {
   const { pseudonym, isUnknown } = await choose(database, principal);
-  // Another run that has ended since has told of all, under a pseudonym that nobody can find any more.
+  // The other run has told of all, under a pseudonym that nobody can find any more.
   if (isUnknown && !(await isAnythingLeft(database.read, principal))) {
     const { organizationId, id } = principal;
     await database.write((manager) => manager.delete(PrincipalRow, { organizationId, id, name: pseudonym }));
-    throw new Error('Another run has erased the principal meanwhile: its statement tells of all that went.');
+    throw new Error(
+      'Nothing is left. Another run has erased the principal meanwhile: its statement tells of all that went.',
+    );
   }
   return pseudonym;
 }
