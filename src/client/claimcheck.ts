@@ -148,7 +148,7 @@ function readsOf(
   connection: Connection,
 ): Pick<Claimcheck, 'download' | 'downloadUrl' | 'get' | 'list' | 'field' | 'watch' | 'viewer'> {
   return {
-    download: (id, { from = 0, sha256, signal } = {}) => {
+    download: async (id, { from = 0, sha256, signal } = {}) => {
       const match: Record<string, string> = sha256 === undefined ? {} : { 'if-range': `"${sha256}"` };
       const headers = from > 0 ? { range: `bytes=${from}-`, ...match } : {};
       return connection.get(`attachments/${encodeURIComponent(id)}`, headers, signal);

@@ -111,6 +111,7 @@ test('one that is not there is null, and its download is NOT_FOUND', async () =>
   const id = '01a21b36-b212-7641-bcca-942f9952576e';
   expect(await connect().get(id)).toBeNull();
   await expect(connect().download(id)).rejects.toMatchObject({ code: 'NOT_FOUND', status: 404 });
+  await expect(connect().download('\ud800')).rejects.toThrow(URIError);
   await expect(connect().downloadUrl(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(connect().delete(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
