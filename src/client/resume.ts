@@ -29,6 +29,8 @@ export interface Sent {
   isResumed: boolean;
   /** Once the attachment has been made, or refused: then the bytes go too, unless another attachment has them. */
   forget(isRefused: boolean): Promise<void>;
+  /** If it failed before that: ends it unless it is remembered, since nobody can go on with it. Does not wait for that. */
+  leave(): void;
 }
 
 const tusHeaders = { 'tus-resumable': '1.0.0' };
@@ -39,32 +41,31 @@ const inUse = new Set<string>();
 /** Brings the bytes of a large file to the service, as far as an earlier run has not, over as many requests as it takes. */
 export async function sendLarge(connection: Connection, source: Source, options: LargeUpload): Promise<Sent> {
   const key = keyOf(connection, source, options);
-  const isOwn = key !== null && !inUse.has(key);
+  const isOwn = key !== '' && !inUse.has(key);
   const store = isOwn ? connection.store : null;
   const beginAndRemember = async () => {
     const begun = await begin(connection, source, options);
-    if (isOwn) await store?.set(key, JSON.stringify(begun));
+    await store?.set(key, JSON.stringify(begun));
     return begun;
   };
   if (isOwn) inUse.add(key);
   try {
-    const earlier = isOwn ? read((await store?.get(key)) ?? null) : null;
+    const earlier = read((await store?.get(key)) ?? '');
     let begun = earlier ?? (await beginAndRemember());
+    const leave = () => store || void discard(begun, null);
     try {
       await sendAll(connection, source, begun, options);
     } catch (error) {
-      // Nobody can go on with it. Whoever has aborted it does not wait for that.
-      if (!store) void discard(begun, null);
+      leave();
       if (!earlier || !isGone(error)) throw error;
       begun = await beginAndRemember();
       await sendAll(connection, source, begun, options);
     }
-    const sent = begun;
     const forget = async (isRefused: boolean) => {
-      if (isOwn) await store?.remove(key);
-      if (isRefused) await discard(sent, options.signal);
+      await store?.remove(key);
+      if (isRefused) await discard(begun, options.signal);
     };
-    return { ...sent, isResumed: sent === earlier, forget };
+    return { ...begun, isResumed: begun === earlier, forget, leave };
   } finally {
     if (isOwn) inUse.delete(key);
   }
@@ -75,20 +76,16 @@ async function discard({ url }: Begun, signal: AbortSignal | null): Promise<void
   await fetch(url, { method: 'DELETE', headers: tusHeaders, signal }).catch(() => undefined);
 }
 
-/** Null for bytes without a name or an age: others could have the same. */
-function keyOf(
-  { base }: Connection,
-  { name, size, lastModified }: Source,
-  { policy }: LargeUpload,
-): string | null {
-  if (name === '' || lastModified === 0) return null;
+/** Empty for bytes without a name or an age: others could have the same. */
+function keyOf({ base }: Connection, { name, size, lastModified }: Source, { policy }: LargeUpload): string {
+  if (name === '' || lastModified === 0) return '';
   return `claimcheck:${JSON.stringify([base, name, size, lastModified, policy ?? null])}`;
 }
 
 /** Null for anything else than an upload: others may write to the store too. */
-function read(text: string | null): Begun | null {
+function read(text: string): Begun | null {
   try {
-    const begun = JSON.parse(text ?? '') as Begun;
+    const begun = JSON.parse(text) as Begun;
     const all: unknown[] = [begun.url, begun.documentKey, begun.idempotencyKey];
     return all.every((value) => typeof value === 'string') ? begun : null;
   } catch {

@@ -105,13 +105,16 @@ async function uploadLarge(
       const sent = await sendLarge(connection, source, described);
       const idempotencyKey = options.idempotencyKey ?? sent.idempotencyKey;
       const content = { documentKey: sent.documentKey };
-      const input = { ...describe(source, { ...options, idempotencyKey }, await hashing), content };
       try {
+        const input = { ...describe(source, { ...options, idempotencyKey }, await hashing), content };
         const { createAttachment } = await connection.ask('Create', { input }, options.signal);
         await sent.forget(false);
         return createAttachment.attachment;
       } catch (error) {
-        if (!(error instanceof ClaimcheckError) || error.retryable) throw error;
+        if (!(error instanceof ClaimcheckError) || error.retryable) {
+          sent.leave();
+          throw error;
+        }
         await sent.forget(true);
         const { code } = error;
         const isOwnKey = code === 'IDEMPOTENCY_CONFLICT' && options.idempotencyKey;

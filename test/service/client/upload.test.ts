@@ -216,6 +216,22 @@ test('a large file that is aborted takes no room if nothing remembers it', async
   await until(async () => (await claimcheck.upload(path).catch(() => null))?.size === large.length);
 });
 
+test('nor does one that is aborted once its bytes are there', async () => {
+  await using strict = await startService({ QUOTA_BYTES: String(large.length + 1_000_000) });
+  const stop = new AbortController();
+  let asked = 0;
+  const credential = () => {
+    asked += 1;
+    if (asked === 2) stop.abort(new Error('enough'));
+    return strict.key;
+  };
+  const path = await fileOf('late.bin', large);
+  const claimcheck = createClaimcheck({ url: strict.url, credential });
+  await expect(claimcheck.upload(path, { signal: stop.signal })).rejects.toThrow('enough');
+  expect(asked).toBe(2);
+  await until(async () => (await claimcheck.upload(path).catch(() => null))?.size === large.length);
+});
+
 test('a large file that is refused takes no room', async () => {
   await using strict = await startService({ QUOTA_BYTES: String(large.length + 1_000_000) });
   const claimcheck = createClaimcheck({ url: strict.url, credential: strict.key });
