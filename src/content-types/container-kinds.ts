@@ -182,8 +182,8 @@ function readMimetype(text: string | null): string | null {
 }
 
 function readManifest(text: string | null): string | null {
-  const root = /<[\w:]*file-entry\b(?=[^>]*\bfull-path="\/")[^>]*\bmedia-type="([^"]+)"/.exec(text ?? '');
-  return readMimetype(root?.[1] ?? null);
+  const root = [...elementsOf(text ?? '', 'file-entry')].find((element) => /\bfull-path="\/"/.test(element));
+  return readMimetype(/\bmedia-type="([^"]+)"/.exec(root ?? '')?.[1] ?? null);
 }
 
 /** By the declared type of a part that is there; else by the usual names of main parts, if they are of one kind. */
@@ -200,13 +200,28 @@ function packageType(contentTypes: string | null, entries: readonly ZipEntry[]):
   return others.length === 0 ? (type ?? null) : null;
 }
 
-/** Each part that the package declares, by its name and its type, both in lower case. */
+/** Each part that the package declares, by its name and its type, both in lower case. Longer texts are no types. */
 function* overridesOf(contentTypes: string): Generator<[string, string]> {
-  const elements = contentTypes.replace(/<!--.*?-->/gs, '').matchAll(/<(?:\w+:)?Override\s([^>]*)>/g);
-  for (const [, attributes = ''] of elements) {
-    const part = /\bPartName\s*=\s*["']\/?([^"']*)["']/.exec(attributes)?.[1];
-    const type = /\bContentType\s*=\s*["']([^"']*)["']/.exec(attributes)?.[1];
+  for (const element of elementsOf(contentTypes, 'Override')) {
+    const part = /\bPartName\s*=\s*["']\/?([^"']*)["']/.exec(element)?.[1];
+    const type = /\bContentType\s*=\s*["']([^"']{1,255})["']/.exec(element)?.[1];
     if (part !== undefined && type !== undefined) yield [part.toLowerCase(), type.trim().toLowerCase()];
+  }
+}
+
+/**
+ * The tag of each element of this name, whatever its prefix, outside of comments. Looks at each character once, as no pattern for the
+ * whole text would: a hostile entry opens a hundred thousand tags that never end.
+ */
+function* elementsOf(xml: string, name: string): Generator<string> {
+  const named = new RegExp(`^<(?:\\w+:)?${name}\\s`);
+  for (let at = xml.indexOf('<'); at !== -1; ) {
+    const [open, close] = xml.startsWith('<!--', at) ? ['<!--', '-->'] : ['<', '>'];
+    const end = xml.indexOf(close, at + open.length);
+    if (end === -1) return;
+    const tag = xml.slice(at, end);
+    if (named.test(tag)) yield tag;
+    at = xml.indexOf('<', end);
   }
 }
 

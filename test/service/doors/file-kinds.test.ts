@@ -294,3 +294,21 @@ describe('bytes are recognized alike, whichever way they come', () => {
     expect(dataOf(again).createAttachment.attachment.contentType).toBe(docx);
   });
 });
+
+describe('an archive whose description of itself is hostile is looked at in no time', () => {
+  const long = (text: string, end = '') => `${text.repeat((512 * 1024) / text.length)}${end}`;
+  const flat = long('oasis.opendocument.', 'flat.main+xml');
+  const table: [string, string, string][] = [
+    ['comments that never end', '[Content_Types].xml', long('<!--')],
+    ['parts that never end', '[Content_Types].xml', long('<Override ')],
+    ['a very long type', '[Content_Types].xml', `<Override PartName="/part.xml" ContentType="${flat}"/>`],
+    ['files that never end', 'META-INF/manifest.xml', long('<file-entry full-path="/" ')],
+  ];
+
+  test.each(table)('%s', async (_what, name, content) => {
+    const archive = real.zipFile([entry(name, content), entry('part.xml')]);
+    const start = performance.now();
+    expect(outcomeOf(await tryUpload('a.bin', '', archive))).toBe('application/zip');
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});
