@@ -26,7 +26,8 @@ export class ArchiveNames {
   }
 }
 
-const fold = (name: string) => name.normalize('NFC').toLowerCase();
+/** Small letters alone would leave apart what file systems do not: a Greek word ends with a sigma of its own, and `ß` is `SS`. */
+const fold = (name: string) => name.normalize('NFC').toLowerCase().toUpperCase().normalize('NFC');
 
 /** A name that every file system takes, of at most 240 bytes. What is cut off is the end of the stem. */
 export function safeName(fileName: string): string {

@@ -101,6 +101,17 @@ const fetchZip = async (url: string) => readZip(Buffer.from(await (await fetch(u
 const namesOf = async (url: string) => (await fetchZip(url)).map(({ name }) => name);
 
 describe('a ZIP of a record', () => {
+  test('has no two names that a file system takes for one', async () => {
+    const record = newRecord();
+    // Windows and macOS know one name of each three: the second would replace the first.
+    const given = ['ΟΔΟΣ.txt', 'οδος.txt', 'οδοσ.txt', 'STRASSE.txt', 'straße.txt', 'STRAẞE.txt'];
+    for (const name of given) await put(record, name, `text of ${name}`, 'one');
+    expect(await namesOf(await urlOf(record))).toEqual([
+      ...['ΟΔΟΣ.txt', 'οδος (2).txt', 'οδοσ (3).txt'],
+      ...['STRASSE.txt', 'straße (2).txt', 'STRAẞE (3).txt'],
+    ]);
+  });
+
   test('has all that it links to, in order, then what it has claimed, each once and under a name of its own', async () => {
     const record = newRecord();
     const b = await put(record, 'b.txt', 'text of b', 'one');
