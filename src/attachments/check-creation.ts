@@ -174,14 +174,21 @@ export function checkContent(
   return contentType;
 }
 
+/** The type by the table of the first policy by which all of them accept it; if there is none, by the first table. */
 function agreeOnType(
   faults: Faults,
   applicable: readonly Policy[],
   { claim, ...claims }: Pick<ContentTypeClaims, 'content' | 'fileName' | 'hint'> & { claim: Claim },
 ): string | null {
-  const acceptedTypes = applicable[0]?.acceptedTypes ?? null;
+  const { fileName } = claims;
   const extensions = applicable.some((policy) => policy.extensions === 'match') ? 'match' : 'any';
-  const agreed = agreeContentType({ ...claims, claim: claim.type, acceptedTypes, extensions });
+  const agreeBy = (acceptedTypes: ContentTypeClaims['acceptedTypes']) =>
+    agreeContentType({ ...claims, claim: claim.type, acceptedTypes, extensions });
+  const isAccepted = (contentType: string) =>
+    applicable.every((policy) => checkType(policy, { contentType, fileName }).length === 0);
+  const attempts = applicable.map(({ acceptedTypes }) => agreeBy(acceptedTypes));
+  const accepted = attempts.find((one) => 'contentType' in one && isAccepted(one.contentType));
+  const agreed = accepted ?? attempts[0] ?? agreeBy(null);
   if ('contentType' in agreed) return agreed.contentType;
   const { loc, type, msg } = agreed.fault;
   faults.add(type, type === 'extension_mismatch' ? ['input', ...loc] : claim.loc, msg);
