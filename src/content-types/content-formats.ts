@@ -74,6 +74,8 @@ const containerTypes: Record<Container, string> = {
 const openPackage =
   /officedocument\.|ms-officetheme$|macroenabled|ms-excel\.sheet\.binary|ms-visio\.(?:drawing|stencil|template)$|xpsdocument$|\/oxps$|dwfx|\/3mf$/;
 
+export const isOpenPackage = (type: string): boolean => openPackage.test(type);
+
 /** ZIP archives that are told by their inside, so that no other archive is taken for one. */
 const strictZip = new RegExp(
   `${openPackage.source}|oasis\\.opendocument\\.(?!.*flat)|\\.sun\\.xml\\.|/epub\\+zip$`,

@@ -295,6 +295,47 @@ describe('bytes are recognized alike, whichever way they come', () => {
   });
 });
 
+describe('a document with macros is one, whatever it says of itself', () => {
+  const vba = 'ContentType="application/vnd.ms-office.vbaProject"';
+  const main = `<Override PartName="/word/document.xml" ContentType="${docx}.main+xml"/>`;
+  const packageOf = (types: string, ...more: ReturnType<typeof entry>[]) =>
+    real.zipFile([
+      entry('[Content_Types].xml', `<Types>${types}${main}</Types>`),
+      entry('word/document.xml'),
+      ...more,
+    ]);
+  const project = entry('word/project.bin');
+  const docm = 'application/vnd.ms-word.document.macroenabled.12';
+
+  test.each<[string, Buffer, string]>([
+    ['by the type of a part', packageOf(`<Override ${vba} PartName="/Word/project.bin"/>`, project), docm],
+    ['by the type of an extension', packageOf(`<Default Extension="bin" ${vba}/>`, project), docm],
+    [
+      'beside an entry that says otherwise',
+      packageOf('', entry('word/vbaProject.bin'), entry('mimetype', docx)),
+      docm,
+    ],
+    ['not by a type that no part has', packageOf(`<Default Extension="bin" ${vba}/>`), docx],
+    [
+      'not by the type of an extension whose part has another',
+      packageOf(
+        `<Default Extension="bin" ${vba}/><Override PartName="/word/project.bin" ContentType="a/b"/>`,
+        project,
+      ),
+      docx,
+    ],
+  ])('%s', async (_what, content, type) => {
+    expect(outcomeOf(await tryUpload('a.docx', docx, content))).toBe(type);
+    const listed = await tryUpload('a.docx', docx, content, { policy: 'calendar' });
+    expect(outcomeOf(listed)).toBe(type === docx ? docx : 'CONTENT_TYPE_MISMATCH');
+  });
+
+  test('an archive is no document for an entry that says so', async () => {
+    const archive = real.zipFile([entry('mimetype', docx)]);
+    expect(outcomeOf(await tryUpload('a.docx', docx, archive))).not.toBe(docx);
+  });
+});
+
 describe('an archive whose description of itself is hostile is looked at in no time', () => {
   const long = (text: string, end = '') => `${text.repeat((512 * 1024) / text.length)}${end}`;
   const flat = long('oasis.opendocument.', 'flat.main+xml');
