@@ -1,4 +1,5 @@
 import { isContainerOf, zip } from './content-formats.js';
+import { isKnownType } from './media-types.js';
 
 const office = 'application/vnd.openxmlformats-officedocument';
 
@@ -86,13 +87,14 @@ export function* elementsOf(xml: string, name: string): Generator<string> {
   }
 }
 
+/** One that there is: any text can be declared, and what is stored as a type goes into headers. */
 function typeOfMainPart(type: string): string | null {
   const other = otherParts.get(type);
   if (other !== undefined) return other;
   const main = /^(.*)\.main(?:\+xml)?$/.exec(type)?.[1];
   if (main === undefined) return null;
   const name = main.replace(/\.macroenabled(?:template)?$/, '.macroenabled.12');
-  return isContainerOf(zip, name) ? name : null;
+  return isContainerOf(zip, name) && isKnownType(name) ? name : null;
 }
 
 /** A package that brings macros along is of the type that may have them, whatever it says of itself. */

@@ -330,6 +330,23 @@ describe('a document with macros is one, whatever it says of itself', () => {
     expect(outcomeOf(listed)).toBe(type === docx ? docx : 'CONTENT_TYPE_MISMATCH');
   });
 
+  test.each([
+    'text/html; officedocument..main',
+    'image/svg+xml;officedocument..main',
+    '\u65e5officedocument..main',
+    'a\u0001officedocument..main',
+    `${docx}s.main+xml`,
+  ])('%j makes a package nothing but an archive', async (type) => {
+    const types = `<Override PartName="/part.xml" ContentType="${type}"/>`;
+    const archive = real.zipFile([entry('[Content_Types].xml', types), entry('part.xml')]);
+    const answer = await tryUpload('a.bin', '', archive);
+    const { id, contentType } = dataOf(answer).createAttachment.attachment;
+    const { status, headers } = await service.client.download(`/attachments/${id}`);
+    expect([contentType, status, headers.get('content-type')]).toEqual([
+      ...['application/zip', 200, 'application/zip'],
+    ]);
+  });
+
   test('an archive is no document for an entry that says so', async () => {
     const archive = real.zipFile([entry('mimetype', docx)]);
     expect(outcomeOf(await tryUpload('a.docx', docx, archive))).not.toBe(docx);
