@@ -73,6 +73,8 @@ function answerError(
   if (error.status === 401) reply.header('www-authenticate', challengeOf(error));
   const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? unavailableSeconds : undefined);
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
+  // Caches may keep some refusals by their status alone, such as 404: another process, or a moment later, has what is asked for.
+  reply.header('cache-control', 'no-store');
   return reply.code(statusOf(error)).type(contentType).send(bodyOf(error));
 }
 

@@ -145,27 +145,32 @@ async function registerPage(
   const names: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
   if (!names.has(page)) server.log.warn({ folder }, `the ${title} has not been built`);
   const read = keepFiles(folder);
-  const send = async (request: FastifyRequest, reply: FastifyReply, name: string) => {
+  const send = async (request: FastifyRequest, reply: FastifyReply, name: string, caching: string) => {
     const type = contentTypes[extname(name)];
     if (!names.has(name) || type === undefined) throw new AttachmentError('NOT_FOUND');
     const [coding, end] = codings.find(([each, end]) => mayBe(request, each) && names.has(name + end)) ?? [];
+    const bytes = await read(name + (end ?? ''));
+    // Behind all that may fail: a refusal is neither encoded nor kept for good.
     if (coding !== undefined) reply.header('content-encoding', coding);
     const vary = [reply.getHeader('vary') ?? [], 'Accept-Encoding'].flat().join(', ');
-    reply.headers({ 'content-type': type, vary });
-    return reply.send(await read(name + (end ?? '')));
+    reply.headers({
+      'content-type': type,
+      vary,
+      'cache-control': caching,
+      'content-security-policy': policy,
+    });
+    return reply.send(bytes);
   };
   server.get(url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
     assertPath(request, url);
-    reply.headers({ 'cache-control': 'no-cache', 'content-security-policy': policy });
-    return send(request, reply, page);
+    return send(request, reply, page, 'no-cache');
   });
   server.get<{ Params: { name: string } }>(files.url, async (request, reply) => {
     await admitAnonymous(anonymous, request, reply);
     if (request.params.name === '') return reply.redirect(`..${url}`, 308);
-    // A worker has the policy of its own file.
-    reply.headers({ 'cache-control': forGood, 'content-security-policy': policy });
-    return send(request, reply, request.params.name);
+    // A worker has the policy of its own file, so each has that of the page.
+    return send(request, reply, request.params.name, forGood);
   });
 }
 

@@ -10,6 +10,8 @@ const longestMs = 3_000;
 /** How long an answer stands, in milliseconds. Anybody may ask, and each look writes to the database and the storage. */
 const freshMs = 1_000;
 const retryAfterSeconds = 5;
+/** A cache in front would tell for minutes how the service was. */
+const headers = { 'cache-control': 'no-store' };
 
 /**
  * GET /health/live: the process answers. GET /health/ready: it can do its work, or 503 with the names of what cannot. Those who
@@ -25,8 +27,12 @@ export function registerHealth(server: FastifyInstance, checks: Checks): void {
     }, freshMs).unref();
     return failing;
   };
-  server.get('/health/live', async () => ({ status: 'ok' }));
+  server.get('/health/live', async (_request, reply) => {
+    reply.headers(headers);
+    return { status: 'ok' };
+  });
   server.get('/health/ready', async (request, reply) => {
+    reply.headers(headers);
     latest ??= look(request.log);
     const failing = await latest;
     if (failing.length === 0) return { status: 'ok' };

@@ -45,6 +45,14 @@ describe('a refusal', () => {
     await connection.closed();
   });
 
+  test.each(['/nothing', '/attachments', '/uploads/token', '/console/old.js', '/s/token', '/graphql/stream'])(
+    'to GET %s is kept by no cache',
+    async (path) => {
+      const { ok, headers } = await fetch(`${service.url}${path}`);
+      expect({ ok, caching: headers.get('cache-control') }).toEqual({ ok: false, caching: 'no-store' });
+    },
+  );
+
   test('is not the answer to HTTP/1.0 without a host', async () => {
     await connection.send('GET /health/live HTTP/1.0\r\n\r\n');
     expect((await connection.response()).status).toBe(200);

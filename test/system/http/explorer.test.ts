@@ -90,8 +90,12 @@ describe('the explorer', () => {
     '__proto__',
     'x'.repeat(9_000),
   ])('has no file %.20s', async (name) => {
-    const { status, bytes } = await get(`/explorer/${name}`);
-    expect(status).toBe(404);
+    const { status, headers, bytes } = await get(`/explorer/${name}`, 'br');
+    expect({ status, caching: headers['cache-control'], coding: headers['content-encoding'] }).toEqual({
+      status: 404,
+      caching: 'no-store',
+      coding: undefined,
+    });
     expect(JSON.parse(bytes.toString())).toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] });
   });
 

@@ -15,6 +15,7 @@ describe('health', () => {
 
   const ask = async (path: string) => {
     const answer = await fetch(`${service.url}/health/${path}`);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
     return { status: answer.status, body: await answer.text() };
   };
   /** An answer stands for a second. */
