@@ -80,6 +80,8 @@ export interface Answer {
   text: string;
   /** Null if it has none of this name. */
   header(name: string): string | null;
+  /** The URL that a redirect has led to; null without one. */
+  redirectedTo: string | null;
 }
 
 interface Body {
@@ -117,7 +119,7 @@ export function errorOf(answer: Answer): ClaimcheckError {
 function refusal(answer: Answer, first: Fault, all: readonly Fault[]) {
   const { code, limit } = first.extensions ?? {};
   return new ClaimcheckError({
-    message: first.message,
+    message: `${first.message}${hintOf(answer)}`,
     code: code ?? 'UNEXPECTED_ANSWER',
     details: all.flatMap(({ extensions }) => extensions?.details ?? []),
     limit,
@@ -143,11 +145,17 @@ function parse(answer: Answer): Body {
 
 function unexpected(answer: Answer): ClaimcheckError {
   return new ClaimcheckError({
-    message: `The answer is not one of Claimcheck: HTTP ${answer.status}.`,
+    message: `The answer is not one of Claimcheck: HTTP ${answer.status}.${hintOf(answer)}`,
     code: 'UNEXPECTED_ANSWER',
     status: answer.status,
     retryAfterSeconds: secondsOf(answer),
   });
+}
+
+/** Redirects lose the credential, the method or the body of a request, so the refusal says little of its own. A query may have a signature. */
+function hintOf({ redirectedTo: url }: Answer): string {
+  if (url === null) return '';
+  return ` The request was redirected to ${url.split(/[?#]/, 1)}: the client needs the URL that the service has there.`;
 }
 
 function secondsOf({ header }: Answer): number | undefined {

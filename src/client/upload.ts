@@ -177,7 +177,7 @@ export async function* watchChanges(
           'text/event-stream',
           own.signal,
         );
-        if (!response.ok) throw errorOf(await read(response));
+        if (!isStream(response)) throw errorOf(await read(response));
         onConnect?.();
         failures = 0;
         for await (const { event, data } of readEvents(response)) {
@@ -196,8 +196,18 @@ export async function* watchChanges(
   }
 }
 
+/** A page of a proxy may have the status 200, too. */
+function isStream({ ok, headers }: Response): boolean {
+  return ok && /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
+}
+
 function changeOf(text: string): AttachmentFields {
-  const data = dataOf({ status: 200, text, header: () => null }) as Operations['Changes']['data'];
+  const data = dataOf({
+    status: 200,
+    text,
+    header: () => null,
+    redirectedTo: null,
+  }) as Operations['Changes']['data'];
   return data.attachmentChanged;
 }
 

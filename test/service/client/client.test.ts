@@ -50,6 +50,20 @@ test.each([['{"errors":{"name":["is taken"]}}'], ['{"errors":"no"}'], ['{"errors
   },
 );
 
+test.each([301, 307])('a refusal after a redirect by %d tells that, and not the query', async (status) => {
+  const move = (path: string) => answer(status, { location: `${service.url}${path}?signature=x` });
+  await using front = await startFront(service.url, move);
+  const { port } = new URL(service.url);
+  const message = (path: string) => new RegExp(`redirected to http://127\\.0\\.0\\.1:${port}${path}: `);
+  const claimcheck = connect(front.url);
+  await expect(claimcheck.viewer()).rejects.toThrow(message('/graphql'));
+  await expect(claimcheck.upload(new Blob(['x']))).rejects.toThrow(message('/graphql'));
+  const watching = claimcheck.watch({ record: recordOf('1') });
+  await expect(watching.next()).rejects.toThrow(message('/graphql/stream'));
+  await expect(claimcheck.download('x')).rejects.toThrow(message('/attachments/x'));
+  expect(front.requests).toHaveLength(4);
+});
+
 test('an answer without errors may say so', async () => {
   const body = '{"data":{"viewer":{"organizationId":"x"}},"errors":null}';
   await using front = await startFront(service.url, () => answer(200, {}, body));
@@ -187,6 +201,16 @@ describe('watch', () => {
     const watching = connect(front.url).watch({ record: recordOf('away') });
     await expect(watching.next()).rejects.toMatchObject({ status: 503, retryAfterSeconds: 3600 });
     expect(front.requests).toHaveLength(1);
+  });
+
+  test('is not asked again of what is no service', async () => {
+    const page = answer(200, { 'content-type': 'text/html' }, '<html>');
+    await using front = await startFront(service.url, () => page);
+    let connections = 0;
+    const onConnect = () => void ++connections;
+    const watching = connect(front.url).watch({ record: recordOf('page') }, { onConnect });
+    await expect(watching.next()).rejects.toMatchObject({ code: 'UNEXPECTED_ANSWER', status: 200 });
+    expect([front.requests.length, connections]).toEqual([1, 0]);
   });
 
   test('is refused for a wrong credential, and for no such attachment', async () => {
