@@ -69,6 +69,11 @@ export function follow(
 
 const isHidden = () => typeof document !== 'undefined' && document.visibilityState === 'hidden';
 
-/** Whatever module its class is of: the client may have been bundled twice. */
+/**
+ * A page of a proxy in the place of the service is an outage too, by any status. The class of the error may be another module's: the
+ * client may have been bundled twice.
+ */
 const isPassing = (error: unknown) =>
-  error instanceof Error && 'retryable' in error && error.retryable === true;
+  error instanceof Error &&
+  (('retryable' in error && error.retryable === true) ||
+    ('code' in error && error.code === 'UNEXPECTED_ANSWER'));

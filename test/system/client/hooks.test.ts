@@ -184,6 +184,22 @@ describeWithBrowser((chromium) => {
     expect(faults).toEqual([]);
   });
 
+  test('a list is followed on after a page of a proxy', async () => {
+    await using site = await servePage(service, { script });
+    const headers = {
+      'access-control-allow-origin': '*',
+      'access-control-allow-headers': '*, authorization',
+    };
+    const answer = { status: 404, headers, contentType: 'text/html', body: '<html>' };
+    await page.route('**/graphql{,/stream}', (route) => route.fulfill(answer));
+    await page.goto(site.url);
+    await page.locator('output', { hasText: 'UNEXPECTED_ANSWER' }).waitFor();
+    await page.unrouteAll();
+    await store('later.txt');
+    await listed('later.txt').waitFor();
+    expect(faults).toEqual([]);
+  });
+
   test('a page that is hidden holds no connection, and is up to date once it is seen', async () => {
     await using site = await servePage(service, { script });
     const streams = countStreams();
