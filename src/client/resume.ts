@@ -162,11 +162,14 @@ export interface Transfer {
  * the status 404 or 410.
  */
 async function sendRest({ platform, source, url, signal, onSent, onOffset }: Transfer): Promise<void> {
+  let target = url;
   const ask = async (method: string, given: Record<string, string>, body: Source | null, from: number) => {
     const headers = { ...tusHeaders, ...given };
-    const request = { method, url, headers, body, signal, onSent: (bytes: number) => onSent(from + bytes) };
-    const answer = await platform.send(request);
+    const told = (bytes: number) => onSent(from + bytes);
+    const answer = await platform.send({ method, url: target, headers, body, signal, onSent: told });
     if (answer.status >= 300) throw errorOf(answer);
+    // A body that is read as it goes out follows no redirect.
+    target = answer.redirectedTo ?? target;
     return Number(answer.header('upload-offset') ?? 0);
   };
   const offset = await ask('HEAD', {}, null, 0);

@@ -179,3 +179,15 @@ test('two at a time of one file do not get in their way', async () => {
   expect(both).toMatchObject([isMade, isMade]);
   expect([await made(), store.size]).toEqual([2, 0]);
 });
+
+test('goes where its URL is redirected to', async () => {
+  const port = String(await freePort());
+  const url = `http://127.0.0.1:${port}`;
+  const move: Treatment = (response) =>
+    response.writeHead(308, { location: `${url}${response.req.url}` }).end();
+  await using moved = await startFront(url, () => move);
+  await using elsewhere = await startService({ PORT: port, PUBLIC_URL: moved.url });
+  const claimcheck = createClaimcheck({ url, credential: elsewhere.key, retries: 0 });
+  expect(await claimcheck.upload(path)).toMatchObject(isMade);
+  expect(moved.requests).toEqual(['HEAD /uploads/…']);
+});
