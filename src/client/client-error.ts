@@ -181,7 +181,7 @@ export interface RetryOptions {
 }
 
 const firstPauseMs = 250;
-const longestPauseMs = 10_000;
+export const longestPauseMs = 10_000;
 
 /**
  * Repeats what fails for a passing reason: no answer, too many requests, a service that is not ready. Waits as long as the service

@@ -4,6 +4,7 @@ import {
   dataOf,
   errorOf,
   isPassing,
+  longestPauseMs,
   pause,
   unreachable,
   withRetries,
@@ -167,6 +168,8 @@ export async function* watchChanges(
   { signal, onConnect }: WatchOptions,
 ): AsyncGenerator<AttachmentFields, void, undefined> {
   const own = abortWith(signal);
+  let begunAt = 0;
+  let brief = 0;
   try {
     for (let failures = 0; ; failures += 1) {
       try {
@@ -180,6 +183,7 @@ export async function* watchChanges(
         if (!isStream(response)) throw errorOf(await read(response));
         onConnect?.();
         failures = 0;
+        begunAt = Date.now();
         for await (const { event, data } of readEvents(response)) {
           if (event === 'complete') return;
           if (event === 'next') yield changeOf(data);
@@ -188,7 +192,9 @@ export async function* watchChanges(
       } catch (error) {
         signal?.throwIfAborted();
         if (failures >= connection.repeats || !isPassing(error)) throw error;
-        await pause(error.retryAfterSeconds, failures, signal);
+        // A proxy that ends each stream soon would have it begun anew several times a second.
+        brief = Date.now() - begunAt < longestPauseMs ? brief + 1 : 0;
+        await pause(error.retryAfterSeconds, Math.max(failures, brief - 1), signal);
       }
     }
   } finally {

@@ -203,6 +203,22 @@ describe('watch', () => {
     expect(front.requests).toHaveLength(1);
   });
 
+  test('waits longer each time if its connection ends soon', async () => {
+    const type = { 'content-type': 'text/event-stream' };
+    await using front = await startFront(service.url, () => answer(200, type, ':\n\n'));
+    const times: number[] = [];
+    const stop = new AbortController();
+    const onConnect = () => {
+      if (times.push(performance.now()) === 5) stop.abort(new Error('enough'));
+    };
+    const options = { signal: stop.signal, onConnect };
+    const watching = connect(front.url).watch({ record: recordOf('brief') }, options);
+    await expect(watching.next()).rejects.toThrow('enough');
+    const [first = 0, second = 0, , fourth = 0, fifth = 0] = times;
+    expect(second - first).toBeLessThan(1_000);
+    expect(fifth - fourth).toBeGreaterThan(990);
+  });
+
   test('is not asked again of what is no service', async () => {
     const page = answer(200, { 'content-type': 'text/html' }, '<html>');
     await using front = await startFront(service.url, () => page);
