@@ -70,7 +70,11 @@ export class UploadQueue {
     this.#fill();
     return () => {
       this.#isOpen = false;
-      for (const entry of this.#entries.filter(isUnderWay)) this.abort(entry.item.id);
+      // StrictMode closes and opens it at once, also when a page goes on that has waited in Suspense.
+      queueMicrotask(() => {
+        if (this.#isOpen) return;
+        for (const entry of this.#entries.filter(isUnderWay)) this.abort(entry.item.id);
+      });
     };
   }
 

@@ -52,6 +52,36 @@ const script = `
   createRoot(main).render(<StrictMode><App /></StrictMode>);
 `;
 
+/** A page that waits for a part of it, until it is let go. */
+const suspending = `
+  import { createClaimcheck } from 'claimcheck/client';
+  import { useUpload } from 'claimcheck/react';
+  import { StrictMode, Suspense, use, useState } from 'react';
+  import { createRoot } from 'react-dom/client';
+
+  const main = document.querySelector('main');
+  const claimcheck = createClaimcheck({ url: main.dataset.claimcheck, credential: 'none' });
+  const part = new Promise((resolve) => Object.assign(globalThis, { letGo: () => resolve('a part') }));
+  const Part = () => <output>{use(part)}</output>;
+
+  function Page() {
+    const { items, upload } = useUpload(claimcheck);
+    const [isWhole, setWhole] = useState(false);
+    return (
+      <>
+        <input type="file" onChange={({ target }) => upload(target.files)} />
+        <button type="button" onClick={() => setWhole(true)}>All of it</button>
+        <ul className="uploads">
+          {items.map(({ id, file, state }) => <li key={id} data-state={state}>{file.name}</li>)}
+        </ul>
+        {isWhole && <Part />}
+      </>
+    );
+  }
+  const page = <Suspense fallback={<p>Wait</p>}><Page /></Suspense>;
+  createRoot(main).render(<StrictMode>{page}</StrictMode>);
+`;
+
 describeWithBrowser((chromium) => {
   let browser: Browser;
   let folder: string;
@@ -148,6 +178,21 @@ describeWithBrowser((chromium) => {
     await upload('waits.txt', 'waiting').waitFor();
     await page.getByRole('button', { name: 'More at once' }).click();
     await upload('waits.txt', 'done').waitFor();
+    expect(await upload('held.txt', 'uploading').count()).toBe(1);
+    expect(faults).toEqual([]);
+  });
+
+  test('a file goes on while its page waits in Suspense, in StrictMode too', async () => {
+    await using site = await servePage(service, { script: suspending, mode: 'development' });
+    await page.goto(site.url);
+    await page.route(`${service.url}/graphql`, () => undefined);
+    await choose('held.txt');
+    await upload('held.txt', 'uploading').waitFor();
+    await page.getByRole('button', { name: 'All of it' }).click();
+    await page.getByText('Wait').waitFor();
+    await page.evaluate('letGo()');
+    await page.getByText('a part').waitFor();
+    await expect(upload('held.txt', 'aborted').waitFor({ timeout: 500 })).rejects.toThrow('Timeout');
     expect(await upload('held.txt', 'uploading').count()).toBe(1);
     expect(faults).toEqual([]);
   });

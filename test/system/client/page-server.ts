@@ -12,13 +12,19 @@ export interface PageServer extends AsyncDisposable {
   url: string;
 }
 
+interface PageOptions {
+  reactFolder?: string | null;
+  script?: string | null;
+  mode?: 'production' | 'development';
+}
+
 /**
  * Bundles the example as an application would, and serves it with a token for the service. `reactFolder` has another version of React
- * in its node_modules, and `script` is another page than the example.
+ * in its node_modules, and `script` is another page than the example. `mode` is that of React.
  */
 export async function servePage(
   service: { url: string; key: string },
-  { reactFolder = null, script = null }: { reactFolder?: string | null; script?: string | null } = {},
+  { reactFolder = null, script = null, mode = 'production' }: PageOptions = {},
 ): Promise<PageServer> {
   const folder = await makeTemporaryDirectory();
   await mkdir(join(folder, 'page'));
@@ -31,7 +37,7 @@ export async function servePage(
       : { stdin: given, entryNames: 'uploads' }),
     ...{ absWorkingDir: repositoryRoot, outdir: join(folder, 'page') },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'browser', jsx: 'automatic' },
-    ...{ alias: packages, logLevel: 'warning', define: { 'process.env.NODE_ENV': '"production"' } },
+    ...{ alias: packages, logLevel: 'warning', define: { 'process.env.NODE_ENV': `"${mode}"` } },
   });
   const html = `<!doctype html><title>Uploads</title><main data-claimcheck="${service.url}"></main>
     <script type="module" src="/uploads.js"></script>`;
