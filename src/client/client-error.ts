@@ -80,8 +80,8 @@ export interface Answer {
   text: string;
   /** Null if it has none of this name. */
   header(name: string): string | null;
-  /** The URL that a redirect has led to; null without one. */
-  redirectedTo: string | null;
+  /** Of Node: the URL that has answered, at the end of all redirects. */
+  url?: string;
 }
 
 interface Body {
@@ -119,7 +119,7 @@ export function errorOf(answer: Answer): ClaimcheckError {
 function refusal(answer: Answer, first: Fault, all: readonly Fault[]) {
   const { code, limit } = first.extensions ?? {};
   return new ClaimcheckError({
-    message: `${first.message}${hintOf(answer)}`,
+    message: first.message,
     code: code ?? 'UNEXPECTED_ANSWER',
     details: all.flatMap(({ extensions }) => extensions?.details ?? []),
     limit,
@@ -144,18 +144,7 @@ function parse(answer: Answer): Body {
 }
 
 function unexpected(answer: Answer): ClaimcheckError {
-  return new ClaimcheckError({
-    message: `The answer is not one of Claimcheck: HTTP ${answer.status}.${hintOf(answer)}`,
-    code: 'UNEXPECTED_ANSWER',
-    status: answer.status,
-    retryAfterSeconds: secondsOf(answer),
-  });
-}
-
-/** Redirects lose the credential, the method or the body of a request, so the refusal says little of its own. A query may have a signature. */
-function hintOf({ redirectedTo: url }: Answer): string {
-  if (url === null) return '';
-  return ` The request was redirected to ${url.split(/[?#]/, 1)}: the client needs the URL that the service has there.`;
+  return refusal(answer, { message: `The answer is not one of Claimcheck: HTTP ${answer.status}.` }, []);
 }
 
 function secondsOf({ header }: Answer): number | undefined {
@@ -165,10 +154,10 @@ function secondsOf({ header }: Answer): number | undefined {
 
 /** Nothing answers, or the connection broke off. */
 export function unreachable(cause: unknown): ClaimcheckError {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const reason = inner instanceof Error && inner.message !== '' ? `: ${inner.message}` : '';
+  const error = cause as { message?: string; cause?: { message?: string } } | undefined;
+  const reason = error?.cause?.message || error?.message;
   return new ClaimcheckError({
-    message: `The service cannot be reached${reason}.`,
+    message: `The service cannot be reached${reason ? `: ${reason}` : ''}.`,
     code: 'UNREACHABLE',
     cause,
   });
@@ -211,8 +200,7 @@ export async function pause(
 ): Promise<void> {
   const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** failures);
   // Clients that failed together do not come back together.
-  const [random = 0] = crypto.getRandomValues(new Uint8Array(1));
-  await sleep((retryAfterSeconds ?? 0) * 1_000 + longest * (0.5 + random / 512), signal);
+  await sleep((retryAfterSeconds ?? 0) * 1_000 + longest * (0.5 + Math.random() / 2), signal);
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -147,10 +147,10 @@ async function unlessAborted<T>(work: Promise<T> | T, signal: AbortSignal | unde
 
 /** An answer, read to its end. Throws ClaimcheckError if it breaks off. */
 export async function read(response: Response): Promise<Answer> {
-  const { status, headers, redirected, url } = response;
+  const { status, headers } = response;
   const header = (name: string) => headers.get(name);
   try {
-    return { status, text: await response.text(), header, redirectedTo: redirected ? url : null };
+    return { status, text: await response.text(), header };
   } catch (error) {
     throw unreachable(error);
   }

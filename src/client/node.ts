@@ -35,7 +35,7 @@ const nodePlatform: Platform = {
     try {
       const sent = content?.init ?? { headers, body: body as FormData | null };
       const response = await fetch(url, { method, ...sent, ...(signal ? { signal } : {}) });
-      return await read(response);
+      return { ...(await read(response)), url: response.url };
     } catch (error) {
       signal?.throwIfAborted();
       throw content?.fault() ?? unreachable(error);

@@ -169,7 +169,7 @@ async function sendRest({ platform, source, url, signal, onSent, onOffset }: Tra
     const answer = await platform.send({ method, url: target, headers, body, signal, onSent: told });
     if (answer.status >= 300) throw errorOf(answer);
     // A body that is read as it goes out follows no redirect.
-    target = answer.redirectedTo ?? target;
+    target = answer.url ?? target;
     return Number(answer.header('upload-offset') ?? 0);
   };
   const offset = await ask('HEAD', {}, null, 0);

@@ -203,17 +203,10 @@ export async function* watchChanges(
 }
 
 /** A page of a proxy may have the status 200, too. */
-function isStream({ ok, headers }: Response): boolean {
-  return ok && /^text\/event-stream\b/i.test(headers.get('content-type') ?? '');
-}
+const isStream = ({ headers }: Response) => headers.get('content-type')?.startsWith('text/event-stream');
 
 function changeOf(text: string): AttachmentFields {
-  const data = dataOf({
-    status: 200,
-    text,
-    header: () => null,
-    redirectedTo: null,
-  }) as Operations['Changes']['data'];
+  const data = dataOf({ status: 200, text, header: () => null }) as Operations['Changes']['data'];
   return data.attachmentChanged;
 }
 

@@ -46,8 +46,7 @@ async function send({ method, url, headers, body, signal, onSent }: Outgoing): P
     const request = new XMLHttpRequest();
     request.onload = () => {
       const header = (name: string) => request.getResponseHeader(name);
-      const { status, responseText: text, responseURL } = request;
-      resolve({ status, text, header, redirectedTo: responseURL === new URL(url).href ? null : responseURL });
+      resolve({ status: request.status, text: request.responseText, header });
     };
     request.onerror = () => void assertReadable(content).then(() => reject(unreachable(undefined)), reject);
     request.onloadend = onAbort(signal, () => {

@@ -50,20 +50,6 @@ test.each([['{"errors":{"name":["is taken"]}}'], ['{"errors":"no"}'], ['{"errors
   },
 );
 
-test.each([301, 307])('a refusal after a redirect by %d tells that, and not the query', async (status) => {
-  const move = (path: string) => answer(status, { location: `${service.url}${path}?signature=x` });
-  await using front = await startFront(service.url, move);
-  const { port } = new URL(service.url);
-  const message = (path: string) => new RegExp(`redirected to http://127\\.0\\.0\\.1:${port}${path}: `);
-  const claimcheck = connect(front.url);
-  await expect(claimcheck.viewer()).rejects.toThrow(message('/graphql'));
-  await expect(claimcheck.upload(new Blob(['x']))).rejects.toThrow(message('/graphql'));
-  const watching = claimcheck.watch({ record: recordOf('1') });
-  await expect(watching.next()).rejects.toThrow(message('/graphql/stream'));
-  await expect(claimcheck.download('x')).rejects.toThrow(message('/attachments/x'));
-  expect(front.requests).toHaveLength(4);
-});
-
 test('an answer without errors may say so', async () => {
   const body = '{"data":{"viewer":{"organizationId":"x"}},"errors":null}';
   await using front = await startFront(service.url, () => answer(200, {}, body));
