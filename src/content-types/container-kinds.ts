@@ -1,7 +1,7 @@
 import { compoundFile, isContainerOf, isOpenPackage, zip } from './content-formats.js';
 import type { ContentSample } from './content-sample.js';
 import { formats } from './formats.js';
-import { parseMediaType, standardType } from './media-types.js';
+import { isKnownType, isTextType, parseMediaType, standardType } from './media-types.js';
 import { elementsOf, typeOfPackage } from './office-packages.js';
 import { listEntries, readEntry } from './zip-archive.js';
 
@@ -154,10 +154,14 @@ function decode(content: Buffer | null): string | null {
   return content.toString(isWide ? 'utf16le' : 'utf8');
 }
 
-/** OpenDocument, EPUB and others say it in an entry of its own. Programs of Office look for none, and go by the parts that are there. */
+/**
+ * OpenDocument, EPUB and others say it in an entry of its own: perhaps a type that nobody has registered, but of applications, and no
+ * text, for which no archive is to be taken. Programs of Office look for no such entry, and go by the parts that are there.
+ */
 function readMimetype(text: string | null): string | null {
   const type = standardType(parseMediaType((text ?? '').slice(0, 256).trim()) ?? '');
-  return isContainerOf(zip, type) && !isOpenPackage(type) ? type : null;
+  if (!isContainerOf(zip, type) || isOpenPackage(type) || isTextType(type)) return null;
+  return type.startsWith('application/') || isKnownType(type) ? type : null;
 }
 
 function readManifest(text: string | null): string | null {

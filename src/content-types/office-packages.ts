@@ -1,5 +1,5 @@
 import { isContainerOf, zip } from './content-formats.js';
-import { isKnownType } from './media-types.js';
+import { isKnownType, standardType } from './media-types.js';
 
 const office = 'application/vnd.openxmlformats-officedocument';
 
@@ -93,7 +93,7 @@ function typeOfMainPart(type: string): string | null {
   if (other !== undefined) return other;
   const main = /^(.*)\.main(?:\+xml)?$/.exec(type)?.[1];
   if (main === undefined) return null;
-  const name = main.replace(/\.macroenabled(?:template)?$/, '.macroenabled.12');
+  const name = standardType(main.replace(/\.macroenabled(?:template)?$/, '.macroenabled.12'));
   return isContainerOf(zip, name) && isKnownType(name) ? name : null;
 }
 

@@ -1,5 +1,6 @@
 import type { Answer, AttachmentData } from '../../support/client.js';
 import * as real from '../../unit/content-types/real-files.js';
+import { link } from './links.js';
 import { Stage } from './stage.js';
 
 const policies = {
@@ -49,3 +50,15 @@ test('new content has a type of all places that hold the attachment', async () =
   );
   expect(replaceContent.attachment.contentType).toBe('text/markdown');
 });
+
+test.each(['text/x+zip', 'text/html+zip', 'application/oasis.opendocument.x+xml', 'image/png+zip'])(
+  'an archive that says of itself that it is %s comes into no field for texts',
+  async (mimetype) => {
+    const archive = real.zipFile([{ name: 'mimetype', content: mimetype }]);
+    const { id, contentType } = await stage.owner.upload({ content: new Uint8Array(archive), name: 'a.txt' });
+    expect(contentType).toBe('application/zip');
+    const record = { type: 'Texts', id: stage.newName() };
+    const { errors } = await link(stage.owner, { record, field: 'files', attachmentIds: [id] });
+    expect(errors?.[0]?.extensions.code).toBe('CONTENT_TYPE_NOT_ALLOWED');
+  },
+);
