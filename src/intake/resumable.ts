@@ -162,9 +162,9 @@ export async function finishResumable(
   const { documentKey, received: size } = upload;
   const known = digest?.size === size ? await digest.finish() : null;
   if (known) await assertAnnounced(deps, upload, known);
-  await makeObject(deps, upload);
-  const digests = known ?? (await readDigests(deps, upload));
-  if (!known) await assertAnnounced(deps, upload, digests);
+  const isOfThese = await makeObject(deps, upload);
+  const digests = known && isOfThese ? known : await readDigests(deps, upload);
+  if (digests !== known) await assertAnnounced(deps, upload, digests);
   const isThere = await database.write((manager) => finishTarget(manager, upload, clock(), digests));
   if (isThere) return readUpload(deps, upload);
   // Terminated meanwhile: nothing can come to use the bytes any more.
@@ -172,11 +172,15 @@ export async function finishResumable(
   throw gone();
 }
 
-async function makeObject(deps: FinishResumableDependencies, upload: UploadTargetRow): Promise<void> {
+/** False: one was there, perhaps of bytes that the upload had before it began again. */
+async function makeObject(deps: FinishResumableDependencies, upload: UploadTargetRow): Promise<boolean> {
   const { documentKey, received: size, place } = upload;
-  const { create, growing } = deps.storage;
-  if (place === null) return (await create(documentKey)).commit();
-  await growing.finish(documentKey, { size, place }).catch(async (error: unknown) => {
+  const { growing } = deps.storage;
+  if (place === null) {
+    await (await deps.storage.create(documentKey)).commit();
+    return true;
+  }
+  return growing.finish(documentKey, { size, place }).catch(async (error: unknown) => {
     const isThere =
       (await deps.storage.size(documentKey)) === size || (await growing.holds(documentKey, { size, place }));
     if (isThere) throw error;
@@ -204,8 +208,10 @@ async function assertAnnounced(
   const faults = new Faults();
   checkWritten(faults, upload.digest, digests);
   if (faults.details.length === 0) return;
-  // In this order: whoever finds the row without its bytes begins again, too.
-  await deps.storage.remove(upload.documentKey);
+  const { documentKey, received: size, place } = upload;
+  // In this order: whoever finds the row without its bytes begins again, too. These bytes only: another process may have begun again
+  // meanwhile, and an attachment may have the next ones. An object of these is replaced by theirs, or goes with the row.
+  await deps.storage.growing.discardOnly(documentKey, { size, place });
   await startOver(deps, upload);
   faults.throwIfAny();
 }

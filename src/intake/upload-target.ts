@@ -141,14 +141,15 @@ export function reopenTarget(
   return moveTarget(manager, 'reopenTarget', stillTaken(target), { attempt: null, ...growth });
 }
 
-/** Unless more bytes have come since `target` was read. */
+/** Unless more bytes, or others, have come since `target` was read. */
 export function startTargetOver(
   manager: EntityManager,
-  target: TargetId & Pick<UploadTargetRow, 'state' | 'received'>,
+  target: TargetId & Pick<UploadTargetRow, 'state' | 'received' | 'place'>,
 ): Promise<boolean> {
   const { state, received } = target;
   const none = { attempt: null, received: 0, place: null };
-  return moveTarget(manager, 'startTargetOver', { ...inState(target, state), received }, none);
+  const before = { ...inState(target, state), received, place: target.place ?? IsNull() };
+  return moveTarget(manager, 'startTargetOver', before, none);
 }
 
 /** A target that a process has the store work on; that counts as dead after `acceptingUntil`. */

@@ -2,20 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { privateFile } from '../config/files.js';
 import { AttachmentError } from '../errors.js';
 import { EarlyFlush, onMedium } from './local-disk.js';
 import { type LocalWriterDependencies, writeAll } from './local-writer.js';
-import {
-  type ByteRange,
-  type GrowingObjects,
-  type GrowingWriter,
-  type Growth,
-  type ReadOptions,
-  systemCode,
-  toStorageFault,
-} from './storage.js';
+import { type GrowingObjects, type GrowingWriter, type Growth, systemCode } from './storage.js';
 
 /** Bytes that are sent to the disk at a time: some parts of a chunk of the usual 5 to 16 MiB. */
 const flushInterval = 2 * 1024 * 1024;
@@ -63,21 +54,35 @@ export class LocalGrowing implements GrowingObjects {
     return found !== null && found.size >= growth.size;
   }
 
-  async finish(key: string, growth: Growth): Promise<void> {
+  async finish(key: string, growth: Growth): Promise<boolean> {
     const path = this.#pathOf(key);
-    await onMedium(async () => {
-      const unfinished = this.#fileOf(key, growth);
-      const file = await open(unfinished, 'r+').catch(nullWhereMissing);
-      if (file !== null) {
-        const isWhole = await cutTo(file, growth.size).finally(() => file.close());
-        if (!isWhole) throw lost();
-        await rename(unfinished, path).catch(nullWhereMissing);
-      }
+    const isNew = await onMedium(async () => {
+      const isRenamed = await rename(await this.#cutToSize(key, growth), path).then(
+        () => true,
+        nullWhereMissing,
+      );
       if ((await stat(path).catch(nullWhereMissing))?.size !== growth.size) throw lost();
       await this.#deps.directories.sync(dirname(path));
+      return isRenamed ?? false;
     });
     // A copy that nobody needs may be in it; a sweep removes one that cannot be removed now.
     await this.discard(key).catch(() => undefined);
+    return isNew;
+  }
+
+  /** Returns the path of the file, which need not be there. */
+  async #cutToSize(key: string, growth: Growth): Promise<string> {
+    const path = this.#fileOf(key, growth);
+    const file = await open(path, 'r+').catch(nullWhereMissing);
+    if (file !== null && !(await cutTo(file, growth.size).finally(() => file.close()))) throw lost();
+    return path;
+  }
+
+  async discardOnly(key: string, growth: Growth): Promise<void> {
+    await onMedium(async () => {
+      await rm(this.#fileOf(key, growth), { force: true });
+      await this.#deps.directories.prune(this.#folderOf(key));
+    });
   }
 
   async discard(key: string): Promise<void> {
@@ -207,44 +212,4 @@ class LocalGrowingWriter implements GrowingWriter {
 export function nullWhereMissing(error: unknown): null {
   if (systemCode(error) === 'ENOENT') return null;
   throw error;
-}
-
-/** The first chunks are small, so that a client that takes none of them costs little memory. */
-const firstChunkSize = 64 * 1024;
-const usualChunkSize = 512 * 1024;
-
-/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
-export function readFileRange(
-  file: FileHandle,
-  { start, end }: ByteRange,
-  { maxChunkSize = usualChunkSize }: ReadOptions = {},
-): Readable {
-  let position = start;
-  let chunkSize = firstChunkSize;
-
-  async function nextChunk(): Promise<Uint8Array | null> {
-    const length = Math.min(chunkSize, end - position + 1);
-    if (length <= 0) return null;
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
-    position += bytesRead;
-    chunkSize = Math.min(2 * chunkSize, maxChunkSize);
-    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
-  }
-
-  return new Readable({
-    // One chunk ahead, however large.
-    highWaterMark: firstChunkSize,
-    read() {
-      nextChunk().then(
-        (chunk) => this.push(chunk),
-        (error: unknown) => this.destroy(toStorageFault(error)),
-      );
-    },
-    destroy(error, done) {
-      file.close().then(
-        () => done(error),
-        (closeError) => done(error ?? closeError),
-      );
-    },
-  });
 }

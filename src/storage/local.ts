@@ -1,6 +1,6 @@
-import { open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, opendir, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { privateFile } from '../config/files.js';
 import {
   assertDocumentKey,
@@ -10,7 +10,7 @@ import {
   mayBeGrowing,
 } from './document-key.js';
 import { Directories, onMedium, ReservedSpace, usualReserve } from './local-disk.js';
-import { growingNameOf, LocalGrowing, nullWhereMissing, readFileRange } from './local-growing.js';
+import { growingNameOf, LocalGrowing, nullWhereMissing } from './local-growing.js';
 import { finishedNameOf, isUnfinishedName, openLocalWriter } from './local-writer.js';
 import {
   type ByteRange,
@@ -153,4 +153,44 @@ async function removeWhereOlder(path: string, olderThanMs: number): Promise<bool
   if (found === null || Date.now() - found.mtimeMs < olderThanMs) return false;
   await rm(path, { force: true });
   return true;
+}
+
+/** The first chunks are small, so that a client that takes none of them costs little memory. */
+const firstChunkSize = 64 * 1024;
+const usualChunkSize = 512 * 1024;
+
+/** Streams a range of an open file, which is closed with the stream. Fails with STORAGE_UNAVAILABLE where it cannot be read. */
+function readFileRange(
+  file: FileHandle,
+  { start, end }: ByteRange,
+  { maxChunkSize = usualChunkSize }: ReadOptions = {},
+): Readable {
+  let position = start;
+  let chunkSize = firstChunkSize;
+
+  async function nextChunk(): Promise<Uint8Array | null> {
+    const length = Math.min(chunkSize, end - position + 1);
+    if (length <= 0) return null;
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+    position += bytesRead;
+    chunkSize = Math.min(2 * chunkSize, maxChunkSize);
+    return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+  }
+
+  return new Readable({
+    // One chunk ahead, however large.
+    highWaterMark: firstChunkSize,
+    read() {
+      nextChunk().then(
+        (chunk) => this.push(chunk),
+        (error: unknown) => this.destroy(toStorageFault(error)),
+      );
+    },
+    destroy(error, done) {
+      file.close().then(
+        () => done(error),
+        (closeError) => done(error ?? closeError),
+      );
+    },
+  });
 }

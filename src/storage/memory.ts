@@ -110,11 +110,17 @@ class MemoryGrowing implements GrowingObjects {
     return this.#find(key, growth) !== null;
   }
 
-  async finish(key: string, growth: Growth): Promise<void> {
+  async finish(key: string, growth: Growth): Promise<boolean> {
     const whole = this.#find(key, growth);
-    if (whole === null) return;
+    if (whole === null) return false;
     this.#objects.set(key, whole);
     this.#unfinished.delete(key);
+    return true;
+  }
+
+  async discardOnly(key: string, { place }: Growth): Promise<void> {
+    const kept = this.#unfinished.get(key);
+    if (kept?.delete(place ?? '') && kept.size === 0) this.#unfinished.delete(key);
   }
 
   async discard(key: string): Promise<void> {

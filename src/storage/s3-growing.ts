@@ -54,16 +54,29 @@ export class S3Growing implements GrowingObjects {
     });
   }
 
-  async finish(key: string, growth: Growth): Promise<void> {
+  async finish(key: string, growth: Growth): Promise<boolean> {
     const place = readPlace(growth);
-    if (place === null) return;
-    await onStore(async () => {
+    if (place === null) return true;
+    const isNew = await onStore(async () => {
       const end = place.end === null ? null : await this.#readEnd(key, place.end.name);
       const isWhole = (end?.byteLength ?? 0) === (place.end?.size ?? 0);
       const isDone = isWhole && (await this.#complete(key, place, end));
       if (!isDone) await this.#assertFinished(key, growth.size);
+      return isDone;
     });
     await this.#removeEnds(key).catch(() => undefined);
+    return isNew;
+  }
+
+  async discardOnly(key: string, growth: Growth): Promise<void> {
+    const place = readPlace(growth);
+    if (place === null) return;
+    const { upload: UploadId, end, stale } = place;
+    const abort = new AbortMultipartUploadCommand({ ...this.#namesOf(key).object, UploadId: UploadId ?? '' });
+    await onStore(async () => {
+      if (UploadId !== null) await nullWhereMissing(this.#client.send(abort));
+      for (const name of [end?.name, stale]) if (name) await this.#removeEnd(key, name);
+    });
   }
 
   async discard(key: string): Promise<void> {

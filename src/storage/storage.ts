@@ -95,8 +95,13 @@ export interface GrowingObjects {
   append(key: string, from: Growth, isContested: boolean): Promise<GrowingWriter | null>;
   /** Whether all of these bytes are there. */
   holds(key: string, growth: Growth): Promise<boolean>;
-  /** Makes these bytes the object of its key, whole and durable. Once more is as good. */
-  finish(key: string, growth: Growth): Promise<void>;
+  /**
+   * Makes these bytes the object of its key, whole and durable. Once more is as good. False: an object of that size was there already,
+   * perhaps of other bytes.
+   */
+  finish(key: string, growth: Growth): Promise<boolean>;
+  /** Removes these bytes, and no others however late it comes to that. */
+  discardOnly(key: string, growth: Growth): Promise<void>;
   /** Removes the bytes of an object that is not whole. */
   discard(key: string): Promise<void>;
 }

@@ -124,6 +124,28 @@ export function describeGrowing(opened: Opened): void {
       expect(await storage.size(key)).toBeNull();
     });
 
+    test.each([10, 6 * mebibyte])('goes alone, whatever has been begun since, at %d bytes', async (size) => {
+      const [storage, key] = [opened(), newKey()];
+      const wrong = await grow(storage, key, nothing, Buffer.alloc(size, 'x'));
+      await storage.growing.discardOnly(key, wrong);
+      expect(await storage.growing.holds(key, wrong)).toBe(false);
+      const right = await grow(storage, key, nothing, Buffer.alloc(size, 'y'));
+      await storage.growing.discardOnly(key, wrong);
+      expect(await storage.growing.holds(key, right)).toBe(true);
+      expect(await storage.growing.finish(key, right)).toBe(true);
+      await storage.growing.discardOnly(key, right);
+      expect(await get(storage, key)).toEqual(Buffer.alloc(size, 'y'));
+    });
+
+    test('that is gone is not taken for an object that was there before', async () => {
+      const [storage, key] = [opened(), newKey()];
+      await storage.growing.finish(key, await grow(storage, key, nothing, Buffer.from('first')));
+      const next = await grow(storage, key, nothing, Buffer.from('other'));
+      await storage.growing.discardOnly(key, next);
+      expect(await storage.growing.finish(key, next).catch(() => false)).toBe(false);
+      expect(await get(storage, key)).toEqual(Buffer.from('first'));
+    });
+
     test.each([10, 6 * mebibyte])('goes with its removal, at %d bytes', async (size) => {
       const [storage, key] = [opened(), newKey()];
       const growth = await grow(storage, key, nothing, Buffer.alloc(size));
