@@ -80,7 +80,7 @@ export interface Answer {
   text: string;
   /** Null if it has none of this name. */
   header(name: string): string | null;
-  /** Of Node: the URL that has answered, at the end of all redirects. */
+  /** In Node: the URL that has answered, at the end of all redirects. */
   url?: string;
 }
 
@@ -200,7 +200,8 @@ export async function pause(
 ): Promise<void> {
   const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** failures);
   // Clients that failed together do not come back together.
-  await sleep((retryAfterSeconds ?? 0) * 1_000 + longest * (0.5 + Math.random() / 2), signal);
+  const [random = 0] = crypto.getRandomValues(new Uint8Array(1));
+  await sleep((retryAfterSeconds ?? 0) * 1_000 + longest * (0.5 + random / 512), signal);
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -24,10 +24,11 @@ export interface ClaimcheckOptions {
 
 /** Requests to one service, with the credential and the retries of its client. */
 export class Connection {
+  /** The service, as a URL that ends with a slash. */
+  readonly base: string;
   readonly platform: Platform;
   readonly repeats: number;
   readonly store: ResumeStore | null;
-  readonly #base: string;
   readonly #credential: ClaimcheckOptions['credential'];
 
   constructor({ url, credential, retries = 5, store }: ClaimcheckOptions, platform: Platform) {
@@ -37,13 +38,8 @@ export class Connection {
     this.platform = platform;
     this.repeats = retries;
     this.store = store === undefined ? platform.store : store;
-    this.#base = `${base.origin}${base.pathname.replace(/\/*$/, '/')}`;
+    this.base = `${base.origin}${base.pathname.replace(/\/*$/, '/')}`;
     this.#credential = credential;
-  }
-
-  /** The service this is connected to, as a URL that ends with a slash. */
-  get base(): string {
-    return this.#base;
   }
 
   /** The data of an operation, after as many attempts as it takes. */
@@ -90,7 +86,7 @@ export class Connection {
     body.set('map', '{"0":["variables.input.content.upload"]}');
     body.set('0', file.content, file.name);
     const headers = { ...(await this.#headers(signal)), accept: 'application/json' };
-    const url = `${this.#base}graphql`;
+    const url = `${this.base}graphql`;
     const answer = await this.platform.send({ method: 'POST', url, headers, body, signal, onSent });
     return dataOf(answer) as Operations[Name]['data'];
   }
@@ -127,7 +123,7 @@ export class Connection {
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
-      return await fetch(`${this.#base}${path}`, init);
+      return await fetch(`${this.base}${path}`, init);
     } catch (error) {
       init.signal?.throwIfAborted();
       throw unreachable(error);

@@ -207,7 +207,9 @@ async function repeatStored(
   const stored =
     md5 !== null && sha256 !== null
       ? { md5, sha256, isUtf8: utf8 ?? false }
-      : await measure(hasher, await openObject(storage, documentKey), size);
+      : await openObject(storage, documentKey).then((content) =>
+          measure(hasher, content, size).finally(() => content.destroy()),
+        );
   if (now.state !== 'FINISHED')
     await database.write((manager) => finishTarget(manager, now, clock(), stored));
   if (stored.sha256 === measured.sha256) return { isNew: false, ...(await describe(deps, now, measured)) };
