@@ -46,9 +46,9 @@ export function costVariables(document: DocumentNode): string[] {
   return [...names];
 }
 
-/** All that the cost depends on in the value of such a variable. */
+/** All that the cost depends on in the value of such a variable. A list is no number: one id may be given as a number. */
 export function costOfVariable(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length;
+  if (Array.isArray(value)) return { items: value.length };
   return typeof value === 'object' && value !== null ? { ids: costOfVariable(idsOf(value)) } : value;
 }
 

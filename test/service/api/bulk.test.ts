@@ -235,6 +235,13 @@ describe('bulk reads cost by their length', () => {
     expect((await frugal.client.graphql(literal(60))).errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
   });
 
+  test('a number that stands for a list of one id does not say how long lists are', async () => {
+    const query = `query ($list: [ID!]!) { nodes(ids: $list) { id ... on HostRecord { ${inner} } } }`;
+    expect((await frugal.client.graphql(query, { list: 60 })).errors).toBeUndefined();
+    const { errors } = await frugal.client.graphql(query, { list: Array(60).fill(id) });
+    expect(errors?.[0]?.extensions).toMatchObject({ details: [{ type: 'too_costly' }] });
+  });
+
   test('a filter in a variable counts as one in the document does', async () => {
     const query =
       'query ($filter: AttachmentFilter) { attachments(first: 1000, filter: $filter) { nodes { id } } }';
