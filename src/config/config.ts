@@ -85,7 +85,6 @@ const settings = {
     .describe('First API key, if the database has none yet; default: a random one, printed once.'),
   ...tokenSettings,
   RECORD_AUTHORIZER_URL: httpUrl
-    .refine((url) => !/^https?:\/\/[^/]*@/.test(url), 'must not have a user name or password')
     .optional()
     .describe('Decision of Open Policy Agent that says who may see and change which record; default: off.'),
   RECORD_AUTHORIZER_BATCH: flag('false').describe(

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { fetchedUrl } from './setting-formats.js';
 
 /** The settings that say where bytes are kept. */
 export const storageSettings = {
@@ -117,8 +118,7 @@ export const tokenSettings = {
     .refine((secret) => Buffer.byteLength(secret) >= 32, 'must have at least 32 bytes')
     .optional()
     .describe('Verifies JSON Web Tokens signed with HS256; default: off.'),
-  JWT_JWKS_URL: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  JWT_JWKS_URL: fetchedUrl
     .optional()
     .describe(
       'Public keys that verify JSON Web Tokens signed with RS256, PS256, ES256 or EdDSA; default: off.',

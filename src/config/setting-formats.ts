@@ -43,7 +43,16 @@ export const isDay = (text: string): boolean => z.iso.date().safeParse(text).suc
 const anyHttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 const withoutSlash = (url: string) => new URL(url).href.replace(/\/+$/, '');
 
-export const httpUrl = anyHttpUrl.transform(withoutSlash);
+/** One that the service itself asks: `fetch` takes none with a user name or password, and its error repeats them. */
+export const fetchedUrl = anyHttpUrl.refine(hasNoUser, 'must not have a user name or password');
+
+export const httpUrl = fetchedUrl.transform(withoutSlash);
+
+function hasNoUser(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}
 
 /** One that paths are put behind, and that everybody is told. */
 export const baseUrl = anyHttpUrl

@@ -109,6 +109,27 @@ describe('PUBLIC_URL', () => {
   });
 });
 
+describe('JWT_JWKS_URL', () => {
+  test.each(['http://127.0.0.1:8080/keys/', 'https://issuer.example/jwks?tenant=a@b'])(
+    'takes %s as it is',
+    (url) => {
+      expect(loadConfig({ JWT_JWKS_URL: url }).jwt?.key).toEqual({ jwksUrl: url });
+    },
+  );
+
+  test.each([
+    'http://user:password@issuer.example/jwks',
+    'https://user@issuer.example',
+    'http://:p@issuer.example/jwks',
+  ])('refuses %s, which nothing could be fetched from', (url) => {
+    expect(faultsOf({ JWT_JWKS_URL: url })).toEqual(['JWT_JWKS_URL: must not have a user name or password']);
+  });
+
+  test.each(['issuer.example', 'file:///keys'])('refuses %s', (url) => {
+    expect(faultsOf({ JWT_JWKS_URL: url })).toEqual(['JWT_JWKS_URL: must be an http or https URL']);
+  });
+});
+
 describe('RECORD_AUTHORIZER_URL', () => {
   test.each(['http://127.0.0.1:8181/v1/data/records/allow', 'https://opa.example/v1/data/x?strict=1'])(
     'takes %s',
