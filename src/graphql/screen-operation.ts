@@ -17,7 +17,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import { AttachmentError } from '../errors.js';
 import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
-import { assertShape } from './cost/operation-shape.js';
+import { assertShape, assertSubscriptionRoots } from './cost/operation-shape.js';
 import { type Cost, maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
 import { type Plans, planDocument } from './execution/plans.js';
 import { assertExactNumbers, exactLiterals, findExcess, tooDeep } from './json-limits.js';
@@ -87,6 +87,7 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     const document = tryParse(limits, query);
     if (!document) return null;
     assertShape(document, limits);
+    assertSubscriptionRoots(schema, document);
     if (validate(schema, document, rules, { ...validationOptions(introspection), maxErrors: 0 }).length > 0) {
       return null;
     }

@@ -2,11 +2,17 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLSchema,
   Kind,
+  OperationTypeNode,
   type SelectionNode,
   type SelectionSetNode,
+  SingleFieldSubscriptionsRule,
+  validate,
   visit,
 } from 'graphql';
+import { fault } from '../../errors.js';
 import { introspectionLimits, type QueryLimits, tooComplex } from './query-limits.js';
 
 /** The facts about selections that need no schema. Fragments count as often as they are spread. */
@@ -34,6 +40,25 @@ export function assertShape(document: DocumentNode, limits: QueryLimits): void {
     if (introspectionDepth > allowed) throw tooComplex({ depth: allowed }, 'depth');
   }
   if (hasManyComparisons(document)) throw tooComplex({ comparisons: maxComparisons }, 'comparisons');
+}
+
+/**
+ * Throws BAD_USER_INPUT for a subscription whose root has `@skip` or `@include` with anything else than true or false. The rule of
+ * graphql-js that counts its fields knows no variables, and throws there instead of telling a fault.
+ */
+export function assertSubscriptionRoots(schema: GraphQLSchema, document: DocumentNode): void {
+  const isSubscribing = document.definitions.some(
+    (one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === OperationTypeNode.SUBSCRIPTION,
+  );
+  if (!isSubscribing) return;
+  try {
+    validate(schema, document, [SingleFieldSubscriptionsRule]);
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const { line = 1, column = 1 } = error.locations?.[0] ?? {};
+    const msg = 'The root of a subscription takes @skip and @include with true or false alone.';
+    throw fault('graphql_validation_failed', ['query', line, column], msg, { message: msg });
+  }
 }
 
 /** Selections that name the same thing as an earlier one beside them, as no client needs to. */
