@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,13 +51,32 @@ export async function uploadFiles(words: string[], options: UploadCommandOptions
   await (await openSession(options, { retries: 1 })).viewer();
   const claimcheck = await openSession(options, { retries: 8, store: createUploadStore() });
   if (!isInput) return uploadAll(claimcheck, found, options);
-  const folder = await mkdtemp(join(tmpdir(), 'claimcheck-'));
-  try {
+  return inTemporaryFolder(async (folder) => {
     const path = join(folder, 'input');
     await pipeline(process.stdin, createWriteStream(path));
-    return await uploadAll(claimcheck, [{ path, size: (await stat(path)).size }], options);
+    return uploadAll(claimcheck, [{ path, size: (await stat(path)).size }], options);
+  });
+}
+
+/** Not SIGHUP, which `nohup` has ignored. */
+const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+
+/** Does work in a folder that is gone afterwards, also if a signal or a closed output ends the process before. */
+async function inTemporaryFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'claimcheck-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const end = (signal: NodeJS.Signals) => {
+    remove();
+    process.kill(process.pid, signal);
+  };
+  process.once('exit', remove);
+  for (const signal of endingSignals) process.once(signal, end);
+  try {
+    return await work(folder);
   } finally {
-    await rm(folder, { recursive: true });
+    for (const signal of endingSignals) process.off(signal, end);
+    process.off('exit', remove);
+    remove();
   }
 }
 

@@ -1,6 +1,8 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../../support/free-port.js';
 import { startFront } from '../../support/front.js';
@@ -68,6 +70,24 @@ describe('upload', () => {
     const listed = await run(['ls', '--record', 'WorkPackage/1/2', '--field', 'files', '--json']);
     expect(linesOf(listed).map(({ id }) => id)).toEqual(lines.map(({ id }) => id));
   });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves nothing of the standard input behind at %s',
+    async (signal) => {
+      const words = [resolve('dist/claimcheck.cjs'), 'upload', '-', '--name', 'in.txt'];
+      const env = { PATH: process.env['PATH'], TMPDIR: folder, ...environment() };
+      const child = spawn(process.execPath, words, { cwd: folder, env });
+      child.stdin.write('a secret');
+      const sizes = async () => {
+        const names = await readdir(folder, { recursive: true });
+        return Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+      };
+      while (!(await sizes()).includes('a secret'.length)) await setTimeout(20);
+      child.kill(signal);
+      expect(await once(child, 'close')).toEqual([null, signal]);
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
 
   test('takes the standard input under a name', async () => {
     const result = await run(['upload', '-', '--name', 'in.txt', '--json'], { input: 'from a pipe' });
