@@ -15,7 +15,6 @@ import {
   valueFromASTUntyped,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { AttachmentError } from '../errors.js';
 import { costOf, costOfVariable, costVariables, type OperationCost } from './cost/operation-cost.js';
 import { assertShape, assertSubscriptionRoots } from './cost/operation-shape.js';
 import { type Cost, maxValidationErrors, type QueryLimits, tooComplex } from './cost/query-limits.js';
@@ -100,7 +99,7 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
       weight: weighDocument(document) + (plans?.weight ?? 0),
     };
   };
-  return ({ query, operationName, variables = {} }, isKnown) => {
+  const screen: Screen = ({ query, operationName, variables = {} }, isKnown) => {
     if (query === undefined) return null;
     const screened = known.get(query) ?? examine(query);
     const operation = screened && getOperationAST(screened.document, operationName);
@@ -109,6 +108,15 @@ export function createScreen(schema: GraphQLSchema, { limits, introspection }: S
     if (isKnown && !known.has(query)) known.set(query, screened);
     const { document, plans } = screened;
     return { document, operation, values: cost.values, introspection: cost.introspection, plans };
+  };
+  return (operation, isKnown) => {
+    try {
+      return screen(operation, isKnown);
+    } catch (error) {
+      // Brackets within brackets, or fragments within fragments: the stack has an end, however many tokens are allowed.
+      if (error instanceof RangeError) throw tooComplex(limits, 'depth');
+      throw error;
+    }
   };
 }
 
@@ -130,10 +138,8 @@ function tryParse(limits: QueryLimits, query: string): DocumentNode | null {
   try {
     return new MaxTokensParserWLexer(query, { n: limits.tokens, onReject: [refuse] }).parseDocument();
   } catch (error) {
-    // The parser has gone too deep into brackets within brackets.
-    if (error instanceof RangeError) throw tooComplex(limits, 'depth');
-    if (error instanceof AttachmentError || !(error instanceof GraphQLError)) throw error;
-    return null;
+    if (error instanceof GraphQLError) return null;
+    throw error;
   }
 }
 

@@ -44,6 +44,26 @@ describe('a document with many faults', () => {
   });
 });
 
+describe('a document that many tokens allow to be deeper than the stack', () => {
+  const documents = [
+    [
+      'fragments',
+      `{ viewer { ...F0 } } ${repeat(6_000, (i) => `fragment F${i} on Viewer { ...F${i + 1} }`)} fragment F6000 on Viewer { organizationId }`,
+    ],
+    ['fragments in place', `${'{ ... '.repeat(3_800)}{ __typename }${'}'.repeat(3_800)}`],
+    ['fields', `${'{ viewer '.repeat(8_000)}{ __typename }${'}'.repeat(8_000)}`],
+  ] as const;
+
+  test.each(documents)('is too deep by its %s', async (_, query) => {
+    await using service = await startService({ MAX_QUERY_TOKENS: '1000000' });
+    const { status, errors } = await new Client(service.url, null).graphql(query);
+    expect([status, errors?.map(({ extensions }) => extensions)]).toMatchObject([
+      400,
+      [{ code: 'QUERY_TOO_COMPLEX', limit: 12, details: [{ type: 'too_deep' }] }],
+    ]);
+  });
+});
+
 describe('fragments that meet in one place', () => {
   const spread = (count: number, selection: string) =>
     `{ viewer { ${repeat(count, (i) => `...F${i}`)} } }
