@@ -189,14 +189,12 @@ function keepFiles(folder: string): (name: string) => Promise<Buffer> {
 
 /** Whether the answer may have this coding. One whose weight is 0 is refused. */
 function mayBe({ headers }: FastifyRequest, coding: string): boolean {
-  const accepted = String(headers['accept-encoding'] ?? '').split(',');
+  // Without a pattern: blanks within a header would be searched anew from each one on.
+  const accepted = String(headers['accept-encoding'] ?? '')
+    .toLowerCase()
+    .split(',');
   const weights = accepted
-    .map((each) =>
-      each
-        .trim()
-        .toLowerCase()
-        .split(/\s*;\s*q=/),
-    )
-    .flatMap(([name, weight = '1']) => (name === coding ? Number(weight) : []));
+    .map((each) => each.split(';').map((part) => part.trim()))
+    .flatMap(([name, weight = 'q=1']) => (name === coding ? Number(weight.replace('q=', '')) : []));
   return weights.some((weight) => weight > 0);
 }
