@@ -99,8 +99,8 @@ function parseS3Url(text: string): S3Address {
 
 function parseEndpoint(text: string | null): string | null {
   if (text === null || text === '') return null;
-  if (!URL.canParse(text) || !/^https?:\/\/[^/?#]+\/?$/.test(text)) {
-    throw new Error('has an endpoint that is no http or https URL without a path');
+  if (!URL.canParse(text) || !/^https?:\/\/[^/?#@]+\/?$/.test(text)) {
+    throw new Error('has an endpoint that is no http or https URL without a path and a user name');
   }
   return text.replace(/\/$/, '');
 }

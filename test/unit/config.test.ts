@@ -45,6 +45,14 @@ describe('STORAGE_URL', () => {
     },
   );
 
+  test.each(['s3.example.com', 'http://s3.example.com/path', 'https://user:password@s3.example.com'])(
+    'refuses the endpoint %s',
+    (endpoint) => {
+      const msg = 'has an endpoint that is no http or https URL without a path and a user name';
+      expect(faultsOf({ STORAGE_URL: `s3://bucket?endpoint=${endpoint}` })).toContain(`STORAGE_URL: ${msg}`);
+    },
+  );
+
   test('takes a folder of any name', () => {
     expect(loadConfig({ STORAGE_URL: 'file:///srv/a%3Fb%23c%20d' }).storage).toBe('/srv/a?b#c d');
   });
