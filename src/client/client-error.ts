@@ -41,26 +41,22 @@ interface ErrorOptions {
 /** A refusal by the service, or no answer from it. */
 export class ClaimcheckError extends Error {
   override readonly name = 'ClaimcheckError';
-  readonly code: ClaimcheckErrorCode;
+  declare readonly code: ClaimcheckErrorCode;
   /** Every fault at once; empty if the code says it all. */
-  readonly details: readonly ClaimcheckErrorDetail[];
+  declare readonly details: readonly ClaimcheckErrorDetail[];
+  /** The HTTP status; undefined if there was no answer. */
+  declare readonly status: number | undefined;
+  /** The bound that was passed, in bytes or items. */
+  declare readonly limit: number | undefined;
+  /** The service's own word on when to try again. */
+  declare readonly retryAfterSeconds: number | undefined;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** The HTTP status; undefined if there was no answer. */
-  readonly status: number | undefined;
-  /** The bound that was passed, in bytes or items. */
-  readonly limit: number | undefined;
-  /** The service's own word on when to try again. */
-  readonly retryAfterSeconds: number | undefined;
 
-  constructor({ message, code, details = [], status, limit, retryAfterSeconds, cause }: ErrorOptions) {
+  constructor({ message, cause, ...told }: ErrorOptions) {
     super(message, { cause });
-    this.code = code;
-    this.details = details;
-    this.status = status;
-    this.limit = limit;
-    this.retryAfterSeconds = retryAfterSeconds;
-    this.retryable = retryableCodes.has(code) || passingStatuses.includes(status ?? 0);
+    Object.assign(this, { details: [], ...told });
+    this.retryable = retryableCodes.has(told.code) || passingStatuses.includes(told.status ?? 0);
   }
 }
 

@@ -59,18 +59,23 @@ export function sourceOf(blob: Blob): Source {
   };
 }
 
-/** The chunks of a stream, which is given up if they are not read to the end. */
-export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The chunks of a stream, which is given up if they are not read to the end, and ends if none has come for `longestSilenceMs`. */
+export async function* chunksOf(
+  stream: ReadableStream<Uint8Array>,
+  longestSilenceMs?: number,
+): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
+  const cancel = () => reader.cancel().catch(() => undefined);
   let isDone = false;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const timer = longestSilenceMs && setTimeout(cancel, longestSilenceMs);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       isDone = done;
       if (done) return;
       yield value;
     }
   } finally {
-    if (!isDone) await reader.cancel().catch(() => undefined);
+    if (!isDone) await cancel();
   }
 }

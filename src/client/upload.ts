@@ -229,9 +229,12 @@ async function* readEvents({ body }: Response): AsyncGenerator<{ event: string; 
   }
 }
 
+/** The service says something every 12 s. A device that has slept is not told that its connection is gone. */
+const longestSilenceMs = 40_000;
+
 async function* untilBroken(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    yield* chunksOf(body);
+    yield* chunksOf(body, longestSilenceMs);
   } catch (error) {
     throw unreachable(error);
   }

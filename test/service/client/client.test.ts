@@ -205,6 +205,28 @@ describe('watch', () => {
     expect(fifth - fourth).toBeGreaterThan(990);
   });
 
+  test('leaves a connection that has gone silent', async () => {
+    const type = { 'content-type': 'text/event-stream' };
+    await using front = await startFront(service.url, (_, index) =>
+      index > 0 ? 'pass' : (response) => response.writeHead(200, type).write(':\n\n'),
+    );
+    const { id } = await upload('silence.txt');
+    await until(async () => (await connect().get(id))?.status === 'APPROVED');
+    const onConnect = () => {
+      if (front.requests.length > 1) void connect().claim(id, recordOf('silence'));
+    };
+    // 40 seconds pass in a tenth of one.
+    const wait = setTimeout;
+    const spy = jest
+      .spyOn(globalThis, 'setTimeout')
+      .mockImplementation((run, ms, ...given: []) => wait(run, ms === 40_000 ? 100 : ms, ...given));
+    const watching = connect(front.url).watch({ attachmentId: id }, { onConnect });
+    const { value } = await watching.next().finally(() => spy.mockRestore());
+    expect(value).toMatchObject({ id, record: recordOf('silence') });
+    await watching.return();
+    expect(front.requests).toEqual(Array(2).fill('POST /graphql/stream'));
+  });
+
   test('is not asked again of what is no service', async () => {
     const page = answer(200, { 'content-type': 'text/html' }, '<html>');
     await using front = await startFront(service.url, () => page);
