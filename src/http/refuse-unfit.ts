@@ -38,11 +38,18 @@ function unmetExpectation(): AttachmentError {
 /** The fault of a request's headers, for any route and for a handshake; null if they are fit. */
 export function faultOfHead({ headers, rawHeaders, httpVersion }: IncomingMessage): AttachmentError | null {
   if (rawHeaders.length > 2 * maxHeaderCount) return headersTooLarge(maxHeaderCount, 'lines');
-  const { host } = headers;
+  const { host, 'transfer-encoding': coding } = headers;
+  // Node takes any last coding for chunks alone: what is compressed would be stored as it comes.
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') return otherCoding();
   if (host === undefined)
     return httpVersion === '1.1' ? badHost('A request by HTTP/1.1 must have a Host header.') : null;
   if (countHosts(rawHeaders) > 1) return badHost('A request may have one Host header only.');
   return isHost(host) ? null : badHost('The Host header must name a host.');
+}
+
+function otherCoding(): AttachmentError {
+  const msg = 'The only Transfer-Encoding that is taken is chunked.';
+  return fault('content_encoding', ['headers', 'transfer-encoding'], msg, { message: msg });
 }
 
 function badHost(msg: string): AttachmentError {

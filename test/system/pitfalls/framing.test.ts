@@ -231,6 +231,21 @@ describe('an expectation', () => {
   });
 });
 
+test.each(['gzip, chunked', 'identity, chunked'])(
+  'a body by the transfer codings %s is refused',
+  async (coding) => {
+    const { 'Content-Length': _, ...type } = formHeaders(0);
+    const head = requestHead('/graphql', { ...session.headers, ...type, 'Transfer-Encoding': coding });
+    const stored = await session.stored();
+    const { status, body } = await session.post(
+      Buffer.concat([Buffer.from(head), chunked(formBody(wholeForm), 65_536)]),
+    );
+    expect(status).toBe(415);
+    expect(body).toContain('"content_encoding"');
+    expect(await session.stored()).toEqual(stored);
+  },
+);
+
 describe('a message that is no HTTP is refused, and ends the connection', () => {
   const refusal: Refusal = { status: 400, code: 'BAD_USER_INPUT', faults: ['request: http_invalid'] };
   const body = formBody(wholeForm);
