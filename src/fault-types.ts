@@ -102,8 +102,7 @@ export const faultTypes = {
     http_invalid: 'This is no HTTP.',
     method_not_allowed: 'The path does not answer this method: HTTP 405. Allow names those that it answers.',
     expectation: 'Expect asks for something other than 100-continue: HTTP 417.',
-    content_encoding:
-      'The body has a Content-Encoding or Transfer-Encoding that is not taken here: HTTP 415.',
+    content_encoding: 'The body has an encoding or transfer coding that is not taken here: HTTP 415.',
     encoding_invalid: 'The body is not of its Content-Encoding, or is cut off.',
     transport: 'This kind of operation does not go this way; msg says which one it goes.',
     event_stream: 'The request is not one of the protocol for event streams, as msg says.',

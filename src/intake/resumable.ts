@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Database } from '../database/database.js';
 import { RemovalRow } from '../database/entities/stored-bytes.js';
 import { UploadTargetRow } from '../database/entities/upload-target.js';
@@ -160,7 +161,7 @@ export async function finishResumable(
 ): Promise<UploadTargetRow> {
   const { database, clock } = deps;
   const { documentKey, received: size } = upload;
-  const known = digest?.size === size ? await digest.finish() : null;
+  const known = digest?.size === size ? await digest.finish() : await measureUnwritten(deps, upload);
   if (known) await assertAnnounced(deps, upload, known);
   const isOfThese = await makeObject(deps, upload);
   const digests = known && isOfThese ? known : await readDigests(deps, upload);
@@ -170,6 +171,17 @@ export async function finishResumable(
   // Terminated meanwhile: nothing can come to use the bytes any more.
   await condemnKeys(database.write, [documentKey], clock());
   throw gone();
+}
+
+/** Digests of what is to be written once more: wrong bytes must not get that far. Null where nothing is. */
+async function measureUnwritten(
+  { storage, hasher }: FinishResumableDependencies,
+  { documentKey, received: size, place }: UploadTargetRow,
+): Promise<(Digests & { isUtf8: boolean }) | null> {
+  const bytes = await storage.growing.beforeWriting(documentKey, { size, place });
+  return bytes?.byteLength === size
+    ? measure(hasher, Readable.from([bytes], { objectMode: false }), size)
+    : null;
 }
 
 /** False: one was there, perhaps of bytes that the upload had before it began again. */

@@ -54,6 +54,10 @@ export class LocalGrowing implements GrowingObjects {
     return found !== null && found.size >= growth.size;
   }
 
+  async beforeWriting(): Promise<null> {
+    return null;
+  }
+
   async finish(key: string, growth: Growth): Promise<boolean> {
     const path = this.#pathOf(key);
     const isNew = await onMedium(async () => {

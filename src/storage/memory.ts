@@ -110,6 +110,10 @@ class MemoryGrowing implements GrowingObjects {
     return this.#find(key, growth) !== null;
   }
 
+  async beforeWriting(): Promise<null> {
+    return null;
+  }
+
   async finish(key: string, growth: Growth): Promise<boolean> {
     const whole = this.#find(key, growth);
     if (whole === null) return false;

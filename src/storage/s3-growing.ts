@@ -54,6 +54,12 @@ export class S3Growing implements GrowingObjects {
     });
   }
 
+  /** Parts are completed by the name of their upload, which whoever begins again gives up. */
+  async beforeWriting(key: string, growth: Growth): Promise<Uint8Array | null> {
+    const end = readPlace(growth)?.upload === null ? readPlace(growth)?.end : null;
+    return end ? onStore(() => this.#readEnd(key, end.name)) : null;
+  }
+
   async finish(key: string, growth: Growth): Promise<boolean> {
     const place = readPlace(growth);
     if (place === null) return true;

@@ -96,6 +96,11 @@ export interface GrowingObjects {
   /** Whether all of these bytes are there. */
   holds(key: string, growth: Growth): Promise<boolean>;
   /**
+   * All of these bytes, where `finish` would write them to the key: that cannot be called back, and may come late. Null where it gives
+   * the key to what is there, or if they are gone.
+   */
+  beforeWriting(key: string, growth: Growth): Promise<Uint8Array | null>;
+  /**
    * Makes these bytes the object of its key, whole and durable. Once more is as good. False: an object of that size was there already,
    * perhaps of other bytes.
    */

@@ -137,6 +137,17 @@ export function describeGrowing(opened: Opened): void {
       expect(await get(storage, key)).toEqual(Buffer.alloc(size, 'y'));
     });
 
+    test.each([10, 6 * mebibyte])(
+      'is told before it is written once more, if it is, at %d bytes',
+      async (size) => {
+        const [storage, key, content] = [opened(), newKey(), randomBytes(size)];
+        const growth = await grow(storage, key, nothing, content);
+        expect([null, content]).toContainEqual(await storage.growing.beforeWriting(key, growth));
+        await storage.growing.discardOnly(key, growth);
+        expect(await storage.growing.beforeWriting(key, growth)).toBeNull();
+      },
+    );
+
     test('that is gone is not taken for an object that was there before', async () => {
       const [storage, key] = [opened(), newKey()];
       await storage.growing.finish(key, await grow(storage, key, nothing, Buffer.from('first')));

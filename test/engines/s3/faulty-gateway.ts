@@ -9,12 +9,16 @@ export type Fault =
   | 'half the request'
   | 'half the answer'
   | 'answer stops'
-  | 'answer lost';
+  | 'answer lost'
+  /** Passed on once `late` has resolved. */
+  | 'late';
 
 /** Stands between a service and a real gateway, and lets happen to requests what networks and stores do to them. */
 export class FaultyGateway {
   /** The fault of a request of this operation for this path; null: none. */
   faultOf: (operation: string, path: string) => Fault | null = () => null;
+  /** Late requests wait for it. */
+  late: Promise<unknown> = Promise.resolve();
   /** The operations asked for so far. */
   readonly operations: string[] = [];
   readonly #server = createServer((request, response) => this.#handle(request, response));
@@ -43,6 +47,7 @@ export class FaultyGateway {
     const fault = this.faultOf(operation, decodeURIComponent(incoming.url ?? ''));
     if (fault === 'error 500' || fault === 'error 503') refuse(incoming, response, fault);
     else if (fault === 'no answer') incoming.resume();
+    else if (fault === 'late') void this.late.then(() => this.#forward(incoming, response, null));
     else this.#forward(incoming, response, fault);
   }
 
