@@ -60,10 +60,13 @@ export async function writeVerdict(
   const { blobId, from, to } = change;
   if (to.verdict === from) return null;
   await lockOver(manager, [blobId], { areLeaving: to.verdict === 'REJECTED' });
+  // A scan may have begun before a release, in a process that was suspended since, and end after it.
+  const isFree =
+    to.verdict === 'APPROVED' ? '' : 'AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.blob_id = blobs.id)';
   const affected = await changeRows(
     manager,
     (sql) => `UPDATE blobs SET verdict = ${sql.add(to.verdict)}
-      WHERE id = ${sql.add(blobId)} AND verdict = ${sql.add(from)}`,
+      WHERE id = ${sql.add(blobId)} AND verdict = ${sql.add(from)} ${isFree}`,
   );
   if (affected !== 1) return null;
   const now = clock();

@@ -1,9 +1,12 @@
+import { Changes } from '../../../src/model/changes.js';
+import { recordVerdict } from '../../../src/verdicts/record-verdict.js';
 import type { AttachmentData, Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import { report } from '../../support/report.js';
 import { startService, type TestService } from '../../support/service.js';
 import { StatementCounter } from '../../support/statement-counter.js';
 import { storedFiles } from '../../support/stored-files.js';
+import { openTestDatabase, queryTestDatabase } from '../../support/test-database.js';
 import { eicar, GatedScanner } from './gated-scanner.js';
 
 const scanner = new GatedScanner();
@@ -265,6 +268,24 @@ describe('releaseAttachment', () => {
     await mutate('rescanAttachment', { attachmentId: id });
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect([(await read(id)).status, scanner.scans]).toEqual(['APPROVED', before]);
+  });
+
+  test('stands against the scan of a process that was suspended meanwhile', async () => {
+    const { id } = await owner.upload(infected());
+    await until(id, 'REJECTED');
+    await mutate('releaseAttachment', { attachmentId: id, reason: 'false alarm' });
+    const rows = `SELECT blob_id AS "blobId" FROM attachments WHERE id = '${id}'`;
+    const [row] = await queryTestDatabase<{ blobId: string }>(service.dataDirectory, rows);
+    const database = await openTestDatabase(service.dataDirectory);
+    const rejection = { reason: 'MALWARE', message: 'x', signature: null } as const;
+    const late = { from: 'APPROVED', to: { verdict: 'REJECTED', rejection } } as const;
+    const untold = () => Promise.reject(new Error('somebody is told'));
+    const webhooks = { check: untold, subscribe: untold, announce: untold, forget: untold };
+    const deps = { webhooks, changes: new Changes(), unlinkedRetentionMs: 0, maxVersions: 1 };
+    const change = { blobId: row?.blobId ?? '', ...late };
+    const isChanged = await recordVerdict({ database, clock: () => new Date(), ...deps }, change);
+    await database.close();
+    expect([isChanged, (await read(id)).status]).toEqual([false, 'APPROVED']);
   });
 
   test('finds nothing where there is none', async () => {
