@@ -18,6 +18,14 @@ export async function anyOf<Item>(
   return false;
 }
 
+/** Whether all of these may be. A no counts even if others cannot be decided; without one this throws what they threw. */
+export async function allOf(answers: readonly Promise<boolean>[]): Promise<boolean> {
+  const settled = await Promise.allSettled(answers);
+  if (settled.some((answer) => answer.status === 'fulfilled' && !answer.value)) return false;
+  throwUndecided(settled);
+  return true;
+}
+
 /** Throws the first that could not be decided. */
 export function throwUndecided(answers: readonly PromiseSettledResult<boolean>[]): void {
   for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;

@@ -17,6 +17,20 @@ export interface Place {
   field: string | null;
 }
 
+/** An attachment that is to go from a record to a place of another one. */
+export interface Move {
+  attachmentId: string;
+  from: RecordRef;
+  to: RecordRef;
+  field: string | null;
+}
+
+/** The place at which an input asks to create an attachment. */
+export interface Creation {
+  record: RecordRef | null;
+  field: string | null;
+}
+
 /** The first links of an attachment: no more are looked at. */
 export const firstPlaces = { limit: maxPlaces, after: null, before: null, isBackward: false } as const;
 
@@ -43,6 +57,20 @@ export async function placesOf(
   const owner = { type: recordType, id: recordId };
   const isOwners = ({ record }: Place) => isSameRecord(record, owner);
   return linked.some(isOwners) ? linked : [...linked, { record: owner, field: null }];
+}
+
+/**
+ * The places of an attachment by which somebody may know that it is in the record: those in there, and the record as a whole if that
+ * has claimed it. None if it has left the record.
+ */
+export function placesIn(
+  record: RecordRef,
+  { attachment: { recordType, recordId } }: StoredAttachment,
+  places: readonly Place[],
+): Place[] {
+  const isOwner = recordType === record.type && recordId === record.id;
+  const inside = places.filter((place) => isSameRecord(place.record, record));
+  return isOwner ? [{ record, field: null }, ...inside] : inside;
 }
 
 /** Names of places. */

@@ -7,32 +7,21 @@ import { errorTable, Faults, type Loc } from '../errors.js';
 import { readFieldsOfRecords } from '../links/read-fields.js';
 import { isSameRecord, maxPlaces, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
-import { anyOf, forbidden, throwUndecided, tooManyQuestions } from './answers.js';
+import { allOf, anyOf, forbidden, throwUndecided, tooManyQuestions } from './answers.js';
 import type { AccessLoaders } from './loaders.js';
 import {
+  type Creation,
   firstPlaces,
+  type Move,
   type Names,
   namesOf,
   type Place,
+  placesIn,
   placesOf,
   readPlaces,
   whileDecided,
 } from './places.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
-
-/** An attachment that is to go from a record to a place of another one. */
-interface Move {
-  attachmentId: string;
-  from: RecordRef;
-  to: RecordRef;
-  field: string | null;
-}
-
-/** The place at which an input asks to create an attachment. */
-interface Creation {
-  record: RecordRef | null;
-  field: string | null;
-}
 
 /** Different questions that one request may lead to. */
 const maxQuestions = 10_000;
@@ -74,10 +63,13 @@ export class RecordAccess {
     return this.#ask('view', { record, field });
   }
 
-  /** Those of `items` whose attachment may be viewed. */
-  async visible<Item extends StoredAttachment>(items: readonly Item[]): Promise<ReadonlySet<Item>> {
+  /** Those of `items` whose attachment may be viewed; with `record`, and that may be known to be in it, if they are. */
+  async visible<Item extends StoredAttachment>(
+    items: readonly Item[],
+    record: RecordRef | null = null,
+  ): Promise<ReadonlySet<Item>> {
     if (!this.isActive) return new Set(items);
-    const views = await Promise.all(items.map((item) => this.#mayViewAttachment(item)));
+    const views = await Promise.all(items.map((item) => this.#mayViewAttachment(item, record)));
     return new Set(items.filter((_, index) => views[index]));
   }
 
@@ -212,9 +204,7 @@ export class RecordAccess {
 
   /** A no counts even if another place cannot be decided. */
   async #assertMayEditEach(places: readonly Place[], loc: Loc): Promise<void> {
-    const edits = await Promise.allSettled(places.map((place) => this.#ask('edit', place)));
-    if (edits.some((edit) => edit.status === 'fulfilled' && !edit.value)) throw forbidden(loc);
-    throwUndecided(edits);
+    if (!(await allOf(places.map((place) => this.#ask('edit', place))))) throw forbidden(loc);
   }
 
   #ask(action: 'view' | 'edit', { record, field }: Place): Promise<boolean> {
@@ -228,8 +218,12 @@ export class RecordAccess {
     return answer;
   }
 
-  async #mayViewAttachment(stored: StoredAttachment): Promise<boolean> {
-    return this.#sees(stored, stored.attachment.shared ? await this.#placesOf(stored) : []);
+  async #mayViewAttachment(stored: StoredAttachment, within: RecordRef | null = null): Promise<boolean> {
+    const places = stored.attachment.shared ? await this.#placesOf(stored) : [];
+    const inside = within ? placesIn(within, stored, places) : [];
+    if (inside.length === 0) return this.#sees(stored, places);
+    const isKnown = anyOf(inside, ({ record, field }) => this.mayView(record, field));
+    return allOf([isKnown, this.#sees(stored, places)]);
   }
 
   /** One that is in no place is its creator's, also if it was shared and has lost its last link without an owner. */

@@ -29,7 +29,8 @@ export function connectAttachments(
   const { viewer, access } = context;
   const read: ReadPage<StoredAttachment> = (page) =>
     context.list((lists) => listAttachments(lists, viewer, list, page));
-  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
+  const { record } = list.filter;
+  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items, record) };
   return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
     access.isActive ? refuseTotal() : context.list((lists) => countAttachments(lists, viewer, list)),
   );
@@ -43,7 +44,7 @@ export function connectRecord(
 ): Promise<ConnectionOf<Attachment>> {
   const read: ReadPage<StoredAttachment> = (page) =>
     readPage(page, cursorsOf(newestFirst), (stretch) => recordLists.read.load({ ...list, ...stretch }));
-  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items) };
+  const visibility = { show: (items: readonly StoredAttachment[]) => access.visible(items, list.record) };
   return connect(request, withoutHidden(access, visibility, read), toAttachment, () =>
     access.isActive ? refuseTotal() : recordLists.count.load(list),
   );

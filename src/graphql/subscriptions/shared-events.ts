@@ -129,8 +129,9 @@ export class SharedEvents {
     const mayView = this.#inTurn(async () => {
       if (this.#hasEnded) return false;
       const { access } = opened.context;
-      if ('record' in target && !(await access.mayView(target.record, null))) return false;
-      return (await access.view(stored)) !== null;
+      if (!('record' in target)) return (await access.view(stored)) !== null;
+      if (!(await access.mayView(target.record, null))) return false;
+      return (await access.visible([stored], target.record)).has(stored);
     });
     this.#views.set(stored, { opened, mayView });
     return mayView;
