@@ -28,12 +28,12 @@ const maxQuestions = 10_000;
 
 /**
  * Asks the record authorizer what a viewer may see and change, before anything is shown or written and outside of every
- * transaction. Each different question is asked once; make another one of these for what is to be decided anew. All methods
- * throw AUTHORIZER_UNAVAILABLE for what cannot be decided: it is neither hidden nor shown. Whoever may view one place of an
- * attachment sees it, and whoever may edit all of them changes it. An attachment that is neither claimed nor linked is its
- * creator's alone, and nobody is asked.
+ * transaction. Each different question is asked once, until `forget` is called. All methods throw AUTHORIZER_UNAVAILABLE for what
+ * cannot be decided: it is neither hidden nor shown. Whoever may view one place of an attachment sees it, and whoever may edit all
+ * of them changes it. An attachment that is neither claimed nor linked is its creator's alone, and nobody is asked.
  */
 export class RecordAccess {
+  readonly #asked = new Set<string>();
   readonly #answers = new Map<string, Promise<boolean>>();
   #made: AccessLoaders | undefined;
 
@@ -56,7 +56,12 @@ export class RecordAccess {
 
   /** How many different questions there were. */
   get asked(): number {
-    return this.#answers.size;
+    return this.#asked.size;
+  }
+
+  /** Has what follows decided anew. */
+  forget(): void {
+    this.#answers.clear();
   }
 
   mayView(record: RecordRef, field: string | null): Promise<boolean> {
@@ -212,7 +217,9 @@ export class RecordAccess {
     const key = JSON.stringify([action, record.type, record.id, field]);
     const known = this.#answers.get(key);
     if (known) return known;
-    if (this.#answers.size >= maxQuestions) return Promise.reject(tooManyQuestions(maxQuestions));
+    if (this.#asked.size >= maxQuestions && !this.#asked.has(key))
+      return Promise.reject(tooManyQuestions(maxQuestions));
+    this.#asked.add(key);
     const answer = this.authorizer.may(this.viewer, { action, record, field });
     this.#answers.set(key, answer);
     return answer;

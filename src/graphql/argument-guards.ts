@@ -15,7 +15,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { assertPermitted, needOfOperation } from '../auth/viewer.js';
-import { Faults } from '../errors.js';
+import { AttachmentError, Faults } from '../errors.js';
 import { checkArguments, isChecked } from './argument-checks.js';
 import type { GraphqlContext } from './context.js';
 import { isIncluded } from './execution/plan.js';
@@ -140,10 +140,20 @@ function guardField(type: GraphQLObjectType, field: AnyField): void {
     (source, args, context, info) => {
       if (need && need !== context.metNeed) assertPermitted(context.viewer, need);
       assertNoStrayText(args, field.name);
-      return inner(source, args, context, info);
+      if (type.name !== 'Mutation') return inner(source, args, context, info);
+      return beginChange(context).then(() => inner(source, args, context, info));
     };
   if (field.subscribe) field.subscribe = guard(field.subscribe);
   field.resolve = guard(field.resolve ?? defaultFieldResolver);
+}
+
+/**
+ * Fields of one document can take minutes, if they wait for verdicts. A key that has been revoked or has expired meanwhile changes
+ * nothing more, and the record authorizer is asked anew for each. Throws UNAUTHENTICATED.
+ */
+async function beginChange({ access, deps, viewer: { keyId } }: GraphqlContext): Promise<void> {
+  access.forget();
+  if (keyId !== null && !(await deps.keys.isKeyGood(keyId))) throw new AttachmentError('UNAUTHENTICATED');
 }
 
 /** A long text is content of a file and nothing else. */

@@ -4,7 +4,7 @@ import { beforeLists, createLoaders, type Loaders } from '../access/loaders.js';
 import { RecordAccess } from '../access/record-access.js';
 import type { RecordAuthorizer } from '../access/record-authorizer.js';
 import type { WatchTarget } from '../attachments/watch-attachments.js';
-import type { KeyRevocations } from '../auth/api-keys.js';
+import type { KeyRevocations, KnownKeys } from '../auth/api-keys.js';
 import type { AttachmentUrls } from '../auth/attachment-urls.js';
 import type { ArchiveUrls, PreviewUrls } from '../auth/derived-urls.js';
 import type { Need, Viewer } from '../auth/viewer.js';
@@ -64,6 +64,7 @@ export interface GraphqlDependencies extends Lifetimes, CheckWebhooksDependencie
   previewUrls: PreviewUrls;
   previews: Pick<Previews, 'measure' | 'find'>;
   receipts: ReceiptSigner;
+  keys: Pick<KnownKeys, 'isKeyGood'>;
   revocations: KeyRevocations;
   uploadMeter: UploadMeter;
   /** The URL that takes the bytes of an upload target. */
@@ -183,7 +184,6 @@ export class GraphqlContext {
     return this.madeLoaders;
   }
 
-  /** The HTML of descriptions. */
   get descriptions(): DescriptionLoader {
     const { bytes } = this.deps.queryLimits;
     this.madeDescriptions ??= createDescriptionLoader(this.reader, this.viewer, bytes, this.schedule);
