@@ -3,10 +3,10 @@ import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
 import { TrashedAttachmentRow } from '../database/entities/attachment.js';
 import { type LinkRow, RecordFieldRow } from '../database/entities/record-field.js';
-import { readRows } from '../database/read-rows.js';
+import { Parameters, readRows } from '../database/read-rows.js';
 import type { Write } from '../database/write-queue.js';
 import { AttachmentError } from '../errors.js';
-import { readLinksOfAttachments } from '../links/read-fields.js';
+import { readFieldsOfRecords, readLinksOfAttachments } from '../links/read-fields.js';
 import { isSameRecord, maxPlaces, type RecordRef } from '../model/record.js';
 import type { StoredAttachment } from '../model/stored-attachment.js';
 import { lockAttachment } from '../model/versions.js';
@@ -99,7 +99,7 @@ export interface Decision {
   first: Names;
   /** Decides anew. Throws if the change may not be made. */
   decide(): Promise<Names>;
-  /** Those that the change concerns, before its work, or after it if `isLate`. */
+  /** Those that the change concerns, before its work, and after it too if `isLate`. */
   read(manager: EntityManager): Promise<Names>;
   isLate?: boolean;
 }
@@ -117,7 +117,7 @@ export function whileDecided(database: Database, { first, decide, read, isLate }
     for (let count = 1; ; count += 1) {
       try {
         return await database.write(async (manager) => {
-          if (!isLate) await check(manager);
+          await check(manager);
           const value = await work(manager);
           if (isLate) await check(manager);
           return value;
@@ -149,4 +149,36 @@ export async function readPlaces(
     readLinks: (attachmentId) => readLinksOfAttachments(manager, [attachmentId], firstPlaces),
     readFields: isIn,
   });
+}
+
+/** More than one operation may ask about. */
+const mostElsewhere = 10_000;
+
+/** The record, every field of it, and those of other records that hold what it has claimed. */
+export async function readPlacesOfRecord(
+  manager: EntityManager,
+  viewer: Viewer,
+  record: RecordRef,
+): Promise<Place[]> {
+  const fields = await readFieldsOfRecords(manager, viewer, [record]);
+  const own = [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field }));
+  return [...own, ...(await readElsewhere(manager, viewer, record))];
+}
+
+async function readElsewhere(
+  manager: EntityManager,
+  { organizationId }: Viewer,
+  record: RecordRef,
+): Promise<Place[]> {
+  const sql = new Parameters(manager);
+  const isRecords = (table: string) =>
+    `${table}.record_type = ${sql.add(record.type)} AND ${table}.record_id = ${sql.add(record.id)}`;
+  const rows = await manager.query<{ type: string; id: string; field: string }[]>(
+    `SELECT DISTINCT f.record_type AS type, f.record_id AS id, f.name AS field
+      FROM attachments a JOIN links l ON l.attachment_id = a.id JOIN record_fields f ON f.id = l.field_id
+      WHERE a.organization_id = ${sql.add(organizationId)} AND ${isRecords('a')}
+        AND f.organization_id = ${sql.add(organizationId)} AND NOT (${isRecords('f')}) LIMIT ${mostElsewhere}`,
+    sql.values,
+  );
+  return rows.map(({ type, id, field }) => ({ record: { type, id }, field }));
 }

@@ -1,14 +1,12 @@
 import type { Viewer } from '../auth/viewer.js';
 import type { Database } from '../database/database.js';
-import type { RecordFieldRow } from '../database/entities/record-field.js';
 import { lockForMove, lockWithFields } from '../database/lock-order.js';
 import type { EntityManager } from '../database/typeorm.js';
 import { errorTable, Faults, type Loc } from '../errors.js';
-import { readFieldsOfRecords } from '../links/read-fields.js';
 import { isSameRecord, maxPlaces, type RecordRef } from '../model/record.js';
 import { notFound, type StoredAttachment } from '../model/stored-attachment.js';
 import { allOf, anyOf, forbidden, throwUndecided, tooManyQuestions } from './answers.js';
-import type { AccessLoaders } from './loaders.js';
+import { type AccessLoaders, beforeLists } from './loaders.js';
 import {
   type Creation,
   firstPlaces,
@@ -19,6 +17,7 @@ import {
   placesIn,
   placesOf,
   readPlaces,
+  readPlacesOfRecord,
   whileDecided,
 } from './places.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
@@ -94,18 +93,20 @@ export class RecordAccess {
     if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
-  /** Returns the database to change a record and every field of it in. Throws FORBIDDEN unless all of them may be edited. */
+  /**
+   * Returns the database to delete all of a record in. Throws FORBIDDEN unless it may be edited, and every field of it and of others that
+   * holds what it has claimed.
+   */
   async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<Database> {
     if (!this.isActive) return database;
-    const toPlaces = (fields: readonly RecordFieldRow[]): Place[] =>
-      [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field }));
+    const { viewer } = this;
+    const readAll = (manager: EntityManager) => readPlacesOfRecord(manager, viewer, record);
     const decide = async () => {
-      const places = toPlaces(await this.#loaders.fieldsOfRecord.load(record));
+      const places = await beforeLists(database).list(viewer.organizationId, database.read, readAll);
       await this.#assertMayEditEach(places, loc);
       return namesOf(places);
     };
-    const read = async (manager: EntityManager) =>
-      namesOf(toPlaces(await readFieldsOfRecords(manager, this.viewer, [record])));
+    const read = async (manager: EntityManager) => namesOf(await readAll(manager));
     return whileDecided(database, { first: await decide(), decide, read, isLate: true });
   }
 

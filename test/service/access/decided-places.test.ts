@@ -1,7 +1,7 @@
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
-import { idsIn, link } from '../doors/links.js';
+import { claim, idsIn, link } from '../doors/links.js';
 import { Stage } from '../doors/stage.js';
 import { codeOf } from '../quotas/quota-stage.js';
 import { eicar } from '../verdicts/gated-scanner.js';
@@ -155,4 +155,19 @@ test('REMOVE tells nothing of rejected files that are hidden', async () => {
     );
   expect((await remove(colleague)).data?.linkAttachments.rejected).toEqual([]);
   policy.decide = () => true;
+});
+
+test('deleting all of a record takes nothing out of a field of another one that may not be edited', async () => {
+  const [owner, other] = [newRecord(), { type: 'Event', id: 'other' }];
+  const { id } = await colleague.upload({ content: 'x', name: 'a.txt' });
+  expect(codeOf(await link(colleague, { record: other, field: 'files', attachmentIds: [id] }))).toBe('ok');
+  expect(codeOf(await claim(colleague, id, owner))).toBe('ok');
+  const reader = await newClient(service);
+  policy.decide = ({ action, record }) => action === 'view' || record.id !== other.id;
+  expect(codeOf(await mutate(reader, 'deleteRecordAttachments', { record: owner }))).toBe('FORBIDDEN');
+  expect(await idsIn(service.client, other, 'files')).toEqual([id]);
+  policy.decide = () => true;
+  const another = await newClient(service);
+  expect(codeOf(await mutate(another, 'deleteRecordAttachments', { record: owner }))).toBe('ok');
+  expect(await idsIn(service.client, other, 'files')).toEqual([]);
 });
