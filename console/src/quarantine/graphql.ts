@@ -7,7 +7,7 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
 export type AttachmentFilter = {
   /** True: only those that a record has claimed. False: only the others. */
   claimed?: boolean | null | undefined;
-  /** By any of its names, a family such as image/*, or *\/* for all. At most 100 items of 255 characters. */
+  /** By any of its names. An asterisk may stand for the second part, or for both. At most 100 items of 255 characters. */
   contentType?: Array<string> | null | undefined;
   /** Only those created later than this. */
   createdAfter?: string | null | undefined;

@@ -182,7 +182,7 @@ export class AttachmentFilterInput {
 
   @Field(() => [String], {
     nullable: true,
-    description: 'By any of its names, a family such as image/*, or */* for all.',
+    description: 'By any of its names. An asterisk may stand for the second part, or for both.',
   })
   contentType?: string[] | null;
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { buildSchema, isEnumType, isNonNullType } from 'graphql';
+import { buildSchema, getIntrospectionQuery, isEnumType, isNonNullType } from 'graphql';
 import { errorTable } from '../../../src/errors.js';
 import { printSorted, printSubgraph } from '../../../src/graphql/print-schema.js';
 import { createSchema } from '../../../src/graphql/schema.js';
@@ -24,6 +24,15 @@ describe('the schema', () => {
     const text = await readFile('schema.graphql', 'utf8');
     expect(text).toContain('input AttachmentContentInput @oneOf {');
     expect(() => buildSchema(text)).not.toThrow();
+  });
+
+  test('has no description that ends or begins a comment, as generators write them into code', async () => {
+    const client = new Client(service.url, null);
+    const { __schema } = await client.ask<{ __schema: object }>(getIntrospectionQuery());
+    const descriptions = [...JSON.stringify(__schema).matchAll(/"description":("(?:\\.|[^"])*")/g)];
+    const texts = descriptions.map(([, text = '']) => JSON.parse(text) as string);
+    expect(texts.length).toBeGreaterThan(500);
+    expect(texts.filter((text) => /\*\/|\/\*/.test(text))).toEqual([]);
   });
 
   test('has a nullable result for every mutation, so that each fails alone', async () => {
