@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { fetchExchange, Client as UrqlClient } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
+import { buildSchema, isObjectType } from 'graphql';
 import { SignJWT } from 'jose';
 import { Client } from '../../support/client.js';
+import { readPage, sectionOf } from '../../support/doc-page.js';
 import { startService, type TestService } from '../../support/service.js';
 
 const secret = 'a secret of thirty-two characters';
@@ -116,4 +119,69 @@ test('no id belongs to objects of two types, as caches expect that know objects 
     new Set(['Attachment', 'HostRecord', 'RecordField', 'AttachmentLink', 'Principal']),
   );
   expect(types.filter(({ size }) => size > 1)).toEqual([]);
+});
+
+describe('docs/clients.md tells caches of', () => {
+  const section = sectionOf(readPage('docs/clients.md'), 'Normalizing caches');
+  const objectTypes = Object.values(buildSchema(readFileSync('schema.graphql', 'utf8')).getTypeMap()).filter(
+    (type) => isObjectType(type) && !type.name.startsWith('__'),
+  );
+
+  test('the types with an id that are no nodes', () => {
+    const others = objectTypes.filter(
+      (type) => isObjectType(type) && type.getFields()['id'] && type.getInterfaces().length === 0,
+    );
+    const named = /is a node that `node\(id\)` finds, but for (.+?)\./.exec(section)?.[1];
+    expect(named).toBe(
+      others
+        .toReversed()
+        .map(({ name }) => `\`${name}\``)
+        .join(' and '),
+    );
+  });
+
+  const listed = /withoutId = `([^`]+)`/.exec(section)?.[1]?.split(/\s+/) ?? [];
+
+  test('the types without an id, but for those that caches know by their names', () => {
+    const known = /(Connection|Edge|Payload)$|^(PageInfo|Query|Mutation|Subscription)$/;
+    const without = objectTypes.filter((type) => isObjectType(type) && !type.getFields()['id']);
+    expect(listed).toEqual(without.map(({ name }) => name).filter((name) => !known.test(name)));
+  });
+
+  test.each([
+    ['discards what another query asked of them', {}, null],
+    [
+      'keeps it by `{ merge: true }`',
+      { Viewer: { merge: true } },
+      { permissions: ['attachments:read', 'attachments:write'] },
+    ],
+  ])('Apollo Client, which %s', async (_, typePolicies, viewer) => {
+    const link = new HttpLink({ uri: `${service.url}/graphql`, headers: user.headers });
+    const cache = new InMemoryCache({ typePolicies });
+    const client = new ApolloClient({ cache, link });
+    const first = gql('{ viewer { permissions } }');
+    await client.query({ query: first });
+    await client.query({ query: gql('{ viewer { organizationId } }') });
+    expect(withoutTypenames(cache.readQuery({ query: first }))).toEqual(viewer && { viewer });
+  });
+
+  test.each([
+    // First, since Graphcache gives each warning once.
+    ['is silent with keys', Object.fromEntries(listed.map((type) => [type, () => null])), []],
+    ['warns of them without keys', {}, expect.arrayContaining([expect.stringContaining('Invalid key')])],
+  ])('Graphcache, which %s', async (_, keys, expected) => {
+    const warned: string[] = [];
+    const logger = (severity: string, text: string) => void (severity === 'warn' && warned.push(text));
+    const client = new UrqlClient({
+      url: `${service.url}/graphql`,
+      exchanges: [cacheExchange({ keys, logger }), fetchExchange],
+      fetchOptions: { headers: user.headers },
+      preferGetMethod: false,
+    });
+    const query = `{ viewer { permissions usage { bytes } } uploadPolicy { name acceptedTypes { contentType } }
+      errorCodes { code } attachments(first: 1) { totalCount nodes { id digest { hash } versions { nodes { version } } } } }`;
+    const { data, error } = await client.query(query, {});
+    expect({ error, hasData: data !== undefined }).toEqual({ error: undefined, hasData: true });
+    expect(warned).toEqual(expected);
+  });
 });
