@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, FindOptionsWhere } from 'typeorm';
 import { allEnded } from '../database/background-writes.js';
 import type { Database } from '../database/database.js';
 import { JobRow, type JobState } from '../database/entities/job.js';
@@ -76,22 +76,22 @@ export class JobTable {
     return this.#finishing;
   }
 
-  /** Another attempt follows at `runAt`; with null there is none. Returns false where the lease was lost. */
-  async fail(job: JobRow, error: unknown, runAt: Date | null): Promise<boolean> {
+  /** Another attempt follows at `runAt`; with null there is none. Changes nothing if the lease was lost. */
+  async fail(job: JobRow, error: unknown, runAt: Date | null): Promise<void> {
     const lastError = describeError(error);
-    const next = runAt
-      ? { state: 'WAITING' as const, runAt, lastError, ...unlocked }
-      : { state: 'EXHAUSTED' as const, failedAt: this.#clock(), lastError, ...unlocked };
-    const { affected } = await this.#database.write((manager) =>
-      manager.update(JobRow, this.#mine(job), next),
-    );
-    return affected === 1;
+    await this.#database.write(async (manager) => {
+      if (runAt) await putBack(manager, this.#mine(job), { runAt, lastError });
+      else {
+        const exhausted = { state: 'EXHAUSTED' as const, failedAt: this.#clock(), lastError, ...unlocked };
+        await manager.update(JobRow, this.#mine(job), exhausted);
+      }
+    });
   }
 
   /** Puts a job back as if it had not been taken. */
-  release(job: JobRow): Promise<unknown> {
-    const back = { state: 'WAITING' as const, attempts: job.attempts - 1, ...unlocked };
-    return this.#database.write((manager) => manager.update(JobRow, this.#mine(job), back));
+  release(job: JobRow): Promise<void> {
+    const attempts = job.attempts - 1;
+    return this.#database.write((manager) => putBack(manager, this.#mine(job), { attempts }));
   }
 
   renewLeases(ids: readonly string[]): Promise<unknown> {
@@ -104,9 +104,7 @@ export class JobTable {
   async freeAbandoned(): Promise<void> {
     const abandoned = { state: 'RUNNING' as const, lockedUntil: before(this.#clock()) };
     if (!(await this.#database.read.existsBy(JobRow, abandoned))) return;
-    await this.#database.write((manager) =>
-      manager.update(JobRow, abandoned, { state: 'WAITING', ...unlocked }),
-    );
+    await this.#database.write((manager) => putBack(manager, abandoned, {}));
   }
 
   #leaseEnd(now: Date): Date {
@@ -116,6 +114,24 @@ export class JobTable {
   #mine({ id, attempts }: JobRow) {
     return { id, attempts, state: 'RUNNING' as const, lockedBy: this.#me };
   }
+}
+
+/** Has running jobs wait again. If a newer job with the same key is waiting, deletes the old one: the newer one does its work. */
+async function putBack(
+  manager: EntityManager,
+  running: FindOptionsWhere<JobRow>,
+  changes: Partial<Pick<JobRow, 'attempts' | 'runAt' | 'lastError'>>,
+): Promise<void> {
+  const jobs = await manager.findBy(JobRow, running);
+  for (const { id, key } of jobs) {
+    if (await isReplaced(manager, key)) await manager.delete(JobRow, { id });
+    else await manager.update(JobRow, { id }, { ...changes, state: 'WAITING', ...unlocked });
+  }
+}
+
+/** Whether a job with this key is waiting. */
+async function isReplaced(manager: EntityManager, key: string | null): Promise<boolean> {
+  return key !== null && (await manager.existsBy(JobRow, { key, state: 'WAITING' }));
 }
 
 /** Those whose key is not running already. */
@@ -203,9 +219,7 @@ async function retryOne(manager: EntityManager, id: string, now: Date): Promise<
   const exhausted = { id, state: 'EXHAUSTED' as const };
   const job = await manager.findOneBy(JobRow, exhausted);
   if (!job) return 0;
-  const { key } = job;
-  const isReplaced = key !== null && (await manager.existsBy(JobRow, { key, state: 'WAITING' }));
-  const { affected } = isReplaced
+  const { affected } = (await isReplaced(manager, job.key))
     ? await manager.delete(JobRow, exhausted)
     : await manager.update(JobRow, exhausted, { state: 'WAITING', attempts: 0, runAt: now, failedAt: null });
   return affected ?? 0;

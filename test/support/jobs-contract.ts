@@ -171,6 +171,31 @@ export function jobsContract(open: () => Promise<JobsStage>): void {
     expect(most).toBe(1);
   });
 
+  test('a job that fails while one of its key waits leaves the work to that', async () => {
+    const jobs = stage.engine();
+    const seen: [n: number, attempt: number][] = [];
+    let enqueued = 1;
+    const run: JobHandler['run'] = async (payload, { number }) => {
+      const attempt = seen.push([(payload as { n: number }).n, number]);
+      if (attempt < 3) await until(() => enqueued > attempt);
+      if (attempt < 4) throw new Error('not yet');
+    };
+    await jobs.work({ note: handler(run, { retryDelaysMs: [50, 50, 50] }) });
+    await enqueue(jobs, { n: 1 }, { key: 'k' });
+    for (const n of [2, 3]) {
+      await until(() => seen.length === n - 1);
+      await enqueue(jobs, { n }, { key: 'k' });
+      enqueued = n;
+    }
+    await until(() => isDone(jobs));
+    expect(seen).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [3, 2],
+    ]);
+  });
+
   test('no more of a kind run at once than it allows', async () => {
     const jobs = stage.engine();
     let running = 0;
