@@ -1,7 +1,9 @@
 import {
   createRemoteJWKSet,
+  customFetch,
   decodeProtectedHeader,
   errors,
+  type FetchImplementation,
   type JWTPayload,
   type JWTVerifyOptions,
   jwtVerify,
@@ -35,11 +37,15 @@ const algorithms = { secret: ['HS256'], jwks: ['RS256', 'PS256', 'ES256', 'EdDSA
 /** Members of a header that would choose the key, or ask for what is not done here. */
 const refusedMembers = ['crit', 'jwk', 'jku', 'x5u', 'b64'];
 
+/** Bytes that the public keys may have together. */
+const maxKeysSize = 1024 * 1024;
+
 const jwksOptions = {
   timeoutDuration: 5_000,
   /** A key that is not known is looked for again at once, but not more often than this. */
   cooldownDuration: 1_000,
   cacheMaxAge: 600_000,
+  [customFetch]: fetchKeys,
 };
 
 /**
@@ -92,6 +98,20 @@ function withJwks(url: string): Verify {
     const allowed = { ...options, algorithms: algorithms.jwks };
     return (await jwtVerify(assertPlainHeader(token), keys, allowed)).payload;
   };
+}
+
+/** `jose` would read an answer of any size into memory. */
+async function fetchKeys(...[url, options]: Parameters<FetchImplementation>): Promise<Response> {
+  const answer = await fetch(url, options);
+  if (answer.status !== 200) return answer;
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const piece of answer.body ?? []) {
+    size += piece.byteLength;
+    if (size > maxKeysSize) throw new Error(`The keys have more than ${maxKeysSize} bytes.`);
+    pieces.push(piece);
+  }
+  return new Response(new Blob(pieces));
 }
 
 function assertPlainHeader(token: string): string {

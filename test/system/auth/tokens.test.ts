@@ -234,4 +234,18 @@ describe('JSON Web Tokens under public keys', () => {
     jwks.publish(key);
     expect(await statusOf(new Client(service.url, token))).toBe(200);
   });
+
+  test('keys of more than 1 MiB are not read to their end, and count as not to be had', async () => {
+    const key = await newIssuerKey('one');
+    await using jwks = await startJwksServer(key);
+    const taken = jwks.pad(256 * 1024 * 1024);
+    await using service = await startService({ JWT_JWKS_URL: jwks.url });
+    const token = await signWith(key);
+    expect(await statusOf(new Client(service.url, token))).toBe(503);
+    expect(taken()).toBeLessThan(32 * 1024 * 1024);
+    expect(service.logLines.join('')).toContain('The keys have more than 1048576 bytes.');
+    jwks.pad(1_000_000);
+    await sleep(1_100);
+    expect(await statusOf(new Client(service.url, token))).toBe(200);
+  });
 });
