@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SignJWT } from 'jose';
 import { createKey, listKeys, statusOf, tryCreateKey, whoAmI } from '../../service/auth/key-operations.js';
 import { insertOrganization } from '../../service/live/insert-organization.js';
 import { Client } from '../../support/client.js';
@@ -218,6 +219,24 @@ describe('JSON Web Tokens under public keys', () => {
     expect(await statusOf(new Client(service.url, await signWith(next)))).toBe(200);
     expect(await statusOf(new Client(service.url, await signWith(old, claims({ sub: 'd' }))))).toBe(401);
     expect(jwks.requests()).toBe(2);
+  });
+
+  test('a token without kid is good if one key alone fits its algorithm', async () => {
+    const [one, other, elliptic] = await Promise.all([
+      newIssuerKey('one'),
+      newIssuerKey('other'),
+      newIssuerKey('elliptic', 'ES256'),
+    ]);
+    await using jwks = await startJwksServer(one, elliptic);
+    await using service = await startService({ JWT_JWKS_URL: jwks.url });
+    const nameless = (sub: string) =>
+      new SignJWT(claims({ sub })).setProtectedHeader({ alg: one.alg }).sign(one.privateKey);
+    expect(await statusOf(new Client(service.url, await nameless('a')))).toBe(200);
+    jwks.publish(one, other);
+    await sleep(1_100);
+    expect(await statusOf(new Client(service.url, await signWith(other)))).toBe(200);
+    expect(await statusOf(new Client(service.url, await nameless('b')))).toBe(401);
+    expect(await statusOf(new Client(service.url, await signWith(one, claims({ sub: 'c' }))))).toBe(200);
   });
 
   test('while the keys cannot be fetched a token is neither good nor bad: 503, and no failed login', async () => {
