@@ -1,6 +1,7 @@
 import {
   createRemoteJWKSet,
   customFetch,
+  decodeJwt,
   decodeProtectedHeader,
   errors,
   type FetchImplementation,
@@ -70,10 +71,21 @@ export function createTokenVerifier(settings: TokenSettings, deps: TokenDependen
     } catch (error) {
       const refusal = toTokenRefusal(error);
       if (refusal) throw refusal;
+      // Whoever has signed it: it must not outlive its end while the keys are away.
+      if (isOver(token, deps.clock())) throw new TokenRefusal('token_expired', { cause: error });
       deps.onKeysUnusable(error);
       throw keysUnavailable(error);
     }
   };
+}
+
+function isOver(token: string, now: Date): boolean {
+  try {
+    const { exp } = decodeJwt(token);
+    return typeof exp === 'number' && (exp + clockSkewSeconds) * 1_000 <= now.getTime();
+  } catch {
+    return false;
+  }
 }
 
 function keysUnavailable(cause: unknown): AttachmentError {

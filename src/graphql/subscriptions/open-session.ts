@@ -195,9 +195,10 @@ export class CredentialWatch {
     if (this.#isChecking) return;
     this.#isChecking = true;
     const checks = Math.max(checksPerInterval, Math.ceil(this.#holders.size / mostIntervals));
-    for (const authorization of [...this.#holders.keys()].slice(0, checks)) {
-      // A check that fails now is made again the next time.
-      await this.assertStillGood(authorization).catch(() => undefined);
+    const due = [...this.#holders.keys()].slice(0, checks);
+    // Together: one whose issuer does not answer keeps none of the others. A check that fails now is made again the next time.
+    await Promise.allSettled(due.map((authorization) => this.assertStillGood(authorization)));
+    for (const authorization of due) {
       const holders = this.#holders.get(authorization);
       if (!holders) continue;
       this.#holders.delete(authorization);

@@ -239,7 +239,7 @@ describe('JSON Web Tokens under public keys', () => {
     expect(await statusOf(new Client(service.url, await signWith(one, claims({ sub: 'c' }))))).toBe(200);
   });
 
-  test('while the keys cannot be fetched a token is neither good nor bad: 503, and no failed login', async () => {
+  test('while the keys cannot be fetched a token is neither good nor bad: 503, and no failed login; one that is over is bad', async () => {
     const key = await newIssuerKey('one');
     await using jwks = await startJwksServer(key);
     jwks.hang();
@@ -250,6 +250,8 @@ describe('JSON Web Tokens under public keys', () => {
     expect(await Promise.all(statuses)).toEqual([503, 503, 503]);
     expect(jwks.requests()).toBe(1);
     expect(service.logLines.join('')).toContain('no keys to verify tokens with');
+    const over = await signWith(key, claims({ exp: Math.floor(Date.now() / 1_000) - 61 }));
+    expect(await statusOf(new Client(service.url, over))).toBe(401);
     jwks.publish(key);
     expect(await statusOf(new Client(service.url, token))).toBe(200);
   });
