@@ -99,16 +99,22 @@ export interface Decision {
   first: Names;
   /** Decides anew. Throws if the change may not be made. */
   decide(): Promise<Names>;
-  /** Those that the change concerns, before its work, and after it too if `isLate`. */
+  /** Those that the change concerns, before its work, or after it if `isLate`. */
   read(manager: EntityManager): Promise<Names>;
   isLate?: boolean;
+}
+
+/** A database of `whileDecided`, or one whose changes nobody decides about. */
+export interface DecidedDatabase extends Database {
+  /** To be called in the midst of a change that leaves no trace of its places: once their rows are locked, and before they go. */
+  assertDecided?(manager: EntityManager): Promise<void>;
 }
 
 /**
  * A database that writes only what concerns places that have been decided about. It has others decided, too, outside of the transaction,
  * whose work runs again.
  */
-export function whileDecided(database: Database, { first, decide, read, isLate }: Decision): Database {
+export function whileDecided(database: Database, { first, decide, read, isLate }: Decision): DecidedDatabase {
   let decided = first;
   const check = async (manager: EntityManager) => {
     for (const name of await read(manager)) if (!decided.has(name)) throw new Undecided();
@@ -117,7 +123,7 @@ export function whileDecided(database: Database, { first, decide, read, isLate }
     for (let count = 1; ; count += 1) {
       try {
         return await database.write(async (manager) => {
-          await check(manager);
+          if (!isLate) await check(manager);
           const value = await work(manager);
           if (isLate) await check(manager);
           return value;
@@ -128,7 +134,7 @@ export function whileDecided(database: Database, { first, decide, read, isLate }
       }
     }
   };
-  return { ...database, write };
+  return { ...database, write, assertDecided: check };
 }
 
 /** The places of an attachment, in use or in the trash, that the caller has locked. One that is gone is for the work to miss. */

@@ -9,6 +9,7 @@ import { allOf, anyOf, forbidden, throwUndecided, tooManyQuestions } from './ans
 import { type AccessLoaders, beforeLists } from './loaders.js';
 import {
   type Creation,
+  type DecidedDatabase,
   firstPlaces,
   type Move,
   type Names,
@@ -93,11 +94,8 @@ export class RecordAccess {
     if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
-  /**
-   * Returns the database to delete all of a record in. Throws FORBIDDEN unless it may be edited, and every field of it and of others that
-   * holds what it has claimed.
-   */
-  async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<Database> {
+  /** Returns the database to delete all of a record in. Throws FORBIDDEN unless all of `readPlacesOfRecord` may be edited. */
+  async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<DecidedDatabase> {
     if (!this.isActive) return database;
     const { viewer } = this;
     const readAll = (manager: EntityManager) => readPlacesOfRecord(manager, viewer, record);

@@ -108,6 +108,10 @@ async function discard(
 }
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
+  database: DeleteAttachmentDependencies['database'] & {
+    /** Throws unless somebody has decided about every place from which the record's attachments are about to go. */
+    assertDecided?(manager: EntityManager): Promise<void>;
+  };
   unlinkedRetentionMs: number;
 }
 
@@ -204,6 +208,8 @@ async function deleteBatch(
     ({ attachment }) => attachment.recordType === record.type && attachment.recordId === record.id,
   );
   const ids = owned.map(({ attachment }) => attachment.id);
+  // Only now can nobody claim or link them any more.
+  await deps.database.assertDecided?.(manager);
   const isLast = found.length < batchSize;
   return { ids, isLast, ...(await discard(deps, manager, viewer, owned, { left })) };
 }

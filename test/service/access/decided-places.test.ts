@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '../../support/client.js';
 import { newClient } from '../../support/keys.js';
 import type { TestService } from '../../support/service.js';
@@ -170,4 +171,41 @@ test('deleting all of a record takes nothing out of a field of another one that 
   const another = await newClient(service);
   expect(codeOf(await mutate(another, 'deleteRecordAttachments', { record: owner }))).toBe('ok');
   expect(await idsIn(service.client, other, 'files')).toEqual([]);
+});
+
+test('deleteRecordAttachments asks about what is claimed meanwhile, too', async () => {
+  const [owner, other] = [newRecord(), { type: 'Event', id: 'meanwhile' }];
+  const { id } = await service.client.upload({ content: 'x', name: 'a.txt' });
+  await link(service.client, { record: other, field: 'files', attachmentIds: [id] });
+  const own = await idOf(colleague);
+  let claimed: Promise<unknown> | null = null;
+  policy.decide = async ({ principal, record }) => {
+    if (principal.id !== own) return true;
+    claimed ??= claim(service.client, id, owner);
+    await claimed;
+    return record.id === owner.id;
+  };
+  expect(codeOf(await mutate(colleague, 'deleteRecordAttachments', { record: owner }))).toBe('FORBIDDEN');
+  policy.decide = () => true;
+  expect(await idsIn(service.client, other, 'files')).toEqual([id]);
+});
+
+test('a claim and deleteRecordAttachments at once take no file out of a field that may not be edited', async () => {
+  const other = { type: 'Event', id: 'at-once' };
+  const deleter = await newClient(service);
+  const own = await idOf(deleter);
+  policy.decide = ({ principal, record }) => principal.id !== own || record.id !== other.id;
+  const ids: string[] = [];
+  for (let round = 0; round < 30; round += 1) {
+    const { id } = await colleague.upload({ content: 'x', name: 'a.txt' });
+    await link(colleague, { record: other, field: 'files', attachmentIds: [id], mode: 'ADD' });
+    ids.push(id);
+    const owner = newRecord();
+    // Its question is answered before, and it takes no longer than the claim.
+    await mutate(deleter, 'deleteRecordAttachments', { record: owner });
+    const deleting = mutate(deleter, 'deleteRecordAttachments', { record: owner });
+    await pause(round % 6);
+    await Promise.all([deleting, claim(colleague, id, owner)]);
+  }
+  expect(await idsIn(service.client, other, 'files')).toEqual(ids);
 });
