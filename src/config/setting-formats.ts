@@ -14,7 +14,7 @@ export const optionalInteger = (minimum: number, maximum: number) =>
 
 const within = (minimum: number, maximum: number) =>
   z
-    .int(`must be a whole number from ${minimum} to ${maximum}`)
+    .int({ error: `must be a whole number from ${minimum} to ${maximum}`, abort: true })
     .min(minimum, `must be at least ${minimum}`)
     .max(maximum, `must be at most ${maximum}`);
 
@@ -26,7 +26,11 @@ export const delays = (preset: string) =>
     .transform((list) => list.split(',').map((text) => wholeNumber(text.trim())))
     .pipe(
       z
-        .array(z.int('must be whole numbers of seconds').max(604_800, 'each must be at most 604800'))
+        .array(
+          z
+            .int({ error: 'must be whole numbers of seconds', abort: true })
+            .max(604_800, 'each must be at most 604800'),
+        )
         .max(50, 'must be at most 50'),
     );
 

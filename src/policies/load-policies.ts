@@ -26,7 +26,7 @@ const maxCountLimit = 1_000;
 
 const wholeNumber = (maximum: number) => {
   const msg = `must be a whole number from 1 to ${maximum}`;
-  return z.int(msg).min(1, msg).max(maximum, msg);
+  return z.int({ error: msg, abort: true }).min(1, msg).max(maximum, msg);
 };
 
 /** An object with keys of the writer's own choosing, as a Map, so that no key can mean anything else. */

@@ -36,6 +36,18 @@ describe('HOST', () => {
   );
 });
 
+describe('whole numbers', () => {
+  const tooLarge = '99999999999999999999';
+
+  test.each([
+    ['QUOTA_BYTES', 'QUOTA_BYTES: must be a whole number from 0 to 9007199254740991'],
+    ['INLINE_MAX_BYTES', 'INLINE_MAX_BYTES: must be a whole number from 0 to 1048576'],
+    ['WEBHOOK_RETRY_SECONDS', 'WEBHOOK_RETRY_SECONDS.0: must be whole numbers of seconds'],
+  ])('one that no number holds exactly is one fault of %s', (name, fault) => {
+    expect(faultsOf({ [name]: tooLarge })).toEqual([fault]);
+  });
+});
+
 describe('STORAGE_URL', () => {
   test.each(['file:///srv/files?x', 'file:///srv/files?', 'file:///srv/files#2'])(
     'refuses %s, whose end would be left out',

@@ -180,6 +180,7 @@ describe('every fault is told at once', () => {
             'text/csv': '.csv',
           },
         },
+        huge: { maxFileSize: 1e20 },
         list: [],
       },
       recordTypes: {
@@ -196,6 +197,7 @@ describe('every fault is told at once', () => {
         'policies.small.maxCount: must be a whole number from 1 to 1000',
         'policies.small.sharing: must be "EXCLUSIVE" or "SHARED"',
         'policies.small.maxfilesize: is not known here',
+        'policies.huge.maxFileSize: must be a whole number from 1 to 1099511627776',
         'policies.large.maxFileSize: must be a whole number from 1 to 1099511627776',
         'policies.large.maxCount: must be a whole number from 1 to 1000',
         'policies.large.acceptedTypes: must list a type; leave it out to accept any',
