@@ -1,8 +1,8 @@
-import { opendir, readdir } from 'node:fs/promises';
+import { access, constants, opendir, readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Config } from '../config/config.js';
 import { closeToOthers, isOpenToOthers, modeOf, type OpenToOthers } from '../config/files.js';
-import { makeFolderOf } from '../config/folders.js';
+import { inFolderOf, makeFolderOf } from '../config/folders.js';
 import { usualStorage } from '../config/integration-settings.js';
 import { systemCode } from '../storage/storage.js';
 import type { Log } from './open-stores.js';
@@ -13,12 +13,22 @@ const dayFolder = /^\d{4}-\d{2}-\d{2}$/;
 /** The most stored files and folders that are looked at before the start; the rest follow while the service runs. */
 const lookedAtFirst = 1_000;
 
-/** Makes the folders of the settings. Throws ConfigError, naming the setting, if one cannot be made. */
+/** Makes the folders of the settings. Throws ConfigError, naming the setting, if one cannot be made or is closed. */
 export async function assertFolders({ dataDirectory, storage }: Pick<Config, 'dataDirectory' | 'storage'>) {
   await makeFolderOf('DATA_DIR', dataDirectory);
   if (typeof storage !== 'string') return;
   const isUsual = storage === usualStorage(dataDirectory);
-  await makeFolderOf(isUsual ? 'DATA_DIR' : 'STORAGE_URL', storage);
+  const setting = isUsual ? 'DATA_DIR' : 'STORAGE_URL';
+  await makeFolderOf(setting, storage);
+  await inFolderOf(setting, storage, () => assertOpen(storage));
+}
+
+/** Throws the system's error if this user may not use a folder. A volume that is read-only for now may still be read. */
+async function assertOpen(folder: string): Promise<void> {
+  const { R_OK, W_OK, X_OK } = constants;
+  await access(folder, R_OK | W_OK | X_OK).catch((error: unknown) => {
+    if (systemCode(error) !== 'EROFS') throw error;
+  });
 }
 
 /**

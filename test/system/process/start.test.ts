@@ -1,10 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { beginUpload } from '../../support/begin-upload.js';
+import { startCommand } from '../../support/run-command.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
@@ -47,6 +48,27 @@ describe('the command', () => {
     const files = await run('grep', ['-rlF', key, directory]).catch(() => ({ stdout: '' }));
     expect(files.stdout).toBe('');
   });
+
+  test.each(['serve', 'work'])(
+    '%s does not start on a folder of files that its user may not use',
+    async (command) => {
+      // Root may use every folder.
+      const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+      const files = join(directory, 'files');
+      await mkdir(files);
+      if (user.uid !== undefined)
+        for (const path of [directory, files]) await chown(path, user.uid, user.gid);
+      const settings = { DATABASE_URL: '', STORAGE_URL: '', PORT: '0' };
+      for (const mode of [0o000, 0o500]) {
+        await chmod(files, mode);
+        const env = { DATA_DIR: directory, ...settings };
+        expect(await startCommand([command], env, { ...user, timeout: 10_000 }).result).toMatchObject({
+          status: 1,
+          stderr: `The settings are not valid:\n  DATA_DIR: this user may not make or open ${files}\n`,
+        });
+      }
+    },
+  );
 
   test('tells Apollo nothing, whatever key the environment has', async () => {
     const ofAnother = {
