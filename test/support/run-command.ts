@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { databaseEnvironment, databaseSettings } from './test-database.js';
 import { storageSettings } from './test-storage.js';
@@ -17,11 +17,7 @@ export interface RunningCommand {
 }
 
 /** Starts `claimcheck` with these words, on the database of a service with the same data directory. */
-export function startCommand(
-  words: string[],
-  env: Record<string, string>,
-  options: Pick<SpawnOptions, 'uid' | 'gid' | 'timeout'> = {},
-): RunningCommand {
+export function startCommand(words: string[], env: Record<string, string>): RunningCommand {
   const dataDirectory = env['DATA_DIR'] ?? '';
   const child = spawn(process.execPath, ['dist/claimcheck.cjs', ...words], {
     env: {
@@ -31,7 +27,6 @@ export function startCommand(
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...options,
   });
   const written = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {

@@ -1,11 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { beginUpload } from '../../support/begin-upload.js';
-import { startCommand } from '../../support/run-command.js';
 import { spawnService } from '../../support/spawned-service.js';
 import { makeTemporaryDirectory } from '../../support/temporary-directory.js';
 
@@ -52,18 +51,20 @@ describe('the command', () => {
   test.each(['serve', 'work'])(
     '%s does not start on a folder of files that its user may not use',
     async (command) => {
-      // Root may use every folder.
-      const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
       const files = join(directory, 'files');
       await mkdir(files);
-      if (user.uid !== undefined)
-        for (const path of [directory, files]) await chown(path, user.uid, user.gid);
-      const settings = { DATABASE_URL: '', STORAGE_URL: '', PORT: '0' };
+      // Root may use every folder unless it gives up the rights to.
+      const prefix =
+        process.getuid?.() === 0
+          ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all']
+          : ['env'];
+      const [program = '', ...words] = [...prefix, process.execPath, 'dist/claimcheck.cjs', command];
+      const env = { PATH: process.env['PATH'], DATA_DIR: directory, PORT: '0' };
       for (const mode of [0o000, 0o500]) {
         await chmod(files, mode);
-        const env = { DATA_DIR: directory, ...settings };
-        expect(await startCommand([command], env, { ...user, timeout: 10_000 }).result).toMatchObject({
-          status: 1,
+        const start = promisify(execFile)(program, words, { env, timeout: 10_000 });
+        await expect(start).rejects.toMatchObject({
+          code: 1,
           stderr: `The settings are not valid:\n  DATA_DIR: this user may not make or open ${files}\n`,
         });
       }
