@@ -79,10 +79,10 @@ export type Names = ReadonlySet<string>;
 /** No place: an attachment that is in none is its creator's. */
 const nowhere: Names = new Set(['nowhere']);
 
+const nameOf = ({ record, field }: Place): string => JSON.stringify([record.type, record.id, field]);
+
 export const namesOf = (places: readonly Place[]): Names =>
-  places.length === 0
-    ? nowhere
-    : new Set(places.map(({ record, field }) => JSON.stringify([record.type, record.id, field])));
+  places.length === 0 ? nowhere : new Set(places.map(nameOf));
 
 /** A change concerns places that nobody has decided about. */
 class Undecided extends AttachmentError {
@@ -102,23 +102,29 @@ export interface Decision {
   /** Those that the change concerns, before its work, or after it if `isLate`. */
   read(manager: EntityManager): Promise<Names>;
   isLate?: boolean;
+  /** Those that these attachments are about to leave, if that cannot be told afterwards. */
+  readLeaving?(manager: EntityManager, ids: readonly string[]): Promise<Names>;
 }
 
 /** A database of `whileDecided`, or one whose changes nobody decides about. */
 export interface DecidedDatabase extends Database {
-  /** To be called in the midst of a change that leaves no trace of its places: once their rows are locked, and before they go. */
-  assertDecided?(manager: EntityManager): Promise<void>;
+  /** To be called in the midst of a change, once these attachments are locked, and before they leave their places. */
+  assertDecided?(manager: EntityManager, ids: readonly string[]): Promise<void>;
 }
 
 /**
  * A database that writes only what concerns places that have been decided about. It has others decided, too, outside of the transaction,
  * whose work runs again.
  */
-export function whileDecided(database: Database, { first, decide, read, isLate }: Decision): DecidedDatabase {
+export function whileDecided(
+  database: Database,
+  { first, decide, read, isLate, readLeaving }: Decision,
+): DecidedDatabase {
   let decided = first;
-  const check = async (manager: EntityManager) => {
-    for (const name of await read(manager)) if (!decided.has(name)) throw new Undecided();
+  const assertKnown = (names: Names) => {
+    for (const name of names) if (!decided.has(name)) throw new Undecided();
   };
+  const check = async (manager: EntityManager) => assertKnown(await read(manager));
   const write: Write = async (work) => {
     for (let count = 1; ; count += 1) {
       try {
@@ -134,7 +140,12 @@ export function whileDecided(database: Database, { first, decide, read, isLate }
       }
     }
   };
-  return { ...database, write, assertDecided: check };
+  if (!readLeaving) return { ...database, write };
+  return {
+    ...database,
+    write,
+    assertDecided: async (...leaving) => assertKnown(await readLeaving(...leaving)),
+  };
 }
 
 /** The places of an attachment, in use or in the trash, that the caller has locked. One that is gone is for the work to miss. */
@@ -160,21 +171,30 @@ export async function readPlaces(
 /** More than one operation may ask about. */
 const mostElsewhere = 10_000;
 
-/** The record, every field of it, and those of other records that hold what it has claimed. */
-export async function readPlacesOfRecord(
-  manager: EntityManager,
-  viewer: Viewer,
-  record: RecordRef,
-): Promise<Place[]> {
-  const fields = await readFieldsOfRecords(manager, viewer, [record]);
-  const own = [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field }));
-  return [...own, ...(await readElsewhere(manager, viewer, record))];
+/** Reads the places that lose something when all of a record is deleted. */
+export function placesToLose(viewer: Viewer, record: RecordRef) {
+  /** The record, and every field of it. */
+  const readOwn = async (manager: EntityManager): Promise<Place[]> => {
+    const fields = await readFieldsOfRecords(manager, viewer, [record]);
+    return [null, ...fields.map(({ name }) => name)].map((field) => ({ record, field }));
+  };
+  return {
+    readAll: async (manager: EntityManager) => [
+      ...(await readOwn(manager)),
+      ...(await readElsewhere(manager, viewer, record)),
+    ],
+    read: async (manager: EntityManager) => namesOf(await readOwn(manager)),
+    readLeaving: async (manager: EntityManager, ids: readonly string[]): Promise<Names> =>
+      new Set((await readElsewhere(manager, viewer, record, ids)).map(nameOf)),
+  };
 }
 
+/** Fields of other records that hold what the record has claimed, or with `ids` what of these it has. */
 async function readElsewhere(
   manager: EntityManager,
   { organizationId }: Viewer,
   record: RecordRef,
+  ids: readonly string[] | null = null,
 ): Promise<Place[]> {
   const sql = new Parameters(manager);
   const isRecords = (table: string) =>
@@ -183,7 +203,8 @@ async function readElsewhere(
     `SELECT DISTINCT f.record_type AS type, f.record_id AS id, f.name AS field
       FROM attachments a JOIN links l ON l.attachment_id = a.id JOIN record_fields f ON f.id = l.field_id
       WHERE a.organization_id = ${sql.add(organizationId)} AND ${isRecords('a')}
-        AND f.organization_id = ${sql.add(organizationId)} AND NOT (${isRecords('f')}) LIMIT ${mostElsewhere}`,
+        AND f.organization_id = ${sql.add(organizationId)} AND NOT (${isRecords('f')})
+        ${ids === null ? '' : `AND ${sql.isOneOf('a.id', ids)}`} LIMIT ${mostElsewhere}`,
     sql.values,
   );
   return rows.map(({ type, id, field }) => ({ record: { type, id }, field }));

@@ -17,8 +17,8 @@ import {
   type Place,
   placesIn,
   placesOf,
+  placesToLose,
   readPlaces,
-  readPlacesOfRecord,
   whileDecided,
 } from './places.js';
 import type { RecordAuthorizer } from './record-authorizer.js';
@@ -94,18 +94,16 @@ export class RecordAccess {
     if (!(await this.#ask('edit', { record, field }))) throw forbidden(loc);
   }
 
-  /** Returns the database to delete all of a record in. Throws FORBIDDEN unless all of `readPlacesOfRecord` may be edited. */
+  /** Returns the database to delete all of a record in. Throws FORBIDDEN unless all places may be edited that lose something. */
   async forRecord(database: Database, record: RecordRef, loc: Loc): Promise<DecidedDatabase> {
     if (!this.isActive) return database;
-    const { viewer } = this;
-    const readAll = (manager: EntityManager) => readPlacesOfRecord(manager, viewer, record);
+    const { readAll, ...reads } = placesToLose(this.viewer, record);
     const decide = async () => {
-      const places = await beforeLists(database).list(viewer.organizationId, database.read, readAll);
+      const places = await beforeLists(database).list(this.viewer.organizationId, database.read, readAll);
       await this.#assertMayEditEach(places, loc);
       return namesOf(places);
     };
-    const read = async (manager: EntityManager) => namesOf(await readAll(manager));
-    return whileDecided(database, { first: await decide(), decide, read, isLate: true });
+    return whileDecided(database, { first: await decide(), decide, ...reads, isLate: true });
   }
 
   /**

@@ -109,8 +109,8 @@ async function discard(
 
 export interface DeleteRecordAttachmentsDependencies extends DeleteAttachmentDependencies {
   database: DeleteAttachmentDependencies['database'] & {
-    /** Throws unless somebody has decided about every place from which the record's attachments are about to go. */
-    assertDecided?(manager: EntityManager): Promise<void>;
+    /** Throws unless somebody has decided about every place from which these attachments are about to go. */
+    assertDecided?(manager: EntityManager, ids: readonly string[]): Promise<void>;
   };
   unlinkedRetentionMs: number;
 }
@@ -209,7 +209,7 @@ async function deleteBatch(
   );
   const ids = owned.map(({ attachment }) => attachment.id);
   // Only now can nobody claim or link them any more.
-  await deps.database.assertDecided?.(manager);
+  await deps.database.assertDecided?.(manager, ids);
   const isLast = found.length < batchSize;
   return { ids, isLast, ...(await discard(deps, manager, viewer, owned, { left })) };
 }
